@@ -1,0 +1,61 @@
+"""The command ``rag serve``. Imported by ``rag --help``: everything heavy is imported when it runs."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.cli.output import USAGE, JsonOption, StoreOption, errors, fail, message, note_rebuilt, print_json, store_path
+
+if TYPE_CHECKING:
+    from rag.service import Service
+
+
+def serve(
+    host: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS", help="Address to listen on; one that other machines reach needs RAG_API_KEY."),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Serve the store over HTTP until interrupted; a new, empty store is made where there is none.
+
+    Example: rag serve --port 8080
+    """
+    from api.settings import Settings, is_loopback
+
+    settings = Settings.from_environment()
+    if settings.api_key is None and not is_loopback(host):
+        fail(
+            f"{host!r} can be reached from other machines: set RAG_API_KEY to a secret, or use --host 127.0.0.1", USAGE
+        )
+
+    from api import server
+    from rag.service import Service
+
+    path = store_path(store)
+    try:
+        # Before the model is loaded, so that a port in use is told at once.
+        with server.bind(host, port) as bound, errors(), Service.open_or_create(path) as service:
+            from api.app import create_app
+
+            note_rebuilt(service)
+            service.warm()
+            url = server.url_of(bound)
+            app = create_app(service, settings)
+            server.run(app, bound, lambda: _announce(service, url, str(path), json))
+    except server.CannotListen as error:
+        fail(str(error))
+
+
+def _announce(service: "Service", url: str, store: str, as_json: bool) -> None:
+    """Say where it listens: on stderr for people, with --json on stdout for programs."""
+    documents, passages = service.counts()
+    message(f"serving {store} ({documents} documents, {passages} passages) at {url} - stop with Ctrl-C")
+    if documents == 0:
+        message("the store is empty: `rag add PATH`, or send files to POST /v1/documents")
+    if as_json:
+        print_json({"url": url, "store": store, "documents": documents, "passages": passages})
+        sys.stdout.flush()

@@ -1,0 +1,87 @@
+"""What routes are given: the service, the settings, the certainty that a body is JSON, the parts of an upload."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from api.settings import Settings
+from rag.errors import UnsupportedFormat
+from rag.service import Service
+
+_JSON_TYPES = re.compile(r"application/(?:json|[^\s;/]+\+json)", re.IGNORECASE)
+_MAX_FIELD_BYTES = 1024 * 1024
+_MAX_FIELDS = 16
+
+
+async def get_service(request: Request) -> Service:
+    """The service that this application was created with."""
+    return cast(Service, request.app.state.service)
+
+
+async def get_settings(request: Request) -> Settings:
+    """The settings that this application was created with."""
+    return cast(Settings, request.app.state.settings)
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def require_json(request: Request) -> None:
+    """Raises UnsupportedFormat for a body of another kind; a missing body is the schema's business."""
+    if not _JSON_TYPES.fullmatch(_media_type(request)) and await request.body():
+        raise UnsupportedFormat("Send the body as application/json.")
+
+
+@dataclass(frozen=True, slots=True)
+class FormUpload:
+    """A multipart body: its parts in order, files spooled to disk when large."""
+
+    parts: tuple[tuple[str, str | UploadFile], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonUpload:
+    """A JSON body as it came; whoever parses it does so off the event loop."""
+
+    body: bytes
+
+
+async def read_upload(
+    request: Request, settings: Annotated[Settings, Depends(get_settings)]
+) -> AsyncIterator[FormUpload | JsonUpload]:
+    """The body of an upload, as one of the two kinds. Raises UnsupportedFormat for any other, HTTPException for a broken one."""
+    upload = await _read_upload(request, settings)
+    if isinstance(upload, JsonUpload):
+        yield upload
+        return
+    try:
+        yield FormUpload(tuple(upload.multi_items()))
+    finally:
+        await upload.close()
+
+
+async def _read_upload(request: Request, settings: Settings) -> FormData | JsonUpload:
+    kind = _media_type(request)
+    try:
+        if _JSON_TYPES.fullmatch(kind):
+            return JsonUpload(await request.body())
+        if kind == "multipart/form-data":
+            return await request.form(
+                max_files=settings.max_files, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
+            )
+    except ClientDisconnect as error:
+        raise HTTPException(400, "The body ended early.") from error
+    except ValueError as error:  # a part's charset or header that the form parser cannot decode
+        raise HTTPException(400, "The multipart body cannot be parsed.") from error
+    raise UnsupportedFormat("Send files as multipart/form-data (field `file`) or one document as application/json.")
+
+
+ServiceDep = Annotated[Service, Depends(get_service)]
+UploadDep = Annotated[FormUpload | JsonUpload, Depends(read_upload)]

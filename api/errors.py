@@ -1,0 +1,199 @@
+"""From an exception to a status and RFC 9457 problem details: the only place that knows status codes of failures."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from index.errors import (
+    DocumentNotFound,
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    StoreLocked,
+    StoreMismatch,
+    StoreMissing,
+    StoreTooNew,
+    StoreUnwritable,
+)
+from rag.errors import (
+    BadInput,
+    ContentTooLarge,
+    ModelDamaged,
+    ModelUnavailable,
+    Overloaded,
+    RagError,
+    UnreadableContent,
+    UnsupportedFormat,
+)
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+_SHOWN_ERRORS = 20
+_SHOWN_CHARACTERS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of problem. ``detail`` stands in for the exception's own words where those tell of paths and processes."""
+
+    status: int
+    slug: str
+    title: str
+    detail: str | None = None
+    retry_after_s: int | None = None
+
+    @property
+    def uri(self) -> str:
+        """The problem's ``type``, relative to the service."""
+        return f"/problems/{self.slug}"
+
+
+INVALID = Kind(422, "invalid-request", "The request does not fit its schema")
+MALFORMED = Kind(400, "malformed-request", "The body cannot be parsed")
+UNAUTHORIZED = Kind(401, "unauthorized", "A valid key is required")
+NOT_FOUND = Kind(404, "not-found", "Nothing is here")
+NOT_ALLOWED = Kind(405, "method-not-allowed", "This method is not offered here")
+TOO_LARGE = Kind(413, "content-too-large", "The content is too large")
+UNSUPPORTED = Kind(415, "unsupported-format", "This format is not read")
+INTERNAL = Kind(500, "internal-error", "Something went wrong here", "The error was logged.")
+
+_STORE_UNUSABLE = "The operator has to look at the store: `rag verify` says what is wrong."
+KINDS: Mapping[type[Exception], Kind] = {
+    BadInput: Kind(422, "bad-input", "What was asked cannot be done as asked"),
+    UnreadableContent: Kind(422, "unreadable-content", "The content cannot be read"),
+    UnsupportedFormat: UNSUPPORTED,
+    ContentTooLarge: TOO_LARGE,
+    DocumentNotFound: Kind(404, "document-not-found", "No document has this id"),
+    Overloaded: Kind(503, "overloaded", "More work is waiting than may wait", "Try again shortly.", 1),
+    StoreLocked: Kind(503, "store-locked", "Another process is writing", "Try again shortly.", 5),
+    StoreFull: Kind(
+        507, "disk-full", "No space is left", "Nothing of this was stored; what was stored before is untouched."
+    ),
+    StoreMissing: Kind(503, "store-missing", "The store is gone", _STORE_UNUSABLE),
+    StoreDamaged: Kind(503, "store-damaged", "The store is damaged", _STORE_UNUSABLE),
+    StoreTooNew: Kind(503, "store-too-new", "The store was written by a newer version", _STORE_UNUSABLE),
+    StoreMismatch: Kind(503, "store-mismatch", "The store belongs to another model", _STORE_UNUSABLE),
+    StoreUnwritable: Kind(503, "store-unwritable", "The store cannot be written", _STORE_UNUSABLE),
+    ModelUnavailable: Kind(
+        503, "model-unavailable", "The model cannot be loaded", "The operator finds the reason in the log."
+    ),
+    ModelDamaged: Kind(503, "model-damaged", "The model is damaged", "The operator finds the reason in the log."),
+}
+ALL_KINDS = (
+    MALFORMED,
+    UNAUTHORIZED,
+    NOT_FOUND,
+    NOT_ALLOWED,
+    INVALID,
+    *KINDS.values(),
+    INTERNAL,
+)
+
+
+class UploadStopped(Exception):
+    """An upload that did not go through: why, and per file what did and did not go in.
+
+    documents: as in a 201, already durable.  failed: ``{"name", "reason"}`` of each file that did not go in.
+    """
+
+    def __init__(self, cause: Exception, documents: Sequence[object], failed: Sequence[object]) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+        self.documents = documents
+        self.failed = failed
+
+
+def problem(
+    kind: Kind,
+    detail: str | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    extensions: Mapping[str, object] | None = None,
+) -> Response:
+    """The response for a problem; ``extensions`` are further members of its JSON object."""
+    body: dict[str, object] = {"type": kind.uri, "title": kind.title, "status": kind.status}
+    shown = kind.detail or detail
+    if shown:
+        body["detail"] = clean(shown)
+    body |= extensions or {}
+    response = Response(
+        json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace"),
+        status_code=kind.status,
+        media_type=MEDIA_TYPE,
+        headers=dict(headers or {}),
+    )
+    if kind.retry_after_s is not None:
+        response.headers["Retry-After"] = str(kind.retry_after_s)
+    return response
+
+
+def clean(text: str) -> str:
+    """``text`` cut to a readable length and free of what is not UTF-8 (a client's words may stand in it)."""
+    if len(text) > _SHOWN_CHARACTERS:
+        text = text[: _SHOWN_CHARACTERS - 3] + "..."
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def response_for(error: Exception) -> Response:
+    """The response for any exception; what nobody expected is logged and answered without internals."""
+    if isinstance(error, UploadStopped):
+        kind = _kind_of(error.cause)
+        return problem(kind, str(error), extensions={"documents": error.documents, "failed": error.failed})
+    if isinstance(error, RequestValidationError):
+        return _validation_problem(error)
+    if isinstance(error, HTTPException):
+        return problem(_kind_of_status(error.status_code), error.detail, headers=error.headers)
+    return problem(_kind_of(error), str(error))
+
+
+def _kind_of(error: Exception) -> Kind:
+    kind = next((KINDS[step] for step in type(error).__mro__ if step in KINDS), INTERNAL)
+    if kind is INTERNAL:
+        logger.error("unexpected error", exc_info=error)
+    elif kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.warning("%s: %s", type(error).__name__, error)
+    return kind
+
+
+def _kind_of_status(status: int) -> Kind:
+    """The kind of what the framework raises by number."""
+    for kind in (MALFORMED, UNAUTHORIZED, NOT_FOUND, NOT_ALLOWED, TOO_LARGE, UNSUPPORTED):
+        if kind.status == status:
+            return kind
+    return Kind(status, f"http-{status}", HTTPStatus(status).phrase)
+
+
+def _validation_problem(error: RequestValidationError) -> Response:
+    found = list(error.errors())
+    # "json_invalid": the body is not JSON at all. In a form field it is one bad value among good ones.
+    malformed = next((item for item in found if item["type"] == "json_invalid" and item["loc"][0] == "body"), None)
+    if malformed is not None:
+        reason = malformed.get("ctx", {}).get("error", "")
+        return problem(MALFORMED, f"The body is not valid JSON: {reason}".rstrip(": "))
+    errors = [_violation(item["loc"], item["msg"]) for item in found[:_SHOWN_ERRORS]]
+    first = errors[0]
+    return problem(INVALID, f"{first['in']}: {first['reason']}", extensions={"errors": errors})
+
+
+def _violation(location: Sequence[str | int], message: str) -> dict[str, str]:
+    place, *steps = location
+    where = ".".join(str(step) for step in steps) or str(place)
+    return {"in": clean(where), "reason": clean(message.removeprefix("Value error, "))}
+
+
+async def _handle(_: Request, error: Exception) -> Response:
+    return response_for(error)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every expected exception of ``app`` with problem details; the unexpected ones are the middleware's."""
+    for kind in (RagError, StoreError, UploadStopped, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _handle)

@@ -1,0 +1,245 @@
+"""Documents: add, list, read, delete."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import AfterValidator, TypeAdapter, ValidationError
+from starlette.datastructures import UploadFile
+
+from api.deps import FormUpload, JsonUpload, ServiceDep, UploadDep
+from api.errors import UploadStopped, clean
+from api.openapi import problems
+from api.schemas import (
+    CollectionName,
+    DocumentIn,
+    DocumentOut,
+    DocumentsOut,
+    Input,
+    MetadataIn,
+    ReceiptOut,
+    Text,
+    TextOut,
+    UploadOut,
+)
+from index.errors import DocumentNotFound, StoreError
+from index.types import Change, Metadata
+from rag.errors import BadInput, ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
+from rag.serialization import document_json, receipt_json
+from rag.service import Service
+
+router = APIRouter(prefix="/v1/documents", tags=["documents"])
+
+_MAX_NAME = 255
+# What is wrong with one file and says nothing of the next.
+_FILE_ERRORS = (BadInput, ContentTooLarge, UnreadableContent, UnsupportedFormat)
+
+
+def _known_shape(document_id: str) -> str:
+    if len(document_id) > 200 or not document_id.isprintable():
+        raise DocumentNotFound("ids are short and printable; `GET /v1/documents` lists them")
+    return document_id
+
+
+DocumentId = Annotated[str, Path(description="As in citations and lists."), AfterValidator(_known_shape)]
+
+
+class _FormFields(Input):
+    """The fields beside the files."""
+
+    collection: CollectionName = "default"
+    metadata: MetadataIn = {}
+
+
+_UPLOAD_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "file": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}},
+                        "collection": {"type": "string", "minLength": 1, "maxLength": 100, "default": "default"},
+                        "metadata": {
+                            "type": "string",
+                            "description": "A JSON object, for every file.",
+                            "examples": ['{"year": 2025}'],
+                        },
+                    },
+                },
+            },
+            "application/json": {"schema": DocumentIn.model_json_schema()},
+        },
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=UploadOut,
+    responses=problems(400, 413, 415, 422, 503, 507),
+    openapi_extra=_UPLOAD_BODY,
+    summary="Add documents",
+)
+def add_documents(upload: UploadDep, service: ServiceDep) -> JSONResponse:
+    """Adds files (multipart) or one text (JSON); answers once they are durable and searchable.
+
+    A file is known by its name without folders: the same name again in the same collection replaces the document, the same
+    content is skipped. When at least one file goes in the status is 201 and `failed` names the rest; when none does it is a
+    problem that lists them. When the store stops taking documents half-way (disk full, another writer), the problem lists in
+    `documents` what is stored all the same; sending everything again is safe.
+    """
+    if isinstance(upload, JsonUpload):
+        change = _add_text(service, upload.body)
+        return JSONResponse({"documents": [_added_json(change)], "failed": []}, status_code=201)
+    added, failed = _add_files(service, upload)
+    return JSONResponse({"documents": added, "failed": failed}, status_code=201)
+
+
+def _add_text(service: Service, body: bytes) -> Change:
+    try:
+        given = DocumentIn.model_validate_json(body)
+    except ValidationError as error:
+        raise _invalid(error, "body") from error
+    return service.add_text(
+        title=given.title, text=given.text, source=given.source, metadata=given.metadata, collection=given.collection
+    )
+
+
+def _add_files(service: Service, upload: FormUpload) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """What went in and what did not. Raises UploadStopped when nothing did or the store stopped taking documents."""
+    files, collection, metadata = _read_form(upload.parts)
+    added: list[dict[str, object]] = []
+    failed: list[dict[str, object]] = []
+    errors: list[Exception] = []
+    seen: set[str] = set()
+    for file in files:
+        name = _base_name(file.filename or "")
+        try:
+            _check_name(name, seen)
+            seen.add(name)
+            content = file.file.read()
+            added.append(_added_json(service.add_file(name, content, collection=collection, metadata=metadata)))
+        except _FILE_ERRORS as error:
+            errors.append(error)
+            failed.append({"name": clean(name), "reason": clean(str(error))})
+        except (RagError, StoreError) as error:
+            raise UploadStopped(error, added, failed) from error
+    if not added:
+        same_kind = len({type(error) for error in errors}) == 1
+        raise UploadStopped(errors[0] if same_kind else BadInput("None of the files could be added."), added, failed)
+    return added, failed
+
+
+def _read_form(parts: Iterable[tuple[str, str | UploadFile]]) -> tuple[list[UploadFile], str, Metadata]:
+    """Files, collection and metadata of a form.
+
+    Raises BadInput for fields that do not belong, RequestValidationError for values that do not fit.
+    """
+    files: list[UploadFile] = []
+    fields: dict[str, Any] = {}
+    for name, value in parts:
+        if (name == "file") != isinstance(value, UploadFile):
+            raise BadInput("Files go into the field `file`, each part with a filename; other fields take text.")
+        if isinstance(value, UploadFile):
+            files.append(value)
+        elif name in fields:
+            raise BadInput(f"The field {name!r} is given twice.")
+        else:
+            fields[name] = value
+    if not files:
+        raise BadInput("No file was sent: put one or more into the field `file`.")
+    try:
+        if "metadata" in fields:
+            fields["metadata"] = _METADATA.validate_json(fields["metadata"])
+    except ValidationError as error:
+        raise _invalid(error, "form", "metadata") from error
+    try:
+        known = _FormFields.model_validate(fields)
+    except ValidationError as error:
+        raise _invalid(error, "form") from error
+    return files, known.collection, known.metadata
+
+
+_METADATA: TypeAdapter[Metadata] = TypeAdapter(MetadataIn)
+
+
+def _invalid(error: ValidationError, *place: str) -> RequestValidationError:
+    return RequestValidationError(
+        [{**found, "loc": (*place, *found["loc"])} for found in error.errors(include_url=False)]
+    )
+
+
+def _base_name(name: str) -> str:
+    """The name without its folders, whichever way a client's system writes them."""
+    return re.split(r"[/\\]", name)[-1].strip()
+
+
+def _check_name(name: str, seen: set[str]) -> None:
+    """Raises BadInput for a name that cannot name a document, or that would replace another file of this upload."""
+    if not name or name in (".", ".."):
+        raise BadInput("The file has no name.")
+    if len(name) > _MAX_NAME or not name.isprintable():
+        raise BadInput(f"The file's name must be at most {_MAX_NAME} printable characters.")
+    if name in seen:
+        raise BadInput("Another file of this upload has the same name (folders do not count).")
+
+
+def _added_json(change: Change) -> dict[str, object]:
+    return {**document_json(change.document), "outcome": change.outcome}
+
+
+@router.get("", response_model=DocumentsOut, responses=problems(422, 503), summary="List documents")
+def list_documents(
+    service: ServiceDep,
+    cursor: Annotated[Text | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Documents per page.")] = 100,
+    collection: Annotated[CollectionName | None, Query(description="Only this collection; all when left out.")] = None,
+) -> JSONResponse:
+    """Documents in the order they were first added, a page at a time."""
+    found = service.documents(collection=collection, after=cursor, limit=limit + 1)
+    page = found[:limit]
+    next_cursor = page[-1].id if len(found) > limit else None
+    return JSONResponse({"documents": [document_json(document) for document in page], "next_cursor": next_cursor})
+
+
+@router.get("/{document_id}", response_model=DocumentOut, responses=problems(404, 503), summary="One document")
+def get_document(document_id: DocumentId, service: ServiceDep) -> JSONResponse:
+    """A document without its text."""
+    return JSONResponse(document_json(service.document(document_id)))
+
+
+Position = Annotated[int | None, Query(ge=0, description="In code points; half-open.")]
+
+
+@router.get("/{document_id}/text", response_model=TextOut, responses=problems(404, 422, 503), summary="Its stored text")
+def get_text(
+    document_id: DocumentId, service: ServiceDep, start: Position = None, end: Position = None
+) -> JSONResponse:
+    """The stored text from `start` (else its beginning) to `end` (else its end), with the hash of the whole."""
+    # One read of the whole: text, hash and length are then of one state, also while the document is being replaced.
+    text = service.text(document_id)
+    start = 0 if start is None else start
+    end = len(text) if end is None else end
+    if start > end or end > len(text):
+        raise BadInput(f"start {start} and end {end} must be in order and within the text's {len(text)} characters.")
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    return JSONResponse(
+        {"document_id": document_id, "start": start, "end": end, "text": text[start:end], "sha256": sha256}
+    )
+
+
+@router.delete(
+    "/{document_id}", response_model=ReceiptOut, responses=problems(404, 503, 507), summary="Delete a document"
+)
+def delete_document(document_id: DocumentId, service: ServiceDep) -> JSONResponse:
+    """Deletes, and answers once nothing of the document can be found any more."""
+    return JSONResponse(receipt_json(service.delete(document_id)))

@@ -1,0 +1,150 @@
+"""What is stored and what is found: the values that every folder above shares."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
+Terms = NDArray[np.uint32]
+
+JsonScalar = str | int | float | bool | None
+Metadata = Mapping[str, JsonScalar | list[JsonScalar]]
+
+
+class Span(NamedTuple):
+    """Half-open ``[start, end)`` in Unicode code points of a document's stored text."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A document as handed to the store. ``(collection, key)`` names it: the same pair again replaces it."""
+
+    collection: str
+    key: str
+    title: str
+    source: str | None
+    text: str
+    content_sha256: str
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassage:
+    """A passage as handed to the store, with the vectors of one forward pass.
+
+    span and sentences are positions in the document's text; the sentences lie inside the span, in order.
+    context: title and section path as searched with the passage, not part of the cited text.
+    vector: float32 (dim,), unit length.  sentence_vectors: float32 (n_sentences, dim), unit length.
+    """
+
+    span: Span
+    sentences: tuple[Span, ...]
+    context: str
+    section: tuple[str, ...]
+    page: int | None
+    vector: Floats
+    sentence_vectors: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A stored document without its text."""
+
+    id: str
+    collection: str
+    key: str
+    title: str
+    source: str | None
+    metadata: Metadata
+    text_sha256: str
+    content_sha256: str
+    n_characters: int
+    n_passages: int
+    added_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stored passage: ``text`` equals the document's ``text[span.start:span.end]``."""
+
+    id: int
+    document_id: str
+    ordinal: int
+    span: Span
+    text: str
+    section: tuple[str, ...]
+    page: int | None
+    sentences: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which passages a search may see: one collection and, within it, documents whose metadata match.
+
+    Each key of ``where`` must have one of its values (all values compared as strings).
+    """
+
+    collection: str = "default"
+    where: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TermStatistics:
+    """Passage frequencies of a collection, exact and independent of how the views are laid out."""
+
+    n_passages: int
+    mean_length: float
+    df: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What scoring needs of n passages, as flat arrays; segment 0 of a passage's terms is its context, then one per sentence.
+
+    ids: int64 (n,).  vectors: float32 (n, dim).
+    sentence_vectors: float32 (n_sentences in all, dim); sentence_counts: int64 (n,), their sum is n_sentences.
+    terms: uint32, hashed terms of all segments of all passages in order; term_counts: int64 (n + n_sentences,), terms per segment.
+    """
+
+    ids: Ids
+    vectors: Floats
+    sentence_vectors: Floats
+    sentence_counts: Ids
+    terms: Terms
+    term_counts: Ids
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What one delete removed, counted once nothing of it can be found any more."""
+
+    document_id: str
+    passages: int
+    vectors: int
+    lexical: int
+    remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What writing one document did: ``outcome`` is "added", "updated" or "skipped"."""
+
+    document: Document
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One inconsistency that verify found: what it is, where, and the command or action that mends it."""
+
+    kind: str
+    where: str
+    detail: str
+    remedy: str

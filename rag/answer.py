@@ -1,0 +1,110 @@
+"""The answer to a question: which sentences, from which passages, cited where; or none."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from index.types import Document, Floats, Span
+from rag.citations import cite
+from rag.confidence import THRESHOLD, confidence
+from rag.duplicates import same_statement
+from rag.retrieval import Retrieved
+from rag.types import AnswerText, DocumentRef, Occurrence, RankedPassage, Signal
+
+# Sentences are taken from the first passages only, and no more than these: what answers stands there or nowhere.
+ANSWER_PASSAGES = 5
+MAX_SENTENCES = 3
+# A further sentence must score at least this share of the best one.
+_WORTH_ADDING = 0.8
+
+
+class Sentence(NamedTuple):
+    """A candidate for the answer: the rank (0-based) of the passage it stands in, its place and text, its score."""
+
+    passage: int
+    span: Span
+    text: str
+    score: float
+
+
+class Composed(NamedTuple):
+    """The parts of an answer that come from what was retrieved."""
+
+    confidence: float
+    answer: AnswerText | None
+    passages: tuple[RankedPassage, ...]
+
+
+def compose(found: Retrieved, documents: Mapping[int, Document], explain: bool) -> Composed:
+    """Answer sentences and listed passages. documents: passage id -> its document, for every passage in the groups."""
+    listed = [group[0] for group in found.groups]
+    sure = confidence(found.signals, listed[:ANSWER_PASSAGES])
+    chosen = choose_sentences(found) if sure >= THRESHOLD else []
+    ranks = _signal_ranks(found) if explain else {}
+    passages = []
+    for rank, group in enumerate(found.groups):
+        passage = found.passages[group[0]]
+        document = documents[passage.id]
+        others = [(documents[found.passages[copy].id], found.passages[copy].span) for copy in group[1:]]
+        passages.append(
+            RankedPassage(
+                rank=rank + 1,
+                score=float(found.scores[group[0]]),
+                text=passage.text,
+                document=DocumentRef(document.id, document.title, document.source, document.metadata),
+                section=passage.section,
+                page=passage.page,
+                citation=cite(passage, document),
+                highlights=tuple(sorted(sentence.span for sentence in chosen if sentence.passage == rank)),
+                also_in=tuple(Occurrence(other.id, other.title, other.source, span) for other, span in others),
+                explain={name: _signal(values, order, group[0]) for name, (values, order) in ranks.items()}
+                if explain
+                else None,
+            )
+        )
+    answer = None
+    if chosen:
+        answer = AnswerText(
+            " ".join(sentence.text for sentence in chosen), tuple(dict.fromkeys(s.passage for s in chosen))
+        )
+    return Composed(sure, answer, tuple(passages))
+
+
+def choose_sentences(found: Retrieved) -> list[Sentence]:
+    """One to three sentences, best first, none repeating another; none when there are no passages."""
+    best: list[Sentence] = []
+    for sentence in sorted(_sentences(found), key=lambda sentence: -sentence.score):
+        if len(best) == MAX_SENTENCES or best and sentence.score < _WORTH_ADDING * best[0].score:
+            break
+        if not any(_repeats(sentence.text, other.text) for other in best):
+            best.append(sentence)
+    return best
+
+
+def _sentences(found: Retrieved) -> list[Sentence]:
+    """All sentences of the first passages with their scores: similarity, question terms held, and the passage's own score."""
+    signals = found.signals
+    scores = signals.sentence_cosine + 0.5 * signals.sentence_coverage + 0.5 * found.scores[signals.owner]
+    first = np.searchsorted(signals.owner, np.arange(len(found.scores)))
+    sentences = []
+    for rank, group in enumerate(found.groups[:ANSWER_PASSAGES]):
+        passage = found.passages[group[0]]
+        for number, span in enumerate(passage.sentences):
+            text = passage.text[span.start - passage.span.start : span.end - passage.span.start]
+            sentences.append(Sentence(rank, span, text, float(scores[first[group[0]] + number])))
+    return sentences
+
+
+def _repeats(one: str, other: str) -> bool:
+    return one in other or other in one or same_statement(one, other)
+
+
+def _signal_ranks(found: Retrieved) -> dict[str, tuple[Floats, Floats]]:
+    """Per signal its values and the 1-based rank of each candidate."""
+    named = {"dense": found.signals.dense, "sentence": found.signals.sentence, "lexical": found.signals.bm25}
+    return {name: (values, np.argsort(np.argsort(-values, kind="stable")) + 1) for name, values in named.items()}
+
+
+def _signal(values: Floats, ranks: Floats, position: int) -> Signal:
+    return Signal(rank=int(ranks[position]), score=float(values[position]))

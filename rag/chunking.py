@@ -1,0 +1,98 @@
+"""Passages of whole sentences, with exact positions.
+
+Positions are our own arithmetic: langchain-text-splitters, which cuts blocks too long to be one sentence, is asked for pieces that
+join to the block again, and its own start index (wrong or always 0 for repeated text) is not used.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from index.types import Span
+from rag.sentences import split_sentences, trim
+from rag.types import Section
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage before it is embedded. Sentences lie inside the span, in order; a heading is in the span but is no sentence."""
+
+    span: Span
+    sentences: tuple[Span, ...]
+    section: tuple[str, ...]
+
+
+def chunk(text: str, sections: Sequence[Section], *, size: int, overlap: int) -> list[Chunk]:
+    """Cut text into passages of whole sentences.
+
+    size: characters a passage may have, unless one piece alone is longer; overlap: sentences that a passage repeats of the one
+    before it.  sections: in order, not overlapping, covering the text; passages do not cross them.
+    """
+    chunks = []
+    for section in sections:
+        for number, group in enumerate(_groups(_sentences(text, section, size), size, overlap)):
+            start = trim(text, section.start, group[0].end).start if number == 0 else group[0].start
+            chunks.append(Chunk(Span(start, group[-1].end), tuple(group), section.path))
+    for passage in chunks:
+        _check(text, passage)
+    return chunks
+
+
+def _sentences(text: str, section: Section, size: int) -> Iterator[Span]:
+    for sentence in split_sentences(text, section.heading_end, section.end):
+        if sentence.end - sentence.start <= size:
+            yield sentence
+        else:
+            yield from _pieces(text, sentence, size)
+    if section.heading_end > section.start and not text[section.heading_end : section.end].strip():
+        heading = trim(text, section.start, section.heading_end)
+        if heading.start < heading.end:  # a heading with nothing under it is all there is to find
+            yield heading
+
+
+def _pieces(text: str, block: Span, limit: int) -> Iterator[Span]:
+    from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+    splitter = RecursiveCharacterTextSplitter(
+        chunk_size=limit,
+        chunk_overlap=0,
+        separators=["\n", "; ", ": ", ", ", "、", "，", " ", ""],
+        keep_separator="end",
+        strip_whitespace=False,
+    )
+    position = block.start
+    for piece in splitter.split_text(text[block.start : block.end]):
+        if not text.startswith(piece, position):
+            raise AssertionError(f"a piece of the block at {block.start} is not where it should be ({position})")
+        span = trim(text, position, position + len(piece))
+        if span.start < span.end:
+            yield span
+        position += len(piece)
+    if position != block.end:
+        raise AssertionError(f"pieces of the block at {block.start} end at {position} instead of {block.end}")
+
+
+def _groups(sentences: Iterator[Span], size: int, overlap: int) -> Iterator[list[Span]]:
+    """Consecutive sentences that fit, each group but the first opened by the last ``overlap`` of the one before, if they fit."""
+    group: list[Span] = []
+    n_new = 0
+    for sentence in sentences:
+        if group and sentence.end - group[0].start > size:
+            yield group
+            group = group[-overlap:] if overlap else []
+            while group and sentence.end - group[0].start > size:
+                group.pop(0)
+            n_new = 0
+        group.append(sentence)
+        n_new += 1
+    if n_new:
+        yield group
+
+
+def _check(text: str, passage: Chunk) -> None:
+    """Positions are promises: a passage that breaks one is a defect here, found before it is stored."""
+    start, end = passage.span
+    position = start
+    for sentence in passage.sentences:
+        if not position <= sentence.start < sentence.end <= end <= len(text):
+            raise AssertionError(f"sentence {sentence} of passage {passage.span} is out of place")
+        position = sentence.end

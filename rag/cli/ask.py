@@ -1,0 +1,102 @@
+"""``rag ask``: an answer that reads well in a terminal."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.cli.output import CollectionOption, JsonOption, StoreOption, console, errors, open_service, pairs, print_json
+from rag.errors import BadInput
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from rag.types import Answer, RankedPassage
+
+_MAX_K = 100
+_REASONS = {
+    "no_documents": "There are no documents to search. Add some: rag add PATH",
+    "no_match": "No document matches the filter.",
+    "low_confidence": "The documents do not seem to answer this. The nearest passages:",
+}
+
+
+def ask(
+    question: Annotated[
+        str, typer.Argument(metavar="QUESTION", help="What you want to know, in words.", show_default=False)
+    ],
+    k: Annotated[int, typer.Option("-k", "--top-k", help=f"Passages to list, 1 to {_MAX_K}.")] = 5,
+    collection: CollectionOption = "default",
+    filters: Annotated[
+        list[str], typer.Option("--filter", metavar="K=V", help="Only documents with this metadata; may be repeated.")
+    ] = [],  # noqa: B006
+    explain: Annotated[bool, typer.Option("--explain", help="Show why each passage ranks where it does.")] = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Answer a question from the documents, with citations; or say that they do not answer it.
+
+    Example: rag ask "why did Zelensky refuse to sign?"
+    """
+    with errors():
+        if not 1 <= k <= _MAX_K:
+            raise BadInput(f"-k {k}: list 1 to {_MAX_K} passages")
+        from rag.types import Query
+
+        query = Query(question, k, collection, pairs(filters, "--filter"), explain)
+        with open_service(store) as service:
+            answer = service.ask(query)
+        if json:
+            from rag.serialization import answer_json
+
+            print_json(answer_json(answer))
+        else:
+            _print_answer(answer)
+
+
+def _print_answer(answer: "Answer") -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    out = console()
+    sure = f"{answer.confidence:.0%} sure" + ("" if answer.calibrated else ", not calibrated")
+    if answer.answer is not None:
+        places = "".join(f"[{number + 1}]" for number in answer.answer.citations)
+        out.print(Text.assemble((answer.answer.text, "bold"), f" {places}"))
+        out.print(Text(f"({sure})", style="dim"))
+    else:
+        out.print(Text(_REASONS[answer.abstain_reason or "low_confidence"], style="bold"))
+        if answer.passages:
+            out.print(Text(f"({sure})", style="dim"))
+    for passage in answer.passages:
+        out.print()
+        out.print(_heading(passage))
+        out.print(Padding(_marked(passage), (0, 0, 0, 4)))
+        for place in passage.also_in:
+            out.print(
+                Text(f"    also in {place.source or place.title}:{place.span.start}-{place.span.end}", style="dim")
+            )
+        if passage.explain is not None:
+            signals = (f"{name} #{signal.rank} ({signal.score:.3f})" for name, signal in passage.explain.items())
+            out.print(Text("    why: " + ", ".join(signals), style="dim"))
+
+
+def _heading(passage: "RankedPassage") -> "Text":
+    from rich.text import Text
+
+    place = (
+        f"{passage.document.source or passage.document.title}:{passage.citation.span.start}-{passage.citation.span.end}"
+    )
+    section = " > ".join(passage.section)
+    return Text.assemble(
+        (f"[{passage.rank}] ", "bold cyan"), (place, "cyan"), (f"  {section}" if section else "", "dim")
+    )
+
+
+def _marked(passage: "RankedPassage") -> "Text":
+    """The passage on one paragraph, the sentences that answer set off."""
+    from rich.text import Text
+
+    text = Text(passage.text)
+    for span in passage.highlights:
+        text.stylize("bold yellow", span.start - passage.citation.span.start, span.end - passage.citation.span.start)
+    return text

@@ -1,0 +1,104 @@
+"""What every command shares: options, exit codes, messages on stderr, JSON and text on stdout."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from index.errors import StoreDamaged, StoreError, StoreMismatch, StoreMissing, StoreTooNew
+from rag.errors import BadInput, RagError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from rag.service import Service
+
+DONE, FAILED, USAGE, NO_STORE = 0, 1, 2, 3
+_INTERRUPTED = 130
+
+StoreOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--store", metavar="DIR", help="The store's directory (else $RAG_STORE, else ./.rag).", show_default=False
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout and nothing else there.")]
+CollectionOption = Annotated[str, typer.Option("--collection", metavar="C", help="Which collection of documents.")]
+
+
+def store_path(option: Path | None) -> Path:
+    """The store's directory from the option, the environment or the current folder."""
+    return option or Path(os.environ.get("RAG_STORE") or ".rag")
+
+
+def open_service(option: Path | None) -> "Service":
+    """The service of the chosen store; says on stderr when a view had to be made again."""
+    from rag.service import Service
+
+    service = Service.open(store_path(option))
+    note_rebuilt(service)
+    return service
+
+
+def note_rebuilt(service: "Service") -> None:
+    """Tell that a damaged or missing view was made again from the stored truth: nothing is lost, but someone should know."""
+    if service.rebuilt:
+        message(f"the search files ({', '.join(service.rebuilt)}) were missing or damaged and have been made again")
+
+
+def message(text: str) -> None:
+    """A line for people, on stderr."""
+    typer.echo(f"rag: {text}", err=True)
+
+
+def fail(text: str, code: int = FAILED) -> NoReturn:
+    """Say what is wrong and end with an exit code."""
+    message(text)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def errors() -> Iterator[None]:
+    """Turn the errors that a user can meet into one message and the exit code of the contract."""
+    try:
+        yield
+    except (StoreMissing, StoreDamaged, StoreTooNew, StoreMismatch) as error:
+        fail(str(error), NO_STORE)
+    except BadInput as error:
+        fail(str(error), USAGE)
+    except (RagError, StoreError) as error:
+        fail(str(error), FAILED)
+    except BrokenPipeError:
+        # The reader of stdout left (a pager, head): nothing to say, and nothing may be flushed at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(FAILED) from None
+    except KeyboardInterrupt:
+        fail("stopped; what was reported as added stays", _INTERRUPTED)
+
+
+def print_json(value: object) -> None:
+    """One JSON value on stdout."""
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Where text for people goes; without colours and wrapping when it is no terminal."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=not (sys.stderr if stderr else sys.stdout).isatty())
+
+
+def pairs(options: Sequence[str], name: str) -> dict[str, list[str]]:
+    """``K=V`` options as key -> values, in order."""
+    found: dict[str, list[str]] = {}
+    for option in options:
+        key, separator, value = option.partition("=")
+        if not separator or not key:
+            raise BadInput(f"{name} {option!r}: write it as KEY=VALUE")
+        found.setdefault(key, []).append(value)
+    return found

@@ -1,0 +1,88 @@
+"""``rag verify``: the whole store, or the citations of a saved answer."""
+
+import json as jsonlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rag.cli.output import FAILED, JsonOption, StoreOption, errors, open_service, print_json
+from rag.errors import BadInput
+
+
+def verify(
+    answer: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ANSWER.json]", help="An answer saved with --json; - reads it from stdin.", show_default=False
+        ),
+    ] = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Check the whole store, or every citation in a saved answer. Exit code 1 when something does not hold.
+
+    Example: rag ask "who met in Munich?" --json | rag verify -
+    """
+    with errors():
+        holds = _verify_answer(answer, store, json) if answer is not None else _verify_store(store, json)
+    if not holds:
+        raise typer.Exit(FAILED)
+
+
+def _verify_answer(answer: str, store: Path | None, json: bool) -> bool:
+    from rag.serialization import check_json, citation_from_json
+
+    cited = [citation_from_json(value) for value in _citations(_read(answer))]
+    with open_service(store) as service:
+        checks = service.check_citations(cited)
+    if json:
+        print_json([check_json(check) for check in checks])
+    else:
+        for citation, check in zip(cited, checks, strict=True):
+            place = f" to {check.span.start}-{check.span.end}" if check.span else ""
+            typer.echo(f"{check.status}{place}: {citation.document_title} {citation.span.start}-{citation.span.end}")
+        if not checks:
+            typer.echo("the answer has no citations")
+    return all(check.status == "valid" for check in checks)
+
+
+def _read(answer: str) -> object:
+    try:
+        return jsonlib.loads(sys.stdin.read() if answer == "-" else Path(answer).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{answer} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise BadInput(
+            f"{'stdin' if answer == '-' else answer} is not JSON: save an answer with rag ask --json"
+        ) from error
+
+
+def _citations(value: object) -> list[object]:
+    """The citations of an answer, or those of a body as POST /v1/verify takes it."""
+    if isinstance(value, Mapping) and isinstance(value.get("citations"), list):
+        return list(value["citations"])
+    if isinstance(value, Mapping) and isinstance(value.get("passages"), list):
+        return [passage.get("citation") if isinstance(passage, Mapping) else None for passage in value["passages"]]
+    raise BadInput("this is not an answer: it has no 'passages'; save one with rag ask --json")
+
+
+def _verify_store(store: Path | None, json: bool) -> bool:
+    from rag.serialization import finding_json
+
+    with open_service(store) as service:
+        documents, passages = service.counts()
+        findings = service.verify()
+    if json:
+        print_json(
+            {"documents": documents, "passages": passages, "findings": [finding_json(finding) for finding in findings]}
+        )
+        return not findings
+    for finding in findings:
+        typer.echo(f"{finding.kind} in {finding.where}: {finding.detail}; {finding.remedy}")
+    typer.echo(
+        f"{documents} documents, {passages} passages: " + (f"{len(findings)} findings" if findings else "all is well")
+    )
+    return not findings

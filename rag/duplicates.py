@@ -1,0 +1,42 @@
+"""Passages that say the same, word for word or nearly: shown once, with the places where they stand."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+
+from index.types import Floats, Ids
+
+# Only passages this close in meaning are compared word by word.
+_NEAR_COSINE = 0.9
+# Neighbours that share an overlap sentence stay below; copies with other line breaks or a word more are above.
+_SHARED_WORDS = 0.9
+_WORD = re.compile(r"\w+")
+_NEGATIONS = frozenset(("no", "not", "never", "none", "nor", "cannot", "without", "t"))  # "t" of "isn't"
+
+
+def same_statement(one: str, other: str) -> bool:
+    """Whether two texts say the same: at least nine tenths of the words shared, no number and no negation differing."""
+    a, b = Counter(_WORD.findall(one.casefold())), Counter(_WORD.findall(other.casefold()))
+    different = (a - b) + (b - a)
+    if different.total() > 2 * (1 - _SHARED_WORDS) * max(a.total(), b.total()):
+        return False
+    return not any(word in _NEGATIONS or any(letter.isdigit() for letter in word) for word in different)
+
+
+def group_duplicates(vectors: Floats, order: Ids, limit: int, text_of: Callable[[int], str]) -> list[list[int]]:
+    """The first ``limit`` groups of near-duplicates, each in rank order, as positions in ``vectors``.
+
+    vectors: float32 (n, dim), unit length; order: int64 (n,), positions best first; text_of: the text at a position.
+    """
+    groups: list[list[int]] = []
+    remaining = order
+    while len(remaining) and len(groups) < limit:
+        leader = int(remaining[0])
+        remaining = remaining[1:]
+        close = remaining[np.einsum("ij,j->i", vectors[remaining], vectors[leader]) >= _NEAR_COSINE].tolist()
+        copies = [position for position in close if same_statement(text_of(leader), text_of(position))]
+        groups.append([leader, *copies])
+        remaining = remaining[~np.isin(remaining, copies)]
+    return groups

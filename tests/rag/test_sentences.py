@@ -1,0 +1,79 @@
+"""Where sentences end."""
+
+import pytest
+
+from rag.sentences import split_sentences
+
+
+def sentences(text: str) -> list[str]:
+    return [text[start:end] for start, end in split_sentences(text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Retired Lt. Gen. Keith Kellogg met Dr. J. K. Rowling, i.e. the author, at 5 p.m. in St. Louis.",
+        "The U.S. Treasury said growth was 3.5 percent, up from 2.1 percent.",
+        "See Fig. 3 and Eq. 12 in Smith et al. 2019 for details.",
+        "Mr. Smith vs. Mrs. Jones was No. 4 on the list.",
+        "He asked whether version 2.0.1 of example.com was safe.",
+    ],
+)
+def test_abbreviations_initials_and_decimals_do_not_end_a_sentence(text: str) -> None:
+    assert sentences(text) == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One came. Two left! Did three stay? Yes.", ["One came.", "Two left!", "Did three stay?", "Yes."]),
+        ('He said: "It works." She left.', ['He said: "It works."', "She left."]),
+        ('"Really?" he said. Then silence.', ['"Really?" he said.', "Then silence."]),
+        ("It broke (again.) We fixed it.", ["It broke (again.)", "We fixed it."]),
+        ('Only unilateral commitments.". Trump renewed it.', ['Only unilateral commitments.".', "Trump renewed it."]),
+        ("They moved to the U.S. The law changed.", ["They moved to the U.S.", "The law changed."]),
+        ("It was sold by Acme Inc. The price was low.", ["It was sold by Acme Inc.", "The price was low."]),
+        ("Wait… What happened? Nothing.", ["Wait…", "What happened?", "Nothing."]),
+        ("彼は来た。彼女は去った。終わり", ["彼は来た。", "彼女は去った。", "終わり"]),
+        ("वह आया। वह गया।", ["वह आया।", "वह गया।"]),
+        ("Он пришёл. Она ушла.", ["Он пришёл.", "Она ушла."]),
+    ],
+)
+def test_sentences_end_where_a_reader_ends_them(text: str, expected: list[str]) -> None:
+    assert sentences(text) == expected
+
+
+def test_blank_lines_headings_and_list_items_stand_alone() -> None:
+    text = "Results\n\nThe trial ended early.\n- first item\n- second item\n1. third item\nLast line"
+    assert sentences(text) == [
+        "Results",
+        "The trial ended early.",
+        "- first item",
+        "- second item",
+        "1. third item",
+        "Last line",
+    ]
+
+
+def test_hard_wrapped_lines_are_joined() -> None:
+    text = (
+        "The committee met on Tuesday to consider the proposal that had been\n"
+        "submitted by the delegation in the spring and which nobody had read\n"
+        "before. It was rejected.\n"
+    )
+    assert sentences(text) == [text[: text.index(" It was")], "It was rejected."]
+
+
+def test_long_unwrapped_lines_are_paragraphs() -> None:
+    text = "A " + "long " * 60 + "line without end\nAnother line"
+    assert sentences(text) == text.split("\n")
+
+
+@pytest.mark.parametrize("text", ["", "   \n\t\n ", "\n\n\n"])
+def test_nothing_comes_of_white_space(text: str) -> None:
+    assert sentences(text) == []
+
+
+@pytest.mark.parametrize("text", ["no end", "...", "?!", "a.b.c.d", "\u200b", "🙂. 🙂!"])
+def test_every_visible_character_is_in_a_sentence(text: str) -> None:
+    assert "".join(sentences(text)).replace(" ", "") == text.replace(" ", "")

@@ -1,0 +1,62 @@
+"""Imports go one way: api -> rag -> index and eval -> rag."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ALLOWED = {
+    "index": {"index"},
+    "rag": {"rag", "index"},
+    "api": {"api", "rag", "index"},
+    "eval": {"eval", "rag", "index"},
+}
+# One engine, one module: whatever imports these is the only place to change when the engine does.
+ENGINES = {
+    "faiss": {"index/vectors.py"},
+    "tantivy": {"index/lexical.py"},
+    "sentence_transformers": {"rag/conversion.py"},
+    "langchain_text_splitters": {"rag/chunking.py"},
+    "openvino": {"rag/engine.py"},
+}
+MODULES = [path for package in ALLOWED for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names that a module imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.partition(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            names.add("relative")
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_module_imports_only_folders_below_its_own(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    assert imported(path) & {*ALLOWED, "relative"} <= ALLOWED[package]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_is_imported_in_its_own_module_only(engine: str) -> None:
+    users = {path.relative_to(ROOT).as_posix() for path in MODULES if engine in imported(path)}
+    assert users == ENGINES[engine]
+
+
+def test_api_and_eval_use_of_the_index_only_its_values_and_errors() -> None:
+    for path in MODULES:
+        if path.relative_to(ROOT).parts[0] in ("api", "eval"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "index":
+                    assert node.module in ("index.types", "index.errors"), path
+
+
+@pytest.mark.parametrize("package", sorted(ALLOWED))
+def test_the_packages_of_this_repository_are_the_ones_loaded(package: str) -> None:
+    assert Path(str(importlib.import_module(package).__file__)).parent == ROOT / package
