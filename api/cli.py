@@ -1,5 +1,6 @@
 """The command ``rag serve``. Imported by ``rag --help``: everything heavy is imported when it runs."""
 
+import logging
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +42,8 @@ def serve(
         with server.bind(host, port) as bound, errors(), Service.open_or_create(path) as service:
             from api.app import create_app
 
+            # It warns of every malformed upload; the client is told, and the operator has nothing to do.
+            logging.getLogger("python_multipart").setLevel(logging.ERROR)
             note_rebuilt(service)
             service.warm()
             url = server.url_of(bound)

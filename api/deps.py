@@ -7,9 +7,9 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from api.errors import MalformedBody
 from api.settings import Settings
 from rag.errors import UnsupportedFormat
 from rag.service import Service
@@ -56,7 +56,7 @@ class JsonUpload:
 async def read_upload(
     request: Request, settings: Annotated[Settings, Depends(get_settings)]
 ) -> AsyncIterator[FormUpload | JsonUpload]:
-    """The body of an upload, as one of the two kinds. Raises UnsupportedFormat for any other, HTTPException for a broken one."""
+    """The body of an upload, as one of the two kinds. Raises UnsupportedFormat for any other, MalformedBody for a broken one."""
     upload = await _read_upload(request, settings)
     if isinstance(upload, JsonUpload):
         yield upload
@@ -77,9 +77,9 @@ async def _read_upload(request: Request, settings: Settings) -> FormData | JsonU
                 max_files=settings.max_files, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
             )
     except ClientDisconnect as error:
-        raise HTTPException(400, "The body ended early.") from error
+        raise MalformedBody("The body ended early.") from error
     except ValueError as error:  # a part's charset or header that the form parser cannot decode
-        raise HTTPException(400, "The multipart body cannot be parsed.") from error
+        raise MalformedBody("The multipart body cannot be parsed.") from error
     raise UnsupportedFormat("Send files as multipart/form-data (field `file`) or one document as application/json.")
 
 

@@ -40,6 +40,10 @@ _SHOWN_ERRORS = 20
 _SHOWN_CHARACTERS = 300
 
 
+class MalformedBody(Exception):
+    """A body that cannot be parsed as what it says it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of problem. ``detail`` stands in for the exception's own words where those tell of paths and processes."""
@@ -59,14 +63,17 @@ class Kind:
 INVALID = Kind(422, "invalid-request", "The request does not fit its schema")
 MALFORMED = Kind(400, "malformed-request", "The body cannot be parsed")
 UNAUTHORIZED = Kind(401, "unauthorized", "A valid key is required")
-NOT_FOUND = Kind(404, "not-found", "Nothing is here")
-NOT_ALLOWED = Kind(405, "method-not-allowed", "This method is not offered here")
+NOT_FOUND = Kind(404, "not-found", "Nothing is here", "`/openapi.json` lists the paths.")
+NOT_ALLOWED = Kind(
+    405, "method-not-allowed", "This method is not offered here", "The `Allow` header names those that are."
+)
 TOO_LARGE = Kind(413, "content-too-large", "The content is too large")
 UNSUPPORTED = Kind(415, "unsupported-format", "This format is not read")
 INTERNAL = Kind(500, "internal-error", "Something went wrong here", "The error was logged.")
 
 _STORE_UNUSABLE = "The operator has to look at the store: `rag verify` says what is wrong."
 KINDS: Mapping[type[Exception], Kind] = {
+    MalformedBody: MALFORMED,
     BadInput: Kind(422, "bad-input", "What was asked cannot be done as asked"),
     UnreadableContent: Kind(422, "unreadable-content", "The content cannot be read"),
     UnsupportedFormat: UNSUPPORTED,
@@ -75,7 +82,10 @@ KINDS: Mapping[type[Exception], Kind] = {
     Overloaded: Kind(503, "overloaded", "More work is waiting than may wait", "Try again shortly.", 1),
     StoreLocked: Kind(503, "store-locked", "Another process is writing", "Try again shortly.", 5),
     StoreFull: Kind(
-        507, "disk-full", "No space is left", "Nothing of this was stored; what was stored before is untouched."
+        507,
+        "disk-full",
+        "No space is left",
+        "What was acknowledged before is untouched. Send this again once there is room.",
     ),
     StoreMissing: Kind(503, "store-missing", "The store is gone", _STORE_UNUSABLE),
     StoreDamaged: Kind(503, "store-damaged", "The store is damaged", _STORE_UNUSABLE),
@@ -88,7 +98,6 @@ KINDS: Mapping[type[Exception], Kind] = {
     ModelDamaged: Kind(503, "model-damaged", "The model is damaged", "The operator finds the reason in the log."),
 }
 ALL_KINDS = (
-    MALFORMED,
     UNAUTHORIZED,
     NOT_FOUND,
     NOT_ALLOWED,
@@ -119,11 +128,8 @@ def problem(
     extensions: Mapping[str, object] | None = None,
 ) -> Response:
     """The response for a problem; ``extensions`` are further members of its JSON object."""
-    body: dict[str, object] = {"type": kind.uri, "title": kind.title, "status": kind.status}
-    shown = kind.detail or detail
-    if shown:
-        body["detail"] = clean(shown)
-    body |= extensions or {}
+    shown = clean(kind.detail or detail or kind.title)
+    body = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": shown, **(extensions or {})}
     response = Response(
         json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace"),
         status_code=kind.status,
@@ -195,5 +201,5 @@ async def _handle(_: Request, error: Exception) -> Response:
 
 def install(app: FastAPI) -> None:
     """Answer every expected exception of ``app`` with problem details; the unexpected ones are the middleware's."""
-    for kind in (RagError, StoreError, UploadStopped, RequestValidationError, HTTPException):
+    for kind in (RagError, StoreError, MalformedBody, UploadStopped, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _handle)

@@ -44,12 +44,23 @@ def describe(app: FastAPI, *, with_key: bool) -> Callable[[], dict[str, Any]]:
             components = document.setdefault("components", {})
             _, found = models_json_schema([(Problem, "serialization")], ref_template=_REF)
             components.setdefault("schemas", {}).update(found["$defs"])
+            _drop_framework_errors(document)
             if with_key:
                 _require_key(document)
             app.openapi_schema = document
         return app.openapi_schema
 
     return openapi
+
+
+def _drop_framework_errors(document: dict[str, Any]) -> None:
+    """Take out the 422 that the framework writes into routes with parameters and that is never answered here."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
 
 
 def _require_key(document: dict[str, Any]) -> None:

@@ -29,9 +29,12 @@ _INT64 = 2**63
 # Input
 
 
-def _no_null(text: str) -> str:
+def _storable(text: str) -> str:
     if "\0" in text:
         raise ValueError("must not hold null characters")
+    # Inside a union pydantic lets lone surrogates through; no UTF-8 can hold them.
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("must not hold lone surrogates")
     return text
 
 
@@ -56,7 +59,7 @@ def _bounded_number(value: object) -> object:
     return value
 
 
-Text = Annotated[str, AfterValidator(_no_null)]
+Text = Annotated[str, AfterValidator(_storable)]
 Line = Annotated[Text, StringConstraints(min_length=1, max_length=1000), AfterValidator(_readable)]
 CollectionName = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_printable)]
 MetadataKey = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
@@ -423,7 +426,7 @@ class Problem(BaseModel):
     )
     title: str
     status: int
-    detail: str | None = Field(default=None, description="What was wrong here and what to do.")
+    detail: str = Field(description="What was wrong here and what to do.")
     errors: list[ViolationOut] | None = Field(
         default=None, description="With /problems/invalid-request: each violation."
     )

@@ -204,6 +204,11 @@ def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[Failure]]:
     return list(files.values()), failures
 
 
+def nothing_there(paths: Sequence[Path]) -> IngestReport:
+    """The report of an ingest of paths of which none exists."""
+    return IngestReport(0, 0, 0, 0, tuple(find_files(paths)[1]), 0, 0.0)
+
+
 def read_file(
     path: Path, store: Store, config: Config, *, collection: str, metadata: Metadata, size: int, overlap: int
 ) -> Prepared | Unchanged | Failure:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -36,6 +37,8 @@ class Service:
         self._config = config
         self._embedder: Embedder | None = None
         self._loading = Lock()
+        self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
+        self._checkpoint: Future[bool] | None = None
 
     @classmethod
     def open(cls, path: Path, config: Config | None = None) -> Self:
@@ -133,9 +136,11 @@ class Service:
         """Take in files and folders. sync: also remove documents of these paths whose file is gone."""
         _checked_collection(collection)
         files, missing = ingest.find_files(paths)
-        deleted = self._delete_gone(paths, collection) if sync else 0
-        if sync:  # a path that is gone is what sync is for, if it left documents or is below a folder that is there
-            missing = [failure for failure in missing if deleted == 0]
+        gone = self._gone(paths, collection) if sync else []
+        for document in gone:
+            self.delete(document.id)
+        if sync:  # a path whose documents have just been removed is no mistake
+            missing = [one for one in missing if not any(_is_below(document.key, one.path) for document in gone)]
         size, overlap = self._passage_settings
 
         def documents() -> Iterator[ingest.Prepared | ingest.Unchanged | Failure]:
@@ -152,7 +157,7 @@ class Service:
                 )
 
         report = self._ingest(documents(), len(files) + len(missing), progress)
-        return replace(report, deleted=deleted)
+        return replace(report, deleted=len(gone))
 
     def add_documents(self, incoming: Iterable[Incoming], progress: ingest.Progress | None = None) -> IngestReport:
         """Take in documents given as plain text, embedded many at a time."""
@@ -274,7 +279,8 @@ class Service:
         _ = self.embedder, self.generation
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Finish what goes on in the background and let go of the store."""
+        self._background.shutdown()
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -314,24 +320,32 @@ class Service:
 
     def _commit(self, prepared: ingest.Prepared) -> Change:
         [change] = ingest.commit(self._store, self.embedder, [prepared])
+        self._checkpoint_later()
         return change
 
-    def _delete_gone(self, paths: Sequence[Path], collection: str) -> int:
-        """Remove documents whose file was one of ``paths`` or below one and is no longer there."""
-        roots = [os.path.abspath(path) for path in paths]
+    def _checkpoint_later(self) -> None:
+        """Let the views catch up on disk behind the caller's back: the change itself is durable already."""
+        if self._store.checkpoint_due and (self._checkpoint is None or self._checkpoint.done()):
+            self._checkpoint = self._background.submit(self._store.checkpoint)
+
+    def _gone(self, paths: Sequence[Path], collection: str) -> list[Document]:
+        """Documents whose file was one of ``paths`` or below one and is no longer there."""
         gone = []
         after = None
         while page := self.documents(collection=collection, after=after, limit=1000):
             after = page[-1].id
-            for document in page:
-                below = any(
-                    document.key == root or document.key.startswith(root.rstrip(os.sep) + os.sep) for root in roots
-                )
-                if below and not os.path.exists(document.key):
-                    gone.append(document.id)
-        for document_id in gone:
-            self.delete(document_id)
-        return len(gone)
+            gone += [
+                document
+                for document in page
+                if any(_is_below(document.key, path) for path in paths) and not os.path.exists(document.key)
+            ]
+        return gone
+
+
+def _is_below(key: str, path: str | Path) -> bool:
+    """Whether a document's key is this file, or a file below this folder."""
+    root = os.path.abspath(path)
+    return key == root or key.startswith(root.rstrip(os.sep) + os.sep)
 
 
 def _checked_question(question: str) -> str:

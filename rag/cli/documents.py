@@ -68,6 +68,7 @@ def add(
 
         from index.errors import StoreMissing
         from rag.config import Config
+        from rag.ingest import nothing_there
         from rag.service import Service
 
         metadata = {
@@ -79,12 +80,14 @@ def add(
         try:
             service = Service.open(store_path(store), config)
         except StoreMissing:
-            if not any(path.exists() for path in paths):
-                raise BadInput(f"{paths[0]}: no such file or folder; nothing was added and no store was made") from None
-            service = Service.create(store_path(store), config)
-        with service:
-            note_rebuilt(service)
-            report = _add_with_progress(service, paths, collection, metadata, sync)
+            # Nothing to add makes no store: a mistyped path leaves no trace.
+            service = Service.create(store_path(store), config) if any(path.exists() for path in paths) else None
+        if service is None:
+            report = nothing_there(paths)
+        else:
+            with service:
+                note_rebuilt(service)
+                report = _add_with_progress(service, paths, collection, metadata, sync)
     if json:
         from rag.serialization import report_json
 

@@ -1,0 +1,188 @@
+"""A small working service in memory, and clients for applications around it or around the real one."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from threading import Event
+from typing import cast
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from api.settings import Settings
+from index.errors import DocumentNotFound
+from index.types import Change, Document, Metadata, Receipt, Span
+from rag.errors import BadInput, UnreadableContent, UnsupportedFormat
+from rag.service import Service
+from rag.types import (
+    Answer,
+    AnswerText,
+    Citation,
+    CitationCheck,
+    DocumentRef,
+    IndexState,
+    Query,
+    RankedPassage,
+    Signal,
+    Timings,
+)
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class FakeService:
+    """Each document is one passage; a question finds those that share a word with it.
+
+    fail_with: raised by every call.  gate: every call waits until it is set."""
+
+    generation = 1
+    fingerprint = "fake"
+
+    def __init__(self) -> None:
+        self.stored: dict[str, tuple[Document, str]] = {}
+        self.queries: list[Query] = []
+        self.fail_with: Exception | None = None
+        self.fail_on_name: dict[str, Exception] = {}
+        self.gate: Event | None = None
+
+    def _work(self) -> None:
+        if self.gate is not None and not self.gate.wait(timeout=20):
+            raise TimeoutError
+        if self.fail_with is not None:
+            raise self.fail_with
+
+    def _add(self, key: str, title: str, text: str, source: str | None, collection: str, metadata: Metadata) -> Change:
+        self._work()
+        document_id = sha256(f"{collection}\0{key}")[:16]
+        digest = sha256(text)
+        new = Document(
+            document_id, collection, key, title, source, metadata, digest, digest, len(text), 1, "2026-01-01T00:00:00Z"
+        )
+        before = self.stored.get(document_id)
+        self.stored[document_id] = (new, text)
+        return Change(new, "added" if before is None else "skipped" if before == (new, text) else "updated")
+
+    def add_text(
+        self, *, title: str | None, text: str, source: str | None, metadata: Metadata, collection: str
+    ) -> Change:
+        return self._add(source or sha256(text), title or "untitled", text, source, collection, metadata)
+
+    def add_file(self, name: str, content: bytes, *, collection: str, metadata: Metadata) -> Change:
+        if name in self.fail_on_name:
+            raise self.fail_on_name[name]
+        if b"\0" in content:
+            raise UnsupportedFormat("binary")
+        try:
+            text = content.decode()
+        except UnicodeDecodeError as error:
+            raise UnreadableContent("not UTF-8") from error
+        return self._add(name, name, text, name, collection, metadata)
+
+    def ask(self, query: Query) -> Answer:
+        self._work()
+        self.queries.append(query)
+        words = set(query.question.lower().split())
+        found = [pair for pair in self.stored.values() if words & set(pair[1].lower().split())][: query.k]
+        passages = tuple(self._passage(rank, *pair, explain=query.explain) for rank, pair in enumerate(found, start=1))
+        answer = AnswerText(passages[0].text, (0,)) if passages else None
+        reason = None if passages else "no_match"
+        state = IndexState(self.generation, self.fingerprint)
+        return Answer(
+            query.question, bool(passages), 0.5, False, reason, answer, passages, state, Timings(0.0, 0.0, 0.0)
+        )
+
+    def _passage(self, rank: int, document: Document, text: str, *, explain: bool) -> RankedPassage:
+        span = Span(0, len(text))
+        return RankedPassage(
+            rank,
+            1 / rank,
+            text,
+            DocumentRef(document.id, document.title, document.source, document.metadata),
+            (),
+            None,
+            Citation(document.id, document.title, text, span, document.text_sha256),
+            (span,),
+            (),
+            {"lexical": Signal(rank, 1.0)} if explain else None,
+        )
+
+    def documents(self, *, collection: str | None = None, after: str | None = None, limit: int = 100) -> list[Document]:
+        self._work()
+        found = [document for document, _ in self.stored.values() if collection in (None, document.collection)]
+        if after is not None:
+            ids = [document.id for document in found]
+            if after not in ids:
+                raise BadInput("unknown cursor")
+            found = found[ids.index(after) + 1 :]
+        return found[:limit]
+
+    def document(self, document_id: str) -> Document:
+        self._work()
+        if document_id not in self.stored:
+            raise DocumentNotFound(f"no document {document_id}")
+        return self.stored[document_id][0]
+
+    def text(self, document_id: str) -> str:
+        self.document(document_id)
+        return self.stored[document_id][1]
+
+    def delete(self, document_id: str) -> Receipt:
+        self.document(document_id)
+        del self.stored[document_id]
+        return Receipt(document_id, 1, 1, 1, 0)
+
+    def check_citations(self, citations: Sequence[Citation]) -> list[CitationCheck]:
+        self._work()
+        return [self._check(citation) for citation in citations]
+
+    def _check(self, citation: Citation) -> CitationCheck:
+        if citation.document_id not in self.stored:
+            return CitationCheck("gone", citation.document_id)
+        text = self.stored[citation.document_id][1]
+        if text[citation.span.start : citation.span.end] == citation.cited_text:
+            return CitationCheck("valid", citation.document_id)
+        place = text.find(citation.cited_text)
+        if place < 0:
+            return CitationCheck("changed", citation.document_id)
+        return CitationCheck("moved", citation.document_id, Span(place, place + len(citation.cited_text)))
+
+    def counts(self) -> tuple[int, int]:
+        self._work()
+        return len(self.stored), len(self.stored)
+
+
+@pytest.fixture
+def fake() -> FakeService:
+    return FakeService()
+
+
+@pytest.fixture
+def client_of(fake: FakeService) -> Iterator[Callable[[Settings], TestClient]]:
+    """Makes a client of the fake service under the given settings."""
+    opened: list[TestClient] = []
+
+    def make(settings: Settings) -> TestClient:
+        client = TestClient(create_app(cast(Service, fake), settings))
+        opened.append(client.__enter__())
+        return client
+
+    yield make
+    for client in opened:
+        client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def client(client_of: Callable[[Settings], TestClient]) -> TestClient:
+    """The fake service without a key."""
+    return client_of(Settings())
+
+
+@pytest.fixture(scope="module")
+def real_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A new, empty store with the default model."""
+    path: Path = tmp_path_factory.mktemp("api") / "store"
+    with Service.open_or_create(path) as service, TestClient(create_app(service, Settings())) as client:
+        yield client

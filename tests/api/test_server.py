@@ -1,0 +1,107 @@
+"""The server as a process: addresses, start, signals, end."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.server import CannotListen, bind, url_of
+
+RAG = Path(sys.executable).parent / "rag"
+installed = pytest.mark.skipif(not RAG.exists(), reason="the console command `rag` is not installed")
+
+
+def start(*arguments: str, key: str | None = None) -> "subprocess.Popen[str]":
+    environment = {name: value for name, value in os.environ.items() if name not in ("RAG_API_KEY", "RAG_STORE")}
+    environment |= {"RAG_API_KEY": key} if key else {}
+    command = [str(RAG), "serve", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
+    """A server with a new store on a free port, and what it said about itself."""
+    process = start("--port", "0", "--store", str(tmp_path / "store"), "--json")
+    try:
+        assert process.stdout is not None and process.stderr is not None
+        line = process.stdout.readline()
+        if not line:
+            pytest.fail(process.stderr.read())
+        yield process, json.loads(line)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@installed
+@pytest.mark.model
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_keeps_what_it_acknowledged_and_stops_with_0(
+    running: tuple["subprocess.Popen[str]", dict[str, Any]], number: signal.Signals
+) -> None:
+    process, told = running
+    with httpx.Client(base_url=told["url"], timeout=30, trust_env=False) as client:
+        assert client.get("/readyz").status_code == 200
+        added = client.post("/v1/documents", files={"file": ("a.txt", b"The ferry waited nine hours.")})
+        assert added.status_code == 201
+        answer = client.post("/v1/ask", json={"question": "How long did the ferry wait?"}).json()
+        assert answer["passages"][0]["text"] == "The ferry waited nine hours."
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output) == (0, ""), errors
+    assert told["url"] in errors and "Traceback" not in errors
+    listed = subprocess.run(
+        [RAG, "list", "--store", told["store"], "--json"], capture_output=True, text=True, check=True
+    )
+    assert added.json()["documents"][0]["id"] in listed.stdout
+
+
+@installed
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+def test_no_start_on_an_open_address_without_a_key(tmp_path: Path, host: str) -> None:
+    process = start("--host", host, "--port", "0", "--store", str(tmp_path / "store"))
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert "RAG_API_KEY" in errors and "Traceback" not in errors
+    assert not (tmp_path / "store").exists()
+
+
+@installed
+def test_a_port_in_use_is_told_with_exit_code_1(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = start("--port", str(port), "--store", str(tmp_path / "store"))
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert f"port {port}" in errors and "--port" in errors and "Traceback" not in errors
+    assert not (tmp_path / "store").exists()
+
+
+@installed
+def test_a_folder_that_is_no_store_is_not_served(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    process = start("--port", "0", "--store", str(tmp_path))
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode in (1, 3)
+    assert str(tmp_path) in errors and "Traceback" not in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_free_port_is_taken_for_port_0() -> None:
+    with bind("127.0.0.1", 0) as bound:
+        assert url_of(bound) == f"http://127.0.0.1:{bound.getsockname()[1]}"
+        assert bound.getsockname()[1] > 0
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "a" * 300])
+def test_an_address_of_another_machine_cannot_be_listened_on(host: str) -> None:
+    with pytest.raises(CannotListen):
+        bind(host, 0)

@@ -1,0 +1,109 @@
+"""The whole way through the real service: add, ask, verify, delete."""
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.schemas import AnswerOut, DocumentsOut, ReceiptOut, UploadOut, VerifyOut
+
+pytestmark = pytest.mark.model
+
+TEXT = (
+    "The harbour of Larvik was closed on Monday because of ice. The ferry to Hirtshals waited in the fjord for nine hours. "
+    "Captain Ingrid Moe said that the passengers were given soup. A second ferry was sent to Kristiansand instead."
+)
+
+
+@pytest.fixture
+def document_id(real_client: TestClient) -> str:
+    files = {"file": ("harbour.txt", TEXT.encode())}
+    response = real_client.post("/v1/documents", files=files, data={"metadata": '{"year": 2025, "draft": false}'})
+    assert response.status_code == 201, response.text
+    [document] = UploadOut.model_validate(response.json()).documents
+    return document.id
+
+
+def ask(client: TestClient, question: str, **body: Any) -> Any:
+    response = client.post("/v1/ask", json={"question": question, **body})
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_an_uploaded_file_answers_with_citations_that_hold(real_client: TestClient, document_id: str) -> None:
+    given = ask(real_client, "Why was the harbour closed?", explain=True)
+    answer = AnswerOut.model_validate(given)
+    assert answer.passages and answer.passages[0].document.id == document_id
+    citation = answer.passages[0].citation
+    place = {"start": citation.start_char_index, "end": citation.end_char_index}
+    stored = real_client.get(f"/v1/documents/{document_id}/text", params=place).json()
+    assert stored["text"] == citation.cited_text
+    assert stored["sha256"] == citation.document_sha256
+    citations = [passage["citation"] for passage in given["passages"]]
+    checks = real_client.post("/v1/verify", json={"citations": citations})
+    assert {result.status for result in VerifyOut.model_validate(checks.json()).results} == {"valid"}
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [({"year": 2025}, True), ({"year": [1999, 2025]}, True), ({"draft": False}, True), ({"year": 1999}, False)],
+)
+def test_a_filter_compares_values_as_they_were_given(
+    real_client: TestClient, document_id: str, given: dict[str, Any], found: bool
+) -> None:
+    assert bool(ask(real_client, "Why was the harbour closed?", filter=given)["passages"]) == found
+
+
+def test_the_same_file_again_is_skipped_and_listed_once(real_client: TestClient, document_id: str) -> None:
+    files = {"file": ("harbour.txt", TEXT.encode())}
+    again = real_client.post("/v1/documents", files=files, data={"metadata": '{"year": 2025, "draft": false}'})
+    assert [document["outcome"] for document in again.json()["documents"]] == ["skipped"]
+    listed = DocumentsOut.model_validate(real_client.get("/v1/documents").json())
+    assert [document.id for document in listed.documents].count(document_id) == 1
+
+
+def test_a_text_added_as_json_is_searchable_at_once(real_client: TestClient) -> None:
+    body = {"title": "Bees", "text": "Bees leave the hive at dawn.", "source": "bees", "collection": "bees"}
+    assert real_client.post("/v1/documents", json=body).status_code == 201
+    [passage] = ask(real_client, "When do bees leave the hive?", collection="bees")["passages"]
+    assert passage["text"] == body["text"]
+
+
+@pytest.mark.parametrize("content", [b"%PDF-1.7 binary", b"\x00\x01\x02\x03" * 100])
+def test_a_binary_file_named_as_text_is_refused(real_client: TestClient, content: bytes) -> None:
+    response = real_client.post("/v1/documents", files={"file": ("a.txt", content)})
+    assert response.status_code in (415, 422)
+
+
+@pytest.mark.parametrize(
+    "text", [" ", "\x01\x02", "🍎" * 3000, "a" * 100_000, "\u202e\u200d", "|" * 5000, "\r\n" * 100]
+)
+def test_odd_texts_are_taken_or_refused_but_never_an_error(real_client: TestClient, text: str) -> None:
+    response = real_client.post("/v1/documents", json={"text": text, "collection": "odd"})
+    assert response.status_code in (201, 422)
+
+
+@pytest.mark.parametrize(
+    "question", ["?", "AND OR NOT", '"', "* ~ ^ ( [ {", "🍎", "чому", "a" * 2000, "\x1b[31mred", "' OR 1=1 --"]
+)
+def test_odd_questions_are_answered(real_client: TestClient, document_id: str, question: str) -> None:
+    AnswerOut.model_validate(ask(real_client, question))
+
+
+def test_an_unknown_cursor_is_refused(real_client: TestClient) -> None:
+    assert real_client.get("/v1/documents?cursor=nothing").status_code == 422
+
+
+def test_a_deleted_document_answers_nothing_any_more(real_client: TestClient) -> None:
+    body = {"text": "The lighthouse keeper of Utsira plays the bassoon.", "collection": "gone"}
+    document_id = real_client.post("/v1/documents", json=body).json()["documents"][0]["id"]
+    question = "What does the lighthouse keeper play?"
+    citations = [passage["citation"] for passage in ask(real_client, question, collection="gone")["passages"]]
+    response = real_client.delete(f"/v1/documents/{document_id}")
+    assert response.status_code == 200
+    receipt = ReceiptOut.model_validate(response.json())
+    assert (receipt.document_id, receipt.passages, receipt.remaining) == (document_id, 1, 0)
+    assert ask(real_client, question, collection="gone")["passages"] == []
+    checks = real_client.post("/v1/verify", json={"citations": citations}).json()
+    assert [result["status"] for result in checks["results"]] == ["gone"]
+    assert real_client.delete(f"/v1/documents/{document_id}").status_code == 404
