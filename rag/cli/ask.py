@@ -70,7 +70,8 @@ def _print_answer(answer: "Answer") -> None:
     for passage in answer.passages:
         out.print()
         out.print(_heading(passage))
-        out.print(Padding(_marked(passage), (0, 0, 0, 4)))
+        for line in _marked(passage).split("\n"):
+            out.print(Padding(line, (0, 0, 0, 4)) if out.is_terminal else Text("    ") + line)
         for place in passage.also_in:
             out.print(
                 Text(f"    also in {place.source or place.title}:{place.span.start}-{place.span.end}", style="dim")
