@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from api import errors
 from api.middleware import BodyLimit, LastCatch, RequireKey, SecurityHeaders
 from api.openapi import describe
-from api.routes import ask, documents, health, verify
+from api.routes import ask, documents, health, page, verify
 from api.settings import Settings
 from rag.service import Service
 
@@ -47,7 +47,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
     app.state.service = service
     app.state.settings = settings
     errors.install(app)
-    for module in (ask, documents, verify, health):
+    for module in (ask, documents, verify, health, page):
         app.include_router(module.router)
     app.openapi = describe(app, with_key=settings.api_key is not None)  # type: ignore[method-assign]
     return app

@@ -9,9 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import TOO_LARGE, UNAUTHORIZED, problem, response_for
+from api.routes import page
 from api.settings import Settings
 
-OPEN_PATHS = ("/livez", "/readyz")
+OPEN_PATHS = ("/livez", "/readyz", *page.PATHS)
 UPLOAD_PATH = "/v1/documents"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",

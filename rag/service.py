@@ -13,7 +13,7 @@ from typing import Self
 
 from index.store import Store
 
-from index.errors import StoreMismatch, StoreMissing
+from index.errors import DocumentNotFound, StoreMismatch, StoreMissing
 from index.types import Change, Document, Finding, Metadata, Receipt, Scope, Span
 from rag import citations, ingest
 from rag.answer import compose
@@ -203,9 +203,12 @@ class Service:
     # --- documents there and out
 
     def documents(self, *, collection: str | None = None, after: str | None = None, limit: int = 100) -> list[Document]:
-        """Documents in the order they came, those behind the document ``after``."""
+        """Documents in the order they came, those behind the document ``after``.  Raises BadInput when that is not there."""
         with self._store.read() as reader:
-            return reader.documents(collection=collection, after=after, limit=limit)
+            try:
+                return reader.documents(collection=collection, after=after, limit=limit)
+            except DocumentNotFound as error:
+                raise BadInput(f"no document {after!r} to go on from: begin the list again") from error
 
     def document(self, document_id: str) -> Document:
         """One document.  Raises DocumentNotFound."""

@@ -8,21 +8,49 @@ from index.types import Metadata, Span
 
 
 class Section(NamedTuple):
-    """A stretch of text under one heading; its heading line ends at ``heading_end`` (``start`` where there is none)."""
+    """A stretch of text under one heading; its heading line ends at ``heading_end`` (``start`` where there is none).
+
+    context: what is searched with its passages beside the headings, such as the column names of a table; not cited.
+    """
 
     start: int
     heading_end: int
     end: int
     path: tuple[str, ...]
+    context: str = ""
+
+
+class Block(NamedTuple):
+    """A paragraph, list item, table row or code block, which no sentence crosses. ``whole``: it is one piece, not sentences."""
+
+    start: int
+    end: int
+    whole: bool = False
+
+
+class PageBreak(NamedTuple):
+    """Where a page's text starts: its number in the file, from 1, and the label printed on it ("iv"), if the file says so."""
+
+    start: int
+    number: int
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedText:
-    """What a parser makes of a file. The text is what is stored and cited; the sections cover it in order."""
+    """What a parser makes of a file. The text is what is stored and cited; the sections cover it in order.
+
+    blocks: in order, with only white space between them; none where the blank lines of the text itself say it.
+    pages: in order; none where the format has no pages.
+    metadata: what the file says of itself: author, date, language, url and the like; dates in ISO 8601.
+    """
 
     text: str
     title: str
     sections: tuple[Section, ...]
+    blocks: tuple[Block, ...] = ()
+    pages: tuple[PageBreak, ...] = ()
+    metadata: Metadata = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,36 @@
-"""Which parser reads a file."""
+"""Which parser reads a file: told by its first bytes, for a container by what it contains, and among texts by how they are written."""
 
+import re
+from collections.abc import Callable
 from pathlib import PurePath
+from typing import NoReturn
 
-from rag.errors import UnsupportedFormat
+from rag.errors import RagError, UnreadableContent, UnsupportedFormat
+from rag.parsing.archive import Archive
+from rag.parsing.docx import parse_docx
 from rag.parsing.encoding import decode
+from rag.parsing.html import parse_html
 from rag.parsing.markdown import parse_markdown
 from rag.types import ParsedText, Section
 
 _MARKDOWN_NAMES = (".md", ".markdown", ".mdown", ".mkd")
-# First bytes of kinds that people mistake for text; the name in the message tells them what they have.
+_HTML_NAMES = (".html", ".htm", ".xhtml")
+_HTML_START = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,2000}?-->\s*){0,5}(?:<!doctype\s+html|<html[\s>]|<head[\s>])", re.I | re.S
+)
+_KNOWN = "plain text and Markdown, HTML and DOCX are read"
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_SHORTEST_ZIP = 22
+# Streams of compound files, by which their kinds are told.
+_STREAMS = (
+    ("EncryptedPackage", UnreadableContent, "it is protected by a password: save it without one"),
+    ("WordDocument", UnsupportedFormat, "this is an old Word document (DOC): save it as DOCX"),
+    ("PowerPoint Document", UnsupportedFormat, "this is an old PowerPoint file (PPT): save it as PPTX"),
+    ("Workbook", UnsupportedFormat, "this is an old Excel file (XLS): save it as XLSX"),
+    ("__properties_version1.0", UnsupportedFormat, "this is an Outlook message (MSG): save it as EML"),
+)
+# First bytes of kinds that no parser here reads; the name in the message tells people what they have.
 _SIGNATURES = (
-    (b"%PDF-", "a PDF"),
-    (b"PK\x03\x04", "a ZIP archive or an office document"),
-    (b"\xd0\xcf\x11\xe0", "an old office document"),
     (b"\x89PNG", "an image"),
     (b"\xff\xd8\xff", "an image"),
     (b"GIF8", "an image"),
@@ -23,15 +41,56 @@ _SIGNATURES = (
 
 
 def parse(name: str, content: bytes) -> ParsedText:
-    """Text, title and sections of a file. name: the file's name, for its title and to tell Markdown from plain text.
+    """Text, title, sections, blocks, pages and metadata of a file.
 
-    Raises UnsupportedFormat for what is not text, UnreadableContent when the encoding cannot be told.
+    name: the file's name, for its title and to tell apart kinds of text that look the same (Markdown and plain text).
+    Raises UnsupportedFormat for a kind that is not read, UnreadableContent for a file that is damaged, encrypted or without
+    text, ContentTooLarge for one that unpacks or nests beyond bounds.
     """
+    path = PurePath(name)
+    kind, parser = _parser(path.suffix.lower(), content)
+    try:
+        return parser(content, path.stem)
+    except RagError:
+        raise
+    except (Exception, RecursionError) as error:  # whatever a parser trips over, its file alone is refused
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise UnreadableContent(f"this {kind} cannot be read ({reason}): open it in its own program and save it again") from error
+
+
+def _parser(suffix: str, content: bytes) -> tuple[str, Callable[[bytes, str], ParsedText]]:
     for signature, kind in _SIGNATURES:
         if content.startswith(signature):
-            raise UnsupportedFormat(f"this is {kind}; plain text and Markdown are read")
+            raise UnsupportedFormat(f"this is {kind}; {_KNOWN}")
+    if content.startswith(b"PK\x03\x04"):
+        return _container_parser(content)
+    if content.startswith(_OLD_OFFICE[:4]):
+        return _old_office(content)
+    if _HTML_START.match(content[:8192]) and suffix not in _MARKDOWN_NAMES or suffix in _HTML_NAMES and b"<" in content:
+        return "HTML page", parse_html
+    if suffix in _MARKDOWN_NAMES:
+        return "Markdown file", lambda content, name: parse_markdown(decode(content), name)
+    return "text", _parse_text
+
+
+def _container_parser(content: bytes) -> tuple[str, Callable[[bytes, str], ParsedText]]:
+    """By the names in a ZIP container, whatever the file is called."""
+    if len(content) < _SHORTEST_ZIP:
+        raise UnsupportedFormat(f"this is the beginning of a ZIP container; {_KNOWN}")
+    archive = Archive(content)
+    if "word/document.xml" in archive or any(re.fullmatch(r"word/document\d*\.xml", name) for name in archive.names):
+        return "Word document", parse_docx
+    raise UnsupportedFormat(f"this is a ZIP archive: unpack it; {_KNOWN}")
+
+
+def _old_office(content: bytes) -> NoReturn:
+    """Compound files: encrypted new office documents, or old ones; told by the names of their streams, which are in UTF-16."""
+    for stream, error, message in _STREAMS:
+        if stream.encode("utf-16-le") in content:
+            raise error(message)
+    raise UnsupportedFormat(f"this is an old office document; {_KNOWN}")
+
+
+def _parse_text(content: bytes, name: str) -> ParsedText:
     text = decode(content)
-    path = PurePath(name)
-    if path.suffix.lower() in _MARKDOWN_NAMES:
-        return parse_markdown(text, path.stem)
-    return ParsedText(text, path.stem, (Section(0, 0, len(text), ()),))
+    return ParsedText(text, name, (Section(0, 0, len(text), ()),))

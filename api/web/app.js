@@ -1,0 +1,117 @@
+/** The page: which view the address asks for, the theme, the keys that work everywhere. */
+
+import { key, onKeyWanted } from "./api.js";
+import { focusQuestion } from "./ask.js";
+import { askForKey } from "./dialogs.js";
+import { learnCollections, reload } from "./documents.js";
+import * as reader from "./reader.js";
+import { lasting } from "./storage.js";
+import "./upload.js";
+
+const byId = (id) => document.getElementById(id);
+const root = document.documentElement;
+
+// Views
+
+let view = null; // "ask" or "documents"; a document opens over either
+let openedFrom = null; // the hash before the document that is open, null when the page was opened with it
+
+/** `{ id, span }` of a hash such as `#doc=ID&span=A:B`, or null. */
+function placeOf(hash) {
+  const parts = new URLSearchParams(hash.slice(1));
+  const id = parts.get("doc");
+  if (!id) return null;
+  const span = /^(\d{1,15}):(\d{1,15})$/.exec(parts.get("span") ?? "");
+  return { id, span: span && [Number(span[1]), Number(span[2])] };
+}
+
+function route(before = null) {
+  const place = placeOf(location.hash);
+  if (place) {
+    if (view === null) show("ask");
+    if (before === null || !placeOf(before)) openedFrom = before;
+    reader.open(place.id, place.span);
+    return;
+  }
+  openedFrom = null;
+  reader.close();
+  show(location.hash === "#documents" ? "documents" : "ask");
+}
+
+function show(name) {
+  if (view === name) return;
+  const first = view === null;
+  view = name;
+  for (const one of ["ask", "documents"]) {
+    byId(`${one}-view`).hidden = one !== name;
+    if (one === name) byId(`nav-${one}`).setAttribute("aria-current", "page");
+    else byId(`nav-${one}`).removeAttribute("aria-current");
+  }
+  document.title = name === "documents" ? "Documents · Footnote" : "Footnote";
+  if (name === "documents") {
+    reload();
+    byId("documents-view").querySelector("h1").focus();
+  } else if (!first || !placeOf(location.hash)) {
+    focusQuestion();
+  }
+}
+
+reader.onClose(() => {
+  if (!placeOf(location.hash)) return;
+  if (openedFrom !== null) history.back();
+  else {
+    history.pushState(null, "", location.pathname + location.search);
+    route();
+  }
+});
+addEventListener("hashchange", (event) => route(new URL(event.oldURL).hash));
+
+// Theme
+
+const systemDark = matchMedia("(prefers-color-scheme: dark)");
+
+function isDark() {
+  return root.dataset.theme ? root.dataset.theme === "dark" : systemDark.matches;
+}
+
+function showTheme() {
+  byId("theme").setAttribute("aria-pressed", String(isDark()));
+}
+
+byId("theme").addEventListener("click", () => {
+  root.dataset.theme = isDark() ? "light" : "dark";
+  lasting.set("theme", root.dataset.theme);
+  showTheme();
+});
+systemDark.addEventListener("change", showTheme);
+showTheme();
+
+// The key
+
+onKeyWanted(async (refusal) => {
+  const given = await askForKey(refusal);
+  byId("forget-key").hidden = given === null;
+  return given;
+});
+byId("forget-key").addEventListener("click", () => {
+  key.set(null);
+  location.reload();
+});
+byId("forget-key").hidden = key.get() === null;
+
+// Keys
+
+addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (event.target.closest?.("input, textarea, select, dialog")) return;
+  event.preventDefault();
+  if (view === "ask") focusQuestion();
+  else location.hash = "";
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address is for documents
+  byId("main").focus();
+});
+
+route();
+learnCollections().catch(() => {}); // asked again, with its error in words, by whatever is done next

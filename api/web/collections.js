@@ -1,0 +1,56 @@
+/** The current collection: the one that is asked, listed and uploaded to. */
+
+import { askForName } from "./dialogs.js";
+import { lasting } from "./storage.js";
+import { element } from "./text.js";
+
+const OTHER = "\0other";
+const picker = document.getElementById("collection");
+const known = new Set(["default"]);
+const listeners = [];
+let current = lasting.get("collection");
+if (typeof current !== "string" || !current) current = "default";
+known.add(current);
+
+/** Name of the current collection. */
+export function collection() {
+  return current;
+}
+
+/** Calls back whenever another collection is chosen. */
+export function onCollection(listener) {
+  listeners.push(listener);
+}
+
+/** Adds the collections of these documents to the choice. */
+export function learn(documents) {
+  const before = known.size;
+  for (const one of documents) known.add(one.collection);
+  if (known.size !== before) show();
+}
+
+function show() {
+  const names = [...known].sort((a, b) => a.localeCompare(b));
+  picker.replaceChildren(
+    ...names.map((name) => element("option", { value: name }, name)),
+    element("option", { value: OTHER }, "Other or new…"),
+  );
+  picker.value = current;
+}
+
+function choose(name) {
+  known.add(name);
+  current = name;
+  lasting.set("collection", name === "default" ? null : name);
+  show();
+  for (const listener of listeners) listener();
+}
+
+picker.addEventListener("change", async () => {
+  const chosen = picker.value;
+  picker.value = current;
+  const name = chosen === OTHER ? await askForName() : chosen;
+  if (name !== null && name !== current) choose(name);
+});
+
+show();

@@ -1,0 +1,157 @@
+/** The list of documents: a page at a time, filtered, deleted from. */
+
+import { Problem, request } from "./api.js";
+import { collection, learn, onCollection } from "./collections.js";
+import { confirmed } from "./dialogs.js";
+import { count, element, hashOf } from "./text.js";
+
+const PAGE = 50;
+// With a filter, pages are read until as many fit as a page shows.
+const FILTERED_PAGE = 500;
+
+const byId = (id) => document.getElementById(id);
+const list = byId("document-list");
+const filter = byId("filter");
+let running = new AbortController();
+let documents = [];
+let cursor = null;
+let wanted = PAGE;
+
+/** Reads the list anew. */
+export async function reload() {
+  running.abort();
+  running = new AbortController();
+  documents = [];
+  cursor = null;
+  wanted = PAGE;
+  await read();
+}
+
+/** Learns from the first documents which collections there are, and tells a newcomer when there are none. */
+export async function learnCollections() {
+  const page = await request("v1/documents?limit=200");
+  learn(page.documents);
+  if (page.documents.length) return;
+  byId("start").replaceChildren("There are no documents yet. ", element("a", { href: "#documents" }, "Add some"), " and ask about them.");
+}
+
+/** Reads on until `wanted` documents fit the filter or there are no more. */
+async function read() {
+  const mine = running;
+  byId("documents-error").replaceChildren();
+  try {
+    while (documents.length === 0 || (cursor !== null && fitting().length < wanted)) {
+      const query = new URLSearchParams({ limit: words().length ? FILTERED_PAGE : PAGE });
+      if (cursor !== null) query.set("cursor", cursor);
+      if (!byId("all-collections").checked) query.set("collection", collection());
+      const page = await request(`v1/documents?${query}`, { signal: mine.signal });
+      if (mine !== running) return;
+      documents.push(...page.documents);
+      cursor = page.next_cursor;
+      learn(page.documents);
+      if (cursor === null) break;
+    }
+    show();
+  } catch (error) {
+    if (mine !== running || error.name === "AbortError") return;
+    fail(error);
+  }
+}
+
+function fail(error) {
+  if (!(error instanceof Problem)) throw error;
+  byId("documents-error").replaceChildren(element("p", { class: "notice bad" }, error.message));
+}
+
+const words = () => filter.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+
+/** The documents read so far that hold every word of the filter. */
+function fitting() {
+  const sought = words();
+  if (!sought.length) return documents;
+  return documents.filter((one) => {
+    const held = `${one.title}\n${one.source ?? ""}\n${metadataWords(one).join("\n")}`.toLocaleLowerCase();
+    return sought.every((word) => held.includes(word));
+  });
+}
+
+function metadataWords({ metadata }) {
+  return Object.entries(metadata).map(([name, value]) => `${name}=${[value].flat().join(", ")}`);
+}
+
+function show() {
+  const found = fitting();
+  const shown = found.slice(0, wanted);
+  list.replaceChildren(...shown.map(row));
+  const more = found.length > shown.length || cursor !== null;
+  byId("more").hidden = !more;
+  byId("documents-status").textContent = statusOf(shown.length, more);
+}
+
+function statusOf(shown, more) {
+  const where = byId("all-collections").checked ? "" : ` in the collection ${collection()}`;
+  if (words().length) return shown === 0 ? `No document${where} fits the filter.` : `${count(shown, "document")} of ${documents.length}${more ? " read so far" : ""}`;
+  if (shown === 0) return `No documents${where} yet.`;
+  return more ? `The first ${count(shown, "document")}${where}` : `${count(shown, "document")}${where}`;
+}
+
+function row(one) {
+  const title = one.title || one.source || one.id;
+  const about = [
+    one.source !== one.title ? one.source : null,
+    byId("all-collections").checked ? `collection ${one.collection}` : null,
+    count(one.characters, "character"),
+    count(one.passages, "passage"),
+    new Date(one.added_at).toLocaleDateString("en", { dateStyle: "medium" }),
+    ...metadataWords(one),
+  ].filter(Boolean);
+  return element(
+    "li",
+    { "data-id": one.id },
+    element(
+      "div",
+      {},
+      element("a", { href: hashOf(one.id), class: "open", dir: "auto" }, title),
+      element("p", { class: "about", dir: "auto" }, about.join(" · ")),
+    ),
+    element(
+      "button",
+      { type: "button", class: "quiet danger", "aria-label": `Delete ${title}`, onclick: () => remove(one, title) },
+      "Delete",
+    ),
+  );
+}
+
+async function remove(one, title) {
+  const text = `Its ${count(one.passages, "passage")} can then no longer be found here. The file it came from stays where it is.`;
+  if (!(await confirmed(`Delete “${title}”?`, text))) return;
+  try {
+    await request(`v1/documents/${encodeURIComponent(one.id)}`, { method: "DELETE" });
+  } catch (error) {
+    // Someone else deleted it first: it is gone all the same.
+    if (error.status !== 404) return fail(error);
+  }
+  const place = [...list.children].findIndex((item) => item.dataset.id === one.id);
+  documents = documents.filter((other) => other.id !== one.id);
+  // The cursor names the last document read: when that one is gone, reading on needs a new start.
+  if (cursor === one.id) await reload();
+  else show();
+  byId("documents-status").textContent = `Deleted “${title}”. ${byId("documents-status").textContent}`;
+  const next = list.children[Math.min(place, list.children.length - 1)];
+  (next?.querySelector("button") ?? byId("filter")).focus();
+}
+
+filter.addEventListener("input", () => {
+  wanted = PAGE;
+  running.abort();
+  running = new AbortController();
+  read();
+});
+byId("all-collections").addEventListener("change", reload);
+byId("more").addEventListener("click", async () => {
+  const first = list.children.length;
+  wanted += PAGE;
+  await read();
+  list.children[first]?.querySelector("a").focus();
+});
+onCollection(reload);

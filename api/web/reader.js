@@ -1,0 +1,198 @@
+/** The document view: the stored text with one span marked. What is open is in the address, so that it can be shared. */
+
+import { Problem, request } from "./api.js";
+import { count, element, hashOf, marked, slice } from "./text.js";
+
+// A text up to WHOLE code points is shown at once; of a longer one a part on each side of the span, and more on request.
+const WHOLE = 200_000;
+const AROUND = 40_000;
+
+const byId = (id) => document.getElementById(id);
+const dialog = byId("reader");
+const scroller = byId("reader-scroll");
+const body = byId("reader-text");
+let cited = [];
+let running = new AbortController();
+let opened = null; // { id, title, span, sha256, start, end, characters }
+let onClosed = () => {};
+
+/** The citations of the answer on show: with them the view can tell that a document has changed since. */
+export function remember(citations) {
+  cited = citations;
+}
+
+/** Sets what happens once the person has closed the view. */
+export function onClose(listener) {
+  onClosed = listener;
+}
+
+/** Opens a document. span: `[start, end)` in code points, or null. */
+export async function open(id, span) {
+  running.abort();
+  const mine = (running = new AbortController());
+  opened = null;
+  say("Opening…");
+  body.replaceChildren();
+  byId("reader-title").textContent = "Document";
+  byId("reader-about").textContent = "";
+  byId("earlier").hidden = byId("later").hidden = true;
+  if (!dialog.open) dialog.showModal();
+  try {
+    const found = await request(pathOf(id), { signal: mine.signal });
+    const [from, to] = windowOf(found.characters, span);
+    const part = await textOf(id, from, to, mine.signal);
+    if (mine !== running) return;
+    opened = { id, span, title: found.title || id, sha256: part.sha256, start: from, end: to, characters: found.characters };
+    byId("reader-title").textContent = opened.title;
+    byId("reader-about").textContent = aboutOf(found);
+    show(part.text);
+    say(spanWords());
+    goToSpan();
+    await checkCitation(mine);
+  } catch (error) {
+    if (mine !== running || error.name === "AbortError") return;
+    if (!(error instanceof Problem)) throw error;
+    say(error.status === 404 ? "This document is not in the store: it was deleted, or the link is of another store." : error.message, true);
+    byId("close-reader").focus();
+  }
+}
+
+/** Closes the view without telling anyone. */
+export function close() {
+  running.abort();
+  opened = null;
+  if (dialog.open) dialog.close();
+}
+
+const pathOf = (id) => `v1/documents/${encodeURIComponent(id)}`;
+
+function textOf(id, start, end, signal) {
+  return request(`${pathOf(id)}/text?start=${start}&end=${end}`, { signal });
+}
+
+function windowOf(characters, span) {
+  if (characters <= WHOLE) return [0, characters];
+  const [start, end] = isWithin(span, characters) ? span : [0, 0];
+  return [Math.max(0, start - AROUND), Math.min(characters, end + AROUND)];
+}
+
+function isWithin(span, characters) {
+  return span !== null && span[0] < span[1] && span[1] <= characters;
+}
+
+function aboutOf({ source, title, collection, characters, passages, added_at: added }) {
+  const day = new Date(added).toLocaleDateString("en", { dateStyle: "medium" });
+  return [source !== title ? source : null, `collection ${collection}`, count(characters, "character"), count(passages, "passage"), `added ${day}`]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+function say(words, bad = false) {
+  byId("reader-status").textContent = words;
+  byId("reader-status").classList.toggle("bad", bad);
+}
+
+function spanWords() {
+  const { span, characters } = opened;
+  if (span === null) return "";
+  if (!isWithin(span, characters)) return `The link points at characters ${span[0]} to ${span[1]}; the document has ${characters}.`;
+  return `Marked: characters ${span[0]} to ${span[1]}`;
+}
+
+function show(text) {
+  body.replaceChildren(marked(text, opened.start, markedSpans(), { id: "cited", tabindex: "-1" }));
+  showEnds();
+}
+
+function markedSpans() {
+  return isWithin(opened.span, opened.characters) ? [opened.span] : [];
+}
+
+function showEnds() {
+  byId("earlier").hidden = opened.start === 0;
+  byId("later").hidden = opened.end === opened.characters;
+}
+
+function goToSpan() {
+  const mark = byId("cited");
+  if (!mark) {
+    scroller.scrollTop = 0;
+    scroller.focus();
+    return;
+  }
+  mark.focus({ preventScroll: true });
+  const fits = mark.getBoundingClientRect().height < scroller.clientHeight * 0.8;
+  mark.scrollIntoView({ block: fits ? "center" : "start" });
+}
+
+/** Says so when the marked text is no longer what the answer cited, and where that is now. */
+async function checkCitation(mine) {
+  const citation = citationFor(opened.id, opened.span);
+  if (citation === null || citation.document_sha256 === opened.sha256) return;
+  const json = { citations: [citation] };
+  const { results } = await request("v1/verify", { method: "POST", json, signal: mine.signal });
+  if (mine !== running) return;
+  const [{ status, start_char_index: start, end_char_index: end }] = results;
+  if (status === "valid") return;
+  say("The document has changed since the answer: what is marked is not what was cited.", true);
+  if (status === "moved") {
+    byId("reader-status").append(" ", element("a", { href: hashOf(opened.id, start, end) }, "Go to where it stands now"));
+  }
+}
+
+/** The citation of this span in the answer on show, cut to the span where it is a part of one. */
+function citationFor(id, span) {
+  if (span === null) return null;
+  const [start, end] = span;
+  const whole = cited.find((one) => one.document_id === id && one.start_char_index <= start && end <= one.end_char_index);
+  if (!whole) return null;
+  const base = whole.start_char_index;
+  return { ...whole, cited_text: slice(whole.cited_text, start - base, end - base), start_char_index: start, end_char_index: end };
+}
+
+async function extend(towards) {
+  const mine = running;
+  const { id, start, end, characters } = opened;
+  const [from, to] = towards === "earlier" ? [Math.max(0, start - AROUND), start] : [end, Math.min(characters, end + AROUND)];
+  try {
+    const part = await textOf(id, from, to, mine.signal);
+    if (mine !== running || opened === null) return;
+    if (part.sha256 !== opened.sha256) return void open(id, opened.span);
+    if (towards === "earlier") {
+      const before = scroller.scrollHeight;
+      body.prepend(part.text);
+      opened.start = from;
+      scroller.scrollTop += scroller.scrollHeight - before;
+    } else {
+      body.append(part.text);
+      opened.end = to;
+    }
+    showEnds();
+    say(`Shown: characters ${opened.start} to ${opened.end} of ${characters}`);
+  } catch (error) {
+    if (mine !== running || error.name === "AbortError") return;
+    if (!(error instanceof Problem)) throw error;
+    say(error.message, true);
+  }
+}
+
+async function copyLink() {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    say("The link is copied.");
+  } catch {
+    // Not a secure context, or not allowed: the address bar has it.
+    say(`Copy it from here: ${location.href}`);
+  }
+}
+
+byId("earlier").addEventListener("click", () => extend("earlier"));
+byId("later").addEventListener("click", () => extend("later"));
+byId("copy-link").addEventListener("click", copyLink);
+byId("close-reader").addEventListener("click", () => dialog.close());
+dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+dialog.addEventListener("close", () => {
+  running.abort();
+  opened = null;
+  onClosed();
+});

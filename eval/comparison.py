@@ -1,0 +1,63 @@
+"""Two runs against each other, question by question."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from eval.runs import Result, Run
+from eval.scoring import CONFIDENCE_MEASURES, confidence_columns
+from eval.statistics import Values, estimate, estimate_mean, p_of_difference, p_of_mean
+from rag.errors import BadInput
+
+
+class Comparison(NamedTuple):
+    """How much higher a measure is in this run than in the other, over n questions in both.
+
+    low, high: 95 % interval.  p: of the paired randomisation test, two-sided.  None where not defined.
+    """
+
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    n: int
+
+
+def compare(run: Run, other: Run) -> Mapping[str, Comparison]:
+    """Every measure of both runs, over the questions (same id, same words) of both.  Raises BadInput when there are none."""
+    before = {(result.id, result.question): result for result in other.results}
+    pairs = [
+        (result, before[result.id, result.question]) for result in run.results if (result.id, result.question) in before
+    ]
+    if not pairs:
+        raise BadInput(f"the two runs have no question in common: one is of {run.gold}, the other of {other.gold}")
+    return {
+        name: _of_confidence(name, pairs, run.k, other.k) if name in CONFIDENCE_MEASURES else _of_mean(name, pairs)
+        for name in run.measures
+        if name in other.measures
+    }
+
+
+def _of_mean(name: str, pairs: Sequence[tuple[Result, Result]]) -> Comparison:
+    differences = np.array(
+        [
+            result.measures[name] - earlier.measures[name]
+            for result, earlier in pairs
+            if name in result.measures and name in earlier.measures
+        ]
+    )
+    if not len(differences):
+        return Comparison(None, None, None, None, 0)
+    return Comparison(*estimate_mean(differences), p_of_mean(differences), len(differences))
+
+
+def _of_confidence(name: str, pairs: Sequence[tuple[Result, Result]], k: int, other_k: int) -> Comparison:
+    statistic = CONFIDENCE_MEASURES[name].statistic
+    one = confidence_columns(name, [result for result, _ in pairs], k)
+    two = confidence_columns(name, [earlier for _, earlier in pairs], other_k)
+
+    def difference(confidence: Values, label: Values, earlier_confidence: Values, earlier_label: Values) -> float:
+        return statistic(confidence, label) - statistic(earlier_confidence, earlier_label)
+
+    return Comparison(*estimate(difference, *one, *two), p_of_difference(statistic, one, two), len(pairs))

@@ -1,0 +1,60 @@
+"""A run as a table in a terminal."""
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from eval.comparison import Comparison
+from eval.runs import Run
+from eval.scoring import LOWER_IS_BETTER
+
+
+def print_run(console: Console, run: Run, compared: Mapping[str, Comparison] | None = None) -> None:
+    """The figures with their intervals and, after a comparison, how they differ."""
+    answerable = sum(result.answerable for result in run.results)
+    asked = f"{len(run.results)} questions"
+    if answerable < len(run.results):
+        asked += f" ({len(run.results) - answerable} that the documents do not answer)"
+    console.print(
+        Text(
+            f"{run.gold}: {asked} of {run.store.documents} documents in {run.store.passages} passages; "
+            f"{run.k} listed each; {run.seconds:.1f} s"
+        )
+    )
+    table = Table(box=None, pad_edge=False)
+    table.add_column("measure")
+    table.add_column("", justify="right")
+    table.add_column("95 % interval")
+    if compared is not None:
+        table.add_column("change", justify="right")
+        table.add_column("95 % interval")
+        table.add_column("p", justify="right")
+        table.add_column("questions", justify="right")
+    for name, estimate in run.measures.items():
+        row = [
+            name + (" (lower is better)" if name in LOWER_IS_BETTER else ""),
+            _figure(estimate.mean),
+            _interval(estimate.low, estimate.high),
+        ]
+        if compared is not None and name in compared:
+            change = compared[name]
+            row += [
+                _figure(change.difference, signed=True),
+                _interval(change.low, change.high, signed=True),
+                "-" if change.p is None else f"{change.p:.4f}",
+                str(change.n),
+            ]
+        table.add_row(*row)
+    console.print(table)
+
+
+def _figure(value: float | None, *, signed: bool = False) -> str:
+    if value is None:
+        return "-"
+    return f"{value:+.3f}" if signed else f"{value:.3f}"
+
+
+def _interval(low: float | None, high: float | None, *, signed: bool = False) -> str:
+    return "" if low is None or high is None else f"{_figure(low, signed=signed)} to {_figure(high, signed=signed)}"

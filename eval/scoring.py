@@ -1,0 +1,204 @@
+"""Questions asked and scored: which passages are hits, which measures a set allows, and their figures."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from eval.confidence import area_under_risk, auroc, calibration_error, risk_at
+from eval.gold import Place, Question
+from eval.measures import (
+    DEEPEST_PASSAGE,
+    DOCUMENT_MEASURES,
+    SPAN_MEASURES,
+    document_measures,
+    span_measures,
+)
+from eval.runs import Listed, Result, Run, StoreState
+from eval.statistics import Estimate, Statistic, Values, estimate, estimate_mean
+from rag.errors import BadInput
+from rag.types import Answer, Query, RankedPassage
+
+# Passages asked for when documents are judged: a document may fill many, and R@100 wants a hundred documents.
+_DEPTH_FOR_DOCUMENTS = 200
+# Where a set has spans, RR@10 is over passages; the one over documents is then named so.
+_DOCUMENT_RR = "document RR@10"
+
+
+class ConfidenceMeasure(NamedTuple):
+    """A figure of confidence over a whole run. label: which questions are positive, given k."""
+
+    statistic: Statistic
+    label: Callable[[Result, int], bool]
+
+
+def is_listed_hit(result: Result, k: int) -> bool:
+    """Whether a listed passage answers: what confidence is the probability of."""
+    return result.answerable and result.rank is not None and result.rank <= k
+
+
+# Figures of confidence, for sets with unanswerable questions. All but the second ask whether a listed passage answers.
+CONFIDENCE_MEASURES: Mapping[str, ConfidenceMeasure] = {
+    "AUROC": ConfidenceMeasure(auroc, is_listed_hit),
+    "AUROC answerable": ConfidenceMeasure(auroc, lambda result, k: result.answerable),
+    "AURC": ConfidenceMeasure(area_under_risk, is_listed_hit),
+    "Risk@50%": ConfidenceMeasure(partial(risk_at, 0.5), is_listed_hit),
+    "Risk@80%": ConfidenceMeasure(partial(risk_at, 0.8), is_listed_hit),
+    "ECE": ConfidenceMeasure(calibration_error, is_listed_hit),
+}
+LOWER_IS_BETTER = frozenset({"Answered unanswerable", "AURC", "Risk@50%", "Risk@80%", "ECE"})
+
+
+def measure_names(questions: Sequence[Question]) -> tuple[str, ...]:
+    """The measures that these questions allow, in the order of a report."""
+    answerable = [question for question in questions if question.answerable]
+    names: list[str] = []
+    if any(question.places for question in answerable):
+        names += SPAN_MEASURES
+    if any(question.relevant for question in answerable):
+        names += [_DOCUMENT_RR if name in names else name for name in DOCUMENT_MEASURES]
+    if any(question.answers for question in answerable):
+        names.append("Answer")
+    if answerable:
+        names.append("Answered")
+    if len(answerable) < len(questions):
+        names.append("Answered unanswerable")
+        names += CONFIDENCE_MEASURES
+    return tuple(names)
+
+
+def passages_to_ask(questions: Iterable[Question], k: int) -> int:
+    """How many passages to ask for: enough for every measure; the ranking does not depend on it."""
+    judged = any(question.relevant for question in questions)
+    return max(k, _DEPTH_FOR_DOCUMENTS if judged else DEEPEST_PASSAGE)
+
+
+class Outcome(NamedTuple):
+    """One answer against its evidence. hits: ranks of the passages that are hits.  documents: by best passage, each once."""
+
+    question: Question
+    result: Result
+    hits: tuple[int, ...]
+    documents: tuple[str, ...]
+
+
+def run(
+    ask: Callable[[Query], Answer],
+    questions: Sequence[Question],
+    *,
+    gold: str,
+    k: int,
+    store: StoreState,
+    progress: Callable[[int], None] | None = None,
+) -> Run:
+    """Ask every question in order and score what comes back. progress: called with the number of questions done.
+
+    Raises BadInput naming the question when one cannot be asked.
+    """
+    depth = passages_to_ask(questions, k)
+    started = time.perf_counter()
+    outcomes = []
+    for done, question in enumerate(questions, 1):
+        try:
+            answer = ask(Query(question=question.text, k=depth))
+        except BadInput as error:
+            raise BadInput(f"question {question.id!r} of {gold}: {error}") from error
+        outcomes.append(judge(question, answer, k))
+        if progress:
+            progress(done)
+    seconds = time.perf_counter() - started
+    results, names = _scored(outcomes), measure_names(questions)
+    return Run(gold, k, results, {name: _estimate(name, results, k) for name in names}, store, seconds)
+
+
+def judge(question: Question, answer: Answer, k: int) -> Outcome:
+    """Which passages are hits and which documents were found; only what a run keeps of an answer."""
+    hits = tuple(rank for rank, passage in enumerate(answer.passages, 1) if _is_hit(question, passage))
+    documents = tuple(dict.fromkeys(place.document for passage in answer.passages for place in _places(passage)))
+    listed = tuple(Listed(*_places(passage)[0], score=passage.score) for passage in answer.passages[:k])
+    text = answer.answer.text if answer.answer else None
+    result = Result(
+        question.id,
+        question.text,
+        question.answerable,
+        {},
+        answer.confidence,
+        answer.answered,
+        text,
+        hits[0] if hits else None,
+        listed,
+    )
+    return Outcome(question, result, hits, documents)
+
+
+def _places(passage: RankedPassage) -> list[Place]:
+    """Where a passage stands: first where it is listed from, then the near-duplicates that are shown with it."""
+    listed = Place(passage.document.source or passage.document.id, *passage.citation.span)
+    return [listed, *(Place(other.source or other.id, *other.span) for other in passage.also_in)]
+
+
+def _is_hit(question: Question, passage: RankedPassage) -> bool:
+    if not question.answerable:
+        return False
+    places = _places(passage)
+    if not question.places:
+        return any(place.document in question.relevant for place in places)
+    return any(
+        place.document == gold.document and place.start <= gold.start and gold.end <= place.end
+        for gold in question.places
+        for place in places
+    )
+
+
+def _scored(outcomes: Sequence[Outcome]) -> tuple[Result, ...]:
+    """The results with their measures filled in."""
+    answerable = [outcome for outcome in outcomes if outcome.question.answerable]
+    spans = span_measures({o.question.id: o.hits for o in answerable if o.question.places})
+    judged = [outcome for outcome in answerable if outcome.question.relevant]
+    documents = document_measures(
+        {outcome.question.id: outcome.documents for outcome in judged},
+        {outcome.question.id: outcome.question.relevance for outcome in judged},
+    )
+    if spans:
+        documents = {
+            question: {_DOCUMENT_RR if name in SPAN_MEASURES else name: value for name, value in values.items()}
+            for question, values in documents.items()
+        }
+    return tuple(_with_measures(outcome, spans, documents) for outcome in outcomes)
+
+
+def _with_measures(outcome: Outcome, *found: Mapping[str, Mapping[str, float]]) -> Result:
+    question, result = outcome.question, outcome.result
+    measures = {name: value for values in found for name, value in values.get(question.id, {}).items()}
+    if question.answerable and question.answers:
+        measures["Answer"] = float(_is_inside(question.answers, result.answer))
+    measures["Answered" if question.answerable else "Answered unanswerable"] = float(result.answered)
+    return replace(result, measures=measures)
+
+
+def _is_inside(answers: Iterable[str], text: str | None) -> bool:
+    """Whether one of the gold answers occurs in the answer, blanks and case aside."""
+    given = _plain(text or "")
+    return any(_plain(answer) in given for answer in answers)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def confidence_columns(name: str, results: Sequence[Result], k: int) -> tuple[Values, Values]:
+    """Confidence and label (1 or 0) per question, as a measure of confidence takes them."""
+    label = CONFIDENCE_MEASURES[name].label
+    return (
+        np.array([result.confidence for result in results]),
+        np.array([float(label(result, k)) for result in results]),
+    )
+
+
+def _estimate(name: str, results: Sequence[Result], k: int) -> Estimate:
+    if name in CONFIDENCE_MEASURES:
+        return estimate(CONFIDENCE_MEASURES[name].statistic, *confidence_columns(name, results, k))
+    return estimate_mean(np.array([result.measures[name] for result in results if name in result.measures]))

@@ -1,0 +1,251 @@
+"""The connections to the store's SQLite file, its transactions, and the translation of its errors.
+
+Every page carries a checksum (SQLite's own ``cksumvfs``, which comes with apsw), checked whenever a page is read from disk: a flipped bit is
+an error and never an answer.
+"""
+
+import errno
+import functools
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import apsw
+import apsw.sqlite_extra
+import numpy as np
+
+from index.errors import StoreDamaged, StoreError, StoreFull, StoreLocked, StoreUnwritable
+from index.migrations import FORMAT_VERSION, format_version, migrate
+from index.types import Ids
+
+Connection = apsw.Connection
+
+_APPLICATION_ID = 0x466F6F74  # "Foot"
+_VFS = "cksmvfs"
+_CHECKSUM_BYTES = 8  # reserved at the end of each page; cksumvfs acts on exactly this number
+_BUSY_TIMEOUT_MS = 10_000
+_CACHE_KIB = 16_384  # per connection
+
+
+class Database:
+    """A pool of connections, each used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open an existing database. Raises StoreDamaged, StoreTooNew or StoreUnwritable."""
+        self.path = path
+        self._idle: list[apsw.Connection] = []
+        self._mutex = threading.Lock()
+        self._closed = False
+        with translated(path), self._connection() as connection:
+            _check_identity(connection, path)
+            self.format_version = format_version(connection)
+
+    def migrate(self) -> None:
+        """Bring the tables up to date. The caller holds the writer lock."""
+        with translated(self.path), self._connection() as connection:
+            migrate(connection)
+            self.format_version = format_version(connection)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether ``migrate`` has something to do."""
+        return self.format_version < FORMAT_VERSION
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection in one read transaction: all that it returns comes from one state."""
+        with translated(self.path), self._connection() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                _roll_back(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A connection in one write transaction, committed and on disk when the block ends. The caller holds the writer lock."""
+        with translated(self.path), self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                _roll_back(connection)
+
+    def empty_wal(self, timeout_s: float) -> None:
+        """Move everything from the write-ahead log into the database and leave the log empty, so that no deleted byte remains in it.
+
+        Raises StoreLocked when readers kept hold of older states for timeout_s seconds.
+        """
+        deadline = time.monotonic() + timeout_s
+        with translated(self.path), self._connection() as connection:
+            while True:
+                try:
+                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                    return
+                except apsw.BusyError:
+                    if time.monotonic() >= deadline:
+                        raise
+
+    def close(self) -> None:
+        """Close all connections; one that is in use is closed when it is given back."""
+        with self._mutex:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[apsw.Connection]:
+        with self._mutex:
+            if self._closed:
+                raise ValueError("the store is closed")
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            connection = _connect(self.path)
+        try:
+            yield connection
+        finally:
+            with self._mutex:
+                if not self._closed:
+                    self._idle.append(connection)
+            if self._closed:
+                connection.close()
+
+
+def create_database(path: Path, meta: Mapping[str, str]) -> None:
+    """Make a new database with these meta rows; it appears under its name only when it is complete and on disk."""
+    draft = path.with_name(path.name + ".new")
+    for leftover in (draft, draft.with_name(draft.name + "-wal"), draft.with_name(draft.name + "-shm")):
+        leftover.unlink(missing_ok=True)
+    with translated(path):
+        connection = _connect(draft, create=True)
+        try:
+            connection.execute("PRAGMA page_size = 4096")
+            connection.reserve_bytes(reserve=_CHECKSUM_BYTES)
+            connection.pragma("application_id", _APPLICATION_ID)
+            migrate(connection)
+            with connection:
+                connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+            connection.pragma("journal_mode", "wal")
+        finally:
+            connection.close()
+    os.replace(draft, path)
+    sync_directory(path.parent)
+
+
+def id_array(ids: Sequence[int] | Ids) -> "apsw.CArrayBinding":
+    """Integers to be read in SQL as ``carray(?)``, in their order; at least one."""
+    return apsw.carray(np.ascontiguousarray(ids, dtype=np.int64))
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turns SQLite's errors into the store's, with a message that says what to do."""
+    try:
+        yield
+    except apsw.Error as error:
+        store_error = _store_error(error, path)
+        if store_error is None:
+            raise
+        raise store_error from error
+
+
+@contextmanager
+def translated_files(path: Path) -> Iterator[None]:
+    """Turns the errors of writing files into the store's."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreFull(f"no space is left for {path}: free some and try again") from error
+        raise StoreUnwritable(f"{path} cannot be written: {error}") from error
+
+
+def damaged(path: Path, detail: str) -> StoreDamaged:
+    """The error for a broken or missing truth, which nothing here can rebuild."""
+    directory = path.parent
+    return StoreDamaged(
+        f"{path} {detail}: bring the store back with `rag restore SRC --store {directory}`, "
+        f"or delete {directory} and `rag add` the documents again"
+    )
+
+
+_FULL = (apsw.SQLITE_IOERR_SHMSIZE,)
+_UNREADABLE = (
+    apsw.SQLITE_IOERR_DATA,
+    apsw.SQLITE_IOERR_READ,
+    apsw.SQLITE_IOERR_SHORT_READ,
+    apsw.SQLITE_IOERR_CORRUPTFS,
+)
+
+
+def _store_error(error: apsw.Error, path: Path) -> StoreError | None:
+    extended = getattr(error, "extendedresult", 0)
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError) or extended in _UNREADABLE:
+        return damaged(path, f"is damaged ({error})")
+    if isinstance(error, apsw.FullError) or extended in _FULL:
+        return StoreFull(f"no space is left for {path}: free some and try again; what was acknowledged before is kept")
+    if isinstance(error, apsw.BusyError):
+        return StoreLocked(f"{path} is in use by another process: try again later")
+    if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | apsw.PermissionsError | apsw.IOError):
+        return StoreUnwritable(f"{path} cannot be opened or written ({error}): check its permissions and its disk")
+    return None
+
+
+def _connect(path: Path, *, create: bool = False) -> apsw.Connection:
+    _load_checksums()
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
+    connection = apsw.Connection(str(path), flags=flags, vfs=_VFS)
+    try:
+        connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+        connection.execute(
+            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF;"
+            f"PRAGMA cell_size_check = ON; PRAGMA cache_size = -{_CACHE_KIB}"
+        )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@functools.cache
+def _load_checksums() -> None:
+    """Registers the checksumming file layer with SQLite, once a process."""
+    try:
+        loader = apsw.Connection(":memory:")
+        apsw.sqlite_extra.load(loader, "cksumvfs")
+        loader.close()
+    except (apsw.sqlite_extra.NotAvailable, apsw.Error) as error:
+        raise StoreUnwritable(
+            f"this build of apsw lacks cksumvfs, which guards the store's pages: install the wheel from PyPI ({error})"
+        ) from error
+
+
+def _check_identity(connection: apsw.Connection, path: Path) -> None:
+    if connection.pragma("application_id") != _APPLICATION_ID:
+        raise damaged(path, "is not the database of a store")
+    # Without the reserved bytes SQLite would read the pages, but nobody would check them.
+    if connection.reserve_bytes() != _CHECKSUM_BYTES or connection.pragma("checksum_verification") not in (1, "1"):
+        raise damaged(path, "has lost its page checksums")
+    if connection.pragma("journal_mode") != "wal":
+        raise StoreUnwritable(f"{path} cannot be opened for reading beside a writer: is its directory writable?")
+
+
+def _roll_back(connection: apsw.Connection) -> None:
+    if connection.in_transaction:
+        # After an I/O error SQLite may have rolled back by itself.
+        with suppress(apsw.Error):
+            connection.execute("ROLLBACK")

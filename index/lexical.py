@@ -1,0 +1,195 @@
+"""The lexical view: which passages hold which terms, and how often (tantivy); and the one analyzer of the project.
+
+Terms go in as hashes, the same that are stored beside the vectors: a view is rebuilt without analyzing text again, and holds no word of it.
+An index here never holds a removed passage, so that its totals, and with them its scores, are exactly those of its passages; what was
+removed needs a new index, since tantivy keeps postings of deleted documents until it happens to merge them.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tantivy
+
+from index.types import Floats, Ids
+
+K1 = 1.2
+B = 0.75
+
+_MAX_TERM_LENGTH = 60  # characters; longer ones are encoded data, not words
+_SMALL_HEAP = 15_000_000  # bytes, tantivy's minimum
+_LARGE_HEAP = 60_000_000  # 20,000 passages: 1.0 s, against 2.2 s with the small one
+# Scripts that put no blanks between words: Han, Kana, Thai, Lao, Myanmar, Khmer. (Korean does use blanks.)
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff]+"
+)
+_ANALYZER = (
+    # Marks belong to words: without them Hindi and Thai words fall apart.
+    tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(r"[\p{Alphabetic}\p{M}\p{N}]+"))
+    .filter(tantivy.Filter.ascii_fold())
+    .filter(tantivy.Filter.lowercase())
+    .filter(tantivy.Filter.stemmer("english"))
+    .build()
+)
+_ERROR_NUMBER = re.compile(r"\(os error (\d+)\)")
+
+
+def analyze(text: str) -> list[str]:
+    """The terms of a text, in order, with repetition; used for passages and for questions.
+
+    Words are folded to lower case and plain Latin letters and stemmed as English; runs of scripts without blanks become pairs of
+    neighbouring characters.
+    """
+    if text.isascii():
+        terms = _ANALYZER.analyze(text)
+    else:
+        words = _ANALYZER.analyze(unicodedata.normalize("NFKC", text))
+        terms = [term for word in words for term in ([word] if word.isascii() else _cut(word))]
+    return [term for term in terms if len(term) <= _MAX_TERM_LENGTH]
+
+
+class LexicalRow(NamedTuple):
+    """A passage as this view holds it. terms: uint32 hashes (n,), packed, with repetition."""
+
+    passage: int
+    document: int
+    collection: str
+    terms: bytes
+
+
+class LexicalIndex:
+    """A set of passages that only grows: ``extended`` gives a new value, and the old one goes on seeing what it saw."""
+
+    def __init__(self, index: tantivy.Index, n_passages: int, n_terms: int) -> None:
+        self._index = index
+        self._searcher = index.searcher()
+        self.n_passages = n_passages
+        self.n_terms = n_terms
+
+    @classmethod
+    def in_memory(cls, rows: Iterable[LexicalRow] = ()) -> "LexicalIndex":
+        """An index of these passages that leaves nothing on disk."""
+        return cls(tantivy.Index(_SCHEMA), 0, 0).extended(rows)
+
+    @classmethod
+    def create(cls, path: Path, rows: Iterable[LexicalRow]) -> "LexicalIndex":
+        """A new index of these passages in an existing, empty directory."""
+        with _file_errors():
+            index = tantivy.Index(_SCHEMA, path=str(path))
+        return cls(index, 0, 0).extended(rows, _LARGE_HEAP)
+
+    @classmethod
+    def open(cls, path: Path, n_passages: int, n_terms: int) -> "LexicalIndex":
+        """The index in a directory, with the totals that were noted when it was written."""
+        with _file_errors():
+            index = tantivy.Index.open(str(path))
+            index.config_reader("manual")  # otherwise a thread watches the directory for commits
+            return cls(index, n_passages, n_terms)
+
+    def extended(self, rows: Iterable[LexicalRow], heap: int = _SMALL_HEAP) -> "LexicalIndex":
+        """This index with more passages. Only the newest value of an index may be extended, by one thread at a time."""
+        n_passages, n_terms = self.n_passages, self.n_terms
+        with _file_errors():
+            writer = self._index.writer(heap, 1)
+            for row in rows:
+                terms = np.frombuffer(row.terms, dtype="<u4").tolist()
+                document = tantivy.Document()
+                document.add_integer("id", row.passage)
+                document.add_integer("document", row.document)
+                document.add_text("collection", row.collection)
+                document.add_text("terms", " ".join(map(str, terms)))
+                writer.add_document(document)
+                n_passages += 1
+                n_terms += len(terms)
+            writer.commit()
+            writer.wait_merging_threads()
+            self._index.reload()
+        return LexicalIndex(self._index, n_passages, n_terms)
+
+    def search(
+        self, idf: Mapping[int, float], limit: int, collection: str | None, documents: Sequence[int] | None
+    ) -> tuple[Floats, Ids]:
+        """Passages by BM25 with the given idf per term hash, but with this index's mean length and lengths rounded down.
+
+        collection, documents: only passages of these, or None for all.  Returns float32 and int64, both (at most limit,), best first.
+        """
+        terms = []
+        for term, weight in idf.items():
+            if n := self._searcher.doc_freq("terms", str(term)):
+                query = tantivy.Query.term_query(_SCHEMA, "terms", str(term), index_option="freq")
+                own_idf = float(np.log1p((self.n_passages - n + 0.5) / (n + 0.5)))
+                terms.append((tantivy.Occur.Should, tantivy.Query.boost_query(query, weight / own_idf)))
+        if not terms or limit < 1:
+            return np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
+        scope = []
+        if collection is not None:
+            scope.append(tantivy.Query.term_query(_SCHEMA, "collection", collection, index_option="basic"))
+        if documents is not None:
+            scope.append(tantivy.Query.term_set_query(_SCHEMA, "document", documents))
+        query = tantivy.Query.boolean_query(terms)
+        if scope:
+            filters = [(tantivy.Occur.Must, tantivy.Query.const_score_query(part, 0.0)) for part in scope]
+            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), *filters])
+        hits = self._searcher.search(query, limit, count=False).hits
+        ids = self._searcher.fast_field_values("id", [address for _, address in hits])
+        return np.array([score for score, _ in hits], dtype=np.float32), np.array(ids, dtype=np.int64)
+
+    def ids(self, among: Sequence[int] | None = None) -> Ids:
+        """Passage ids that are really in the postings, ascending, as often as they are there: int64 (n,)."""
+        if among is None:
+            query = tantivy.Query.all_query()
+        else:
+            query = tantivy.Query.term_set_query(_SCHEMA, "id", list(among))
+        hits = self._searcher.search(query, max(self._searcher.num_docs, 1), count=False).hits
+        ids = self._searcher.fast_field_values("id", [address for _, address in hits])
+        return np.sort(np.array(ids, dtype=np.int64))
+
+
+def segment_files(path: Path) -> list[Path]:
+    """The files in an index's directory that never change once written."""
+    segments = json.loads((path / "meta.json").read_bytes())["segments"]
+    names = {segment["segment_id"].replace("-", "") for segment in segments}
+    return [file for file in sorted(path.iterdir()) if file.name.split(".")[0] in names]
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_integer_field("id", indexed=True, fast=True)
+    builder.add_integer_field("document", indexed=True)
+    builder.add_text_field("collection", tokenizer_name="raw", index_option="basic")
+    # "whitespace" and "raw" are known to every index; tokenizers of our own would have to be registered at each open.
+    builder.add_text_field("terms", tokenizer_name="whitespace", index_option="freq")
+    return builder.build()
+
+
+_SCHEMA = _schema()
+
+
+def _cut(word: str) -> Iterator[str]:
+    """A word in pieces: pairs of neighbouring characters where its script has no blanks."""
+    end = 0
+    for run in _UNSPACED.finditer(word):
+        if run.start() > end:
+            yield word[end : run.start()]
+        characters = run.group()
+        yield from (characters[i : i + 2] for i in range(max(len(characters) - 1, 1)))
+        end = run.end()
+    if end < len(word):
+        yield word[end:]
+
+
+@contextmanager
+def _file_errors() -> Iterator[None]:
+    """Turns what tantivy says of a failed system call, a ValueError with the number in its text, into an OSError."""
+    try:
+        yield
+    except ValueError as error:
+        if number := _ERROR_NUMBER.search(str(error)):
+            raise OSError(int(number[1]), str(error)) from error
+        raise

@@ -1,0 +1,121 @@
+"""The tables of a store, as named steps in order; ``PRAGMA user_version`` is the number of steps that were taken."""
+
+import apsw
+
+from index.errors import StoreTooNew
+
+
+def create_documents(connection: apsw.Connection) -> None:
+    """Documents with their text apart, so that listing reads no text."""
+    connection.execute(
+        """
+        CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE documents (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            collection TEXT NOT NULL,
+            key TEXT NOT NULL,
+            title TEXT NOT NULL,
+            source TEXT,
+            metadata TEXT NOT NULL,
+            text_sha256 TEXT NOT NULL,
+            content_sha256 TEXT NOT NULL,
+            n_characters INTEGER NOT NULL,
+            first_passage INTEGER,
+            n_passages INTEGER NOT NULL,
+            added_at TEXT NOT NULL,
+            UNIQUE (collection, key)
+        ) STRICT;
+        CREATE INDEX documents_source ON documents (source);
+        CREATE TABLE texts (document INTEGER PRIMARY KEY REFERENCES documents ON DELETE CASCADE, text TEXT NOT NULL) STRICT;
+        CREATE TABLE metadata (
+            document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
+            key TEXT NOT NULL,
+            value TEXT NOT NULL,
+            PRIMARY KEY (document, key, value)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX metadata_value ON metadata (key, value, document);
+        """
+    )
+
+
+def create_passages(connection: apsw.Connection) -> None:
+    """Passages and what is searched of them. Terms stand before vectors: they are read alone, and a row's start is read first."""
+    connection.execute(
+        """
+        CREATE TABLE passages (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
+            ordinal INTEGER NOT NULL,
+            "start" INTEGER NOT NULL,
+            "end" INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            context TEXT NOT NULL,
+            section TEXT NOT NULL,
+            page INTEGER,
+            sentences BLOB NOT NULL,
+            UNIQUE (document, ordinal)
+        ) STRICT;
+        CREATE TABLE embeddings (
+            passage INTEGER PRIMARY KEY REFERENCES passages ON DELETE CASCADE,
+            terms BLOB NOT NULL,
+            term_counts BLOB NOT NULL,
+            vector BLOB NOT NULL,
+            sentence_vectors BLOB NOT NULL
+        ) STRICT;
+        """
+    )
+
+
+def create_counts(connection: apsw.Connection) -> None:
+    """What ranking counts, per collection, and the log of changes by which the views follow."""
+    connection.execute(
+        """
+        CREATE TABLE terms (
+            collection TEXT NOT NULL,
+            hash INTEGER NOT NULL,
+            term TEXT NOT NULL,
+            df INTEGER NOT NULL,
+            PRIMARY KEY (collection, hash)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE collections (
+            name TEXT PRIMARY KEY,
+            n_documents INTEGER NOT NULL,
+            n_passages INTEGER NOT NULL,
+            n_terms INTEGER NOT NULL,
+            n_context_terms INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE log (
+            sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+            operation TEXT NOT NULL,
+            document_id TEXT NOT NULL,
+            first_passage INTEGER,
+            last_passage INTEGER,
+            removed_first INTEGER,
+            removed_last INTEGER,
+            at TEXT NOT NULL
+        ) STRICT;
+        """
+    )
+
+
+MIGRATIONS = (create_documents, create_passages, create_counts)
+FORMAT_VERSION = len(MIGRATIONS)
+
+
+def format_version(connection: apsw.Connection) -> int:
+    """Steps that this database has taken. Raises StoreTooNew when they are more than this program knows."""
+    version = connection.pragma("user_version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise StoreTooNew(
+            f"the store has format {version}, this program knows formats up to {FORMAT_VERSION}: upgrade the program"
+        )
+    return version
+
+
+def migrate(connection: apsw.Connection) -> None:
+    """Take the missing steps, each in a transaction of its own. The caller holds the writer lock."""
+    for version in range(format_version(connection), FORMAT_VERSION):
+        with connection:
+            MIGRATIONS[version](connection)
+            connection.pragma("user_version", version + 1)

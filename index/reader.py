@@ -1,0 +1,240 @@
+"""One consistent state of the store: rows and both views as they were after one change."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from index.changes import find_document
+from index.database import Connection, id_array
+from index.errors import DimensionMismatch, DocumentNotFound
+from index.matching import TermRows, Weights, best_matches, inverse_frequency
+from index.records import DOCUMENT_COLUMNS, ID_LENGTH, PASSAGE_COLUMNS, hash_term, unpack_document, unpack_passage
+from index.types import Candidates, Document, Floats, Ids, Passage, Scope, Span, TermStatistics
+from index.vectors import Bitmap, bitmap
+from index.views import Views
+
+_SHORTEST_PREFIX = 4  # hex digits
+_NO_SCORES: Floats = np.empty(0, dtype=np.float32)
+_NO_IDS: Ids = np.empty(0, dtype=np.int64)
+
+
+class Reader:
+    """What ``Store.read`` gives, usable by one thread within its block. generation: number of the last change it sees."""
+
+    def __init__(self, connection: Connection, views: Views) -> None:
+        self._connection = connection
+        self._views = views
+        self.generation = views.sequence
+
+    def documents(
+        self, *, collection: str | None = None, after: str | None = None, limit: int = 100
+    ) -> list[Document]:
+        """Up to ``limit`` documents in the order in which they first came; ``after`` is the id of the last one already seen.
+
+        Raises DocumentNotFound when there is no document ``after``.
+        """
+        number = 0
+        if after is not None:
+            number = self._connection.execute("SELECT number FROM documents WHERE id = ?", (after,)).get
+            if number is None:
+                raise DocumentNotFound(f"no document has the id {after}")
+        rows = self._connection.execute(
+            f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.number > ? AND (?2 IS NULL OR d.collection = ?2)"
+            " ORDER BY d.number LIMIT ?",
+            (number, collection, limit),
+        )
+        return [unpack_document(row) for row in rows]
+
+    def document(self, document_id: str) -> Document:
+        """The document of that id. Raises DocumentNotFound."""
+        document = find_document(self._connection, document_id)
+        if document is None:
+            raise DocumentNotFound(f"no document has the id {document_id}")
+        return document
+
+    def find(self, reference: str, collection: str | None = None) -> list[Document]:
+        """Documents that a person may mean: the one of that id, else those of that source, else those whose id begins so (4 digits or more)."""
+        prefix = reference if _SHORTEST_PREFIX <= len(reference) <= ID_LENGTH and reference.isalnum() else None
+        attempts = [("d.id = ?", reference), ("d.source = ?", reference)]
+        if prefix is not None:
+            # Alphanumeric, so that no character of it means anything to GLOB.
+            attempts.append(("d.id GLOB ?", prefix.lower() + "*"))
+        for condition, value in attempts:
+            rows = self._connection.execute(
+                f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE {condition} AND (?2 IS NULL OR d.collection = ?2)"
+                " ORDER BY d.number",
+                (value, collection),
+            )
+            if found := [unpack_document(row) for row in rows]:
+                return found
+        return []
+
+    def text(self, document_id: str, span: Span | None = None) -> str:
+        """The stored text, or a span of it. Raises DocumentNotFound, and ValueError for a span that is not in the text."""
+        query = "SELECT t.text FROM documents d JOIN texts t ON t.document = d.number WHERE d.id = ?"
+        row = self._connection.execute(query, (document_id,)).fetchone()
+        if row is None:
+            raise DocumentNotFound(f"no document has the id {document_id}")
+        text: str = row[0]
+        if span is None:
+            return text
+        start, end = span
+        if not 0 <= start <= end <= len(text):
+            raise ValueError(f"span [{start}, {end}) does not lie in a text of {len(text)} characters")
+        return text[start:end]
+
+    def passages(self, ids: Sequence[int] | Ids) -> list[Passage]:
+        """The passages of these ids, in the order asked; ids that do not exist are left out."""
+        if not len(ids):
+            return []
+        query = (
+            f"SELECT {PASSAGE_COLUMNS} FROM carray(?) c CROSS JOIN passages p ON p.id = c.value"
+            " JOIN documents d ON d.number = p.document"
+        )
+        return [unpack_passage(row) for row in self._connection.execute(query, (id_array(ids),))]
+
+    def documents_of(self, passage_ids: Sequence[int] | Ids) -> dict[int, Document]:
+        """The document of each of these passages; ids that do not exist are left out."""
+        if not len(passage_ids):
+            return {}
+        query = (
+            f"SELECT p.id, {DOCUMENT_COLUMNS} FROM carray(?) c CROSS JOIN passages p ON p.id = c.value"
+            " JOIN documents d ON d.number = p.document"
+        )
+        return {row[0]: unpack_document(row[1:]) for row in self._connection.execute(query, (id_array(passage_ids),))}
+
+    def statistics(self, collection: str, terms: Sequence[str]) -> TermStatistics:
+        """Counts of a collection's passage bodies (context not counted); terms that occur nowhere have no entry in ``df``.
+
+        mean_length: analyzed terms a passage, 0 for a collection without passages.
+        """
+        n_passages, n_terms, _ = self._counters(collection)
+        df = self._frequencies(collection, {hash_term(term): term for term in terms})
+        return TermStatistics(n_passages, n_terms / n_passages if n_passages else 0.0, df)
+
+    def vocabulary(self, collection: str) -> Iterator[tuple[str, int]]:
+        """Each term of a collection's passage bodies with the number of passages that hold it, in no order."""
+        yield from self._connection.execute("SELECT term, df FROM terms WHERE collection = ?", (collection,))
+
+    def nearest(self, vector: Floats, k: int, scope: Scope) -> tuple[Floats, Ids]:
+        """Best passages of a scope by inner product with a unit vector float32 (dim,).
+
+        Returns scores float32 and passage ids int64, both (at most k,), best first, ties by lower id.
+        Raises DimensionMismatch for a vector of another length, ValueError for k < 1 or a vector that is not finite.
+        """
+        _require_positive(k)
+        dim = self._views.base.vectors.dim
+        if vector.shape != (dim,):
+            raise DimensionMismatch(f"the question's vector has shape {vector.shape}, this store's have ({dim},)")
+        if not np.isfinite(vector).all():
+            raise ValueError("the question's vector is not finite")
+        return self._views.nearest(vector, k, self._allowed_passages(scope))
+
+    def matching(self, terms: Sequence[str], k: int, scope: Scope) -> tuple[Floats, Ids]:
+        """Best passages of a scope by BM25 of distinct analyzed terms (index.lexical.analyze), context included.
+
+        Frequencies and mean length are the collection's, exactly, whatever else the scope leaves out.
+        Returns scores float32 and passage ids int64, both (at most k,), best first, ties by lower id; only passages with some of the terms.
+        """
+        _require_positive(k)
+        hashes = {hash_term(term): term for term in terms}
+        n_passages, n_terms, n_context_terms = self._counters(scope.collection)
+        documents = self._matching_documents(scope) if scope.where else None
+        if not hashes or not n_terms + n_context_terms or documents == []:
+            return _NO_SCORES, _NO_IDS
+        df = self._frequencies(scope.collection, hashes)
+        weights = Weights(
+            {number: inverse_frequency(n_passages, df.get(term, 0)) for number, term in hashes.items()},
+            (n_terms + n_context_terms) / n_passages,
+        )
+        parts = [self._views.base.lexical, self._views.lexical] if self._views.rows else [self._views.base.lexical]
+        collection = None if self.collections() == [scope.collection] else scope.collection
+        return best_matches(parts, weights, k, collection, documents, self._term_rows)
+
+    def candidates(self, ids: Sequence[int] | Ids) -> Candidates:
+        """What scoring needs of these passages, in the order asked; ids that do not exist are left out."""
+        rows: list[tuple[int, bytes, bytes, bytes, bytes]] = []
+        if len(ids):
+            query = (
+                "SELECT passage, terms, term_counts, vector, sentence_vectors"
+                " FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
+            )
+            rows = list(self._connection.execute(query, (id_array(ids),)))
+        found, terms, counts, vectors, sentences = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+        dim = self._views.base.vectors.dim
+        return Candidates(
+            ids=np.array(found, dtype=np.int64),
+            vectors=np.frombuffer(b"".join(vectors), dtype="<f2").reshape(-1, dim).astype(np.float32),
+            sentence_vectors=np.frombuffer(b"".join(sentences), dtype="<f2").reshape(-1, dim).astype(np.float32),
+            sentence_counts=np.array([len(packed) // (2 * dim) for packed in sentences], dtype=np.int64),
+            terms=np.frombuffer(b"".join(terms), dtype="<u4").astype(np.uint32, copy=False),
+            term_counts=np.frombuffer(b"".join(counts), dtype="<u4").astype(np.int64),
+        )
+
+    def counts(self, collection: str | None = None) -> tuple[int, int]:
+        """Documents and passages, of one collection or of all."""
+        query = (
+            "SELECT coalesce(sum(n_documents), 0), coalesce(sum(n_passages), 0) FROM collections"
+            " WHERE ?1 IS NULL OR name = ?1"
+        )
+        n_documents, n_passages = self._connection.execute(query, (collection,)).fetchone()
+        return n_documents, n_passages
+
+    def collections(self) -> list[str]:
+        """Names of the collections that have documents, in alphabetical order."""
+        return [name for (name,) in self._connection.execute("SELECT name FROM collections ORDER BY name")]
+
+    def _counters(self, collection: str) -> tuple[int, int, int]:
+        """Passages, terms of their bodies, terms of their contexts."""
+        query = "SELECT n_passages, n_terms, n_context_terms FROM collections WHERE name = ?"
+        return self._connection.execute(query, (collection,)).fetchone() or (0, 0, 0)
+
+    def _frequencies(self, collection: str, terms: Mapping[int, str]) -> dict[str, int]:
+        """df by term, for those of the terms (by hash) that the collection has."""
+        if not terms:
+            return {}
+        query = "SELECT t.hash, t.df FROM carray(?) c CROSS JOIN terms t ON t.collection = ? AND t.hash = c.value"
+        return {terms[number]: df for number, df in self._connection.execute(query, (id_array(list(terms)), collection))}
+
+    def _term_rows(self, ids: Ids) -> TermRows:
+        query = "SELECT passage, terms FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
+        rows = self._connection.execute(query, (id_array(ids),)).fetchall()
+        terms = np.frombuffer(b"".join(packed for _, packed in rows), dtype="<u4").astype(np.uint32, copy=False)
+        lengths = np.array([len(packed) // 4 for _, packed in rows], dtype=np.int64)
+        return TermRows(np.array([passage for passage, _ in rows], dtype=np.int64), lengths, terms)
+
+    def _allowed_passages(self, scope: Scope) -> Bitmap | None:
+        """A bit per passage that the scope allows, or None when it allows all of the store."""
+        if scope.where:
+            return bitmap(self._ranges("d.number IN (SELECT value FROM carray(?))", self._matching_documents(scope)))
+        if self.collections() == [scope.collection]:
+            return None
+        if scope.collection not in self._views.scopes:
+            self._views.scopes[scope.collection] = bitmap(self._ranges("d.collection = ?", scope.collection))
+        return self._views.scopes[scope.collection]
+
+    def _ranges(self, condition: str, value: str | list[int]) -> list[tuple[int, int]]:
+        """Half-open ranges of the passage ids of some documents."""
+        if not value:
+            return []
+        query = (
+            "SELECT first_passage, first_passage + n_passages FROM documents d"
+            f" WHERE first_passage IS NOT NULL AND {condition}"
+        )
+        return self._connection.execute(query, (id_array(value) if isinstance(value, list) else value,)).fetchall()
+
+    def _matching_documents(self, scope: Scope) -> list[int]:
+        """Numbers of the documents whose metadata the scope allows."""
+        conditions = ["d.collection = ?"]
+        values = [scope.collection]
+        for key, allowed in scope.where.items():
+            marks = ", ".join("?" * len(allowed))
+            conditions.append(f"d.number IN (SELECT document FROM metadata WHERE key = ? AND value IN ({marks}))")
+            values += [key, *allowed]
+        query = f"SELECT d.number FROM documents d WHERE {' AND '.join(conditions)} ORDER BY d.number"
+        return [number for (number,) in self._connection.execute(query, values)]
+
+
+def _require_positive(k: int) -> None:
+    if k < 1:
+        raise ValueError(f"k must be at least 1, not {k}")

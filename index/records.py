@@ -1,0 +1,192 @@
+"""Documents and passages as rows: checked on the way in, unpacked on the way out."""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from index.errors import DimensionMismatch
+from index.types import Document, Floats, JsonScalar, Metadata, NewDocument, NewPassage, Passage, Span
+
+ID_LENGTH = 16  # hex digits of a document id
+DOCUMENT_COLUMNS = (
+    "d.id, d.collection, d.key, d.title, d.source, d.metadata, d.text_sha256, d.content_sha256, d.n_characters, d.n_passages, d.added_at"
+)
+PASSAGE_COLUMNS = 'p.id, d.id, p.ordinal, p."start", p."end", p.text, p.section, p.page, p.sentences'
+
+
+@dataclass(frozen=True, slots=True)
+class PassageRow:
+    """A checked passage, packed. body: the distinct terms of its sentences by hash; n_terms, n_context_terms: with repetition."""
+
+    span: Span
+    text: str
+    context: str
+    section: str
+    page: int | None
+    sentences: bytes
+    terms: bytes
+    term_counts: bytes
+    vector: bytes
+    sentence_vectors: bytes
+    body: Mapping[int, str]
+    n_terms: int
+    n_context_terms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """A checked document, packed."""
+
+    id: str
+    new: NewDocument
+    text_sha256: str
+    metadata: str
+    filters: frozenset[tuple[str, str]]
+    passages: tuple[PassageRow, ...]
+
+
+def document_id(collection: str, key: str) -> str:
+    """The id of a document: it depends on its name alone, and so survives being replaced, removed and added again."""
+    return hashlib.sha256(f"{collection}\0{key}".encode()).hexdigest()[:ID_LENGTH]
+
+
+def hash_term(term: str) -> int:
+    """The number by which a term is stored beside vectors and in the lexical view."""
+    return zlib.crc32(term.encode())
+
+
+def pack_metadata(metadata: Metadata) -> str:
+    """Canonical JSON: equal metadata are equal strings. Raises ValueError for what JSON cannot say."""
+    if not all(isinstance(key, str) for key in metadata):
+        raise ValueError("metadata keys must be strings")
+    try:
+        packed = json.dumps(dict(metadata), sort_keys=True, ensure_ascii=False, allow_nan=False)
+    except TypeError as error:
+        raise ValueError(f"metadata must be strings, numbers, true, false, null or lists of them: {error}") from error
+    _require_unicode("metadata", packed)
+    return packed
+
+
+def filter_value(value: JsonScalar) -> str:
+    """A metadata value as filters compare it: JSON's words for its literals, else ``str``."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+
+
+def pack_document(
+    document: NewDocument, passages: Sequence[NewPassage], dim: int, analyze: Callable[[str], list[str]]
+) -> DocumentRow:
+    """The rows of a document. Raises ValueError for positions, vectors or text that do not fit, DimensionMismatch for wrong lengths."""
+    for name in ("collection", "key", "title", "source", "text", "content_sha256"):
+        _require_unicode(name, getattr(document, name) or "")
+    if not document.collection or "\0" in document.collection or not document.key:
+        raise ValueError("a document needs a collection (without NUL) and a key")
+    filters = {
+        (key, filter_value(element))
+        for key, value in document.metadata.items()
+        for element in (value if isinstance(value, list) else [value])
+    }
+    return DocumentRow(
+        id=document_id(document.collection, document.key),
+        new=document,
+        text_sha256=hashlib.sha256(document.text.encode()).hexdigest(),
+        metadata=pack_metadata(document.metadata),
+        filters=frozenset(filters),
+        passages=tuple(_pack_passage(document.text, passage, dim, analyze) for passage in passages),
+    )
+
+
+def _pack_passage(text: str, passage: NewPassage, dim: int, analyze: Callable[[str], list[str]]) -> PassageRow:
+    check_positions(passage.span, passage.sentences, len(text))
+    _require_unicode("context", passage.context)
+    vector = _pack_vectors(passage.vector, (dim,))
+    sentence_vectors = _pack_vectors(passage.sentence_vectors, (len(passage.sentences), dim))
+    segments = segment_terms(text, passage.context, passage.sentences, analyze)
+    hashes, body = [hash_term(term) for segment in segments for term in segment], {}
+    for segment in segments[1:]:
+        for term in segment:
+            body.setdefault(hash_term(term), term)
+    return PassageRow(
+        span=Span(*passage.span),
+        text=text[slice(*passage.span)],
+        context=passage.context,
+        section=json.dumps(list(passage.section)),
+        page=passage.page,
+        sentences=np.array(passage.sentences, dtype="<i4").tobytes(),
+        terms=np.array(hashes, dtype="<u4").tobytes(),
+        term_counts=np.array([len(segment) for segment in segments], dtype="<u4").tobytes(),
+        vector=vector,
+        sentence_vectors=sentence_vectors,
+        body=body,
+        n_terms=sum(map(len, segments[1:])),
+        n_context_terms=len(segments[0]),
+    )
+
+
+def segment_terms(
+    text: str, context: str, sentences: Sequence[Span], analyze: Callable[[str], list[str]]
+) -> list[list[str]]:
+    """Terms of the context, then of each sentence."""
+    return [analyze(context), *(analyze(text[start:end]) for start, end in sentences)]
+
+
+def check_positions(span: Span, sentences: Sequence[Span], n_characters: int) -> None:
+    """Raises ValueError unless the span lies in the text and the sentences in the span, in order, none empty."""
+    start, end = span
+    if not 0 <= start < end <= n_characters:
+        raise ValueError(f"span [{start}, {end}) does not lie in a text of {n_characters} characters")
+    last = start
+    for sentence in sentences:
+        if not last <= sentence[0] < sentence[1] <= end:
+            raise ValueError(
+                f"sentence [{sentence[0]}, {sentence[1]}) is empty, out of order or outside span [{start}, {end})"
+            )
+        last = sentence[1]
+
+
+def unpack_document(row: Sequence[Any]) -> Document:
+    """A document from DOCUMENT_COLUMNS."""
+    identifier, collection, key, title, source, metadata, *rest = row
+    return Document(identifier, collection, key, title, source, json.loads(metadata), *rest)
+
+
+def unpack_passage(row: Sequence[Any]) -> Passage:
+    """A passage from PASSAGE_COLUMNS."""
+    identifier, document, ordinal, start, end, text, section, page, sentences = row
+    return Passage(
+        id=identifier,
+        document_id=document,
+        ordinal=ordinal,
+        span=Span(start, end),
+        text=text,
+        section=tuple(json.loads(section)),
+        page=page,
+        sentences=unpack_spans(sentences),
+    )
+
+
+def unpack_spans(packed: bytes) -> tuple[Span, ...]:
+    """Sentence positions, relative to the document."""
+    return tuple(Span(*pair) for pair in np.frombuffer(packed, dtype="<i4").reshape(-1, 2).tolist())
+
+
+def _pack_vectors(vectors: Floats, shape: tuple[int, ...]) -> bytes:
+    vectors = np.asarray(vectors)
+    if vectors.shape != shape and not (shape[0] == 0 and vectors.size == 0):
+        raise DimensionMismatch(f"vectors have shape {vectors.shape}, this store and passage need {shape}")
+    with np.errstate(over="ignore"):
+        packed = vectors.astype("<f2")
+    if not np.isfinite(packed).all():
+        raise ValueError("vectors must be finite, also as float16")
+    return packed.tobytes()
+
+
+def _require_unicode(name: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{name} holds a lone surrogate at {error.start}: it is not Unicode text") from error

@@ -1,0 +1,355 @@
+"""HTML: the main content of a page as text, by the tree that a browser would build (selectolax: lexbor).
+
+Left out: what is never shown, and the page's furniture, told by element, role, usual names and by being mostly links.
+"""
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rag.errors import ContentTooLarge
+from rag.parsing.builder import TextBuilder, Values, plain
+from rag.parsing.encoding import decode
+from rag.parsing.metadata import collect
+from rag.types import ParsedText
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})|<\?xml[^>]{0,100}?encoding=["']([A-Za-z0-9_.:-]{2,40})""", re.I)
+_UNSEEN = frozenset(
+    "script style noscript template svg iframe object embed head button select option input textarea datalist canvas audio video "
+    "map annotation annotation-xml rp dialog".split()
+)
+_FURNITURE = frozenset(("nav", "aside", "menu"))
+_FURNITURE_ROLES = frozenset(("navigation", "banner", "contentinfo", "search", "complementary", "menu", "menubar", "dialog", "toolbar"))
+_FURNITURE_NAMES = re.compile(
+    r"(?:^|[\s_-])(?:nav|navbar|navigation|menu|sidebar|breadcrumbs?|footer|cookies?|cookie-\w+|gdpr|masthead|share|sharing|social|"
+    r"related|recommended|advert\w*|ads?|promo|newsletter|subscribe|skip-?link|skip|pagination|pager|toc|headerlink|noprint|"
+    r"mw-editsection|popup|modal)(?:$|[\s_-])",
+    re.I,
+)
+_BLOCKS = frozenset(
+    "address article blockquote body caption center dd details div dl dt fieldset figcaption figure footer form header hgroup hr html "
+    "li legend main ol p section summary table tbody td tfoot th thead tr ul".split()
+)
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_PARENT_BLOCKS = frozenset(("div", "ul", "ol", "dl", "table", "section", "header", "footer", "form", "center", "p", "td"))
+_MAX_CELL = 1000
+# Elements that stay open until they are closed. The tree takes time with the square of their depth: 0.2 s at this one.
+_NESTING = re.compile(r"<(/?)(?:div|section|article|span|ul|ol|dl|blockquote|table|center|font|form|fieldset|details)\b", re.I)
+_MAX_DEPTH = 10_000
+
+
+def parse_html(content: bytes, name: str) -> ParsedText:
+    """Main content, title and metadata of a page."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    tree = LexborHTMLParser(_bounded(decode_html(content)))
+    builder = TextBuilder()
+    if (body := tree.body) is not None:
+        sizes = _measure(body)
+        root = _main(tree, body, sizes)
+        left_out = _furniture(root, sizes, links=root.mem_id == body.mem_id)
+        _Walk(builder).walk(root, left_out)
+    title, metadata = _about(tree)
+    if builder.first_heading and builder.first_heading in title:  # "Heading - Name of the site"
+        title = builder.first_heading
+    return builder.build(title=title or builder.first_heading or name, metadata=metadata)
+
+
+def add_html(builder: TextBuilder, source: str) -> None:
+    """Add all that is shown of a piece of HTML, such as a mail or a chapter."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    tree = LexborHTMLParser(_bounded(source))
+    if tree.body is not None:
+        _Walk(builder).walk(tree.body, set())
+
+
+def decode_html(content: bytes) -> str:
+    """The source, by its mark, as UTF-8, or as the encoding that it declares, or else as any text."""
+    declared = _CHARSET.search(content[:4096])
+    if declared and not content.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        label = (declared.group(1) or declared.group(2)).decode("ascii").lower()
+        if label in ("iso-8859-1", "latin1", "latin-1", "us-ascii", "ascii"):
+            label = "cp1252"  # as browsers do
+        try:
+            content.decode("utf-8")
+            if not label.startswith(("iso-2022", "hz")):
+                label = "utf-8"
+        except UnicodeDecodeError:
+            pass
+        try:
+            if codecs.lookup(label)._is_text_encoding:
+                return content.decode(label, "replace").replace("\r\n", "\n").replace("\r", "\n")
+        except LookupError:
+            pass
+    return decode(content)
+
+
+def _bounded(source: str) -> str:
+    depth = 0
+    for tag in _NESTING.finditer(source):
+        depth = max(0, depth - 1) if tag[1] else depth + 1
+        if depth > _MAX_DEPTH:
+            raise ContentTooLarge(f"its HTML nests more than {_MAX_DEPTH} levels deep")
+    return source
+
+
+@dataclass(slots=True)
+class _Size:
+    """Characters shown below an element, those of them in links, and how many links."""
+
+    text: int = 0
+    linked: int = 0
+    links: int = 0
+
+
+def _measure(root: "LexborNode") -> dict[int, _Size]:
+    sizes: dict[int, _Size] = {}
+    stack: list[tuple[LexborNode, bool]] = [(root, False)]
+    while stack:
+        node, leaving = stack.pop()
+        size = sizes.setdefault(node.mem_id, _Size())
+        if not leaving:
+            stack.append((node, True))
+            inner = node.first_child
+            while inner is not None:
+                if inner.is_text_node:
+                    size.text += len(plain(inner.text_content or ""))
+                elif inner.is_element_node and inner.tag not in _UNSEEN:
+                    stack.append((inner, False))
+                inner = inner.next
+            continue
+        if node.tag == "a":
+            size.linked, size.links = size.text, 1
+        if node.mem_id != root.mem_id and (parent := node.parent) is not None:
+            above = sizes[parent.mem_id]
+            above.text += size.text
+            above.linked += size.linked
+            above.links += size.links
+    return sizes
+
+
+def _main(tree: "LexborHTMLParser", body: "LexborNode", sizes: dict[int, _Size]) -> "LexborNode":
+    """The element that says it is the main content and holds a fair share of the text, or else the body."""
+    for selector in ("main", "[role=main]", "article"):
+        found = [node for node in tree.css(selector) if node.mem_id in sizes]
+        if len(found) == 1 or found and selector == "main":
+            best = max(found, key=lambda node: sizes[node.mem_id].text)
+            size = sizes[best.mem_id]
+            if size.text - size.linked >= 0.25 * (sizes[body.mem_id].text - sizes[body.mem_id].linked) > 0:
+                return best
+    return body
+
+
+def _furniture(root: "LexborNode", sizes: dict[int, _Size], *, links: bool) -> set[int]:
+    """Elements below the root that are not its content. links: whether blocks that are mostly links are among them."""
+    total = sizes[root.mem_id].text
+    prose = total - sizes[root.mem_id].linked
+    named: set[int] = set()
+    linked: set[int] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        inner = node.first_child
+        while inner is not None:
+            if inner.is_element_node and inner.mem_id in sizes:
+                size = sizes[inner.mem_id]
+                if _is_furniture(inner, root) and (size.text - size.linked) <= 0.4 * prose or _hidden(inner):
+                    named.add(inner.mem_id)
+                elif links and inner.tag in _PARENT_BLOCKS and size.links >= 3 and size.linked > 0.7 * size.text:
+                    linked.add(inner.mem_id)
+                else:
+                    stack.append(inner)
+            inner = inner.next
+    if sum(sizes[number].text for number in linked) > 0.6 * total:
+        linked = set()  # a page of links: they are its content
+    return named | linked
+
+
+def _is_furniture(node: "LexborNode", root: "LexborNode") -> bool:
+    tag = node.tag
+    if tag in _FURNITURE:
+        return True
+    if tag in ("header", "footer"):  # the page's own, not an article's
+        parent = node.parent
+        while parent is not None and parent.mem_id != root.mem_id:
+            if parent.tag in ("article", "section", "main", "blockquote", "figure"):
+                return False
+            parent = parent.parent
+        return root.tag == "body"
+    attributes = node.attributes
+    if (attributes.get("role") or "").lower() in _FURNITURE_ROLES:
+        return True
+    if tag in ("body", "main", "article", "table", "p", "code", "pre") or tag in _HEADINGS:
+        return False
+    return any(_FURNITURE_NAMES.search(attributes.get(key) or "") for key in ("class", "id"))
+
+
+def _hidden(node: "LexborNode") -> bool:
+    attributes = node.attributes
+    style = (attributes.get("style") or "").replace(" ", "").lower()
+    return "hidden" in attributes or (attributes.get("aria-hidden") or "").lower() == "true" or "display:none" in style
+
+
+class _Walk:
+    """Takes a tree in document order, collecting running text until a block ends."""
+
+    def __init__(self, builder: TextBuilder) -> None:
+        self._builder = builder
+        self._text: list[str] = []
+        self._tight = False
+        self._breaks = 0
+
+    def walk(self, root: "LexborNode", left_out: set[int]) -> None:
+        """Add everything below the root that is shown, except the elements left out."""
+        stack: list[tuple[LexborNode, bool]] = [(root, False)]
+        while stack:
+            node, leaving = stack.pop()
+            if node.is_text_node:
+                text = node.text_content or ""
+                if text.strip():
+                    self._breaks = 0
+                self._text.append(text)
+                continue
+            tag = node.tag or ""
+            if leaving:
+                self.flush()
+                continue
+            if not node.is_element_node or tag in _UNSEEN or node.mem_id in left_out or (not left_out and _hidden(node)):
+                continue
+            if tag == "br":
+                self._line_break()
+            elif tag in _HEADINGS:
+                self.flush()
+                self._builder.add_heading(_text_of(node, left_out), _HEADINGS[tag])
+            elif tag in ("pre", "listing", "xmp"):
+                self.flush()
+                self._builder.add_block(_text_of(node, left_out), whole=True)
+            elif tag == "table" and (table := _data_table(node, left_out)) is not None:
+                self.flush()
+                caption, header, rows = table
+                self._builder.add_table(rows, header=header, caption=caption)
+            else:
+                if tag in _BLOCKS:
+                    self.flush()
+                    self._tight = tag in ("li", "dd")
+                    stack.append((node, True))
+                stack += [(inner, False) for inner in _last_first(node)]
+        self.flush()
+
+    def flush(self) -> None:
+        """End the block whose text has been collected."""
+        text = plain("".join(self._text))
+        self._text.clear()
+        self._breaks = 0
+        if text:
+            self._builder.add_block(text, tight=self._tight)
+            self._tight = False
+
+    def _line_break(self) -> None:
+        self._breaks += 1
+        if self._breaks > 1:
+            self.flush()
+        else:
+            self._text.append("\n")
+
+
+def _text_of(node: "LexborNode", left_out: set[int]) -> str:
+    """All text below an element that is shown, line breaks as such."""
+    parts: list[str] = []
+    stack = list(_last_first(node))
+    while stack:
+        found = stack.pop()
+        if found.is_text_node:
+            parts.append(found.text_content or "")
+        elif found.tag == "br":
+            parts.append("\n")
+        elif found.is_element_node and found.tag not in _UNSEEN and found.mem_id not in left_out:
+            classes = (found.attributes.get("class") or "").split()
+            if found.tag == "a" and {"anchor", "headerlink", "doc-anchor"} & set(classes):
+                continue  # the mark beside a heading that links to itself
+            if found.tag in _BLOCKS:
+                parts.append(" ")
+            stack += _last_first(found)
+    return "".join(parts)
+
+
+def _last_first(node: "LexborNode") -> Iterator["LexborNode"]:
+    """Children from the last to the first, as a stack wants them."""
+    inner = node.last_child
+    while inner is not None:
+        yield inner
+        inner = inner.prev
+
+
+def _data_table(table: "LexborNode", left_out: set[int]) -> tuple[str, list[str], list[list[str]]] | None:
+    """Caption, header and rows of a table of data; None for one that only lays out the page."""
+    if (table.attributes.get("role") or "").lower() in ("presentation", "none"):
+        return None
+    rows: list[tuple[bool, list[str]]] = []
+    caption = ""
+    stack = [table]
+    while stack:
+        node = stack.pop()
+        inner = node.last_child if node.tag != "tr" else None
+        while inner is not None:
+            if inner.tag == "caption":
+                caption = _text_of(inner, left_out)
+            elif inner.tag in ("thead", "tbody", "tfoot", "tr"):
+                stack.append(inner)
+            inner = inner.prev
+        if node.tag == "tr":
+            cells = []
+            headed = True
+            inner = node.first_child
+            while inner is not None:
+                if inner.tag in ("td", "th"):
+                    if inner.css_first("table, h1, h2, h3, h4, pre, ul ul") is not None:
+                        return None
+                    text = plain(_text_of(inner, left_out))
+                    if len(text) > _MAX_CELL:
+                        return None
+                    headed = headed and inner.tag == "th"
+                    cells.append(text)
+                inner = inner.next
+            if any(cells):
+                parent = node.parent
+                rows.append((headed or parent is not None and parent.tag == "thead", cells))
+    if len(rows) < 2 or max(len(cells) for _, cells in rows) < 2:
+        return None
+    if rows[0][0]:
+        return caption, rows[0][1], [cells for _, cells in rows[1:]]
+    return caption, [], [cells for _, cells in rows]
+
+
+def _about(tree: "LexborHTMLParser") -> tuple[str, Values]:
+    """The title and metadata that a page's head states."""
+    said: dict[str, str] = {}
+    for meta in tree.css("meta"):
+        attributes = meta.attributes
+        key = attributes.get("name") or attributes.get("property") or attributes.get("itemprop")
+        if key and attributes.get("content"):
+            said.setdefault(key.lower(), attributes["content"] or "")
+
+    def first(*names: str) -> str:
+        return next((said[name] for name in names if said.get(name, "").strip()), "")
+
+    link = tree.css_first("link[rel=canonical]")
+    html = tree.css_first("html")
+    stamp = tree.css_first("time[datetime]")
+    language = (html.attributes.get("lang") or html.attributes.get("xml:lang") or "") if html is not None else ""
+    metadata = collect(
+        author=first("author", "article:author", "dc.creator", "dcterms.creator", "citation_author"),
+        date=first("article:published_time", "date", "datepublished", "dc.date", "dcterms.created", "dcterms.date", "citation_publication_date")
+        or ((stamp.attributes.get("datetime") or "") if stamp is not None else ""),
+        language=language or first("language", "og:locale"),
+        url=((link.attributes.get("href") or "") if link is not None else "") or first("og:url"),
+        description=first("description", "og:description"),
+    )
+    title = tree.css_first("title")
+    return first("og:title") or (plain(title.text()) if title is not None else ""), metadata

@@ -1,0 +1,73 @@
+"""Two runs against each other."""
+
+from dataclasses import replace
+
+import pytest
+
+from eval.comparison import compare
+from eval.runs import Result, Run, StoreState
+from eval.statistics import Estimate
+from rag.errors import BadInput
+
+NOT_USED = Estimate(None, None, None)
+
+
+def result(number: int, rr: float, *, answerable: bool = True, confidence: float = 0.5, rank: int | None = 1) -> Result:
+    measures = {"RR@10": rr} if answerable else {}
+    return Result(f"q{number}", f"question {number}?", answerable, measures, confidence, True, None, rank, ())
+
+
+def run(*results: Result, measures: tuple[str, ...] = ("RR@10",)) -> Run:
+    return Run("tiny", 10, results, dict.fromkeys(measures, NOT_USED), StoreState("f", {}, 1, 1), 0.0)
+
+
+def test_a_run_does_not_differ_from_itself() -> None:
+    same = run(*(result(number, number / 20) for number in range(20)))
+    assert compare(same, same) == {"RR@10": (0.0, 0.0, 0.0, 1.0, 20)}
+
+
+def test_the_difference_is_how_much_higher_this_run_is() -> None:
+    before = run(*(result(number, 0.5) for number in range(12)))
+    after = run(*(result(number, 1.0 if number % 4 else 0.5) for number in range(12)))
+    found = compare(after, before)["RR@10"]
+    assert found.difference == pytest.approx(0.375) and found.n == 12
+    assert found.low is not None and found.high is not None and 0 < found.low < 0.375 < found.high <= 0.5
+    assert found.p == pytest.approx(2 / 2**9)
+    assert compare(before, after)["RR@10"].difference == pytest.approx(-0.375)
+
+
+def test_only_questions_of_both_runs_count() -> None:
+    one = run(*(result(number, 1.0) for number in range(5)))
+    other = run(*(result(number, 0.0) for number in range(3, 9)))
+    assert compare(one, other)["RR@10"].n == 2
+    reworded = run(replace(result(0, 0.0), question="another?"), *other.results)
+    assert compare(one, reworded)["RR@10"].n == 2
+
+
+def test_only_measures_of_both_runs_are_compared() -> None:
+    one = run(result(0, 1.0), result(1, 1.0), measures=("RR@10", "AP"))
+    assert list(compare(one, run(result(0, 1.0), result(1, 0.0)))) == ["RR@10"]
+
+
+def test_runs_without_a_common_question_are_refused() -> None:
+    with pytest.raises(BadInput, match="no question in common"):
+        compare(run(result(0, 1.0)), run(result(1, 1.0)))
+
+
+def test_confidence_is_compared_over_whole_questions() -> None:
+    def asked(right: float, wrong: float) -> Run:
+        return run(
+            *(result(number, 1.0, confidence=right + number / 1000) for number in range(10)),
+            *(
+                result(number, 0.0, answerable=False, confidence=wrong + number / 1000, rank=None)
+                for number in range(10, 20)
+            ),
+            measures=("AUROC", "ECE"),
+        )
+
+    good, bad = asked(0.9, 0.1), asked(0.1, 0.9)
+    found = compare(good, bad)
+    assert found["AUROC"].difference == pytest.approx(1.0) and found["AUROC"].n == 20
+    assert found["AUROC"].p is not None and found["AUROC"].p < 0.05
+    assert found["ECE"].difference is not None and found["ECE"].difference < 0
+    assert compare(good, good)["AUROC"].p == 1.0

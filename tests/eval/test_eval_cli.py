@@ -1,0 +1,170 @@
+"""``rag eval`` as a person or a script meets it. The runs use the real default model."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from rag.cli.main import main
+
+ROOT = Path(__file__).parent.parent.parent
+SEED_QUESTIONS = ROOT / "eval" / "gold" / "seeds.jsonl"
+WriteLines = Callable[[str, Sequence[object]], Path]
+
+
+class Result(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Evaluate = Callable[..., Result]
+
+
+@pytest.fixture
+def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Evaluate:
+    """Runs ``rag eval`` in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RAG_STORE", raising=False)
+
+    def run(*arguments: object, command: str = "eval") -> Result:
+        monkeypatch.setattr(sys, "argv", ["rag", command, *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return Result(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path, write_lines: WriteLines) -> Path:
+    """A gold set in the BEIR layout with spans, judged documents and a question without an answer."""
+    write_lines(
+        "gold/corpus.jsonl",
+        [
+            {"_id": "cats", "title": "Cats", "text": "Cats purr when they are happy."},
+            {"_id": "dogs", "title": "Dogs", "text": "Dogs bark at strangers."},
+            {"_id": "moon", "title": "The Moon", "text": "The Moon goes round the Earth in 27 days."},
+        ],
+    )
+    write_lines(
+        "gold/queries.jsonl",
+        [
+            {"_id": "1", "text": "When do cats purr?", "answers": [{"text": "happy", "start": 24, "doc_id": "cats"}]},
+            {
+                "_id": "2",
+                "text": "Who do dogs bark at?",
+                "answers": [{"text": "strangers", "start": 13, "doc_id": "dogs"}],
+            },
+            {"_id": "3", "text": "Who won the chess tournament?", "answerable": False},
+        ],
+    )
+    write_lines("gold/qrels.tsv", ["query-id\tcorpus-id\tscore", "1\tcats\t1", "2\tdogs\t1"])
+    return tmp_path / "gold"
+
+
+# --- wrong usage, told before any work
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere"], "no gold set at nowhere"),
+        ([SEED_QUESTIONS, "-k", "0"], "-k 0: list 1 to 1000 passages"),
+        ([SEED_QUESTIONS, "--corpus", "a", "--store", "b"], "--corpus and --store are two places"),
+        ([SEED_QUESTIONS, "--out", "no/such/run.json"], "name a file in a folder that exists"),
+        ([SEED_QUESTIONS, "--fail-under", "RR@10"], "write it as MEASURE=NUMBER"),
+        ([SEED_QUESTIONS, "--fail-under", "=0.5"], "write it as MEASURE=NUMBER"),
+        ([SEED_QUESTIONS, "--compare", "before.json"], "before.json cannot be read"),
+        ([SEED_QUESTIONS, "--limit", "0"], "limit"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_a_message(evaluate: Evaluate, arguments: list[object], said: str) -> None:
+    result = evaluate(*arguments)
+    assert result.code == 2 and said in result.err and result.out == ""
+    assert "Traceback" not in result.err and result.err.count("\n") <= 3
+
+
+def test_a_folder_brings_its_own_corpus(evaluate: Evaluate, folder: Path) -> None:
+    result = evaluate(folder, "--corpus", folder)
+    assert result.code == 2 and "brings its own corpus" in result.err
+
+
+def test_a_broken_gold_set_ends_with_1_and_names_the_line(evaluate: Evaluate, write_lines: WriteLines) -> None:
+    result = evaluate(write_lines("gold.jsonl", ["{"]))
+    assert result.code == 1 and "gold.jsonl:1: not JSON" in result.err
+
+
+def test_a_file_of_questions_without_a_corpus_or_store_ends_with_3(evaluate: Evaluate) -> None:
+    result = evaluate(SEED_QUESTIONS)
+    assert result.code == 3 and "Traceback" not in result.err
+
+
+# --- runs
+
+
+@pytest.mark.model
+def test_a_folder_is_scored_saved_and_compared(evaluate: Evaluate, folder: Path, tmp_path: Path) -> None:
+    before = tmp_path / "before.json"
+    first = evaluate(folder, "--out", before, "--json")
+    assert first.code == 0, first.err
+    run = first.json
+    assert json.loads(before.read_text(encoding="utf-8")) == run
+    assert run["queries"] == len(run["per_query"]) == 3 and run["store"]["documents"] == 3
+    assert {"Success@1", "RR@10", "nDCG@10", "AUROC", "ECE"} <= set(run["measures"])
+    assert set(run["measures"]["RR@10"]) == {"mean", "low", "high"} and run["measures"]["RR@10"]["mean"] == 1.0
+    second = evaluate(folder, "--compare", before, "--json")
+    change = second.json["compare"]["RR@10"]
+    assert change == {"difference": 0.0, "low": 0.0, "high": 0.0, "p": 1.0, "n": 2}
+    table = evaluate(folder, "--compare", before)
+    assert table.code == 0 and "RR@10" in table.out and "95 % interval" in table.out and "+0.000" in table.out
+
+
+@pytest.mark.model
+def test_fail_under_ends_with_1_and_a_line_for_each_measure_below(evaluate: Evaluate, folder: Path) -> None:
+    passed = evaluate(folder, "--fail-under", "RR@10=0.9", "--json")
+    assert passed.code == 0, passed.err
+    failed = evaluate(folder, "--fail-under", "RR@10=1.1", "--fail-under", "nDCG@10=1.2", "--json")
+    assert failed.code == 1 and failed.json["queries"] == 3
+    assert "RR@10 is 1.0000, below 1.1" in failed.err and "nDCG@10 is 1.0000, below 1.2" in failed.err
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("name", ["MRR@10", "ECE"])
+def test_a_measure_that_cannot_be_required_ends_with_2_and_the_list(
+    evaluate: Evaluate, folder: Path, name: str
+) -> None:
+    result = evaluate(folder, "--fail-under", f"{name}=0.5")
+    assert result.code == 2 and "nDCG@10, R@10, R@100" in result.err and result.out == ""
+
+
+@pytest.mark.model
+def test_limit_draws_questions_by_seed(evaluate: Evaluate, folder: Path) -> None:
+    result = evaluate(folder, "--limit", 2, "--seed", 3, "--json")
+    assert result.json["queries"] == 2
+    again = evaluate(folder, "--limit", 2, "--seed", 3, "--json")
+    assert [row["id"] for row in result.json["per_query"]] == [row["id"] for row in again.json["per_query"]]
+
+
+@pytest.mark.model
+def test_the_questions_about_the_seeds_reach_their_goal(evaluate: Evaluate) -> None:
+    result = evaluate(SEED_QUESTIONS, "--corpus", ROOT / "seeds", "--json")
+    assert result.code == 0, result.err
+    means = {name: figure["mean"] for name, figure in result.json["measures"].items()}
+    assert means["Success@1"] >= 0.85 and means["Success@3"] >= 0.95 and means["RR@10"] >= 0.90
+
+
+@pytest.mark.model
+def test_without_a_corpus_the_store_is_asked(evaluate: Evaluate) -> None:
+    assert evaluate(ROOT / "seeds", command="add").code == 0
+    result = evaluate(SEED_QUESTIONS, "--limit", 5, "--json")
+    assert result.code == 0, result.err
+    assert result.json["queries"] == 5 and result.json["store"]["documents"] >= 1

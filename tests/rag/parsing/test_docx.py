@@ -1,0 +1,206 @@
+"""Word documents."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from datetime import datetime
+
+import docx
+import pytest
+from docx.document import Document
+from docx.oxml import parse_xml as element
+from docx.oxml.ns import nsdecls
+
+from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
+from rag.parsing import parse
+from rag.types import ParsedText
+
+Read = Callable[..., ParsedText]
+PathOf = Callable[[ParsedText, str], tuple[str, ...]]
+W = nsdecls("w")
+
+
+def saved(document: Document) -> bytes:
+    file = io.BytesIO()
+    document.save(file)
+    return file.getvalue()
+
+
+def text_layer(content: bytes) -> str:
+    """All text of the document part by another way: what stands between its w:t tags."""
+    import re
+    from html import unescape
+
+    with zipfile.ZipFile(io.BytesIO(content)) as container:
+        source = container.read("word/document.xml").decode()
+    return unescape("".join(re.findall(r"<w:t(?: [^>]*)?>([^<]*)</w:t>", source)))
+
+
+def rewritten(content: bytes, part: str, change: Callable[[bytes], bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as before, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as after:
+        for name in before.namelist():
+            data = before.read(name)
+            after.writestr(name, change(data) if name == part else data)
+    return file.getvalue()
+
+
+def report() -> Document:
+    document = docx.Document()
+    document.core_properties.author = "Kari Vik"
+    document.core_properties.title = "Template of the office"
+    document.core_properties.modified = datetime(2023, 4, 5, 10)
+    document.core_properties.keywords = "bridges; oak"
+    document.add_heading("The bridge at Arnes", 0)
+    document.add_paragraph("The stone bridge was finished in 1784.")
+    document.add_heading("Damage", 1)
+    paragraph = document.add_paragraph("A flood in ")
+    paragraph.add_run("May 1927").bold = True
+    paragraph.add_run(" took the second arch.")
+    document.add_heading("Repairs", 2)
+    document.add_paragraph("These were made:")
+    document.add_paragraph("New railings", style="List Bullet")
+    document.add_paragraph("Two lamps", style="List Number")
+    document.add_heading("Today", 1)
+    document.add_paragraph("About 400 people cross it every day.")
+    return document
+
+
+def test_headings_paragraphs_and_lists_are_read_in_order(read: Read, path_of: PathOf) -> None:
+    content = saved(report())
+    parsed = read("report.docx", content, original=text_layer(content))
+    assert parsed.text == (
+        "The bridge at Arnes\n\nThe stone bridge was finished in 1784.\n\nDamage\n\nA flood in May 1927 took the second arch.\n\n"
+        "Repairs\n\nThese were made:\nNew railings\nTwo lamps\n\nToday\n\nAbout 400 people cross it every day."
+    )
+    assert path_of(parsed, "Two lamps") == ("The bridge at Arnes", "Damage", "Repairs")
+    assert path_of(parsed, "About 400") == ("The bridge at Arnes", "Today")
+
+
+def test_title_and_properties_are_read() -> None:
+    parsed = parse("report.docx", saved(report()))
+    assert parsed.title == "The bridge at Arnes"
+    assert parsed.metadata["author"] == "Kari Vik"
+    assert parsed.metadata["date"] == "2023-04-05"
+    assert parsed.metadata["keywords"] == ["bridges", "oak"]
+
+
+@pytest.mark.parametrize("name", ["report.txt", "report.pdf", "report"])
+def test_a_word_document_is_told_by_its_content(name: str) -> None:
+    assert parse(name, saved(report())).title == "The bridge at Arnes"
+
+
+def test_a_table_has_its_header_as_context(read: Read, path_of: PathOf) -> None:
+    document = docx.Document()
+    document.add_heading("Bridges", 1)
+    document.add_paragraph("All of them:")
+    table = document.add_table(rows=0, cols=2)
+    for name, length in (("Name", "Metres"), ("Arnes", "48"), ("Vik", "112")):
+        cells = table.add_row().cells
+        cells[0].text, cells[1].text = name, length
+    document.add_paragraph("That is all.")
+    content = saved(document)
+    parsed = read("t.docx", content, original=text_layer(content))
+    assert parsed.text == "Bridges\n\nAll of them:\n\nName\tMetres\nArnes\t48\nVik\t112\n\nThat is all."
+    [section] = [section for section in parsed.sections if section.context]
+    assert (section.context, section.path) == ("Name, Metres", ("Bridges",))
+    assert path_of(parsed, "That is all") == ("Bridges",)
+
+
+def test_a_table_that_lays_out_the_page_is_read_as_paragraphs() -> None:
+    document = docx.Document()
+    cells = document.add_table(rows=1, cols=2).rows[0].cells
+    cells[0].text = "Long text on the left. " * 60
+    cells[1].add_table(1, 1).rows[0].cells[0].text = "Inner text."
+    parsed = parse("t.docx", saved(document))
+    assert "Long text on the left." in parsed.text and parsed.text.endswith("Inner text.") and "\t" not in parsed.text
+
+
+def body_with(xml: str) -> bytes:
+    document = docx.Document()
+    document.add_paragraph("Before.")
+    document.element.body.insert(1, element(xml))
+    return saved(document)
+
+
+@pytest.mark.parametrize(
+    ("xml", "expected"),
+    [
+        (f"<w:p {W}><w:r><w:t>One</w:t></w:r><w:ins><w:r><w:t xml:space='preserve'> new</w:t></w:r></w:ins></w:p>", "One new"),
+        (f"<w:p {W}><w:r><w:t>Kept</w:t></w:r><w:del><w:r><w:delText> gone</w:delText></w:r></w:del></w:p>", "Kept"),
+        (f"<w:p {W}><w:r><w:rPr><w:vanish/></w:rPr><w:t>secret</w:t></w:r><w:r><w:t>open</w:t></w:r></w:p>", "open"),
+        (f"<w:p {W}><w:hyperlink><w:r><w:t>a link</w:t></w:r></w:hyperlink></w:p>", "a link"),
+        (f"<w:p {W}><w:r><w:t>a</w:t><w:br/><w:t>b</w:t><w:tab/><w:t>c</w:t></w:r></w:p>", "a b c"),
+        (f"<w:sdt {W}><w:sdtContent><w:p><w:r><w:t>in a control</w:t></w:r></w:p></w:sdtContent></w:sdt>", "in a control"),
+        (f"<w:p {W}><w:r><w:t>co</w:t><w:softHyphen/><w:t>operate</w:t></w:r></w:p>", "cooperate"),
+        (f"<w:p {W}><w:r><w:instrText>PAGE</w:instrText></w:r><w:fldSimple><w:r><w:t>7</w:t></w:r></w:fldSimple></w:p>", "7"),
+        (f"<w:p {W}><w:pPr><w:outlineLvl w:val='1'/></w:pPr><w:r><w:t>By level</w:t></w:r></w:p>", "By level"),
+    ],
+)
+def test_running_text_is_what_a_reader_sees(xml: str, expected: str, read: Read) -> None:
+    assert read("x.docx", body_with(xml)).text == f"Before.\n\n{expected}"
+
+
+def test_the_table_of_contents_is_left_out() -> None:
+    toc = (
+        f'<w:sdt {W}><w:sdtPr><w:docPartObj><w:docPartGallery w:val="Table of Contents"/></w:docPartObj></w:sdtPr>'
+        "<w:sdtContent><w:p><w:r><w:t>Damage 3</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+    )
+    assert parse("x.docx", body_with(toc)).text == "Before."
+
+
+def test_a_text_box_is_read_once() -> None:
+    box = "<w:txbxContent><w:p><w:r><w:t>Boxed.</w:t></w:r></w:p></w:txbxContent>"
+    xml = (
+        f'<w:p {W} xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"><w:r><w:t>Text.</w:t><mc:AlternateContent>'
+        f'<mc:Choice Requires="wps"><w:drawing>{box}</w:drawing></mc:Choice><mc:Fallback><w:pict>{box}</w:pict></mc:Fallback>'
+        "</mc:AlternateContent></w:r></w:p>"
+    )
+    assert parse("x.docx", body_with(xml)).text == "Before.\n\nText.\n\nBoxed."
+
+
+def test_headers_and_footers_are_left_out() -> None:
+    document = report()
+    document.sections[0].header.paragraphs[0].text = "Confidential"
+    document.sections[0].footer.paragraphs[0].text = "Page 1"
+    text = parse("x.docx", saved(document)).text
+    assert "Confidential" not in text and "Page 1" not in text
+
+
+def test_an_entity_is_neither_expanded_nor_fetched() -> None:
+    attack = b'<?xml version="1.0"?><!DOCTYPE w [<!ENTITY x SYSTEM "file:///etc/passwd">]><w>&x;</w>'
+    content = rewritten(saved(report()), "word/document.xml", lambda _: attack)
+    with pytest.raises(UnreadableContent, match="document type"):
+        parse("x.docx", content)
+
+
+def test_a_container_that_unpacks_without_end_is_refused() -> None:
+    content = rewritten(saved(report()), "word/document.xml", lambda _: b"<w>" + b" " * (130 << 20))
+    assert len(content) < 1 << 20
+    with pytest.raises(ContentTooLarge, match="split"):
+        parse("x.docx", content)
+
+
+def test_any_damage_is_an_error_of_our_own() -> None:
+    content = saved(report())
+    for at in range(40, len(content), len(content) // 60):
+        for broken in (content[:at], content[:at] + bytes(40) + content[at + 40 :]):
+            try:
+                parse("x.docx", broken)
+            except RagError as error:
+                assert "\n" not in str(error)
+
+
+def test_other_containers_are_named() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as container:
+        container.writestr("photo.jpg", b"x")
+    with pytest.raises(UnsupportedFormat, match="ZIP archive"):
+        parse("x.zip", file.getvalue())
+
+
+@pytest.mark.parametrize(("stream", "message"), [("EncryptedPackage", "password"), ("WordDocument", "save it as DOCX")])
+def test_old_and_encrypted_office_files_say_what_to_do(stream: str, message: str) -> None:
+    content = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + stream.encode("utf-16-le") + bytes(100)
+    with pytest.raises(RagError, match=message):
+        parse("x.docx", content)
