@@ -74,9 +74,9 @@ def evaluate(
 
         thresholds = _thresholds(fail_under)
         earlier = load_run(compare) if compare is not None else None
-        questions, service = _opened(gold, corpus, store, limit, seed)
+        questions, service = _opened(gold, corpus, store, limit, seed, thresholds)
         with service:
-            run = _run(service, questions, str(gold), k, thresholds)
+            run = _run(service, questions, str(gold), k)
         compared = compare_runs(run, earlier) if earlier is not None else None
         saved = run_json(run)
         if compared is not None:
@@ -96,9 +96,14 @@ def evaluate(
 
 
 def _opened(
-    gold: Path, corpus: Path | None, store: Path | None, limit: int | None, seed: int
+    gold: Path,
+    corpus: Path | None,
+    store: Path | None,
+    limit: int | None,
+    seed: int,
+    thresholds: Mapping[str, float],
 ) -> tuple["GoldSet", "Service"]:
-    """The questions and the documents to ask them of."""
+    """The questions and the documents to ask them of; a threshold that they do not allow is told before anything is indexed."""
     from eval import corpora
     from eval.gold import GoldSet, locate, read_folder, read_jsonl, sample
     from rag.config import Config
@@ -107,9 +112,11 @@ def _opened(
         if corpus is not None or store is not None:
             raise BadInput(f"{gold} brings its own corpus: leave out --corpus and --store")
         read = read_folder(gold)
+        chosen = GoldSet(sample(read.questions, limit, seed), read.notes)
+        _check(thresholds, chosen)
         with _indexing() as progress:
             service = corpora.open_folder(gold, Config.from_environment(), message, progress)
-        return GoldSet(sample(read.questions, limit, seed), read.notes), service
+        return chosen, service
     quoted = sample(read_jsonl(gold), limit, seed)
     if corpus is None:
         service = open_service(store)
@@ -117,7 +124,9 @@ def _opened(
         with _indexing() as progress:
             service = corpora.open_path(corpus, Config.from_environment(), message, progress)
     try:
-        return locate(gold, quoted, _texts(service)), service
+        chosen = locate(gold, quoted, _texts(service))
+        _check(thresholds, chosen)
+        return chosen, service
     except BaseException:
         service.close()
         raise
@@ -132,16 +141,12 @@ def _texts(service: "Service") -> Iterator[tuple[str, str]]:
             yield document.source or document.id, service.text(document.id)
 
 
-def _run(service: "Service", gold_set: "GoldSet", gold: str, k: int, thresholds: Mapping[str, float]) -> "Run":
+def _run(service: "Service", gold_set: "GoldSet", gold: str, k: int) -> "Run":
     from eval.runs import StoreState
-    from eval.scoring import LOWER_IS_BETTER, measure_names, run
+    from eval.scoring import run
 
     for note in gold_set.notes:
         message(f"{gold}: {note}")
-    names = [name for name in measure_names(gold_set.questions) if name not in LOWER_IS_BETTER]
-    for name in thresholds:
-        if name not in names:
-            raise BadInput(f"--fail-under {name!r}: this gold set has {', '.join(names)}")
     documents, passages = service.counts()
     state = StoreState(service.fingerprint, service.settings, documents, passages)
     with _asking(len(gold_set.questions)) as progress:
@@ -159,6 +164,16 @@ def _thresholds(options: Sequence[str]) -> dict[str, float]:
         if not name:
             raise BadInput(f'--fail-under {option!r}: write it as MEASURE=NUMBER, as in "nDCG@10=0.7"')
     return thresholds
+
+
+def _check(thresholds: Mapping[str, float], gold_set: "GoldSet") -> None:
+    """Refuse a threshold for a measure that the set does not have or that is better when lower."""
+    from eval.scoring import LOWER_IS_BETTER, measure_names
+
+    names = [name for name in measure_names(gold_set.questions) if name not in LOWER_IS_BETTER]
+    for name in thresholds:
+        if name not in names:
+            raise BadInput(f"--fail-under {name!r}: this gold set has {', '.join(names)}")
 
 
 def _missed(run: "Run", thresholds: Mapping[str, float]) -> list[str]:

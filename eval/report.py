@@ -10,6 +10,8 @@ from eval.comparison import Comparison
 from eval.runs import Run
 from eval.scoring import LOWER_IS_BETTER
 
+_LOWER = " ↓"
+
 
 def print_run(console: Console, run: Run, compared: Mapping[str, Comparison] | None = None) -> None:
     """The figures with their intervals and, after a comparison, how they differ."""
@@ -23,18 +25,18 @@ def print_run(console: Console, run: Run, compared: Mapping[str, Comparison] | N
             f"{run.k} listed each; {run.seconds:.1f} s"
         )
     )
-    table = Table(box=None, pad_edge=False)
-    table.add_column("measure")
-    table.add_column("", justify="right")
-    table.add_column("95 % interval")
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    table.add_column("measure", no_wrap=True)
+    table.add_column("mean", justify="right", no_wrap=True)
+    table.add_column("95 %", no_wrap=True)
     if compared is not None:
-        table.add_column("change", justify="right")
-        table.add_column("95 % interval")
-        table.add_column("p", justify="right")
-        table.add_column("questions", justify="right")
+        table.add_column("change", justify="right", no_wrap=True)
+        table.add_column("95 %", no_wrap=True)
+        table.add_column("p", justify="right", no_wrap=True)
+        table.add_column("n", justify="right", no_wrap=True)
     for name, estimate in run.measures.items():
         row = [
-            name + (" (lower is better)" if name in LOWER_IS_BETTER else ""),
+            name + (_LOWER if name in LOWER_IS_BETTER else ""),
             _figure(estimate.mean),
             _interval(estimate.low, estimate.high),
         ]
@@ -48,6 +50,12 @@ def print_run(console: Console, run: Run, compared: Mapping[str, Comparison] | N
             ]
         table.add_row(*row)
     console.print(table)
+    legend = "95 %: bootstrap interval over questions"
+    if any(name in LOWER_IS_BETTER for name in run.measures):
+        legend += f";{_LOWER} lower is better"
+    if compared is not None:
+        legend += "; p: paired randomisation test over n questions"
+    console.print(Text(legend, style="dim"))
 
 
 def _figure(value: float | None, *, signed: bool = False) -> str:
@@ -57,4 +65,4 @@ def _figure(value: float | None, *, signed: bool = False) -> str:
 
 
 def _interval(low: float | None, high: float | None, *, signed: bool = False) -> str:
-    return "" if low is None or high is None else f"{_figure(low, signed=signed)} to {_figure(high, signed=signed)}"
+    return "" if low is None or high is None else f"{_figure(low, signed=signed)}..{_figure(high, signed=signed)}"

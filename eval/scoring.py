@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -24,6 +25,8 @@ from rag.types import Answer, Query, RankedPassage
 
 # Passages asked for when documents are judged: a document may fill many, and R@100 wants a hundred documents.
 _DEPTH_FOR_DOCUMENTS = 200
+# Two questions at once take about 0.7 of the time of one after the other on two cores (xquad: 25 and 35 ms a question).
+_ASKED_AT_ONCE = 2
 # Where a set has spans, RR@10 is over passages; the one over documents is then named so.
 _DOCUMENT_RR = "document RR@10"
 
@@ -94,21 +97,28 @@ def run(
     store: StoreState,
     progress: Callable[[int], None] | None = None,
 ) -> Run:
-    """Ask every question in order and score what comes back. progress: called with the number of questions done.
+    """Ask every question and score what comes back, in the order of the questions. progress: called with how many are done.
 
-    Raises BadInput naming the question when one cannot be asked.
+    ask: must be safe to call from two threads.  Raises BadInput naming the question when one cannot be asked.
     """
     depth = passages_to_ask(questions, k)
-    started = time.perf_counter()
-    outcomes = []
-    for done, question in enumerate(questions, 1):
+
+    def judged(question: Question) -> Outcome:
         try:
-            answer = ask(Query(question=question.text, k=depth))
+            return judge(question, ask(Query(question=question.text, k=depth)), k)
         except BadInput as error:
             raise BadInput(f"question {question.id!r} of {gold}: {error}") from error
-        outcomes.append(judge(question, answer, k))
-        if progress:
-            progress(done)
+
+    started = time.perf_counter()
+    outcomes = []
+    pool = ThreadPoolExecutor(_ASKED_AT_ONCE)
+    try:
+        for outcome in pool.map(judged, questions):
+            outcomes.append(outcome)
+            if progress:
+                progress(len(outcomes))
+    finally:
+        pool.shutdown(cancel_futures=True)
     seconds = time.perf_counter() - started
     results, names = _scored(outcomes), measure_names(questions)
     return Run(gold, k, results, {name: _estimate(name, results, k) for name in names}, store, seconds)

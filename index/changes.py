@@ -15,7 +15,7 @@ from index.types import Document
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What a removed document leaves: its former place and passage ids [first, first + n)."""
+    """What a removed document leaves: its former number, and the ids that its passages had."""
 
     number: int
     collection: str
@@ -24,6 +24,7 @@ class Removed:
 
     @property
     def passages(self) -> range:
+        """Ids of the passages, which lay side by side because there is one writer."""
         return range(self.first_passage, self.first_passage + self.n_passages) if self.first_passage else range(0)
 
 
@@ -39,13 +40,13 @@ def last_sequence(connection: Connection) -> int:
     return sequence
 
 
-def write_document(connection: Connection, row: DocumentRow) -> str:
-    """Add the document, replace it, or leave it when nothing of it differs: "added", "updated" or "skipped"."""
+def write_document(connection: Connection, row: DocumentRow) -> tuple[str, Document]:
+    """Add the document, replace it, or leave it when nothing of it differs: "added", "updated" or "skipped", and what is stored."""
     new = row.new
     columns = "number, content_sha256, text_sha256, metadata, title, source"
     known = connection.execute(f"SELECT {columns} FROM documents WHERE id = ?", (row.id,)).fetchone()
     if known and known[1:] == (new.content_sha256, row.text_sha256, row.metadata, new.title, new.source):
-        return "skipped"
+        return "skipped", _stored(connection, row.id)
     removed = _clear(connection, known[0]) if known else None
     first = _next_passage(connection) if row.passages else None
     values = (
@@ -66,7 +67,7 @@ def write_document(connection: Connection, row: DocumentRow) -> str:
     _count(connection, new.collection, row.passages)
     last = first + len(row.passages) - 1 if first else None
     _log(connection, "update" if removed else "add", row.id, first, last, removed)
-    return "updated" if removed else "added"
+    return "updated" if removed else "added", _stored(connection, row.id)
 
 
 def remove_document(connection: Connection, document_id: str) -> Removed:
@@ -80,10 +81,15 @@ def remove_document(connection: Connection, document_id: str) -> Removed:
     return removed
 
 
+def _stored(connection: Connection, document_id: str) -> Document:
+    query = f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.id = ?"
+    return unpack_document(connection.execute(query, (document_id,)).get)
+
+
 def _clear(connection: Connection, number: int) -> Removed:
     """Remove everything of a document but its own row, and take it out of the counters."""
     columns = "number, collection, first_passage, n_passages"
-    removed = Removed(*connection.execute(f"SELECT {columns} FROM documents WHERE number = ?", (number,)).fetchone())
+    removed = Removed(*connection.execute(f"SELECT {columns} FROM documents WHERE number = ?", (number,)).get)
     df: Counter[int] = Counter()
     n_terms = n_context_terms = 0
     query = "SELECT e.terms, e.term_counts FROM passages p JOIN embeddings e ON e.passage = p.id WHERE p.document = ?"
@@ -95,7 +101,8 @@ def _clear(connection: Connection, number: int) -> Removed:
         n_terms += len(terms) - n_context
     collection = removed.collection
     connection.executemany(
-        "UPDATE terms SET df = df - ? WHERE collection = ? AND hash = ?", [(n, collection, term) for term, n in df.items()]
+        "UPDATE terms SET df = df - ? WHERE collection = ? AND hash = ?",
+        [(n, collection, term) for term, n in df.items()],
     )
     connection.executemany(
         "DELETE FROM terms WHERE collection = ? AND hash = ? AND df = 0", [(collection, term) for term in df]
@@ -116,9 +123,7 @@ def _next_passage(connection: Connection) -> int:
     return (used or 0) + 1
 
 
-def _insert_passages(
-    connection: Connection, number: int, first: int | None, passages: tuple[PassageRow, ...]
-) -> None:
+def _insert_passages(connection: Connection, number: int, first: int | None, passages: tuple[PassageRow, ...]) -> None:
     for ordinal, passage in enumerate(passages):
         identifier = (first or 0) + ordinal
         connection.execute(
@@ -129,9 +134,12 @@ def _insert_passages(
             ),
         )  # fmt: skip
         connection.execute(
-            "INSERT INTO embeddings VALUES (?, ?, ?, ?, ?)",
-            (identifier, passage.terms, passage.term_counts, passage.vector, passage.sentence_vectors),
-        )
+            "INSERT INTO embeddings VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                identifier, passage.terms, passage.term_counts, passage.vector, passage.sentence_vectors,
+                passage.word_counts, passage.word_signs,
+            ),
+        )  # fmt: skip
 
 
 def _count(connection: Connection, collection: str, passages: Iterable[PassageRow]) -> None:
@@ -157,7 +165,12 @@ def _count(connection: Connection, collection: str, passages: Iterable[PassageRo
 
 
 def _log(
-    connection: Connection, operation: str, document_id: str, first: int | None, last: int | None, removed: Removed | None
+    connection: Connection,
+    operation: str,
+    document_id: str,
+    first: int | None,
+    last: int | None,
+    removed: Removed | None,
 ) -> None:
     gone = removed.passages if removed else range(0)
     connection.execute(

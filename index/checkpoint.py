@@ -1,7 +1,7 @@
 """The views on disk: immutable numbered directories, the current one named by a manifest with a SHA-256 of each file.
 
-A checkpoint is built beside the last one, synced, and comes into force when the manifest is renamed. Whatever is found missing or changed
-when it is loaded is not used: everything here can be built again from SQLite.
+A checkpoint is built beside the last one, synced, and comes into force when the manifest is renamed. Whatever is found missing or
+changed when it is loaded is not used: everything here can be built again from SQLite.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ class FileState:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The current checkpoint. checkpoint: its directory, relative to the store; n_terms: of all its passages; files: by path within it."""
+    """The current checkpoint. checkpoint: its directory, relative to the store; n_terms: of all passages; files: by path in it."""
 
     checkpoint: str
     sequence: int
@@ -90,7 +90,9 @@ def damaged_files(store: Path, manifest: Manifest) -> dict[str, str]:
             problems[name] = f"cannot be read: {error.strerror}"
             continue
         if found != expected:
-            problems[name] = f"has SHA-256 {found.sha256} and {found.bytes} bytes, the manifest says {expected.sha256} and {expected.bytes}"
+            problems[name] = (
+                f"has {found.bytes} bytes and SHA-256 {found.sha256}, not {expected.bytes} and {expected.sha256}"
+            )
     return problems
 
 
@@ -116,8 +118,9 @@ def write(store: Path, views: Views, connection: Connection) -> Base:
 
 
 def remains(store: Path, name: str) -> list[Path]:
-    """Checkpoint directories other than the named one, which could not be removed."""
-    return [path for path in (store / VIEWS).iterdir() if path.name != name]
+    """Checkpoint directories other than the named one: interrupted, replaced, or such as could not be removed."""
+    directory = store / VIEWS
+    return [path for path in directory.iterdir() if path.name != name] if directory.exists() else []
 
 
 def _load(store: Path, manifest: Manifest, dim: int) -> Base:

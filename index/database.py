@@ -1,7 +1,7 @@
 """The connections to the store's SQLite file, its transactions, and the translation of its errors.
 
-Every page carries a checksum (SQLite's own ``cksumvfs``, which comes with apsw), checked whenever a page is read from disk: a flipped bit is
-an error and never an answer.
+Every page carries a checksum (SQLite's own ``cksumvfs``, which comes with apsw), checked whenever a page is read from disk: a
+flipped bit is an error and never an answer.
 """
 
 import errno
@@ -76,7 +76,7 @@ class Database:
                 _roll_back(connection)
 
     def empty_wal(self, timeout_s: float) -> None:
-        """Move everything from the write-ahead log into the database and leave the log empty, so that no deleted byte remains in it.
+        """Move all of the write-ahead log into the database and leave the log empty, so that no deleted byte remains in it.
 
         Raises StoreLocked when readers kept hold of older states for timeout_s seconds.
         """

@@ -1,8 +1,8 @@
 """The lexical view: which passages hold which terms, and how often (tantivy); and the one analyzer of the project.
 
-Terms go in as hashes, the same that are stored beside the vectors: a view is rebuilt without analyzing text again, and holds no word of it.
-An index here never holds a removed passage, so that its totals, and with them its scores, are exactly those of its passages; what was
-removed needs a new index, since tantivy keeps postings of deleted documents until it happens to merge them.
+Terms go in as hashes, the same that are stored beside the vectors: a view is rebuilt without analyzing text again, and holds no
+word of it. An index here never holds a removed passage, so that its totals, and with them its scores, are exactly those of its
+passages: removing needs a new index, since tantivy keeps postings of deleted documents until it happens to merge them.
 """
 
 import json
@@ -117,7 +117,8 @@ class LexicalIndex:
     ) -> tuple[Floats, Ids]:
         """Passages by BM25 with the given idf per term hash, but with this index's mean length and lengths rounded down.
 
-        collection, documents: only passages of these, or None for all.  Returns float32 and int64, both (at most limit,), best first.
+        collection, documents: only passages of these, or None for all.
+        Returns float32 and int64, both (at most limit,), best first.
         """
         terms = []
         for term, weight in idf.items():

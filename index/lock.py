@@ -37,7 +37,9 @@ class WriterLock:
         """Hold the lock. Raises StoreLocked, naming the holder, when it was not free within timeout_s seconds."""
         deadline = time.monotonic() + timeout_s
         if not self._threads.acquire(timeout=timeout_s):
-            raise StoreLocked(f"another thread of this process kept the store for over {timeout_s:g} s: try again later")
+            raise StoreLocked(
+                f"another thread of this process kept the store for over {timeout_s:g} s: try again later"
+            )
         try:
             self._fd = self._acquire(deadline, timeout_s)
             try:
@@ -68,7 +70,9 @@ class WriterLock:
             try:
                 while not _lock(fd):
                     if time.monotonic() >= deadline:
-                        raise StoreLocked(f"{self._holder()} has been writing for over {timeout_s:g} s: try again later")
+                        raise StoreLocked(
+                            f"{self._holder()} has been writing for over {timeout_s:g} s: try again later"
+                        )
                     time.sleep(_POLL_S)
                 if _is_file(fd, self._path):
                     return fd

@@ -1,8 +1,8 @@
 """BM25 over the parts of the lexical view, exact however the passages are spread over them.
 
-Each part scores with its own mean length, so that equal passages would rank differently before and after a checkpoint. Hence the parts only
-propose; what counts is the score computed here from the stored terms and the collection's exact counts. A part is asked for more until
-nothing that it has not proposed could enter the best k.
+Each part scores with its own mean length, so that equal passages would rank differently before and after a checkpoint. Hence the
+parts only propose; what counts is the score computed here from the stored terms and the collection's exact counts. A part is asked
+for more until nothing that it has not proposed could enter the best k.
 """
 
 from collections.abc import Callable, Sequence
@@ -67,12 +67,12 @@ def best_matches(
 ) -> tuple[Floats, Ids]:
     """The best k passages, best first, ties by lower id; a passage without any of the terms is no match.
 
-    collection, documents: only passages of these, or None for all.  fetch: stored terms of those ids that exist in this state; a proposal
-    that it does not return is no passage any more.  Returns float32 and int64, both (at most k,).
+    collection, documents: only passages of these, or None for all.  fetch: stored terms of those ids that exist in this state; a
+    proposal that it does not return is no passage any more.  Returns float32 and int64, both (at most k,).
     """
     scores = np.empty(0)
     ids = np.empty(0, dtype=np.int64)
-    limits = {part: 2 * k for part in parts}
+    limits = {part: k + k // 2 for part in parts}
     while limits:
         proposed: dict[LexicalIndex, tuple[Floats, Ids]] = {
             part: part.search(weights.idf, limit, collection, documents) for part, limit in limits.items()
@@ -94,6 +94,6 @@ def best_matches(
 def _headroom(part: LexicalIndex, weights: Weights) -> float:
     """How many times its score in this part a passage can reach.
 
-    A score falls with length / mean length; a part rounds lengths down, which only raises its scores, so what is left is its own mean.
+    A score falls with length / mean length; a part rounds lengths down, which only raises its scores; what is left is its own mean.
     """
     return max(1.0, weights.mean_length * part.n_passages / max(part.n_terms, 1)) * _SLACK

@@ -61,7 +61,9 @@ def create_passages(connection: apsw.Connection) -> None:
             terms BLOB NOT NULL,
             term_counts BLOB NOT NULL,
             vector BLOB NOT NULL,
-            sentence_vectors BLOB NOT NULL
+            sentence_vectors BLOB NOT NULL,
+            word_counts BLOB NOT NULL,
+            word_signs BLOB NOT NULL
         ) STRICT;
         """
     )

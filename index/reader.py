@@ -8,8 +8,16 @@ from index.changes import find_document
 from index.database import Connection, id_array
 from index.errors import DimensionMismatch, DocumentNotFound
 from index.matching import TermRows, Weights, best_matches, inverse_frequency
-from index.records import DOCUMENT_COLUMNS, ID_LENGTH, PASSAGE_COLUMNS, hash_term, unpack_document, unpack_passage
-from index.types import Candidates, Document, Floats, Ids, Passage, Scope, Span, TermStatistics
+from index.records import (
+    DOCUMENT_COLUMNS,
+    ID_LENGTH,
+    PASSAGE_COLUMNS,
+    hash_term,
+    sign_bytes,
+    unpack_document,
+    unpack_passage,
+)
+from index.types import Candidates, Document, Floats, Ids, Passage, Scope, Span, TermStatistics, WordSigns
 from index.vectors import Bitmap, bitmap
 from index.views import Views
 
@@ -26,9 +34,7 @@ class Reader:
         self._views = views
         self.generation = views.sequence
 
-    def documents(
-        self, *, collection: str | None = None, after: str | None = None, limit: int = 100
-    ) -> list[Document]:
+    def documents(self, *, collection: str | None = None, after: str | None = None, limit: int = 100) -> list[Document]:
         """Up to ``limit`` documents in the order in which they first came; ``after`` is the id of the last one already seen.
 
         Raises DocumentNotFound when there is no document ``after``.
@@ -53,7 +59,7 @@ class Reader:
         return document
 
     def find(self, reference: str, collection: str | None = None) -> list[Document]:
-        """Documents that a person may mean: the one of that id, else those of that source, else those whose id begins so (4 digits or more)."""
+        """Documents that may be meant: the one of that id, else those of that source, else those whose id begins so."""
         prefix = reference if _SHORTEST_PREFIX <= len(reference) <= ID_LENGTH and reference.isalnum() else None
         attempts = [("d.id = ?", reference), ("d.source = ?", reference)]
         if prefix is not None:
@@ -134,7 +140,8 @@ class Reader:
         """Best passages of a scope by BM25 of distinct analyzed terms (index.lexical.analyze), context included.
 
         Frequencies and mean length are the collection's, exactly, whatever else the scope leaves out.
-        Returns scores float32 and passage ids int64, both (at most k,), best first, ties by lower id; only passages with some of the terms.
+        Returns scores float32 and passage ids int64, both (at most k,), best first, ties by lower id; passages without any of the
+        terms are not among them.
         """
         _require_positive(k)
         hashes = {hash_term(term): term for term in terms}
@@ -171,13 +178,28 @@ class Reader:
             term_counts=np.frombuffer(b"".join(counts), dtype="<u4").astype(np.int64),
         )
 
+    def word_signs(self, ids: Sequence[int] | Ids) -> WordSigns:
+        """The words of these passages, in the order asked; ids that do not exist are left out."""
+        rows: list[tuple[int, bytes, bytes]] = []
+        if len(ids):
+            query = "SELECT passage, word_counts, word_signs FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
+            rows = list(self._connection.execute(query, (id_array(ids),)))
+        found, counts, signs = zip(*rows, strict=True) if rows else ((), (), ())
+        width = sign_bytes(self._views.base.vectors.dim)
+        return WordSigns(
+            ids=np.array(found, dtype=np.int64),
+            signs=np.frombuffer(b"".join(signs), dtype=np.uint8).reshape(-1, width),
+            word_counts=np.frombuffer(b"".join(counts), dtype="<u4").astype(np.int64),
+            sentence_counts=np.array([len(packed) // 4 for packed in counts], dtype=np.int64),
+        )
+
     def counts(self, collection: str | None = None) -> tuple[int, int]:
         """Documents and passages, of one collection or of all."""
         query = (
             "SELECT coalesce(sum(n_documents), 0), coalesce(sum(n_passages), 0) FROM collections"
             " WHERE ?1 IS NULL OR name = ?1"
         )
-        n_documents, n_passages = self._connection.execute(query, (collection,)).fetchone()
+        n_documents, n_passages = self._connection.execute(query, (collection,)).get
         return n_documents, n_passages
 
     def collections(self) -> list[str]:
@@ -187,18 +209,20 @@ class Reader:
     def _counters(self, collection: str) -> tuple[int, int, int]:
         """Passages, terms of their bodies, terms of their contexts."""
         query = "SELECT n_passages, n_terms, n_context_terms FROM collections WHERE name = ?"
-        return self._connection.execute(query, (collection,)).fetchone() or (0, 0, 0)
+        return self._connection.execute(query, (collection,)).get or (0, 0, 0)
 
     def _frequencies(self, collection: str, terms: Mapping[int, str]) -> dict[str, int]:
         """df by term, for those of the terms (by hash) that the collection has."""
         if not terms:
             return {}
         query = "SELECT t.hash, t.df FROM carray(?) c CROSS JOIN terms t ON t.collection = ? AND t.hash = c.value"
-        return {terms[number]: df for number, df in self._connection.execute(query, (id_array(list(terms)), collection))}
+        return {
+            terms[number]: df for number, df in self._connection.execute(query, (id_array(list(terms)), collection))
+        }
 
     def _term_rows(self, ids: Ids) -> TermRows:
         query = "SELECT passage, terms FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
-        rows = self._connection.execute(query, (id_array(ids),)).fetchall()
+        rows: list[tuple[int, bytes]] = list(self._connection.execute(query, (id_array(ids),)))
         terms = np.frombuffer(b"".join(packed for _, packed in rows), dtype="<u4").astype(np.uint32, copy=False)
         lengths = np.array([len(packed) // 4 for _, packed in rows], dtype=np.int64)
         return TermRows(np.array([passage for passage, _ in rows], dtype=np.int64), lengths, terms)
@@ -221,7 +245,7 @@ class Reader:
             "SELECT first_passage, first_passage + n_passages FROM documents d"
             f" WHERE first_passage IS NOT NULL AND {condition}"
         )
-        return self._connection.execute(query, (id_array(value) if isinstance(value, list) else value,)).fetchall()
+        return list(self._connection.execute(query, (id_array(value) if isinstance(value, list) else value,)))
 
     def _matching_documents(self, scope: Scope) -> list[int]:
         """Numbers of the documents whose metadata the scope allows."""

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from index.errors import DimensionMismatch
-from index.types import Document, Floats, JsonScalar, Metadata, NewDocument, NewPassage, Passage, Span
+from index.types import Document, Floats, Metadata, NewDocument, NewPassage, Passage, Signs, Span
 
 ID_LENGTH = 16  # hex digits of a document id
 DOCUMENT_COLUMNS = (
-    "d.id, d.collection, d.key, d.title, d.source, d.metadata, d.text_sha256, d.content_sha256, d.n_characters, d.n_passages, d.added_at"
+    "d.id, d.collection, d.key, d.title, d.source, d.metadata, d.text_sha256, d.content_sha256, d.n_characters,"
+    " d.n_passages, d.added_at"
 )
+_LENGTH_TOLERANCE = 0.01
 PASSAGE_COLUMNS = 'p.id, d.id, p.ordinal, p."start", p."end", p.text, p.section, p.page, p.sentences'
 
 
@@ -33,6 +36,8 @@ class PassageRow:
     term_counts: bytes
     vector: bytes
     sentence_vectors: bytes
+    word_counts: bytes
+    word_signs: bytes
     body: Mapping[int, str]
     n_terms: int
     n_context_terms: int
@@ -72,30 +77,33 @@ def pack_metadata(metadata: Metadata) -> str:
     return packed
 
 
-def filter_value(value: JsonScalar) -> str:
-    """A metadata value as filters compare it: JSON's words for its literals, else ``str``."""
-    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+def filter_pairs(metadata: Metadata) -> frozenset[tuple[str, str]]:
+    """Metadata as filters compare them: a pair for each value or element of a list, as JSON's words for literals, else ``str``."""
+    return frozenset(
+        (key, json.dumps(element) if element is None or isinstance(element, bool) else str(element))
+        for key, value in metadata.items()
+        for element in (value if isinstance(value, list) else [value])
+    )
 
 
 def pack_document(
     document: NewDocument, passages: Sequence[NewPassage], dim: int, analyze: Callable[[str], list[str]]
 ) -> DocumentRow:
-    """The rows of a document. Raises ValueError for positions, vectors or text that do not fit, DimensionMismatch for wrong lengths."""
+    """The rows of a document.
+
+    Raises ValueError for positions that do not fit, vectors that are not of unit length and text that is not Unicode, and
+    DimensionMismatch for vectors of another length than dim.
+    """
     for name in ("collection", "key", "title", "source", "text", "content_sha256"):
         _require_unicode(name, getattr(document, name) or "")
     if not document.collection or "\0" in document.collection or not document.key:
         raise ValueError("a document needs a collection (without NUL) and a key")
-    filters = {
-        (key, filter_value(element))
-        for key, value in document.metadata.items()
-        for element in (value if isinstance(value, list) else [value])
-    }
     return DocumentRow(
         id=document_id(document.collection, document.key),
         new=document,
         text_sha256=hashlib.sha256(document.text.encode()).hexdigest(),
         metadata=pack_metadata(document.metadata),
-        filters=frozenset(filters),
+        filters=filter_pairs(document.metadata),
         passages=tuple(_pack_passage(document.text, passage, dim, analyze) for passage in passages),
     )
 
@@ -105,8 +113,10 @@ def _pack_passage(text: str, passage: NewPassage, dim: int, analyze: Callable[[s
     _require_unicode("context", passage.context)
     vector = _pack_vectors(passage.vector, (dim,))
     sentence_vectors = _pack_vectors(passage.sentence_vectors, (len(passage.sentences), dim))
+    word_counts, word_signs = _pack_signs(passage.word_signs, len(passage.sentences), dim)
     segments = segment_terms(text, passage.context, passage.sentences, analyze)
-    hashes, body = [hash_term(term) for segment in segments for term in segment], {}
+    hashes = [hash_term(term) for segment in segments for term in segment]
+    body: dict[int, str] = {}
     for segment in segments[1:]:
         for term in segment:
             body.setdefault(hash_term(term), term)
@@ -121,6 +131,8 @@ def _pack_passage(text: str, passage: NewPassage, dim: int, analyze: Callable[[s
         term_counts=np.array([len(segment) for segment in segments], dtype="<u4").tobytes(),
         vector=vector,
         sentence_vectors=sentence_vectors,
+        word_counts=word_counts,
+        word_signs=word_signs,
         body=body,
         n_terms=sum(map(len, segments[1:])),
         n_context_terms=len(segments[0]),
@@ -174,15 +186,35 @@ def unpack_spans(packed: bytes) -> tuple[Span, ...]:
     return tuple(Span(*pair) for pair in np.frombuffer(packed, dtype="<i4").reshape(-1, 2).tolist())
 
 
+def unit_length(vectors: NDArray[np.floating]) -> bool:
+    """Whether all vectors (n, dim) have length 1, within what float16 may take from them; not if one is not finite."""
+    lengths = np.linalg.norm(vectors.astype(np.float32), axis=-1)
+    return bool(np.all(np.abs(lengths - 1) < _LENGTH_TOLERANCE))
+
+
 def _pack_vectors(vectors: Floats, shape: tuple[int, ...]) -> bytes:
-    vectors = np.asarray(vectors)
-    if vectors.shape != shape and not (shape[0] == 0 and vectors.size == 0):
-        raise DimensionMismatch(f"vectors have shape {vectors.shape}, this store and passage need {shape}")
-    with np.errstate(over="ignore"):
-        packed = vectors.astype("<f2")
-    if not np.isfinite(packed).all():
-        raise ValueError("vectors must be finite, also as float16")
-    return packed.tobytes()
+    if vectors.shape != shape:
+        raise DimensionMismatch(f"vectors have the shape {vectors.shape}, this store and passage need {shape}")
+    if not unit_length(vectors):
+        raise ValueError("vectors must be finite and of length 1")
+    return vectors.astype("<f2").tobytes()
+
+
+def _pack_signs(words: Sequence[Signs], n_sentences: int, dim: int) -> tuple[bytes, bytes]:
+    """Words per sentence, and their signs one after another."""
+    if words and len(words) != n_sentences:
+        raise DimensionMismatch(f"word signs of {len(words)} sentences were given for {n_sentences}")
+    width = sign_bytes(dim)
+    for signs in words:
+        if signs.ndim != 2 or signs.shape[1] != width or signs.dtype != np.uint8:
+            raise DimensionMismatch(f"word signs have shape {signs.shape} and type {signs.dtype}, not uint8 (n, {width})")
+    counts = [len(signs) for signs in words] or [0] * n_sentences
+    return np.array(counts, dtype="<u4").tobytes(), b"".join(np.ascontiguousarray(signs).tobytes() for signs in words)
+
+
+def sign_bytes(dim: int) -> int:
+    """Bytes that hold a bit for each component of a vector."""
+    return -(-dim // 8)
 
 
 def _require_unicode(name: str, text: str) -> None:

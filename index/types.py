@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 Terms = NDArray[np.uint32]
+Signs = NDArray[np.uint8]
 
 JsonScalar = str | int | float | bool | None
 Metadata = Mapping[str, JsonScalar | list[JsonScalar]]
@@ -42,6 +43,7 @@ class NewPassage:
     span and sentences are positions in the document's text; the sentences lie inside the span, in order.
     context: title and section path as searched with the passage, not part of the cited text.
     vector: float32 (dim,), unit length.  sentence_vectors: float32 (n_sentences, dim), unit length.
+    word_signs: per sentence uint8 (n_words, ceil(dim / 8)), the signs of its words' vectors as bits; () when there are none.
     """
 
     span: Span
@@ -51,6 +53,7 @@ class NewPassage:
     page: int | None
     vector: Floats
     sentence_vectors: Floats
+    word_signs: tuple[Signs, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,19 @@ class Candidates:
     sentence_counts: Ids
     terms: Terms
     term_counts: Ids
+
+
+@dataclass(frozen=True, slots=True)
+class WordSigns:
+    """The words of n passages. signs: uint8 (n_words in all, ceil(dim / 8)), a bit per vector component, first component highest.
+
+    ids: int64 (n,).  word_counts: int64 (n_sentences in all,), words per sentence; sentence_counts: int64 (n,).
+    """
+
+    ids: Ids
+    signs: Signs
+    word_counts: Ids
+    sentence_counts: Ids
 
 
 @dataclass(frozen=True, slots=True)

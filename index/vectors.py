@@ -1,10 +1,11 @@
 """The vector view: exact inner products over float16 vectors (FAISS ``IDMap2,SQfp16``).
 
-Vectors are stored as float16, so nothing is lost here, and a score depends on the two vectors alone, not on where or beside what they lie
-(measured: equal to the last bit). FAISS must never be changed while another thread searches, so an index here is never changed.
+Vectors are stored as float16, so nothing is lost here, and a score depends on the two vectors alone, not on where or beside what
+they lie (measured: equal to the last bit). FAISS must never be changed while another thread searches, so an index here never is.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import faiss
 import numpy as np
@@ -14,6 +15,7 @@ from index.types import Floats, Ids
 
 # One query is bound by memory: two threads took longer than one (20,000 x 384: 0.4 ms with one).
 faiss.omp_set_num_threads(1)
+_untyped: Any = faiss  # typed for their C++ arguments, not for the arrays that Python gives
 
 Bitmap = NDArray[np.uint8]
 
@@ -21,8 +23,8 @@ Bitmap = NDArray[np.uint8]
 class VectorIndex:
     """An immutable set of passage ids with their vectors."""
 
-    def __init__(self, index: "faiss.IndexIDMap2") -> None:
-        self._index = index
+    def __init__(self, index: Any) -> None:
+        self._index: Any = index
         self.dim: int = index.d
         ids: Ids = faiss.vector_to_array(index.id_map).astype(np.int64)
         self.ids: Ids = np.sort(ids)
@@ -49,7 +51,7 @@ class VectorIndex:
 
     def codes(self) -> NDArray[np.float16]:
         """float16 (n, dim), in the order of ``ids``."""
-        packed = faiss.vector_to_array(faiss.downcast_index(self._index.index).codes)
+        packed = faiss.vector_to_array(_untyped.downcast_index(self._index.index).codes)
         vectors: NDArray[np.float16] = packed.view("<f2").reshape(-1, self.dim)[self._order]
         return vectors
 
@@ -70,9 +72,13 @@ class VectorIndex:
         n = len(self.ids)
         query = np.ascontiguousarray(vector, dtype=np.float32)[None, :]
         # The selectors hold no reference to their ids, nor the parameters to their selector: these names keep them alive.
-        batch = faiss.IDSelectorBatch(gone) if allowed is None and len(gone) else None
-        selector = faiss.IDSelectorBitmap(allowed) if allowed is not None else (faiss.IDSelectorNot(batch) if batch else None)
-        parameters = faiss.SearchParameters(sel=selector) if selector is not None else None
+        selector = batch = None
+        if allowed is not None:
+            selector = _untyped.IDSelectorBitmap(allowed)
+        elif len(gone):
+            batch = _untyped.IDSelectorBatch(gone)
+            selector = _untyped.IDSelectorNot(batch)
+        parameters = _untyped.SearchParameters(sel=selector) if selector is not None else None
         wanted = min(k + 8, n)
         while wanted > 0:
             rows = self._index.search(query, wanted, params=parameters)

@@ -1,4 +1,4 @@
-"""The two views in memory: a base from the last checkpoint, what came since, and what of the base is gone. One immutable value a state."""
+"""The two views in memory, one immutable value a state: a base from a checkpoint, what came since, what of the base is gone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

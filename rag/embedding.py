@@ -13,6 +13,7 @@ from threading import local
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from index.types import Floats, Ids, Span
 from rag.conversion import PROBE
@@ -23,33 +24,50 @@ from rag.models import ModelInfo
 MAX_CONTEXT_TOKENS = 48
 # One batch: at most this many tokens with padding. Larger ones leave the cache of a core, smaller ones leave it idle.
 BATCH_TOKENS = 2048
+# Passages in one go: their sums are held in float32, 200 kB each with word vectors.
+_TOGETHER = 256
 PROBE_TOLERANCE = 0.02
 
 
 class PassageInput(NamedTuple):
-    """A passage to embed: its context (title, section), its text, and its sentences as spans of that text."""
+    """A passage to embed: its context (title, section), its text, and sentences and words of it as spans of the text, in order."""
 
     context: str
     text: str
     sentences: tuple[Span, ...]
+    words: tuple[Span, ...] = ()
 
 
 class PassageVectors(NamedTuple):
-    """vector: float32 (dim,); sentence_vectors: float32 (n_sentences, dim); all unit length."""
+    """vector: float32 (dim,), sentence_vectors: float32 (n_sentences, dim), both unit length.
+
+    word_signs: uint8 (n_words, dim / 8), one bit per component of a word's vector in its passage: whether it is positive.
+    """
 
     vector: Floats
     sentence_vectors: Floats
+    word_signs: NDArray[np.uint8]
+
+
+class QuestionVectors(NamedTuple):
+    """vector: float32 (dim,); word_vectors: float32 (n_words, dim); unit length."""
+
+    vector: Floats
+    word_vectors: Floats
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """One row of a batch: the tokens, and which of them belong to which sentence (-1: context and special tokens)."""
+    """One row of a batch. Pairs (rows[i], columns[i]) say that token columns[i] counts for the window's vector rows[i].
+
+    targets: int64, which of its passage's vectors (the passage, then its sentences, then its words) each vector of the window adds to.
+    """
 
     passage: int
     tokens: Ids
-    sentence: Ids
-    first: int
-    last: int
+    rows: Ids
+    columns: Ids
+    targets: Ids
 
 
 class Embedder:
@@ -91,59 +109,51 @@ class Embedder:
                 f"the model in {folder} computes a probe text wrongly (off by {difference:.3f}): delete it, it is made again"
             )
 
-    def embed_queries(self, questions: Sequence[str]) -> Floats:
-        """Unit vectors of questions: float32 (n, dim)."""
-        return self.embed_texts([self.info.query_prompt + question for question in questions])
+    def embed_question(self, question: str, words: tuple[Span, ...]) -> QuestionVectors:
+        """The vectors of a question and of its words, spans of it."""
+        [sums] = self._sums([PassageInput("", question, (), words)], self.info.query_prompt)
+        unit = _unit(sums)
+        return QuestionVectors(unit[0], unit[1:])
 
     def embed_texts(self, texts: Sequence[str]) -> Floats:
         """Unit vectors of texts as they are, without prompt: float32 (n, dim)."""
-        passages = [PassageInput("", text, ()) for text in texts]
-        return (
-            np.stack([vectors.vector for vectors in self._embed(passages, prompt="")])
-            if texts
-            else np.empty((0, self.dim), np.float32)
-        )
+        sums = self._sums([PassageInput("", text, ()) for text in texts], "")
+        return np.concatenate([_unit(total) for total in sums]) if sums else np.empty((0, self.dim), np.float32)
 
     def embed_passages(
         self, passages: Sequence[PassageInput], progress: Callable[[int], None] | None = None
     ) -> list[PassageVectors]:
-        """Vectors of passages and of their sentences, in the order given. progress is told how many more are done."""
-        return self._embed(passages, prompt=self.info.passage_prompt, progress=progress)
+        """Vectors of passages, of their sentences and words, in the order given. progress is told how many more are done."""
+        results = []
+        for start in range(0, len(passages), _TOGETHER):
+            together = passages[start : start + _TOGETHER]
+            for passage, sums in zip(together, self._sums(together, self.info.passage_prompt), strict=True):
+                n = 1 + len(passage.sentences)
+                unit = _unit(sums[:n])
+                results.append(PassageVectors(unit[0], unit[1:], np.packbits(sums[n:] > 0, axis=1)))
+            if progress is not None:
+                progress(len(together))
+        return results
 
-    def _embed(
-        self, passages: Sequence[PassageInput], prompt: str, progress: Callable[[int], None] | None = None
-    ) -> list[PassageVectors]:
+    def _sums(self, passages: Sequence[PassageInput], prompt: str) -> list[Floats]:
+        """Per passage the sums of token vectors: float32 (1 + n_sentences + n_words, dim)."""
         windows = self._windows(passages, prompt)
         windows.sort(key=lambda window: len(window.tokens))
-        sums: list[Floats] = [np.zeros((1 + len(passage.sentences), self.dim), np.float32) for passage in passages]
+        sums: list[Floats] = [
+            np.zeros((1 + len(passage.sentences) + len(passage.words), self.dim), np.float32) for passage in passages
+        ]
         batches = list(_batches(windows))
         if len(batches) == 1:
             request = self._request()
             request.infer(self._inputs(batches[0]), share_inputs=True)
-            self._collect(batches[0], request.get_output_tensor(0).data, sums)
-        else:
+            _collect(batches[0], request.get_output_tensor(0).data, sums)
+        elif batches:
             queue = self._openvino.AsyncInferQueue(self._compiled, self.streams)
-
-            def done(request: Any, batch: list[_Window]) -> None:
-                self._collect(batch, request.get_output_tensor(0).data, sums)
-                if progress is not None:
-                    progress(len(batch))
-
-            queue.set_callback(done)
+            queue.set_callback(lambda request, batch: _collect(batch, request.get_output_tensor(0).data, sums))
             for batch in batches:
                 queue.start_async(self._inputs(batch), batch)
             queue.wait_all()
-        results = []
-        for passage, total in zip(passages, sums, strict=True):
-            lengths = np.sqrt(np.einsum("ij,ij->i", total, total))
-            # A sentence without a token of its own (only control characters) has the passage's vector.
-            total[lengths == 0] = total[0]
-            lengths[lengths == 0] = lengths[0]
-            unit = total / lengths[:, None]
-            results.append(
-                PassageVectors(unit[0], unit[1:] if passage.sentences else np.empty((0, self.dim), np.float32))
-            )
-        return results
+        return sums
 
     def _windows(self, passages: Sequence[PassageInput], prompt: str) -> list[_Window]:
         """Cut tokenized passages into rows that fit the model, each with its context in front."""
@@ -153,23 +163,24 @@ class Embedder:
         for number, (passage, encoding) in enumerate(zip(passages, encodings, strict=True)):
             before = contexts[passage.context]
             ids = np.array(encoding.ids, dtype=np.int64)
-            if passage.sentences:
-                starts = np.array([span.start for span in passage.sentences])
-                offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)[:, 0]
-                sentence = np.searchsorted(starts, offsets, side="right") - 1  # -1: a heading before the first sentence
-            else:
-                sentence = np.full(len(ids), -1)
+            starts = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)[:, 0]
+            sentence, word = _owners(passage.sentences, starts), _owners(passage.words, starts)
             room = self.info.window_tokens - len(before) - len(self._suffix)
             n_windows = max(1, -(-len(ids) // room))
-            for part_ids, part_sentence in zip(
-                np.array_split(ids, n_windows), np.array_split(sentence, n_windows), strict=True
-            ):
-                tokens = np.concatenate([before, part_ids, self._suffix]).astype(np.int64)
-                owner = np.full(len(tokens), -1, dtype=np.int64)
-                owner[len(before) : len(before) + len(part_ids)] = part_sentence
-                own = part_sentence[part_sentence >= 0]
-                first, last = (int(own[0]), int(own[-1])) if len(own) else (0, -1)
-                windows.append(_Window(number, tokens, owner, first, last))
+            for part in np.array_split(np.arange(len(ids)), n_windows):
+                tokens = np.concatenate([before, ids[part], self._suffix]).astype(np.int64)
+                columns = len(before) + np.arange(len(part))
+                in_sentence, in_word = sentence[part] >= 0, word[part] >= 0
+                targets, rows = np.unique(
+                    np.concatenate(
+                        [[0], 1 + sentence[part][in_sentence], 1 + len(passage.sentences) + word[part][in_word]]
+                    ),
+                    return_inverse=True,
+                )
+                # The first pair only makes sure that there is a row 0, the passage's own, whose weights _inputs fills in.
+                windows.append(
+                    _Window(number, tokens, rows[1:], np.concatenate([columns[in_sentence], columns[in_word]]), targets)
+                )
         return windows
 
     def _context_tokens(self, prompt: str, context: str) -> Ids:
@@ -179,7 +190,7 @@ class Embedder:
     def _inputs(self, batch: list[_Window]) -> list[Any]:
         """input_ids and attention_mask int64 (rows, tokens), pool float32 (rows, vectors, tokens)."""
         n_tokens = max(len(window.tokens) for window in batch)
-        n_vectors = 1 + max(window.last - window.first + 1 for window in batch)
+        n_vectors = max(len(window.targets) for window in batch)
         ids = np.full((len(batch), n_tokens), self.info.pad_id, dtype=np.int64)
         mask = np.zeros((len(batch), n_tokens), dtype=np.int64)
         pool = np.zeros((len(batch), n_vectors, n_tokens), dtype=np.float32)
@@ -187,29 +198,44 @@ class Embedder:
             length = len(window.tokens)
             ids[row, :length] = window.tokens
             mask[row, :length] = 1
+            # Weights are counts, not shares: the sums of a text's windows then add up to its weighted mean (up to length).
             if self.info.pooling == "cls":
                 pool[row, 0, 0] = length
             elif self.info.pooling == "lasttoken":
                 pool[row, 0, length - 1] = length
             else:
                 pool[row, 0, :length] = 1.0
-            owned = np.flatnonzero(window.sentence >= 0)
-            pool[row, 1 + window.sentence[owned] - window.first, owned] = 1.0
+            pool[row, window.rows, window.columns] = 1.0
         return [ids, mask, pool]
-
-    def _collect(self, batch: list[_Window], pooled: Floats, sums: list[Floats]) -> None:
-        # Weights are counts, not shares, so that sums of a text's windows add up to its weighted mean (up to length).
-        for row, window in enumerate(batch):
-            n_sentences = window.last - window.first + 1
-            sums[window.passage][0] += pooled[row, 0]
-            if n_sentences > 0:
-                sums[window.passage][1 + window.first : 1 + window.last + 1] += pooled[row, 1 : 1 + n_sentences]
 
     def _request(self) -> Any:
         request = getattr(self._local, "request", None)
         if request is None:
             request = self._local.request = self._compiled.create_infer_request()
         return request
+
+
+def _owners(spans: tuple[Span, ...], starts: Ids) -> Ids:
+    """For each token, by where it starts, the number of the span that it lies in, or -1: int64 (n_tokens,)."""
+    if not spans:
+        return np.full(len(starts), -1)
+    firsts, ends = np.array(spans, dtype=np.int64).T
+    owner = np.searchsorted(firsts, starts, side="right") - 1
+    return np.where((owner >= 0) & (starts < ends[owner]), owner, -1)
+
+
+def _collect(batch: list[_Window], pooled: Floats, sums: list[Floats]) -> None:
+    for row, window in enumerate(batch):
+        sums[window.passage][window.targets] += pooled[row, : len(window.targets)]
+
+
+def _unit(sums: Floats) -> Floats:
+    """Rows scaled to unit length. One without a token of its own (only control characters) becomes the first, the whole text's."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", sums, sums))
+    sums[lengths == 0] = sums[0]
+    lengths[lengths == 0] = lengths[0]
+    unit: Floats = sums / lengths[:, None]
+    return unit
 
 
 def _batches(windows: list[_Window]) -> Iterator[list[_Window]]:

@@ -81,7 +81,7 @@ class Service:
         if query.k < 1:
             raise BadInput(f"k is {query.k}: ask for at least 1 passage")
         scope = Scope(_checked_collection(query.collection), query.where)
-        vector = self.embedder.embed_queries([question])[0]
+        vector = self.embedder.embed_question(question, ()).vector
         embedded = time.perf_counter()
         with self._store.read() as reader:
             found = retrieve(reader, vector, question, scope, query.k)

@@ -14,7 +14,6 @@ const root = document.documentElement;
 // Views
 
 let view = null; // "ask" or "documents"; a document opens over either
-let openedFrom = null; // the hash before the document that is open, null when the page was opened with it
 
 /** `{ id, span }` of a hash such as `#doc=ID&span=A:B`, or null. */
 function placeOf(hash) {
@@ -25,17 +24,20 @@ function placeOf(hash) {
   return { id, span: span && [Number(span[1]), Number(span[2])] };
 }
 
-function route(before = null) {
+function route() {
   const place = placeOf(location.hash);
   if (place) {
     if (view === null) show("ask");
-    if (before === null || !placeOf(before)) openedFrom = before;
     reader.open(place.id, place.span);
     return;
   }
-  openedFrom = null;
   reader.close();
   show(location.hash === "#documents" ? "documents" : "ask");
+  nameTab();
+}
+
+function nameTab() {
+  document.title = view === "documents" ? "Documents · Footnote" : "Footnote";
 }
 
 function show(name) {
@@ -47,7 +49,6 @@ function show(name) {
     if (one === name) byId(`nav-${one}`).setAttribute("aria-current", "page");
     else byId(`nav-${one}`).removeAttribute("aria-current");
   }
-  document.title = name === "documents" ? "Documents · Footnote" : "Footnote";
   if (name === "documents") {
     reload();
     byId("documents-view").querySelector("h1").focus();
@@ -58,13 +59,11 @@ function show(name) {
 
 reader.onClose(() => {
   if (!placeOf(location.hash)) return;
-  if (openedFrom !== null) history.back();
-  else {
-    history.pushState(null, "", location.pathname + location.search);
-    route();
-  }
+  // A step forward rather than back: before it there may be another document, or another site.
+  history.pushState(null, "", location.pathname + location.search + (view === "documents" ? "#documents" : ""));
+  nameTab();
 });
-addEventListener("hashchange", (event) => route(new URL(event.oldURL).hash));
+addEventListener("hashchange", route);
 
 // Theme
 

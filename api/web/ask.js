@@ -75,17 +75,12 @@ function show(answer, asked) {
   byId("start").hidden = true;
   remember(answer.passages.map((passage) => passage.citation));
   const passages = answer.passages.map((passage) => passageItem(passage, asked));
-  results.replaceChildren(
-    answer.answered ? answerCard(answer) : abstentionCard(answer),
-    passages.length
-      ? element(
-          "section",
-          { class: "passages", "aria-labelledby": "passages-title" },
-          element("h2", { id: "passages-title" }, answer.answered ? "Passages" : "Nearest passages"),
-          element("ol", { id: "passages" }, ...passages),
-        )
-      : null,
-  );
+  results.replaceChildren(answer.answered ? answerCard(answer) : abstentionCard(answer));
+  if (passages.length) {
+    const title = element("h2", { id: "passages-title" }, answer.answered ? "Passages" : "Nearest passages");
+    const list = element("ol", { id: "passages" }, ...passages);
+    results.append(element("section", { class: "passages", "aria-labelledby": "passages-title" }, title, list));
+  }
   byId("announce").textContent = spoken(answer);
 }
 
@@ -221,7 +216,7 @@ function passageItem(passage, asked) {
             class: "quiet",
             "aria-expanded": "false",
             "aria-controls": why.id,
-            "aria-label": `Why is passage ${rank} here?`,
+            "aria-label": `Why here? Passage ${rank}`,
             onclick: (event) => toggleWhy(event.currentTarget, why, asked),
           },
           "Why here?",
@@ -290,10 +285,12 @@ function move(event) {
   const at = within ? links.indexOf(within.querySelector("a.open")) : -1;
   const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: links.length - 1 }[event.key];
   if (next === undefined || (at < 0 && event.key !== "ArrowDown")) return;
-  if (inBox && box.selectionEnd < box.value.length && box.value.includes("\n")) return;
+  if (inBox && box.selectionEnd < box.value.length) return; // the caret has a way to go yet
   event.preventDefault();
-  if (next < 0) focusQuestion();
-  else links[Math.min(next, links.length - 1)].focus();
+  if (next < 0) return focusQuestion();
+  const link = links[Math.min(next, links.length - 1)];
+  link.focus({ preventScroll: true });
+  link.closest(".passage").scrollIntoView({ block: "nearest" });
 }
 
 // Recent questions

@@ -2,11 +2,25 @@
 
 const byId = (id) => document.getElementById(id);
 
+/** After a dialog: Chromium gives the focus back but, after a click, not the caret, and what is typed would be lost. */
+export function restoreCaret() {
+  const field = document.activeElement;
+  field.blur();
+  field.focus({ preventScroll: true });
+}
+
 function ask(dialog) {
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) =>
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }),
+    dialog.addEventListener(
+      "close",
+      () => {
+        restoreCaret();
+        resolve(dialog.returnValue === "yes");
+      },
+      { once: true },
+    ),
   );
 }
 
@@ -33,4 +47,9 @@ export async function askForName() {
   const field = byId("name");
   field.value = "";
   return ((await ask(byId("name-dialog"))) && field.value.trim()) || null;
+}
+
+// Not submit buttons: the first of those is what the Enter key presses.
+for (const button of document.querySelectorAll("dialog [value=cancel]")) {
+  button.addEventListener("click", () => button.closest("dialog").close());
 }

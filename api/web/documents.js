@@ -154,4 +154,4 @@ byId("more").addEventListener("click", async () => {
   await read();
   list.children[first]?.querySelector("a").focus();
 });
-onCollection(reload);
+onCollection(() => byId("documents-view").hidden || reload()); // else it is read when it is shown

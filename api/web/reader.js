@@ -1,6 +1,7 @@
 /** The document view: the stored text with one span marked. What is open is in the address, so that it can be shared. */
 
 import { Problem, request } from "./api.js";
+import { restoreCaret } from "./dialogs.js";
 import { count, element, hashOf, marked, slice } from "./text.js";
 
 // A text up to WHOLE code points is shown at once; of a longer one a part on each side of the span, and more on request.
@@ -44,6 +45,7 @@ export async function open(id, span) {
     if (mine !== running) return;
     opened = { id, span, title: found.title || id, sha256: part.sha256, start: from, end: to, characters: found.characters };
     byId("reader-title").textContent = opened.title;
+    document.title = `${opened.title} · Footnote`;
     byId("reader-about").textContent = aboutOf(found);
     show(part.text);
     say(spanWords());
@@ -192,7 +194,9 @@ byId("copy-link").addEventListener("click", copyLink);
 byId("close-reader").addEventListener("click", () => dialog.close());
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
 dialog.addEventListener("close", () => {
+  if (dialog.open) return; // opened again in the meantime
   running.abort();
   opened = null;
+  restoreCaret();
   onClosed();
 });

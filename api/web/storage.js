@@ -1,22 +1,24 @@
-/** What the browser keeps for this page. Storage may be switched off or full: the page then works without memory. */
+/** What the browser keeps for this page. Storage may be switched off or full: then it is kept until the page is left. */
 
 const PREFIX = "footnote.";
 
 function keeper(storage) {
+  const memory = new Map();
   return {
     get(name) {
       try {
         return JSON.parse(storage().getItem(PREFIX + name));
       } catch {
-        return null;
+        return memory.get(name) ?? null;
       }
     },
     set(name, value) {
+      memory.set(name, value);
       try {
         if (value === null) storage().removeItem(PREFIX + name);
         else storage().setItem(PREFIX + name, JSON.stringify(value));
       } catch {
-        // Not remembered; nothing else depends on it.
+        // The memory has it.
       }
     },
   };

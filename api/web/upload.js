@@ -135,9 +135,13 @@ addEventListener("drop", async (event) => {
   if (!hasFiles(event)) return;
   event.preventDefault();
   veil((depth = 0) > 0);
-  const files = await filesOf(event.dataTransfer);
   location.hash = "#documents";
-  await add(files);
+  try {
+    await add(await filesOf(event.dataTransfer));
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    byId("documents-error").replaceChildren(element("p", { class: "notice bad" }, `What was dropped cannot be read: ${error.message}`));
+  }
 });
 byId("files").addEventListener("change", async () => {
   const files = [...byId("files").files];

@@ -22,7 +22,9 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
         except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, EOFError) as error:
-            raise UnreadableContent("the container (ZIP) is damaged or cut off: save or download the file again") from error
+            raise UnreadableContent(
+                "the container (ZIP) is damaged or cut off: save or download the file again"
+            ) from error
         members = self._zip.infolist()
         if len(members) > MAX_MEMBERS:
             raise ContentTooLarge(f"{len(members)} files in one container, more than {MAX_MEMBERS}")
@@ -49,11 +51,15 @@ class Archive:
         return content
 
     def check(self) -> None:
-        """Unpack everything once within the bounds, for a parser that then reads the container itself.  Raises as ``read``."""
-        for member in self._members.values():
-            self._inflate(member, keep=False)
+        """Unpack everything once within the bounds, for a library that then reads the container itself.
 
-    def _inflate(self, member: zipfile.ZipInfo, keep: bool = True) -> bytes:
+        Raises as ``read``, and UnreadableContent for a document type in a part, with which entities could be defined.
+        """
+        for member in self._members.values():
+            if b"<!DOCTYPE" in self._inflate(member):
+                raise UnreadableContent("its XML declares a document type, which office documents never do: save the file again")
+
+    def _inflate(self, member: zipfile.ZipInfo) -> bytes:
         """Unpack from the bytes themselves: the sizes that a container states are not believed."""
         if member.flag_bits & _ENCRYPTED:
             raise UnreadableContent("it is protected by a password: save it without one")
@@ -73,12 +79,13 @@ class Archive:
             try:
                 part = bytes(pending) if unpacker is None else unpacker.decompress(pending, _STEP)
             except zlib.error as error:
-                raise UnreadableContent(f"{member.filename} in the container is damaged: save or download the file again") from error
+                raise UnreadableContent(
+                    f"{member.filename} in the container is damaged: save or download the file again"
+                ) from error
             size += len(part)
             if size > MAX_MEMBER_BYTES or size > self._left:
                 raise ContentTooLarge(_TOO_LARGE)
-            if keep:
-                parts.append(part)
+            parts.append(part)
             if unpacker is None or unpacker.eof or not part:
                 break
             pending = unpacker.unconsumed_tail

@@ -136,7 +136,13 @@ class TextBuilder:
         blocks = parsed.blocks or (Block(0, len(parsed.text)),)
         self._blocks += [Block(block.start + offset, block.end + offset, block.whole) for block in blocks]
         self._sections += [
-            Section(section.start + offset, section.heading_end + offset, section.end + offset, (*path, *section.path), section.context)
+            Section(
+                section.start + offset,
+                section.heading_end + offset,
+                section.end + offset,
+                (*path, *section.path),
+                section.context,
+            )
             for section in parsed.sections
         ]
         self._opened = self._heading_end = self._length

@@ -113,7 +113,9 @@ class _Reader:
             elif tag == "tbl":
                 self._table(element)
             elif tag == "sdt":
-                gallery = next((attribute(found, "val") for found in element.iter() if local(found.tag) == "docPartGallery"), None)
+                gallery = next(
+                    (attribute(found, "val") for found in element.iter() if local(found.tag) == "docPartGallery"), None
+                )
                 inner = child(element, "sdtContent")
                 if inner is not None and gallery != "Table of Contents":
                     self.read(inner)

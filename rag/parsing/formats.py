@@ -1,5 +1,6 @@
 """Which parser reads a file: told by its first bytes, for a container by what it contains, and among texts by how they are written."""
 
+import codecs
 import re
 from collections.abc import Callable
 from pathlib import PurePath
@@ -7,20 +8,27 @@ from typing import NoReturn
 
 from rag.errors import RagError, UnreadableContent, UnsupportedFormat
 from rag.parsing.archive import Archive
+from rag.parsing import csv
+from rag.parsing.csv import parse_csv
 from rag.parsing.docx import parse_docx
 from rag.parsing.encoding import decode
 from rag.parsing.html import parse_html
 from rag.parsing.markdown import parse_markdown
+from rag.parsing.pdf import parse_pdf
+from rag.parsing.xlsx import parse_xlsx
 from rag.types import ParsedText, Section
 
 _MARKDOWN_NAMES = (".md", ".markdown", ".mdown", ".mkd")
 _HTML_NAMES = (".html", ".htm", ".xhtml")
 _HTML_START = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,2000}?-->\s*){0,5}(?:<!doctype\s+html|<html[\s>]|<head[\s>])", re.I | re.S
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,2000}?-->\s*){0,5}(?:<!doctype\s+html|<html[\s>]|<head[\s>])",
+    re.I | re.S,
 )
-_KNOWN = "plain text and Markdown, HTML and DOCX are read"
+_KNOWN = "plain text and Markdown, HTML, DOCX, PDF, CSV, TSV and XLSX are read"
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SHORTEST_ZIP = 22
+_SNIFFED = 32_768
+_BLANK_BYTES = b"\x00\t\n\r \xef\xbb\xbf"
 # Streams of compound files, by which their kinds are told.
 _STREAMS = (
     ("EncryptedPackage", UnreadableContent, "it is protected by a password: save it without one"),
@@ -55,13 +63,19 @@ def parse(name: str, content: bytes) -> ParsedText:
         raise
     except (Exception, RecursionError) as error:  # whatever a parser trips over, its file alone is refused
         reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise UnreadableContent(f"this {kind} cannot be read ({reason}): open it in its own program and save it again") from error
+        raise UnreadableContent(
+            f"this {kind} cannot be read ({reason}): open it in its own program and save it again"
+        ) from error
 
 
 def _parser(suffix: str, content: bytes) -> tuple[str, Callable[[bytes, str], ParsedText]]:
     for signature, kind in _SIGNATURES:
         if content.startswith(signature):
             raise UnsupportedFormat(f"this is {kind}; {_KNOWN}")
+    if (start := content[:1024].find(b"%PDF-")) >= 0 and not content[:start].strip(_BLANK_BYTES):
+        if b"obj" not in content:
+            raise UnsupportedFormat(f"this is the beginning of a PDF; {_KNOWN}")
+        return "PDF", parse_pdf
     if content.startswith(b"PK\x03\x04"):
         return _container_parser(content)
     if content.startswith(_OLD_OFFICE[:4]):
@@ -70,7 +84,19 @@ def _parser(suffix: str, content: bytes) -> tuple[str, Callable[[bytes, str], Pa
         return "HTML page", parse_html
     if suffix in _MARKDOWN_NAMES:
         return "Markdown file", lambda content, name: parse_markdown(decode(content), name)
+    if suffix in csv.NAMES or csv.find_delimiter(_beginning(content), named=False):
+        return "table", parse_csv
     return "text", _parse_text
+
+
+def _beginning(content: bytes) -> str:
+    """The first characters of what may be a text; nothing where it is none that is read without guessing."""
+    for encoding in ("utf-16",) if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else ("utf-8-sig", "cp1252"):
+        try:
+            return codecs.getincrementaldecoder(encoding)().decode(content[:_SNIFFED]).replace("\r\n", "\n").replace("\r", "\n")
+        except UnicodeDecodeError:
+            continue
+    return ""
 
 
 def _container_parser(content: bytes) -> tuple[str, Callable[[bytes, str], ParsedText]]:
@@ -80,6 +106,8 @@ def _container_parser(content: bytes) -> tuple[str, Callable[[bytes, str], Parse
     archive = Archive(content)
     if "word/document.xml" in archive or any(re.fullmatch(r"word/document\d*\.xml", name) for name in archive.names):
         return "Word document", parse_docx
+    if "xl/workbook.xml" in archive:
+        return "Excel workbook", parse_xlsx
     raise UnsupportedFormat(f"this is a ZIP archive: unpack it; {_KNOWN}")
 
 

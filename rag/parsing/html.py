@@ -18,13 +18,18 @@ from rag.types import ParsedText
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})|<\?xml[^>]{0,100}?encoding=["']([A-Za-z0-9_.:-]{2,40})""", re.I)
+_CHARSET = re.compile(
+    rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})|<\?xml[^>]{0,100}?encoding=["']([A-Za-z0-9_.:-]{2,40})""",
+    re.I,
+)
 _UNSEEN = frozenset(
     "script style noscript template svg iframe object embed head button select option input textarea datalist canvas audio video "
     "map annotation annotation-xml rp dialog".split()
 )
 _FURNITURE = frozenset(("nav", "aside", "menu"))
-_FURNITURE_ROLES = frozenset(("navigation", "banner", "contentinfo", "search", "complementary", "menu", "menubar", "dialog", "toolbar"))
+_FURNITURE_ROLES = frozenset(
+    ("navigation", "banner", "contentinfo", "search", "complementary", "menu", "menubar", "dialog", "toolbar")
+)
 _FURNITURE_NAMES = re.compile(
     r"(?:^|[\s_-])(?:nav|navbar|navigation|menu|sidebar|breadcrumbs?|footer|cookies?|cookie-\w+|gdpr|masthead|share|sharing|social|"
     r"related|recommended|advert\w*|ads?|promo|newsletter|subscribe|skip-?link|skip|pagination|pager|toc|headerlink|noprint|"
@@ -36,10 +41,14 @@ _BLOCKS = frozenset(
     "li legend main ol p section summary table tbody td tfoot th thead tr ul".split()
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_PARENT_BLOCKS = frozenset(("div", "ul", "ol", "dl", "table", "section", "header", "footer", "form", "center", "p", "td"))
+_PARENT_BLOCKS = frozenset(
+    ("div", "ul", "ol", "dl", "table", "section", "header", "footer", "form", "center", "p", "td")
+)
 _MAX_CELL = 1000
 # Elements that stay open until they are closed. The tree takes time with the square of their depth: 0.2 s at this one.
-_NESTING = re.compile(r"<(/?)(?:div|section|article|span|ul|ol|dl|blockquote|table|center|font|form|fieldset|details)\b", re.I)
+_NESTING = re.compile(
+    r"<(/?)(?:div|section|article|span|ul|ol|dl|blockquote|table|center|font|form|fieldset|details)\b", re.I
+)
 _MAX_DEPTH = 10_000
 
 
@@ -220,7 +229,12 @@ class _Walk:
             if leaving:
                 self.flush()
                 continue
-            if not node.is_element_node or tag in _UNSEEN or node.mem_id in left_out or (not left_out and _hidden(node)):
+            if (
+                not node.is_element_node
+                or tag in _UNSEEN
+                or node.mem_id in left_out
+                or (not left_out and _hidden(node))
+            ):
                 continue
             if tag == "br":
                 self._line_break()
@@ -345,7 +359,15 @@ def _about(tree: "LexborHTMLParser") -> tuple[str, Values]:
     language = (html.attributes.get("lang") or html.attributes.get("xml:lang") or "") if html is not None else ""
     metadata = collect(
         author=first("author", "article:author", "dc.creator", "dcterms.creator", "citation_author"),
-        date=first("article:published_time", "date", "datepublished", "dc.date", "dcterms.created", "dcterms.date", "citation_publication_date")
+        date=first(
+            "article:published_time",
+            "date",
+            "datepublished",
+            "dc.date",
+            "dcterms.created",
+            "dcterms.date",
+            "citation_publication_date",
+        )
         or ((stamp.attributes.get("datetime") or "") if stamp is not None else ""),
         language=language or first("language", "og:locale"),
         url=((link.attributes.get("href") or "") if link is not None else "") or first("og:url"),

@@ -30,7 +30,9 @@ def parse_xml(content: bytes) -> Element:
         builder.end(_qualified(name))
 
     def doctype(*_: object) -> None:
-        raise UnreadableContent("its XML declares a document type, which office documents never do: save the file again")
+        raise UnreadableContent(
+            "its XML declares a document type, which office documents never do: save the file again"
+        )
 
     parser.StartElementHandler = start
     parser.EndElementHandler = end

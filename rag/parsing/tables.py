@@ -4,7 +4,14 @@ import re
 from collections.abc import Sequence
 
 _MAX_NAME = 120
-_VALUE = re.compile(r"[-+(]?[$€£¥]?\s?\d[\d\s.,:/'-]*\s?(?:%|[$€£¥)])?|\d{4}-\d\d-\d\d.*|true|false|yes|no|n/?a|-", re.I)
+_VALUE = re.compile(
+    r"[-+(]?[$€£¥]?\s?\d[\d\s.,:/'-]*\s?(?:%|[$€£¥)])?|\d{4}-\d\d-\d\d.*|true|false|yes|no|n/?a|-", re.I
+)
+
+
+def is_value(cell: str) -> bool:
+    """Whether a cell holds a number, a date or the like, and so cannot name a column."""
+    return _VALUE.fullmatch(cell.strip()) is not None
 
 
 def is_header(row: Sequence[str]) -> bool:
@@ -17,7 +24,7 @@ def is_header(row: Sequence[str]) -> bool:
         len(names) >= 2
         and len(names) * 2 > len(row)
         and len(set(names)) == len(names)
-        and all(len(name) <= _MAX_NAME and not _VALUE.fullmatch(name) for name in names)
+        and all(len(name) <= _MAX_NAME and not is_value(name) for name in names)
     )
 
 

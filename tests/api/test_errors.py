@@ -92,7 +92,7 @@ def test_kinds_of_problem_have_a_name_each() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/docs", "/redoc", "/v1", "/v1/ask/", "/v1/documents/", "//", "/%00", "/v2/ask", "/metrics"]
+    "path", ["/docs", "/redoc", "/v1", "/v1/ask/", "/v1/documents/", "//", "/%00", "/v2/ask", "/metrics"]
 )
 def test_an_unknown_path_is_a_problem(client: TestClient, path: str) -> None:
     response = client.get("http://testserver" + path, follow_redirects=False)

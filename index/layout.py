@@ -1,0 +1,66 @@
+"""What lies where in a store's directory, and how a new one comes to be."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from index import checkpoint
+from index.database import Database, create_database, damaged, sync_directory
+from index.errors import StoreUnwritable
+from index.types import JsonScalar
+from index.views import empty_base, views_of
+
+DATABASE = "store.db"
+LOCK = "writer.lock"
+MARKER = "STORE"
+
+_SIGNS = {DATABASE, DATABASE + "-wal", checkpoint.MANIFEST, checkpoint.VIEWS, MARKER}
+_LEFTOVERS = {LOCK, *(DATABASE + suffix for suffix in (".new", ".new-wal", ".new-shm", ".new-journal"))}
+
+
+def holds_store(path: Path) -> bool:
+    """Whether a store's database is there; False for an empty directory, or one in which making a store was interrupted.
+
+    Raises StoreDamaged for a directory that once was a store, StoreUnwritable for one with other files or for no directory.
+    """
+    if not path.is_dir():
+        raise StoreUnwritable(f"{path} is not a directory: choose another place for the store")
+    names = {entry.name for entry in path.iterdir()} - _LEFTOVERS
+    if DATABASE in names:
+        return True
+    if names & _SIGNS:
+        raise damaged(path / DATABASE, "is missing, though this directory once was a store")
+    if names:
+        raise StoreUnwritable(f"{path} is not a store and holds other files: choose an empty or new directory")
+    return False
+
+
+def create_files(path: Path, dim: int, fingerprint: str, settings: Mapping[str, JsonScalar]) -> None:
+    """Make a store without documents in an empty directory. The caller holds the writer lock."""
+    meta = {
+        "id": str(uuid.uuid4()),
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "dim": str(dim),
+        "fingerprint": fingerprint,
+        "settings": json.dumps(dict(settings), sort_keys=True),
+    }
+    create_database(path / DATABASE, meta)
+    mark(path)
+    database = Database(path / DATABASE)
+    try:
+        with database.reading() as connection:
+            checkpoint.write(path, views_of(empty_base(dim)), connection)
+    finally:
+        database.close()
+    sync_directory(path.absolute().parent)
+
+
+def mark(path: Path) -> None:
+    """Leave the sign by which a directory is still known as a store when it has lost everything else."""
+    marker = path / MARKER
+    if not marker.exists():
+        with suppress(OSError):
+            marker.write_text("This directory is a store of Footnote. Change nothing in it by hand.\n")

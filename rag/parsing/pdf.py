@@ -1,0 +1,482 @@
+"""PDF: the text layer in reading order, page by page (PDFium through pypdfium2), lines joined to paragraphs.
+
+Left out: lines that are repeated at the top or bottom of the pages, and page numbers. Headings come from the bookmarks, or else
+from type that is larger than the body's.
+"""
+
+import re
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rag.errors import ContentTooLarge, UnreadableContent
+from rag.parsing.builder import MAX_CHARACTERS, TextBuilder, plain
+from rag.parsing.layout import Line, Word, read_lines
+from rag.parsing.metadata import collect
+from rag.types import ParsedText
+
+if TYPE_CHECKING:
+    from pypdfium2 import PdfDocument, PdfTextPage
+
+MAX_PAGES = 20_000
+# PDFium is not thread-safe: every call into it is made under this lock.
+_PDFIUM = threading.Lock()
+_LIGATURES = str.maketrans(
+    {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
+)
+_HYPHEN_AT_LINE_END = "\x02"  # what PDFium gives for a hyphen at which a word is broken
+_WORD = re.compile(r"[^\s\x02]+\x02?|\x02")
+_HYPHENS = (_HYPHEN_AT_LINE_END, "-", "\u00ad", "\u2010")
+_EDGE_SHARE = 0.12  # of the page's height, at top and bottom, where headers and footers stand
+_EDGE_LINES = 4
+_PAGE_NUMBER = re.compile(
+    r"(?:page|seite|p\.|side|página|стр\.)?\s*[-–—|]?\s*(\d{1,5})\s*[-–—|]?(?:\s*(?:/|of|von|av|de|из)\s*\d{1,5})?",
+    re.I,
+)
+_NUMBER = re.compile(r"\d+")
+_BULLET = re.compile(r"(?:[•‣◦▪–∙·*\uf0b7]|\(?\d{1,2}[.)]|\[\d{1,3}\]|\(?[a-z][.)])\s")
+_SENTENCE_END = re.compile(r"[.!?:;…。]['\"’”»)\]]*\d{0,3}$")
+_JUNK_TITLE = re.compile(
+    r"(?:untitled.*|(?:microsoft (?:word|powerpoint|excel) - ).*|.*\.(?:docx?|dvi|tex|indd|qxd|pptx?|rtf|odt|pdf)|\W*)",
+    re.I,
+)
+_UNMAPPED = re.compile("[\ufffd\ue000-\uf8ff\x00-\x01\x03-\x08\x0e-\x1f]")
+_MAX_UNMAPPED = 0.3
+_HEADING_RATIO = 1.12
+_TITLE_RATIO = 1.3
+_MAX_HEADING = 160
+_HEADING_LEVELS = 4
+
+
+@dataclass(slots=True)
+class _Page:
+    """A page's lines in reading order; height in points; label: the page's printed number, if the file has labels."""
+
+    number: int
+    label: str
+    height: float
+    lines: list[Line] = field(default_factory=list)
+
+
+def parse_pdf(content: bytes, name: str) -> ParsedText:
+    """Text with page map, headings, title and metadata.  Raises UnreadableContent when encrypted, damaged or without text."""
+    pages, said, bookmarks = _read(content)
+    without_text = [page.number for page in pages if not page.lines]
+    if len(without_text) == len(pages):
+        raise UnreadableContent(
+            f"none of its {len(pages)} pages has text, they are pictures: run text recognition first (for example ocrmypdf)"
+        )
+    sample = "".join(line.text for page in pages[:50] for line in page.lines)
+    if len(_UNMAPPED.findall(sample)) > _MAX_UNMAPPED * len(sample):
+        raise UnreadableContent(
+            "its fonts do not say which letters they show: run text recognition first (for example ocrmypdf)"
+        )
+    _drop_repeated(pages)
+    printed = _printed_title(pages)
+    builder = TextBuilder()
+    _write(builder, pages, bookmarks)
+    metadata = collect(
+        author=said.get("Author"),
+        date=said.get("CreationDate") or said.get("ModDate"),
+        language=said.get("Language"),
+        description=said.get("Subject"),
+        keywords=[word for word in re.split("[,;]", said.get("Keywords", "")) if word.strip()],
+    )
+    metadata["pages"] = len(pages)
+    if without_text:
+        metadata["pages_without_text"] = list(without_text)
+    title = plain(said.get("Title", ""))
+    if _JUNK_TITLE.fullmatch(title):
+        title = ""
+    return builder.build(title=title or printed or builder.first_heading or name, metadata=metadata)
+
+
+def _read(content: bytes) -> tuple[list[_Page], dict[str, str], dict[int, dict[str, int]]]:
+    """Pages, the document's own metadata, and per page number the headings among its bookmarks with their level."""
+    import pypdfium2
+
+    with _PDFIUM:
+        try:
+            document = pypdfium2.PdfDocument(content)
+        except pypdfium2.PdfiumError as error:
+            if "assword" in str(error):
+                raise UnreadableContent("it is protected by a password: save it without one") from error
+            raise UnreadableContent("the PDF is damaged or cut off: save or download it again") from error
+    try:
+        with _PDFIUM:
+            n_pages = len(document)
+            said = document.get_metadata_dict()
+            said["Language"] = _language(document)
+            bookmarks = _bookmarks(document)
+        if not n_pages:
+            raise UnreadableContent("the PDF has no pages: save or download it again")
+        if n_pages > MAX_PAGES:
+            raise ContentTooLarge(f"{n_pages} pages, more than {MAX_PAGES}: split the file")
+        pages = []
+        n_characters = 0
+        for index in range(n_pages):
+            with _PDFIUM:
+                page, words = _words(document, index)
+            page.lines = read_lines(words)
+            n_characters += sum(len(line.text) for line in page.lines)
+            if n_characters > MAX_CHARACTERS:
+                raise ContentTooLarge(f"more than {MAX_CHARACTERS // 10**6} million characters of text: split the file")
+            pages.append(page)
+        return pages, said, bookmarks
+    finally:
+        with _PDFIUM:
+            document.close()
+
+
+def _language(document: "PdfDocument") -> str:
+    import ctypes
+
+    from pypdfium2 import raw
+
+    size = raw.FPDFCatalog_GetLanguage(document, None, 0)
+    if not 2 < size <= 100:
+        return ""
+    buffer = ctypes.create_string_buffer(size)
+    raw.FPDFCatalog_GetLanguage(document, ctypes.cast(buffer, ctypes.POINTER(raw.FPDF_WCHAR)), size)
+    return buffer.raw.decode("utf-16-le", "replace").rstrip("\x00")
+
+
+def _bookmarks(document: "PdfDocument") -> dict[int, dict[str, int]]:
+    found: dict[int, dict[str, int]] = defaultdict(dict)
+    for number, bookmark in enumerate(document.get_toc(max_depth=6)):
+        if number >= 20_000:
+            break
+        destination = bookmark.get_dest()
+        index = destination.get_index() if destination is not None else None
+        if index is not None:
+            found[index + 1][_key(bookmark.get_title())] = bookmark.level + 1
+    return dict(found)
+
+
+def _key(text: str) -> str:
+    """Letters and digits of a heading without a number before it, to compare what is printed with its bookmark."""
+    return re.sub(
+        r"[\W_]+",
+        "",
+        re.sub(r"^\W*(?:chapter|section|appendix)?\s*[\dA-Z]{0,3}(?:\.\d+)*[.:)]?\s+", "", text + " ").casefold(),
+    )
+
+
+def _words(document: "PdfDocument", index: int) -> tuple[_Page, list[Word]]:
+    """The words of a page as the file draws them, turned as the page is shown."""
+    from pypdfium2 import raw
+
+    page = document[index]
+    try:
+        width, height = page.get_size()
+        turn = page.get_rotation()
+        layer = page.get_textpage()
+        try:
+            left, bottom, _, _ = page.get_cropbox()
+            box = raw.FS_RECTF()
+            words = []
+            for first, end, text in _spans(layer):
+                raw.FPDFText_GetLooseCharBox(layer, first, box)
+                x0, y0, x1, y1 = box.left, box.bottom, box.right, box.top
+                if end - first > 1:
+                    raw.FPDFText_GetLooseCharBox(layer, end - 1, box)
+                    x0, y0, x1, y1 = min(x0, box.left), min(y0, box.bottom), max(x1, box.right), max(y1, box.top)
+                x0, y0, x1, y1 = _turned((x0 - left, y0 - bottom, x1 - left, y1 - bottom), turn, width, height)
+                words.append(Word(text.translate(_LIGATURES), x0, y0, x1, y1, round(2 * (y1 - y0)) / 2))
+            return _Page(index + 1, document.get_page_label(index), height), words
+        finally:
+            layer.close()
+    finally:
+        page.close()
+
+
+def _turned(
+    box: tuple[float, float, float, float], turn: int, width: float, height: float
+) -> tuple[float, float, float, float]:
+    """A box of the page as drawn on the page as shown. width, height: as shown; turn: degrees clockwise."""
+    x0, y0, x1, y1 = box
+    if turn == 90:
+        return y0, height - x1, y1, height - x0
+    if turn == 180:
+        return width - x1, height - y1, width - x0, height - y0
+    if turn == 270:
+        return width - y1, x0, width - y0, x1
+    return box
+
+
+def _spans(layer: "PdfTextPage") -> Iterator[tuple[int, int, str]]:
+    """First character, the one after the last, and text of each word. A hyphen that breaks a word ends one."""
+    from pypdfium2 import raw
+
+    n_characters = layer.count_chars()
+    text = layer.get_text_range().replace("\ufffe", _HYPHEN_AT_LINE_END)
+    if len(text) != n_characters:  # characters beyond UTF-16's first plane, or without a code: asked for one by one
+        units = [raw.FPDFText_GetUnicode(layer, at) for at in range(n_characters)]
+        text = "".join(chr(unit) if unit else "\ufffd" for unit in units)
+    for found in _WORD.finditer(text):
+        word = found[0]
+        if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
+            word = word.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        yield found.start(), found.end(), word
+
+
+def _drop_repeated(pages: list[_Page]) -> None:
+    """Take away the headers, footers and page numbers: what stands at the edge of at least three pages close to each other."""
+    seen: dict[tuple[str, str, int], list[int]] = defaultdict(list)
+    edges: list[list[tuple[Line, list[tuple[str, str, int]]]]] = []
+    for page in pages:
+        top, bottom = page.height * (1 - _EDGE_SHARE), page.height * _EDGE_SHARE
+        ordered = sorted(page.lines, key=lambda line: line.y0 + line.y1)
+        candidates = [("bottom", line) for line in ordered[:_EDGE_LINES] if line.y1 < bottom]
+        candidates += [("top", line) for line in ordered[-_EDGE_LINES:] if line.y0 > top]
+        edge = []
+        for zone, line in candidates:
+            keys = list(_repeat_keys(zone, line.text, page.number))
+            edge.append((line, keys))
+            for key in keys:
+                seen[key].append(page.number)
+        edges.append(edge)
+    repeated = {key for key, numbers in seen.items() if _recurs(key, numbers, len(pages))}
+    for page, edge in zip(pages, edges, strict=True):
+        dropped = {id(line) for line, keys in edge if repeated.intersection(keys)}
+        if dropped:
+            page.lines = [line for line in page.lines if id(line) not in dropped]
+
+
+def _repeat_keys(zone: str, text: str, page: int) -> Iterator[tuple[str, str, int]]:
+    """What must recur for a line to be a header: its words, or its words but for a number that counts the pages."""
+    words = plain(text).casefold()
+    yield zone, words, 0
+    if found := _PAGE_NUMBER.fullmatch(words):
+        yield zone, "#", int(found[1]) - page
+    elif numbers := list(_NUMBER.finditer(words)):
+        for number in {numbers[0], numbers[-1]}:
+            if len(number[0]) <= 5:
+                yield zone, words[: number.start()] + "#" + words[number.end() :], int(number[0]) - page
+
+
+def _recurs(key: tuple[str, str, int], numbers: list[int], n_pages: int) -> bool:
+    if key[1] == "#":
+        return len(numbers) >= 2 or n_pages == 1
+    close = sum(after - before <= 2 for before, after in zip(numbers, numbers[1:], strict=False))
+    return len(numbers) >= 3 and close * 2 >= len(numbers) - 1
+
+
+def _write(builder: TextBuilder, pages: list[_Page], bookmarks: dict[int, dict[str, int]]) -> None:
+    levels = {} if bookmarks else _heading_sizes(_sizes(pages))
+    words = _Vocabulary(pages)
+    pending = _Paragraph(words)
+    for page in pages:
+        headings = bookmarks.get(page.number, {})
+        fresh = True
+        for group in _paragraphs(page):
+            level = _heading_level(group, headings, levels)
+            if fresh:
+                if not (level is None and pending.goes_on(group)):
+                    pending.flush(builder)
+                    builder.add_page(page.number, page.label)
+                else:
+                    pending.turn_page(page)
+                fresh = False
+            if level is not None:
+                pending.flush(builder)
+                pending.add(group)
+                pending.flush(builder, level)
+                continue
+            if not pending.goes_on(group):
+                pending.flush(builder)
+            pending.add(group)
+    pending.flush(builder)
+
+
+def _sizes(pages: list[_Page]) -> Counter[float]:
+    """How many characters are set in each type size."""
+    sizes: Counter[float] = Counter()
+    for page in pages:
+        for line in page.lines:
+            sizes[line.size] += len(line.text)
+    return sizes
+
+
+def _heading_sizes(sizes: Counter[float]) -> dict[float, int]:
+    """Level of each type size that is clearly larger than the one most of the text is set in."""
+    body, _ = sizes.most_common(1)[0]
+    larger = sorted((size for size in sizes if size >= _HEADING_RATIO * body), reverse=True)
+    if sum(sizes[size] for size in larger) > 0.2 * sizes.total():
+        return {}
+    return {size: min(level, _HEADING_LEVELS) for level, size in enumerate(larger, 1)}
+
+
+def _printed_title(pages: list[_Page]) -> str:
+    """The first lines of the first page in the largest type, if that is much larger than the body's; else nothing."""
+    lines = pages[0].lines
+    body, _ = _sizes(pages).most_common(1)[0]
+    largest = max((line.size for line in lines), default=0.0)
+    if largest < _TITLE_RATIO * body:
+        return ""
+    first = next(number for number, line in enumerate(lines) if line.size == largest)
+    title = []
+    for line in lines[first : first + 4]:
+        if abs(line.size - largest) > 1:
+            break
+        title.append(plain(line.text))
+    text = " ".join(title)
+    return text if len(text) <= _MAX_HEADING and any(letter.isalpha() for letter in text) else ""
+
+
+def _heading_level(group: list[Line], headings: dict[str, int], levels: dict[float, int]) -> int | None:
+    text = " ".join(line.text for line in group)
+    if len(text) > _MAX_HEADING or not any(letter.isalpha() for letter in text):
+        return None
+    if headings:
+        return headings.get(_key(text)) or headings.get(re.sub(r"[\W_]+", "", text.casefold()))
+    return levels.get(group[0].size)
+
+
+def _paragraphs(page: _Page) -> Iterator[list[Line]]:
+    """The lines of a page by paragraph: told by gaps, indents, size, bullets and columns."""
+    pitches = sorted(
+        before.y1 - line.y1
+        for before, line in zip(page.lines, page.lines[1:], strict=False)
+        if before.column == line.column and before.y1 > line.y1
+    )
+    pitch = pitches[len(pitches) // 3] if pitches else 0.0
+    group: list[Line] = []
+    for line in page.lines:
+        if group and _starts_paragraph(group, line, pitch):
+            yield group
+            group = []
+        group.append(line)
+    if group:
+        yield group
+
+
+def _starts_paragraph(group: list[Line], line: Line, pitch: float) -> bool:
+    before = group[-1]
+    if before.text.endswith(_HYPHEN_AT_LINE_END) and line.column == before.column:
+        return False
+    if abs(line.size - before.size) > 0.12 * max(line.size, before.size) or line.column != before.column:
+        return True
+    if before.y1 - line.y1 > 1.3 * pitch or _BULLET.match(line.text):
+        return True
+    size = line.size
+    indented = line.x0 - before.x0
+    if indented > 0.7 * size and not (len(group) == 1 and _BULLET.match(before.text)):
+        return True
+    short = before.right - before.x1 > 0.15 * (before.right - before.left) + size
+    return short and (_SENTENCE_END.search(before.text) is not None or not line.text[:1].islower() and len(group) == 1)
+
+
+class _Vocabulary:
+    """The words of a document, which tell whether a word broken at a line end is written with its hyphen."""
+
+    def __init__(self, pages: list[_Page]) -> None:
+        self._words: set[str] = set()
+        for page in pages:
+            for line in page.lines:
+                if line.text.endswith(_HYPHENS):
+                    self._words = {
+                        word.strip(".,;:!?()[]\"'“”‘’").casefold()
+                        for page in pages
+                        for line in page.lines
+                        for word in line.text.split()
+                    }
+                    return
+
+    def join(self, before: str, line: str) -> tuple[str, str]:
+        """What stays of a line when another is joined to it, without the hyphen that only broke a word, and what stands between."""
+        if self._breaks_word(before, line):
+            return before[:-1], ""
+        return before, "" if self._hyphenated(before) else " "
+
+    def _hyphenated(self, text: str) -> bool:
+        return text.endswith(_HYPHENS) and len(text) > 1 and text[-2].isalnum()
+
+    def _breaks_word(self, text: str, line: str) -> bool:
+        if not self._hyphenated(text) or not line[:1].isalpha():
+            return False
+        first = text.split()[-1].strip("(\"'“‘[").casefold()[:-1]
+        second = line.split()[0].strip(".,;:!?()[]\"'“”‘’").casefold()
+        if first + second in self._words:
+            return True
+        if f"{first}-{second}" in self._words:
+            return False
+        return line[0].islower()
+
+
+class _Paragraph:
+    """A paragraph as its lines come, across columns and pages."""
+
+    def __init__(self, words: _Vocabulary) -> None:
+        self._words = words
+        self._parts: list[str] = []  # the last one is the last line
+        self._length = 0
+        self._turns: list[tuple[int, _Page]] = []
+        self._turning: _Page | None = None
+        self._last: Line | None = None
+
+    def goes_on(self, group: list[Line]) -> bool:
+        """Whether the lines continue this paragraph from another column or page."""
+        if (
+            self._last is None
+            or group[0].column == self._last.column
+            and self._turning is None
+            and not self._above(group[0])
+        ):
+            return False
+        first, last = group[0], self._last
+        if abs(first.size - last.size) > 0.12 * max(first.size, last.size) or _BULLET.match(first.text):
+            return False
+        if self._parts[-1].endswith(_HYPHENS):
+            return True
+        return _SENTENCE_END.search(self._parts[-1]) is None and (
+            first.text[:1].islower() or self._length > 80 and last.right - last.x1 < 0.1 * (last.right - last.left)
+        )
+
+    def _above(self, line: Line) -> bool:
+        """Whether a line stands higher than the last one: then it is on the next page."""
+        return self._last is not None and line.y0 > self._last.y1
+
+    def turn_page(self, page: _Page) -> None:
+        """What is added next stands on this page."""
+        self._turning = page
+
+    def add(self, group: list[Line]) -> None:
+        """Join lines to the paragraph."""
+        for line in group:
+            text = _clean(line.text)
+            if not text:
+                continue
+            if self._parts:
+                kept, between = self._words.join(self._parts[-1], text)
+                self._length += len(kept) + len(between) - len(self._parts[-1])
+                self._parts[-1:] = [kept, between]
+            if self._turning is not None:
+                self._turns.append((self._length, self._turning))
+                self._turning = None
+            self._parts.append(text)
+            self._length += len(text)
+            self._last = line
+
+    def flush(self, builder: TextBuilder, level: int | None = None) -> None:
+        """Write the paragraph, with the pages that start inside it; level: of the heading that it is."""
+        text = "".join(self._parts).replace(_HYPHEN_AT_LINE_END, "-")
+        if text and level is not None:
+            builder.add_heading(text, level)
+        elif text:
+            builder.add_block(text)
+        for offset, page in self._turns:
+            builder.add_page_inside(builder.n_characters - len(text) + offset, page.number, page.label)
+        if self._turning is not None:
+            builder.add_page(self._turning.number, self._turning.label)
+        self._parts, self._length, self._turns, self._turning, self._last = [], 0, [], None, None
+
+
+def _clean(text: str) -> str:
+    """A line as ``plain``, but with the mark or soft hyphen at its end that says that a word is broken there."""
+    text = text.rstrip()
+    if text.endswith((_HYPHEN_AT_LINE_END, "\u00ad")):
+        return plain(text[:-1]) + _HYPHEN_AT_LINE_END
+    return plain(text)

@@ -1,0 +1,219 @@
+"""A real server with the default model and a real headless Chromium that looks at its page."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+ROOT = Path(__file__).parents[3]
+RAG = Path(sys.executable).parent / "rag"
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+SWITCHES = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", metavar="DIR", help="where test_screenshots.py puts the README's pictures")
+
+
+@contextmanager
+def serving(store: Path, key: str | None = None) -> Iterator[str]:
+    """The address of a server process with this store."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("RAG_API_KEY", "RAG_STORE")}
+    environment |= {"RAG_API_KEY": key} if key else {}
+    command = [str(RAG), "serve", "--port", "0", "--store", str(store), "--json"]
+    with open(store.with_suffix(".log"), "w+b") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                log.seek(0)
+                pytest.fail(log.read().decode())
+            yield json.loads(line)["url"]
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+class Page:
+    """The page in a browser, and what a test does with it."""
+
+    def __init__(self, driver: webdriver.Chrome, url: str) -> None:
+        self.driver = driver
+        self.url = url
+
+    def open(self, place: str = "") -> None:
+        """The page as someone sees it who comes for the first time."""
+        self.driver.get(self.url + "/web/icon.svg")  # of the same origin, and nothing runs in it
+        self.driver.execute_script("localStorage.clear(); sessionStorage.clear()")
+        self.driver.get(f"{self.url}/{place}")
+        self.wait(lambda: self.find("#collection").get_attribute("value"))
+
+    def find(self, selector: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def all(self, selector: str) -> list[WebElement]:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def text(self, selector: str) -> str:
+        """The text as it stands in the document, not as it is laid out."""
+        return str(self.js("return document.querySelector(arguments[0]).textContent", selector))
+
+    def texts(self, selector: str) -> list[str]:
+        return [
+            str(one)
+            for one in self.js("return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector)
+        ]
+
+    def js(self, script: str, *arguments: object) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    def wait(self, condition: Callable[[], Any]) -> Any:
+        """What the condition gives, once it is true."""
+        return WebDriverWait(self.driver, 10, poll_frequency=0.05).until(lambda _: condition())
+
+    def ask(self, question: str) -> None:
+        """Ask, and wait for what comes of it."""
+        box = self.find("#question")
+        box.clear()
+        self.js("document.querySelector('#results').replaceChildren()")
+        box.send_keys(question + "\n")
+        self.wait(lambda: self.all("#results .answer, #ask-error .notice"))
+
+    def choose_collection(self, name: str) -> None:
+        """Through the picker's last entry, as for a collection that the page does not know."""
+        self.js(
+            "const picker = document.querySelector('#collection'); picker.selectedIndex = picker.options.length - 1;"
+            "picker.dispatchEvent(new Event('change'))"
+        )
+        self.find("#name").send_keys(name)
+        self.find("#name-dialog .primary").click()
+        self.wait(lambda: self.find("#collection").get_attribute("value") == name)
+
+    def press(self, *keys: str) -> None:
+        """Keys, to whatever has the focus."""
+        self.driver.switch_to.active_element.send_keys(*keys)
+
+    def focused_link(self) -> str:
+        """Where the link leads that has the focus."""
+        return str(self.driver.switch_to.active_element.get_attribute("href"))
+
+    def wait_for_text(self, selector: str, part: str) -> str:
+        """The element's text, once it holds this part."""
+        self.wait(lambda: part in self.text(selector))
+        return self.text(selector)
+
+    def active(self) -> str:
+        """Tag, id and classes of the element that has the focus."""
+        return str(
+            self.js("const e = document.activeElement; return [e.tagName.toLowerCase(), e.id, e.className].join(' ')")
+        )
+
+    def is_in_view(self, selector: str) -> bool:
+        """Whether the element's middle is what one sees there."""
+        return bool(
+            self.js(
+                "const box = document.querySelector(arguments[0]).getClientRects()[0];"
+                "const seen = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);"
+                "return seen !== null && seen.closest(arguments[0]) !== null",
+                selector,
+            )
+        )
+
+    def emulate(self, *, phone: bool = False, dark: bool = False) -> None:
+        """A phone's screen or a wide one, with or without a wish for dark."""
+        width, height = (360, 740) if phone else (1280, 900)
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        wish = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [wish]})
+
+    def log(self) -> list[str]:
+        """What the browser complained about since it was last asked."""
+        return [str(entry["message"]) for entry in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    if CHROMIUM is None or DRIVER is None:
+        pytest.skip("no Chromium here: `apt-get install -y chromium chromium-driver` brings it")
+    options = Options()
+    options.binary_location = CHROMIUM
+    for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="session")
+def url(driver: webdriver.Chrome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One server for all tests, each with a collection of its own where it writes. Only where there is a browser."""
+    if not RAG.exists():
+        pytest.skip("the console command `rag` is not installed")
+    with serving(tmp_path_factory.mktemp("page") / "store") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def client(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def article(client: httpx.Client) -> dict[str, Any]:
+    """The seed document, in the default collection."""
+    path = ROOT / "seeds" / "us-ukraine-minerals-deal.txt"
+    added = client.post("/v1/documents", files={"file": (path.name, path.read_bytes())})
+    return dict(added.json()["documents"][0])
+
+
+@pytest.fixture
+def page(driver: webdriver.Chrome, url: str) -> Page:
+    """The page on a wide light screen, without anything remembered."""
+    page = Page(driver, url)
+    page.emulate()
+    page.open()
+    page.log()
+    return page
+
+
+@pytest.fixture
+def page_with_key(driver: webdriver.Chrome, tmp_path: Path) -> Iterator[Callable[[str], tuple[Page, str]]]:
+    """The page of a server of its own that wants this key, and the server's address."""
+    with ExitStack() as stack:
+
+        def make(key: str) -> tuple[Page, str]:
+            url = stack.enter_context(serving(tmp_path / "store", key))
+            page = Page(driver, url)
+            page.emulate()
+            page.open()
+            return page, url
+
+        yield make

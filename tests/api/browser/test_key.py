@@ -1,0 +1,41 @@
+"""The page of a server that wants a key."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.model
+
+KEY = "s3cret-ключ"
+
+
+def test_the_page_asks_for_the_key_and_keeps_it_for_the_tab(page_with_key: Any) -> None:
+    page, url = page_with_key(KEY)
+    with httpx.Client(base_url=url, headers=[(b"X-API-Key", KEY.encode())], timeout=30, trust_env=False) as client:
+        assert (
+            client.post("/v1/documents", json={"text": "The gate opens at seven.", "title": "Gate"}).status_code == 201
+        )
+    page.find("#key").send_keys("wrong\n")
+    page.wait_for_text("#key-error", "not valid")
+    page.wait(lambda: page.find("#key-dialog").is_displayed())
+    page.find("#key").send_keys(KEY)
+    page.find("#key-dialog .primary").click()
+    page.wait(lambda: not page.find("#key-dialog").is_displayed())
+    page.press("When does the gate open?\n")  # the cursor is back in the box
+    page.wait(lambda: page.all(".passage"))
+    page.find("#nav-documents").click()
+    page.js(
+        "const data = new DataTransfer(); data.items.add(new File(['It closes at nine.'], 'closing.txt'));"
+        "document.body.dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}))"
+    )
+    assert page.wait_for_text("#upload-summary", "Done") == "Done: 1 added."
+    page.driver.refresh()
+    page.wait_for_text("#documents-status", "2 documents")
+    assert page.js("return localStorage.getItem('footnote.key')") is None
+    page.emulate(phone=True)
+    assert page.js("return document.documentElement.scrollWidth") == 360
+    page.find("#forget-key").click()
+    page.wait(lambda: page.find("#key-dialog").is_displayed())
+    page.find("#key-dialog button[value=cancel]").click()
+    page.wait_for_text("#documents-error", "wants a key")

@@ -1,0 +1,170 @@
+"""Light and dark, wide and narrow, the states in between, and what axe-core says of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.model
+
+QUESTION = "why did Zelensky refuse to sign?"
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def brightness(page: Any) -> float:
+    """Of the page's ground, 0 black to 1 white."""
+    color = page.js(
+        "const context = document.createElement('canvas').getContext('2d');"
+        "context.fillStyle = getComputedStyle(document.documentElement).backgroundColor; context.fillRect(0, 0, 1, 1);"
+        "return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3)"
+    )
+    return float(sum(color)) / 765
+
+
+def test_the_page_is_dark_where_the_system_is(page: Any) -> None:
+    assert brightness(page) > 0.9
+    page.emulate(dark=True)
+    assert brightness(page) < 0.2
+    assert page.find("#theme").get_attribute("aria-pressed") == "true"
+
+
+def test_the_chosen_theme_is_remembered(page: Any) -> None:
+    page.find("#theme").click()
+    assert brightness(page) < 0.2
+    page.driver.refresh()
+    assert brightness(page) < 0.2 and page.find("#theme").get_attribute("aria-pressed") == "true"
+    page.find("#theme").click()
+    page.emulate(dark=True)
+    page.driver.refresh()
+    assert brightness(page) > 0.9
+
+
+# Each state is reached from a fresh page with the question box in it.
+
+
+def start(page: Any) -> None:
+    pass
+
+
+def options(page: Any) -> None:
+    page.find(".options summary").click()
+
+
+def answer(page: Any) -> None:
+    page.ask(QUESTION)
+    page.find(".passage button").click()
+    page.wait(lambda: page.all(".why td"))
+
+
+def abstention(page: Any) -> None:
+    page.ask("what is the boiling point of tungsten?")
+
+
+def error(page: Any) -> None:
+    options(page)
+    page.find("#where").send_keys("year")
+    page.ask(QUESTION)
+
+
+def document(page: Any) -> None:
+    page.ask(QUESTION)
+    page.find(".cite").click()
+    page.wait(lambda: page.all("#cited"))
+
+
+def missing_document(page: Any) -> None:
+    page.js("location.hash = '#doc=nothing'")
+    page.wait_for_text("#reader-status", "not in the store")
+
+
+def documents(page: Any) -> None:
+    page.choose_collection("a collection with a rather long name, and-a-word-that-cannot-be-broken-anywhere")
+    page.js(
+        "const data = new DataTransfer();"
+        "data.items.add(new File(['The heron came back.'], 'heron' + '-and-more'.repeat(12) + '.txt'));"
+        "data.items.add(new File([new Uint8Array(9)], 'broken.bin'));"
+        "document.body.dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}))"
+    )
+    page.wait_for_text("#upload-summary", "Done")
+    page.wait(lambda: page.all("#document-list li"))
+
+
+def confirmation(page: Any) -> None:
+    documents(page)
+    page.find("#document-list button").click()
+
+
+def key(page: Any) -> None:
+    page.js(
+        "document.querySelector('#key-error').hidden = false; document.querySelector('#key-error').textContent = 'No.';"
+        "document.querySelector('#key-dialog').showModal()"
+    )
+
+
+def naming(page: Any) -> None:
+    page.js("document.querySelector('#name-dialog').showModal()")
+
+
+STATES = (start, options, answer, abstention, error, document, missing_document, documents, confirmation, key, naming)
+every_state = pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+
+
+@every_state
+def test_a_phone_shows_everything_without_scrolling_sideways(
+    page: Any, article: Any, state: Callable[[Any], None]
+) -> None:
+    page.emulate(phone=True)
+    state(page)
+    stand_still(page)
+    too_wide = page.js(
+        "return [document.documentElement, ...document.querySelectorAll('body *')]"
+        ".filter(e => e.checkVisibility() && !e.closest('.sr, .skip, svg, option') && e.getBoundingClientRect().right > 361)"
+        ".map(e => e.outerHTML.slice(0, 80))"
+    )
+    assert too_wide == [] and page.js("return document.documentElement.scrollWidth") <= 360
+
+
+@every_state
+def test_axe_finds_nothing(page: Any, article: Any, state: Callable[[Any], None]) -> None:
+    if not AXE.exists():
+        pytest.skip("no axe-core here: `npm ci --prefix tests/api/browser` brings it")
+    state(page)
+    stand_still(page)
+    page.js(AXE.read_text(encoding="utf-8"))
+    assert violations(page, {}) == []
+    page.emulate(dark=True)  # changes nothing but the colours
+    assert violations(page, {"runOnly": ["color-contrast", "link-in-text-block"]}) == []
+
+
+def stand_still(page: Any) -> None:
+    page.js(
+        "document.getAnimations().forEach(animation => animation.effect.getTiming().iterations === 1 && animation.finish())"
+    )
+
+
+def violations(page: Any, options: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    found = page.js("return axe.run(arguments[0])", {"resultTypes": ["violations"], **options})
+    return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]]
+
+
+def test_a_newcomer_is_led_to_adding_documents(page: Any) -> None:
+    page.js("window.fetch = async () => new Response(JSON.stringify({documents: [], next_cursor: null}))")
+    page.js("return import('./web/documents.js').then(documents => documents.learnCollections())")
+    assert "no documents yet" in page.text("#start")
+
+
+def test_the_pictures_are_taken(page: Any, article: Any, client: httpx.Client, request: pytest.FixtureRequest) -> None:
+    """`pytest tests/api/browser -k pictures --screenshots docs` makes those of the README."""
+    folder = request.config.getoption("--screenshots", default=None)
+    if folder is None:
+        pytest.skip("only with --screenshots DIR")
+    page.ask(QUESTION)
+    page.js("document.activeElement.blur()")
+    page.driver.save_screenshot(str(Path(folder) / "page-light.png"))
+    page.emulate(phone=True, dark=True)
+    page.open()
+    document(page)
+    stand_still(page)
+    page.driver.save_screenshot(str(Path(folder) / "page-phone-dark.png"))

@@ -1,0 +1,91 @@
+"""A fake embedder and documents made with it, for every test that needs a store but no model."""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from index.types import Floats, JsonScalar, NewDocument, NewPassage, Span
+
+DIM = 16
+
+MakeDocument = Callable[..., tuple[NewDocument, list[NewPassage]]]
+
+
+def embed(text: str, dim: int = DIM) -> Floats:
+    """A unit vector float32 (dim,) that depends on nothing but the text."""
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+    vector = np.random.default_rng(seed).standard_normal(dim).astype(np.float32)
+    unit: Floats = vector / np.linalg.norm(vector)
+    return unit
+
+
+def build_document(
+    text: str,
+    *,
+    key: str | None = None,
+    collection: str = "default",
+    title: str = "Title",
+    source: str | None = None,
+    metadata: Mapping[str, JsonScalar | list[JsonScalar]] | None = None,
+    sentences_per_passage: int = 2,
+    dim: int = DIM,
+) -> tuple[NewDocument, list[NewPassage]]:
+    """A document and its passages: sentences end with a full stop or a line, the title is each passage's context."""
+    sentences = [Span(*match.span()) for match in re.finditer(r"[^\s.][^.\n]*\.?", text)]
+    passages = []
+    for first in range(0, len(sentences), sentences_per_passage):
+        group = tuple(sentences[first : first + sentences_per_passage])
+        span = Span(group[0].start, group[-1].end)
+        passages.append(
+            NewPassage(
+                span=span,
+                sentences=group,
+                context=title,
+                section=("Part", str(first)),
+                page=first + 1,
+                vector=embed(title + text[span.start : span.end], dim),
+                sentence_vectors=np.stack([embed(text[start:end], dim) for start, end in group]),
+            )
+        )
+    document = NewDocument(
+        collection=collection,
+        key=text if key is None else key,
+        title=title,
+        source=source,
+        text=text,
+        content_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        metadata=dict(metadata or {}),
+    )
+    return document, passages
+
+
+@pytest.fixture
+def store_path(tmp_path: Path) -> Path:
+    """A place where no store is yet."""
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def make_document() -> MakeDocument:
+    """``make_document(text, key=..., collection=..., ...)`` gives a NewDocument and its NewPassages with fake vectors."""
+    return build_document
+
+
+@pytest.fixture
+def fake_embed() -> Callable[..., Floats]:
+    """The fake embedder: text to unit vector float32 (16,)."""
+    return embed
+
+
+@pytest.fixture
+def empty_store(store_path: Path) -> Any:
+    """A new store for the fake embedder's vectors, closed after the test."""
+    from index.store import Store
+
+    with Store.create(store_path, dim=DIM, fingerprint="fake", settings={"model": "fake"}) as store:
+        yield store

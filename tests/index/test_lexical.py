@@ -1,0 +1,56 @@
+"""The analyzer, and the lexical index by itself."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from index.lexical import LexicalIndex, LexicalRow, analyze
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("The Cats were running!", ["the", "cat", "were", "run"]),
+        ("naïve Straße İstanbul", ["naiv", "strass", "istanbul"]),
+        ("cafe\u0301 ﬁne １２", ["cafe", "fine", "12"]),
+        ("can't e-mail 3.14", ["can", "t", "e", "mail", "3", "14"]),
+        ("東京都に住む", ["東京", "京都", "都に", "に住", "住む"]),
+        ("木", ["木"]),
+        ("iPhone用ケース", ["iphone", "用ケ", "ケー", "ース"]),
+        ("한국어 문장", ["한국어", "문장"]),
+        ("हिन्दी में", ["हिन्दी", "में"]),
+        ("МИР", ["мир"]),
+        ("", []),
+        ("... --- !!!", []),
+        ("a" * 61 + " b", ["b"]),
+    ],
+)
+def test_text_is_cut_into_terms(text: str, terms: list[str]) -> None:
+    assert analyze(text) == terms
+
+
+def test_a_long_run_without_blanks_is_kept_as_pairs() -> None:
+    assert len(analyze("東" * 500)) == 499
+
+
+def rows(*passages: tuple[int, list[int]]) -> list[LexicalRow]:
+    return [LexicalRow(i, i, "default", np.array(terms, dtype="<u4").tobytes()) for i, terms in passages]
+
+
+def test_extending_leaves_the_old_value_as_it_was() -> None:
+    old = LexicalIndex.in_memory(rows((1, [7, 7]), (2, [8])))
+    new = old.extended(rows((3, [7])))
+    assert old.search({7: 1.0}, 9, None, None)[1].tolist() == [1]
+    assert sorted(new.search({7: 1.0}, 9, None, None)[1].tolist()) == [1, 3]
+    assert (old.n_passages, old.n_terms, new.n_passages, new.n_terms) == (2, 3, 3, 4)
+    assert (old.ids().tolist(), new.ids().tolist(), new.ids([3, 4]).tolist()) == ([1, 2], [1, 2, 3], [3])
+
+
+def test_a_saved_index_opens_with_the_same_scores(tmp_path: Path) -> None:
+    saved = LexicalIndex.create(tmp_path, rows(*((i, [i % 5] * (i % 7 + 1)) for i in range(1, 300))))
+    opened = LexicalIndex.open(tmp_path, saved.n_passages, saved.n_terms)
+    for first, second in zip(
+        saved.search({3: 1.5, 4: 0.5}, 50, "default", None), opened.search({3: 1.5, 4: 0.5}, 50, "default", None), strict=True
+    ):
+        assert first.tolist() == second.tolist()

@@ -1,0 +1,132 @@
+"""Excel workbooks."""
+
+import datetime
+import io
+import zipfile
+from collections.abc import Callable
+
+import openpyxl
+import pytest
+
+from rag.errors import ContentTooLarge, RagError, UnreadableContent
+from rag.parsing import parse
+from rag.types import ParsedText
+
+Read = Callable[..., ParsedText]
+PathOf = Callable[[ParsedText, str], tuple[str, ...]]
+ROWS = [("Name", "Built", "Length"), ("Arnes", 1784, 48.5), ("Vik", 1901, 112), ("Dal", 1950, None)]
+
+
+def book(sheets: dict[str, list[tuple[object, ...]]]) -> openpyxl.Workbook:
+    workbook = openpyxl.Workbook()
+    workbook.remove(workbook.active)
+    for name, rows in sheets.items():
+        sheet = workbook.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    return workbook
+
+
+def saved(workbook: openpyxl.Workbook) -> bytes:
+    file = io.BytesIO()
+    workbook.save(file)
+    return file.getvalue()
+
+
+def test_a_row_is_a_passage_under_its_sheet_and_number(read: Read, path_of: PathOf) -> None:
+    parsed = read("b.xlsx", saved(book({"Bridges": ROWS, "Ferries": [("Name", "Line"), ("Oscar", "North")]})))
+    assert parsed.text == (
+        "Name: Arnes\nBuilt: 1784\nLength: 48.5\n\nName: Vik\nBuilt: 1901\nLength: 112\n\nName: Dal\nBuilt: 1950\n\nName: Oscar\nLine: North"
+    )
+    assert path_of(parsed, "Vik") == ("Bridges", "row 3")
+    assert path_of(parsed, "Oscar") == ("Ferries", "row 2")
+
+
+@pytest.mark.parametrize("name", ["b.xlsx", "b.csv", "b"])
+def test_a_workbook_is_told_by_its_content(name: str) -> None:
+    assert parse(name, saved(book({"A": ROWS}))).text.startswith("Name: Arnes")
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format", "shown"),
+    [
+        (datetime.date(2023, 4, 5), "dd.mm.yyyy", "2023-04-05"),
+        (datetime.datetime(2023, 4, 5, 13, 30), "yyyy-mm-dd hh:mm", "2023-04-05 13:30"),
+        (0.25, "0%", "25%"),
+        (0.12345, "0.00%", "12.35%"),
+        (3.0, "General", "3"),
+        (0.1, "General", "0.1"),
+        (True, "General", "TRUE"),
+        (10**15, "General", "1000000000000000"),
+        ("  two\nlines ", "General", "two lines"),
+    ],
+)
+def test_values_read_as_a_person_reads_them(value: object, number_format: str, shown: str) -> None:
+    workbook = book({"A": [("Name", "Value"), ("x", value)]})
+    workbook["A"]["B2"].number_format = number_format
+    assert parse("b.xlsx", saved(workbook)).text == f"Name: x\nValue: {shown}"
+
+
+def test_a_title_above_the_table_stands_by_itself_and_numbers_are_those_of_the_sheet(path_of: PathOf) -> None:
+    rows: list[tuple[object, ...]] = [("Bridges of the north",), (), (), *ROWS]
+    parsed = parse("b.xlsx", saved(book({"A": rows})))
+    assert parsed.text.startswith("Bridges of the north\n\nName: Arnes")
+    assert path_of(parsed, "Arnes") == ("A", "row 5")
+
+
+def test_a_table_that_does_not_begin_in_the_first_column_keeps_its_names() -> None:
+    rows: list[tuple[object, ...]] = [(None, None, *row) for row in ROWS]
+    assert parse("b.xlsx", saved(book({"A": rows}))).text.startswith("Name: Arnes\nBuilt: 1784")
+
+
+def test_hidden_sheets_are_left_out() -> None:
+    workbook = book({"A": ROWS, "B": [("secret", "thing"), ("x", "y")]})
+    workbook["B"].sheet_state = "hidden"
+    assert "x" not in parse("b.xlsx", saved(workbook)).text
+
+
+def test_title_and_properties_are_read() -> None:
+    workbook = book({"A": ROWS})
+    workbook.properties.title = "All bridges"
+    workbook.properties.creator = "Kari Vik"
+    parsed = parse("b.xlsx", saved(workbook))
+    assert (parsed.title, parsed.metadata["author"]) == ("All bridges", "Kari Vik")
+
+
+def test_a_cell_at_the_far_end_of_the_sheet_costs_nothing() -> None:
+    workbook = book({"A": ROWS})
+    workbook["A"]["XFD60000"] = "far away"
+    assert parse("b.xlsx", saved(workbook)).text.endswith("far away")
+
+
+def test_an_empty_workbook_is_an_empty_text() -> None:
+    assert parse("b.xlsx", saved(book({"A": []}))).text == ""
+
+
+def part(content: bytes, name: str, data: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as before, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as after:
+        for found in before.namelist():
+            after.writestr(found, data if found == name else before.read(found))
+    return file.getvalue()
+
+
+def test_entities_are_refused() -> None:
+    attack = b'<?xml version="1.0"?><!DOCTYPE s [<!ENTITY a "aaaa">]><sst>&a;</sst>'
+    with pytest.raises(UnreadableContent, match="document type"):
+        parse("b.xlsx", part(saved(book({"A": ROWS})), "xl/sharedStrings.xml", attack))
+
+
+def test_a_sheet_that_unpacks_without_end_is_refused() -> None:
+    with pytest.raises(ContentTooLarge):
+        parse("b.xlsx", part(saved(book({"A": ROWS})), "xl/worksheets/sheet1.xml", b"<a>" + bytes(130 << 20)))
+
+
+def test_any_damage_is_an_error_of_our_own() -> None:
+    content = saved(book({"A": ROWS}))
+    for at in range(40, len(content), len(content) // 60):
+        for broken in (content[:at], content[:at] + bytes(40) + content[at + 40 :]):
+            try:
+                parse("b.xlsx", broken)
+            except RagError as error:
+                assert "\n" not in str(error)
