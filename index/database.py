@@ -8,7 +8,6 @@ import errno
 import functools
 import os
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -80,15 +79,12 @@ class Database:
 
         Raises StoreLocked when readers kept hold of older states for timeout_s seconds.
         """
-        deadline = time.monotonic() + timeout_s
         with translated(self.path), self._connection() as connection:
-            while True:
-                try:
-                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-                    return
-                except apsw.BusyError:
-                    if time.monotonic() >= deadline:
-                        raise
+            connection.set_busy_timeout(int(timeout_s * 1000))
+            try:
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            finally:
+                connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
 
     def close(self) -> None:
         """Close all connections; one that is in use is closed when it is given back."""

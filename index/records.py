@@ -66,13 +66,12 @@ def hash_term(term: str) -> int:
 
 
 def pack_metadata(metadata: Metadata) -> str:
-    """Canonical JSON: equal metadata are equal strings. Raises ValueError for what JSON cannot say."""
-    if not all(isinstance(key, str) for key in metadata):
-        raise ValueError("metadata keys must be strings")
-    try:
-        packed = json.dumps(dict(metadata), sort_keys=True, ensure_ascii=False, allow_nan=False)
-    except TypeError as error:
-        raise ValueError(f"metadata must be strings, numbers, true, false, null or lists of them: {error}") from error
+    """Canonical JSON: equal metadata are equal strings. Raises ValueError for what metadata cannot be."""
+    for key, value in metadata.items():
+        elements = value if isinstance(value, list) else [value]
+        if not isinstance(key, str) or not all(isinstance(element, str | int | float | None) for element in elements):
+            raise ValueError(f"metadata are strings, numbers, true, false, null or lists of them, not {key!r}: {value!r}")
+    packed = json.dumps(dict(metadata), sort_keys=True, ensure_ascii=False, allow_nan=False)
     _require_unicode("metadata", packed)
     return packed
 
@@ -207,7 +206,9 @@ def _pack_signs(words: Sequence[Signs], n_sentences: int, dim: int) -> tuple[byt
     width = sign_bytes(dim)
     for signs in words:
         if signs.ndim != 2 or signs.shape[1] != width or signs.dtype != np.uint8:
-            raise DimensionMismatch(f"word signs have shape {signs.shape} and type {signs.dtype}, not uint8 (n, {width})")
+            raise DimensionMismatch(
+                f"word signs have shape {signs.shape} and type {signs.dtype}, not uint8 (n, {width})"
+            )
     counts = [len(signs) for signs in words] or [0] * n_sentences
     return np.array(counts, dtype="<u4").tobytes(), b"".join(np.ascontiguousarray(signs).tobytes() for signs in words)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from index.types import Document, Floats, Span
+from index.types import Document, Floats, Ids, Span
 from rag.citations import cite
 from rag.confidence import THRESHOLD, confidence
 from rag.duplicates import same_statement
@@ -100,11 +100,11 @@ def _repeats(one: str, other: str) -> bool:
     return one in other or other in one or same_statement(one, other)
 
 
-def _signal_ranks(found: Retrieved) -> dict[str, tuple[Floats, Floats]]:
+def _signal_ranks(found: Retrieved) -> dict[str, tuple[Floats, Ids]]:
     """Per signal its values and the 1-based rank of each candidate."""
     named = {"dense": found.signals.dense, "sentence": found.signals.sentence, "lexical": found.signals.bm25}
     return {name: (values, np.argsort(np.argsort(-values, kind="stable")) + 1) for name, values in named.items()}
 
 
-def _signal(values: Floats, ranks: Floats, position: int) -> Signal:
+def _signal(values: Floats, ranks: Ids, position: int) -> Signal:
     return Signal(rank=int(ranks[position]), score=float(values[position]))

@@ -31,7 +31,7 @@ class Config:
     """
 
     model: str | None = None
-    passage_characters: int = 600
+    passage_characters: int = 700
     overlap_sentences: int = 1
     precision: str = "auto"
     threads: int = field(default_factory=_cores)

@@ -31,8 +31,8 @@ def _quiet() -> Iterator[None]:
     """Keep the libraries' progress bars and advice off stderr while they load a model."""
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -93,7 +93,7 @@ def convert(folder: Path, destination: Path) -> dict[str, Any]:
     class Pooled(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.model = transformer.auto_model
+            self.model: Any = transformer.auto_model
             self.after = torch.nn.ModuleList(after)
 
         def forward(self, input_ids: Any, attention_mask: Any, pool: Any) -> Any:

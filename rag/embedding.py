@@ -5,6 +5,7 @@ A sentence vector is the mean of the sentence's token vectors inside the passage
 nothing is cut off. Models whose pooling is not the mean get their sentence vectors from the mean of the sentence's tokens as well.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,9 +14,8 @@ from threading import local
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from index.types import Floats, Ids, Span
+from index.types import Floats, Ids, Signs, Span
 from rag.conversion import PROBE
 from rag.engine import load_openvino
 from rag.errors import ModelDamaged
@@ -30,12 +30,21 @@ PROBE_TOLERANCE = 0.02
 
 
 class PassageInput(NamedTuple):
-    """A passage to embed: its context (title, section), its text, and sentences and words of it as spans of the text, in order."""
+    """A passage to embed: its context (title, section), its text, and its sentences and words as spans of the text, in order."""
 
     context: str
     text: str
     sentences: tuple[Span, ...]
     words: tuple[Span, ...] = ()
+
+
+_WORD = re.compile(r"\w+")
+
+
+def word_spans(text: str, within: Span | None = None) -> tuple[Span, ...]:
+    """The words of a text, or of a span of it, as spans of the text."""
+    start, end = within or (0, len(text))
+    return tuple(Span(*match.span()) for match in _WORD.finditer(text, start, end))
 
 
 class PassageVectors(NamedTuple):
@@ -46,7 +55,7 @@ class PassageVectors(NamedTuple):
 
     vector: Floats
     sentence_vectors: Floats
-    word_signs: NDArray[np.uint8]
+    word_signs: Signs
 
 
 class QuestionVectors(NamedTuple):
@@ -60,7 +69,7 @@ class QuestionVectors(NamedTuple):
 class _Window:
     """One row of a batch. Pairs (rows[i], columns[i]) say that token columns[i] counts for the window's vector rows[i].
 
-    targets: int64, which of its passage's vectors (the passage, then its sentences, then its words) each vector of the window adds to.
+    targets: int64, to which of its passage's vectors (the passage, its sentences, then its words) each vector of the window adds.
     """
 
     passage: int

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from index.store import Store
+import numpy as np
 
-from index.types import Change, Metadata, NewDocument, NewPassage, Span
+from index.store import Store
+from index.types import Change, Metadata, NewDocument, NewPassage, Signs, Span
 from rag.chunking import Chunk, chunk
 from rag.config import Config
-from rag.embedding import Embedder, PassageInput
+from rag.embedding import Embedder, PassageInput, word_spans
 from rag.errors import ContentTooLarge, RagError
 from rag.parsing import parse
 from rag.types import Failure, Incoming, IngestProgress, IngestReport, ParsedText, Section
@@ -101,15 +102,7 @@ def context_of(title: str, section: Sequence[str]) -> str:
 
 def commit(store: Store, embedder: Embedder, batch: Sequence[Prepared]) -> Iterator[Change]:
     """Embed all passages of a batch together and commit document by document; yields as each becomes durable."""
-    inputs = [
-        PassageInput(
-            context_of(prepared.document.title, piece.section),
-            prepared.document.text[piece.span.start : piece.span.end],
-            tuple(Span(s.start - piece.span.start, s.end - piece.span.start) for s in piece.sentences),
-        )
-        for prepared in batch
-        for piece in prepared.chunks
-    ]
+    inputs = [_passage_input(prepared.document, piece) for prepared in batch for piece in prepared.chunks]
     vectors = iter(zip(inputs, embedder.embed_passages(inputs), strict=True))
     for prepared in batch:
         passages = []
@@ -124,9 +117,24 @@ def commit(store: Store, embedder: Embedder, batch: Sequence[Prepared]) -> Itera
                     page=None,
                     vector=embedded.vector,
                     sentence_vectors=embedded.sentence_vectors,
+                    word_signs=_by_sentence(given, embedded.word_signs),
                 )
             )
         yield store.add(prepared.document, passages)
+
+
+def _passage_input(document: NewDocument, piece: Chunk) -> PassageInput:
+    text = document.text[slice(*piece.span)]
+    sentences = tuple(Span(start - piece.span.start, end - piece.span.start) for start, end in piece.sentences)
+    words = tuple(word for sentence in sentences for word in word_spans(text, sentence))
+    return PassageInput(context_of(document.title, piece.section), text, sentences, words)
+
+
+def _by_sentence(given: PassageInput, signs: Signs) -> tuple[Signs, ...]:
+    """The rows of a passage's words, one array per sentence."""
+    firsts = np.array([word.start for word in given.words])
+    cuts = np.searchsorted(firsts, [sentence.start for sentence in given.sentences[1:]])
+    return tuple(np.split(signs, cuts))
 
 
 def ingest(

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+
 from index.lexical import analyze
 from index.reader import Reader
 from index.records import hash_term
-
 from index.types import Candidates, Floats, Ids, Passage, Scope
 from rag.duplicates import group_duplicates
 from rag.signals import QuestionTerms, Signals, compute_signals, question_terms

@@ -11,10 +11,9 @@ from threading import Lock
 from types import TracebackType
 from typing import Self
 
-from index.store import Store
-
 from index.errors import DocumentNotFound, StoreMismatch, StoreMissing
-from index.types import Change, Document, Finding, Metadata, Receipt, Scope, Span
+from index.store import Store
+from index.types import Change, Document, Finding, JsonScalar, Metadata, Receipt, Scope, Span
 from rag import citations, ingest
 from rag.answer import compose
 from rag.config import Config
@@ -54,7 +53,7 @@ class Service:
     def create(cls, path: Path, config: Config) -> Self:
         """The service of a new, empty store with the model and passage settings of ``config``."""
         info, _ = converted_model(config.model, None, config)
-        settings = {
+        settings: dict[str, JsonScalar] = {
             "model": info.name,
             "model_fingerprint": info.fingerprint,
             "passage_characters": config.passage_characters,

@@ -9,7 +9,7 @@ import { count, element, hashOf, marked, slice } from "./text.js";
 const MAX_RECENT = 8;
 const ABSTENTIONS = {
   no_documents: "There are no documents in this collection yet.",
-  no_match: "No passage shares the question's words or meaning.",
+  no_match: "No document fits the filter.",
   low_confidence: "Passages come near the question, but none is likely enough to hold the answer.",
 };
 const SIGNALS = {
@@ -149,10 +149,12 @@ function likelihood(share) {
 }
 
 function confidenceLine({ confidence, calibrated, timings_ms: timings }) {
+  const bar = element("span", { class: "bar-of", "aria-hidden": "true" });
+  bar.style.setProperty("--share", percent(confidence));
   return element(
     "p",
     { class: "confidence" },
-    element("meter", { min: 0, max: 1, value: confidence, "aria-hidden": "true" }),
+    bar,
     element(
       "span",
       { title: "How likely it is that a passage here answers the question" },

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from index.types import Document, Span
+from index.types import Document, JsonScalar, Metadata, Span
 from rag.cli.output import (
     FAILED,
     CollectionOption,
@@ -71,17 +71,18 @@ def add(
         from rag.ingest import nothing_there
         from rag.service import Service
 
-        metadata = {
-            key: values[0] if len(values) == 1 else list(values) for key, values in pairs(meta, "--meta").items()
+        metadata: dict[str, JsonScalar | list[JsonScalar]] = {
+            key: values[0] if len(values) == 1 else [*values] for key, values in pairs(meta, "--meta").items()
         }
         config = Config.from_environment()
         if model is not None:
             config = replace(config, model=model)
+        service: Service | None = None
         try:
             service = Service.open(store_path(store), config)
         except StoreMissing:
-            # Nothing to add makes no store: a mistyped path leaves no trace.
-            service = Service.create(store_path(store), config) if any(path.exists() for path in paths) else None
+            if any(path.exists() for path in paths):  # else a mistyped path leaves no trace
+                service = Service.create(store_path(store), config)
         if service is None:
             report = nothing_there(paths)
         else:
@@ -99,7 +100,7 @@ def add(
 
 
 def _add_with_progress(
-    service: "Service", paths: list[Path], collection: str, metadata: dict[str, str | list[str]], sync: bool
+    service: "Service", paths: list[Path], collection: str, metadata: Metadata, sync: bool
 ) -> "IngestReport":
     if not sys.stderr.isatty():
         return service.add_paths(paths, collection=collection, metadata=metadata, sync=sync)

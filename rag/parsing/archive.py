@@ -57,7 +57,9 @@ class Archive:
         """
         for member in self._members.values():
             if b"<!DOCTYPE" in self._inflate(member):
-                raise UnreadableContent("its XML declares a document type, which office documents never do: save the file again")
+                raise UnreadableContent(
+                    "its XML declares a document type, which office documents never do: save the file again"
+                )
 
     def _inflate(self, member: zipfile.ZipInfo) -> bytes:
         """Unpack from the bytes themselves: the sizes that a container states are not believed."""

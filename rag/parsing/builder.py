@@ -69,6 +69,11 @@ class TextBuilder:
         self._path = [(number, name) for number, name in enumerate(path, 1)]
         self._context = context
 
+    def end_section(self) -> None:
+        """What follows, up to the next heading, stands under none."""
+        self._close(self._length)
+        self._path = []
+
     def add_block(self, text: str, *, whole: bool = False, tight: bool = False) -> None:
         """Add a paragraph or list item; with ``whole``, lines as they are and never cut into sentences (code)."""
         text = verbatim(text) if whole else plain(text)

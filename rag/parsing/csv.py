@@ -83,7 +83,12 @@ def find_delimiter(text: str, *, named: bool) -> str | None:
         if delimiter not in sample:
             continue
         try:
-            rows = [row for row, _ in zip(csv.reader(io.StringIO(sample), delimiter=delimiter), range(_SAMPLE_ROWS), strict=False)]
+            rows = [
+                row
+                for row, _ in zip(
+                    csv.reader(io.StringIO(sample), delimiter=delimiter), range(_SAMPLE_ROWS), strict=False
+                )
+            ]
         except csv.Error:
             continue
         rows = [row for row in rows if row]
@@ -106,6 +111,9 @@ def _is_surely_table(rows: list[list[str]], columns: int, share: float, sample: 
         and columns >= 3
         and "\n\n" not in sample.rstrip("\n")
         and is_header(rows[0])
-        and any(sum(is_value(row[at]) for row in rows[1:] if len(row) > at) >= 0.8 * (len(rows) - 1) for at in range(columns))
+        and any(
+            sum(is_value(row[at]) for row in rows[1:] if len(row) > at) >= 0.8 * (len(rows) - 1)
+            for at in range(columns)
+        )
         and sum(len(cell) <= _CELL_SURE for cell in cells) >= 0.9 * len(cells)
     )

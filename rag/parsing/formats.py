@@ -7,12 +7,15 @@ from pathlib import PurePath
 from typing import NoReturn
 
 from rag.errors import RagError, UnreadableContent, UnsupportedFormat
+from rag.parsing import csv, json
 from rag.parsing.archive import Archive
-from rag.parsing import csv
 from rag.parsing.csv import parse_csv
 from rag.parsing.docx import parse_docx
 from rag.parsing.encoding import decode
+from rag.parsing.epub import parse_epub
 from rag.parsing.html import parse_html
+from rag.parsing.json import parse_json
+from rag.parsing.mail import parse_mail
 from rag.parsing.markdown import parse_markdown
 from rag.parsing.pdf import parse_pdf
 from rag.parsing.xlsx import parse_xlsx
@@ -24,10 +27,17 @@ _HTML_START = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,2000}?-->\s*){0,5}(?:<!doctype\s+html|<html[\s>]|<head[\s>])",
     re.I | re.S,
 )
-_KNOWN = "plain text and Markdown, HTML, DOCX, PDF, CSV, TSV and XLSX are read"
+_KNOWN = "plain text and Markdown, HTML, DOCX, PDF, CSV, TSV, XLSX, JSON, EML and EPUB are read"
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SHORTEST_ZIP = 22
 _SNIFFED = 32_768
+# A mail begins with header lines, two of which every mail has in some form.
+_MAIL_START = re.compile(r"(?:From [^\n]*\n)?[A-Za-z][A-Za-z0-9-]{1,50}:[ \t]*[^\n]*\n(?:[A-Za-z][A-Za-z0-9-]{1,50}:|[ \t])")
+_MAIL_HEADERS = re.compile(
+    r"\A(?=(?:[^\n]+\n)*?From:)(?=(?:[^\n]+\n)*?(?:Message-ID|MIME-Version|Received|Return-Path|DKIM-Signature|Content-Type|X-Mailer):)"
+    r"(?=(?:[^\n]+\n)*?(?:Date|Subject|To):)",
+    re.I,
+)
 _BLANK_BYTES = b"\x00\t\n\r \xef\xbb\xbf"
 # Streams of compound files, by which their kinds are told.
 _STREAMS = (
@@ -84,16 +94,32 @@ def _parser(suffix: str, content: bytes) -> tuple[str, Callable[[bytes, str], Pa
         return "HTML page", parse_html
     if suffix in _MARKDOWN_NAMES:
         return "Markdown file", lambda content, name: parse_markdown(decode(content), name)
-    if suffix in csv.NAMES or csv.find_delimiter(_beginning(content), named=False):
+    beginning = _beginning(content)
+    if _MAIL_START.match(beginning) and _MAIL_HEADERS.search(beginning[:_SNIFFED]) is not None:
+        return "mail", lambda content, name: parse_mail(content, name, parse)
+    if suffix in json.NAMES or beginning.lstrip()[:1] in ("{", "[") and _is_json(content, beginning):
+        return "JSON file", parse_json
+    if suffix in csv.NAMES or csv.find_delimiter(beginning, named=False):
         return "table", parse_csv
     return "text", _parse_text
 
 
+def _is_json(content: bytes, beginning: str) -> bool:
+    return json.is_lines(beginning) or json.is_json(decode(content))
+
+
 def _beginning(content: bytes) -> str:
     """The first characters of what may be a text; nothing where it is none that is read without guessing."""
-    for encoding in ("utf-16",) if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else ("utf-8-sig", "cp1252"):
+    for encoding in (
+        ("utf-16",) if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else ("utf-8-sig", "cp1252")
+    ):
         try:
-            return codecs.getincrementaldecoder(encoding)().decode(content[:_SNIFFED]).replace("\r\n", "\n").replace("\r", "\n")
+            return (
+                codecs.getincrementaldecoder(encoding)()
+                .decode(content[:_SNIFFED])
+                .replace("\r\n", "\n")
+                .replace("\r", "\n")
+            )
         except UnicodeDecodeError:
             continue
     return ""
@@ -106,6 +132,8 @@ def _container_parser(content: bytes) -> tuple[str, Callable[[bytes, str], Parse
     archive = Archive(content)
     if "word/document.xml" in archive or any(re.fullmatch(r"word/document\d*\.xml", name) for name in archive.names):
         return "Word document", parse_docx
+    if "META-INF/container.xml" in archive:
+        return "EPUB book", parse_epub
     if "xl/workbook.xml" in archive:
         return "Excel workbook", parse_xlsx
     raise UnsupportedFormat(f"this is a ZIP archive: unpack it; {_KNOWN}")

@@ -34,7 +34,9 @@ def test_nothing_of_a_deleted_document_is_left_in_any_file(
     def secret(version: int) -> Made:
         words = " ".join(rng.choices(["canary17x", "stone", "river"], k=40))
         text = ". ".join([f"Canary17x {words} version {version}"] * (40 * version))
-        return make_document(text, key="canary17x", title="canary17x", source="canary17x", metadata={"canary17x": "canary17x"})
+        return make_document(
+            text, key="canary17x", title="canary17x", source="canary17x", metadata={"canary17x": "canary17x"}
+        )
 
     for number in range(30):
         empty_store.add(*make_document(f"Plain text {number}. " * 20, key=str(number)))

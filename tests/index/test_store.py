@@ -50,8 +50,12 @@ def test_the_same_again_is_skipped_and_changes_nothing(empty_store: Store, make_
         assert reader.generation == 1
 
 
-@pytest.mark.parametrize("change", [{"title": "New"}, {"source": "new.txt"}, {"metadata": {"a": 1}}, {"text": "A dog."}])
-def test_any_difference_replaces_the_document(empty_store: Store, make_document: Make, change: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "change", [{"title": "New"}, {"source": "new.txt"}, {"metadata": {"a": 1}}, {"text": "A dog."}]
+)
+def test_any_difference_replaces_the_document(
+    empty_store: Store, make_document: Make, change: dict[str, object]
+) -> None:
     before = empty_store.add(*make_document("A cat.", key="k")).document
     updated = empty_store.add(*make_document(**{"text": "A cat.", "key": "k", **change}))
     assert updated.outcome == "updated" and updated.document.id == before.id
@@ -153,7 +157,7 @@ def test_statistics_count_bodies_exactly_through_changes(empty_store: Store, mak
 
 
 def test_a_document_without_passages_is_a_document(empty_store: Store, make_document: Make) -> None:
-    document = empty_store.add(*make_document("")).document
+    document = empty_store.add(*make_document("", key="empty")).document
     with empty_store.read() as reader:
         assert (reader.text(document.id), reader.counts()) == ("", (1, 0))
     assert empty_store.verify() == []
@@ -193,7 +197,7 @@ def test_text_that_is_not_unicode_is_refused(empty_store: Store, make_document: 
 
 
 @pytest.mark.parametrize("metadata", [{"a": float("nan")}, {"a": {"b": 1}}, {1: "a"}, {"a": "\ud800"}])
-def test_metadata_that_json_cannot_say_are_refused(empty_store: Store, make_document: Make, metadata: dict) -> None:  # type: ignore[type-arg]
+def test_metadata_of_other_kinds_are_refused(empty_store: Store, make_document: Make, metadata: dict) -> None:  # type: ignore[type-arg]
     with pytest.raises(ValueError):
         empty_store.add(*make_document("A cat.", metadata=metadata))
 

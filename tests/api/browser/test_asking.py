@@ -8,7 +8,7 @@ from selenium.webdriver.common.keys import Keys
 
 pytestmark = pytest.mark.model
 
-QUESTION = "why did Zelensky refuse to sign?"
+QUESTION = "Why did Zelensky hesitate to sign the deal that Bessent pushed in Kyiv?"
 OFF_TOPIC = "what is the boiling point of tungsten?"
 
 
@@ -242,3 +242,26 @@ def test_the_keyboard_is_enough(page: Any, article: Any) -> None:
     page.press("/")
     assert page.active().startswith("textarea question")
     assert page.find("#question").get_attribute("value") == QUESTION
+
+
+def test_the_views_are_reached_and_left_by_keyboard(page: Any, article: Any) -> None:
+    page.find(".skip").send_keys(Keys.ENTER)
+    assert page.active().startswith("main main")
+    page.find("#nav-documents").send_keys(Keys.ENTER)
+    page.wait(lambda: page.all("#document-list .open"))
+    assert page.active().startswith("h1") and page.driver.title == "Documents · Footnote"
+    page.find("#document-list .open").send_keys(Keys.ENTER)
+    page.wait(lambda: page.driver.title == f"{article['title']} · Footnote")
+    assert page.active().startswith("div reader-scroll")
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: page.driver.title == "Documents · Footnote")
+    page.press("/")
+    page.wait(lambda: page.active().startswith("textarea question"))
+    assert page.find("#question").get_attribute("value") == ""
+
+
+def test_a_filter_that_no_document_fits_is_told_as_the_reason(page: Any, article: Any) -> None:
+    page.find(".options summary").click()
+    page.find("#where").send_keys("year=1066")
+    page.ask(QUESTION)
+    assert "No document fits the filter." in page.text(".answer") and not page.all(".passage")

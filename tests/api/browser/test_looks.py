@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.model
 
-QUESTION = "why did Zelensky refuse to sign?"
+QUESTION = "Why did Zelensky hesitate to sign the deal that Bessent pushed in Kyiv?"
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 
 

@@ -114,7 +114,7 @@ def part(content: bytes, name: str, data: bytes) -> bytes:
 def test_entities_are_refused() -> None:
     attack = b'<?xml version="1.0"?><!DOCTYPE s [<!ENTITY a "aaaa">]><sst>&a;</sst>'
     with pytest.raises(UnreadableContent, match="document type"):
-        parse("b.xlsx", part(saved(book({"A": ROWS})), "xl/sharedStrings.xml", attack))
+        parse("b.xlsx", part(saved(book({"A": ROWS})), "xl/workbook.xml", attack))
 
 
 def test_a_sheet_that_unpacks_without_end_is_refused() -> None:
