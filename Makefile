@@ -6,7 +6,7 @@ Q ?= why did Zelensky refuse to sign?
 BIN := .venv/bin
 export Q
 
-.PHONY: ask serve test test-long lint install clean
+.PHONY: ask serve test lint install clean
 
 ask: .venv/.installed
 	@$(BIN)/rag add seeds
@@ -16,11 +16,8 @@ serve: .venv/.installed
 	@$(BIN)/rag add seeds
 	@$(BIN)/rag serve
 
-test: .venv/.installed-dev
+test: .venv/.installed-dev .venv/.installed-browser
 	@$(BIN)/python -m pytest
-
-test-long: .venv/.installed-dev
-	@$(BIN)/python -m pytest --long
 
 lint: .venv/.installed-dev
 	@$(BIN)/ruff check .
@@ -40,6 +37,15 @@ install: .venv/.installed
 
 .venv/.installed-dev: .venv/.installed
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# The browser tests skip themselves, saying so, where a browser cannot be had this way.
+.venv/.installed-browser: tests/api/browser/package.json | .venv/.installed-dev
+	@command -v chromium chromedriver >/dev/null 2>&1 || \
+		{ test "$$(id -u)" = 0 && apt-get -q update && apt-get -q install -y chromium chromium-driver; } >/dev/null 2>&1 || \
+		echo "no Chromium: the tests of the page will be skipped (apt-get install chromium chromium-driver)" >&2
+	@npm ci --silent --prefix tests/api/browser >/dev/null 2>&1 || \
+		echo "no axe-core: the accessibility test will be skipped (npm ci --prefix tests/api/browser)" >&2
 	@touch $@
 
 clean:

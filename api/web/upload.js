@@ -50,9 +50,10 @@ async function work() {
   working = false;
   byId("stop-uploads").hidden = true;
   byId("clear-uploads").hidden = false;
-  byId("upload-summary").textContent = `Done: ${summary()}.`;
+  const done = `Done: ${summary()}.`;
   totals = {};
   await reload();
+  if (!working) byId("upload-summary").textContent = done;
 }
 
 function summary() {

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import NoReturn
 
 from rag.errors import RagError, UnreadableContent, UnsupportedFormat
-from rag.parsing import csv, json
+from rag.parsing import csv, json, odt
 from rag.parsing.archive import Archive
 from rag.parsing.csv import parse_csv
 from rag.parsing.docx import parse_docx
@@ -17,7 +17,9 @@ from rag.parsing.html import parse_html
 from rag.parsing.json import parse_json
 from rag.parsing.mail import parse_mail
 from rag.parsing.markdown import parse_markdown
+from rag.parsing.odt import parse_odt
 from rag.parsing.pdf import parse_pdf
+from rag.parsing.pptx import parse_pptx
 from rag.parsing.xlsx import parse_xlsx
 from rag.types import ParsedText, Section
 
@@ -27,7 +29,7 @@ _HTML_START = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,2000}?-->\s*){0,5}(?:<!doctype\s+html|<html[\s>]|<head[\s>])",
     re.I | re.S,
 )
-_KNOWN = "plain text and Markdown, HTML, DOCX, PDF, CSV, TSV, XLSX, JSON, EML and EPUB are read"
+_KNOWN = "plain text and Markdown, HTML, DOCX, PDF, CSV, TSV, XLSX, PPTX, ODT, JSON, EML and EPUB are read"
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SHORTEST_ZIP = 22
 _SNIFFED = 32_768
@@ -130,8 +132,12 @@ def _container_parser(content: bytes) -> tuple[str, Callable[[bytes, str], Parse
     if len(content) < _SHORTEST_ZIP:
         raise UnsupportedFormat(f"this is the beginning of a ZIP container; {_KNOWN}")
     archive = Archive(content)
-    if "word/document.xml" in archive or any(re.fullmatch(r"word/document\d*\.xml", name) for name in archive.names):
+    if any(re.fullmatch(r"word/document\d*\.xml", name) for name in archive.names):
         return "Word document", parse_docx
+    if any(re.fullmatch(r"ppt/presentation\d*\.xml", name) for name in archive.names):
+        return "PowerPoint file", parse_pptx
+    if "mimetype" in archive and archive.read("mimetype").decode("latin-1").strip() in odt.MIMETYPES:
+        return "OpenDocument text", parse_odt
     if "META-INF/container.xml" in archive:
         return "EPUB book", parse_epub
     if "xl/workbook.xml" in archive:

@@ -1,0 +1,74 @@
+"""Front matter and code in Markdown; headings are tested beside the other texts."""
+
+from collections.abc import Callable
+
+import pytest
+
+from rag.parsing import parse
+from rag.types import ParsedText
+
+Path = Callable[[ParsedText, str], tuple[str, ...]]
+BODY = "\n# The bridge\n\nIt is old.\n\n```\n# no heading\n\nx = 1\n```\n\nThe end.\n"
+YAML = """---
+title: "Bridges: a survey"
+author: [Kari Vik, Ole Dahl]
+date: 2023-04-05
+tags:
+  - stone
+  - arch
+draft: true
+weight: 3
+nested: {a: 1}
+lang: en
+---
+"""
+TOML = '+++\ntitle = "Bridges: a survey"\nauthor = ["Kari Vik", "Ole Dahl"]\ndate = 2023-04-05\ntags = ["stone", "arch"]\ndraft = true\nweight = 3\nlang = "en"\n+++\n'
+
+
+@pytest.mark.parametrize("front", [YAML, TOML], ids=["YAML", "TOML"])
+def test_front_matter_becomes_metadata_and_the_text_stays_the_source(front: str, path_of: Path) -> None:
+    parsed = parse("b.md", (front + BODY).encode())
+    assert parsed.text == front + BODY
+    assert parsed.title == "Bridges: a survey"
+    assert parsed.metadata == {
+        "author": ["Kari Vik", "Ole Dahl"],
+        "date": "2023-04-05",
+        "language": "en",
+        "keywords": ["stone", "arch"],
+        "draft": True,
+        "weight": 3,
+    }
+    assert parsed.sections[0].start == len(front)
+    assert path_of(parsed, "The end.") == ("The bridge",)
+
+
+def test_code_is_one_block() -> None:
+    parsed = parse("b.md", BODY.encode())
+    assert [parsed.text[block.start : block.end] for block in parsed.blocks] == ["It is old.", "```\n# no heading\n\nx = 1\n```", "The end."]
+    assert [block.whole for block in parsed.blocks] == [False, True, False]
+
+
+def test_a_list_of_code_blocks_in_a_list_item_covers_the_text() -> None:
+    source = "# A\n\n- first\n\n  ```\n  code\n  ```\n- second\n\n    indented\n\n# B\n\n    x\n"
+    parsed = parse("b.md", source.encode())
+    inside = "".join(source[block.start : block.end] for block in parsed.blocks)
+    headings = "".join(source[section.start : section.heading_end] for section in parsed.sections)
+    assert sorted("".join((inside + headings).split())) == sorted("".join(source.split()))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "---\njust a rule above\n---\n\ntext",
+        "---\na: [unclosed\n---\ntext",
+        "---\na: &x [1, 2]\nb: [*x, *x]\n---\ntext",
+        "---\n!!python/object/apply:os.system ['true']\n---\ntext",
+        "--- not front matter\n",
+        "---\n" + "[" * 5000 + "\n---\ntext",
+        "+++\nbroken =\n+++\ntext",
+        "---\n---\ntext",
+    ],
+)
+def test_what_is_no_front_matter_or_a_hostile_one_stays_text(source: str) -> None:
+    parsed = parse("b.md", source.encode())
+    assert parsed.text == source and parsed.metadata == {} and parsed.sections[0].start == 0
