@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from api import errors
+from api.hosts import AllowedHosts
 from api.middleware import BodyLimit, LastCatch, RequireKey, SecurityHeaders
 from api.openapi import describe
 from api.routes import ask, documents, health, page, verify
@@ -33,6 +34,8 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         yield
 
     around = [Middleware(SecurityHeaders), Middleware(LastCatch)]
+    if settings.bound is not None:
+        around.append(Middleware(AllowedHosts, bound=settings.bound, extra=settings.extra_hosts))
     if settings.api_key is not None:
         around.append(Middleware(RequireKey, key=settings.api_key))
     around.append(Middleware(BodyLimit, settings=settings))

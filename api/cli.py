@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,7 +28,8 @@ def serve(
     """
     from api.settings import Settings, is_loopback
 
-    settings = Settings.from_environment()
+    with errors():
+        settings = Settings.from_environment()
     if settings.api_key is None and not is_loopback(host):
         fail(
             f"{host!r} can be reached from other machines: set RAG_API_KEY to a secret, or use --host 127.0.0.1", USAGE
@@ -47,7 +49,7 @@ def serve(
             note_rebuilt(service)
             service.warm()
             url = server.url_of(bound)
-            app = create_app(service, settings)
+            app = create_app(service, replace(settings, bound=(host, bound.getsockname()[0])))
             server.run(app, bound, lambda: _announce(service, url, str(path), json))
     except server.CannotListen as error:
         fail(str(error))

@@ -63,6 +63,8 @@ class Kind:
 INVALID = Kind(422, "invalid-request", "The request does not fit its schema")
 MALFORMED = Kind(400, "malformed-request", "The body cannot be parsed")
 UNAUTHORIZED = Kind(401, "unauthorized", "A valid key is required")
+FOREIGN_HOST = Kind(403, "foreign-host", "This service does not answer to that name")
+FOREIGN_ORIGIN = Kind(403, "foreign-origin", "Pages of other sites may not do this")
 NOT_FOUND = Kind(404, "not-found", "Nothing is here", "`/openapi.json` lists the paths.")
 NOT_ALLOWED = Kind(
     405, "method-not-allowed", "This method is not offered here", "The `Allow` header names those that are."
@@ -99,6 +101,8 @@ KINDS: Mapping[type[Exception], Kind] = {
 }
 ALL_KINDS = (
     UNAUTHORIZED,
+    FOREIGN_HOST,
+    FOREIGN_ORIGIN,
     NOT_FOUND,
     NOT_ALLOWED,
     INVALID,

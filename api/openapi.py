@@ -21,7 +21,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}},
         }
-        for status in sorted({*statuses, 500})
+        for status in sorted({*statuses, 403, 500})
     }
 
 

@@ -112,15 +112,17 @@ def write(store: Path, views: Views, connection: Connection) -> Base:
             raise
         # Nothing is cleaned up when this fails: the new manifest may already be in force.
         _write_manifest(store, manifest)
-    for path in remains(store, name):
-        shutil.rmtree(path, ignore_errors=True)
+    remove_others(store, name)
     return _load(store, manifest, views.base.vectors.dim)
 
 
-def remains(store: Path, name: str) -> list[Path]:
-    """Checkpoint directories other than the named one: interrupted, replaced, or such as could not be removed."""
+def remove_others(store: Path, name: str) -> list[Path]:
+    """Remove the checkpoints other than the named one, replaced or interrupted; those that could not be. Under the writer lock."""
     directory = store / VIEWS
-    return [path for path in directory.iterdir() if path.name != name] if directory.exists() else []
+    others = [path for path in directory.iterdir() if path.name != name] if directory.exists() else []
+    for path in others:
+        shutil.rmtree(path, ignore_errors=True)
+    return [path for path in others if path.exists()]
 
 
 def _load(store: Path, manifest: Manifest, dim: int) -> Base:

@@ -73,9 +73,10 @@ class LexicalIndex:
         self.n_terms = n_terms
 
     @classmethod
-    def in_memory(cls, rows: Iterable[LexicalRow] = ()) -> "LexicalIndex":
+    def in_memory(cls, rows: Sequence[LexicalRow] = ()) -> "LexicalIndex":
         """An index of these passages that leaves nothing on disk."""
-        return cls(tantivy.Index(_SCHEMA), 0, 0).extended(rows)
+        empty = cls(tantivy.Index(_SCHEMA), 0, 0)
+        return empty.extended(rows) if rows else empty
 
     @classmethod
     def create(cls, path: Path, rows: Iterable[LexicalRow]) -> "LexicalIndex":

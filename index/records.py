@@ -70,7 +70,9 @@ def pack_metadata(metadata: Metadata) -> str:
     for key, value in metadata.items():
         elements = value if isinstance(value, list) else [value]
         if not isinstance(key, str) or not all(isinstance(element, str | int | float | None) for element in elements):
-            raise ValueError(f"metadata are strings, numbers, true, false, null or lists of them, not {key!r}: {value!r}")
+            raise ValueError(
+                f"metadata are strings, numbers, true, false, null or lists of them, not {key!r}: {value!r}"
+            )
     packed = json.dumps(dict(metadata), sort_keys=True, ensure_ascii=False, allow_nan=False)
     _require_unicode("metadata", packed)
     return packed

@@ -126,7 +126,7 @@ class Store:
         return self.delete_many([document_id])[0]
 
     def delete_many(self, document_ids: Sequence[str]) -> list[Receipt]:
-        """Remove several documents, all or none; the files are cleaned once for all of them.
+        """Remove several documents, all or none; the files are cleaned once for all. Not to be called within a ``read`` block.
 
         Raises DocumentNotFound when one of them does not exist. Raises StoreLocked, StoreFull or StoreUnwritable when old bytes
         could not be removed: if the documents are gone from every search by then, the next ``delete`` or ``open`` removes them.
@@ -218,7 +218,7 @@ class Store:
         """Remove every byte of removed documents from the files. The writer lock is held."""
         self._database.empty_wal(timeout_s)
         self._follower.forget()
-        if left := checkpoint.remains(self.path, self._follower.base.name):
+        if left := checkpoint.remove_others(self.path, self._follower.base.name):
             raise StoreUnwritable(f"{left[0]} cannot be removed and may hold what was deleted: remove it")
 
 

@@ -92,7 +92,7 @@ def replayed(views: Views, connection: Connection, sequence: int) -> Views:
         rows.update((row.lexical.passage, row) for row in fresh)
     else:
         rows.update((row.lexical.passage, row) for row in fresh)
-        lexical = LexicalIndex.in_memory(row.lexical for row in rows.values())
+        lexical = LexicalIndex.in_memory([row.lexical for row in rows.values()])
     named_gone = np.array(sorted(gone), dtype=np.int64)
     return replace(
         views,

@@ -85,7 +85,12 @@ def choose_sentences(found: Retrieved) -> list[Sentence]:
 def _sentences(found: Retrieved) -> list[Sentence]:
     """All sentences of the first passages with their scores: similarity, question terms held, and the passage's own score."""
     signals = found.signals
-    scores = signals.sentence_cosine + 0.5 * signals.sentence_coverage + 0.5 * found.scores[signals.owner]
+    scores = (
+        signals.sentence_cosine
+        + 0.45 * signals.sentence_coverage
+        + 0.1 * found.scores[signals.owner]
+        + np.nan_to_num(found.late)
+    )
     first = np.searchsorted(signals.owner, np.arange(len(found.scores)))
     sentences = []
     for rank, group in enumerate(found.groups[:ANSWER_PASSAGES]):

@@ -17,7 +17,7 @@ from index.types import Change, Document, Finding, JsonScalar, Metadata, Receipt
 from rag import citations, ingest
 from rag.answer import compose
 from rag.config import Config
-from rag.embedding import Embedder
+from rag.embedding import Embedder, word_spans
 from rag.errors import BadInput
 from rag.models import ModelInfo, converted_model
 from rag.parsing import parse
@@ -80,10 +80,11 @@ class Service:
         if query.k < 1:
             raise BadInput(f"k is {query.k}: ask for at least 1 passage")
         scope = Scope(_checked_collection(query.collection), query.where)
-        vector = self.embedder.embed_question(question, ()).vector
+        words = word_spans(question)
+        vectors = self.embedder.embed_question(question, words)
         embedded = time.perf_counter()
         with self._store.read() as reader:
-            found = retrieve(reader, vector, question, scope, query.k)
+            found = retrieve(reader, vectors, question, words, scope, query.k)
             documents = reader.documents_of([found.passages[i].id for group in found.groups for i in group])
             generation = reader.generation
             empty = not found.groups and reader.counts(query.collection)[1] == 0

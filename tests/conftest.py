@@ -70,13 +70,13 @@ def store_path(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_document() -> MakeDocument:
     """``make_document(text, key=..., collection=..., ...)`` gives a NewDocument and its NewPassages with fake vectors."""
     return build_document
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fake_embed() -> Callable[..., Floats]:
     """The fake embedder: text to unit vector float32 (16,)."""
     return embed

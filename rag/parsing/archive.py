@@ -41,7 +41,7 @@ class Archive:
         return list(self._members)
 
     def read(self, name: str) -> bytes:
-        """A member's content.  Raises UnreadableContent when it is missing, damaged or encrypted, ContentTooLarge past the bounds."""
+        """A member's content.  Raises UnreadableContent when missing, damaged or encrypted, ContentTooLarge past the bounds."""
         member = self._members.get(name)
         if member is None:
             raise UnreadableContent(f"the container has no {name}: save the file again")

@@ -115,7 +115,7 @@ class TextBuilder:
         self._close(self._length)
 
     def add_record(self, fields: Iterable[tuple[str, str]], path: Sequence[str]) -> None:
-        """Add a row of a table or a record as a passage of its own: a line a field, ``name: value``; fields without value left out."""
+        """Add a row of a table or a record as a passage of its own: a line a field that has a value, ``name: value``."""
         lines = []
         for name, value in fields:
             value, name = plain(value), plain(name)
@@ -137,19 +137,14 @@ class TextBuilder:
         if not parsed.text.strip():
             return
         self.open_section(path)
+        opened = self._opened
         offset = self._append(parsed.text, tight=False)
         blocks = parsed.blocks or (Block(0, len(parsed.text)),)
         self._blocks += [Block(block.start + offset, block.end + offset, block.whole) for block in blocks]
-        self._sections += [
-            Section(
-                section.start + offset,
-                section.heading_end + offset,
-                section.end + offset,
-                (*path, *section.path),
-                section.context,
-            )
-            for section in parsed.sections
-        ]
+        for section in parsed.sections:
+            start, heading_end, end = section.start + offset, section.heading_end + offset, section.end + offset
+            start = opened if start == offset else start  # with the blank line before it
+            self._sections.append(Section(start, heading_end, end, (*path, *section.path), section.context))
         self._opened = self._heading_end = self._length
         self._body = False
 

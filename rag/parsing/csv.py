@@ -25,7 +25,7 @@ _SHARE_NAMED = 0.3
 
 
 def parse_csv(content: bytes, name: str) -> ParsedText:
-    """Rows as records, under the path "row 12" as a spreadsheet program counts them.  Raises UnreadableContent for a broken table."""
+    """Rows as records, under the path "row 12" as a spreadsheet program counts them.  Raises UnreadableContent for a broken one."""
     text = decode(content)
     delimiter = find_delimiter(text, named=True) or "\t"
     first_line, _, rest = text.partition("\n")

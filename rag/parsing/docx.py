@@ -16,7 +16,8 @@ from rag.parsing.tables import split_header
 from rag.types import ParsedText
 
 _SKIPPED = frozenset(
-    "del moveFrom instrText delText delInstrText rPr pPr sdtPr sdtEndPr tblPr tblGrid trPr tcPr sectPr fldData annotationRef".split()
+    "del moveFrom instrText delText delInstrText rPr pPr sdtPr sdtEndPr tblPr tblGrid trPr tcPr sectPr fldData "
+    "annotationRef".split()
 )
 _HEADING_NAME = re.compile(r"heading (\d)")
 _NO_HEADING = 9  # outline level of body text

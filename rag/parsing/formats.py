@@ -1,4 +1,4 @@
-"""Which parser reads a file: told by its first bytes, for a container by what it contains, and among texts by how they are written."""
+"""Which parser reads a file: told by its first bytes, for a container by what it contains, among texts by how they are written."""
 
 import codecs
 import re
@@ -20,6 +20,7 @@ from rag.parsing.markdown import parse_markdown
 from rag.parsing.odt import parse_odt
 from rag.parsing.pdf import parse_pdf
 from rag.parsing.pptx import parse_pptx
+from rag.parsing.rtf import parse_rtf
 from rag.parsing.xlsx import parse_xlsx
 from rag.types import ParsedText, Section
 
@@ -29,12 +30,14 @@ _HTML_START = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,2000}?-->\s*){0,5}(?:<!doctype\s+html|<html[\s>]|<head[\s>])",
     re.I | re.S,
 )
-_KNOWN = "plain text and Markdown, HTML, DOCX, PDF, CSV, TSV, XLSX, PPTX, ODT, JSON, EML and EPUB are read"
+_KNOWN = "plain text and Markdown, HTML, DOCX, PDF, CSV, TSV, XLSX, PPTX, ODT, RTF, JSON, EML and EPUB are read"
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SHORTEST_ZIP = 22
 _SNIFFED = 32_768
 # A mail begins with header lines, two of which every mail has in some form.
-_MAIL_START = re.compile(r"(?:From [^\n]*\n)?[A-Za-z][A-Za-z0-9-]{1,50}:[ \t]*[^\n]*\n(?:[A-Za-z][A-Za-z0-9-]{1,50}:|[ \t])")
+_MAIL_START = re.compile(
+    r"(?:From [^\n]*\n)?[A-Za-z][A-Za-z0-9-]{1,50}:[ \t]*[^\n]*\n(?:[A-Za-z][A-Za-z0-9-]{1,50}:|[ \t])"
+)
 _MAIL_HEADERS = re.compile(
     r"\A(?=(?:[^\n]+\n)*?From:)(?=(?:[^\n]+\n)*?(?:Message-ID|MIME-Version|Received|Return-Path|DKIM-Signature|Content-Type|X-Mailer):)"
     r"(?=(?:[^\n]+\n)*?(?:Date|Subject|To):)",
@@ -88,6 +91,8 @@ def _parser(suffix: str, content: bytes) -> tuple[str, Callable[[bytes, str], Pa
         if b"obj" not in content:
             raise UnsupportedFormat(f"this is the beginning of a PDF; {_KNOWN}")
         return "PDF", parse_pdf
+    if content.startswith(b"{\\rtf"):
+        return "RTF document", parse_rtf
     if content.startswith(b"PK\x03\x04"):
         return _container_parser(content)
     if content.startswith(_OLD_OFFICE[:4]):

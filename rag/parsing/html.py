@@ -37,8 +37,8 @@ _FURNITURE_NAMES = re.compile(
     re.I,
 )
 _BLOCKS = frozenset(
-    "address article blockquote body caption center dd details div dl dt fieldset figcaption figure footer form header hgroup hr html "
-    "li legend main ol p section summary table tbody td tfoot th thead tr ul".split()
+    "address article blockquote body caption center dd details div dl dt fieldset figcaption figure footer form header hgroup hr "
+    "html li legend main ol p section summary table tbody td tfoot th thead tr ul".split()
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _PARENT_BLOCKS = frozenset(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from email import policy
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
 
@@ -31,7 +31,9 @@ def parse_mail(content: bytes, name: str, parse: Parse, depth: int = 0) -> Parse
     names: list[str] = []
     _add_text(builder, mail)
     for part in _attachments(mail):
-        title = plain(part.get_filename() or "") or ("forwarded mail" if part.get_content_type() == "message/rfc822" else "attachment")
+        title = plain(part.get_filename() or "") or (
+            "forwarded mail" if part.get_content_type() == "message/rfc822" else "attachment"
+        )
         names.append(title)
         try:
             if part.get_content_type() == "message/rfc822":
@@ -44,7 +46,13 @@ def parse_mail(content: bytes, name: str, parse: Parse, depth: int = 0) -> Parse
             builder.add_document(parsed, (title,))
         except RagError:
             unread.append(title)
-    metadata = collect(author=_text(mail, "From"), date=_date(mail), to=_text(mail, "To"), attachments=names, attachments_not_read=unread)
+    metadata = collect(
+        author=_text(mail, "From"),
+        date=_date(mail),
+        to=_text(mail, "To"),
+        attachments=names,
+        attachments_not_read=unread,
+    )
     return builder.build(title=plain(_text(mail, "Subject")) or name, metadata=metadata)
 
 
@@ -60,7 +68,7 @@ def _date(mail: EmailMessage) -> str:
 
 
 def _add_text(builder: TextBuilder, mail: EmailMessage) -> None:
-    """The plain text, or else the HTML; all parts of it where the mail is put together from several."""
+    """The plain text, or else the HTML."""
     body = mail.get_body(preferencelist=("plain", "html"))
     if body is None:
         return
@@ -71,17 +79,17 @@ def _add_text(builder: TextBuilder, mail: EmailMessage) -> None:
         builder.add_lines(text)
 
 
-def _decoded(part: EmailMessage) -> str:
+def _decoded(part: MIMEPart) -> str:
     """Text in the charset that the part states, or else as it can be told."""
     content = part.get_payload(decode=True)
     if not isinstance(content, bytes):
         return ""
-    try:
-        return content.decode(part.get_content_charset() or "utf-8")
-    except (LookupError, UnicodeDecodeError):
-        from rag.parsing.encoding import decode
-
-        return decode(content)
+    for charset in (part.get_content_charset(), "utf-8"):
+        try:
+            return content.decode(charset or "utf-8")
+        except (LookupError, UnicodeDecodeError):
+            continue
+    return content.decode("cp1252", "replace")
 
 
 def _attachments(mail: EmailMessage) -> list[EmailMessage]:
@@ -98,6 +106,10 @@ def _attachments(mail: EmailMessage) -> list[EmailMessage]:
             raise ContentTooLarge(f"a mail of more than {_MAX_PARTS} parts")
         if part.get_content_maintype() == "multipart":
             stack += reversed([inner for inner in part.iter_parts() if isinstance(inner, EmailMessage)])
-        elif id(part) not in alternatives and part is not mail and not (part["Content-ID"] and part.get_content_maintype() == "image"):
+        elif (
+            id(part) not in alternatives
+            and part is not mail
+            and not (part["Content-ID"] and part.get_content_maintype() == "image")
+        ):
             found.append(part)
     return found

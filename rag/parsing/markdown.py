@@ -18,6 +18,7 @@ from rag.sentences import trim
 from rag.types import Block, ParsedText, Section
 
 _FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\n(.{0,65536}?)\n(?:\1|\.\.\.)[ \t]*(?:\n|$)", re.S)
+_MAX_DEPTH = 20
 _CODE = ("fence", "code_block")
 
 
@@ -60,13 +61,28 @@ def _front_matter(text: str) -> tuple[int, Mapping[str, object]]:
     try:
         if found[1] == "+++":
             said = tomllib.loads(found[2])
-        elif any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(found[2], Loader=yaml.SafeLoader)):
-            return 0, {}  # aliases can stand for more than memory holds
+        elif not _is_tame(found[2]):
+            return 0, {}
         else:
             said = yaml.safe_load(found[2])
     except (yaml.YAMLError, tomllib.TOMLDecodeError, ValueError, RecursionError):
         return 0, {}
     return (found.end(), said) if isinstance(said, dict) else (0, {})
+
+
+def _is_tame(source: str) -> bool:
+    """Whether YAML nests little and has no aliases, which can stand for more than memory holds."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(source, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _MAX_DEPTH or isinstance(event, yaml.AliasEvent):
+            return False
+    return True
 
 
 def _about(front: Mapping[str, object]) -> tuple[str, Values]:
@@ -103,7 +119,9 @@ def _blocks(text: str, sections: list[Section], codes: list[tuple[int, int]]) ->
         return
     for section in sections:
         position = section.heading_end
-        for start, end in [code for code in codes if section.heading_end <= code[0] < section.end] + [(section.end, section.end)]:
+        for start, end in [code for code in codes if section.heading_end <= code[0] < section.end] + [
+            (section.end, section.end)
+        ]:
             between = trim(text, position, start)
             if between.start < between.end:
                 yield Block(*between)

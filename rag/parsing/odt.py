@@ -90,11 +90,14 @@ class _Reader:
         for row, is_header in _rows(element):
             headed = headed or is_header and not rows
             rows.append([cell for cell in row if local(cell.tag) == "table-cell"])
-        texts = [[plain(" ".join("".join(_runs(p, [])) for p in cell.iter() if local(p.tag) in ("p", "h"))) for cell in row] for row in rows]
+        texts = [
+            [plain(" ".join("".join(_runs(p, [])) for p in cell.iter() if local(p.tag) in ("p", "h"))) for cell in row]
+            for row in rows
+        ]
         nested = any(local(inner.tag) == "table" for row in rows for cell in row for inner in cell.iter())
         if nested or max(map(len, texts), default=0) < 2 or any(len(text) > _MAX_CELL for row in texts for text in row):
-            for row in rows:
-                for cell in row:
+            for cells in rows:
+                for cell in cells:
                     self.read(cell)
             return
         header, data = (texts[0], texts[1:]) if headed else split_header(texts)

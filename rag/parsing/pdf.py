@@ -18,7 +18,7 @@ from rag.parsing.metadata import collect
 from rag.types import ParsedText
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument, PdfTextPage
+    from pypdfium2 import PdfDocument, PdfTextPage  # type: ignore[import-untyped]
 
 MAX_PAGES = 20_000
 # PDFium is not thread-safe: every call into it is made under this lock.

@@ -26,7 +26,9 @@ def parse_pptx(content: bytes, name: str) -> ParsedText:
         if local(element.tag) != "sldId":
             continue
         number += 1
-        relation = next((value for key, value in element.attrib.items() if local(key) == "id" and key.startswith("{")), "")
+        relation = next(
+            (value for key, value in element.attrib.items() if local(key) == "id" and key.startswith("{")), ""
+        )
         _, place = related.get(relation, ("", ""))
         if place in archive:
             slide = parse_xml(archive.read(place))
@@ -45,7 +47,9 @@ def parse_pptx(content: bytes, name: str) -> ParsedText:
 
 def _add_slide(builder: TextBuilder, slide: Element, number: int) -> None:
     shapes = list(_shapes(slide))
-    heading = next((text for shape in shapes if _placeholder(shape) in _TITLES and (text := plain(" ".join(_texts(shape))))), "")
+    heading = next(
+        (text for shape in shapes if _placeholder(shape) in _TITLES and (text := plain(" ".join(_texts(shape))))), ""
+    )
     if heading:
         builder.add_heading(heading, 1)
     else:

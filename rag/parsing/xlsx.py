@@ -1,4 +1,4 @@
-"""XLSX: each row a passage of its own under its sheet, its values with the names of their columns (openpyxl, reading as it goes)."""
+"""XLSX: each row a passage of its own under its sheet, its values with the names of their columns (openpyxl, row by row)."""
 
 import datetime
 import io
@@ -16,7 +16,7 @@ _PERCENT = re.compile(r"0(?:\.(0+))?%")
 
 
 def parse_xlsx(content: bytes, name: str) -> ParsedText:
-    """Rows of the visible sheets as records, under the path of sheet and "row 12". Of a formula, the value that was stored with it."""
+    """Rows of the visible sheets as records, under the path of sheet and "row 12". Formulas give their stored values."""
     import openpyxl  # type: ignore[import-untyped]
 
     archive = Archive(content)

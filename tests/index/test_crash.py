@@ -22,11 +22,13 @@ with Store.open(path) as store:
         print("begin", number, flush=True)
         if number % 9 == 8:
             with store.read() as reader:
-                store.delete(reader.find(f"s{number - 3}")[0].id)
+                (document,) = reader.find(f"s{number - 3}")
+            store.delete(document.id)
         elif number % 9 == 7:
             store.checkpoint()
         else:
-            store.add(*build_document(f"Text of {number}. Unique word{number} here. " * (1 + number % 5), key=str(number % 50), source=f"s{number}"))
+            text = f"Text of {number}. Unique word{number} here. " * (1 + number % 5)
+            store.add(*build_document(text, key=str(number % 50), source=f"s{number}"))
         print("done", number, flush=True)
 """
 
@@ -47,7 +49,7 @@ def test_killed_writers_lose_nothing_and_leave_no_half_documents(store_path: Pat
         process.send_signal(signal.SIGKILL)
         lines += process.stdout.readlines()
         process.stdout.close()
-        process.wait()
+        assert process.wait() == -signal.SIGKILL  # it was still at work
         begun = [int(line.split()[1]) for line in lines if line.startswith("begin") and line.endswith("\n")]
         done = [int(line.split()[1]) for line in lines if line.startswith("done") and line.endswith("\n")]
         for number in done:

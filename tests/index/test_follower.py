@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,12 +99,8 @@ def test_replaying_the_log_twice_equals_once(
             )
             assert sorted(again.rows) == sorted(once.rows) == again.lexical.ids().tolist()
         # As from a base that holds changes which the log names again.
-        from_start = replayed(once.__class__(**{**fields(once), "sequence": 0}), connection, views.sequence)
+        from_start = replayed(replace(once, sequence=0), connection, views.sequence)
         assert sorted(from_start.rows) == sorted(once.rows) and from_start.gone.tolist() == once.gone.tolist()
-
-
-def fields(views: object) -> dict[str, object]:
-    return {name: getattr(views, name) for name in views.__slots__}  # type: ignore[attr-defined]
 
 
 def test_threads_that_write_and_read_at_once_never_see_half_a_change(

@@ -77,9 +77,12 @@ def make(number: int, make_document: Callable[..., Made], version: str = "") -> 
     )
 
 
-@pytest.fixture(params=LAYOUTS)
-def world(request: pytest.FixtureRequest, store_path: Path, make_document: Callable[..., Made]) -> Iterator[World]:
+@pytest.fixture(params=LAYOUTS, scope="module")
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, make_document: Callable[..., Made]
+) -> Iterator[World]:
     layout = request.param
+    store_path = tmp_path_factory.mktemp("world") / "store"
     world = World(Store.create(store_path, dim=16, fingerprint="fake", settings={}))
     if layout == "base, delta and gone":
         extra = [world.add(make(number, make_document)) for number in range(60, 66)]
@@ -196,7 +199,7 @@ def test_candidates_come_back_as_they_were_given_in_the_order_asked(
     assert found.sentence_counts.tolist() == [1, 2]
     assert found.term_counts.tolist() == [2, 1, 2, 2, 3]
     assert len(found.terms) == 10 and found.terms[0] == found.terms[3]  # both contexts begin with "on"
-    assert (found.vectors.dtype, found.terms.dtype, found.term_counts.dtype) == (np.float32, np.uint32, np.int64)
+    assert [str(a.dtype) for a in (found.vectors, found.terms, found.term_counts)] == ["float32", "uint32", "int64"]
 
 
 def test_an_empty_store_finds_nothing(empty_store: Store, fake_embed: Callable[..., Floats]) -> None:

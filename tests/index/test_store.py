@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from index.errors import (
     StoreUnwritable,
 )
 from index.store import Store
-from index.types import NewDocument, NewPassage, Scope, Span
+from index.types import JsonScalar, NewDocument, NewPassage, Scope, Span
 
 Made = tuple[NewDocument, list[NewPassage]]
 Make = Callable[..., Made]
@@ -164,11 +165,11 @@ def test_a_document_without_passages_is_a_document(empty_store: Store, make_docu
     assert empty_store.delete(document.id).passages == 0
 
 
-def replaced(made: Made, **changes: object) -> Made:
-    return made[0], [dataclasses.replace(made[1][0], **changes), *made[1][1:]]  # type: ignore[arg-type]
+def replaced(made: Made, changes: dict[str, Any]) -> Made:
+    return made[0], [dataclasses.replace(made[1][0], **changes), *made[1][1:]]
 
 
-BAD = {
+BAD: dict[str, dict[str, Any]] = {
     "span beyond the text": {"span": Span(0, 99)},
     "empty span": {"span": Span(3, 3)},
     "sentence outside the span": {"sentences": (Span(0, 6), Span(7, 20))},
@@ -184,7 +185,7 @@ BAD = {
 def test_what_does_not_fit_together_is_refused_whole(empty_store: Store, make_document: Make, bad: str) -> None:
     made = make_document("A cat. A dog. A cow.")
     with pytest.raises(ValueError):
-        empty_store.add(*replaced(made, **BAD[bad]))
+        empty_store.add(*replaced(made, BAD[bad]))
     with empty_store.read() as reader:
         assert reader.generation == 0
 
@@ -193,11 +194,11 @@ def test_what_does_not_fit_together_is_refused_whole(empty_store: Store, make_do
 def test_text_that_is_not_unicode_is_refused(empty_store: Store, make_document: Make, field: str) -> None:
     document, _ = make_document("A cat.")
     with pytest.raises(ValueError, match="surrogate"):
-        empty_store.add(dataclasses.replace(document, **{field: "x\ud800"}), [])
+        empty_store.add(dataclasses.replace(document, **cast(Any, {field: "x\ud800"})), [])
 
 
 @pytest.mark.parametrize("metadata", [{"a": float("nan")}, {"a": {"b": 1}}, {1: "a"}, {"a": "\ud800"}])
-def test_metadata_of_other_kinds_are_refused(empty_store: Store, make_document: Make, metadata: dict) -> None:  # type: ignore[type-arg]
+def test_metadata_of_other_kinds_are_refused(empty_store: Store, make_document: Make, metadata: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         empty_store.add(*make_document("A cat.", metadata=metadata))
 
@@ -217,7 +218,7 @@ def test_a_missing_or_empty_directory_holds_no_store(store_path: Path) -> None:
 
 
 def test_a_store_remembers_what_it_was_made_with(store_path: Path) -> None:
-    settings = {"model": "m", "size": 600, "ratio": 0.5, "on": True, "none": None}
+    settings: dict[str, JsonScalar] = {"model": "m", "size": 600, "ratio": 0.5, "on": True, "none": None}
     with Store.create(store_path, dim=4, fingerprint="f", settings=settings) as made:
         identity = made.id
     with Store.open(str(store_path)) as store:
@@ -230,16 +231,21 @@ def test_creating_again_opens_an_equal_store_and_refuses_another(store_path: Pat
         store.add(*make_document("A cat."))
     with Store.create(store_path, dim=16, fingerprint="f", settings={"a": 1}) as store, store.read() as reader:
         assert reader.counts() == (1, 1)
-    for changed in ({"dim": 8}, {"fingerprint": "g"}, {"settings": {}}):
+    others: list[dict[str, Any]] = [{"dim": 8}, {"fingerprint": "g"}, {"settings": {}}]
+    for changed in others:
         with pytest.raises(StoreMismatch):
-            Store.create(store_path, **{"dim": 16, "fingerprint": "f", "settings": {"a": 1}, **changed})  # type: ignore[arg-type]
+            Store.create(store_path, **{"dim": 16, "fingerprint": "f", "settings": {"a": 1}, **changed})
+
+
+def create(path: Path) -> Store:
+    return Store.create(path, dim=4, fingerprint="f", settings={})
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
-    for use in (lambda: Store.open(tmp_path), lambda: Store.create(tmp_path, dim=4, fingerprint="f", settings={})):
+    for use in (Store.open, create):
         with pytest.raises(StoreUnwritable, match="other files"):
-            use()
+            use(tmp_path)
     with pytest.raises(StoreUnwritable, match="not a directory"):
         Store.open(tmp_path / "thesis.txt")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
@@ -248,9 +254,9 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("left", ["STORE", "manifest.json", "views", "store.db-wal"])
 def test_a_store_without_its_database_is_never_replaced(tmp_path: Path, left: str) -> None:
     (tmp_path / left).mkdir() if left == "views" else (tmp_path / left).write_text("")
-    for use in (lambda: Store.open(tmp_path), lambda: Store.create(tmp_path, dim=4, fingerprint="f", settings={})):
+    for use in (Store.open, create):
         with pytest.raises(StoreDamaged, match="missing.*rag restore"):
-            use()
+            use(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [left]
 
 

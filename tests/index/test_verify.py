@@ -26,7 +26,10 @@ FAULTS = {
     "embedding": "DELETE FROM embeddings WHERE passage = 2",
     "vector": "UPDATE embeddings SET vector = zeroblob(32) WHERE passage = 1",
     "vector cut": ("vector", "UPDATE embeddings SET vector = zeroblob(30) WHERE passage = 1"),
-    "vector not finite": ("vector", "UPDATE embeddings SET vector = x'007e' || zeroblob(30) WHERE passage = 1"),
+    "vector not finite": (
+        "vector",
+        "UPDATE embeddings SET vector = CAST(x'007e' || zeroblob(30) AS BLOB) WHERE passage = 1",
+    ),
     "sentence vectors": ("vector", "UPDATE embeddings SET sentence_vectors = x'' WHERE passage = 1"),
     "terms": "UPDATE embeddings SET terms = zeroblob(length(terms)) WHERE passage = 1",
     "term counts": ("terms", "UPDATE embeddings SET term_counts = zeroblob(length(term_counts)) WHERE passage = 1"),

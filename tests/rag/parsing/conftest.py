@@ -51,7 +51,9 @@ def read() -> Read:
         passages = chunk(parsed.text, parsed.sections, size=600, overlap=1)
         if original is not None:
             layer = squeezed(original)
-            missing = [parsed.text[slice(*p.span)] for p in passages if squeezed(parsed.text[slice(*p.span)]) not in layer]
+            missing = [
+                parsed.text[slice(*p.span)] for p in passages if squeezed(parsed.text[slice(*p.span)]) not in layer
+            ]
             assert not missing
         return parsed
 

@@ -33,7 +33,9 @@ def table(delimiter: str = ",", line_end: str = "\r\n", rows: object = ROWS) -> 
 @pytest.mark.parametrize("name", ["bridges.csv", "bridges.tsv", "bridges.txt", "bridges"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-def test_a_row_is_a_passage_with_its_column_names(name: str, delimiter: str, line_end: str, read: Read, path_of: PathOf) -> None:
+def test_a_row_is_a_passage_with_its_column_names(
+    name: str, delimiter: str, line_end: str, read: Read, path_of: PathOf
+) -> None:
     parsed = read(name, table(delimiter, line_end).encode())
     passages = [parsed.text[slice(*p.span)] for p in chunk(parsed.text, parsed.sections, size=600, overlap=1)]
     assert passages[0] == "Name: Arnes\nBuilt: 1784\nLength (m): 48\nRemark: Rebuilt, after the flood"

@@ -126,14 +126,23 @@ def body_with(xml: str) -> bytes:
 @pytest.mark.parametrize(
     ("xml", "expected"),
     [
-        (f"<w:p {W}><w:r><w:t>One</w:t></w:r><w:ins><w:r><w:t xml:space='preserve'> new</w:t></w:r></w:ins></w:p>", "One new"),
+        (
+            f"<w:p {W}><w:r><w:t>One</w:t></w:r><w:ins><w:r><w:t xml:space='preserve'> new</w:t></w:r></w:ins></w:p>",
+            "One new",
+        ),
         (f"<w:p {W}><w:r><w:t>Kept</w:t></w:r><w:del><w:r><w:delText> gone</w:delText></w:r></w:del></w:p>", "Kept"),
         (f"<w:p {W}><w:r><w:rPr><w:vanish/></w:rPr><w:t>secret</w:t></w:r><w:r><w:t>open</w:t></w:r></w:p>", "open"),
         (f"<w:p {W}><w:hyperlink><w:r><w:t>a link</w:t></w:r></w:hyperlink></w:p>", "a link"),
         (f"<w:p {W}><w:r><w:t>a</w:t><w:br/><w:t>b</w:t><w:tab/><w:t>c</w:t></w:r></w:p>", "a b c"),
-        (f"<w:sdt {W}><w:sdtContent><w:p><w:r><w:t>in a control</w:t></w:r></w:p></w:sdtContent></w:sdt>", "in a control"),
+        (
+            f"<w:sdt {W}><w:sdtContent><w:p><w:r><w:t>in a control</w:t></w:r></w:p></w:sdtContent></w:sdt>",
+            "in a control",
+        ),
         (f"<w:p {W}><w:r><w:t>co</w:t><w:softHyphen/><w:t>operate</w:t></w:r></w:p>", "cooperate"),
-        (f"<w:p {W}><w:r><w:instrText>PAGE</w:instrText></w:r><w:fldSimple><w:r><w:t>7</w:t></w:r></w:fldSimple></w:p>", "7"),
+        (
+            f"<w:p {W}><w:r><w:instrText>PAGE</w:instrText></w:r><w:fldSimple><w:r><w:t>7</w:t></w:r></w:fldSimple></w:p>",
+            "7",
+        ),
         (f"<w:p {W}><w:pPr><w:outlineLvl w:val='1'/></w:pPr><w:r><w:t>By level</w:t></w:r></w:p>", "By level"),
     ],
 )

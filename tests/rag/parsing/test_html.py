@@ -23,14 +23,24 @@ NOISE = ["Home page", "Accept all cookies", "Copyright 2024", "trackVisitor"]
 
 
 def page(body: str, head: str = "<title>The bridge at Arnes - Bridges of the North</title>") -> str:
-    return f'<!DOCTYPE html><html lang="en"><head>{head}<script>trackVisitor()</script></head><body>{body}</body></html>'
+    return (
+        f'<!DOCTYPE html><html lang="en"><head>{head}<script>trackVisitor()</script></head><body>{body}</body></html>'
+    )
 
 
 PAGES = {
     "semantic": page(f"<header>{MENU}</header><nav>{MENU}</nav><main>{ARTICLE}</main><footer>Copyright 2024</footer>"),
-    "article": page(f"<div class=top>{MENU}</div><article>{ARTICLE}</article><div>Copyright 2024 by us</div>".replace("<div>Copy", '<div id="footer">Copy')),
-    "role": page(f'<div role="navigation">{MENU}</div><div role="main">{ARTICLE}</div><div role="contentinfo">Copyright 2024</div>'),
-    "old divs": page(f'<div id="menu">{MENU}</div><div id="content">{ARTICLE}</div><div class="site-footer footer">Copyright 2024</div>'),
+    "article": page(
+        f"<div class=top>{MENU}</div><article>{ARTICLE}</article><div>Copyright 2024 by us</div>".replace(
+            "<div>Copy", '<div id="footer">Copy'
+        )
+    ),
+    "role": page(
+        f'<div role="navigation">{MENU}</div><div role="main">{ARTICLE}</div><div role="contentinfo">Copyright 2024</div>'
+    ),
+    "old divs": page(
+        f'<div id="menu">{MENU}</div><div id="content">{ARTICLE}</div><div class="site-footer footer">Copyright 2024</div>'
+    ),
     "unnamed menu": page(f"<div>{MENU}</div><div>{ARTICLE}</div>"),
     "layout table": page(f"<table><tr><td>{MENU}</td><td>{ARTICLE}</td></tr></table>"),
     "cookie box": page(f'<div class="cookie-banner">Accept all cookies <button>Yes</button></div>{ARTICLE}'),
@@ -85,7 +95,9 @@ def test_a_table_of_data_keeps_its_rows_and_its_header_as_context(read: Read) ->
 
 
 def test_code_is_one_block_with_its_lines() -> None:
-    parsed = parse("c.html", page("<main><p>Run:</p><pre><code>if x:\n    <b>go</b>()\n</code></pre><p>Done.</p></main>").encode())
+    parsed = parse(
+        "c.html", page("<main><p>Run:</p><pre><code>if x:\n    <b>go</b>()\n</code></pre><p>Done.</p></main>").encode()
+    )
     assert [parsed.text[b.start : b.end] for b in parsed.blocks if b.whole] == ["if x:\n    go()"]
 
 

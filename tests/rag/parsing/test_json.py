@@ -24,7 +24,9 @@ TEXT = (
 @pytest.mark.parametrize("name", ["bridges.json", "bridges.txt", "bridges"])
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize("ascii_only", [True, False])
-def test_each_record_of_a_list_is_a_passage(name: str, indent: int | None, ascii_only: bool, read: Read, path_of: PathOf) -> None:
+def test_each_record_of_a_list_is_a_passage(
+    name: str, indent: int | None, ascii_only: bool, read: Read, path_of: PathOf
+) -> None:
     parsed = read(name, json.dumps(RECORDS, indent=indent, ensure_ascii=ascii_only).encode())
     assert parsed.text == TEXT
     assert [section.path for section in parsed.sections] == [("item 1",), ("item 2",)]
@@ -44,22 +46,29 @@ def test_records_inside_an_object_are_passages_of_their_own(read: Read, path_of:
 
 
 def test_numbers_stay_as_they_are_written() -> None:
-    assert parse("n.json", b'{"a": 1.50, "b": 1e400, "c": 12345678901234567890123}').text == "a: 1.50\nb: 1e400\nc: 12345678901234567890123"
+    assert (
+        parse("n.json", b'{"a": 1.50, "b": 1e400, "c": 12345678901234567890123}').text
+        == "a: 1.50\nb: 1e400\nc: 12345678901234567890123"
+    )
 
 
-@pytest.mark.parametrize("text", ["[see the notes]\n", "{ a set } of things", "[1] Smith 2019\n[2] Vik 2020\n", "{{template}}\n"])
+@pytest.mark.parametrize(
+    "text", ["[see the notes]\n", "{ a set } of things", "[1] Smith 2019\n[2] Vik 2020\n", "{{template}}\n"]
+)
 def test_text_in_brackets_stays_text(text: str) -> None:
     assert parse("a.txt", text.encode()).text == text
 
 
 def test_a_broken_file_is_refused_with_the_place() -> None:
     with pytest.raises(UnreadableContent, match="line 2, column 3"):
-        parse("a.json", b'{\n  a: 1}')
+        parse("a.json", b"{\n  a: 1}")
     with pytest.raises(UnreadableContent, match="line 4"):
         parse("a.jsonl", b'{"a": 1}\n{"a": 2}\n{"a": 3}\n{"a": \n')
 
 
-@pytest.mark.parametrize("source", ["[" * 100_000, '{"a":' * 100_000, "[" * 500 + "1" + "]" * 500, '[{"a":' * 300 + "1" + "}]" * 300])
+@pytest.mark.parametrize(
+    "source", ["[" * 100_000, '{"a":' * 100_000, "[" * 500 + "1" + "]" * 500, '[{"a":' * 300 + "1" + "}]" * 300]
+)
 def test_values_nested_without_end_are_refused(source: str) -> None:
     with pytest.raises(UnreadableContent):
         parse("a.json", source.encode())

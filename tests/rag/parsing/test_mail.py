@@ -56,7 +56,9 @@ def test_of_two_forms_of_the_text_the_plain_one_is_read_once(read: Read) -> None
 
 
 def test_html_alone_is_read_as_text(read: Read) -> None:
-    parsed = read("m.eml", bytes(mail(None, "<html><style>p {}</style><p>It is <b>closed</b>.</p><ul><li>one<li>two</ul></html>")))
+    parsed = read(
+        "m.eml", bytes(mail(None, "<html><style>p {}</style><p>It is <b>closed</b>.</p><ul><li>one<li>two</ul></html>"))
+    )
     assert parsed.text == f"{HEAD}\n\nIt is closed.\none\ntwo"
 
 
@@ -105,7 +107,12 @@ def test_mails_inside_mails_end_somewhere(read: Read) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Note: buy milk\nFrom: the shop\n", "Subject: a poem\n\nRoses are red.\n", "To: do\n- this\n- that\n", "From: here\nDate: there\n"],
+    [
+        "Note: buy milk\nFrom: the shop\n",
+        "Subject: a poem\n\nRoses are red.\n",
+        "To: do\n- this\n- that\n",
+        "From: here\nDate: there\n",
+    ],
 )
 def test_notes_that_look_like_headers_stay_text(text: str) -> None:
     assert parse("a.txt", text.encode()).text == text

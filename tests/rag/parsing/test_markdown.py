@@ -22,7 +22,16 @@ nested: {a: 1}
 lang: en
 ---
 """
-TOML = '+++\ntitle = "Bridges: a survey"\nauthor = ["Kari Vik", "Ole Dahl"]\ndate = 2023-04-05\ntags = ["stone", "arch"]\ndraft = true\nweight = 3\nlang = "en"\n+++\n'
+TOML = """+++
+title = "Bridges: a survey"
+author = ["Kari Vik", "Ole Dahl"]
+date = 2023-04-05
+tags = ["stone", "arch"]
+draft = true
+weight = 3
+lang = "en"
++++
+"""
 
 
 @pytest.mark.parametrize("front", [YAML, TOML], ids=["YAML", "TOML"])
@@ -44,7 +53,11 @@ def test_front_matter_becomes_metadata_and_the_text_stays_the_source(front: str,
 
 def test_code_is_one_block() -> None:
     parsed = parse("b.md", BODY.encode())
-    assert [parsed.text[block.start : block.end] for block in parsed.blocks] == ["It is old.", "```\n# no heading\n\nx = 1\n```", "The end."]
+    assert [parsed.text[block.start : block.end] for block in parsed.blocks] == [
+        "It is old.",
+        "```\n# no heading\n\nx = 1\n```",
+        "The end.",
+    ]
     assert [block.whole for block in parsed.blocks] == [False, True, False]
 
 

@@ -43,7 +43,8 @@ def prose(seed: int, n_sentences: int) -> str:
     choice = random.Random(seed).choice
     year = random.Random(seed).randrange
     return " ".join(
-        f"In {year(1500, 1999)} the {choice(NOUNS)} near the {choice(NOUNS)} was {choice(VERBS)} by the {choice(NOUNS)} of the {choice(NOUNS)}."
+        f"In {year(1500, 1999)} the {choice(NOUNS)} near the {choice(NOUNS)} was {choice(VERBS)} "
+        f"by the {choice(NOUNS)} of the {choice(NOUNS)}."
         for _ in range(n_sentences)
     )
 
@@ -82,7 +83,9 @@ def test_an_indent_opens_a_paragraph(read: Read) -> None:
 @pytest.mark.parametrize("order", ["by column", "by row", "at random"])
 @pytest.mark.parametrize("columns", [2, 3])
 @pytest.mark.parametrize("title", [True, False])
-def test_columns_are_read_one_after_the_other_however_they_are_drawn(order: str, columns: int, title: bool, read: Read) -> None:
+def test_columns_are_read_one_after_the_other_however_they_are_drawn(
+    order: str, columns: int, title: bool, read: Read
+) -> None:
     width = (WIDTH - 100 - 18 * (columns - 1)) / columns
     texts = [prose(number, 12) for number in range(columns)]
     placed = []
@@ -136,7 +139,13 @@ def test_a_table_is_read_by_rows(read: Read) -> None:
 
 
 def test_words_broken_at_line_ends_are_joined_and_compounds_keep_their_hyphen(read: Read) -> None:
-    lines = ["The reconstruc-", "tion of the stone-", "built arch took a well-", "known builder from 1784-", "1795 to finish it all."]
+    lines = [
+        "The reconstruc-",
+        "tion of the stone-",
+        "built arch took a well-",
+        "known builder from 1784-",
+        "1795 to finish it all.",
+    ]
     other = ["Here a stone-built wall stands."]
 
     def draw(canvas: Canvas) -> None:
@@ -181,7 +190,13 @@ def book(n_pages: int, header: str = "The Bridges of Arnes", number: str = "Page
 
 @pytest.mark.parametrize(
     ("header", "number"),
-    [("The Bridges of Arnes", "Page {}"), ("", "{}"), ("Chapter 2: Floods {}", ""), ("A. Vik, K. Dahl", "- {} -"), ("{} of 9", "© 2024 Vik")],
+    [
+        ("The Bridges of Arnes", "Page {}"),
+        ("", "{}"),
+        ("Chapter 2: Floods {}", ""),
+        ("A. Vik, K. Dahl", "- {} -"),
+        ("{} of 9", "© 2024 Vik"),
+    ],
 )
 def test_headers_footers_and_page_numbers_are_left_out(header: str, number: str, read: Read) -> None:
     content, _, body = book(9, header, number)
@@ -206,7 +221,11 @@ def test_a_heading_repeated_by_chapters_is_kept(read: Read, path_of: PathOf) -> 
             canvas.showPage()
 
     parsed = read("a.pdf", pdf(draw))
-    assert [path_of(parsed, f"Fact {page} is") for page in (0, 5, 11)] == [("Chapter 1",), ("Chapter 2",), ("Chapter 3",)]
+    assert [path_of(parsed, f"Fact {page} is") for page in (0, 5, 11)] == [
+        ("Chapter 1",),
+        ("Chapter 2",),
+        ("Chapter 3",),
+    ]
 
 
 def test_bookmarks_name_the_headings(read: Read, path_of: PathOf) -> None:
@@ -232,7 +251,11 @@ def test_larger_type_makes_headings(read: Read, path_of: PathOf) -> None:
 
     parsed = read("a.pdf", pdf(draw))
     assert parsed.title == "The bridge"
-    assert [path_of(parsed, f"Fact {n} is") for n in range(3)] == [("The bridge",), ("The bridge", "Damage"), ("The bridge", "Repairs")]
+    assert [path_of(parsed, f"Fact {n} is") for n in range(3)] == [
+        ("The bridge",),
+        ("The bridge", "Damage"),
+        ("The bridge", "Repairs"),
+    ]
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
@@ -264,9 +287,12 @@ def test_metadata_and_title_are_read() -> None:
 
     parsed = parse("x.pdf", pdf(draw))
     assert parsed.title == "Bridges of Arnes"
-    assert {"author": "Kari Vik", "description": "Local history", "keywords": ["bridges", "floods"], "pages": 1}.items() <= dict(
-        parsed.metadata
-    ).items()
+    assert {
+        "author": "Kari Vik",
+        "description": "Local history",
+        "keywords": ["bridges", "floods"],
+        "pages": 1,
+    }.items() <= dict(parsed.metadata).items()
 
 
 @pytest.mark.parametrize("title", ["untitled", "Microsoft Word - draft 3.doc", "paper.dvi"])
@@ -286,7 +312,12 @@ def test_page_labels_are_kept() -> None:
             canvas.drawString(72, 700, f"Text of sheet {page}.")
             canvas.showPage()
 
-    assert [(page.number, page.label) for page in parse("x.pdf", pdf(draw)).pages] == [(1, "i"), (2, "ii"), (3, "1"), (4, "2")]
+    assert [(page.number, page.label) for page in parse("x.pdf", pdf(draw)).pages] == [
+        (1, "i"),
+        (2, "ii"),
+        (3, "1"),
+        (4, "2"),
+    ]
 
 
 def picture(canvas: Canvas) -> None:
@@ -318,14 +349,19 @@ def test_pages_without_text_are_named() -> None:
 
 
 def test_an_encrypted_file_says_what_to_do() -> None:
-    content = pdf(lambda canvas: canvas.drawString(72, 700, "Secret."), encrypt=StandardEncryption("open", strength=128))
+    content = pdf(
+        lambda canvas: canvas.drawString(72, 700, "Secret."), encrypt=StandardEncryption("open", strength=128)
+    )
     with pytest.raises(UnreadableContent, match="password"):
         parse("x.pdf", content)
 
 
 def test_a_file_that_only_forbids_changes_is_read() -> None:
     lock = StandardEncryption("", "owner", canModify=0, strength=128)
-    assert parse("x.pdf", pdf(lambda canvas: canvas.drawString(72, 700, "Open to all."), encrypt=lock)).text == "Open to all."
+    assert (
+        parse("x.pdf", pdf(lambda canvas: canvas.drawString(72, 700, "Open to all."), encrypt=lock)).text
+        == "Open to all."
+    )
 
 
 def damaged(content: bytes) -> Iterator[bytes]:

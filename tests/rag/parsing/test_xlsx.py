@@ -36,7 +36,8 @@ def saved(workbook: openpyxl.Workbook) -> bytes:
 def test_a_row_is_a_passage_under_its_sheet_and_number(read: Read, path_of: PathOf) -> None:
     parsed = read("b.xlsx", saved(book({"Bridges": ROWS, "Ferries": [("Name", "Line"), ("Oscar", "North")]})))
     assert parsed.text == (
-        "Name: Arnes\nBuilt: 1784\nLength: 48.5\n\nName: Vik\nBuilt: 1901\nLength: 112\n\nName: Dal\nBuilt: 1950\n\nName: Oscar\nLine: North"
+        "Name: Arnes\nBuilt: 1784\nLength: 48.5\n\nName: Vik\nBuilt: 1901\nLength: 112\n\n"
+        "Name: Dal\nBuilt: 1950\n\nName: Oscar\nLine: North"
     )
     assert path_of(parsed, "Vik") == ("Bridges", "row 3")
     assert path_of(parsed, "Oscar") == ("Ferries", "row 2")

@@ -1,0 +1,91 @@
+"""Which names this service answers to: a page of another site must not reach it through the user's browser.
+
+A site can let its own name resolve to this machine's address (DNS rebinding); the browser then takes this service for a part of
+that site. It still sends the site's name in `Host`, which is why only known names are answered. An address is no name: nobody
+can rebind one.
+"""
+
+import ipaddress
+import re
+from collections.abc import Collection
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.errors import FOREIGN_HOST, FOREIGN_ORIGIN, problem
+
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/\s]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
+_ORIGIN = re.compile(r"(https?)://([^/]+)", re.IGNORECASE)
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+
+class AllowedHosts:
+    """Turns away a request to another name, and one that another site's page sent to change something.
+
+    bound: the host and address that the service listens on.  extra: names that the operator added; pages served under these
+    may send requests, too, so that a proxy in front may speak to the service under another name.
+    """
+
+    def __init__(self, app: ASGIApp, bound: Collection[str], extra: Collection[str]) -> None:
+        self.app = app
+        self.names = {_plain(name) for name in ("localhost", *bound, *extra)}
+        self.extra = {_plain(name) for name in extra}
+        self.any_address = any(_is_wildcard(host) for host in bound)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        close = {"Connection": "close"}
+        if not self._is_known(host):
+            detail = "This service does not answer to the name in `Host`; RAG_ALLOWED_HOSTS adds names."
+            return await problem(FOREIGN_HOST, detail, headers=close)(scope, receive, send)
+        origins = headers.getlist("origin")
+        if scope["method"] not in _SAFE_METHODS and not all(self._is_ours(origin, host) for origin in origins):
+            detail = "A page of another site sent this; RAG_ALLOWED_HOSTS adds sites."
+            return await problem(FOREIGN_ORIGIN, detail, headers=close)(scope, receive, send)
+        await self.app(scope, receive, send)
+
+    def _is_known(self, host: str) -> bool:
+        parsed = _HOST.fullmatch(host)
+        if parsed is None:
+            return False
+        name = _plain(parsed[1])
+        if name in self.names:
+            return True
+        address = _address(name)
+        return address is not None and (address.is_loopback or self.any_address)
+
+    def _is_ours(self, origin: str, host: str) -> bool:
+        """Whether a page of this origin is one that ``host`` served, or one of a name that the operator added."""
+        parsed = _ORIGIN.fullmatch(origin)
+        place = parsed and _HOST.fullmatch(parsed[2])
+        asked = _HOST.fullmatch(host)
+        if parsed is None or place is None or asked is None:
+            return False
+        if _plain(place[1]) in self.extra:
+            return True
+        # A proxy in front may take https and speak http here: the default port is that of the scheme which the page came by.
+        default = _DEFAULT_PORTS[parsed[1].lower()]
+        return (_plain(place[1]), place[2] or default) == (_plain(asked[1]), asked[2] or default)
+
+
+def _plain(name: str) -> str:
+    """A host as it is compared: lower case, without brackets and the root's full stop, addresses in their one short form."""
+    plain = name.lower().strip("[]").removesuffix(".")
+    address = _address(plain)
+    return plain if address is None else str(address)
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None
+
+
+def _is_wildcard(host: str) -> bool:
+    address = _address(host.strip("[]"))
+    return host == "" or (address is not None and address.is_unspecified)

@@ -1,0 +1,147 @@
+"""OpenDocument texts."""
+
+import io
+import zipfile
+from collections.abc import Callable
+
+import pytest
+
+from rag.errors import RagError, UnreadableContent
+from rag.parsing import parse
+from rag.types import ParsedText
+
+Read = Callable[..., ParsedText]
+PathOf = Callable[[ParsedText, str], tuple[str, ...]]
+NAMES = " ".join(
+    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{place}"'
+    for name, place in {
+        "office": "office:1.0",
+        "text": "text:1.0",
+        "table": "table:1.0",
+        "style": "style:1.0",
+        "meta": "meta:1.0",
+        "draw": "drawing:1.0",
+    }.items()
+)
+BODY = (
+    '<text:p text:style-name="P1">The bridge at Arnes</text:p><text:p>It was finished in <text:span>1784</text:span>.</text:p>'
+    '<text:h text:outline-level="1">Damage</text:h><text:p>A flood took the second arch.</text:p>'
+    '<text:h text:outline-level="2">Repairs</text:h><text:p>These were made:</text:p>'
+    "<text:list><text:list-item><text:p>New railings</text:p><text:list><text:list-item>"
+    "<text:p>of iron</text:p></text:list-item></text:list>"
+    "</text:list-item><text:list-item><text:p>Two lamps</text:p></text:list-item></text:list>"
+    '<text:h text:outline-level="1">Today</text:h><text:p>About 400 people cross it.</text:p>'
+)
+STYLES = (
+    '<office:automatic-styles><style:style style:name="P1" style:parent-style-name="Title"/></office:automatic-styles>'
+)
+META = (
+    f'<office:document-meta {NAMES} xmlns:dc="http://purl.org/dc/elements/1.1/"><office:meta>'
+    "<dc:title>Old title</dc:title><dc:creator>Kari Vik</dc:creator>"
+    "<dc:date>2023-04-05T10:00:00</dc:date><dc:language>en-GB</dc:language><meta:keyword>stone</meta:keyword><meta:keyword>arch</meta:keyword>"
+    "</office:meta></office:document-meta>"
+)
+
+
+def odt(body: str = BODY, **more: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as container:
+        container.writestr("mimetype", "application/vnd.oasis.opendocument.text")
+        container.writestr(
+            "content.xml",
+            f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {NAMES}>{STYLES}'
+            f"<office:body><office:text>{body}</office:text></office:body></office:document-content>",
+        )
+        container.writestr("meta.xml", META)
+        for name, data in more.items():
+            container.writestr(name, data)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("name", ["r.odt", "r.zip", "r"])
+def test_headings_paragraphs_and_lists_are_read_in_order(name: str, read: Read, path_of: PathOf) -> None:
+    parsed = read(name, odt())
+    assert parsed.text == (
+        "The bridge at Arnes\n\nIt was finished in 1784.\n\nDamage\n\nA flood took the second arch.\n\nRepairs\n\n"
+        "These were made:\n"
+        "New railings\nof iron\nTwo lamps\n\nToday\n\nAbout 400 people cross it."
+    )
+    assert path_of(parsed, "Two lamps") == ("The bridge at Arnes", "Damage", "Repairs")
+    assert path_of(parsed, "About 400") == ("The bridge at Arnes", "Today")
+
+
+def test_title_and_metadata_are_read() -> None:
+    parsed = parse("r.odt", odt())
+    assert parsed.title == "The bridge at Arnes"
+    assert parsed.metadata == {
+        "author": "Kari Vik",
+        "date": "2023-04-05",
+        "language": "en-GB",
+        "keywords": ["stone", "arch"],
+    }
+    assert parse("r.odt", odt("<text:p>x</text:p>")).title == "Old title"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('<text:p>a<text:s text:c="3"/>b<text:tab/>c<text:line-break/>d</text:p>', "a b c d"),
+        ("<text:tracked-changes><text:p>gone</text:p></text:tracked-changes><text:p>kept</text:p>", "kept"),
+        (
+            "<text:p>text<office:annotation><text:p>a comment</text:p></office:annotation> goes on</text:p>",
+            "text goes on",
+        ),
+        (
+            "<text:p>See<text:note><text:note-citation>1</text:note-citation>"
+            "<text:note-body><text:p>A note.</text:p></text:note-body></text:note>.</text:p>",
+            "See.\n\nA note.",
+        ),
+        (
+            "<text:p><draw:frame><draw:text-box><text:p>In a box.</text:p></draw:text-box></draw:frame>Before.</text:p>",
+            "Before.\n\nIn a box.",
+        ),
+        ("<text:table-of-content><text:p>Damage 3</text:p></text:table-of-content><text:p>kept</text:p>", "kept"),
+        ("<text:section><text:p>inside</text:p></text:section>", "inside"),
+        ('<text:p>x<text:s text:c="999999999"/>y</text:p>', "x y"),
+        ("", ""),
+    ],
+)
+def test_running_text_is_what_a_reader_sees(body: str, expected: str, read: Read) -> None:
+    assert read("r.odt", odt(body)).text == expected
+
+
+def test_a_table_has_its_header_as_context(read: Read) -> None:
+    def row(*cells: str) -> str:
+        return (
+            "<table:table-row>"
+            + "".join(f"<table:table-cell><text:p>{c}</text:p></table:table-cell>" for c in cells)
+            + "</table:table-row>"
+        )
+
+    head = f"<table:table-header-rows>{row('Name', 'Metres')}</table:table-header-rows>"
+    parsed = read(
+        "r.odt", odt(f"<table:table>{head}{row('Arnes', '48')}{row('Vik', '112')}</table:table><text:p>After.</text:p>")
+    )
+    assert parsed.text == "Name\tMetres\nArnes\t48\nVik\t112\n\nAfter."
+    assert [section.context for section in parsed.sections] == ["Name, Metres", ""]
+
+
+def test_an_encrypted_document_says_what_to_do() -> None:
+    with pytest.raises(UnreadableContent, match="password"):
+        parse("r.odt", odt(**{"META-INF/manifest.xml": "<manifest><encryption-data/></manifest>"}))
+
+
+def test_entities_are_refused() -> None:
+    content = odt().replace(b'<?xml version="1.0" encoding="UTF-8"?>', b'<!DOCTYPE a [<!ENTITY b "cc">]>       ')
+    with pytest.raises(UnreadableContent):
+        parse("r.odt", content)
+
+
+def test_any_damage_is_an_error_of_our_own() -> None:
+    content = odt()
+    for at in range(40, len(content), 37):
+        for broken in (content[:at], content[:at] + bytes(20) + content[at + 20 :]):
+            try:
+                parse("r.odt", broken)
+            except RagError as error:
+                assert "\n" not in str(error)

@@ -1,0 +1,127 @@
+"""Presentations."""
+
+import io
+import zipfile
+from collections.abc import Callable
+
+import pptx
+import pytest
+from pptx.presentation import Presentation
+from pptx.util import Inches
+
+from rag.errors import RagError, UnreadableContent
+from rag.parsing import parse
+from rag.types import ParsedText
+
+Read = Callable[..., ParsedText]
+PathOf = Callable[[ParsedText, str], tuple[str, ...]]
+PageOf = Callable[[ParsedText, str], int]
+
+
+def saved(presentation: Presentation) -> bytes:
+    file = io.BytesIO()
+    presentation.save(file)
+    return file.getvalue()
+
+
+def slide(presentation: Presentation, title: str, *points: str) -> object:
+    made = presentation.slides.add_slide(presentation.slide_layouts[1 if title else 6])
+    if title:
+        made.shapes.title.text = title
+        made.placeholders[1].text = "\n".join(points)
+    return made
+
+
+def talk() -> Presentation:
+    presentation = pptx.Presentation()
+    presentation.core_properties.title = "PowerPoint Presentation"
+    presentation.core_properties.author = "Kari Vik"
+    slide(presentation, "The bridge at Arnes", "Finished in 1784", "Built by Ole Dahl")
+    second = slide(presentation, "Damage", "A flood took the second arch")
+    second.notes_slide.notes_text_frame.text = "Tell them about the lanterns."  # type: ignore[attr-defined]
+    slide(presentation, "Today", "400 people a day")
+    return presentation
+
+
+def test_each_slide_is_a_page_under_its_title(read: Read, path_of: PathOf, page_of: PageOf) -> None:
+    parsed = read("talk.pptx", saved(talk()))
+    assert parsed.text == (
+        "The bridge at Arnes\n\nFinished in 1784\nBuilt by Ole Dahl\n\nDamage\n\nA flood took the second arch\n\n"
+        "Tell them about the lanterns.\n\nToday\n\n400 people a day"
+    )
+    for number, (quote, title) in enumerate(
+        [("Built by Ole", "The bridge at Arnes"), ("A flood", "Damage"), ("400 people", "Today")], 1
+    ):
+        assert (page_of(parsed, quote), path_of(parsed, quote)) == (number, (title,))
+    assert page_of(parsed, "about the lanterns") == 2
+    assert parsed.title == "The bridge at Arnes" and parsed.metadata["author"] == "Kari Vik"
+
+
+@pytest.mark.parametrize("name", ["talk.pptx", "talk.docx", "talk"])
+def test_a_presentation_is_told_by_its_content(name: str) -> None:
+    assert parse(name, saved(talk())).title == "The bridge at Arnes"
+
+
+def test_free_texts_tables_and_groups_are_read(read: Read, path_of: PathOf) -> None:
+    presentation = pptx.Presentation()
+    made = slide(presentation, "")
+    box = made.shapes.add_textbox(Inches(1), Inches(1), Inches(3), Inches(1))  # type: ignore[attr-defined]
+    box.text_frame.text = "A free text."
+    group = made.shapes.add_group_shape()  # type: ignore[attr-defined]
+    group.shapes.add_textbox(0, 0, 10, 10).text_frame.text = "In a group."
+    table = made.shapes.add_table(3, 2, 0, 0, Inches(4), Inches(2)).table  # type: ignore[attr-defined]
+    for row, cells in enumerate([("Name", "Metres"), ("Arnes", "48"), ("Vik", "112")]):
+        for column, text in enumerate(cells):
+            table.cell(row, column).text = text
+    parsed = read("t.pptx", saved(presentation))
+    assert parsed.text == "A free text.\n\nIn a group.\n\nName\tMetres\nArnes\t48\nVik\t112"
+    assert path_of(parsed, "In a group") == ("slide 1",)
+    assert [section.context for section in parsed.sections] == ["", "Name, Metres"]
+
+
+def test_hidden_slides_are_left_out_and_numbers_stay(read: Read, page_of: PageOf) -> None:
+    presentation = talk()
+    presentation.slides[1]._element.set("show", "0")
+    parsed = read("t.pptx", saved(presentation))
+    assert "flood" not in parsed.text and page_of(parsed, "400 people") == 3
+
+
+def test_slides_follow_the_order_of_the_presentation(read: Read) -> None:
+    presentation = talk()
+    order = presentation.slides._sldIdLst
+    order.insert(0, order[2])
+    assert read("t.pptx", saved(presentation)).text.startswith("Today")
+
+
+@pytest.mark.parametrize("n_slides", [0, 1, 60])
+def test_any_number_of_slides_is_read(n_slides: int, read: Read, page_of: PageOf) -> None:
+    presentation = pptx.Presentation()
+    for number in range(n_slides):
+        slide(presentation, f"Title {number}.", f"Fact {number}.")
+    parsed = read("t.pptx", saved(presentation))
+    assert [page_of(parsed, f"Fact {number}.") for number in range(n_slides)] == list(range(1, n_slides + 1))
+
+
+def test_a_document_type_is_refused() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(saved(talk()))) as before, zipfile.ZipFile(file, "w") as after:
+        for name in before.namelist():
+            data = before.read(name)
+            after.writestr(
+                name,
+                b'<!DOCTYPE x [<!ENTITY a "b">]>' + data[data.index(b"?>") + 2 :]
+                if name.endswith("slide2.xml")
+                else data,
+            )
+    with pytest.raises(UnreadableContent, match="document type"):
+        parse("t.pptx", file.getvalue())
+
+
+def test_any_damage_is_an_error_of_our_own() -> None:
+    content = saved(talk())
+    for at in range(40, len(content), len(content) // 40):
+        for broken in (content[:at], content[:at] + bytes(40) + content[at + 40 :]):
+            try:
+                parse("t.pptx", broken)
+            except RagError as error:
+                assert "\n" not in str(error)
