@@ -145,8 +145,10 @@ def _build(store: Path, directory: Path, views: Views, connection: Connection) -
     (directory / _LEXICAL).mkdir(parents=True)
     _write_synced(directory / _VECTORS, _merged_vectors(views).dump())
     linked: dict[str, FileState] = {}
-    if views.base.name and not len(views.gone):
-        linked = _link_segments(store, views.base.name, directory)
+    old = read_manifest(store) if views.base.name and not len(views.gone) else None
+    # What has been damaged since it was loaded must not be carried on.
+    if old and not damaged_files(store, old):
+        linked = _link_segments(store, old, directory)
         base = LexicalIndex.open(directory / _LEXICAL, views.base.lexical.n_passages, views.base.lexical.n_terms)
         lexical = base.extended(row.lexical for row in views.rows.values())
     else:
@@ -154,24 +156,24 @@ def _build(store: Path, directory: Path, views: Views, connection: Connection) -
     files = {}
     for path in [directory / _VECTORS, *_synced_files(directory / _LEXICAL)]:
         name = str(path.relative_to(directory))
-        # What was linked keeps the state it had when it was written: reading it again would vouch for a flipped bit.
+        # What was linked keeps the state it had when it was written: reading it once more might vouch for a flipped bit.
         files[name] = linked.get(name) or _state(path)
     for synced in (directory / _LEXICAL, directory, store / VIEWS):
         sync_directory(synced)
     return Manifest(f"{VIEWS}/{directory.name}", views.sequence, lexical.n_passages, lexical.n_terms, files)
 
 
-def _link_segments(store: Path, base: str, directory: Path) -> dict[str, FileState]:
+def _link_segments(store: Path, old: Manifest, directory: Path) -> dict[str, FileState]:
     """Give a new checkpoint the lexical files of an old one; the state of those that never change."""
-    states = read_manifest(store).files
+    source = store / old.checkpoint
     linked = {}
-    for path in segment_files(store / VIEWS / base / _LEXICAL):
+    for path in segment_files(source / _LEXICAL):
         name = f"{_LEXICAL}/{path.name}"
         _link(path, directory / name)
-        linked[name] = states[name]
+        linked[name] = old.files[name]
     # These two tantivy replaces; segment files it only adds and unlinks, so that the old checkpoint stays as it is.
     for name in ("meta.json", ".managed.json"):
-        shutil.copyfile(store / VIEWS / base / _LEXICAL / name, directory / _LEXICAL / name)
+        shutil.copyfile(source / _LEXICAL / name, directory / _LEXICAL / name)
     return linked
 
 

@@ -24,6 +24,8 @@ Connection = apsw.Connection
 
 _APPLICATION_ID = 0x466F6F74  # "Foot"
 _VFS = "cksmvfs"
+_PAGE_BYTES = 4096
+_LOCK_PAGE = (1 << 30) // _PAGE_BYTES + 1  # SQLite never uses the page at 1 GiB
 _CHECKSUM_BYTES = 8  # reserved at the end of each page; cksumvfs acts on exactly this number
 _BUSY_TIMEOUT_MS = 10_000
 _CACHE_KIB = 16_384  # per connection
@@ -40,6 +42,7 @@ class Database:
         self._closed = False
         with translated(path), self._connection() as connection:
             _check_identity(connection, path)
+            _check_size(connection, path)
             self.format_version = format_version(connection)
 
     def migrate(self) -> None:
@@ -121,7 +124,7 @@ def create_database(path: Path, meta: Mapping[str, str]) -> None:
         connection = _connect(draft, create=True)
         try:
             # Nobody knows of the draft yet: one sync at the end is enough.
-            connection.execute("PRAGMA synchronous = OFF; PRAGMA page_size = 4096")
+            connection.execute(f"PRAGMA synchronous = OFF; PRAGMA page_size = {_PAGE_BYTES}")
             connection.reserve_bytes(reserve=_CHECKSUM_BYTES)
             connection.pragma("application_id", _APPLICATION_ID)
             migrate(connection)
@@ -241,6 +244,31 @@ def _check_identity(connection: apsw.Connection, path: Path) -> None:
         raise damaged(path, "has lost its page checksums")
     if connection.pragma("journal_mode") != "wal":
         raise StoreUnwritable(f"{path} cannot be opened for reading beside a writer: is its directory writable?")
+
+
+def _check_size(connection: apsw.Connection, path: Path) -> None:
+    """Raises StoreDamaged when a page is neither in the database nor in its write-ahead log.
+
+    With a log beside it SQLite takes a page beyond the end of a file cut short for one of zeros, and zeros fit their checksum.
+    """
+    wal = path.with_name(path.name + "-wal")
+    connection.execute("BEGIN")
+    try:
+        n_pages = connection.pragma("page_count")
+        # In this order: what leaves the log meanwhile is in the database by then.
+        logged = _logged_pages(wal) if path.stat().st_size < n_pages * _PAGE_BYTES and wal.exists() else set()
+        first_missing = path.stat().st_size // _PAGE_BYTES + 1
+    finally:
+        _roll_back(connection)
+    if not logged.issuperset(page for page in range(first_missing, n_pages + 1) if page != _LOCK_PAGE):
+        raise damaged(path, f"should have {n_pages} pages and was cut short")
+
+
+def _logged_pages(wal: Path) -> set[int]:
+    """Page numbers in a write-ahead log: after a header of 32 bytes, each page has one of 24 that begins with its number."""
+    frames = np.fromfile(wal, dtype=np.uint8)[32:]
+    whole = frames[: len(frames) // (24 + _PAGE_BYTES) * (24 + _PAGE_BYTES)].reshape(-1, 24 + _PAGE_BYTES)
+    return set(np.ascontiguousarray(whole[:, :4]).view(">u4")[:, 0].tolist())
 
 
 def _roll_back(connection: apsw.Connection) -> None:

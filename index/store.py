@@ -19,8 +19,8 @@ from index.lexical import analyze
 from index.lock import WriterLock
 from index.reader import Reader
 from index.records import document_id as name_id
-from index.records import pack_document, pack_metadata
-from index.types import Change, Document, Finding, Ids, JsonScalar, Metadata, NewDocument, NewPassage, Receipt
+from index.records import pack_document
+from index.types import Change, Document, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
 from index.verify import check_store
 from index.views import Views
 
@@ -98,13 +98,11 @@ class Store:
         with self._follower.state() as (connection, views):
             yield Reader(connection, views)
 
-    def unchanged(self, collection: str, key: str, content_sha256: str, metadata: Metadata) -> Document | None:
-        """The stored document of that name if its content and metadata are these; to be asked before parsing and embedding."""
+    def unchanged(self, collection: str, key: str, content_sha256: str) -> Document | None:
+        """The stored document of that name if its content is this; to be asked before parsing and embedding."""
         with self._database.reading() as connection:
             document = find_document(connection, name_id(collection, key))
-        if document is None or document.content_sha256 != content_sha256:
-            return None
-        return document if pack_metadata(document.metadata) == pack_metadata(metadata) else None
+        return document if document is not None and document.content_sha256 == content_sha256 else None
 
     def add(self, document: NewDocument, passages: Sequence[NewPassage]) -> Change:
         """Write one document, replacing the one of the same collection and key; on disk and searchable when this returns.

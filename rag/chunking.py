@@ -4,45 +4,69 @@ Positions are our own arithmetic: langchain-text-splitters, which cuts blocks to
 join to the block again, and its own start index (wrong or always 0 for repeated text) is not used.
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from index.types import Span
 from rag.sentences import split_sentences, trim
-from rag.types import Section
+from rag.types import Block, PageBreak, Section
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A passage before it is embedded. Sentences lie inside the span, in order; a heading is in the span but is no sentence."""
+    """A passage before it is embedded. Sentences lie inside the span, in order; a heading is in the span but is no sentence.
+
+    page: number of the page on which its first sentence starts.  context: what its section says that is searched with it.
+    """
 
     span: Span
     sentences: tuple[Span, ...]
     section: tuple[str, ...]
+    page: int | None = None
+    context: str = ""
 
 
-def chunk(text: str, sections: Sequence[Section], *, size: int, overlap: int) -> list[Chunk]:
+def chunk(
+    text: str,
+    sections: Sequence[Section],
+    *,
+    size: int,
+    overlap: int,
+    blocks: Sequence[Block] = (),
+    pages: Sequence[PageBreak] = (),
+) -> list[Chunk]:
     """Cut text into passages of whole sentences.
 
     size: characters a passage may have, unless one piece alone is longer; overlap: sentences that a passage repeats of the one
     before it.  sections: in order, not overlapping, covering the text; passages do not cross them.
+    blocks: as in ParsedText; where there are none, the text's own lines say where sentences cannot go on.
+    pages: in order; a passage has sentences that start on one page only.
     """
     chunks = []
+    block_starts = [block.start for block in blocks]
+    page_starts = [page.start for page in pages]
     for section in sections:
-        for number, group in enumerate(_groups(_sentences(text, section, size), size, overlap)):
+        first, after = (bisect_left(block_starts, edge) for edge in (section.heading_end, section.end))
+        stretches = blocks[first:after] if blocks else [Block(section.heading_end, section.end)]
+        sentences = _sentences(text, section, stretches, size)
+        for number, group in enumerate(_groups(sentences, size, overlap, page_starts)):
             start = trim(text, section.start, group[0].end).start if number == 0 else group[0].start
-            chunks.append(Chunk(Span(start, group[-1].end), tuple(group), section.path))
+            page = pages[max(bisect_right(page_starts, group[0].start) - 1, 0)].number if pages else None
+            chunks.append(Chunk(Span(start, group[-1].end), tuple(group), section.path, page, section.context))
     for passage in chunks:
         _check(text, passage)
     return chunks
 
 
-def _sentences(text: str, section: Section, size: int) -> Iterator[Span]:
-    for sentence in split_sentences(text, section.heading_end, section.end):
-        if sentence.end - sentence.start <= size:
-            yield sentence
-        else:
-            yield from _pieces(text, sentence, size)
+def _sentences(text: str, section: Section, blocks: Iterable[Block], size: int) -> Iterator[Span]:
+    for block in blocks:
+        whole = trim(text, block.start, block.end)
+        for sentence in [whole] if block.whole else split_sentences(text, block.start, block.end):
+            if sentence.end - sentence.start <= size:
+                yield sentence
+            else:
+                yield from _pieces(text, sentence, size)
     if section.heading_end > section.start and not text[section.heading_end : section.end].strip():
         heading = trim(text, section.start, section.heading_end)
         if heading.start < heading.end:  # a heading with nothing under it is all there is to find
@@ -71,11 +95,20 @@ def _pieces(text: str, block: Span, limit: int) -> Iterator[Span]:
         raise AssertionError(f"pieces of the block at {block.start} end at {position} instead of {block.end}")
 
 
-def _groups(sentences: Iterator[Span], size: int, overlap: int) -> Iterator[list[Span]]:
-    """Consecutive sentences that fit, each group but the first opened by the last ``overlap`` of the one before, if they fit."""
+def _groups(sentences: Iterator[Span], size: int, overlap: int, page_starts: Sequence[int]) -> Iterator[list[Span]]:
+    """Consecutive sentences that fit, each group but the first opened by the last ``overlap`` of the one before, if they fit.
+
+    Groups end with their page and share no sentence across it.
+    """
     group: list[Span] = []
     n_new = 0
+    page = 0
     for sentence in sentences:
+        before, page = page, bisect_right(page_starts, sentence.start)
+        if group and page != before:
+            if n_new:
+                yield group
+            group, n_new = [], 0
         if group and sentence.end - group[0].start > size:
             yield group
             group = group[-overlap:] if overlap else []

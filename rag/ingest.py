@@ -61,8 +61,11 @@ def prepare(
     size: int,
     overlap: int,
 ) -> Prepared:
-    """Cut a parsed text into passages of ``size`` characters with ``overlap`` sentences in common."""
-    chunks = chunk(parsed.text, parsed.sections, size=size, overlap=overlap)
+    """Cut a parsed text into passages of ``size`` characters with ``overlap`` sentences in common.
+
+    metadata: given with the file; it comes before what the file says of itself.
+    """
+    chunks = chunk(parsed.text, parsed.sections, size=size, overlap=overlap, blocks=parsed.blocks, pages=parsed.pages)
     document = NewDocument(
         collection=collection,
         key=key,
@@ -70,7 +73,7 @@ def prepare(
         source=source,
         text=parsed.text,
         content_sha256=content_sha256,
-        metadata=metadata,
+        metadata={**parsed.metadata, **metadata},
     )
     return Prepared(document, chunks)
 
@@ -95,9 +98,9 @@ def sha256_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def context_of(title: str, section: Sequence[str]) -> str:
-    """What is searched with a passage beside its own text: title and headings, each once."""
-    return ". ".join(dict.fromkeys(part for part in (title, *section) if part))
+def context_of(title: str, section: Sequence[str], context: str = "") -> str:
+    """What is searched with a passage beside its own text: title, headings and what its section adds, each once."""
+    return ". ".join(dict.fromkeys(part for part in (title, *section, context) if part))
 
 
 def commit(store: Store, embedder: Embedder, batch: Sequence[Prepared]) -> Iterator[Change]:
@@ -114,7 +117,7 @@ def commit(store: Store, embedder: Embedder, batch: Sequence[Prepared]) -> Itera
                     sentences=piece.sentences,
                     context=given.context,
                     section=piece.section,
-                    page=None,
+                    page=piece.page,
                     vector=embedded.vector,
                     sentence_vectors=embedded.sentence_vectors,
                     word_signs=_by_sentence(given, embedded.word_signs),
@@ -127,7 +130,7 @@ def _passage_input(document: NewDocument, piece: Chunk) -> PassageInput:
     text = document.text[slice(*piece.span)]
     sentences = tuple(Span(start - piece.span.start, end - piece.span.start) for start, end in piece.sentences)
     words = tuple(word for sentence in sentences for word in word_spans(text, sentence))
-    return PassageInput(context_of(document.title, piece.section), text, sentences, words)
+    return PassageInput(context_of(document.title, piece.section, piece.context), text, sentences, words)
 
 
 def _by_sentence(given: PassageInput, signs: Signs) -> tuple[Signs, ...]:
@@ -229,7 +232,8 @@ def read_file(
             raise ContentTooLarge(f"larger than {config.max_file_bytes // 2**20} MiB")
         content = path.read_bytes()
         digest = sha256_of(content)
-        if store.unchanged(collection, key, digest, metadata):
+        known = store.unchanged(collection, key, digest)
+        if known is not None and metadata.items() <= known.metadata.items():
             return Unchanged()
         return prepare(
             parse(path.name, content),

@@ -20,6 +20,9 @@ ENGINES = {
     "sentence_transformers": {"rag/conversion.py"},
     "langchain_text_splitters": {"rag/chunking.py"},
     "openvino": {"rag/engine.py"},
+    "openpyxl": {"rag/parsing/xlsx.py"},
+    "pypdfium2": {"rag/parsing/pdf.py"},
+    "selectolax": {"rag/parsing/html.py"},
 }
 MODULES = [path for package in ALLOWED for path in sorted((ROOT / package).rglob("*.py"))]
 

@@ -15,7 +15,10 @@ _MARKS = (  # the longer ones first: UTF-32's little-endian mark begins with UTF
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 _SAMPLE_CHARACTERS = 100_000
 _BINARY_SHARE = 0.01
-_NOT_TEXT = "this is binary data, not text; plain text and Markdown are read"
+KNOWN = (
+    "plain text and Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, RTF, EPUB, EML, CSV, TSV, JSON and JSON Lines are read"
+)
+_NOT_TEXT = f"this is binary data, not text; {KNOWN}"
 
 
 def decode(content: bytes) -> str:

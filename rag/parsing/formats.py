@@ -11,7 +11,7 @@ from rag.parsing import csv, json, odt
 from rag.parsing.archive import Archive
 from rag.parsing.csv import parse_csv
 from rag.parsing.docx import parse_docx
-from rag.parsing.encoding import decode
+from rag.parsing.encoding import KNOWN, decode
 from rag.parsing.epub import parse_epub
 from rag.parsing.html import parse_html
 from rag.parsing.json import parse_json
@@ -30,7 +30,6 @@ _HTML_START = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,2000}?-->\s*){0,5}(?:<!doctype\s+html|<html[\s>]|<head[\s>])",
     re.I | re.S,
 )
-_KNOWN = "plain text and Markdown, HTML, DOCX, PDF, CSV, TSV, XLSX, PPTX, ODT, RTF, JSON, EML and EPUB are read"
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SHORTEST_ZIP = 22
 _SNIFFED = 32_768
@@ -71,12 +70,13 @@ def parse(name: str, content: bytes) -> ParsedText:
     text, ContentTooLarge for one that unpacks or nests beyond bounds.
     """
     path = PurePath(name)
-    kind, parser = _parser(path.suffix.lower(), content)
+    kind = "file"
     try:
+        kind, parser = _parser(path.suffix.lower(), content)
         return parser(content, path.stem)
     except RagError:
         raise
-    except (Exception, RecursionError) as error:  # whatever a parser trips over, its file alone is refused
+    except Exception as error:  # whatever a parser trips over, its file alone is refused
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UnreadableContent(
             f"this {kind} cannot be read ({reason}): open it in its own program and save it again"
@@ -86,10 +86,10 @@ def parse(name: str, content: bytes) -> ParsedText:
 def _parser(suffix: str, content: bytes) -> tuple[str, Callable[[bytes, str], ParsedText]]:
     for signature, kind in _SIGNATURES:
         if content.startswith(signature):
-            raise UnsupportedFormat(f"this is {kind}; {_KNOWN}")
+            raise UnsupportedFormat(f"this is {kind}; {KNOWN}")
     if (start := content[:1024].find(b"%PDF-")) >= 0 and not content[:start].strip(_BLANK_BYTES):
         if b"obj" not in content:
-            raise UnsupportedFormat(f"this is the beginning of a PDF; {_KNOWN}")
+            raise UnsupportedFormat(f"this is the beginning of a PDF; {KNOWN}")
         return "PDF", parse_pdf
     if content.startswith(b"{\\rtf"):
         return "RTF document", parse_rtf
@@ -135,7 +135,7 @@ def _beginning(content: bytes) -> str:
 def _container_parser(content: bytes) -> tuple[str, Callable[[bytes, str], ParsedText]]:
     """By the names in a ZIP container, whatever the file is called."""
     if len(content) < _SHORTEST_ZIP:
-        raise UnsupportedFormat(f"this is the beginning of a ZIP container; {_KNOWN}")
+        raise UnsupportedFormat(f"this is the beginning of a ZIP container; {KNOWN}")
     archive = Archive(content)
     if any(re.fullmatch(r"word/document\d*\.xml", name) for name in archive.names):
         return "Word document", parse_docx
@@ -147,7 +147,7 @@ def _container_parser(content: bytes) -> tuple[str, Callable[[bytes, str], Parse
         return "EPUB book", parse_epub
     if "xl/workbook.xml" in archive:
         return "Excel workbook", parse_xlsx
-    raise UnsupportedFormat(f"this is a ZIP archive: unpack it; {_KNOWN}")
+    raise UnsupportedFormat(f"this is a ZIP archive: unpack it; {KNOWN}")
 
 
 def _old_office(content: bytes) -> NoReturn:
@@ -155,7 +155,7 @@ def _old_office(content: bytes) -> NoReturn:
     for stream, error, message in _STREAMS:
         if stream.encode("utf-16-le") in content:
             raise error(message)
-    raise UnsupportedFormat(f"this is an old office document; {_KNOWN}")
+    raise UnsupportedFormat(f"this is an old office document; {KNOWN}")
 
 
 def _parse_text(content: bytes, name: str) -> ParsedText:

@@ -5,7 +5,7 @@ Columns are told by geometry, not by the order in which the file draws its words
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 _MIN_ROWS = 4  # lines side by side that make two columns
@@ -38,6 +38,16 @@ class Line:
     left: float
     right: float
     column: int
+
+
+@dataclass(slots=True)
+class Page:
+    """A page's lines in reading order; height in points; label: the page's printed number, if the file has labels."""
+
+    number: int
+    label: str
+    height: float
+    lines: list[Line] = field(default_factory=list)
 
 
 def read_lines(words: Sequence[Word]) -> list[Line]:

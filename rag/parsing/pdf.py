@@ -8,17 +8,17 @@ import re
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rag.errors import ContentTooLarge, UnreadableContent
 from rag.parsing.builder import MAX_CHARACTERS, TextBuilder, plain
-from rag.parsing.layout import Line, Word, read_lines
+from rag.parsing.layout import Line, Page, Word, read_lines
 from rag.parsing.metadata import collect
+from rag.parsing.paragraphs import HYPHEN_AT_LINE_END, Paragraph, Vocabulary, paragraphs
 from rag.types import ParsedText
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument, PdfTextPage  # type: ignore[import-untyped]
+    from pypdfium2 import PdfDocument, PdfTextPage
 
 MAX_PAGES = 20_000
 # PDFium is not thread-safe: every call into it is made under this lock.
@@ -26,9 +26,7 @@ _PDFIUM = threading.Lock()
 _LIGATURES = str.maketrans(
     {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
 )
-_HYPHEN_AT_LINE_END = "\x02"  # what PDFium gives for a hyphen at which a word is broken
 _WORD = re.compile(r"[^\s\x02]+\x02?|\x02")
-_HYPHENS = (_HYPHEN_AT_LINE_END, "-", "\u00ad", "\u2010")
 _EDGE_SHARE = 0.12  # of the page's height, at top and bottom, where headers and footers stand
 _EDGE_LINES = 4
 _PAGE_NUMBER = re.compile(
@@ -36,8 +34,6 @@ _PAGE_NUMBER = re.compile(
     re.I,
 )
 _NUMBER = re.compile(r"\d+")
-_BULLET = re.compile(r"(?:[•‣◦▪–∙·*\uf0b7]|\(?\d{1,2}[.)]|\[\d{1,3}\]|\(?[a-z][.)])\s")
-_SENTENCE_END = re.compile(r"[.!?:;…。]['\"’”»)\]]*\d{0,3}$")
 _JUNK_TITLE = re.compile(
     r"(?:untitled.*|(?:microsoft (?:word|powerpoint|excel) - ).*|.*\.(?:docx?|dvi|tex|indd|qxd|pptx?|rtf|odt|pdf)|\W*)",
     re.I,
@@ -48,16 +44,6 @@ _HEADING_RATIO = 1.12
 _TITLE_RATIO = 1.3
 _MAX_HEADING = 160
 _HEADING_LEVELS = 4
-
-
-@dataclass(slots=True)
-class _Page:
-    """A page's lines in reading order; height in points; label: the page's printed number, if the file has labels."""
-
-    number: int
-    label: str
-    height: float
-    lines: list[Line] = field(default_factory=list)
 
 
 def parse_pdf(content: bytes, name: str) -> ParsedText:
@@ -93,7 +79,7 @@ def parse_pdf(content: bytes, name: str) -> ParsedText:
     return builder.build(title=title or printed or builder.first_heading or name, metadata=metadata)
 
 
-def _read(content: bytes) -> tuple[list[_Page], dict[str, str], dict[int, dict[str, int]]]:
+def _read(content: bytes) -> tuple[list[Page], dict[str, str], dict[int, dict[str, int]]]:
     """Pages, the document's own metadata, and per page number the headings among its bookmarks with their level."""
     import pypdfium2
 
@@ -164,7 +150,7 @@ def _key(text: str) -> str:
     )
 
 
-def _words(document: "PdfDocument", index: int) -> tuple[_Page, list[Word]]:
+def _words(document: "PdfDocument", index: int) -> tuple[Page, list[Word]]:
     """The words of a page as the file draws them, turned as the page is shown."""
     from pypdfium2 import raw
 
@@ -185,7 +171,7 @@ def _words(document: "PdfDocument", index: int) -> tuple[_Page, list[Word]]:
                     x0, y0, x1, y1 = min(x0, box.left), min(y0, box.bottom), max(x1, box.right), max(y1, box.top)
                 x0, y0, x1, y1 = _turned((x0 - left, y0 - bottom, x1 - left, y1 - bottom), turn, width, height)
                 words.append(Word(text.translate(_LIGATURES), x0, y0, x1, y1, round(2 * (y1 - y0)) / 2))
-            return _Page(index + 1, document.get_page_label(index), height), words
+            return Page(index + 1, document.get_page_label(index), height), words
         finally:
             layer.close()
     finally:
@@ -211,7 +197,7 @@ def _spans(layer: "PdfTextPage") -> Iterator[tuple[int, int, str]]:
     from pypdfium2 import raw
 
     n_characters = layer.count_chars()
-    text = layer.get_text_range().replace("\ufffe", _HYPHEN_AT_LINE_END)
+    text = layer.get_text_range().replace("\ufffe", HYPHEN_AT_LINE_END)
     if len(text) != n_characters:  # characters beyond UTF-16's first plane, or without a code: asked for one by one
         units = [raw.FPDFText_GetUnicode(layer, at) for at in range(n_characters)]
         text = "".join(chr(unit) if unit else "\ufffd" for unit in units)
@@ -222,7 +208,7 @@ def _spans(layer: "PdfTextPage") -> Iterator[tuple[int, int, str]]:
         yield found.start(), found.end(), word
 
 
-def _drop_repeated(pages: list[_Page]) -> None:
+def _drop_repeated(pages: list[Page]) -> None:
     """Take away the headers, footers and page numbers: what stands at the edge of at least three pages close to each other."""
     seen: dict[tuple[str, str, int], list[int]] = defaultdict(list)
     edges: list[list[tuple[Line, list[tuple[str, str, int]]]]] = []
@@ -264,14 +250,14 @@ def _recurs(key: tuple[str, str, int], numbers: list[int], n_pages: int) -> bool
     return len(numbers) >= 3 and close * 2 >= len(numbers) - 1
 
 
-def _write(builder: TextBuilder, pages: list[_Page], bookmarks: dict[int, dict[str, int]]) -> None:
+def _write(builder: TextBuilder, pages: list[Page], bookmarks: dict[int, dict[str, int]]) -> None:
     levels = {} if bookmarks else _heading_sizes(_sizes(pages))
-    words = _Vocabulary(pages)
-    pending = _Paragraph(words)
+    words = Vocabulary(pages)
+    pending = Paragraph(words)
     for page in pages:
         headings = bookmarks.get(page.number, {})
         fresh = True
-        for group in _paragraphs(page):
+        for group in paragraphs(page):
             level = _heading_level(group, headings, levels)
             if fresh:
                 if not (level is None and pending.goes_on(group)):
@@ -291,7 +277,7 @@ def _write(builder: TextBuilder, pages: list[_Page], bookmarks: dict[int, dict[s
     pending.flush(builder)
 
 
-def _sizes(pages: list[_Page]) -> Counter[float]:
+def _sizes(pages: list[Page]) -> Counter[float]:
     """How many characters are set in each type size."""
     sizes: Counter[float] = Counter()
     for page in pages:
@@ -309,7 +295,7 @@ def _heading_sizes(sizes: Counter[float]) -> dict[float, int]:
     return {size: min(level, _HEADING_LEVELS) for level, size in enumerate(larger, 1)}
 
 
-def _printed_title(pages: list[_Page]) -> str:
+def _printed_title(pages: list[Page]) -> str:
     """The first lines of the first page in the largest type, if that is much larger than the body's; else nothing."""
     lines = pages[0].lines
     body, _ = _sizes(pages).most_common(1)[0]
@@ -333,150 +319,3 @@ def _heading_level(group: list[Line], headings: dict[str, int], levels: dict[flo
     if headings:
         return headings.get(_key(text)) or headings.get(re.sub(r"[\W_]+", "", text.casefold()))
     return levels.get(group[0].size)
-
-
-def _paragraphs(page: _Page) -> Iterator[list[Line]]:
-    """The lines of a page by paragraph: told by gaps, indents, size, bullets and columns."""
-    pitches = sorted(
-        before.y1 - line.y1
-        for before, line in zip(page.lines, page.lines[1:], strict=False)
-        if before.column == line.column and before.y1 > line.y1
-    )
-    pitch = pitches[len(pitches) // 3] if pitches else 0.0
-    group: list[Line] = []
-    for line in page.lines:
-        if group and _starts_paragraph(group, line, pitch):
-            yield group
-            group = []
-        group.append(line)
-    if group:
-        yield group
-
-
-def _starts_paragraph(group: list[Line], line: Line, pitch: float) -> bool:
-    before = group[-1]
-    if before.text.endswith(_HYPHEN_AT_LINE_END) and line.column == before.column:
-        return False
-    if abs(line.size - before.size) > 0.12 * max(line.size, before.size) or line.column != before.column:
-        return True
-    if before.y1 - line.y1 > 1.3 * pitch or _BULLET.match(line.text):
-        return True
-    size = line.size
-    indented = line.x0 - before.x0
-    if indented > 0.7 * size and not (len(group) == 1 and _BULLET.match(before.text)):
-        return True
-    short = before.right - before.x1 > 0.15 * (before.right - before.left) + size
-    return short and (_SENTENCE_END.search(before.text) is not None or not line.text[:1].islower() and len(group) == 1)
-
-
-class _Vocabulary:
-    """The words of a document, which tell whether a word broken at a line end is written with its hyphen."""
-
-    def __init__(self, pages: list[_Page]) -> None:
-        self._words: set[str] = set()
-        for page in pages:
-            for line in page.lines:
-                if line.text.endswith(_HYPHENS):
-                    self._words = {
-                        word.strip(".,;:!?()[]\"'“”‘’").casefold()
-                        for page in pages
-                        for line in page.lines
-                        for word in line.text.split()
-                    }
-                    return
-
-    def join(self, before: str, line: str) -> tuple[str, str]:
-        """What stays of a line when another is joined to it, without the hyphen that only broke a word, and what stands between."""
-        if self._breaks_word(before, line):
-            return before[:-1], ""
-        return before, "" if self._hyphenated(before) else " "
-
-    def _hyphenated(self, text: str) -> bool:
-        return text.endswith(_HYPHENS) and len(text) > 1 and text[-2].isalnum()
-
-    def _breaks_word(self, text: str, line: str) -> bool:
-        if not self._hyphenated(text) or not line[:1].isalpha():
-            return False
-        first = text.split()[-1].strip("(\"'“‘[").casefold()[:-1]
-        second = line.split()[0].strip(".,;:!?()[]\"'“”‘’").casefold()
-        if first + second in self._words:
-            return True
-        if f"{first}-{second}" in self._words:
-            return False
-        return line[0].islower()
-
-
-class _Paragraph:
-    """A paragraph as its lines come, across columns and pages."""
-
-    def __init__(self, words: _Vocabulary) -> None:
-        self._words = words
-        self._parts: list[str] = []  # the last one is the last line
-        self._length = 0
-        self._turns: list[tuple[int, _Page]] = []
-        self._turning: _Page | None = None
-        self._last: Line | None = None
-
-    def goes_on(self, group: list[Line]) -> bool:
-        """Whether the lines continue this paragraph from another column or page."""
-        if (
-            self._last is None
-            or group[0].column == self._last.column
-            and self._turning is None
-            and not self._above(group[0])
-        ):
-            return False
-        first, last = group[0], self._last
-        if abs(first.size - last.size) > 0.12 * max(first.size, last.size) or _BULLET.match(first.text):
-            return False
-        if self._parts[-1].endswith(_HYPHENS):
-            return True
-        return _SENTENCE_END.search(self._parts[-1]) is None and (
-            first.text[:1].islower() or self._length > 80 and last.right - last.x1 < 0.1 * (last.right - last.left)
-        )
-
-    def _above(self, line: Line) -> bool:
-        """Whether a line stands higher than the last one: then it is on the next page."""
-        return self._last is not None and line.y0 > self._last.y1
-
-    def turn_page(self, page: _Page) -> None:
-        """What is added next stands on this page."""
-        self._turning = page
-
-    def add(self, group: list[Line]) -> None:
-        """Join lines to the paragraph."""
-        for line in group:
-            text = _clean(line.text)
-            if not text:
-                continue
-            if self._parts:
-                kept, between = self._words.join(self._parts[-1], text)
-                self._length += len(kept) + len(between) - len(self._parts[-1])
-                self._parts[-1:] = [kept, between]
-            if self._turning is not None:
-                self._turns.append((self._length, self._turning))
-                self._turning = None
-            self._parts.append(text)
-            self._length += len(text)
-            self._last = line
-
-    def flush(self, builder: TextBuilder, level: int | None = None) -> None:
-        """Write the paragraph, with the pages that start inside it; level: of the heading that it is."""
-        text = "".join(self._parts).replace(_HYPHEN_AT_LINE_END, "-")
-        if text and level is not None:
-            builder.add_heading(text, level)
-        elif text:
-            builder.add_block(text)
-        for offset, page in self._turns:
-            builder.add_page_inside(builder.n_characters - len(text) + offset, page.number, page.label)
-        if self._turning is not None:
-            builder.add_page(self._turning.number, self._turning.label)
-        self._parts, self._length, self._turns, self._turning, self._last = [], 0, [], None, None
-
-
-def _clean(text: str) -> str:
-    """A line as ``plain``, but with the mark or soft hyphen at its end that says that a word is broken there."""
-    text = text.rstrip()
-    if text.endswith((_HYPHEN_AT_LINE_END, "\u00ad")):
-        return plain(text[:-1]) + _HYPHEN_AT_LINE_END
-    return plain(text)

@@ -17,7 +17,7 @@ _PERCENT = re.compile(r"0(?:\.(0+))?%")
 
 def parse_xlsx(content: bytes, name: str) -> ParsedText:
     """Rows of the visible sheets as records, under the path of sheet and "row 12". Formulas give their stored values."""
-    import openpyxl  # type: ignore[import-untyped]
+    import openpyxl
 
     archive = Archive(content)
     archive.check()

@@ -163,6 +163,20 @@ def test_damaged_views_are_rebuilt_and_named(
         assert store.rebuilt == () and answers(store) == expected and store.verify() == []
 
 
+@pytest.mark.parametrize("damage", [damage_views, flip_vectors, flip_postings, truncate_terms, damage_manifest])
+def test_damage_since_the_start_is_not_carried_into_the_next_checkpoint(
+    empty_store: Store, make_document: Make, damage: Callable[[Path], None]
+) -> None:
+    fill(empty_store, make_document, range(20))
+    empty_store.checkpoint()
+    damage(empty_store.path)
+    fill(empty_store, make_document, range(20, 22))
+    assert empty_store.checkpoint() is True
+    with Store.open(empty_store.path) as store, store.read() as reader:
+        assert store.rebuilt == () and store.verify() == []
+        assert len(reader.matching(["number"], 99, Scope())[1]) == 22
+
+
 def test_leftovers_of_an_interrupted_checkpoint_go_with_the_next(empty_store: Store, make_document: Make) -> None:
     orphan = empty_store.path / "views" / "000099-deadbeef"
     orphan.mkdir()

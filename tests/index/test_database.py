@@ -1,5 +1,6 @@
 """A damaged truth is refused, never mended by guessing."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -84,6 +85,20 @@ def test_a_truncated_database_is_refused(closed: Path, keep: int) -> None:
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(StoreDamaged):
         use_everything(closed)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.9])
+def test_a_truncated_database_is_refused_also_beside_a_log(closed: Path, make_document: Make, share: float) -> None:
+    copy = closed.with_name("copy")
+    with Store.open(closed) as store:
+        store.add(*make_document("One more."))
+        with Store.open(closed):  # a healthy one, with its log, opens
+            shutil.copytree(closed, copy)
+    assert (copy / "store.db-wal").stat().st_size > 0
+    content = (copy / "store.db").read_bytes()
+    (copy / "store.db").write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(StoreDamaged):
+        use_everything(copy)
 
 
 def test_another_database_in_its_place_is_refused(closed: Path) -> None:

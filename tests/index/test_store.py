@@ -70,10 +70,9 @@ def test_any_difference_replaces_the_document(
 def test_unchanged_knows_content_and_metadata(empty_store: Store, make_document: Make) -> None:
     document, passages = make_document("A cat.", key="k", metadata={"a": 1, "b": ["x"]})
     stored = empty_store.add(document, passages).document
-    assert empty_store.unchanged("default", "k", document.content_sha256, {"b": ["x"], "a": 1}) == stored
-    assert empty_store.unchanged("default", "k", document.content_sha256, {"a": 1}) is None
-    assert empty_store.unchanged("default", "k", "0" * 64, document.metadata) is None
-    assert empty_store.unchanged("other", "k", document.content_sha256, document.metadata) is None
+    assert empty_store.unchanged("default", "k", document.content_sha256) == stored
+    assert empty_store.unchanged("default", "k", "0" * 64) is None
+    assert empty_store.unchanged("other", "k", document.content_sha256) is None
 
 
 def test_an_id_depends_on_collection_and_key_alone(empty_store: Store, make_document: Make) -> None:

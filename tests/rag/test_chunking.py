@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from index.types import Span
 from rag.chunking import Chunk, chunk
-from rag.types import Section
+from rag.types import Block, PageBreak, Section
 
 
 def plain(text: str, size: int = 60, overlap: int = 1) -> list[Chunk]:
@@ -83,7 +83,7 @@ def test_nothing_comes_of_empty_text() -> None:
 )
 def test_passages_cover_the_text_in_order_and_reproduce_their_sentences(text: str, size: int, overlap: int) -> None:
     passages = plain(text, size, overlap)
-    covered = set()
+    covered: set[int] = set()
     starts = []
     for passage in passages:
         starts.append(passage.span.start)
@@ -94,3 +94,31 @@ def test_passages_cover_the_text_in_order_and_reproduce_their_sentences(text: st
         assert len(passage.sentences) == 1 or passage.span.end - passage.span.start <= size
     assert starts == sorted(starts)
     assert all(text[place].isspace() for place in set(range(len(text))) - covered)
+
+
+def test_blocks_are_not_joined_and_whole_ones_not_cut() -> None:
+    text = "One is\nhere. Two.\n\nx = 1. Y = 2.\nz"
+    blocks = [Block(0, 17), Block(19, len(text), whole=True)]
+    [passage] = chunk(text, [Section(0, 0, len(text), ())], size=600, overlap=0, blocks=blocks)
+    assert quotes(text, passage.sentences)[-1] == "x = 1. Y = 2.\nz"
+
+
+def test_a_passage_stays_on_its_page_and_a_sentence_belongs_to_the_page_it_starts_on() -> None:
+    text = "One is here. Two goes over to the next page. Three is there. Four too."
+    pages = [PageBreak(0, 4), PageBreak(text.index("to the next"), 5, "v")]
+    passages = chunk(text, [Section(0, 0, len(text), ())], size=600, overlap=1, pages=pages)
+    assert [(text[slice(*passage.span)], passage.page) for passage in passages] == [
+        ("One is here. Two goes over to the next page.", 4),
+        ("Three is there. Four too.", 5),
+    ]
+
+
+def test_what_a_section_adds_goes_with_its_passages() -> None:
+    text = "Name\tMetres\nArnes\t48\nVik\t112"
+    section = Section(0, 11, len(text), ("Bridges",), "Name, Metres")
+    blocks = [Block(12, 20, True), Block(21, len(text), True)]
+    passages = chunk(text, [section], size=10, overlap=0, blocks=blocks)
+    assert [(text[slice(*passage.span)], passage.context) for passage in passages] == [
+        ("Name\tMetres\nArnes\t48", "Name, Metres"),
+        ("Vik\t112", "Name, Metres"),
+    ]

@@ -14,7 +14,12 @@ from rag.types import ParsedText
 
 Read = Callable[..., ParsedText]
 PathOf = Callable[[ParsedText, str], tuple[str, ...]]
-ROWS = [("Name", "Built", "Length"), ("Arnes", 1784, 48.5), ("Vik", 1901, 112), ("Dal", 1950, None)]
+ROWS: list[tuple[object, ...]] = [
+    ("Name", "Built", "Length"),
+    ("Arnes", 1784, 48.5),
+    ("Vik", 1901, 112),
+    ("Dal", 1950, None),
+]
 
 
 def book(sheets: dict[str, list[tuple[object, ...]]]) -> openpyxl.Workbook:
