@@ -1,9 +1,11 @@
-"""The order of candidates: a weighted sum of signals, and for the best of them one more signal that costs more.
+"""What the signals amount to: the order of candidates, the sentences that answer, and how sure one can be.
 
-The weights are in ``ranking.json``; ``eval/train.py`` fits them.
+All three are weighted sums whose weights are in ``ranking.json``; ``eval/train.py`` fits them and writes that file. Weights of
+signals are never negative, so that more of a signal never ranks lower.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -11,33 +13,62 @@ from pathlib import Path
 
 import numpy as np
 
-from index.types import Floats, Ids
+from index.types import Floats, Ids, Span
 from rag.signals import Signals
+
+# Of the ranking as a whole, whatever is listed: confidence is about these, and it does not move with k.
+CONFIDENCE_PASSAGES = 5
+CONFIDENCE_FEATURES = ("late", "sentence", "coverage", "dense", "gap")
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """All candidates of a question and what they are scored by: what training needs of a search.
+
+    chosen: int64 (m,), ascending, the candidates for which ``late`` was computed; late: float32 (n_sentences,), late interaction per
+    sentence of all candidates, NaN elsewhere.  sources, spans, sentences: of each candidate (n,), the document's source, the
+    passage's place in it and its sentences' places.
+    """
+
+    signals: Signals
+    chosen: Ids
+    late: Floats
+    sources: tuple[str | None, ...]
+    spans: tuple[Span, ...]
+    sentences: tuple[tuple[Span, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Ranker:
-    """Weights by name of a signal. second_stage: how many of the first order are scored again, with late interaction."""
+    """Weights by name. second_stage: how many of the first order are scored again, with late interaction.
+
+    first, second: of signals per candidate.  sentence: of what speaks for a sentence (see ``sentence_scores``).
+    confidence: a logistic model of ``CONFIDENCE_FEATURES`` with "intercept".
+    calibrated_for: model fingerprint and passage settings of the stores on which confidence was fitted.
+    """
 
     first: Mapping[str, float]
     second: Mapping[str, float]
     second_stage: int
+    sentence: Mapping[str, float]
+    confidence: Mapping[str, float]
+    calibrated_for: Mapping[str, str | int]
 
     def first_scores(self, signals: Signals) -> Floats:
         """Weighted mean of the cheap signals: float32 (n,)."""
-        return _weighted(self.first, signals)
+        return _weighted_mean(self.first, {name: getattr(signals, name) for name in self.first})
 
     def scores(self, signals: Signals, first: Floats, chosen: Ids, late: Floats) -> Floats:
         """Final scores float32 (n,): weighted means for the chosen, all others below them in their first order.
 
-        chosen: int64 (m,), positions scored again; late: float32 (m,), their best sentence by late interaction.
+        first: float32 (n,), from ``first_scores``.  chosen: int64 (m,), positions scored again; late: float32 (m,), the late
+        interaction of their best sentences.
         """
         scores = first.copy()
         if not len(chosen):
             return scores
-        cheap = {name: weight for name, weight in self.second.items() if name != "late"}
-        total = sum(self.second.values())
-        again = (_weighted(cheap, signals)[chosen] * sum(cheap.values()) + self.second["late"] * late) / total
+        values = {name: late if name == "late" else getattr(signals, name)[chosen] for name in self.second}
+        again = _weighted_mean(self.second, values)
         rest = np.ones(len(first), dtype=bool)
         rest[chosen] = False
         if rest.any():
@@ -46,16 +77,89 @@ class Ranker:
         scores[chosen] = again
         return scores
 
+    def sentence_scores(self, signals: Signals, late: Floats, scores: Floats) -> Floats:
+        """How well each sentence answers, float32 (n_sentences,), higher is better, comparable within one question.
+
+        late: float32 (n_sentences,), NaN where it was not computed (counts as 0).  scores: float32 (n,), of the passages.
+        A weighted mean of the sentence's cosine, the question's terms in it or in its passage's context, its late interaction, and
+        the score of the passage it stands in.
+        """
+        values = {
+            "cosine": signals.sentence_cosine,
+            "coverage": signals.sentence_coverage,
+            "late": np.nan_to_num(late),
+            "passage": scores[signals.owner],
+        }
+        return _weighted_mean(self.sentence, {name: values[name] for name in self.sentence})
+
+    def confidence_of(self, signals: Signals, late: Floats, scores: Floats) -> float:
+        """Probability that one of the best passages answers; 0 without candidates. Arguments as of ``sentence_scores``."""
+        if not len(scores):
+            return 0.0
+        features = confidence_features(signals, late, scores)
+        total = self.confidence["intercept"] + sum(
+            self.confidence[name] * features[name] for name in CONFIDENCE_FEATURES
+        )
+        return 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, total))))
+
+    def is_calibrated_for(self, model_fingerprint: str, passage_characters: int, overlap_sentences: int) -> bool:
+        """Whether confidence was fitted on stores of this model and these passage settings."""
+        return self.calibrated_for == {
+            "model_fingerprint": model_fingerprint,
+            "passage_characters": passage_characters,
+            "overlap_sentences": overlap_sentences,
+        }
+
+
+def confidence_features(signals: Signals, late: Floats, scores: Floats) -> dict[str, float]:
+    """What confidence is judged by, from the best passages by score (at least one candidate must be given).
+
+    Their largest late interaction, sentence cosine, coverage and passage cosine, all absolute; and how far the first is ahead of
+    the fifth (or last): many passages scoring alike are a topic that is there, one far ahead is an answer.
+    """
+    best = np.argsort(-scores, kind="stable")[:CONFIDENCE_PASSAGES]
+    in_best = np.isin(signals.owner, best)
+    return {
+        "late": float(np.nan_to_num(late[in_best]).max(initial=0.0)),
+        "sentence": float(signals.sentence[best].max()),
+        "coverage": float(signals.coverage[best].max()),
+        "dense": float(signals.dense[best].max()),
+        "gap": float(scores[best[0]] - scores[best[-1]]),
+    }
+
+
+def best_per_passage(values: Floats, owner: Ids, n: int) -> Floats:
+    """The largest value of each candidate's sentences, NaN not counted, 0 where there is none: float32 (n,).
+
+    values: float32 (n_sentences,); owner: int64 (n_sentences,), positions below n.
+    """
+    best = np.full(n, -np.inf, dtype=np.float32)
+    np.fmax.at(best, owner, values)
+    best[np.isneginf(best)] = 0.0
+    return best
+
 
 @cache
 def load_ranker() -> Ranker:
     """The ranker that is shipped."""
-    weights = json.loads(Path(__file__).with_name("ranking.json").read_text(encoding="utf-8"))
-    return Ranker(weights["first"], weights["second"], weights["second_stage"])
+    return read_ranker(Path(__file__).with_name("ranking.json"))
 
 
-def _weighted(weights: Mapping[str, float], signals: Signals) -> Floats:
-    total = np.zeros(len(signals.dense), dtype=np.float32)
+def read_ranker(path: Path) -> Ranker:
+    """The ranker in a file that ``eval/train.py`` wrote."""
+    fitted = json.loads(path.read_text(encoding="utf-8"))
+    return Ranker(
+        first=fitted["first"],
+        second=fitted["second"],
+        second_stage=fitted["second_stage"],
+        sentence=fitted["sentence"],
+        confidence=fitted["confidence"],
+        calibrated_for=fitted["calibrated_for"],
+    )
+
+
+def _weighted_mean(weights: Mapping[str, float], values: Mapping[str, Floats]) -> Floats:
+    total = np.zeros_like(next(iter(values.values())), dtype=np.float32)
     for name, weight in weights.items():
-        total += weight * getattr(signals, name)
-    return total / sum(weights.values())
+        total += np.float32(weight) * values[name]
+    return total / np.float32(sum(weights.values()))

@@ -12,7 +12,7 @@ from index.records import hash_term
 from index.types import Candidates, Floats, Ids, Passage, Scope, Span
 from rag.duplicates import group_duplicates
 from rag.embedding import QuestionVectors
-from rag.ranking import load_ranker
+from rag.ranking import best_per_passage, load_ranker
 from rag.signals import (
     FUNCTION_WORD_SHARE_LATE,
     FUNCTION_WORDS,
@@ -30,7 +30,7 @@ POOL = 100
 class Retrieved:
     """Candidates with their signals, and the groups of near-duplicates in rank order as positions among the candidates.
 
-    scores: float32 (n,), higher is better.  late: float32 (n_sentences,), late interaction per sentence, NaN where it was not computed.
+    scores: float32 (n,), higher is better.  late: float32 (n_sentences,), late interaction per sentence, NaN where not computed.
     passages: position -> stored passage, for every position in the groups.
     """
 
@@ -68,10 +68,7 @@ def retrieve(
     found = late_interaction(vectors.word_vectors, shares, reader.word_signs(candidates.ids[chosen]))
     late = np.full(len(signals.owner), np.nan, dtype=np.float32)
     late[np.isin(signals.owner, chosen)] = found
-    best_late = np.full(len(first), -np.inf, dtype=np.float32)
-    np.fmax.at(best_late, signals.owner, late)
-    best_late[np.isneginf(best_late)] = 0.0  # without sentences
-    scores = ranker.scores(signals, first, chosen, best_late[chosen])
+    scores = ranker.scores(signals, first, chosen, best_per_passage(late, signals.owner, len(first))[chosen])
 
     order: Ids = np.lexsort((candidates.ids, -scores))
     passages: dict[int, Passage] = {}

@@ -50,6 +50,10 @@ def build_document(
                 page=first + 1,
                 vector=embed(title + text[span.start : span.end], dim),
                 sentence_vectors=np.stack([embed(text[start:end], dim) for start, end in group]),
+                word_signs=tuple(
+                    np.stack([np.packbits(embed(word, dim) > 0) for word in text[start:end].split()])
+                    for start, end in group
+                ),
             )
         )
     document = NewDocument(

@@ -22,8 +22,9 @@ with Store.open(path) as store:
         print("begin", number, flush=True)
         if number % 9 == 8:
             with store.read() as reader:
-                (document,) = reader.find(f"s{number - 3}")
-            store.delete(document.id)
+                found = reader.find(f"s{number - 3}")  # nothing, if a kill came before it
+            if found:
+                store.delete(found[0].id)
         elif number % 9 == 7:
             store.checkpoint()
         else:
@@ -75,6 +76,8 @@ def test_killed_writers_lose_nothing_and_leave_no_half_documents(store_path: Pat
 
 def apply(state: dict[str, str], number: int) -> None:
     if number % 9 == 8:
-        state.pop(str((number - 3) % 50), None)
+        key = str((number - 3) % 50)
+        if state.get(key) == f"s{number - 3}":
+            del state[key]
     elif number % 9 != 7:
         state[str(number % 50)] = f"s{number}"

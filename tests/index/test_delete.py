@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from index.errors import StoreLocked
@@ -22,7 +23,9 @@ def traces(made: Made) -> list[bytes]:
     """Words and vectors by which a document can be recognised."""
     document, passages = made
     vectors = [passage.vector.astype("<f2").tobytes() for passage in passages]
-    return [document.key.encode(), *vectors, *(p.sentence_vectors.astype("<f2").tobytes() for p in passages)]
+    sentences = [passage.sentence_vectors.astype("<f2").tobytes() for passage in passages]
+    words = [np.concatenate(passage.word_signs).tobytes() for passage in passages]
+    return [document.key.encode(), *vectors, *sentences, *words]
 
 
 @pytest.mark.parametrize("checkpointed", [False, True])

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +200,18 @@ def test_candidates_come_back_as_they_were_given_in_the_order_asked(
     assert found.term_counts.tolist() == [2, 1, 2, 2, 3]
     assert len(found.terms) == 10 and found.terms[0] == found.terms[3]  # both contexts begin with "on"
     assert [str(a.dtype) for a in (found.vectors, found.terms, found.term_counts)] == ["float32", "uint32", "int64"]
+
+
+def test_word_signs_come_back_as_they_were_given_in_the_order_asked(
+    empty_store: Store, make_document: Callable[..., Made]
+) -> None:
+    document, passages = make_document("One fish. Two birds here. Three. Four cats. Five.")
+    empty_store.add(document, [*passages[:2], replace(passages[2], word_signs=())])
+    with empty_store.read() as reader:
+        found = reader.word_signs([2, 99, 3, 1])
+    assert found.ids.tolist() == [2, 3, 1]
+    assert (found.sentence_counts.tolist(), found.word_counts.tolist()) == ([2, 1, 2], [1, 2, 0, 2, 3])
+    np.testing.assert_array_equal(found.signs, np.concatenate([*passages[1].word_signs, *passages[0].word_signs]))
 
 
 def test_an_empty_store_finds_nothing(empty_store: Store, fake_embed: Callable[..., Floats]) -> None:

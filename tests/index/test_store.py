@@ -202,6 +202,21 @@ def test_metadata_of_other_kinds_are_refused(empty_store: Store, make_document: 
         empty_store.add(*make_document("A cat.", metadata=metadata))
 
 
+@pytest.mark.parametrize(
+    "signs",
+    [
+        (np.zeros((1, 2), np.uint8),),  # for two sentences
+        (np.zeros((1, 3), np.uint8), np.zeros((1, 3), np.uint8)),
+        (np.zeros((1, 2), np.int64), np.zeros((1, 2), np.int64)),
+    ],
+)
+def test_word_signs_of_another_form_are_refused(
+    empty_store: Store, make_document: Make, signs: tuple[Any, ...]
+) -> None:
+    with pytest.raises(DimensionMismatch, match="word signs"):
+        empty_store.add(*replaced(make_document("A cat. A dog."), {"word_signs": signs}))
+
+
 def test_vectors_of_another_length_are_refused(empty_store: Store, make_document: Make) -> None:
     with pytest.raises(DimensionMismatch, match=r"\(8,\).*\(16,\)"):
         empty_store.add(*make_document("A cat.", dim=8))

@@ -31,6 +31,8 @@ FAULTS = {
         "UPDATE embeddings SET vector = CAST(x'007e' || zeroblob(30) AS BLOB) WHERE passage = 1",
     ),
     "sentence vectors": ("vector", "UPDATE embeddings SET sentence_vectors = x'' WHERE passage = 1"),
+    "word-signs": "UPDATE embeddings SET word_signs = x'' WHERE passage = 1",
+    "word counts": ("word-signs", "UPDATE embeddings SET word_counts = x'' WHERE passage = 1"),
     "terms": "UPDATE embeddings SET terms = zeroblob(length(terms)) WHERE passage = 1",
     "term counts": ("terms", "UPDATE embeddings SET term_counts = zeroblob(length(term_counts)) WHERE passage = 1"),
     "term-frequency": "UPDATE terms SET df = df + 1 WHERE term = 'cat'",
