@@ -9,10 +9,15 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from api import errors
+from api.access import RequireKey
 from api.hosts import AllowedHosts
-from api.middleware import BodyLimit, LastCatch, RequireKey, SecurityHeaders
+from api.keys import KeyRing
+from api.load import Admission, Lanes, RateLimit
+from api.logs import Observe
+from api.metrics import Metrics
+from api.middleware import BodyLimit, LastCatch, SecurityHeaders
 from api.openapi import describe
-from api.routes import ask, documents, health, page, verify
+from api.routes import ask, documents, health, metrics, page, verify
 from api.settings import Settings
 from rag.service import Service
 
@@ -25,19 +30,26 @@ def _version() -> str:
 
 
 def create_app(service: Service, settings: Settings) -> FastAPI:
-    """The application that answers from ``service``, which stays its owner's to close."""
+    """The application that answers from ``service``, which stays its owner's to close.  Raises KeysUnusable."""
+
+    counted = Metrics()
+    lanes = Lanes(settings, counted)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # The limiter of the pool in which plain `def` routes run belongs to the event loop.
+        # What the framework writes to disk of an upload goes through this pool, which belongs to the event loop.
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.threads
         yield
+        lanes.close()
 
-    around = [Middleware(SecurityHeaders), Middleware(LastCatch)]
+    around = [Middleware(Observe, metrics=counted), Middleware(SecurityHeaders), Middleware(LastCatch)]
     if settings.bound is not None:
         around.append(Middleware(AllowedHosts, bound=settings.bound, extra=settings.extra_hosts))
-    if settings.api_key is not None:
-        around.append(Middleware(RequireKey, key=settings.api_key))
+    keys = KeyRing(settings.api_key, settings.keys_file)
+    around.append(Middleware(RequireKey, keys=keys))
+    if settings.rate is not None:
+        around.append(Middleware(RateLimit, rate=settings.rate, burst=settings.burst))
+    around.append(Middleware(Admission, lanes=lanes))
     around.append(Middleware(BodyLimit, settings=settings))
     app = FastAPI(
         version=_version(),
@@ -49,8 +61,13 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
     )
     app.state.service = service
     app.state.settings = settings
+    app.state.metrics = counted
+    app.state.lanes = lanes
+    app.state.stopping = False
     errors.install(app)
     for module in (ask, documents, verify, health, page):
         app.include_router(module.router)
-    app.openapi = describe(app, with_key=settings.api_key is not None)  # type: ignore[method-assign]
+    if settings.metrics:
+        app.include_router(metrics.router)
+    app.openapi = describe(app, with_key=keys.required)  # type: ignore[method-assign]
     return app

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,23 +17,32 @@ if TYPE_CHECKING:
 def serve(
     host: Annotated[
         str,
-        typer.Option(metavar="ADDRESS", help="Address to listen on; one that other machines reach needs RAG_API_KEY."),
+        typer.Option(metavar="ADDRESS", help="Address to listen on; one that other machines reach needs a key."),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
     store: StoreOption = None,
+    log_format: Annotated[str, typer.Option(metavar="text|json", help="How to log to stderr.")] = "text",
     json: JsonOption = False,
 ) -> None:
     """Serve the store over HTTP until interrupted; a new, empty store is made where there is none.
 
     Example: rag serve --port 8080
     """
+    from api import logs
+    from api.keys import KeyRing
     from api.settings import Settings, is_loopback
 
+    if log_format not in logs.FORMATS:
+        raise typer.BadParameter(f"{log_format!r}: use text or json", param_hint="--log-format")
+    logs.configure(log_format)
     with errors():
         settings = Settings.from_environment()
-    if settings.api_key is None and not is_loopback(host):
+        keys = KeyRing(settings.api_key, settings.keys_file)
+    if not keys.required and not is_loopback(host):
         fail(
-            f"{host!r} can be reached from other machines: set RAG_API_KEY to a secret, or use --host 127.0.0.1", USAGE
+            f"{host!r} can be reached from other machines: make a key with `rag key add NAME` or set RAG_API_KEY to a secret, "
+            "or use --host 127.0.0.1",
+            USAGE,
         )
 
     from api import server
@@ -46,21 +56,31 @@ def serve(
 
             # It warns of every malformed upload; the client is told, and the operator has nothing to do.
             logging.getLogger("python_multipart").setLevel(logging.ERROR)
-            note_rebuilt(service)
+            say: Callable[[str], None] = message if log_format == "text" else logging.getLogger(__name__).info
+            if log_format == "text":
+                note_rebuilt(service)
+            elif service.rebuilt:
+                say(f"search files were missing or damaged and have been made again: {', '.join(service.rebuilt)}")
             service.warm()
             url = server.url_of(bound)
             app = create_app(service, replace(settings, bound=(host, bound.getsockname()[0])))
-            server.run(app, bound, lambda: _announce(service, url, str(path), json))
+            server.run(
+                app,
+                bound,
+                on_ready=lambda: _announce(service, url, str(path), json, say),
+                on_stop=lambda: setattr(app.state, "stopping", True),
+                linger_s=settings.linger_s,
+            )
     except server.CannotListen as error:
         fail(str(error))
 
 
-def _announce(service: "Service", url: str, store: str, as_json: bool) -> None:
+def _announce(service: "Service", url: str, store: str, as_json: bool, say: Callable[[str], None]) -> None:
     """Say where it listens: on stderr for people, with --json on stdout for programs."""
     documents, passages = service.counts()
-    message(f"serving {store} ({documents} documents, {passages} passages) at {url} - stop with Ctrl-C")
+    say(f"serving {store} ({documents} documents, {passages} passages) at {url} - stop with Ctrl-C")
     if documents == 0:
-        message("the store is empty: `rag add PATH`, or send files to POST /v1/documents")
+        say("the store is empty: `rag add PATH`, or send files to POST /v1/documents")
     if as_json:
         print_json({"url": url, "store": store, "documents": documents, "passages": passages})
         sys.stdout.flush()

@@ -1,18 +1,22 @@
 """What routes are given: the service, the settings, the certainty that a body is JSON, the parts of an upload."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect
 
 from api.errors import MalformedBody
+from api.load import Lane
+from api.metrics import Metrics
 from api.settings import Settings
 from rag.errors import UnsupportedFormat
 from rag.service import Service
+
+T = TypeVar("T")
 
 _JSON_TYPES = re.compile(r"application/(?:json|[^\s;/]+\+json)", re.IGNORECASE)
 _MAX_FIELD_BYTES = 1024 * 1024
@@ -83,5 +87,30 @@ async def _read_upload(request: Request, settings: Settings) -> FormData | JsonU
     raise UnsupportedFormat("Send files as multipart/form-data (field `file`) or one document as application/json.")
 
 
+class Run:
+    """Runs work that blocks in a thread of the request's lane; see ``api.load.Lane.run``."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    async def __call__(self, work: Callable[[], T], within_s: float | None = None) -> T:
+        """What ``work`` gives.  within_s: seconds from the request's first byte, unless as long as its lane allows."""
+        lane: Lane = self._request.state.lane
+        seconds = lane.deadline_s if within_s is None else within_s
+        return await lane.run(work, self._request.receive, self._request.state.started + seconds)
+
+
+async def get_metrics(request: Request) -> Metrics:
+    """What this application counts."""
+    return cast(Metrics, request.app.state.metrics)
+
+
+async def get_run(request: Request) -> Run:
+    """How this request's work is run."""
+    return Run(request)
+
+
+MetricsDep = Annotated[Metrics, Depends(get_metrics)]
+RunDep = Annotated[Run, Depends(get_run)]
 ServiceDep = Annotated[Service, Depends(get_service)]
 UploadDep = Annotated[FormUpload | JsonUpload, Depends(read_upload)]

@@ -36,12 +36,26 @@ from rag.errors import (
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+# Only the log ever shows it: there is nobody to read the response.
+CLIENT_LEFT = 499
 _SHOWN_ERRORS = 20
 _SHOWN_CHARACTERS = 300
 
 
 class MalformedBody(Exception):
     """A body that cannot be parsed as what it says it is."""
+
+
+class DeadlineExceeded(Exception):
+    """A request took longer than it may."""
+
+
+class Stopping(Exception):
+    """The process is about to end."""
+
+
+class ClientLeft(Exception):
+    """Nobody waits for the answer any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +77,15 @@ class Kind:
 INVALID = Kind(422, "invalid-request", "The request does not fit its schema")
 MALFORMED = Kind(400, "malformed-request", "The body cannot be parsed")
 UNAUTHORIZED = Kind(401, "unauthorized", "A valid key is required")
+FORBIDDEN = Kind(403, "forbidden", "This key may not do that")
 FOREIGN_HOST = Kind(403, "foreign-host", "This service does not answer to that name")
 FOREIGN_ORIGIN = Kind(403, "foreign-origin", "Pages of other sites may not do this")
 NOT_FOUND = Kind(404, "not-found", "Nothing is here", "`/openapi.json` lists the paths.")
 NOT_ALLOWED = Kind(
     405, "method-not-allowed", "This method is not offered here", "The `Allow` header names those that are."
 )
+TOO_SLOW = Kind(408, "body-too-slow", "The body came too slowly")
+TOO_MANY = Kind(429, "too-many-requests", "This key asks too often")
 TOO_LARGE = Kind(413, "content-too-large", "The content is too large")
 UNSUPPORTED = Kind(415, "unsupported-format", "This format is not read")
 INTERNAL = Kind(500, "internal-error", "Something went wrong here", "The error was logged.")
@@ -81,6 +98,14 @@ KINDS: Mapping[type[Exception], Kind] = {
     UnsupportedFormat: UNSUPPORTED,
     ContentTooLarge: TOO_LARGE,
     DocumentNotFound: Kind(404, "document-not-found", "No document has this id"),
+    DeadlineExceeded: Kind(
+        503,
+        "deadline-exceeded",
+        "This took too long",
+        "Try again shortly. What was to be written may still be; sending it again is safe.",
+        1,
+    ),
+    Stopping: Kind(503, "stopping", "The service is stopping", "Another one may take its place shortly.", 5),
     Overloaded: Kind(503, "overloaded", "More work is waiting than may wait", "Try again shortly.", 1),
     StoreLocked: Kind(503, "store-locked", "Another process is writing", "Try again shortly.", 5),
     StoreFull: Kind(
@@ -101,10 +126,13 @@ KINDS: Mapping[type[Exception], Kind] = {
 }
 ALL_KINDS = (
     UNAUTHORIZED,
+    FORBIDDEN,
     FOREIGN_HOST,
     FOREIGN_ORIGIN,
     NOT_FOUND,
     NOT_ALLOWED,
+    TOO_SLOW,
+    TOO_MANY,
     INVALID,
     *KINDS.values(),
     INTERNAL,
@@ -154,6 +182,8 @@ def clean(text: str) -> str:
 
 def response_for(error: Exception) -> Response:
     """The response for any exception; what nobody expected is logged and answered without internals."""
+    if isinstance(error, ClientLeft):
+        return Response(status_code=CLIENT_LEFT)
     if isinstance(error, UploadStopped):
         kind = _kind_of(error.cause)
         return problem(kind, str(error), extensions={"documents": error.documents, "failed": error.failed})
@@ -175,7 +205,7 @@ def _kind_of(error: Exception) -> Kind:
 
 def _kind_of_status(status: int) -> Kind:
     """The kind of what the framework raises by number."""
-    for kind in (MALFORMED, UNAUTHORIZED, NOT_FOUND, NOT_ALLOWED, TOO_LARGE, UNSUPPORTED):
+    for kind in (MALFORMED, UNAUTHORIZED, NOT_FOUND, NOT_ALLOWED, TOO_SLOW, TOO_LARGE, UNSUPPORTED):
         if kind.status == status:
             return kind
     return Kind(status, f"http-{status}", HTTPStatus(status).phrase)
@@ -205,5 +235,6 @@ async def _handle(_: Request, error: Exception) -> Response:
 
 def install(app: FastAPI) -> None:
     """Answer every expected exception of ``app`` with problem details; the unexpected ones are the middleware's."""
-    for kind in (RagError, StoreError, MalformedBody, UploadStopped, RequestValidationError, HTTPException):
+    expected = (DeadlineExceeded, Stopping, ClientLeft, MalformedBody, UploadStopped)
+    for kind in (RagError, StoreError, *expected, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _handle)

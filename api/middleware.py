@@ -1,18 +1,15 @@
-"""What happens around every route, outermost first: headers, the last catch, the key, the body limit."""
+"""What happens around every route: security headers, the last catch, the body limit."""
 
-import hashlib
-import hmac
-from collections.abc import Sequence
+import asyncio
+import time
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import TOO_LARGE, UNAUTHORIZED, problem, response_for
-from api.routes import page
+from api.errors import TOO_LARGE, TOO_SLOW, problem, response_for
 from api.settings import Settings
 
-OPEN_PATHS = ("/livez", "/readyz", *page.PATHS)
 UPLOAD_PATH = "/v1/documents"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -68,39 +65,8 @@ class LastCatch:
             await response(scope, receive, send)
 
 
-class RequireKey:
-    """Turns away a request without the key, before its body is read or any other work is done."""
-
-    def __init__(self, app: ASGIApp, key: str) -> None:
-        self.app = app
-        self.digest = hashlib.sha256(key.encode()).digest()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
-            return await self.app(scope, receive, send)
-        # Digests have one length, so that the comparison tells nothing of the key's.
-        given = [hashlib.sha256(key).digest() for key in _given_keys(scope["headers"])]
-        if any([hmac.compare_digest(digest, self.digest) for digest in given]):
-            return await self.app(scope, receive, send)
-        detail = (
-            "Send the key as `Authorization: Bearer KEY` or `X-API-Key: KEY`." if not given else "The key is not valid."
-        )
-        response = problem(UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer", "Connection": "close"})
-        await response(scope, receive, send)
-
-
-def _given_keys(headers: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
-    keys = []
-    for name, value in headers:
-        if name == b"x-api-key":
-            keys.append(value)
-        elif name == b"authorization" and value[:7].lower() == b"bearer ":
-            keys.append(value[7:].strip())
-    return keys
-
-
 class BodyLimit:
-    """Turns away a body that says it is too large, and cuts one off that turns out to be, counted as bytes arrive."""
+    """Turns away a body that says it is too large, and cuts one off that turns out to be, or that does not come in time."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
@@ -109,17 +75,28 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        limit = self.settings.max_upload_bytes if scope["path"] == UPLOAD_PATH else self.settings.max_json_bytes
+        is_upload = scope["path"] == UPLOAD_PATH
+        limit = self.settings.max_upload_bytes if is_upload else self.settings.max_json_bytes
         detail = f"At most {limit} bytes are taken here."
         close = {"Connection": "close"}  # the rest of the body is not worth reading
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared[:20]) > limit:
             return await problem(TOO_LARGE, detail, headers=close)(scope, receive, send)
+        seconds = self.settings.upload_deadline_s if is_upload else self.settings.deadline_s
+        ends_at = time.monotonic() + seconds
         total = 0
+        is_whole = False
 
         async def receive_counted() -> Message:
-            nonlocal total
-            message = await receive()
+            nonlocal total, is_whole
+            if is_whole:  # what still comes is the client's leaving, and that has time
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), ends_at - time.monotonic())
+            except TimeoutError as error:
+                late = f"A body must be here whole within {seconds:g} seconds."
+                raise HTTPException(TOO_SLOW.status, late, headers=close) from error
+            is_whole = not message.get("more_body", False)
             total += len(message.get("body", b""))
             if total > limit:
                 raise HTTPException(TOO_LARGE.status, detail, headers=close)

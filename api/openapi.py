@@ -45,6 +45,7 @@ def describe(app: FastAPI, *, with_key: bool) -> Callable[[], dict[str, Any]]:
             _, found = models_json_schema([(Problem, "serialization")], ref_template=_REF)
             components.setdefault("schemas", {}).update(found["$defs"])
             _drop_framework_errors(document)
+            _add_limits(document)
             if with_key:
                 _require_key(document)
             app.openapi_schema = document
@@ -63,6 +64,15 @@ def _drop_framework_errors(document: dict[str, Any]) -> None:
         document["components"]["schemas"].pop(name, None)
 
 
+def _add_limits(document: dict[str, Any]) -> None:
+    """What every route may answer that does work: too often, too slow, too much at once."""
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            if path.startswith("/v1/"):
+                slow = (408,) if "requestBody" in operation else ()
+                operation["responses"] |= {str(status): reply for status, reply in problems(429, 503, *slow).items()}
+
+
 def _require_key(document: dict[str, Any]) -> None:
     document["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
@@ -70,6 +80,6 @@ def _require_key(document: dict[str, Any]) -> None:
     }
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            if path.startswith("/v1/"):
+            if path.startswith("/v1/") or path == "/metrics":
                 operation["security"] = [{"bearer": []}, {"header": []}]
                 operation["responses"] |= {str(status): response for status, response in problems(401).items()}

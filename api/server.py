@@ -1,14 +1,19 @@
 """The server process: its socket, its signals, its end."""
 
+import asyncio
 import errno
 import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _DRAIN_S = 30
+_HEAD_S = 10
 
 
 class CannotListen(Exception):
@@ -47,23 +52,74 @@ def url_of(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-class _Server(uvicorn.Server):
-    """A server that says when it listens."""
+class _Protocol(H11Protocol):
+    """Closes a connection whose request line and headers do not come whole in time, counted from its opening or their first byte.
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    (What uvicorn itself times is the pause between requests.)
+    """
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._late = self.loop.call_later(_HEAD_S, self.timeout_keep_alive_handler)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._disarm()
+        elif self._late is None:
+            self._late = self.loop.call_later(_HEAD_S, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def _disarm(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it listens and when it is told to stop."""
+
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None], linger_s: float
+    ) -> None:
         super().__init__(config)
         self.on_ready = on_ready
+        self.on_stop = on_stop
+        self.linger_s = linger_s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
             self.on_ready()
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.on_stop()
+        super().handle_exit(sig, frame)
 
-def run(app: ASGIApp, bound: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT, then let requests finish (30 s at most) and return. Raises CannotListen."""
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Go on serving for a while, so that whoever asks for readiness learns of the end, then drain."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + self.linger_s
+        while loop.time() < ends_at and not self.force_exit:
+            await asyncio.sleep(0.05)
+        await super().shutdown(sockets=sockets)
+
+
+def run(
+    app: ASGIApp, bound: socket.socket, on_ready: Callable[[], None], on_stop: Callable[[], None], linger_s: float
+) -> None:
+    """Serve until SIGTERM or SIGINT, then let requests finish (30 s at most) and return. Raises CannotListen.
+
+    on_stop: called from the signal's handler, at once.  linger_s: seconds after it in which new requests are still taken.
+    """
     config = uvicorn.Config(
         app,
+        http=_Protocol,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -71,7 +127,7 @@ def run(app: ASGIApp, bound: socket.socket, on_ready: Callable[[], None]) -> Non
         ws="none",
         timeout_graceful_shutdown=_DRAIN_S,
     )
-    server = _Server(config, on_ready)
+    server = _Server(config, on_ready, on_stop, linger_s)
     # uvicorn raises the signal again once it has stopped; this handler makes that an ordinary return instead of a death by signal.
     before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -25,8 +25,8 @@ CONFIDENCE_FEATURES = ("late", "sentence", "coverage", "dense", "gap")
 class Examined:
     """All candidates of a question and what they are scored by: what training needs of a search.
 
-    chosen: int64 (m,), ascending, the candidates for which ``late`` was computed.  late: float32 (n_sentences,), late interaction of
-    each sentence of all candidates, NaN where it was not computed.
+    chosen: int64 (m,), ascending, the candidates for which ``late`` was computed.  late: float32 (n_sentences,), late interaction
+    of each sentence of all candidates, NaN where it was not computed.
     sources, spans, sentences: of each candidate (n,), the document's source, the passage's place in it and its sentences' places.
     """
 

@@ -159,7 +159,7 @@ def late_interaction(word_vectors: Floats, shares: Floats, words: WordSigns) -> 
     products = np.float32(2) * _small_products(bits, word_vectors) - word_vectors.sum(axis=1)
     filled = words.word_counts > 0
     starts = (np.cumsum(words.word_counts) - words.word_counts)[filled]
-    best: Floats = np.maximum.reduceat(products, starts, axis=0) / np.float32(np.sqrt(dim))
+    best = (np.maximum.reduceat(products, starts, axis=0) / np.sqrt(dim)).astype(np.float32)
     scores[filled] = _weighted(best, (shares / total).astype(np.float32))
     return scores
 
@@ -192,7 +192,7 @@ class _Occurrences:
 
 
 def _occurrences(question: QuestionTerms, candidates: Candidates) -> _Occurrences:
-    # Few terms of the candidates are the question's: a table over 16 bits of the hash drops the rest ten times faster than a search.
+    # Few of the candidates' terms are the question's: a table over 16 bits of the hash drops the rest faster than a search.
     passed = np.zeros(1 << 16, dtype=bool)
     passed[question.hashes & 0xFFFF] = True
     place = np.flatnonzero(passed[candidates.terms & 0xFFFF])

@@ -1,9 +1,11 @@
 """Questions."""
 
+from dataclasses import asdict
+
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
-from api.deps import ServiceDep, require_json
+from api.deps import MetricsDep, RunDep, ServiceDep, require_json
 from api.openapi import problems
 from api.schemas import AnswerOut, AskIn
 from rag.serialization import answer_json
@@ -18,6 +20,14 @@ router = APIRouter(tags=["ask"])
     dependencies=[Depends(require_json)],
     summary="Ask a question",
 )
-def ask(body: AskIn, service: ServiceDep) -> JSONResponse:
+async def ask(body: AskIn, service: ServiceDep, run: RunDep, metrics: MetricsDep) -> JSONResponse:
     """The sentences that answer and the ranked passages they stand in; an abstention is a 200 with `answered` false."""
-    return JSONResponse(answer_json(service.ask(body.query())))
+
+    def answer() -> JSONResponse:
+        found = service.ask(body.query())
+        for stage, milliseconds in asdict(found.timings_ms).items():
+            metrics.stage_seconds.observe(milliseconds / 1000, stage)
+        metrics.answers.add("true" if found.answered else "false")
+        return JSONResponse(answer_json(found))
+
+    return await run(answer)

@@ -2,7 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -11,8 +13,9 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 
-from api.deps import FormUpload, JsonUpload, ServiceDep, UploadDep
+from api.deps import FormUpload, JsonUpload, MetricsDep, RunDep, ServiceDep, UploadDep
 from api.errors import UploadStopped, clean
+from api.metrics import Metrics
 from api.openapi import problems
 from api.schemas import (
     CollectionName,
@@ -89,7 +92,7 @@ _UPLOAD_BODY: dict[str, Any] = {
     openapi_extra=_UPLOAD_BODY,
     summary="Add documents",
 )
-def add_documents(upload: UploadDep, service: ServiceDep) -> JSONResponse:
+async def add_documents(upload: UploadDep, service: ServiceDep, run: RunDep, metrics: MetricsDep) -> JSONResponse:
     """Adds files (multipart) or one text (JSON); answers once they are durable and searchable.
 
     A file is known by its name without folders: the same name again in the same collection replaces the document, the same
@@ -97,24 +100,50 @@ def add_documents(upload: UploadDep, service: ServiceDep) -> JSONResponse:
     problem that lists them. When the store stops taking documents half-way (disk full, another writer), the problem lists in
     `documents` what is stored all the same; sending everything again is safe.
     """
+    return await run(lambda: _add(service, upload, metrics))
+
+
+def _add(service: Service, upload: FormUpload | JsonUpload, metrics: Metrics) -> JSONResponse:
     if isinstance(upload, JsonUpload):
-        change = _add_text(service, upload.body)
+        change = _add_text(service, upload.body, metrics)
         return JSONResponse({"documents": [_added_json(change)], "failed": []}, status_code=201)
-    added, failed = _add_files(service, upload)
+    added, failed = _add_files(service, upload, metrics)
     return JSONResponse({"documents": added, "failed": failed}, status_code=201)
 
 
-def _add_text(service: Service, body: bytes) -> Change:
+def _add_text(service: Service, body: bytes, metrics: Metrics) -> Change:
     try:
         given = DocumentIn.model_validate_json(body)
     except ValidationError as error:
         raise _invalid(error, "body") from error
-    return service.add_text(
-        title=given.title, text=given.text, source=given.source, metadata=given.metadata, collection=given.collection
-    )
+    with _counted(metrics) as done:
+        done += [
+            service.add_text(
+                title=given.title,
+                text=given.text,
+                source=given.source,
+                metadata=given.metadata,
+                collection=given.collection,
+            )
+        ]
+    return done[0]
 
 
-def _add_files(service: Service, upload: FormUpload) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+@contextmanager
+def _counted(metrics: Metrics) -> Iterator[list[Change]]:
+    """Counts and times one document, whose change the block puts into the list; without one it was refused."""
+    done: list[Change] = []
+    started = time.perf_counter()
+    try:
+        yield done
+    finally:
+        metrics.documents.add(done[0].outcome if done else "failed")
+        metrics.ingest_seconds.observe(time.perf_counter() - started)
+
+
+def _add_files(
+    service: Service, upload: FormUpload, metrics: Metrics
+) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """What went in and what did not. Raises UploadStopped when nothing did or the store stopped taking documents."""
     files, collection, metadata = _read_form(upload.parts)
     added: list[dict[str, object]] = []
@@ -124,10 +153,12 @@ def _add_files(service: Service, upload: FormUpload) -> tuple[list[dict[str, obj
     for file in files:
         name = _base_name(file.filename or "")
         try:
-            _check_name(name, seen)
-            seen.add(name)
-            content = file.file.read()
-            added.append(_added_json(service.add_file(name, content, collection=collection, metadata=metadata)))
+            with _counted(metrics) as done:
+                _check_name(name, seen)
+                seen.add(name)
+                content = file.file.read()
+                done += [service.add_file(name, content, collection=collection, metadata=metadata)]
+            added.append(_added_json(done[0]))
         except _FILE_ERRORS as error:
             errors.append(error)
             failed.append({"name": clean(name), "reason": clean(str(error))})
@@ -198,33 +229,42 @@ def _added_json(change: Change) -> dict[str, object]:
 
 
 @router.get("", response_model=DocumentsOut, responses=problems(422, 503), summary="List documents")
-def list_documents(
+async def list_documents(
     service: ServiceDep,
+    run: RunDep,
     cursor: Annotated[Text | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="Documents per page.")] = 100,
     collection: Annotated[CollectionName | None, Query(description="Only this collection; all when left out.")] = None,
 ) -> JSONResponse:
     """Documents in the order they were first added, a page at a time."""
-    found = service.documents(collection=collection, after=cursor, limit=limit + 1)
-    page = found[:limit]
-    next_cursor = page[-1].id if len(found) > limit else None
-    return JSONResponse({"documents": [document_json(document) for document in page], "next_cursor": next_cursor})
+
+    def read() -> JSONResponse:
+        found = service.documents(collection=collection, after=cursor, limit=limit + 1)
+        page = found[:limit]
+        next_cursor = page[-1].id if len(found) > limit else None
+        return JSONResponse({"documents": [document_json(document) for document in page], "next_cursor": next_cursor})
+
+    return await run(read)
 
 
 @router.get("/{document_id}", response_model=DocumentOut, responses=problems(404, 503), summary="One document")
-def get_document(document_id: DocumentId, service: ServiceDep) -> JSONResponse:
+async def get_document(document_id: DocumentId, service: ServiceDep, run: RunDep) -> JSONResponse:
     """A document without its text."""
-    return JSONResponse(document_json(service.document(document_id)))
+    return await run(lambda: JSONResponse(document_json(service.document(document_id))))
 
 
 Position = Annotated[int | None, Query(ge=0, description="In code points; half-open.")]
 
 
 @router.get("/{document_id}/text", response_model=TextOut, responses=problems(404, 422, 503), summary="Its stored text")
-def get_text(
-    document_id: DocumentId, service: ServiceDep, start: Position = None, end: Position = None
+async def get_text(
+    document_id: DocumentId, service: ServiceDep, run: RunDep, start: Position = None, end: Position = None
 ) -> JSONResponse:
     """The stored text from `start` (else its beginning) to `end` (else its end), with the hash of the whole."""
+    return await run(lambda: _text(service, document_id, start, end))
+
+
+def _text(service: Service, document_id: str, start: int | None, end: int | None) -> JSONResponse:
     # One read of the whole: text, hash and length are then of one state, also while the document is being replaced.
     text = service.text(document_id)
     start = 0 if start is None else start
@@ -240,6 +280,14 @@ def get_text(
 @router.delete(
     "/{document_id}", response_model=ReceiptOut, responses=problems(404, 503, 507), summary="Delete a document"
 )
-def delete_document(document_id: DocumentId, service: ServiceDep) -> JSONResponse:
+async def delete_document(
+    document_id: DocumentId, service: ServiceDep, run: RunDep, metrics: MetricsDep
+) -> JSONResponse:
     """Deletes, and answers once nothing of the document can be found any more."""
-    return JSONResponse(receipt_json(service.delete(document_id)))
+
+    def delete() -> JSONResponse:
+        receipt = service.delete(document_id)
+        metrics.documents.add("deleted")
+        return JSONResponse(receipt_json(receipt))
+
+    return await run(delete)

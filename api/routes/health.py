@@ -1,8 +1,9 @@
 """Health checks, open without a key: they tell no more than yes or no."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
-from api.deps import ServiceDep
+from api.deps import RunDep, ServiceDep
+from api.errors import Stopping
 from api.openapi import problems
 from api.schemas import StatusOut
 
@@ -16,7 +17,9 @@ async def livez() -> StatusOut:
 
 
 @router.get("/readyz", responses=problems(503), summary="Can it answer questions?")
-def readyz(service: ServiceDep) -> StatusOut:
-    """Reads the store in a worker: 503 when the store cannot be read."""
-    service.counts()
+async def readyz(request: Request, service: ServiceDep, run: RunDep) -> StatusOut:
+    """Reads the store in a worker: 503 when the store cannot be read, and from the moment that the service is told to stop."""
+    if request.app.state.stopping:
+        raise Stopping
+    await run(service.counts)
     return StatusOut(status="ready")

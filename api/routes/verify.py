@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
-from api.deps import ServiceDep, require_json
+from api.deps import RunDep, ServiceDep, require_json
 from api.openapi import problems
 from api.schemas import VerifyIn, VerifyOut
 from rag.serialization import check_json
@@ -18,7 +18,11 @@ router = APIRouter(tags=["verify"])
     dependencies=[Depends(require_json)],
     summary="Check citations",
 )
-def verify(body: VerifyIn, service: ServiceDep) -> JSONResponse:
+async def verify(body: VerifyIn, service: ServiceDep, run: RunDep) -> JSONResponse:
     """For each citation whether its quote still stands: `valid`, `changed`, `moved` (with the new position) or `gone`."""
-    checks = service.check_citations([citation.citation() for citation in body.citations])
-    return JSONResponse({"results": [check_json(check) for check in checks]})
+
+    def check() -> JSONResponse:
+        checks = service.check_citations([citation.citation() for citation in body.citations])
+        return JSONResponse({"results": [check_json(check) for check in checks]})
+
+    return await run(check)

@@ -44,7 +44,11 @@ def build() -> typer.Typer:
     for entry in sorted(
         distribution(_DISTRIBUTION).entry_points.select(group="footnote.commands"), key=lambda entry: entry.name
     ):
-        app.command(entry.name)(entry.load())
+        command = entry.load()
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=entry.name)
+        else:
+            app.command(entry.name)(command)
     return app
 
 

@@ -1,0 +1,54 @@
+"""Who may do what: the key is asked for before the body is read or any other work is done."""
+
+from collections.abc import Sequence
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.errors import FORBIDDEN, UNAUTHORIZED, problem
+from api.keys import Grant, KeyRing
+from api.routes import page
+
+OPEN_PATHS = frozenset(("/livez", "/readyz", *page.PATHS))
+# What a key for reading may do; everything else, also what is added one day, takes one for writing.
+_READING_METHODS = ("GET", "HEAD", "OPTIONS")
+_READING_POSTS = ("/v1/ask", "/v1/verify")
+
+
+class RequireKey:
+    """Turns away a request without a valid key or with one that may not do this; leaves the key's name in the state."""
+
+    def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
+        self.app = app
+        self.keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or not self.keys.required:
+            return await self.app(scope, receive, send)
+        given = _given_keys(scope["headers"])
+        grant = self.keys.find(given)
+        if grant is None:
+            detail = (
+                "The key is not valid." if given else "Send the key as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
+            )
+            headers = {"WWW-Authenticate": "Bearer", "Connection": "close"}
+            return await problem(UNAUTHORIZED, detail, headers=headers)(scope, receive, send)
+        scope.setdefault("state", {})["key"] = grant.name
+        if not _allows(grant, scope["method"], scope["path"]):
+            response = problem(FORBIDDEN, "This needs a key for writing.", headers={"Connection": "close"})
+            return await response(scope, receive, send)
+        await self.app(scope, receive, send)
+
+
+def _allows(grant: Grant, method: str, path: str) -> bool:
+    return grant.scope == "write" or method in _READING_METHODS or (method == "POST" and path in _READING_POSTS)
+
+
+def _given_keys(headers: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+    """Keys as they were sent. More than a few are nobody's honest request and are not hashed."""
+    keys = []
+    for name, value in headers:
+        if name == b"x-api-key":
+            keys.append(value)
+        elif name == b"authorization" and value[:7].lower() == b"bearer ":
+            keys.append(value[7:].strip())
+    return keys[:4]

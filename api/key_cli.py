@@ -1,0 +1,78 @@
+"""The commands ``rag key add``, ``list`` and ``revoke``. They work on the key file alone: no store and no server is needed."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from api import keys as keyring
+from rag.cli.output import JsonOption, errors, message, print_json
+
+key = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="What the key is called in lists and logs.")]
+
+
+@key.callback()
+def keys() -> None:
+    """Keys for the HTTP service; kept as hashes in $RAG_KEYS, else beside the user's settings.
+
+    Example: rag key add laptop --scope read
+    """
+
+
+@key.command("add")
+def add(
+    name: Name,
+    scope: Annotated[
+        str, typer.Option(metavar="read|write", help="read: ask, verify, list. write: add and delete as well.")
+    ] = "read",
+    json: JsonOption = False,
+) -> None:
+    """Make a key and print it, once: only its hash is kept. A running service takes it within a second.
+
+    Example: rag key add laptop --scope write
+    """
+    if scope not in keyring.SCOPES:
+        raise typer.BadParameter(f"{scope!r}: use read or write", param_hint="--scope")
+    with errors():
+        path = keyring.path_from(os.environ)
+        made, secret = keyring.add_key(path, name, scope)
+    if json:
+        print_json({"name": made.name, "scope": made.scope, "added_at": made.added_at, "key": secret})
+    else:
+        typer.echo(secret)
+        message(f"this is the key {name!r} ({scope}); it is shown only now. Its hash is in {path}")
+
+
+@key.command("list")
+def list_keys(json: JsonOption = False) -> None:
+    """List the keys, never their secrets.
+
+    Example: rag key list --json
+    """
+    with errors():
+        path = keyring.path_from(os.environ)
+        found = keyring.read_keys(path)
+    if json:
+        print_json([{"name": one.name, "scope": one.scope, "added_at": one.added_at} for one in found])
+        return
+    for one in found:
+        typer.echo(f"{one.name}\t{one.scope}\t{one.added_at}")
+    if not found:
+        message(f"no keys in {path}: `rag key add NAME` makes one")
+
+
+@key.command("revoke")
+def revoke(name: Name, json: JsonOption = False) -> None:
+    """Make a key worthless, within a second also to services that run.
+
+    Example: rag key revoke laptop
+    """
+    with errors():
+        path = keyring.path_from(os.environ)
+        gone = keyring.revoke_key(path, name)
+    if json:
+        print_json({"name": gone.name, "scope": gone.scope, "revoked": True})
+    else:
+        message(f"the key {gone.name!r} is revoked")

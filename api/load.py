@@ -1,0 +1,181 @@
+"""How much is worked on at once, how much may wait for how long, and how often one key may ask."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from threading import Lock
+from typing import Any, TypeVar
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.access import OPEN_PATHS
+from api.errors import KINDS, TOO_MANY, ClientLeft, DeadlineExceeded, problem
+from api.metrics import Metrics
+from api.settings import Settings
+from rag.errors import Overloaded
+
+T = TypeVar("T")
+
+
+class Lane:
+    """Work of one kind, in threads of its own, so that no other kind keeps it waiting.
+
+    n_running: threads.  n_waiting: requests beyond those that may be inside, waiting or still sending their body.  deadline_s: time
+    of a request from its first byte.  Everything but the work itself belongs to the event loop.
+    """
+
+    def __init__(self, name: str, *, n_running: int, n_waiting: int, deadline_s: float, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self.name = name
+        self.deadline_s = deadline_s
+        self.places = n_running + n_waiting
+        self.inside = 0
+        self._executor = ThreadPoolExecutor(n_running, thread_name_prefix=name)
+        self._running = 0
+        self._counting = Lock()
+
+    @property
+    def running(self) -> int:
+        """How much is being worked on."""
+        return self._running
+
+    async def run(self, work: Callable[[], T], receive: Receive, ends_at: float) -> T:
+        """What ``work`` gives, in a thread.  ends_at: the deadline, by ``time.monotonic``.
+
+        Raises ClientLeft or DeadlineExceeded when that comes first. Work that has not begun is then dropped; work that has begun
+        is seen through, and keeps its place, for nobody.
+        """
+        future = self._executor.submit(copy_context().run, self._counted, work, time.monotonic())
+        finished = asyncio.wrap_future(future)
+        left = asyncio.ensure_future(_disconnected(receive))
+        either: set[asyncio.Future[Any]] = {finished, left}
+        try:
+            remaining = max(0.0, ends_at - time.monotonic())
+            await asyncio.wait(either, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
+            if finished.done():
+                return finished.result()
+            raise ClientLeft if left.done() else DeadlineExceeded
+        finally:
+            left.cancel()
+            if not finished.done() and not future.cancel():
+                self._abandon(finished)
+
+    def close(self) -> None:
+        """Wait for what has begun; a document half-way in must not find its store closed."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _counted(self, work: Callable[[], T], submitted: float) -> T:
+        self._metrics.queue_seconds.observe(time.monotonic() - submitted, self.name)
+        with self._counting:
+            self._running += 1
+        try:
+            return work()
+        finally:
+            with self._counting:
+                self._running -= 1
+
+    def _abandon(self, finished: "asyncio.Future[Any]") -> None:
+        self.inside += 1
+
+        def leave(done: "asyncio.Future[Any]") -> None:
+            self.inside -= 1
+            if not done.cancelled():
+                done.exception()  # nobody is left to tell; asking for it keeps the event loop from reporting it as forgotten
+
+        finished.add_done_callback(leave)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class Lanes:
+    """The lanes of one application."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        def lane(name: str, n_running: int, n_waiting: int, deadline_s: float) -> Lane:
+            return Lane(name, n_running=n_running, n_waiting=n_waiting, deadline_s=deadline_s, metrics=metrics)
+
+        self.ask = lane("ask", settings.threads, settings.queue, settings.deadline_s)
+        self.read = lane("read", settings.threads, settings.queue, settings.deadline_s)
+        # Few at once: the store has one writer. Few waiting: each holds a whole upload.
+        self.write = lane(
+            "write", max(1, settings.threads // 2), math.ceil(settings.queue / 4), settings.upload_deadline_s
+        )
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter((self.ask, self.read, self.write))
+
+    def of(self, method: str, path: str) -> Lane:
+        """The lane for a request."""
+        if path == "/v1/ask":
+            return self.ask
+        return self.read if method in ("GET", "HEAD", "OPTIONS") or path == "/v1/verify" else self.write
+
+    def close(self) -> None:
+        """Wait for what has begun in any lane."""
+        for lane in self:
+            lane.close()
+
+
+class Admission:
+    """Turns a request away before its body is read when its lane is full; the rest have a place until they are answered."""
+
+    def __init__(self, app: ASGIApp, lanes: Lanes) -> None:
+        self.app = app
+        self.lanes = lanes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        lane = self.lanes.of(scope["method"], scope["path"])
+        scope.setdefault("state", {}).update(lane=lane, started=time.monotonic())
+        if scope["path"] in OPEN_PATHS or scope["path"] == "/metrics":  # they tell of the load, also when there is much
+            return await self.app(scope, receive, send)
+        if lane.inside >= lane.places:
+            # A question's body is short and gets read away, so that its connection stays of use; an upload's is not worth reading.
+            headers = {"Connection": "close"} if lane is self.lanes.write else {}
+            return await problem(KINDS[Overloaded], headers=headers)(scope, receive, send)
+        lane.inside += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            lane.inside -= 1
+
+
+class RateLimit:
+    """Turns away the requests of a key beyond ``rate`` a second, after ``burst`` at once (a token bucket for each key).
+
+    Without keys, all clients are one.  clock: seconds that only go forward.
+    """
+
+    def __init__(self, app: ASGIApp, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.app = app
+        self.rate = rate
+        self.burst = burst
+        self.clock = clock
+        # Per key: tokens, and when they were counted. Names of keys only, so it cannot grow without bound.
+        self.buckets: dict[str, tuple[float, float]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+            return await self.app(scope, receive, send)
+        wait_s = self._take(scope.get("state", {}).get("key", ""))
+        if wait_s == 0:
+            return await self.app(scope, receive, send)
+        detail = f"This key may send {self.rate:g} requests a second."
+        response = problem(TOO_MANY, detail, headers={"Retry-After": str(math.ceil(wait_s))})
+        await response(scope, receive, send)
+
+    def _take(self, key: str) -> float:
+        """0 when there was a token, now taken; else the seconds until there is one."""
+        now = self.clock()
+        tokens, counted_at = self.buckets.get(key, (float(self.burst), now))
+        tokens = min(self.burst, tokens + (now - counted_at) * self.rate)
+        taken = tokens >= 1
+        self.buckets[key] = (tokens - taken, now)
+        return 0 if taken else (1 - tokens) / self.rate

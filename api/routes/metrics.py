@@ -1,0 +1,43 @@
+"""Metrics, for a key that may read."""
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse
+
+from api import metrics
+from api.deps import MetricsDep, RunDep, ServiceDep
+from api.errors import DeadlineExceeded
+from api.openapi import problems
+from index.errors import StoreError
+from rag.service import Service
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/metrics", response_class=PlainTextResponse, responses=problems(), summary="Prometheus metrics")
+async def get_metrics(request: Request, service: ServiceDep, run: RunDep, counted: MetricsDep) -> PlainTextResponse:
+    """Counters since the start, the state of the queues, the size of the store; answers also when the store cannot be read."""
+    try:
+        store = await run(lambda: list(_store(service)), within_s=2)
+    except (StoreError, DeadlineExceeded):
+        store = list(metrics.gauge("footnote_store_readable", "Whether the store could be read just now.", [({}, 0)]))
+    lanes = [({"lane": lane.name}, lane) for lane in request.app.state.lanes]
+    lines = [
+        *metrics.gauge("footnote_info", "The version that runs.", [({"version": request.app.version}, 1)]),
+        *counted.lines(),
+        *metrics.gauge("footnote_inside", "Requests that wait or are worked on.", [(n, o.inside) for n, o in lanes]),
+        *metrics.gauge("footnote_running", "Work that is being done now.", [(n, o.running) for n, o in lanes]),
+        *metrics.gauge("footnote_places", "More than this many inside are refused.", [(n, o.places) for n, o in lanes]),
+        *store,
+        *metrics.process(),
+    ]
+    return PlainTextResponse("\n".join(lines) + "\n", media_type=metrics.MEDIA_TYPE)
+
+
+def _store(service: Service) -> Iterator[str]:
+    documents, passages = service.counts()
+    yield from metrics.gauge("footnote_store_documents", "Documents in the store.", [({}, documents)])
+    yield from metrics.gauge("footnote_store_passages", "Passages in the store.", [({}, passages)])
+    yield from metrics.gauge("footnote_store_generation", "Number of the last change.", [({}, service.generation)])
+    yield from metrics.gauge("footnote_store_readable", "Whether the store could be read just now.", [({}, 1)])

@@ -1,0 +1,131 @@
+"""The server as a process, under attack, while keys change and while it is told to stop."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.keys import add_key, revoke_key
+
+RAG = Path(sys.executable).parent / "rag"
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.skipif(not RAG.exists(), reason="the console command `rag` is not installed"),
+]
+
+Server = tuple["subprocess.Popen[str]", dict[str, Any]]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts a server with a new store, on a free port, with these variables and a key file of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, **variables: str) -> Server:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("RAG_")}
+        environment |= {"RAG_KEYS": str(tmp_path / "keys.json"), **variables}
+        command = [str(RAG), "serve", "--port", "0", "--store", str(tmp_path / "store"), "--json", *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        started.append(process)
+        assert process.stdout is not None and process.stderr is not None
+        line = process.stdout.readline()
+        if not line:
+            pytest.fail(process.stderr.read())
+        return process, json.loads(line)
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def client_for(told: dict[str, Any]) -> httpx.Client:
+    return httpx.Client(base_url=told["url"].replace("0.0.0.0", "127.0.0.1"), timeout=30, trust_env=False)
+
+
+def test_keys_open_and_close_a_running_server_within_a_second(serve: Callable[..., Server], tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    _, first = add_key(path, "first", "read")
+    _, told = serve("--host", "0.0.0.0")  # allowed, because there is a key
+    with client_for(told) as client:
+
+        def status(secret: str) -> int:
+            return client.get("/v1/documents", headers={"Authorization": f"Bearer {secret}"}).status_code
+
+        assert (status(first), status("wrong")) == (200, 401)
+        _, second = add_key(path, "second", "write")
+        revoke_key(path, "first")
+        time.sleep(1)
+        assert (status(first), status(second)) == (401, 200)
+        assert client.get("/v1/documents", headers={"Host": "evil.example", "X-API-Key": second}).status_code == 403
+
+
+def test_readiness_ends_at_once_and_what_is_under_way_is_finished(serve: Callable[..., Server]) -> None:
+    process, told = serve(RAG_STOP_DELAY="1")
+    address = (told["url"].removeprefix("http://").partition(":")[0], int(told["url"].rpartition(":")[2]))
+    body = b'{"text": "The ferry waited nine hours."}'
+    head = b"POST /v1/documents HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    with client_for(told) as client, socket.create_connection(address) as slow:
+        assert client.get("/readyz").status_code == 200
+        slow.sendall(head % len(body) + body[:10])
+        time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        stopped_at = time.monotonic()
+        while (response := client.get("/readyz")).status_code == 200:
+            assert time.monotonic() - stopped_at < 0.5
+        assert response.json()["type"] == "/problems/stopping"
+        assert client.get("/livez").status_code == 200
+        time.sleep(2)  # the listener is gone by now
+        with pytest.raises(OSError):
+            socket.create_connection(address, timeout=1).close()
+        slow.sendall(body[10:])
+        assert slow.makefile("rb").readline() == b"HTTP/1.1 201 Created\r\n"
+    assert process.wait(timeout=20) == 0
+
+
+def test_a_foreign_name_or_origin_reaches_nothing(serve: Callable[..., Server]) -> None:
+    _, told = serve(RAG_ALLOWED_HOSTS="docs.example")
+    with client_for(told) as client:
+        assert client.get("/", headers={"Host": "evil.example"}).status_code == 403
+        assert client.get("/", headers={"Host": "docs.example"}).status_code == 200
+        asked = client.post("/v1/ask", json={"question": "a"}, headers={"Origin": "http://evil.example"})
+        assert (asked.status_code, asked.json()["type"]) == (403, "/problems/foreign-origin")
+        assert client.post("/v1/ask", json={"question": "a"}, headers={"Origin": told["url"]}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("RAG_QUEUE", "many"), ("RAG_ALLOWED_HOSTS", "http://x"), ("RAG_RATE", "-1")]
+)
+def test_a_setting_that_cannot_be_used_ends_the_start_with_2(tmp_path: Path, name: str, value: str) -> None:
+    command = [str(RAG), "serve", "--port", "0", "--store", str(tmp_path / "store")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | {name: value})
+    assert result.returncode == 2
+    assert name in result.stderr and "Traceback" not in result.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_logs_are_json_lines_and_metrics_are_counted(serve: Callable[..., Server]) -> None:
+    process, told = serve("--log-format", "json")
+    with client_for(told) as client:
+        client.post("/v1/documents", json={"text": "The ferry waited nine hours."})
+        asked = client.post("/v1/ask", json={"question": "How long did the ferry wait?"})
+        metrics = client.get("/metrics").text
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output) == (0, "")
+    lines = [json.loads(line) for line in errors.splitlines()]
+    assert told["url"] in lines[0]["message"]
+    [request] = [line for line in lines if line.get("route") == "/v1/ask"]
+    assert (request["status"], request["request_id"]) == (200, asked.headers["x-request-id"])
+    assert "ferry" not in errors
+    assert "footnote_store_documents 1\n" in metrics
+    assert 'footnote_stage_seconds_count{stage="embed"} 1\n' in metrics
