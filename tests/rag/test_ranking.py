@@ -1,0 +1,153 @@
+"""Order, sentences and confidence from signals given by hand."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from index.types import Floats, Ids
+from rag.ranking import (
+    CONFIDENCE_FEATURES,
+    Ranker,
+    best_per_passage,
+    confidence_features,
+    load_ranker,
+    read_ranker,
+)
+from rag.signals import Signals
+
+MODEL: dict[str, str | int] = {"model_fingerprint": "f" * 64, "passage_characters": 700, "overlap_sentences": 1}
+
+
+def floats(*values: float) -> Floats:
+    return np.array(values, dtype=np.float32)
+
+
+def positions(*values: int) -> Ids:
+    return np.array(values, dtype=np.int64)
+
+
+def signals_of(dense: Floats, **given: Floats) -> Signals:
+    """Signals of passages with one sentence each; what is not given is zero."""
+    zero = np.zeros(len(dense), dtype=np.float32)
+    names = [
+        "sentence",
+        "bm25",
+        "coverage",
+        "best_coverage",
+        "phrase",
+        "evidence",
+        "sentence_cosine",
+        "sentence_coverage",
+    ]
+    values = {name: given.get(name, zero) for name in names}
+    return Signals(dense=dense, owner=np.arange(len(dense)), **values)
+
+
+@pytest.fixture
+def ranker() -> Ranker:
+    return Ranker(
+        first={"dense": 1.0, "bm25": 3.0},
+        second={"dense": 1.0, "late": 1.0},
+        second_stage=2,
+        sentence={"cosine": 1.0, "coverage": 1.0, "late": 1.0, "passage": 1.0},
+        confidence={"intercept": -1.0, "late": 1.0, "sentence": 2.0, "coverage": 0.0, "dense": 0.0, "gap": 1.0},
+        calibrated_for=MODEL,
+    )
+
+
+def test_first_scores_are_weighted_means(ranker: Ranker) -> None:
+    found = ranker.first_scores(signals_of(floats(1.0, 0.0), bm25=floats(0.0, 1.0)))
+    assert found == pytest.approx([0.25, 0.75])
+
+
+def test_a_score_does_not_depend_on_what_else_was_found(ranker: Ranker) -> None:
+    alone = ranker.first_scores(signals_of(floats(0.5)))
+    among = ranker.first_scores(signals_of(floats(0.5, 0.9, -0.2)))
+    assert among[0] == alone[0]
+
+
+def test_the_second_stage_reorders_the_chosen_and_leaves_the_rest_below_in_their_order(ranker: Ranker) -> None:
+    dense = floats(0.9, 0.1, 0.8, 0.7)
+    signals = signals_of(dense)
+    found = ranker.scores(signals, dense, positions(0, 2), floats(0.0, 0.5))
+    assert found[[0, 2]] == pytest.approx([0.45, 0.65])
+    assert list(np.argsort(-found, kind="stable")) == [2, 0, 3, 1]
+    assert found[3] <= found[0]
+    assert found[3] - found[1] == pytest.approx(0.6)
+
+
+def test_scores_of_the_rest_are_kept_where_they_are_low_enough(ranker: Ranker) -> None:
+    dense = floats(0.9, 0.1)
+    assert ranker.scores(signals_of(dense), dense, positions(0), floats(0.9))[1] == pytest.approx(0.1)
+
+
+def test_without_candidates_there_are_no_scores_and_no_confidence(ranker: Ranker) -> None:
+    signals = signals_of(floats())
+    assert len(ranker.scores(signals, floats(), positions(), floats())) == 0
+    assert ranker.confidence_of(signals, floats(), floats()) == 0.0
+
+
+def test_sentence_scores_are_weighted_means_with_missing_late_interaction_as_none(ranker: Ranker) -> None:
+    signals = signals_of(floats(0, 0), sentence_cosine=floats(0.4, 0.2), sentence_coverage=floats(1.0, 0.0))
+    found = ranker.sentence_scores(signals, floats(0.2, math.nan), floats(0.8, 0.6))
+    assert found == pytest.approx([0.6, 0.2])
+
+
+def test_confidence_features_look_at_the_best_five_only() -> None:
+    scores = floats(0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
+    signals = signals_of(
+        floats(0, 0, 0, 0, 0.3, 1), sentence=floats(0, 0.2, 0, 0, 0, 1), coverage=floats(0.5, 0, 0, 0, 0, 1)
+    )
+    found = confidence_features(signals, floats(0.1, 0.6, 0, 0, 0, math.nan), scores)
+    assert list(found) == list(CONFIDENCE_FEATURES)
+    assert list(found.values()) == pytest.approx([0.6, 0.2, 0.5, 0.3, 0.4])
+
+
+def test_confidence_is_the_logistic_of_the_weighted_features(ranker: Ranker) -> None:
+    signals = signals_of(floats(0.0, 0.0), sentence=floats(0.75, 0.1))
+    found = ranker.confidence_of(signals, floats(0.25, math.nan), floats(0.5, 0.25))
+    assert found == pytest.approx(1 / (1 + math.exp(-(-1.0 + 0.25 + 1.5 + 0.25))))
+
+
+def test_confidence_stays_a_probability_for_any_weights(ranker: Ranker) -> None:
+    signals = signals_of(floats(1.0), sentence=floats(1.0))
+    sure = replace(ranker, confidence={**ranker.confidence, "intercept": 1e9})
+    unsure = replace(ranker, confidence={**ranker.confidence, "intercept": -1e9})
+    assert 0 <= unsure.confidence_of(signals, floats(1), floats(1)) < 1e-9
+    assert 1 - 1e-9 < sure.confidence_of(signals, floats(1), floats(1)) <= 1
+
+
+def test_best_per_passage_leaves_out_what_is_missing() -> None:
+    found = best_per_passage(floats(0.2, -0.3, math.nan, -0.5), positions(0, 0, 1, 3), 4)
+    assert found == pytest.approx([0.2, 0.0, 0.0, -0.5])
+
+
+def test_calibration_holds_for_the_same_model_and_passage_settings_only(ranker: Ranker) -> None:
+    assert ranker.is_calibrated_for("f" * 64, 700, 1)
+    assert not ranker.is_calibrated_for("0" * 64, 700, 1)
+    assert not ranker.is_calibrated_for("f" * 64, 600, 1)
+    assert not ranker.is_calibrated_for("f" * 64, 700, 0)
+
+
+def test_the_shipped_weights_are_complete_and_never_negative() -> None:
+    shipped = load_ranker()
+    names = {
+        field
+        for field in Signals.__dataclass_fields__
+        if field not in ("sentence_cosine", "sentence_coverage", "owner")
+    }
+    assert set(shipped.first) <= names
+    assert set(shipped.second) == set(shipped.first) | {"late"}
+    assert set(shipped.confidence) == {"intercept", *CONFIDENCE_FEATURES}
+    for weights in (shipped.first, shipped.second, shipped.sentence):
+        assert all(weight >= 0 for weight in weights.values()) and sum(weights.values()) > 0
+
+
+def test_a_file_that_lacks_a_part_is_no_ranker(tmp_path: Path) -> None:
+    path = tmp_path / "ranking.json"
+    path.write_text('{"first": {"dense": 1.0}}', encoding="utf-8")
+    with pytest.raises(KeyError):
+        read_ranker(path)
