@@ -1,6 +1,6 @@
 """What the signals amount to: the order of candidates, the sentences that answer, and how sure one can be.
 
-All three are weighted sums whose weights are in ``ranking.json``; ``eval/train.py`` fits them and writes that file. Weights of
+All three are weighted sums whose weights are in ``ranking.json``; ``rag train`` fits them and writes that file. Weights of
 signals are never negative, so that more of a signal never ranks lower.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 
@@ -36,6 +37,14 @@ class Examined:
     sources: tuple[str | None, ...]
     spans: tuple[Span, ...]
     sentences: tuple[tuple[Span, ...], ...]
+
+
+class Calibration(TypedDict):
+    """The stores on which confidence was fitted: their model and passage settings."""
+
+    model_fingerprint: str
+    passage_characters: int
+    overlap_sentences: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +155,7 @@ def load_ranker() -> Ranker:
 
 
 def read_ranker(path: Path) -> Ranker:
-    """The ranker in a file that ``eval/train.py`` wrote."""
+    """The ranker in a file that ``rag train`` wrote."""
     fitted = json.loads(path.read_text(encoding="utf-8"))
     return Ranker(
         first=fitted["first"],

@@ -12,7 +12,7 @@ from index.records import hash_term
 from index.types import Candidates, Floats, Ids, Passage, Scope, Span
 from rag.duplicates import group_duplicates
 from rag.embedding import QuestionVectors
-from rag.ranking import best_per_passage, load_ranker
+from rag.ranking import Ranker, best_per_passage, load_ranker
 from rag.signals import (
     FUNCTION_WORD_SHARE_LATE,
     FUNCTION_WORDS,
@@ -48,10 +48,24 @@ def function_terms() -> frozenset[str]:
     return frozenset(analyze(FUNCTION_WORDS))
 
 
-def retrieve(
-    reader: Reader, vectors: QuestionVectors, question: str, words: Sequence[Span], scope: Scope, k: int
-) -> Retrieved:
-    """The best k passages, near-duplicates as one. vectors: of the question and its words; words: spans of it."""
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """All candidates of a question with their signals. Fields as of ``Retrieved``.
+
+    chosen: int64 (m,), ascending, the candidates of the second stage, for which alone ``late`` is known.
+    """
+
+    candidates: Candidates
+    signals: Signals
+    chosen: Ids
+    late: Floats
+    scores: Floats
+
+
+def score_candidates(
+    reader: Reader, vectors: QuestionVectors, question: str, words: Sequence[Span], scope: Scope, ranker: Ranker
+) -> Scored:
+    """Candidates from both views, scored by a ranker. vectors: of the question and its words; words: spans of it."""
     terms = analyze(question)
     statistics = reader.statistics(scope.collection, terms)
     weighted = question_terms(terms, {term: hash_term(term) for term in terms}, statistics, function_terms())
@@ -60,7 +74,6 @@ def retrieve(
     candidates = reader.candidates(np.union1d(nearest, matching))
     signals = compute_signals(vectors.vector, weighted, statistics, candidates)
 
-    ranker = load_ranker()
     first = ranker.first_scores(signals)
     chosen: Ids = np.sort(np.lexsort((candidates.ids, -first))[: ranker.second_stage])
     functional = [set(analyze(question[slice(*word)])) <= function_terms() for word in words]
@@ -69,8 +82,16 @@ def retrieve(
     late = np.full(len(signals.owner), np.nan, dtype=np.float32)
     late[np.isin(signals.owner, chosen)] = found
     scores = ranker.scores(signals, first, chosen, best_per_passage(late, signals.owner, len(first))[chosen])
+    return Scored(candidates, signals, chosen, late, scores)
 
-    order: Ids = np.lexsort((candidates.ids, -scores))
+
+def retrieve(
+    reader: Reader, vectors: QuestionVectors, question: str, words: Sequence[Span], scope: Scope, k: int
+) -> Retrieved:
+    """The best k passages by the shipped ranker, near-duplicates as one. Arguments as of ``score_candidates``."""
+    scored = score_candidates(reader, vectors, question, words, scope, load_ranker())
+    candidates = scored.candidates
+    order: Ids = np.lexsort((candidates.ids, -scored.scores))
     passages: dict[int, Passage] = {}
 
     def passage_at(position: int) -> Passage:
@@ -82,4 +103,4 @@ def retrieve(
     for group in groups:
         for position in group:
             passage_at(position)
-    return Retrieved(candidates, signals, scores, late, groups, passages)
+    return Retrieved(candidates, scored.signals, scored.scores, scored.late, groups, passages)

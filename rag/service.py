@@ -21,7 +21,8 @@ from rag.embedding import Embedder, word_spans
 from rag.errors import BadInput
 from rag.models import ModelInfo, converted_model
 from rag.parsing import parse
-from rag.retrieval import retrieve
+from rag.ranking import Calibration, Examined, Ranker, load_ranker
+from rag.retrieval import retrieve, score_candidates
 from rag.types import Answer, Citation, CitationCheck, Failure, Incoming, IndexState, IngestReport, Query, Timings
 
 MAX_QUESTION = 2000
@@ -97,7 +98,7 @@ class Service:
             question=query.question,
             answered=composed.answer is not None,
             confidence=composed.confidence,
-            calibrated=False,
+            calibrated=load_ranker().is_calibrated_for(**self.calibration),
             abstain_reason=reason,
             answer=composed.answer,
             passages=composed.passages,
@@ -107,6 +108,24 @@ class Service:
                 round((finished - embedded) * 1000, 3),
                 round((finished - started) * 1000, 3),
             ),
+        )
+
+    def examine(self, question: str, ranker: Ranker) -> Examined:
+        """All candidates of a question and what a ranker scores them by: what training needs."""
+        text = _checked_question(question)
+        words = word_spans(text)
+        vectors = self.embedder.embed_question(text, words)
+        with self._store.read() as reader:
+            scored = score_candidates(reader, vectors, text, words, Scope(), ranker)
+            passages = reader.passages(scored.candidates.ids)
+            documents = reader.documents_of(scored.candidates.ids)
+        return Examined(
+            scored.signals,
+            scored.chosen,
+            scored.late,
+            tuple(documents[passage.id].source for passage in passages),
+            tuple(passage.span for passage in passages),
+            tuple(passage.sentences for passage in passages),
         )
 
     def check_citations(self, cited: Sequence[Citation]) -> list[CitationCheck]:
@@ -260,6 +279,16 @@ class Service:
     def settings(self) -> dict[str, object]:
         """Model and passage settings of the store."""
         return dict(self._store.settings)
+
+    @property
+    def calibration(self) -> Calibration:
+        """What a calibration of confidence depends on."""
+        size, overlap = self._passage_settings
+        return Calibration(
+            model_fingerprint=str(self._store.settings["model_fingerprint"]),
+            passage_characters=size,
+            overlap_sentences=overlap,
+        )
 
     @property
     def rebuilt(self) -> tuple[str, ...]:

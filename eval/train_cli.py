@@ -1,0 +1,56 @@
+"""The command ``rag train``. Imported by ``rag --help``: everything heavy is imported when it runs."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.cli.output import JsonOption, errors, message, print_json
+from rag.errors import BadInput
+
+if TYPE_CHECKING:
+    from eval.train import Examiner
+
+
+def train(
+    gold: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="GOLD...", help="Two or more gold sets, folders in the BEIR layout.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the weights go.")] = Path("ranking.json"),
+    json: JsonOption = False,
+) -> None:
+    """Fit the weights of ranking, answer sentences and confidence, and score each set with weights that never saw it.
+
+    Example: rag train gold/squad2 gold/covidqa gold/scifact --out ranking.json
+    """
+    with errors(), ExitStack() as services:
+        if len(gold) < 2:
+            raise BadInput("give two or more gold sets: each is a set of questions that the others do not answer")
+        for folder in gold:
+            if not folder.is_dir():
+                raise BadInput(f"no gold set at {folder}: give folders in the BEIR layout")
+        from eval import corpora
+        from eval.train import train as fit
+        from rag.config import Config
+
+        def opened(folder: Path) -> "tuple[Examiner, Mapping[str, str | int]]":
+            service = services.enter_context(corpora.open_folder(folder, Config.from_environment(), message, None))
+            made = service.calibration
+            return service, {
+                "model_fingerprint": made["model_fingerprint"],
+                "passage_characters": made["passage_characters"],
+                "overlap_sentences": made["overlap_sentences"],
+            }
+
+        reports = fit(
+            gold, out, opened, command=f"rag train {' '.join(folder.name for folder in gold)}", notify=message
+        )
+    if json:
+        print_json([report._asdict() for report in reports])
+    else:
+        typer.echo(f"weights written to {out}")
