@@ -1,7 +1,8 @@
 """Storage and search: ids, text, vectors and files; no models, no HTTP, no questions.
 
 `store` is the way in, `reader` one consistent state to read from, `types` and `errors` what the folders above need to name.
-SQLite is the only truth: `database` (connections, transactions), `migrations` (tables), `records` (rows), `changes` (writing them).
+SQLite is the only truth: `database` (connections, transactions), `scrub` (its file), `migrations` (tables), `records` (rows) and
+`changes` (writing them).
 `vectors` and `lexical` are views of it: `views` puts them together, `matching` ranks words over them, `follower` keeps them at
 the state that is read, `checkpoint` keeps them on disk. `layout` makes the directory, `lock` keeps writers apart, `verify`
 compares everything with everything.

@@ -16,6 +16,7 @@ import apsw
 import apsw.sqlite_extra
 import numpy as np
 
+from index import scrub
 from index.errors import StoreDamaged, StoreError, StoreFull, StoreLocked, StoreUnwritable
 from index.migrations import FORMAT_VERSION, format_version, migrate
 from index.types import Ids
@@ -23,31 +24,38 @@ from index.types import Ids
 Connection = apsw.Connection
 
 _APPLICATION_ID = 0x466F6F74  # "Foot"
-_VFS = "cksmvfs"
+_CHECKSUMS = "cksmvfs"
 _PAGE_BYTES = 4096
 _LOCK_PAGE = (1 << 30) // _PAGE_BYTES + 1  # SQLite never uses the page at 1 GiB
 _CHECKSUM_BYTES = 8  # reserved at the end of each page; cksumvfs acts on exactly this number
+_WAL_PAGES = 1000
 _BUSY_TIMEOUT_MS = 10_000
 _CACHE_KIB = 16_384  # per connection
 
 
 class Database:
-    """A pool of connections, each used by one thread at a time."""
+    """A pool of connections that read, each used by one thread at a time, and one that writes, used under the writer lock.
+
+    What goes into the database file goes through the one that writes, and so through ``scrub``: the others never checkpoint.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open an existing database. Raises StoreDamaged, StoreTooNew or StoreUnwritable."""
         self.path = path
         self._idle: list[apsw.Connection] = []
+        self._writer: apsw.Connection | None = None
+        self._logged_pages = 0
         self._mutex = threading.Lock()
         self._closed = False
-        with translated(path), self._connection() as connection:
+        with translated(path), self._reader() as connection:
             _check_identity(connection, path)
             _check_size(connection, path)
             self.format_version = format_version(connection)
 
     def migrate(self) -> None:
         """Bring the tables up to date. The caller holds the writer lock."""
-        with translated(self.path), self._connection() as connection:
+        with translated(self.path):
+            connection = self._write_connection()
             migrate(connection)
             self.format_version = format_version(connection)
 
@@ -59,7 +67,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection in one read transaction: all that it returns comes from one state."""
-        with translated(self.path), self._connection() as connection:
+        with translated(self.path), self._reader() as connection:
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -69,42 +77,71 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection in one write transaction, committed and on disk when the block ends. The caller holds the writer lock."""
-        with translated(self.path), self._connection() as connection:
+        with translated(self.path):
+            connection = self._write_connection()
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
                 connection.execute("COMMIT")
             finally:
                 _roll_back(connection)
+            if self._logged_pages > _WAL_PAGES:
+                # If this fails, on a full disk, the log only stays long.
+                with suppress(apsw.Error):
+                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def empty_wal(self, timeout_s: float) -> None:
         """Move all of the write-ahead log into the database and leave the log empty, so that no deleted byte remains in it.
 
-        Raises StoreLocked when readers kept hold of older states for timeout_s seconds.
+        The caller holds the writer lock. Raises StoreLocked when readers kept hold of older states for timeout_s seconds.
         """
-        with translated(self.path), self._connection() as connection:
+        with translated(self.path):
+            connection = self._write_connection()
             connection.set_busy_timeout(int(timeout_s * 1000))
             try:
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             finally:
                 connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+            # Its cache holds pages as they were before they were scrubbed, and would log them so with the next change.
+            self._writer = None
+            connection.close()
 
     def close(self) -> None:
-        """Close all connections; one that is in use is closed when it is given back."""
+        """Close all connections; one that is reading is closed when it is given back."""
         with self._mutex:
             self._closed = True
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
+        if self._writer is not None:
+            # Last, because the last one empties the log. When the disk is full it stays, and nothing is lost.
+            with suppress(apsw.Error):
+                self._writer.close()
+
+    def _write_connection(self) -> apsw.Connection:
+        if self._closed:
+            raise ValueError("the store is closed")
+        if self._writer is None:
+            self._writer = _connect(self.path, scrub.NAME)
+            self._writer.set_wal_hook(
+                self._note_wal
+            )  # in place of SQLite's own way, by which a commit could fail after the fact
+        return self._writer
+
+    def _note_wal(self, connection: apsw.Connection, database: str, n_pages: int) -> int:
+        self._logged_pages = n_pages
+        return apsw.SQLITE_OK
 
     @contextmanager
-    def _connection(self) -> Iterator[apsw.Connection]:
+    def _reader(self) -> Iterator[apsw.Connection]:
         with self._mutex:
             if self._closed:
                 raise ValueError("the store is closed")
             connection = self._idle.pop() if self._idle else None
         if connection is None:
-            connection = _connect(self.path)
+            connection = _connect(self.path, _CHECKSUMS)
+            connection.execute("PRAGMA query_only = ON")
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         try:
             yield connection
         finally:
@@ -121,7 +158,7 @@ def create_database(path: Path, meta: Mapping[str, str]) -> None:
     for leftover in (draft, draft.with_name(draft.name + "-wal"), draft.with_name(draft.name + "-shm")):
         leftover.unlink(missing_ok=True)
     with translated(path):
-        connection = _connect(draft, create=True)
+        connection = _connect(draft, scrub.NAME, create=True)
         try:
             # Nobody knows of the draft yet: one sync at the end is enough.
             connection.execute(f"PRAGMA synchronous = OFF; PRAGMA page_size = {_PAGE_BYTES}")
@@ -207,10 +244,10 @@ def _store_error(error: apsw.Error, path: Path) -> StoreError | None:
     return None
 
 
-def _connect(path: Path, *, create: bool = False) -> apsw.Connection:
-    _load_checksums()
+def _connect(path: Path, vfs: str, *, create: bool = False) -> apsw.Connection:
+    _register_file_layers()
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
-    connection = apsw.Connection(str(path), flags=flags, vfs=_VFS)
+    connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
     try:
         connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
         connection.execute(
@@ -224,12 +261,13 @@ def _connect(path: Path, *, create: bool = False) -> apsw.Connection:
 
 
 @functools.cache
-def _load_checksums() -> None:
-    """Registers the checksumming file layer with SQLite, once a process."""
+def _register_file_layers() -> None:
+    """Makes the checksumming file layer known to SQLite, and the scrubbing one on top of it, once a process."""
     try:
         loader = apsw.Connection(":memory:")
         apsw.sqlite_extra.load(loader, "cksumvfs")
         loader.close()
+        scrub.register(_CHECKSUMS)
     except (apsw.sqlite_extra.NotAvailable, apsw.Error) as error:
         raise StoreUnwritable(
             f"this build of apsw lacks cksumvfs, which guards the store's pages: install the wheel from PyPI ({error})"

@@ -9,7 +9,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from index.errors import StoreDamaged, StoreError, StoreTooNew
+from index import database, scrub
+from index.errors import StoreDamaged, StoreError, StoreFull, StoreTooNew
 from index.store import Store
 from index.types import NewDocument, NewPassage, Scope
 
@@ -128,14 +129,34 @@ def test_a_lost_write_ahead_log_is_noticed(store_path: Path) -> None:
 def test_a_full_disk_changes_nothing(empty_store: Store, make_document: Make) -> None:
     with empty_store._database.reading() as connection:
         limit = connection.pragma("page_count")
-    with empty_store._database._connection() as connection:
-        connection.pragma("max_page_count", limit)  # SQLite's own way to have a full disk
+    # SQLite's own way to have a full disk.
+    empty_store._database._write_connection().pragma("max_page_count", limit)
     big = make_document("A long text. " * 5000, key="big")
     with pytest.raises(StoreError, match="no space"):
         empty_store.add(*big)
     with empty_store.read() as reader:
         assert reader.counts() == (0, 0)
-    with empty_store._database._connection() as connection:
-        connection.pragma("max_page_count", 1 << 30)
+    empty_store._database._write_connection().pragma("max_page_count", 1 << 30)
     assert empty_store.add(*big).outcome == "added"
     assert empty_store.verify() == []
+
+
+def test_a_commit_holds_when_the_log_cannot_be_moved_into_the_database(
+    store_path: Path, make_document: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: apsw.VFSFile, data: bytes, offset: int) -> None:
+        raise apsw.FullError("no space")
+
+    store = Store.create(store_path, dim=16, fingerprint="fake", settings={})
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "_WAL_PAGES", 0)
+        patch.setattr(scrub._ScrubbedFile, "xWrite", refuse)
+        document = store.add(*make_document("A cat.")).document
+        assert store.add(*make_document("A dog.")).outcome == "added"
+        with pytest.raises(StoreFull):  # no receipt: its bytes are still there
+            store.delete(document.id)
+        store.close()
+    with Store.open(store_path) as store, store.read() as reader:
+        assert [found.title for found in reader.documents()] == ["Title"]
+        assert store.verify() == []
+    assert b"A cat." not in (store_path / "store.db").read_bytes()
