@@ -6,7 +6,6 @@ flipped bit is an error and never an answer.
 
 import errno
 import functools
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +15,7 @@ import apsw
 import apsw.sqlite_extra
 import numpy as np
 
-from index import scrub
+from index import files, scrub
 from index.errors import StoreDamaged, StoreError, StoreFull, StoreLocked, StoreUnwritable
 from index.migrations import FORMAT_VERSION, format_version, migrate
 from index.types import Ids
@@ -156,7 +155,7 @@ def create_database(path: Path, meta: Mapping[str, str]) -> None:
     """Make a new database with these meta rows; it appears under its name only when it is complete and on disk."""
     draft = path.with_name(path.name + ".new")
     for leftover in (draft, draft.with_name(draft.name + "-wal"), draft.with_name(draft.name + "-shm")):
-        leftover.unlink(missing_ok=True)
+        files.remove(leftover)
     with translated(path):
         connection = _connect(draft, scrub.NAME, create=True)
         try:
@@ -170,24 +169,13 @@ def create_database(path: Path, meta: Mapping[str, str]) -> None:
             connection.pragma("journal_mode", "wal")
         finally:
             connection.close()
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(draft, path)
-    sync_directory(path.parent)
+    files.sync(draft)
+    files.replace(draft, path)
 
 
 def id_array(ids: Sequence[int] | Ids) -> "apsw.CArrayBinding":
     """Integers to be read in SQL as ``carray(?)``, in their order; at least one."""
     return apsw.carray(np.ascontiguousarray(ids, dtype=np.int64))
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 @contextmanager

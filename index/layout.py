@@ -7,8 +7,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from index import checkpoint
-from index.database import Database, create_database, damaged, sync_directory
+from index import checkpoint, files
+from index.database import Database, create_database, damaged
 from index.errors import StoreUnwritable
 from index.types import JsonScalar
 from index.views import empty_base, views_of
@@ -55,7 +55,7 @@ def create_files(path: Path, dim: int, fingerprint: str, settings: Mapping[str, 
             checkpoint.write(path, views_of(empty_base(dim)), connection)
     finally:
         database.close()
-    sync_directory(path.absolute().parent)
+    files.sync_directory(path.absolute().parent)
 
 
 def mark(path: Path) -> None:
@@ -63,4 +63,4 @@ def mark(path: Path) -> None:
     marker = path / MARKER
     if not marker.exists():
         with suppress(OSError):
-            marker.write_text("This directory is a store of Footnote. Change nothing in it by hand.\n")
+            files.write(marker, b"This directory is a store of Footnote. Change nothing in it by hand.\n")

@@ -9,7 +9,7 @@ from types import TracebackType
 
 import numpy as np
 
-from index import checkpoint
+from index import checkpoint, files
 from index.changes import Removed, find_document, last_sequence, remove_document, write_document
 from index.database import Connection, Database, damaged, translated_files
 from index.errors import StoreError, StoreMismatch, StoreMissing, StoreUnwritable
@@ -68,7 +68,7 @@ class Store:
         if dim < 1:
             raise ValueError(f"dim must be at least 1, not {dim}")
         with translated_files(path):
-            path.mkdir(parents=True, exist_ok=True)
+            files.make_directory(path)
             if not holds_store(path):
                 with WriterLock(path / LOCK).held(_CREATE_TIMEOUT_S):
                     if not holds_store(path):  # another process may have been quicker
