@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from index import files as disk
+from index.changes import history, last_sequence
 from index.database import Connection, translated_files
 from index.lexical import LexicalIndex, LexicalRow, segment_files
 from index.types import Ids
@@ -23,7 +24,7 @@ from index.views import Base, Views
 
 MANIFEST = "manifest.json"
 VIEWS = "views"
-_FORMAT = 1
+_FORMAT = 2
 _VECTORS = "vectors.faiss"
 _LEXICAL = "lexical"
 
@@ -38,10 +39,14 @@ class FileState:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The current checkpoint. checkpoint: its directory, relative to the store; n_terms: of all passages; files: by path in it."""
+    """The current checkpoint. checkpoint: its directory, relative to the store; n_terms: of all passages; files: by path in it.
+
+    history: of the database at this sequence, by which the views of another store, or of other days of this one, are told.
+    """
 
     checkpoint: str
     sequence: int
+    history: str
     n_passages: int
     n_terms: int
     files: Mapping[str, FileState]
@@ -63,15 +68,25 @@ def read_manifest(store: Path) -> Manifest:
         if content["format"] != _FORMAT or checksum != _checksum(content):
             raise ValueError("its checksum does not fit")
         files = {path: FileState(**state) for path, state in content["files"].items()}
-        return Manifest(content["checkpoint"], content["sequence"], content["n_passages"], content["n_terms"], files)
+        counts = content["n_passages"], content["n_terms"]
+        return Manifest(content["checkpoint"], content["sequence"], content["history"], *counts, files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointDamaged(("vectors", "lexical"), f"{MANIFEST} cannot be used: {error}") from error
 
 
-def load(store: Path, dim: int) -> Base:
-    """The views of the current checkpoint, each file checked. Raises CheckpointDamaged."""
+def load(store: Path, dim: int, connection: Connection) -> Base:
+    """The views of the current checkpoint, each file checked. Raises CheckpointDamaged.
+
+    connection: of a transaction that tells whether the checkpoint is of this database; not asked for changes that it does not see.
+    """
     while True:
         manifest = read_manifest(store)
+        if manifest.sequence <= last_sequence(connection) and manifest.history != history(
+            connection, manifest.sequence
+        ):
+            raise CheckpointDamaged(
+                ("vectors", "lexical"), f"{MANIFEST} belongs to another store or to another time of it"
+            )
         try:
             return _load(store, manifest, dim)
         except CheckpointDamaged:
@@ -115,6 +130,31 @@ def write(store: Path, views: Views, connection: Connection) -> Base:
         _write_manifest(store, manifest)
     remove_others(store, name)
     return _load(store, manifest, views.base.vectors.dim)
+
+
+def copy(store: Path, target: Path, connection: Connection) -> None:
+    """Copy the current checkpoint into another directory, unless it is damaged, replaced meanwhile or too new for this transaction.
+
+    Without it, the views are built from the database when the copy is opened.
+    """
+    try:
+        manifest = read_manifest(store)
+        if manifest.sequence > last_sequence(connection):
+            return
+        for name in manifest.files:
+            path = target / manifest.checkpoint / name
+            disk.make_directory(path.parent)
+            disk.copy(store / manifest.checkpoint / name, path)
+    except (CheckpointDamaged, FileNotFoundError):
+        disk.remove(target / VIEWS)
+        return
+    if damaged_files(target, manifest):
+        disk.remove(target / VIEWS)
+        return
+    for directory in {(target / manifest.checkpoint / name).parent for name in manifest.files}:
+        disk.sync_directory(directory)
+    disk.sync_directory((target / manifest.checkpoint).parent)
+    _write_manifest(target, manifest)
 
 
 def remove_others(store: Path, name: str) -> list[Path]:
@@ -162,7 +202,14 @@ def _build(store: Path, directory: Path, views: Views, connection: Connection) -
         files[name] = linked.get(name) or _state(path)
     for synced in (directory / _LEXICAL, directory, store / VIEWS):
         disk.sync_directory(synced)
-    return Manifest(f"{VIEWS}/{directory.name}", views.sequence, lexical.n_passages, lexical.n_terms, files)
+    return Manifest(
+        f"{VIEWS}/{directory.name}",
+        views.sequence,
+        history(connection, views.sequence),
+        lexical.n_passages,
+        lexical.n_terms,
+        files,
+    )
 
 
 def _link_segments(store: Path, old: Manifest, directory: Path) -> dict[str, FileState]:
@@ -211,6 +258,7 @@ def _write_manifest(store: Path, manifest: Manifest) -> None:
         "format": _FORMAT,
         "checkpoint": manifest.checkpoint,
         "sequence": manifest.sequence,
+        "history": manifest.history,
         "n_passages": manifest.n_passages,
         "n_terms": manifest.n_terms,
         "files": {path: {"sha256": state.sha256, "bytes": state.bytes} for path, state in manifest.files.items()},

@@ -56,6 +56,12 @@ class WriterLock:
         """Note the last committed change. The lock is held."""
         self._write(sequence)
 
+    def reset(self) -> None:
+        """Forget the number, for a database that holds other changes, and make that durable. The lock is held."""
+        self._write(0)
+        if self._fd is not None:
+            files.system.sync(self._fd)
+
     def acknowledged(self) -> int:
         """Number of the last change noted here; 0 when nothing readable is."""
         content = self._read()
