@@ -151,9 +151,7 @@ def copy(store: Path, target: Path, connection: Connection) -> None:
     if damaged_files(target, manifest):
         disk.remove(target / VIEWS)
         return
-    for directory in {(target / manifest.checkpoint / name).parent for name in manifest.files}:
-        disk.sync_directory(directory)
-    disk.sync_directory((target / manifest.checkpoint).parent)
+    disk.sync_directories(target / VIEWS)
     _write_manifest(target, manifest)
 
 
