@@ -17,6 +17,7 @@ import numpy as np
 from index import files as disk
 from index.changes import history, last_sequence
 from index.database import Connection, translated_files
+from index.errors import StoreUnwritable
 from index.lexical import LexicalIndex, LexicalRow, segment_files
 from index.types import Ids
 from index.vectors import VectorIndex
@@ -129,7 +130,10 @@ def write(store: Path, views: Views, connection: Connection) -> Base:
         # Nothing is cleaned up when this fails: the new manifest may already be in force.
         _write_manifest(store, manifest)
     remove_others(store, name)
-    return _load(store, manifest, views.base.vectors.dim)
+    try:
+        return _load(store, manifest, views.base.vectors.dim)
+    except CheckpointDamaged as damage:
+        raise StoreUnwritable(f"{store} does not keep what is written to it: {damage}") from damage
 
 
 def copy(store: Path, target: Path, connection: Connection) -> None:

@@ -10,7 +10,6 @@ from index import checkpoint
 from index.changes import last_sequence
 from index.checkpoint import CheckpointDamaged, Manifest
 from index.database import Connection, Database, damaged
-from index.errors import StoreUnwritable
 from index.views import Base, Views, empty_base, replayed, views_of
 
 # From so many changed passages on, reading another process's checkpoint is quicker than replaying.
@@ -105,10 +104,7 @@ class Follower:
         return views
 
     def _write(self, connection: Connection, views: Views) -> None:
-        try:
-            base = checkpoint.write(self._store, views, connection)
-        except CheckpointDamaged as damage:
-            raise StoreUnwritable(f"{self._store} does not keep what is written to it: {damage}") from damage
+        base = checkpoint.write(self._store, views, connection)
         with self._refreshing:
             self._views = views_of(base)
 
