@@ -18,13 +18,13 @@ from rag.chunking import Chunk, chunk
 from rag.config import Config
 from rag.embedding import Embedder, PassageInput, word_spans
 from rag.errors import ContentTooLarge, RagError
-from rag.parsing import parse
 from rag.types import Failure, Incoming, IngestProgress, IngestReport, ParsedText, Section
 
 # Passages embedded together: enough that batches of like length fill, few enough to commit every few seconds.
 _EMBED_TOGETHER = 512
 
 Progress = Callable[[IngestProgress], None]
+Parse = Callable[[str, bytes], ParsedText]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +221,15 @@ def nothing_there(paths: Sequence[Path]) -> IngestReport:
 
 
 def read_file(
-    path: Path, store: Store, config: Config, *, collection: str, metadata: Metadata, size: int, overlap: int
+    path: Path,
+    store: Store,
+    config: Config,
+    parse: Parse,
+    *,
+    collection: str,
+    metadata: Metadata,
+    size: int,
+    overlap: int,
 ) -> Prepared | Unchanged | Failure:
     """Read and cut one file, unless the store has it already with this content and metadata."""
     key = os.path.abspath(path)

@@ -20,7 +20,7 @@ from rag.config import Config
 from rag.embedding import Embedder, word_spans
 from rag.errors import BadInput
 from rag.models import ModelInfo, converted_model
-from rag.parsing import parse
+from rag.parsing.sandbox import Limits, Sandbox
 from rag.ranking import Calibration, Examined, Ranker, load_ranker
 from rag.retrieval import retrieve, score_candidates
 from rag.types import Answer, Citation, CitationCheck, Failure, Incoming, IndexState, IngestReport, Query, Timings
@@ -37,6 +37,7 @@ class Service:
         self._config = config
         self._embedder: Embedder | None = None
         self._loading = Lock()
+        self._sandbox = Sandbox(Limits(config.parse_seconds, config.parse_mib), workers=config.threads)
         self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._checkpoint: Future[bool] | None = None
 
@@ -169,6 +170,7 @@ class Service:
                     file,
                     self._store,
                     self._config,
+                    self._sandbox.parse,
                     collection=collection,
                     metadata=metadata or {},
                     size=size,
@@ -208,7 +210,7 @@ class Service:
         """Take in a file that was handed over. The same name again replaces it.  Raises UnsupportedFormat, UnreadableContent."""
         size, overlap = self._passage_settings
         prepared = ingest.prepare(
-            parse(name, content),
+            self._sandbox.parse(name, content),
             key=name,
             source=name,
             collection=_checked_collection(collection),
@@ -313,6 +315,7 @@ class Service:
     def close(self) -> None:
         """Finish what goes on in the background and let go of the store."""
         self._background.shutdown()
+        self._sandbox.close()
         self._store.close()
 
     def __enter__(self) -> Self:

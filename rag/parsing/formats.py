@@ -26,6 +26,7 @@ from rag.types import ParsedText, Section
 
 _MARKDOWN_NAMES = (".md", ".markdown", ".mdown", ".mkd")
 _HTML_NAMES = (".html", ".htm", ".xhtml")
+_STRUCTURED_NAMES = (*_MARKDOWN_NAMES, *json.NAMES, *csv.NAMES)  # told by their name where their text does not say it
 _HTML_START = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,2000}?-->\s*){0,5}(?:<!doctype\s+html|<html[\s>]|<head[\s>])",
     re.I | re.S,
@@ -51,6 +52,7 @@ _STREAMS = (
     ("Workbook", UnsupportedFormat, "this is an old Excel file (XLS): save it as XLSX"),
     ("__properties_version1.0", UnsupportedFormat, "this is an Outlook message (MSG): save it as EML"),
 )
+_BINARY_STARTS = (b"{\\rtf", b"PK", _OLD_OFFICE[:4])
 # First bytes of kinds that no parser here reads; the name in the message tells people what they have.
 _SIGNATURES = (
     (b"\x89PNG", "an image"),
@@ -83,6 +85,24 @@ def parse(name: str, content: bytes) -> ParsedText:
         ) from error
 
 
+def is_plain_text(name: str, content: bytes) -> bool:
+    """Whether ``parse`` takes this for UTF-8 text without structure, told in bounded time: no parser runs on such a file."""
+    suffix = PurePath(name).suffix.lower()
+    if suffix in _STRUCTURED_NAMES or content.startswith(_BINARY_STARTS) or b"%PDF-" in content[:1024]:
+        return False
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    beginning = _beginning(content)
+    return not (
+        beginning.lstrip()[:1] in ("{", "[")
+        or _is_html(suffix, content)
+        or _is_mail(beginning)
+        or csv.find_delimiter(beginning, named=False)
+    )
+
+
 def _parser(suffix: str, content: bytes) -> tuple[str, Callable[[bytes, str], ParsedText]]:
     for signature, kind in _SIGNATURES:
         if content.startswith(signature):
@@ -97,18 +117,28 @@ def _parser(suffix: str, content: bytes) -> tuple[str, Callable[[bytes, str], Pa
         return _container_parser(content)
     if content.startswith(_OLD_OFFICE[:4]):
         return _old_office(content)
-    if _HTML_START.match(content[:8192]) and suffix not in _MARKDOWN_NAMES or suffix in _HTML_NAMES and b"<" in content:
+    if _is_html(suffix, content):
         return "HTML page", parse_html
     if suffix in _MARKDOWN_NAMES:
         return "Markdown file", lambda content, name: parse_markdown(decode(content), name)
     beginning = _beginning(content)
-    if _MAIL_START.match(beginning) and _MAIL_HEADERS.search(beginning[:_SNIFFED]) is not None:
+    if _is_mail(beginning):
         return "mail", lambda content, name: parse_mail(content, name, parse)
     if suffix in json.NAMES or beginning.lstrip()[:1] in ("{", "[") and _is_json(content, beginning):
         return "JSON file", parse_json
     if suffix in csv.NAMES or csv.find_delimiter(beginning, named=False):
         return "table", parse_csv
     return "text", _parse_text
+
+
+def _is_html(suffix: str, content: bytes) -> bool:
+    if _HTML_START.match(content[:8192]) and suffix not in _MARKDOWN_NAMES:
+        return True
+    return suffix in _HTML_NAMES and b"<" in content
+
+
+def _is_mail(beginning: str) -> bool:
+    return _MAIL_START.match(beginning) is not None and _MAIL_HEADERS.search(beginning[:_SNIFFED]) is not None
 
 
 def _is_json(content: bytes, beginning: str) -> bool:
