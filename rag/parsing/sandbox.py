@@ -11,20 +11,23 @@ import socket
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import rag
 from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.parsing.builder import MAX_CHARACTERS
 from rag.parsing.formats import is_plain_text, parse
 from rag.parsing.worker import receive, send
-from rag.types import Block, PageBreak, ParsedText, Section
+from rag.types import Block, PageBreak, ParsedText, ParseOptions, Section
 
 # JSON in UTF-8: up to four bytes a letter, and positions beside the text.
 _MAX_ANSWER = 8 * MAX_CHARACTERS
+_MAX_ENDED = 10  # workers that one archive may cost
 _MAX_FILES = 500  # by one worker: memory that parsers do not give back goes with it
 # A worker may wait for a processor, or for a disk that its parser's code is read from, longer than it computes.
 _PATIENCE = 3
@@ -45,12 +48,31 @@ class Limits:
     memory_mib: int = 2048
 
 
-class _Ended(Exception):
-    """The worker is no more. error: what to say of the file it was at.  again: whether a fresh worker might do better."""
+class Part(NamedTuple):
+    """A file as it was read: its path in an archive ("" for the file that was given), what it holds or what is wrong with it.
 
-    def __init__(self, error: RagError, *, again: bool = True) -> None:
+    text: None where it was not wanted.  sha256: of a member's content.
+    """
+
+    path: str
+    text: ParsedText | RagError | None
+    sha256: str | None = None
+
+
+Wanted = Callable[[str, str], bool]
+_USUAL = ParseOptions()
+
+
+class _Ended(Exception):
+    """The worker is no more. error: what to say of the file it was at.  path: of the member of an archive that it was at, if any.
+
+    again: whether a fresh worker might do better.
+    """
+
+    def __init__(self, error: RagError, path: str | None, *, again: bool = True) -> None:
         super().__init__(str(error))
         self.error = error
+        self.path = path
         self.again = again
 
 
@@ -64,22 +86,64 @@ class Sandbox:
         self._idle: list[_Worker] = []
         self._closed = False
 
-    def parse(self, name: str, content: bytes) -> ParsedText:
+    def parse(self, name: str, content: bytes, options: ParseOptions = _USUAL) -> ParsedText:
         """As ``rag.parsing.parse``; UnreadableContent also when a parser crashed, ContentTooLarge past the limits."""
+        [part] = self._read(name, content, _all, options, archives=False)
+        if isinstance(part.text, RagError):
+            raise part.text
+        assert part.text is not None
+        return part.text
+
+    def read(self, name: str, content: bytes, wanted: Wanted, options: ParseOptions = _USUAL) -> Iterator[Part]:
+        """What a file holds: itself, or one by one the files of the archive that it is.
+
+        wanted: asked with path and SHA-256 of each file in an archive whether it is to be parsed; ``text`` is None where it is not.
+        Errors are in the parts; one without path says that the archive could not be read to its end.
+        """
+        return self._read(name, content, wanted, options, archives=True)
+
+    def _read(
+        self, name: str, content: bytes, wanted: Wanted, options: ParseOptions, *, archives: bool
+    ) -> Iterator[Part]:
         if is_plain_text(name, content):
-            return parse(name, content)
-        with self._slots:
-            worker = self._take()
-            fresh = worker.n_files == 0
             try:
-                return self._run(worker, name, content)
-            except _Ended as ended:
-                if fresh or not ended.again:
-                    raise ended.error from None
-            try:  # what earlier files left behind in the worker may have been in the way: once more, from a clean start
-                return self._run(_Worker(self._limits), name, content)
-            except _Ended as ended:
-                raise ended.error from None
+                yield Part("", parse(name, content))
+            except RagError as error:
+                yield Part("", error)
+            return
+        done = n_ended = 0  # members dealt with, workers lost
+        retried = False
+        with self._slots:
+            while True:
+                worker = self._take(fresh=retried)
+                fresh = worker.n_files == 0
+                whole = False
+                try:
+                    worker.begin(name, content, options, done if archives else None)
+                    for part in worker.parts(wanted):
+                        yield part
+                        done, retried = done + 1, False
+                    whole = True
+                    return
+                except _Ended as ended:
+                    # What earlier files left behind in the worker may have been in the way: once more, from a clean start.
+                    if ended.again and not fresh and not retried:
+                        retried = True
+                        continue
+                    yield Part(ended.path or "", ended.error)
+                    done, n_ended, retried = done + 1, n_ended + 1, False
+                    if ended.path is None:
+                        return
+                    if n_ended == _MAX_ENDED:
+                        yield Part(
+                            "", UnreadableContent(f"{n_ended} of its files ended their parser: the rest is not read")
+                        )
+                        return
+                finally:
+                    if whole:
+                        self._give_back(worker)
+                    else:
+                        worker.end()
 
     def close(self) -> None:
         """End the workers. Files that are being parsed in other threads are let finish."""
@@ -97,21 +161,9 @@ class Sandbox:
     ) -> None:
         self.close()
 
-    def _run(self, worker: "_Worker", name: str, content: bytes) -> ParsedText:
-        try:
-            parsed = worker.parse(name, content)
-        except RagError:
-            self._give_back(worker)
-            raise
-        except BaseException:
-            worker.end()
-            raise
-        self._give_back(worker)
-        return parsed
-
-    def _take(self) -> "_Worker":
+    def _take(self, *, fresh: bool) -> "_Worker":
         with self._lock:
-            if self._idle:
+            if self._idle and not fresh:
                 return self._idle.pop()
         return _Worker(self._limits)
 
@@ -129,6 +181,7 @@ class _Worker:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.n_files = 0
+        self._offered: str | None = None
         here, there = socket.socketpair()
         paths = [str(Path(rag.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         with there:
@@ -153,10 +206,68 @@ class _Worker:
             )
         self._connection = here
 
-    def parse(self, name: str, content: bytes) -> ParsedText:
-        """What the worker makes of a file.  Raises RagError for what is wrong with the file, _Ended for what ended the worker."""
+    def begin(self, name: str, content: bytes, options: ParseOptions, after: int | None) -> None:
+        """Hand over a file. after: members of an archive to pass over, None where an archive is not to be opened."""
         self.n_files += 1
-        job = json.dumps({"name": name, "seconds": self._limits.seconds}).encode()
+        self._offered = None
+        job = {
+            "name": name,
+            "options": asdict(options),
+            "seconds": self._limits.seconds,
+            "members": after is not None,
+            "after": after or 0,
+        }
+        with self._watched():
+            send(self._connection, json.dumps(job).encode(), content)
+
+    def parts(self, wanted: "Wanted") -> Iterator[Part]:
+        """What the worker makes of the file.  Raises _Ended when that ended it."""
+        while True:
+            with self._watched():
+                answer = json.loads(receive(self._connection, _MAX_ANSWER))
+                path = str(answer.get("path", ""))
+                error = self._error(answer)
+            if "end" in answer:
+                if error is not None:
+                    yield Part("", error)
+                return
+            if error is not None:
+                yield Part(path, error)
+            elif "sha256" in answer:
+                yield self._taken(path, str(answer["sha256"]), wanted)
+            else:
+                with self._watched():
+                    parsed = _from_json(answer)
+                yield Part(path, parsed)
+            if "path" not in answer:
+                return
+
+    def _taken(self, path: str, sha256: str, wanted: "Wanted") -> Part:
+        """A member that is offered: parsed if it is wanted."""
+        take = wanted(path, sha256)
+        self._offered = path
+        with self._watched():
+            send(self._connection, b"1" if take else b"0")
+            if not take:
+                return Part(path, None, sha256)
+            answer = json.loads(receive(self._connection, _MAX_ANSWER))
+            text = self._error(answer) or _from_json(answer)
+        self._offered = None
+        return Part(path, text, sha256)
+
+    def _error(self, answer: dict[str, Any]) -> RagError | None:
+        """What an answer says is wrong with the file.  Raises _Ended where it is the worker's memory."""
+        error = answer.get("error")
+        if error is None:
+            return None
+        if error == "MemoryError":
+            too_much = _TOO_MUCH.format(f"{self._limits.memory_mib} MiB of memory")
+            raise _Ended(ContentTooLarge(too_much), self._offered)
+        return _ERRORS.get(error, UnreadableContent)(str(answer.get("message")))
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """An exchange with the worker, which is ended when it takes too long or does not answer as it should."""
         late = threading.Event()
 
         def stop() -> None:
@@ -167,32 +278,31 @@ class _Worker:
         timer.daemon = True
         timer.start()
         try:
-            send(self._connection, job, content)
-            answer = json.loads(receive(self._connection, _MAX_ANSWER))
-            error = answer.get("error")
-            if error is None:
-                return _from_json(answer)
+            yield
         except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as broken:
             self._process.kill()  # it may be alive and send what is no answer
             raise self._ended(late.is_set()) from broken
         finally:
             timer.cancel()
-        if error == "MemoryError":
-            raise _Ended(ContentTooLarge(_TOO_MUCH.format(f"{self._limits.memory_mib} MiB of memory")))
-        raise _ERRORS.get(error, UnreadableContent)(str(answer.get("message")))
 
     def _ended(self, late: bool) -> _Ended:
         code = self._process.wait()
         if late or code == -signal.SIGXCPU:
-            return _Ended(ContentTooLarge(_TOO_MUCH.format(f"{self._limits.seconds} seconds")), again=False)
+            too_much = _TOO_MUCH.format(f"{self._limits.seconds} seconds")
+            return _Ended(ContentTooLarge(too_much), self._offered, again=False)
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return _Ended(UnreadableContent(f"its parser crashed ({how}): open it in its own program and save it again"))
+        crashed = f"its parser crashed ({how}): open it in its own program and save it again"
+        return _Ended(UnreadableContent(crashed), self._offered)
 
     def end(self) -> None:
         """Make an end of the process, whatever it is doing."""
         self._connection.close()
         self._process.kill()
         self._process.wait()
+
+
+def _all(path: str, sha256: str) -> bool:
+    return True
 
 
 def _from_json(answer: dict[str, Any]) -> ParsedText:

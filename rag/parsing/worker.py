@@ -4,6 +4,7 @@ Started by ``rag.parsing.sandbox`` as ``python -m rag.parsing.worker FD MEMORY``
 Messages are a length (8 bytes, little-endian) and that many bytes. What comes back is JSON, which cannot carry code.
 """
 
+import hashlib
 import json
 import resource
 import signal
@@ -12,7 +13,7 @@ import sys
 from typing import Any
 
 from rag.errors import RagError
-from rag.types import ParsedText
+from rag.types import ParsedText, ParseOptions
 
 _LENGTH = 8
 _CHUNK = 1 << 20
@@ -60,28 +61,68 @@ def to_json(parsed: ParsedText) -> dict[str, Any]:
 def main(descriptor: int, memory_bytes: int) -> None:
     """Work on jobs until there are no more."""
     _limit(memory_bytes)
-    from rag.parsing.formats import parse
+    from rag.parsing.members import is_archive  # within the limits already
 
     connection = socket.socket(fileno=descriptor)
-    while True:
-        try:
+    try:
+        while True:
             job = json.loads(receive(connection, _CHUNK))
             content = receive(connection, sys.maxsize)
-        except EOFError:
-            return
-        _allow_seconds(job["seconds"])
-        try:
-            # A lone surrogate, which no text may hold, becomes a question mark.
-            answer = json.dumps(to_json(parse(job["name"], content)), ensure_ascii=False).encode("utf-8", "replace")
-        except MemoryError:
-            answer = b'{"error": "MemoryError", "message": ""}'
-        except RagError as error:
-            memory = isinstance(error.__cause__, MemoryError)
-            kind = "MemoryError" if memory else type(error).__name__
-            answer = json.dumps({"error": kind, "message": str(error)}).encode()
-        del content
-        send(connection, answer)
-        del answer
+            _allow_seconds(job["seconds"])
+            if job["members"] and is_archive(content):
+                _send_members(connection, job, content)
+            else:
+                send(connection, _parsed(job["name"], content, job["options"]))
+            del content
+    except EOFError:
+        return
+
+
+def _send_members(connection: socket.socket, job: dict[str, Any], content: bytes) -> None:
+    """Offer the members of an archive one by one and parse those that are wanted; "end" comes last, with an error if there was one.
+
+    after: members to pass over, as they were dealt with before an earlier worker ended.
+    """
+    from rag.parsing.members import inner_name, members
+
+    end: dict[str, Any] = {"end": True}
+    try:
+        for number, (path, inner) in enumerate(members(job["name"], content)):
+            if number < job["after"]:
+                continue
+            if isinstance(inner, RagError):
+                send(
+                    connection,
+                    json.dumps({"path": path, "error": type(inner).__name__, "message": str(inner)}).encode(),
+                )
+                continue
+            offer = {"path": path, "sha256": hashlib.sha256(inner).hexdigest()}
+            send(connection, json.dumps(offer).encode())
+            if receive(connection, 1) == b"1":
+                _allow_seconds(job["seconds"])
+                inner_path = path.rpartition("/")[2] or inner_name(job["name"])
+                send(connection, _parsed(inner_path, inner, job["options"]))
+            _allow_seconds(job["seconds"])
+    except MemoryError:
+        end |= {"error": "MemoryError", "message": ""}
+    except RagError as error:
+        end |= {"error": type(error).__name__, "message": str(error)}
+    send(connection, json.dumps(end).encode())
+
+
+def _parsed(name: str, content: bytes, options: dict[str, Any]) -> bytes:
+    """What parsing gives, or what is wrong, as a message."""
+    from rag.parsing.formats import parse
+
+    chosen = ParseOptions(tuple(options["fields"]), options["ocr"])
+    try:
+        # A lone surrogate, which no text may hold, becomes a question mark.
+        return json.dumps(to_json(parse(name, content, chosen)), ensure_ascii=False).encode("utf-8", "replace")
+    except MemoryError:
+        return b'{"error": "MemoryError", "message": ""}'
+    except RagError as error:
+        kind = "MemoryError" if isinstance(error.__cause__, MemoryError) else type(error).__name__
+        return json.dumps({"error": kind, "message": str(error)}).encode()
 
 
 def _limit(memory_bytes: int) -> None:
