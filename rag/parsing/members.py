@@ -151,6 +151,11 @@ def _tar_members(content: bytes, budget: _Budget) -> Iterator[Member]:
                     raise UnreadableContent("the archive (TAR) is cut off: save or download it again")
                 budget.take(len(inner))
                 yield Member(path, inner)
+            # tarfile takes a file that was cut between two members, or is no archive from somewhere on, for a whole one.
+            if content[archive.offset : archive.offset + tarfile.BLOCKSIZE].strip(b"\x00") or archive.offset >= len(
+                content
+            ):
+                raise UnreadableContent("the archive (TAR) is damaged or cut off: save or download it again")
     except _UNPACK_ERRORS as error:
         raise UnreadableContent("the archive (TAR) is damaged or cut off: save or download it again") from error
 
