@@ -13,6 +13,7 @@ from rag.ingest import Prepared, Unchanged, prepare, sha256_of
 from rag.parsing.members import SEPARATOR
 from rag.parsing.sandbox import Part, Sandbox
 from rag.types import Failure, ParseOptions
+from rag.web import fetch, without_fragment
 
 _NOTE_TOGETHER = 200  # failures, which are few or many alike (a folder of pictures)
 
@@ -55,10 +56,20 @@ class FileReader:
             return
         yield from self.read_content(key, shown_path(path), path.name, content, again=found.named)
 
+    def read_address(self, url: str, *, allow_private: bool) -> Iterator[Prepared | Unchanged | Failure]:
+        """The documents at an address of the web, which is their source; the last one that it redirects to is metadata."""
+        key = without_fragment(url)
+        try:
+            page = fetch(url, max_bytes=self.max_bytes, allow_private=allow_private)
+        except RagError as error:
+            yield self._note(key, key, None, str(error))
+            return
+        yield from self.read_content(key, key, page.name, page.content, again=True, said={"url": page.url})
+
     def read_content(
-        self, key: str, source: str, name: str, content: bytes, *, again: bool
+        self, key: str, source: str, name: str, content: bytes, *, again: bool, said: Metadata | None = None
     ) -> Iterator[Prepared | Unchanged | Failure]:
-        """The documents of a file's content. again: whether to try what failed before."""
+        """The documents of a file's content. again: whether to try what failed before.  said: metadata that comes with it."""
         digest = self._digest(sha256_of(content))
         if self._is_unchanged(key, digest):
             yield Unchanged()
@@ -79,12 +90,14 @@ class FileReader:
             place = _inside(key, part.path)
             seen.add(place)
             inner = self._digest(part.sha256) if part.path and part.sha256 else digest
-            yield self._outcome(place, _inside(source, part.path), inner, part)
+            yield self._outcome(place, _inside(source, part.path), inner, part, said or {})
             whole = whole and not (part.path == "" and isinstance(part.text, RagError))
         if whole:
             self._look_for_vanished(key, seen)
 
-    def _outcome(self, key: str, source: str, digest: str, part: Part) -> Prepared | Unchanged | Failure:
+    def _outcome(
+        self, key: str, source: str, digest: str, part: Part, said: Metadata
+    ) -> Prepared | Unchanged | Failure:
         if part.text is None:
             before = self._failed_before(key, digest)
             return Failure(source, before) if before else Unchanged()
@@ -95,7 +108,7 @@ class FileReader:
             key=key,
             source=source,
             collection=self.collection,
-            metadata=self.metadata,
+            metadata={**said, **self.metadata},
             content_sha256=digest,
             size=self.size,
             overlap=self.overlap,

@@ -69,14 +69,14 @@ class IgnoreRules:
         return self._specs[folder]
 
 
-def find_files(paths: Sequence[Path]) -> tuple[list[Found], list[Failure]]:
-    """The files to read, each once, and the paths that are not there. Folders behind links are not entered."""
+def find_files(paths: Sequence[Path], store: Path | None = None) -> tuple[list[Found], list[Failure]]:
+    """The files to read, each once, and the paths that are not there. Folders behind links are not entered, nor is the store's."""
     files: dict[str, Found] = {}
     failures: list[Failure] = []
     rules = IgnoreRules([path for path in paths if path.is_dir()])
     for path in paths:
         if path.is_dir():
-            for file in _walk(path, rules, failures):
+            for file in _walk(path, rules, os.path.abspath(store) if store else None, failures):
                 files.setdefault(os.path.abspath(file), Found(file, named=False))
         elif path.exists():
             files[os.path.abspath(path)] = Found(path, named=True)
@@ -85,15 +85,16 @@ def find_files(paths: Sequence[Path]) -> tuple[list[Found], list[Failure]]:
     return list(files.values()), failures
 
 
-def _walk(root: Path, rules: IgnoreRules, failures: list[Failure]) -> Iterator[Path]:
+def _walk(root: Path, rules: IgnoreRules, store: str | None, failures: list[Failure]) -> Iterator[Path]:
     def refused(error: OSError) -> None:
         failures.append(Failure(str(error.filename), f"cannot be read: {error.strerror or error}"))
 
     for folder, folders, names in os.walk(root, onerror=refused):
         full = os.path.abspath(folder)
-        folders[:] = sorted(
-            name for name in folders if not rules.ignores(root, os.path.join(full, name), is_folder=True)
-        )
+        inner = {name: os.path.join(full, name) for name in sorted(folders)}
+        folders[:] = [
+            name for name, path in inner.items() if path != store and not rules.ignores(root, path, is_folder=True)
+        ]
         for name in sorted(names):
             if not rules.ignores(root, os.path.join(full, name), is_folder=False):
                 yield Path(folder) / name

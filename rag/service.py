@@ -166,13 +166,16 @@ class Service:
         metadata: Metadata | None = None,
         sync: bool = False,
         options: ParseOptions | None = None,
+        urls: Sequence[str] = (),
+        allow_private: bool = False,
         progress: ingest.Progress | None = None,
     ) -> IngestReport:
         """Take in files and folders. sync: also remove documents of these paths whose file is gone or ignored by now.
 
+        urls: addresses of the web to fetch; allow_private: also from addresses that are not public.
         What is removed goes last: a file that was renamed can be found under one name or the other at any time.
         """
-        files, missing = find_files(paths)
+        files, missing = find_files(paths, self.path)
         reader = self._file_reader(collection, metadata, options)
         gone = self._gone(paths, collection) if sync else []
         if sync:  # a path whose documents are about to be removed is no mistake
@@ -182,9 +185,11 @@ class Service:
             yield from missing
             for file in files:
                 yield from reader.read(file)
+            for url in urls:
+                yield from reader.read_address(url, allow_private=allow_private)
 
         try:
-            report = self._ingest(documents(), len(files) + len(missing), progress)
+            report = self._ingest(documents(), len(files) + len(missing) + len(urls), progress)
         finally:
             reader.finish()
         removed = [document_id for document_id, _ in gone if document_id] + reader.vanished
@@ -310,6 +315,11 @@ class Service:
         """Documents and passages."""
         with self._store.read() as reader:
             return reader.counts(collection)
+
+    @property
+    def path(self) -> Path:
+        """The store's directory."""
+        return self._store.path
 
     @property
     def generation(self) -> int:

@@ -18,8 +18,9 @@ from rag.parsing.mail import parse_mail, read_eml
 from rag.parsing.markdown import parse_markdown
 from rag.parsing.members import is_archive
 from rag.parsing.odt import parse_odt
-from rag.parsing.pdf import parse_pdf
+from rag.parsing.pdf import parse_pdf, parse_picture
 from rag.parsing.pptx import parse_pptx
+from rag.parsing.recognition import HINT
 from rag.parsing.rtf import parse_rtf
 from rag.parsing.text import parse_text
 from rag.parsing.xlsx import parse_xlsx
@@ -54,11 +55,9 @@ _STREAMS = (
     ("Book", UnsupportedFormat, "this is an old Excel file (XLS): save it as XLSX"),
 )
 _BINARY_STARTS = (b"{\\rtf", b"PK", b"From ", _OLD_OFFICE[:4])
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*", b"BM\x00\x00")
 # First bytes of kinds that no parser here reads; the name in the message tells people what they have.
 _SIGNATURES = (
-    (b"\x89PNG", "an image"),
-    (b"\xff\xd8\xff", "an image"),
-    (b"GIF8", "an image"),
     (b"\x7fELF", "a program"),
     (b"SQLite format 3\x00", "a database"),
 )
@@ -112,13 +111,17 @@ def is_plain_text(name: str, content: bytes) -> bool:
 
 
 def _parser(suffix: str, content: bytes, options: ParseOptions) -> tuple[str, Callable[[bytes, str], ParsedText]]:
+    if content.startswith(_PICTURES) or content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        if options.ocr:
+            return "picture", lambda content, name: parse_picture(content, name)
+        raise UnsupportedFormat(f"this is an image: {HINT}; {KNOWN}")
     for signature, kind in _SIGNATURES:
         if content.startswith(signature):
             raise UnsupportedFormat(f"this is {kind}; {KNOWN}")
     if (start := content[:1024].find(b"%PDF-")) >= 0 and not content[:start].strip(_BLANK_BYTES):
         if b"obj" not in content:
             raise UnsupportedFormat(f"this is the beginning of a PDF; {KNOWN}")
-        return "PDF", parse_pdf
+        return "PDF", lambda content, name: parse_pdf(content, name, ocr=options.ocr)
     if content.startswith(b"{\\rtf"):
         return "RTF document", parse_rtf
     if content.startswith(b"PK\x03\x04") and (len(content) < _SHORTEST_ZIP or is_document(content)):

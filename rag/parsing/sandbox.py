@@ -22,6 +22,7 @@ import rag
 from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.parsing.builder import MAX_CHARACTERS
 from rag.parsing.formats import is_plain_text, parse
+from rag.parsing.recognition import LANGUAGES
 from rag.parsing.worker import receive, send
 from rag.types import Block, PageBreak, ParsedText, ParseOptions, Section
 
@@ -31,13 +32,24 @@ _MAX_ENDED = 10  # workers that one archive may cost
 _MAX_FILES = 500  # by one worker: memory that parsers do not give back goes with it
 # A worker may wait for a processor, or for a disk that its parser's code is read from, longer than it computes.
 _PATIENCE = 3
+_PATIENCE_OCR = 20
 _START_S = 60
 _TOO_MUCH = "reading it takes more than {}: split the file, or save it again"
 _ERRORS: dict[object, type[RagError]] = {
     kind.__name__: kind for kind in (ContentTooLarge, UnreadableContent, UnsupportedFormat)
 }
 # What a worker may see of this process's environment: none of its keys.
-_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "TESSDATA_PREFIX", "TZ")
+_ENVIRONMENT = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "OPENBLAS_CORETYPE",
+    "TESSDATA_PREFIX",
+    "TZ",
+    LANGUAGES,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +194,7 @@ class _Worker:
         self._limits = limits
         self.n_files = 0
         self._offered: str | None = None
+        self._patience = _START_S
         here, there = socket.socketpair()
         paths = [str(Path(rag.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         with there:
@@ -210,6 +223,8 @@ class _Worker:
         """Hand over a file. after: members of an archive to pass over, None where an archive is not to be opened."""
         self.n_files += 1
         self._offered = None
+        # Recognition runs in processes of its own, page by page, with limits of their own.
+        self._patience = _PATIENCE * self._limits.seconds * (_PATIENCE_OCR if options.ocr else 1) + _START_S
         job = {
             "name": name,
             "options": asdict(options),
@@ -274,7 +289,7 @@ class _Worker:
             late.set()
             self._process.kill()
 
-        timer = threading.Timer(_PATIENCE * self._limits.seconds + _START_S, stop)
+        timer = threading.Timer(self._patience, stop)
         timer.daemon = True
         timer.start()
         try:
