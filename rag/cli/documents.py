@@ -119,7 +119,7 @@ def add(
             with service:
                 note_rebuilt(service)
 
-                def work(progress: ShowProgress | None) -> IngestReport:
+                def work(progress: "ShowProgress | None") -> IngestReport:
                     return service.add_paths(
                         files,
                         collection=collection,

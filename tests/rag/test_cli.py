@@ -323,7 +323,9 @@ def test_failed_files_are_listed_with_the_reason_until_they_are_taken_in(rag: Ra
     assert rag("add", "bad.pdf").code == 1
     listed = rag("list", "--failed")
     assert listed.code == 0 and listed.out.startswith("bad.pdf: the PDF is damaged")
-    [failed] = rag("list", "--failed", "--json").json  # type: ignore[misc]
+    listed_json = rag("list", "--failed", "--json").json
+    assert isinstance(listed_json, list) and len(listed_json) == 1
+    failed = listed_json[0]
     assert (failed["path"], failed["collection"]) == ("bad.pdf", "default") and "damaged" in failed["reason"]
     (tmp_path / "bad.pdf").write_text("The mill was built in 1850.")
     assert rag("add", "bad.pdf").code == 0
