@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from index import filters
 from index.changes import find_document
 from index.database import Connection, id_array
 from index.errors import DimensionMismatch, DocumentNotFound
@@ -264,11 +265,11 @@ class Reader:
     def _matching_documents(self, scope: Scope) -> list[int]:
         """Numbers of the documents whose metadata the scope allows."""
         conditions = ["d.collection = ?"]
-        values = [scope.collection]
+        values: list[str | float] = [scope.collection]
         for key, allowed in scope.where.items():
-            marks = ", ".join("?" * len(allowed))
-            conditions.append(f"d.number IN (SELECT document FROM metadata WHERE key = ? AND value IN ({marks}))")
-            values += [key, *allowed]
+            condition, given = filters.matching(key, allowed)
+            conditions.append(f"d.number IN ({condition})")
+            values += given
         query = f"SELECT d.number FROM documents d WHERE {' AND '.join(conditions)} ORDER BY d.number"
         return [number for (number,) in self._connection.execute(query, values)]
 

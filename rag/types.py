@@ -1,10 +1,10 @@
 """What is read, asked and answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from index.types import Metadata, Span
+from index.types import Condition, Metadata, Span
 
 
 class Section(NamedTuple):
@@ -78,12 +78,12 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question with its limits. ``where``: metadata values a document must have, any of the list per key."""
+    """A question with its limits. ``where``: what a document's metadata must have, per key any of a list or one in a range."""
 
     question: str
     k: int = 5
     collection: str = "default"
-    where: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    where: Mapping[str, Condition] = field(default_factory=dict)
     explain: bool = False
 
 
