@@ -15,7 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from index.types import JsonScalar, Span
+from index.types import Condition, JsonScalar, Range, Span
+from rag.errors import BadInput
+from rag.filters import make_range
 from rag.types import Citation, Query
 
 MAX_QUESTION = 2000
@@ -69,16 +71,45 @@ MetadataIn = Annotated[
     dict[MetadataKey, Scalar | Annotated[list[Scalar], Field(max_length=MAX_VALUES)]],
     Field(max_length=MAX_METADATA_KEYS),
 ]
-FilterIn = Annotated[
-    dict[MetadataKey, Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=MAX_VALUES)]],
-    Field(max_length=MAX_METADATA_KEYS),
-]
 
 
 class Input(BaseModel):
     """Closed and strict: a field that is not known or not of its type is an error, never guessed at."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+Bound = Annotated[Annotated[str, StringConstraints(max_length=40)] | int | float, BeforeValidator(_bounded_number)]
+
+
+class RangeIn(Input):
+    """Bounds that a value must keep, all of them: numbers, or dates as far as they are said (2025, 2025-03, 2025-03-01)."""
+
+    gte: Bound | None = Field(default=None, description="At least.")
+    gt: Bound | None = Field(default=None, description="More than.")
+    lte: Bound | None = Field(default=None, description="At most; a year or month is meant to its end.")
+    lt: Bound | None = Field(default=None, description="Less than.")
+
+    @model_validator(mode="after")
+    def _compares(self) -> "RangeIn":
+        try:
+            self.range()
+        except BadInput as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def range(self) -> Range:
+        """The bounds as the store compares them.  Raises BadInput."""
+        given = {name: str(value) for name in ("gte", "gt", "lte", "lt") if (value := getattr(self, name)) is not None}
+        if not given:
+            raise BadInput("a range has at least one of gte, gt, lte and lt")
+        return make_range("the value", given)
+
+
+FilterIn = Annotated[
+    dict[MetadataKey, RangeIn | Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=MAX_VALUES)]],
+    Field(max_length=MAX_METADATA_KEYS),
+]
 
 
 def _as_stored(value: JsonScalar) -> str:
@@ -106,17 +137,19 @@ class AskIn(Input):
     collection: CollectionName = Field(default="default", description="The documents to search.")
     filter: FilterIn = Field(
         default_factory=dict,
-        description="Metadata that a document must have: every key, with the value or any one of the list.",
-        examples=[{"year": 2025, "language": ["en", "uk"]}],
+        description="Metadata that a document must have: every key, with the value, any one of the list, or one in the range.",
+        examples=[{"year": 2025, "language": ["en", "uk"], "date": {"gte": "2025-01-01", "lt": "2026"}}],
     )
     explain: bool = Field(default=False, description="Add each passage's ranks and scores per signal.")
 
     def query(self) -> Query:
         """The question as `rag` takes it."""
-        where = {
-            key: [_as_stored(value) for value in (given if isinstance(given, list) else [given])]
-            for key, given in self.filter.items()
-        }
+        where: dict[str, Condition] = {}
+        for key, given in self.filter.items():
+            if isinstance(given, RangeIn):
+                where[key] = given.range()
+            else:
+                where[key] = [_as_stored(value) for value in (given if isinstance(given, list) else [given])]
         return Query(self.question, self.top_k, self.collection, where, self.explain)
 
 

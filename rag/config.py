@@ -10,6 +10,8 @@ import platformdirs
 from rag.errors import BadInput
 
 PRECISIONS = ("auto", "f32", "bf16")
+_PARSE_SECONDS = 120
+_PARSE_MIB = 2048
 
 
 def _default_cache() -> Path:
@@ -28,6 +30,7 @@ class Config:
     passage_characters: size of a passage.  overlap_sentences: sentences that a passage repeats of the one before.
     precision: "auto" (bf16 where the CPU has it), "f32" or "bf16".  threads: cores for encoding.
     cache: where converted models and indexed evaluation corpora are kept.  max_file_bytes: larger files are refused.
+    parse_seconds, parse_mib: processor time and memory that reading one file may take.
     """
 
     model: str | None = None
@@ -37,10 +40,15 @@ class Config:
     threads: int = field(default_factory=_cores)
     cache: Path = field(default_factory=_default_cache)
     max_file_bytes: int = 256 * 1024 * 1024
+    parse_seconds: int = _PARSE_SECONDS
+    parse_mib: int = _PARSE_MIB
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Config":
-        """Settings from ``RAG_MODEL``, ``RAG_PRECISION``, ``RAG_THREADS`` and ``RAG_CACHE``; BadInput for a value out of range."""
+        """Settings from ``RAG_MODEL``, ``RAG_PRECISION``, ``RAG_THREADS``, ``RAG_CACHE``, ``RAG_PARSE_SECONDS``, ``RAG_PARSE_MIB``.
+
+        Raises BadInput for a value out of range.
+        """
         given = os.environ if environment is None else environment
         precision = given.get("RAG_PRECISION", "auto")
         if precision not in PRECISIONS:
@@ -49,9 +57,17 @@ class Config:
         if not threads.isdecimal() or not 1 <= int(threads) <= 1024:
             raise BadInput(f"RAG_THREADS={threads!r}: use a number of cores from 1")
         cache = given.get("RAG_CACHE")
+        limits = {}
+        for name, lowest, usual in (("RAG_PARSE_SECONDS", 1, _PARSE_SECONDS), ("RAG_PARSE_MIB", 256, _PARSE_MIB)):
+            value = given.get(name, str(usual))
+            if not value.isdecimal() or not lowest <= int(value) <= 10**6:
+                raise BadInput(f"{name}={value!r}: use a whole number from {lowest}")
+            limits[name] = int(value)
         return cls(
             model=given.get("RAG_MODEL") or None,
             precision=precision,
             threads=int(threads),
             cache=Path(cache) if cache else _default_cache(),
+            parse_seconds=limits["RAG_PARSE_SECONDS"],
+            parse_mib=limits["RAG_PARSE_MIB"],
         )

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.cli.output import CollectionOption, JsonOption, StoreOption, console, errors, open_service, pairs, print_json
+from rag.cli.output import CollectionOption, JsonOption, StoreOption, console, errors, open_service, print_json
 from rag.errors import BadInput
 
 if TYPE_CHECKING:
@@ -27,7 +27,12 @@ def ask(
     k: Annotated[int, typer.Option("-k", "--top-k", help=f"Passages to list, 1 to {_MAX_K}.")] = 5,
     collection: CollectionOption = "default",
     filters: Annotated[
-        list[str], typer.Option("--filter", metavar="K=V", help="Only documents with this metadata; may be repeated.")
+        list[str],
+        typer.Option(
+            "--filter",
+            metavar="K=V",
+            help='Only documents with this metadata; may be repeated. Also "K>=V" and K=FROM..TO for numbers and dates.',
+        ),
     ] = [],  # noqa: B006
     explain: Annotated[bool, typer.Option("--explain", help="Show why each passage ranks where it does.")] = False,
     store: StoreOption = None,
@@ -40,9 +45,10 @@ def ask(
     with errors():
         if not 1 <= k <= _MAX_K:
             raise BadInput(f"-k {k}: list 1 to {_MAX_K} passages")
+        from rag.filters import parse_filters
         from rag.types import Query
 
-        query = Query(question, k, collection, pairs(filters, "--filter"), explain)
+        query = Query(question, k, collection, parse_filters(filters), explain)
         with open_service(store) as service:
             answer = service.ask(query)
         if json:
