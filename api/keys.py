@@ -24,6 +24,7 @@ from typing import Literal, NamedTuple, cast, get_args
 import platformdirs
 
 from rag.errors import BadInput, RagError
+from rag.settings_file import SettingsFile, given_path, read_settings_file
 
 Scope = Literal["read", "write"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -58,10 +59,11 @@ class Grant(NamedTuple):
     scope: Scope
 
 
-def path_from(environment: Mapping[str, str]) -> Path:
-    """Where keys are kept: ``RAG_KEYS``, else beside the user's settings."""
-    given = environment.get("RAG_KEYS", "").strip()
-    return Path(given) if given else platformdirs.user_config_path("footnote") / "keys.json"
+def path_from(environment: Mapping[str, str], file: SettingsFile | None = None) -> Path:
+    """Where keys are kept: ``RAG_KEYS``, else what the settings file says, else beside the user's settings."""
+    file = read_settings_file(environment) if file is None else file
+    found = given_path("keys", environment, file, serve=True)
+    return found or platformdirs.user_config_path("footnote") / "keys.json"
 
 
 def read_keys(path: Path) -> list[Key]:

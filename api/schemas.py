@@ -24,6 +24,8 @@ MAX_CITATIONS = 1000
 MAX_METADATA_KEYS = 100
 MAX_VALUES = 1000
 _INT64 = 2**63
+# The largest whole number that every JSON client writes exactly.
+_MAX_POSITION = 2**53 - 1
 
 
 # Input
@@ -46,8 +48,8 @@ def _readable(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    if not text.isprintable() or not text.strip():
-        raise ValueError("must be printable characters on one line, not blank")
+    if not text.isprintable() or not text or text != text.strip():
+        raise ValueError("must be printable characters on one line, with no blank at either end")
     return text
 
 
@@ -59,9 +61,22 @@ def _bounded_number(value: object) -> object:
     return value
 
 
-Text = Annotated[str, AfterValidator(_storable)]
-Line = Annotated[Text, StringConstraints(min_length=1, max_length=1000), AfterValidator(_readable)]
-CollectionName = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_printable)]
+def _whole(value: object) -> object:
+    # JSON has one kind of number: some clients write 5 as 5.0.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+# Patterns are for the description alone (ECMA-262, Unicode mode); what is taken is decided by the functions above.
+Text = Annotated[str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
+_READABLE = Field(json_schema_extra={"pattern": r"^[^\u0000]*[^\p{C}\p{Z}][^\u0000]*$"})
+Line = Annotated[Text, StringConstraints(min_length=1, max_length=1000), AfterValidator(_readable), _READABLE]
+CollectionName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=100),
+    AfterValidator(_printable),
+    Field(json_schema_extra={"pattern": r"^[^\p{C}\p{Z}]+( +[^\p{C}\p{Z}]+)*$"}),
+]
 MetadataKey = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
 MetadataText = Annotated[Text, StringConstraints(max_length=10_000)]
 Scalar = Annotated[MetadataText | bool | int | float | None, BeforeValidator(_bounded_number)]
@@ -99,10 +114,10 @@ class AskIn(Input):
         }
     )
 
-    question: Annotated[Text, StringConstraints(min_length=1, max_length=MAX_QUESTION), AfterValidator(_readable)] = (
-        Field(description="The question, in any language; at least one readable character.")
-    )
-    top_k: int = Field(default=5, ge=1, le=MAX_TOP_K, description="Most passages to list.")
+    question: Annotated[
+        Text, StringConstraints(min_length=1, max_length=MAX_QUESTION), AfterValidator(_readable), _READABLE
+    ] = Field(description="The question, in any language; at least one readable character.")
+    top_k: Whole = Field(default=5, ge=1, le=MAX_TOP_K, description="Most passages to list.")
     collection: CollectionName = Field(default="default", description="The documents to search.")
     filter: FilterIn = Field(
         default_factory=dict,
@@ -157,8 +172,10 @@ class CitationIn(BaseModel):
     document_id: Annotated[Text, StringConstraints(min_length=1, max_length=200)]
     document_title: Text = ""
     cited_text: Text
-    start_char_index: int = Field(ge=0, lt=_INT64, description="First code point of the quote in the stored text.")
-    end_char_index: int = Field(ge=0, lt=_INT64, description="One past the last.")
+    start_char_index: Whole = Field(
+        ge=0, le=_MAX_POSITION, description="First code point of the quote in the stored text."
+    )
+    end_char_index: Whole = Field(ge=0, le=_MAX_POSITION, description="One past the last.")
     document_sha256: Annotated[Text, StringConstraints(max_length=200)] = Field(
         description="Of the stored text when it was cited."
     )

@@ -8,8 +8,11 @@ from pathlib import Path
 import platformdirs
 
 from rag.errors import BadInput
+from rag.settings_file import given, given_path, read_settings_file, refuse_unknown
 
 PRECISIONS = ("auto", "f32", "bf16")
+# What the environment (RAG_STORE, ...) and the settings file may set here.
+NAMES = ("store", "model", "precision", "threads", "cache")
 
 
 def _default_cache() -> Path:
@@ -40,18 +43,28 @@ class Config:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Config":
-        """Settings from ``RAG_MODEL``, ``RAG_PRECISION``, ``RAG_THREADS`` and ``RAG_CACHE``; BadInput for a value out of range."""
-        given = os.environ if environment is None else environment
-        precision = given.get("RAG_PRECISION", "auto")
-        if precision not in PRECISIONS:
-            raise BadInput(f"RAG_PRECISION={precision!r}: use one of {', '.join(PRECISIONS)}")
-        threads = given.get("RAG_THREADS", str(_cores()))
-        if not threads.isdecimal() or not 1 <= int(threads) <= 1024:
-            raise BadInput(f"RAG_THREADS={threads!r}: use a number of cores from 1")
-        cache = given.get("RAG_CACHE")
+        """Settings from ``RAG_MODEL``, ``RAG_PRECISION``, ``RAG_THREADS`` and ``RAG_CACHE``, else from the settings file.
+
+        Raises BadInput for a value out of range, and for a settings file that cannot be used.
+        """
+        environment = os.environ if environment is None else environment
+        file = read_settings_file(environment)
+        refuse_unknown(file, file.values, NAMES)
+        model = given("model", environment, file)
+        precision = given("precision", environment, file)
+        if precision is not None and precision.value not in PRECISIONS:
+            raise BadInput(f"{precision.place}: use one of {', '.join(PRECISIONS)}")
+        threads = given("threads", environment, file)
+        if threads is not None and not (threads.value.isdecimal() and 1 <= int(threads.value) <= 1024):
+            raise BadInput(f"{threads.place}: use a number of cores from 1")
         return cls(
-            model=given.get("RAG_MODEL") or None,
-            precision=precision,
-            threads=int(threads),
-            cache=Path(cache) if cache else _default_cache(),
+            model=model.value if model else None,
+            precision=precision.value if precision else "auto",
+            threads=int(threads.value) if threads else _cores(),
+            cache=given_path("cache", environment, file) or _default_cache(),
         )
+
+
+def store_from(environment: Mapping[str, str]) -> Path:
+    """The store's directory: ``RAG_STORE``, else the settings file's ``store``, else ``.rag`` in the current folder."""
+    return given_path("store", environment, read_settings_file(environment)) or Path(".rag")

@@ -69,7 +69,7 @@ _UPLOAD_BODY: dict[str, Any] = {
                     "additionalProperties": False,
                     "properties": {
                         "file": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}},
-                        "collection": {"type": "string", "minLength": 1, "maxLength": 100, "default": "default"},
+                        "collection": TypeAdapter(CollectionName).json_schema() | {"default": "default"},
                         "metadata": {
                             "type": "string",
                             "description": "A JSON object, for every file.",

@@ -82,11 +82,13 @@ def test_every_other_address_is_not(host: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "  ", "\n"])
-def test_a_blank_key_is_none(value: str) -> None:
-    assert Settings.from_environment({"RAG_API_KEY": value}).api_key is None
+def test_a_blank_key_is_none(read_settings: Callable[..., Settings], value: str) -> None:
+    assert read_settings(RAG_API_KEY=value).api_key is None
 
 
-def test_the_key_is_read_from_the_environment_and_kept_out_of_representations() -> None:
-    settings = Settings.from_environment({"RAG_API_KEY": " s3cret\n"})
+def test_the_key_is_read_from_the_environment_and_kept_out_of_representations(
+    read_settings: Callable[..., Settings],
+) -> None:
+    settings = read_settings(RAG_API_KEY=" s3cret\n")
     assert settings.api_key == "s3cret"
     assert "s3cret" not in repr(settings)
