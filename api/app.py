@@ -17,7 +17,7 @@ from api.logs import Observe
 from api.metrics import Metrics
 from api.middleware import BodyLimit, LastCatch, SecurityHeaders
 from api.openapi import describe
-from api.routes import ask, documents, health, metrics, page, verify
+from api.routes import ask, collections, documents, health, metrics, page, verify
 from api.settings import Settings
 from rag.service import Service
 
@@ -65,7 +65,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
     app.state.lanes = lanes
     app.state.stopping = False
     errors.install(app)
-    for module in (ask, documents, verify, health, page):
+    for module in (ask, documents, collections, verify, health, page):
         app.include_router(module.router)
     if settings.metrics:
         app.include_router(metrics.router)

@@ -48,6 +48,10 @@ class MalformedBody(Exception):
     """A body that cannot be parsed as what it says it is."""
 
 
+class CollectionClosed(Exception):
+    """The key does not open this collection."""
+
+
 class DeadlineExceeded(Exception):
     """A request took longer than it may."""
 
@@ -95,6 +99,7 @@ INTERNAL = Kind(500, "internal-error", "Something went wrong here", "The error w
 _STORE_UNUSABLE = "The operator has to look at the store: `rag verify` says what is wrong."
 KINDS: Mapping[type[Exception], Kind] = {
     MalformedBody: MALFORMED,
+    CollectionClosed: Kind(403, "collection-closed", "This key does not open that collection"),
     BadInput: Kind(422, "bad-input", "What was asked cannot be done as asked"),
     UnreadableContent: Kind(422, "unreadable-content", "The content cannot be read"),
     UnsupportedFormat: UNSUPPORTED,
@@ -250,6 +255,6 @@ def _methods_at(request: Request) -> list[str]:
 
 def install(app: FastAPI) -> None:
     """Answer every expected exception of ``app`` with problem details; the unexpected ones are the middleware's."""
-    expected = (DeadlineExceeded, Stopping, ClientLeft, MalformedBody, UploadStopped)
+    expected = (CollectionClosed, DeadlineExceeded, Stopping, ClientLeft, MalformedBody, UploadStopped)
     for kind in (RagError, StoreError, *expected, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _handle)

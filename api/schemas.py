@@ -371,6 +371,21 @@ class DocumentsOut(Output):
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null at the end.")
 
 
+class CollectionOut(Output):
+    """A collection and how much it holds."""
+
+    name: str
+    documents: int
+    passages: int
+
+
+class CollectionsOut(Output):
+    """The collections that the key opens."""
+
+    collections: list[CollectionOut]
+    limited: bool = Field(description="Whether the key opens these only; else every other name is a new collection.")
+
+
 class TextOut(Output):
     """A stored text or a part of it."""
 

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any, cast
@@ -114,9 +114,12 @@ class FakeService:
             {"lexical": Signal(rank, 1.0)} if explain else None,
         )
 
-    def documents(self, *, collection: str | None = None, after: str | None = None, limit: int = 100) -> list[Document]:
+    def documents(
+        self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
+    ) -> list[Document]:
         self._work()
-        found = [document for document, _ in self.stored.values() if collection in (None, document.collection)]
+        wanted = [collection] if isinstance(collection, str) else collection
+        found = [document for document, _ in self.stored.values() if wanted is None or document.collection in wanted]
         if after is not None:
             ids = [document.id for document in found]
             if after not in ids:
@@ -127,7 +130,7 @@ class FakeService:
     def document(self, document_id: str) -> Document:
         self._work()
         if document_id not in self.stored:
-            raise DocumentNotFound(f"no document {document_id}")
+            raise DocumentNotFound(f"no document has the id {document_id}")
         return self.stored[document_id][0]
 
     def text(self, document_id: str) -> str:
@@ -153,6 +156,11 @@ class FakeService:
         if place < 0:
             return CitationCheck("changed", citation.document_id)
         return CitationCheck("moved", citation.document_id, Span(place, place + len(citation.cited_text)))
+
+    def collections(self) -> dict[str, tuple[int, int]]:
+        self._work()
+        names = [document.collection for document, _ in self.stored.values()]
+        return {name: (names.count(name), names.count(name)) for name in sorted(set(names))}
 
     def counts(self) -> tuple[int, int]:
         self._work()
