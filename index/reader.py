@@ -8,6 +8,7 @@ import numpy as np
 from index.changes import find_document
 from index.database import Connection, id_array
 from index.errors import DimensionMismatch, DocumentNotFound
+from index.failures import read_failures
 from index.matching import TermRows, Weights, best_matches, inverse_frequency
 from index.records import (
     DOCUMENT_COLUMNS,
@@ -18,7 +19,7 @@ from index.records import (
     unpack_document,
     unpack_passage,
 )
-from index.types import Candidates, Document, Floats, Ids, Passage, Scope, Span, TermStatistics, WordSigns
+from index.types import Candidates, Document, FailedFile, Floats, Ids, Passage, Scope, Span, TermStatistics, WordSigns
 from index.vectors import Bitmap, bitmap
 from index.views import Views
 
@@ -80,6 +81,19 @@ class Reader:
             if found := [unpack_document(row) for row in rows]:
                 return found
         return []
+
+    def below(self, collection: str, prefix: str) -> list[Document]:
+        """Documents of a collection whose key begins so, in the order of their keys."""
+        # U+10FFFF is the last code point, and UTF-8 keeps their order.
+        rows = self._connection.execute(
+            f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.collection = ? AND d.key >= ? AND d.key < ? ORDER BY d.key",
+            (collection, prefix, prefix + "\U0010ffff"),
+        )
+        return [unpack_document(row) for row in rows]
+
+    def failures(self, collection: str | None = None, key: str | None = None) -> list[FailedFile]:
+        """Files that could not be taken in, of one collection or all, of one key or all."""
+        return read_failures(self._connection, collection, key)
 
     def text(self, document_id: str, span: Span | None = None) -> str:
         """The stored text, or a span of it. Raises DocumentNotFound, and ValueError for a span that is not in the text."""

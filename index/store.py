@@ -13,6 +13,7 @@ from index import checkpoint
 from index.changes import Removed, find_document, last_sequence, remove_document, write_document
 from index.database import Connection, Database, damaged, translated_files
 from index.errors import StoreError, StoreMismatch, StoreMissing, StoreUnwritable
+from index.failures import forget_failures, write_failures
 from index.follower import Follower
 from index.layout import DATABASE, LOCK, create_files, holds_store, mark
 from index.lexical import analyze
@@ -20,7 +21,7 @@ from index.lock import WriterLock
 from index.reader import Reader
 from index.records import document_id as name_id
 from index.records import pack_document
-from index.types import Change, Document, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
+from index.types import Change, Document, FailedFile, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
 from index.verify import check_store
 from index.views import Views
 
@@ -144,6 +145,18 @@ class Store:
                     _receipt(connection, before, views, identifier, document)
                     for identifier, document in zip(wanted, removed, strict=True)
                 ]
+
+    def note_failures(self, failed: Sequence[FailedFile]) -> None:
+        """Remember files that could not be taken in; adding a document of the same collection and key forgets it again."""
+        if failed:
+            with self._lock.held(self.lock_timeout_s), self._database.writing() as connection:
+                write_failures(connection, failed)
+
+    def forget_failures(self, collection: str, keys: Sequence[str]) -> None:
+        """Files that had failed are gone, or are as they were when they were taken in."""
+        if keys:
+            with self._lock.held(self.lock_timeout_s), self._database.writing() as connection:
+                forget_failures(connection, collection, keys)
 
     @property
     def checkpoint_due(self) -> bool:

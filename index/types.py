@@ -157,6 +157,21 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedFile:
+    """A file that could not be taken in. content_sha256: of what failed, None where it could not even be read.
+
+    at: when, ISO 8601; "" until it is stored.
+    """
+
+    collection: str
+    key: str
+    source: str
+    content_sha256: str | None
+    reason: str
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One inconsistency that verify found: what it is, where, and the command or action that mends it."""
 

@@ -12,7 +12,9 @@ from rag.settings_file import given, given_path, read_settings_file, refuse_unkn
 
 PRECISIONS = ("auto", "f32", "bf16")
 # What the environment (RAG_STORE, ...) and the settings file may set here.
-NAMES = ("store", "model", "precision", "threads", "cache")
+NAMES = ("store", "model", "precision", "threads", "cache", "parse_seconds", "parse_mib")
+_PARSE_SECONDS = 120
+_PARSE_MIB = 2048
 
 
 def _default_cache() -> Path:
@@ -31,6 +33,7 @@ class Config:
     passage_characters: size of a passage.  overlap_sentences: sentences that a passage repeats of the one before.
     precision: "auto" (bf16 where the CPU has it), "f32" or "bf16".  threads: cores for encoding.
     cache: where converted models and indexed evaluation corpora are kept.  max_file_bytes: larger files are refused.
+    parse_seconds, parse_mib: processor time and memory that reading one file may take.
     """
 
     model: str | None = None
@@ -40,10 +43,12 @@ class Config:
     threads: int = field(default_factory=_cores)
     cache: Path = field(default_factory=_default_cache)
     max_file_bytes: int = 256 * 1024 * 1024
+    parse_seconds: int = _PARSE_SECONDS
+    parse_mib: int = _PARSE_MIB
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Config":
-        """Settings from ``RAG_MODEL``, ``RAG_PRECISION``, ``RAG_THREADS`` and ``RAG_CACHE``, else from the settings file.
+        """Settings from ``RAG_MODEL`` and its like (``NAMES``), else from the settings file.
 
         Raises BadInput for a value out of range, and for a settings file that cannot be used.
         """
@@ -54,14 +59,20 @@ class Config:
         precision = given("precision", environment, file)
         if precision is not None and precision.value not in PRECISIONS:
             raise BadInput(f"{precision.place}: use one of {', '.join(PRECISIONS)}")
-        threads = given("threads", environment, file)
-        if threads is not None and not (threads.value.isdecimal() and 1 <= int(threads.value) <= 1024):
-            raise BadInput(f"{threads.place}: use a number of cores from 1")
+
+        def whole(name: str, usual: int, lowest: int, highest: int = 10**6) -> int:
+            found = given(name, environment, file)
+            if found is not None and not (found.value.isdecimal() and lowest <= int(found.value) <= highest):
+                raise BadInput(f"{found.place}: use a whole number from {lowest} to {highest}")
+            return int(found.value) if found else usual
+
         return cls(
             model=model.value if model else None,
             precision=precision.value if precision else "auto",
-            threads=int(threads.value) if threads else _cores(),
+            threads=whole("threads", _cores(), 1, 1024),
             cache=given_path("cache", environment, file) or _default_cache(),
+            parse_seconds=whole("parse_seconds", _PARSE_SECONDS, 1),
+            parse_mib=whole("parse_mib", _PARSE_MIB, 256),
         )
 
 

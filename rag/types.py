@@ -54,6 +54,17 @@ class ParsedText:
 
 
 @dataclass(frozen=True, slots=True)
+class ParseOptions:
+    """How files are read. fields: of JSON records, those that are taken ("title", "author.name"); none for all.
+
+    ocr: whether pictures of text are recognised, where the program for it is installed.
+    """
+
+    fields: tuple[str, ...] = ()
+    ocr: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """A document given as plain text. ``(collection, key)`` names it: the same pair again replaces it."""
 

@@ -68,8 +68,9 @@ def add(
 
         from index.errors import StoreMissing
         from rag.config import Config
-        from rag.ingest import nothing_there
+        from rag.folders import find_files
         from rag.service import Service
+        from rag.types import IngestReport
 
         metadata: dict[str, JsonScalar | list[JsonScalar]] = {
             key: values[0] if len(values) == 1 else [*values] for key, values in pairs(meta, "--meta").items()
@@ -84,7 +85,7 @@ def add(
             if any(path.exists() for path in paths):  # else a mistyped path leaves no trace
                 service = Service.create(store_path(store), config)
         if service is None:
-            report = nothing_there(paths)
+            report = IngestReport(0, 0, 0, 0, tuple(find_files(paths)[1]), 0, 0.0)
         else:
             with service:
                 note_rebuilt(service)
