@@ -32,6 +32,7 @@ from api.schemas import (
 from index.errors import DocumentNotFound, StoreError
 from index.types import Change, Metadata
 from rag.errors import BadInput, ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
+from rag.parsing.members import is_archive
 from rag.serialization import document_json, receipt_json
 from rag.service import Service
 
@@ -98,9 +99,9 @@ async def add_documents(
     """Adds files (multipart) or one text (JSON); answers once they are durable and searchable.
 
     A file is known by its name without folders: the same name again in the same collection replaces the document, the same
-    content is skipped. When at least one file goes in the status is 201 and `failed` names the rest; when none does it is a
-    problem that lists them. When the store stops taking documents half-way (disk full, another writer), the problem lists in
-    `documents` what is stored all the same; sending everything again is safe.
+    content is skipped. The files of an archive become a document each. When at least one file goes in the status is 201 and
+    `failed` names the rest; when none does it is a problem that lists them. When the store stops taking documents half-way (disk
+    full, another writer), the problem lists in `documents` what is stored all the same; sending everything again is safe.
     """
     return await run(lambda: _add(service, upload, access, metrics))
 
@@ -140,7 +141,10 @@ def _counted(metrics: Metrics) -> Iterator[list[Change]]:
     try:
         yield done
     finally:
-        metrics.documents.add(done[0].outcome if done else "failed")
+        for change in done:
+            metrics.documents.add(change.outcome)
+        if not done:
+            metrics.documents.add("failed")
         metrics.ingest_seconds.observe(time.perf_counter() - started)
 
 
@@ -161,8 +165,17 @@ def _add_files(
                 _check_name(name, seen)
                 seen.add(name)
                 content = file.file.read()
-                done += [service.add_file(name, content, collection=collection, metadata=metadata)]
-            added.append(_added_json(done[0]))
+                if is_archive(content):
+                    changes, bad = service.add_upload(name, content, collection=collection, metadata=metadata)
+                    done += changes
+                    failed += [{"name": clean(one.path), "reason": clean(one.reason)} for one in bad]
+                    if not changes:
+                        raise UnreadableContent(
+                            "No file of the archive could be added." if bad else "The archive is empty."
+                        )
+                else:
+                    done += [service.add_file(name, content, collection=collection, metadata=metadata)]
+            added += [_added_json(change) for change in done]
         except _FILE_ERRORS as error:
             errors.append(error)
             failed.append({"name": clean(name), "reason": clean(str(error))})
