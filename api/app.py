@@ -58,6 +58,14 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         docs_url=None,  # the framework's pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        # Of the framework's telemetry only spans of requests: its logs would hold the words of exceptions, which may quote a text.
+        telemetry={
+            "tracing": settings.tracing,
+            "auto_configure": settings.tracing,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+        },
     )
     app.state.service = service
     app.state.settings = settings

@@ -69,13 +69,13 @@ def _whole(value: object) -> object:
 Whole = Annotated[int, BeforeValidator(_whole)]
 # Patterns are for the description alone (ECMA-262, Unicode mode); what is taken is decided by the functions above.
 Text = Annotated[str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
-_READABLE = Field(json_schema_extra={"pattern": r"^[^\u0000]*[^\p{C}\p{Z}][^\u0000]*$"})
+_READABLE = Field(json_schema_extra={"pattern": r"^[^\u0000]*[\p{L}\p{M}\p{N}\p{P}\p{S}][^\u0000]*$"})
 Line = Annotated[Text, StringConstraints(min_length=1, max_length=1000), AfterValidator(_readable), _READABLE]
 CollectionName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=100),
     AfterValidator(_printable),
-    Field(json_schema_extra={"pattern": r"^[^\p{C}\p{Z}]+( +[^\p{C}\p{Z}]+)*$"}),
+    Field(json_schema_extra={"pattern": r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]+( +[\p{L}\p{M}\p{N}\p{P}\p{S}]+)*$"}),
 ]
 MetadataKey = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
 MetadataText = Annotated[Text, StringConstraints(max_length=10_000)]
