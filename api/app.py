@@ -36,11 +36,12 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
     lanes = Lanes(settings, counted)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # What the framework writes to disk of an upload goes through this pool, which belongs to the event loop.
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.threads
         yield
-        lanes.close()
+        # A document half-way in must not find its store closed.
+        app.state.idle = lanes.close(settings.drain_s)
 
     around = [Middleware(Observe, metrics=counted), Middleware(SecurityHeaders), Middleware(LastCatch)]
     if settings.bound is not None:

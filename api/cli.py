@@ -1,6 +1,7 @@
 """The command ``rag serve``. Imported by ``rag --help``: everything heavy is imported when it runs."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
@@ -92,6 +93,12 @@ def serve(
                 on_stop=lambda: setattr(app.state, "stopping", True),
                 linger_s=settings.linger_s,
             )
+            if not getattr(app.state, "idle", True):
+                # Its threads would keep the process; what was acknowledged is on disk, and what was not is not.
+                say("work that nobody waits for any more was not finished; nothing of it was acknowledged")
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(0)
     except server.CannotListen as error:
         fail(str(error))
 

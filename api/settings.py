@@ -121,6 +121,13 @@ class Settings(BaseSettings):
         le=600,
         description="seconds that a stopping service goes on taking requests, for balancers that look at /readyz",
     )
+    drain_s: float = Field(
+        default=30,
+        validation_alias="drain",
+        ge=0,
+        le=3600,
+        description="seconds that a stopping service waits for work that has begun and that nobody waits for any more",
+    )
     max_upload_bytes: int = Field(default=64 * MEBIBYTE, ge=1, description="body of an upload")
     max_json_bytes: int = Field(default=2 * MEBIBYTE, ge=1, description="body of any other request")
     max_files: int = Field(default=100, ge=1, le=10_000, description="files in one upload")
