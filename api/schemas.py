@@ -26,6 +26,8 @@ MAX_CITATIONS = 1000
 MAX_METADATA_KEYS = 100
 MAX_VALUES = 1000
 _INT64 = 2**63
+# The largest whole number that every JSON client writes exactly.
+_MAX_POSITION = 2**53 - 1
 
 
 # Input
@@ -48,8 +50,8 @@ def _readable(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    if not text.isprintable() or not text.strip():
-        raise ValueError("must be printable characters on one line, not blank")
+    if not text.isprintable() or not text or text != text.strip():
+        raise ValueError("must be printable characters on one line, with no blank at either end")
     return text
 
 
@@ -61,9 +63,22 @@ def _bounded_number(value: object) -> object:
     return value
 
 
-Text = Annotated[str, AfterValidator(_storable)]
-Line = Annotated[Text, StringConstraints(min_length=1, max_length=1000), AfterValidator(_readable)]
-CollectionName = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_printable)]
+def _whole(value: object) -> object:
+    # JSON has one kind of number: some clients write 5 as 5.0.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+# Patterns are for the description alone (ECMA-262, Unicode mode); what is taken is decided by the functions above.
+Text = Annotated[str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
+_READABLE = Field(json_schema_extra={"pattern": r"^[^\u0000]*[\p{L}\p{M}\p{N}\p{P}\p{S}][^\u0000]*$"})
+Line = Annotated[Text, StringConstraints(min_length=1, max_length=1000), AfterValidator(_readable), _READABLE]
+CollectionName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=100),
+    AfterValidator(_printable),
+    Field(json_schema_extra={"pattern": r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]+( +[\p{L}\p{M}\p{N}\p{P}\p{S}]+)*$"}),
+]
 MetadataKey = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
 MetadataText = Annotated[Text, StringConstraints(max_length=10_000)]
 Scalar = Annotated[MetadataText | bool | int | float | None, BeforeValidator(_bounded_number)]
@@ -130,10 +145,10 @@ class AskIn(Input):
         }
     )
 
-    question: Annotated[Text, StringConstraints(min_length=1, max_length=MAX_QUESTION), AfterValidator(_readable)] = (
-        Field(description="The question, in any language; at least one readable character.")
-    )
-    top_k: int = Field(default=5, ge=1, le=MAX_TOP_K, description="Most passages to list.")
+    question: Annotated[
+        Text, StringConstraints(min_length=1, max_length=MAX_QUESTION), AfterValidator(_readable), _READABLE
+    ] = Field(description="The question, in any language; at least one readable character.")
+    top_k: Whole = Field(default=5, ge=1, le=MAX_TOP_K, description="Most passages to list.")
     collection: CollectionName = Field(default="default", description="The documents to search.")
     filter: FilterIn = Field(
         default_factory=dict,
@@ -190,8 +205,10 @@ class CitationIn(BaseModel):
     document_id: Annotated[Text, StringConstraints(min_length=1, max_length=200)]
     document_title: Text = ""
     cited_text: Text
-    start_char_index: int = Field(ge=0, lt=_INT64, description="First code point of the quote in the stored text.")
-    end_char_index: int = Field(ge=0, lt=_INT64, description="One past the last.")
+    start_char_index: Whole = Field(
+        ge=0, le=_MAX_POSITION, description="First code point of the quote in the stored text."
+    )
+    end_char_index: Whole = Field(ge=0, le=_MAX_POSITION, description="One past the last.")
     document_sha256: Annotated[Text, StringConstraints(max_length=200)] = Field(
         description="Of the stored text when it was cited."
     )
@@ -389,6 +406,21 @@ class DocumentsOut(Output):
 
     documents: list[DocumentOut]
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null at the end.")
+
+
+class CollectionOut(Output):
+    """A collection and how much it holds."""
+
+    name: str
+    documents: int
+    passages: int
+
+
+class CollectionsOut(Output):
+    """The collections that the key opens."""
+
+    collections: list[CollectionOut]
+    limited: bool = Field(description="Whether the key opens these only; else every other name is a new collection.")
 
 
 class TextOut(Output):

@@ -1,6 +1,7 @@
 """One consistent state of the store: rows and both views as they were after one change."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -36,20 +37,25 @@ class Reader:
         self._views = views
         self.generation = views.sequence
 
-    def documents(self, *, collection: str | None = None, after: str | None = None, limit: int = 100) -> list[Document]:
+    def documents(
+        self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
+    ) -> list[Document]:
         """Up to ``limit`` documents in the order in which they first came; ``after`` is the id of the last one already seen.
 
+        collection: the name of one or the names of several, None for all.
         Raises DocumentNotFound when there is no document ``after``.
         """
         number = 0
+        wanted = [collection] if isinstance(collection, str) else collection
+        names = None if wanted is None else json.dumps(sorted(wanted))
         if after is not None:
             number = self._connection.execute("SELECT number FROM documents WHERE id = ?", (after,)).get
             if number is None:
                 raise DocumentNotFound(f"no document has the id {after}")
         rows = self._connection.execute(
-            f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.number > ? AND (?2 IS NULL OR d.collection = ?2)"
-            " ORDER BY d.number LIMIT ?",
-            (number, collection, limit),
+            f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.number > ?1"
+            " AND (?2 IS NULL OR d.collection IN (SELECT value FROM json_each(?2))) ORDER BY d.number LIMIT ?3",
+            (number, names, limit),
         )
         return [unpack_document(row) for row in rows]
 

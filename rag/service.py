@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
@@ -279,7 +279,9 @@ class Service:
 
     # --- documents there and out
 
-    def documents(self, *, collection: str | None = None, after: str | None = None, limit: int = 100) -> list[Document]:
+    def documents(
+        self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
+    ) -> list[Document]:
         """Documents in the order they came, those behind the document ``after``.  Raises BadInput when that is not there."""
         with self._store.read() as reader:
             try:
@@ -334,6 +336,11 @@ class Service:
         """Documents and passages."""
         with self._store.read() as reader:
             return reader.counts(collection)
+
+    def collections(self) -> dict[str, tuple[int, int]]:
+        """Documents and passages of each collection that has any, by name."""
+        with self._store.read() as reader:
+            return {name: reader.counts(name) for name in reader.collections()}
 
     @property
     def path(self) -> Path:

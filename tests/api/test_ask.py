@@ -115,8 +115,8 @@ def test_a_question_within_its_limits_is_asked_as_it_is(client: TestClient, fake
     assert fake.queries[0].question == question
 
 
-@pytest.mark.parametrize("top_k", [1, 100])
-def test_the_limits_of_top_k_are_allowed(client: TestClient, top_k: int) -> None:
+@pytest.mark.parametrize("top_k", [1, 100, 5.0])
+def test_the_limits_of_top_k_are_allowed_however_the_number_is_written(client: TestClient, top_k: float) -> None:
     assert ask(client, top_k=top_k).status_code == 200
 
 
