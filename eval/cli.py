@@ -1,21 +1,30 @@
 """The command ``rag eval``. Imported by ``rag --help``: everything heavy is imported when it runs."""
 
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.cli.output import FAILED, JsonOption, StoreOption, console, errors, message, open_service, print_json
+from rag.cli.output import (
+    FAILED,
+    JsonOption,
+    StoreOption,
+    console,
+    errors,
+    message,
+    open_service,
+    print_json,
+    store_path,
+)
 from rag.errors import BadInput
 
 if TYPE_CHECKING:
+    from eval.calibration import CalibrationReport
     from eval.gold import GoldSet
     from eval.runs import Run
     from rag.service import Service
-    from rag.types import IngestProgress
 
 _MAX_K = 1000
 
@@ -52,6 +61,14 @@ def evaluate(
         int | None, typer.Option("--limit", min=1, help="Only so many questions, drawn at random.", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Which questions --limit draws.")] = 0,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate",
+            help="Fit the store's confidence to these questions and keep that with the store. "
+            "Where the questions have documents of their own, --store says which store.",
+        ),
+    ] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -64,93 +81,86 @@ def evaluate(
             raise BadInput(f"-k {k}: list 1 to {_MAX_K} passages")
         if not gold.exists():
             raise BadInput(f"no gold set at {gold}: give a folder in the BEIR layout or a JSONL file")
-        if corpus is not None and store is not None:
+        brings_documents = corpus is not None or gold.is_dir()
+        if calibrate and brings_documents and store is None:
+            raise BadInput(
+                "--calibrate with documents that are not the store's: say by --store which store to calibrate"
+            )
+        if corpus is not None and store is not None and not calibrate:
             raise BadInput("--corpus and --store are two places for documents: give one")
-        if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
-            raise BadInput(f"--out {out}: name a file in a folder that exists")
+        _check_file("--out", out)
 
+        from eval.calibration import digest_of
         from eval.comparison import compare as compare_runs
+        from eval.opening import asked, opened
         from eval.runs import load_run, run_json
 
         thresholds = _thresholds(fail_under)
         earlier = load_run(compare) if compare is not None else None
-        questions, service = _opened(gold, corpus, store, limit, seed, thresholds)
-        with service:
-            run = _run(service, questions, str(gold), k)
+        asked_store = None if calibrate and brings_documents else store
+        with opened(gold, corpus, asked_store, limit, seed, lambda questions: _check(thresholds, questions)) as (
+            questions,
+            service,
+        ):
+            fitted = None
+            if calibrate:
+                with _to_calibrate(service, store, apart=brings_documents) as target:
+                    run = asked(service, questions, gold, digest_of(gold), k)
+                    fitted = _calibrated(run, service, target, digest_of(gold))
+            else:
+                run = asked(service, questions, gold, digest_of(gold), k)
         compared = compare_runs(run, earlier) if earlier is not None else None
         saved = run_json(run)
         if compared is not None:
             saved["compare"] = {name: change._asdict() for name, change in compared.items()}
+        if fitted is not None:
+            from eval.calibration import calibration_json
+
+            saved["calibration"] = calibration_json(fitted)
         if out is not None:
             _save(out, saved)
         if json:
             print_json(saved)
         else:
-            from eval.report import print_run
+            from eval.report import print_calibration, print_run
 
             print_run(console(), run, compared)
+            if fitted is not None:
+                print_calibration(console(), fitted, store_path(store))
     if missed := _missed(run, thresholds):
         for line in missed:
             message(line)
         raise typer.Exit(FAILED)
 
 
-def _opened(
-    gold: Path,
-    corpus: Path | None,
-    store: Path | None,
-    limit: int | None,
-    seed: int,
-    thresholds: Mapping[str, float],
-) -> tuple["GoldSet", "Service"]:
-    """The questions and the documents to ask them of; a threshold that they do not allow is told before anything is indexed."""
-    from eval import corpora
-    from eval.gold import GoldSet, locate, read_folder, read_jsonl, sample
-    from rag.config import Config
+@contextmanager
+def _to_calibrate(service: "Service", store: Path | None, *, apart: bool) -> "Iterator[Service]":
+    """The store whose confidence is to be fitted, which is the one asked or another one made the same way."""
+    from index.errors import StoreMismatch
 
-    if gold.is_dir():
-        if corpus is not None or store is not None:
-            raise BadInput(f"{gold} brings its own corpus: leave out --corpus and --store")
-        read = read_folder(gold)
-        chosen = GoldSet(sample(read.questions, limit, seed), read.notes)
-        _check(thresholds, chosen)
-        with _indexing() as progress:
-            service = corpora.open_folder(gold, Config.from_environment(), message, progress)
-        return chosen, service
-    quoted = sample(read_jsonl(gold), limit, seed)
-    if corpus is None:
-        service = open_service(store)
-    else:
-        with _indexing() as progress:
-            service = corpora.open_path(corpus, Config.from_environment(), message, progress)
-    try:
-        chosen = locate(gold, quoted, _texts(service))
-        _check(thresholds, chosen)
-        return chosen, service
-    except BaseException:
-        service.close()
-        raise
+    if not apart:
+        yield service
+        return
+    with open_service(store) as target:
+        if target.confidence_basis != service.confidence_basis:
+            raise StoreMismatch(
+                f"{store} has another model or other passage settings than the gold set's documents are indexed with: "
+                "ask questions of that store instead (a JSONL file without --corpus)"
+            )
+        yield target
 
 
-def _texts(service: "Service") -> Iterator[tuple[str, str]]:
-    """Name and stored text of every document that a question without a collection is asked of."""
-    after = None
-    while page := service.documents(collection="default", after=after, limit=1000):
-        after = page[-1].id
-        for document in page:
-            yield document.source or document.id, service.text(document.id)
+def _calibrated(run: "Run", service: "Service", target: "Service", gold_sha256: str) -> "CalibrationReport":
+    from eval.calibration import calibrate
+
+    report = calibrate(run.results, service.refit, service.confidence_basis, gold_sha256)
+    target.set_refit(report.refit)
+    return report
 
 
-def _run(service: "Service", gold_set: "GoldSet", gold: str, k: int) -> "Run":
-    from eval.runs import StoreState
-    from eval.scoring import run
-
-    for note in gold_set.notes:
-        message(f"{gold}: {note}")
-    documents, passages = service.counts()
-    state = StoreState(service.fingerprint, service.settings, documents, passages)
-    with _asking(len(gold_set.questions)) as progress:
-        return run(service.ask, gold_set.questions, gold=gold, k=k, store=state, progress=progress)
+def _check_file(option: str, path: Path | None) -> None:
+    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+        raise BadInput(f"{option} {path}: name a file in a folder that exists")
 
 
 def _thresholds(options: Sequence[str]) -> dict[str, float]:
@@ -200,31 +210,3 @@ def _save(path: Path, value: object) -> None:
         raise BadInput(f"--out {path} cannot be written: {error.strerror or error}") from error
     finally:
         beside.unlink(missing_ok=True)
-
-
-@contextmanager
-def _indexing() -> Iterator[Callable[["IngestProgress"], None] | None]:
-    """A progress bar for a corpus that must be indexed first; None where stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("indexing"), MofNCompleteColumn(), TextColumn("documents"), TimeElapsedColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("indexing", total=None, visible=False)
-        yield lambda done: bar.update(task, completed=done.documents, total=done.n_documents, visible=True)
-
-
-@contextmanager
-def _asking(n_questions: int) -> Iterator[Callable[[int], None] | None]:
-    """A progress bar over the questions; None where stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TextColumn("time left"), TimeRemainingColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("asking", total=n_questions)
-        yield lambda done: bar.update(task, completed=done)

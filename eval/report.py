@@ -1,11 +1,13 @@
-"""A run as a table in a terminal."""
+"""Runs and what comes of them as tables in a terminal."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from eval.calibration import CalibrationReport
 from eval.comparison import Comparison
 from eval.runs import Run
 from eval.scoring import LOWER_IS_BETTER
@@ -56,6 +58,33 @@ def print_run(console: Console, run: Run, compared: Mapping[str, Comparison] | N
     if compared is not None:
         legend += "; p: paired randomisation test over n questions"
     console.print(Text(legend, style="dim"))
+
+
+def print_calibration(console: Console, report: CalibrationReport, store: Path) -> None:
+    """What a refit of confidence changed, by cross-validation."""
+    refit = report.refit
+    console.print(
+        Text(
+            f"\nconfidence fitted on {refit.positives} questions that the listed passages answer and {refit.negatives} that they "
+            f"do not, and kept with {store}"
+        )
+    )
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    for title in ("confidence", "before", "after", "change"):
+        table.add_column(title, justify="left" if title == "confidence" else "right", no_wrap=True)
+    table.add_column("95 %", no_wrap=True)
+    for name, change in report.changes.items():
+        table.add_row(
+            name + _LOWER,
+            _figure(change.before.mean),
+            _figure(change.after.mean),
+            _figure(change.difference.mean, signed=True),
+            _interval(change.difference.low, change.difference.high, signed=True),
+        )
+    console.print(table)
+    console.print(
+        Text(f"after: each fifth of the questions by a fit on the others ({report.folds} folds)", style="dim")
+    )
 
 
 def _figure(value: float | None, *, signed: bool = False) -> str:

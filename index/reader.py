@@ -21,6 +21,7 @@ from index.types import Candidates, Document, Floats, Ids, Passage, Scope, Span,
 from index.vectors import Bitmap, bitmap
 from index.views import Views
 
+NOTE = "note:"  # what the keys of notes begin with, in the table of what the store says of itself
 _SHORTEST_PREFIX = 4  # hex digits
 _NO_SCORES: Floats = np.empty(0, dtype=np.float32)
 _NO_IDS: Ids = np.empty(0, dtype=np.int64)
@@ -88,6 +89,11 @@ class Reader:
         if not 0 <= start <= end <= len(text):
             raise ValueError(f"span [{start}, {end}) does not lie in a text of {len(text)} characters")
         return text[start:end]
+
+    def note(self, name: str) -> str | None:
+        """The text that ``Store.set_note`` keeps under that name; None when there is none."""
+        text: str | None = self._connection.execute("SELECT value FROM meta WHERE key = ?", (NOTE + name,)).get
+        return text
 
     def passages(self, ids: Sequence[int] | Ids) -> list[Passage]:
         """The passages of these ids, in the order asked; ids that do not exist are left out."""

@@ -67,13 +67,17 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question with its limits. ``where``: metadata values a document must have, any of the list per key."""
+    """A question with its limits. ``where``: metadata values a document must have, any of the list per key.
+
+    max_risk: accepted probability, 0 to 1, that an answer is wrong; None for the default threshold of confidence.
+    """
 
     question: str
     k: int = 5
     collection: str = "default"
     where: Mapping[str, Sequence[str]] = field(default_factory=dict)
     explain: bool = False
+    max_risk: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,10 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one question got. ``answer`` is None when the documents do not hold it; ``passages`` are then the nearest."""
+    """What one question got. ``answer`` is None when the documents do not hold it; ``passages`` are then the nearest.
+
+    abstain_reason: one of ``rag.confidence.ABSTAIN_REASONS`` when not answered.
+    """
 
     question: str
     answered: bool

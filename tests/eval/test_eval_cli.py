@@ -170,3 +170,51 @@ def test_without_a_corpus_the_store_is_asked(evaluate: Evaluate) -> None:
     result = evaluate(SEED_QUESTIONS, "--limit", 5, "--json")
     assert result.code == 0, result.err
     assert result.json["queries"] == 5 and result.json["store"]["documents"] >= 1
+
+
+# --- calibration
+
+
+@pytest.mark.model
+def test_a_store_is_calibrated_and_answers_with_that_from_then_on(evaluate: Evaluate, tmp_path: Path) -> None:
+    assert evaluate(ROOT / "seeds", command="add").code == 0
+    question = ["why did Zelensky refuse to sign?", "--json"]
+    before = evaluate(*question, command="ask").json
+    fitted = evaluate(SEED_QUESTIONS, "--calibrate", "--json")
+    assert fitted.code == 0, fitted.err
+    calibration = fitted.json["calibration"]
+    assert calibration["positives"] >= 40 and calibration["negatives"] >= 20
+    assert calibration["measures"]["log loss"]["difference"]["mean"] < 0
+    after = evaluate(*question, command="ask").json
+    assert after["calibrated"] is True and after["confidence"] != before["confidence"]
+    again = evaluate(SEED_QUESTIONS, "--json")
+    assert "was fitted on these questions" in again.err and again.json["store"]["calibration"]["positives"] >= 40
+    assert again.json["measures"]["ECE"]["mean"] < fitted.json["measures"]["ECE"]["mean"]
+    # Fitting once more starts from the shipped confidence, not from the last fit.
+    table = evaluate(SEED_QUESTIONS, "--calibrate")
+    assert table.code == 0 and "confidence fitted on" in table.out and "log loss" in table.out
+    assert evaluate(*question, command="ask").json["confidence"] == pytest.approx(after["confidence"])
+
+
+@pytest.mark.model
+def test_questions_with_documents_of_their_own_calibrate_the_store_that_is_named(evaluate: Evaluate) -> None:
+    assert evaluate(ROOT / "seeds", command="add").code == 0
+    result = evaluate(SEED_QUESTIONS, "--corpus", ROOT / "seeds", "--calibrate", "--store", ".rag", "--json")
+    assert result.code == 0, result.err
+    assert evaluate(SEED_QUESTIONS, "--limit", 2, "--json").json["store"]["calibration"]["positives"] >= 40
+    apart = evaluate(SEED_QUESTIONS, "--corpus", ROOT / "seeds", "--limit", 2, "--json")
+    assert apart.json["store"]["calibration"] is None
+
+
+def test_calibrating_by_other_documents_needs_a_store_to_keep_it(evaluate: Evaluate, folder: Path) -> None:
+    for arguments in ([folder], [SEED_QUESTIONS, "--corpus", ROOT / "seeds"]):
+        result = evaluate(*arguments, "--calibrate")
+        assert result.code == 2 and "say by --store" in result.err
+
+
+@pytest.mark.model
+def test_too_few_questions_leave_the_confidence_as_it_was(evaluate: Evaluate) -> None:
+    assert evaluate(ROOT / "seeds", command="add").code == 0
+    result = evaluate(SEED_QUESTIONS, "--calibrate", "--limit", 12)
+    assert result.code == 2 and "at least 10 of each" in result.err and result.out == ""
+    assert evaluate(SEED_QUESTIONS, "--limit", 2, "--json").json["store"]["calibration"] is None

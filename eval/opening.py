@@ -1,0 +1,112 @@
+"""A gold set and the documents that it is asked of, opened for a command, with progress bars where someone watches."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eval import corpora
+from eval.gold import GoldSet, locate, read_folder, read_jsonl, sample
+from eval.runs import CalibrationState, Run, StoreState
+from eval.scoring import run
+from rag.cli.output import console, message, open_service
+from rag.config import Config
+from rag.errors import BadInput
+from rag.service import Service
+
+if TYPE_CHECKING:
+    from rag.types import IngestProgress
+
+
+@contextmanager
+def opened(
+    gold: Path,
+    corpus: Path | None,
+    store: Path | None,
+    limit: int | None,
+    seed: int,
+    check: Callable[[GoldSet], None] = lambda questions: None,
+) -> Iterator[tuple[GoldSet, Service]]:
+    """The questions and the service to ask, closed at the end of the block.
+
+    check: may refuse the questions, where that is possible before anything is indexed.
+    """
+    if gold.is_dir():
+        if corpus is not None or store is not None:
+            raise BadInput(f"{gold} brings its own corpus: leave out --corpus and --store")
+        read = read_folder(gold)
+        questions = GoldSet(sample(read.questions, limit, seed), read.notes)
+        check(questions)
+        with _indexing() as progress:
+            service = corpora.open_folder(gold, Config.from_environment(), message, progress)
+        with service:
+            yield _noted(questions, gold), service
+        return
+    quoted = sample(read_jsonl(gold), limit, seed)
+    if corpus is None:
+        service = open_service(store)
+    else:
+        with _indexing() as progress:
+            service = corpora.open_path(corpus, Config.from_environment(), message, progress)
+    with service:
+        questions = locate(gold, quoted, _texts(service))
+        check(questions)
+        yield _noted(questions, gold), service
+
+
+def asked(service: Service, questions: GoldSet, gold: Path, gold_sha256: str, k: int) -> Run:
+    """The scored run of all questions, with a progress bar."""
+    documents, passages = service.counts()
+    refit = service.refit
+    calibration = None
+    if refit is not None:
+        calibration = CalibrationState(refit.gold, refit.positives, refit.negatives, refit.fitted_at)
+        if refit.gold == gold_sha256:
+            message(f"{gold}: confidence was fitted on these questions, so that its figures are not of unseen ones")
+    state = StoreState(service.fingerprint, service.settings, documents, passages, calibration)
+    with _asking(len(questions.questions)) as progress:
+        return run(service.ask, questions.questions, gold=str(gold), k=k, store=state, progress=progress)
+
+
+def _noted(questions: GoldSet, gold: Path) -> GoldSet:
+    for note in questions.notes:
+        message(f"{gold}: {note}")
+    return questions
+
+
+def _texts(service: Service) -> Iterator[tuple[str, str]]:
+    """Name and stored text of every document that a question without a collection is asked of."""
+    after = None
+    while page := service.documents(collection="default", after=after, limit=1000):
+        after = page[-1].id
+        for document in page:
+            yield document.source or document.id, service.text(document.id)
+
+
+@contextmanager
+def _indexing() -> Iterator[Callable[["IngestProgress"], None] | None]:
+    """A progress bar for a corpus that must be indexed first; None where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("indexing"), MofNCompleteColumn(), TextColumn("documents"), TimeElapsedColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task("indexing", total=None, visible=False)
+        yield lambda done: bar.update(task, completed=done.documents, total=done.n_documents, visible=True)
+
+
+@contextmanager
+def _asking(n_questions: int) -> Iterator[Callable[[int], None] | None]:
+    """A progress bar over the questions; None where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TextColumn("time left"), TimeRemainingColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task("asking", total=n_questions)
+        yield lambda done: bar.update(task, completed=done)
