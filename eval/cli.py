@@ -22,7 +22,7 @@ from rag.errors import BadInput
 
 if TYPE_CHECKING:
     from eval.calibration import CalibrationReport
-    from eval.gold import GoldSet
+    from eval.gold import GoldSet, Question
     from eval.runs import Run
     from rag.service import Service
 
@@ -69,6 +69,15 @@ def evaluate(
             "Where the questions have documents of their own, --store says which store.",
         ),
     ] = False,
+    perturb: Annotated[
+        list[str],
+        typer.Option(
+            "--perturb",
+            metavar="KIND",
+            help="Also ask the questions as people type them: typo, two-typos, lower, unpunctuated, chatty, spelling, numbers, "
+            "names, double, or all; may be repeated.",
+        ),
+    ] = [],  # noqa: B006
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -92,10 +101,13 @@ def evaluate(
 
         from eval.calibration import digest_of
         from eval.comparison import compare as compare_runs
+        from eval.gold import GoldSet
         from eval.opening import asked, opened
+        from eval.robustness import kinds_of, perturbed, perturbed_json
         from eval.runs import load_run, run_json
 
         thresholds = _thresholds(fail_under)
+        kinds = kinds_of(perturb)
         earlier = load_run(compare) if compare is not None else None
         asked_store = None if calibrate and brings_documents else store
         with opened(gold, corpus, asked_store, limit, seed, lambda questions: _check(thresholds, questions)) as (
@@ -109,6 +121,11 @@ def evaluate(
                     fitted = _calibrated(run, service, target, digest_of(gold))
             else:
                 run = asked(service, questions, gold, digest_of(gold), k)
+
+            def ask_changed(changed: "Sequence[Question]") -> "Run":
+                return asked(service, GoldSet(tuple(changed)), gold, "", k)
+
+            changed = perturbed(run, questions.questions, kinds, seed, ask_changed)
         compared = compare_runs(run, earlier) if earlier is not None else None
         saved = run_json(run)
         if compared is not None:
@@ -117,14 +134,18 @@ def evaluate(
             from eval.calibration import calibration_json
 
             saved["calibration"] = calibration_json(fitted)
+        if kinds:
+            saved["perturbed"] = perturbed_json(changed)
         if out is not None:
             _save(out, saved)
         if json:
             print_json(saved)
         else:
-            from eval.report import print_calibration, print_run
+            from eval.report import print_calibration, print_perturbed, print_run
 
             print_run(console(), run, compared)
+            if kinds:
+                print_perturbed(console(), changed)
             if fitted is not None:
                 print_calibration(console(), fitted, store_path(store))
     if missed := _missed(run, thresholds):

@@ -1,6 +1,6 @@
 """Runs and what comes of them as tables in a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -9,10 +9,13 @@ from rich.text import Text
 
 from eval.calibration import CalibrationReport
 from eval.comparison import Comparison
+from eval.perturbation import KINDS
+from eval.robustness import Perturbed
 from eval.runs import Run
 from eval.scoring import LOWER_IS_BETTER
 
 _LOWER = " ↓"
+_HEADLINES = ("RR@10", "nDCG@10", "Answer")
 
 
 def print_run(console: Console, run: Run, compared: Mapping[str, Comparison] | None = None) -> None:
@@ -85,6 +88,36 @@ def print_calibration(console: Console, report: CalibrationReport, store: Path) 
     console.print(
         Text(f"after: each fifth of the questions by a fit on the others ({report.folds} folds)", style="dim")
     )
+
+
+def print_perturbed(console: Console, found: Sequence[Perturbed]) -> None:
+    """What each kind of change costs, by the measures that say most."""
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    table.add_column("questions changed", no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
+    table.add_column("measure", no_wrap=True)
+    for title in ("clean", "changed", "change"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("95 %", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True)
+    for kind, run, changes in found:
+        first = [kind, str(len(run.results))]
+        for name in _HEADLINES:
+            if name in changes and (change := changes[name]).difference is not None:
+                now = run.measures[name].mean
+                table.add_row(
+                    *first,
+                    name,
+                    _figure(None if now is None else now - change.difference),
+                    _figure(now),
+                    _figure(change.difference, signed=True),
+                    _interval(change.low, change.high, signed=True),
+                    "-" if change.p is None else f"{change.p:.4f}",
+                )
+                first = ["", ""]
+    console.print()
+    console.print(table)
+    console.print(Text("; ".join(f"{kind}: {KINDS[kind]}" for kind, _, _ in found), style="dim"))
 
 
 def _figure(value: float | None, *, signed: bool = False) -> str:

@@ -218,3 +218,23 @@ def test_too_few_questions_leave_the_confidence_as_it_was(evaluate: Evaluate) ->
     result = evaluate(SEED_QUESTIONS, "--calibrate", "--limit", 12)
     assert result.code == 2 and "at least 10 of each" in result.err and result.out == ""
     assert evaluate(SEED_QUESTIONS, "--limit", 2, "--json").json["store"]["calibration"] is None
+
+
+# --- changed questions
+
+
+def test_an_unknown_change_ends_with_2_and_the_list(evaluate: Evaluate) -> None:
+    result = evaluate(SEED_QUESTIONS, "--perturb", "tyop")
+    assert result.code == 2 and "use one of typo, two-typos, lower" in result.err
+
+
+@pytest.mark.model
+def test_changed_questions_are_scored_beside_the_clean_ones(evaluate: Evaluate, folder: Path) -> None:
+    result = evaluate(folder, "--perturb", "lower", "--perturb", "typo", "--json")
+    assert result.code == 0, result.err
+    changed = result.json["perturbed"]
+    assert set(changed) == {"lower", "typo"} and changed["lower"]["queries"] == 3
+    assert changed["lower"]["per_query"][0]["question"] == "when do cats purr?"
+    assert changed["lower"]["compare"]["RR@10"]["n"] == 2
+    table = evaluate(folder, "--perturb", "lower")
+    assert "questions changed" in table.out and "all in lower case" in table.out
