@@ -69,6 +69,15 @@ def evaluate(
             "Where the questions have documents of their own, --store says which store.",
         ),
     ] = False,
+    foreign: Annotated[
+        Path | None,
+        typer.Option(
+            "--foreign",
+            metavar="GOLD",
+            help="Another gold set, whose questions these documents do not answer: how well does confidence tell them apart?",
+            show_default=False,
+        ),
+    ] = None,
     perturb: Annotated[
         list[str],
         typer.Option(
@@ -90,6 +99,8 @@ def evaluate(
             raise BadInput(f"-k {k}: list 1 to {_MAX_K} passages")
         if not gold.exists():
             raise BadInput(f"no gold set at {gold}: give a folder in the BEIR layout or a JSONL file")
+        if foreign is not None and not foreign.exists():
+            raise BadInput(f"--foreign {foreign}: there is no gold set")
         brings_documents = corpus is not None or gold.is_dir()
         if calibrate and brings_documents and store is None:
             raise BadInput(
@@ -110,10 +121,9 @@ def evaluate(
         kinds = kinds_of(perturb)
         earlier = load_run(compare) if compare is not None else None
         asked_store = None if calibrate and brings_documents else store
-        with opened(gold, corpus, asked_store, limit, seed, lambda questions: _check(thresholds, questions)) as (
-            questions,
-            service,
-        ):
+        with opened(
+            gold, corpus, asked_store, limit, seed, lambda questions: _check(thresholds, questions), foreign
+        ) as (questions, service):
             fitted = None
             if calibrate:
                 with _to_calibrate(service, store, apart=brings_documents) as target:

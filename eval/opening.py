@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eval import corpora
-from eval.gold import GoldSet, locate, read_folder, read_jsonl, sample
+from eval.gold import GoldSet, locate, read_folder, read_jsonl, sample, with_foreign
 from eval.runs import CalibrationState, Run, StoreState
 from eval.scoring import run
 from rag.cli.output import console, message, open_service
@@ -27,17 +27,25 @@ def opened(
     limit: int | None,
     seed: int,
     check: Callable[[GoldSet], None] = lambda questions: None,
+    foreign: Path | None = None,
 ) -> Iterator[tuple[GoldSet, Service]]:
     """The questions and the service to ask, closed at the end of the block.
 
-    check: may refuse the questions, where that is possible before anything is indexed.
+    check: may refuse the questions, where that is possible before anything is indexed.  foreign: a gold set whose questions are
+    added as unanswerable, in place of the set's own unanswerable ones.
     """
+
+    def chosen(questions: GoldSet) -> GoldSet:
+        if foreign is not None:
+            questions = with_foreign(questions, gold, foreign, seed)
+        check(questions)
+        return questions
+
     if gold.is_dir():
         if corpus is not None or store is not None:
             raise BadInput(f"{gold} brings its own corpus: leave out --corpus and --store")
         read = read_folder(gold)
-        questions = GoldSet(sample(read.questions, limit, seed), read.notes)
-        check(questions)
+        questions = chosen(GoldSet(sample(read.questions, limit, seed), read.notes))
         with _indexing() as progress:
             service = corpora.open_folder(gold, Config.from_environment(), message, progress)
         with service:
@@ -50,8 +58,7 @@ def opened(
         with _indexing() as progress:
             service = corpora.open_path(corpus, Config.from_environment(), message, progress)
     with service:
-        questions = locate(gold, quoted, _texts(service))
-        check(questions)
+        questions = chosen(locate(gold, quoted, _texts(service)))
         yield _noted(questions, gold), service
 
 

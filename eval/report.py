@@ -39,6 +39,8 @@ def print_run(console: Console, run: Run, compared: Mapping[str, Comparison] | N
         table.add_column("95 %", no_wrap=True)
         table.add_column("p", justify="right", no_wrap=True)
         table.add_column("n", justify="right", no_wrap=True)
+        table.add_column("effect", justify="right", no_wrap=True)
+        table.add_column("higher/lower", justify="right", no_wrap=True)
     for name, estimate in run.measures.items():
         row = [
             name + (_LOWER if name in LOWER_IS_BETTER else ""),
@@ -52,6 +54,8 @@ def print_run(console: Console, run: Run, compared: Mapping[str, Comparison] | N
                 _interval(change.low, change.high, signed=True),
                 "-" if change.p is None else f"{change.p:.4f}",
                 str(change.n),
+                _figure(change.effect, signed=True),
+                "-" if change.higher is None else f"{change.higher}/{change.lower}",
             ]
         table.add_row(*row)
     console.print(table)
@@ -59,7 +63,10 @@ def print_run(console: Console, run: Run, compared: Mapping[str, Comparison] | N
     if any(name in LOWER_IS_BETTER for name in run.measures):
         legend += f";{_LOWER} lower is better"
     if compared is not None:
-        legend += "; p: paired randomisation test over n questions"
+        legend += (
+            "; p: paired randomisation test over n questions; effect: mean difference in deviations of the differences; "
+            "higher/lower: questions"
+        )
     console.print(Text(legend, style="dim"))
 
 

@@ -65,9 +65,7 @@ def compose(found: Retrieved, documents: Mapping[int, Document], *, answers: boo
         )
     answer = None
     if chosen:
-        answer = AnswerText(
-            " ".join(sentence.text for sentence in chosen), tuple(dict.fromkeys(s.passage for s in chosen))
-        )
+        answer = AnswerText(tuple(s.text for s in chosen), tuple(dict.fromkeys(s.passage for s in chosen)))
     return Composed(answer, tuple(passages))
 
 

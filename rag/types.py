@@ -137,10 +137,15 @@ class RankedPassage:
 
 @dataclass(frozen=True, slots=True)
 class AnswerText:
-    """Highlighted sentences verbatim; ``citations`` are indexes into the passages."""
+    """Highlighted sentences verbatim, best first; ``citations`` are indexes into the passages."""
 
-    text: str
+    sentences: tuple[str, ...]
     citations: tuple[int, ...]
+
+    @property
+    def text(self) -> str:
+        """The sentences as one text."""
+        return " ".join(self.sentences)
 
 
 @dataclass(frozen=True, slots=True)

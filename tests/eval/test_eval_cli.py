@@ -123,7 +123,8 @@ def test_a_folder_is_scored_saved_and_compared(evaluate: Evaluate, folder: Path,
     assert set(run["measures"]["RR@10"]) == {"mean", "low", "high"} and run["measures"]["RR@10"]["mean"] == 1.0
     second = evaluate(folder, "--compare", before, "--json")
     change = second.json["compare"]["RR@10"]
-    assert change == {"difference": 0.0, "low": 0.0, "high": 0.0, "p": 1.0, "n": 2}
+    assert (change["difference"], change["low"], change["high"], change["p"], change["n"]) == (0.0, 0.0, 0.0, 1.0, 2)
+    assert (change["effect"], change["higher"], change["lower"]) == (None, 0, 0)
     table = evaluate(folder, "--compare", before)
     assert table.code == 0 and "RR@10" in table.out and "bootstrap interval" in table.out and "+0.000" in table.out
 
@@ -218,6 +219,25 @@ def test_too_few_questions_leave_the_confidence_as_it_was(evaluate: Evaluate) ->
     result = evaluate(SEED_QUESTIONS, "--calibrate", "--limit", 12)
     assert result.code == 2 and "at least 10 of each" in result.err and result.out == ""
     assert evaluate(SEED_QUESTIONS, "--limit", 2, "--json").json["store"]["calibration"] is None
+
+
+# --- questions of another set
+
+
+@pytest.mark.model
+def test_questions_of_another_set_are_told_from_the_set_s_own(evaluate: Evaluate, folder: Path) -> None:
+    result = evaluate(folder, "--foreign", SEED_QUESTIONS, "--json")
+    assert result.code == 0, result.err
+    rows = result.json["per_query"]
+    assert [row["answerable"] for row in rows] == [True, True, False, False]
+    assert rows[2]["id"].startswith("seeds/") and result.json["measures"]["AUROC"]["mean"] == 1.0
+
+
+def test_a_set_that_shares_documents_is_not_foreign(evaluate: Evaluate, folder: Path) -> None:
+    result = evaluate(folder, "--foreign", folder)
+    assert result.code == 1 and "shares 3 documents" in result.err
+    missing = evaluate(folder, "--foreign", "nowhere")
+    assert missing.code == 2 and "no gold set" in missing.err
 
 
 # --- changed questions
