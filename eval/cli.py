@@ -31,7 +31,7 @@ _MAX_K = 1000
 
 def evaluate(
     gold: Annotated[
-        Path,
+        list[Path],
         typer.Argument(
             metavar="GOLD", help="A folder in the BEIR layout, or a JSONL file of questions.", show_default=False
         ),
@@ -87,6 +87,22 @@ def evaluate(
             "names, double, or all; may be repeated.",
         ),
     ] = [],  # noqa: B006
+    why: Annotated[
+        str | None,
+        typer.Option(
+            "--why",
+            metavar="QUERY_ID",
+            help="Say of this question at which stage its evidence was lost, and to what.",
+            show_default=False,
+        ),
+    ] = None,
+    baselines: Annotated[
+        bool,
+        typer.Option(
+            "--baselines",
+            help="Set this system beside dense, BM25 and their fusion by ranks, on the same passages; several GOLD may be given.",
+        ),
+    ] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -97,11 +113,15 @@ def evaluate(
     with errors():
         if not 1 <= k <= _MAX_K:
             raise BadInput(f"-k {k}: list 1 to {_MAX_K} passages")
-        if not gold.exists():
-            raise BadInput(f"no gold set at {gold}: give a folder in the BEIR layout or a JSONL file")
+        for path in gold:
+            if not path.exists():
+                raise BadInput(f"no gold set at {path}: give a folder in the BEIR layout or a JSONL file")
         if foreign is not None and not foreign.exists():
             raise BadInput(f"--foreign {foreign}: there is no gold set")
-        brings_documents = corpus is not None or gold.is_dir()
+        if len(gold) > 1 and not baselines:
+            raise BadInput(f"{len(gold)} gold sets: give one, or several with --baselines")
+        first = gold[0]
+        brings_documents = corpus is not None or first.is_dir()
         if calibrate and brings_documents and store is None:
             raise BadInput(
                 "--calibrate with documents that are not the store's: say by --store which store to calibrate"
@@ -109,6 +129,12 @@ def evaluate(
         if corpus is not None and store is not None and not calibrate:
             raise BadInput("--corpus and --store are two places for documents: give one")
         _check_file("--out", out)
+        if baselines:
+            _against_baselines(gold, corpus, store, limit, seed, out, json)
+            return
+        if why is not None:
+            _explain(first, corpus, store, why, k, json)
+            return
 
         from eval.calibration import digest_of
         from eval.comparison import compare as compare_runs
@@ -122,18 +148,18 @@ def evaluate(
         earlier = load_run(compare) if compare is not None else None
         asked_store = None if calibrate and brings_documents else store
         with opened(
-            gold, corpus, asked_store, limit, seed, lambda questions: _check(thresholds, questions), foreign
+            first, corpus, asked_store, limit, seed, lambda questions: _check(thresholds, questions), foreign
         ) as (questions, service):
             fitted = None
             if calibrate:
                 with _to_calibrate(service, store, apart=brings_documents) as target:
-                    run = asked(service, questions, gold, digest_of(gold), k)
-                    fitted = _calibrated(run, service, target, digest_of(gold))
+                    run = asked(service, questions, first, digest_of(first), k)
+                    fitted = _calibrated(run, service, target, digest_of(first))
             else:
-                run = asked(service, questions, gold, digest_of(gold), k)
+                run = asked(service, questions, first, digest_of(first), k)
 
             def ask_changed(changed: "Sequence[Question]") -> "Run":
-                return asked(service, GoldSet(tuple(changed)), gold, "", k)
+                return asked(service, GoldSet(tuple(changed)), first, "", k)
 
             changed = perturbed(run, questions.questions, kinds, seed, ask_changed)
         compared = compare_runs(run, earlier) if earlier is not None else None
@@ -147,7 +173,7 @@ def evaluate(
         if kinds:
             saved["perturbed"] = perturbed_json(changed)
         if out is not None:
-            _save(out, saved)
+            _save("--out", out, saved)
         if json:
             print_json(saved)
         else:
@@ -162,6 +188,52 @@ def evaluate(
         for line in missed:
             message(line)
         raise typer.Exit(FAILED)
+
+
+def _against_baselines(
+    gold: Sequence[Path],
+    corpus: Path | None,
+    store: Path | None,
+    limit: int | None,
+    seed: int,
+    out: Path | None,
+    json: bool,
+) -> None:
+    """A table of this system and the baselines over several sets; with --out also saved, as JSON and as text beside it."""
+    from rich.console import Console
+
+    from eval.baselines import standing_json
+    from eval.opening import opened, standing
+    from eval.report import print_standings
+
+    standings = []
+    for path in gold:
+        with opened(path, corpus, store, limit, seed) as (questions, service):
+            standings.append(standing(service, questions, path))
+            settings = service.settings
+    saved = {"settings": settings, "sets": [standing_json(one) for one in standings]}
+    if out is not None:
+        _save("--out", out, saved)
+        with out.with_suffix(".txt").open("w", encoding="utf-8") as text:
+            print_standings(Console(file=text, width=200), standings)
+    if json:
+        print_json(saved)
+    else:
+        print_standings(console(), standings)
+
+
+def _explain(gold: Path, corpus: Path | None, store: Path | None, query_id: str, k: int, json: bool) -> None:
+    from eval.loss import explain, explanation_json
+    from eval.opening import opened
+
+    with opened(gold, corpus, store, only=query_id) as (questions, service):
+        found = explain(service.ask, service.inspector, questions.questions[0], k)
+    if json:
+        print_json(explanation_json(found))
+    else:
+        from eval.report import print_explanation
+
+        print_explanation(console(), found, k)
 
 
 @contextmanager
@@ -228,7 +300,7 @@ def _missed(run: "Run", thresholds: Mapping[str, float]) -> list[str]:
     return missed
 
 
-def _save(path: Path, value: object) -> None:
+def _save(option: str, path: Path, value: object) -> None:
     """Write the file whole or leave what was there."""
     import json
     import os
@@ -238,6 +310,6 @@ def _save(path: Path, value: object) -> None:
         beside.write_text(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
         beside.replace(path)
     except OSError as error:
-        raise BadInput(f"--out {path} cannot be written: {error.strerror or error}") from error
+        raise BadInput(f"{option} {path} cannot be written: {error.strerror or error}") from error
     finally:
         beside.unlink(missing_ok=True)

@@ -243,10 +243,12 @@ def read_jsonl(path: Path) -> tuple[QuotedQuestion, ...]:
     return tuple(questions)
 
 
-def locate(path: Path, questions: Iterable[QuotedQuestion], documents: Iterable[tuple[str, str]]) -> GoldSet:
+def locate(
+    path: Path, questions: Iterable[QuotedQuestion], documents: Iterable[tuple[str, str]], *, required: bool = True
+) -> GoldSet:
     """The gold set with every occurrence of every quote found. documents: name and stored text; path: for messages.
 
-    Raises GoldError naming the questions with a quote that stands in no document that may hold it.
+    Raises GoldError naming the questions with a quote that stands in no document that may hold it, where that is required.
     """
     questions = tuple(questions)
     found: dict[tuple[str, str], list[Place]] = {
@@ -258,7 +260,7 @@ def locate(path: Path, questions: Iterable[QuotedQuestion], documents: Iterable[
                 for quote in question.quotes:
                     found[question.id, quote] += [Place(name, start, start + len(quote)) for start in _all(text, quote)]
     lost = [(question, quote) for question in questions for quote in question.quotes if not found[question.id, quote]]
-    if lost:
+    if lost and required:
         question, quote = lost[0]
         where = f" in {question.document!r}" if question.document else ""
         more = f" (and {len(lost) - 1} more quotes)" if len(lost) > 1 else ""
@@ -317,10 +319,10 @@ def with_foreign(questions: GoldSet, gold: Path, foreign: Path, seed: int) -> Go
 
 # --- both
 
-_Asked = TypeVar("_Asked", bound=Question | QuotedQuestion)
+Asked = TypeVar("Asked", bound=Question | QuotedQuestion)
 
 
-def sample(questions: tuple[_Asked, ...], limit: int | None, seed: int) -> tuple[_Asked, ...]:
+def sample(questions: tuple[Asked, ...], limit: int | None, seed: int) -> tuple[Asked, ...]:
     """``limit`` questions drawn at random, in their order in the file; all of them without a limit."""
     if limit is None or limit >= len(questions):
         return questions

@@ -3,13 +3,16 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eval import corpora
-from eval.gold import GoldSet, locate, read_folder, read_jsonl, sample, with_foreign
+from eval.baselines import Standing, stand
+from eval.gold import Asked, GoldSet, locate, read_folder, read_jsonl, sample, with_foreign
 from eval.runs import CalibrationState, Run, StoreState
 from eval.scoring import run
+from rag.baselines import BASELINES
 from rag.cli.output import console, message, open_service
 from rag.config import Config
 from rag.errors import BadInput
@@ -24,15 +27,17 @@ def opened(
     gold: Path,
     corpus: Path | None,
     store: Path | None,
-    limit: int | None,
-    seed: int,
+    limit: int | None = None,
+    seed: int = 0,
     check: Callable[[GoldSet], None] = lambda questions: None,
     foreign: Path | None = None,
+    only: str | None = None,
 ) -> Iterator[tuple[GoldSet, Service]]:
     """The questions and the service to ask, closed at the end of the block.
 
     check: may refuse the questions, where that is possible before anything is indexed.  foreign: a gold set whose questions are
-    added as unanswerable, in place of the set's own unanswerable ones.
+    added as unanswerable, in place of the set's own unanswerable ones.  only: the id of a question, all others left out; its quotes
+    need not be found.
     """
 
     def chosen(questions: GoldSet) -> GoldSet:
@@ -45,21 +50,35 @@ def opened(
         if corpus is not None or store is not None:
             raise BadInput(f"{gold} brings its own corpus: leave out --corpus and --store")
         read = read_folder(gold)
-        questions = chosen(GoldSet(sample(read.questions, limit, seed), read.notes))
+        questions = chosen(GoldSet(sample(_only(read.questions, only, gold), limit, seed), read.notes))
         with _indexing() as progress:
             service = corpora.open_folder(gold, Config.from_environment(), message, progress)
         with service:
             yield _noted(questions, gold), service
         return
-    quoted = sample(read_jsonl(gold), limit, seed)
+    quoted = sample(_only(read_jsonl(gold), only, gold), limit, seed)
     if corpus is None:
         service = open_service(store)
     else:
         with _indexing() as progress:
             service = corpora.open_path(corpus, Config.from_environment(), message, progress)
     with service:
-        questions = chosen(locate(gold, quoted, _texts(service)))
+        questions = chosen(locate(gold, quoted, _texts(service), required=only is None))
         yield _noted(questions, gold), service
+
+
+def standing(service: Service, questions: GoldSet, gold: Path) -> Standing:
+    """The answerable questions asked of the service and of all baselines, with a progress bar."""
+    n_answerable = sum(question.answerable for question in questions.questions)
+    with _asking(n_answerable * (1 + len(BASELINES))) as progress:
+        return stand(
+            service.ask,
+            service.inspector.ask_baseline,
+            questions.questions,
+            gold=str(gold),
+            store=StoreState(service.fingerprint, service.settings, *service.counts()),
+            progress=progress,
+        )
 
 
 def asked(service: Service, questions: GoldSet, gold: Path, gold_sha256: str, k: int) -> Run:
@@ -74,6 +93,16 @@ def asked(service: Service, questions: GoldSet, gold: Path, gold_sha256: str, k:
     state = StoreState(service.fingerprint, service.settings, documents, passages, calibration)
     with _asking(len(questions.questions)) as progress:
         return run(service.ask, questions.questions, gold=str(gold), k=k, store=state, progress=progress)
+
+
+def _only(questions: tuple[Asked, ...], query_id: str | None, gold: Path) -> tuple[Asked, ...]:
+    if query_id is None:
+        return questions
+    if chosen := tuple(question for question in questions if question.id == query_id):
+        return chosen
+    near = get_close_matches(query_id, [question.id for question in questions], n=3)
+    hint = f": did you mean {' or '.join(map(repr, near))}?" if near else ""
+    raise BadInput(f"{gold} has no question {query_id!r}{hint}")
 
 
 def _noted(questions: GoldSet, gold: Path) -> GoldSet:

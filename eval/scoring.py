@@ -191,13 +191,13 @@ def _with_measures(outcome: Outcome, *found: Mapping[str, Mapping[str, float]]) 
     measures = {name: value for values in found for name, value in values.get(question.id, {}).items()}
     if question.answerable and question.answers:
         for name, n in _FIRST_SENTENCES.items():
-            measures[name] = float(_is_inside(question.answers, " ".join(outcome.sentences[:n])))
-        measures["Answer"] = float(_is_inside(question.answers, result.answer))
+            measures[name] = float(is_inside(question.answers, " ".join(outcome.sentences[:n])))
+        measures["Answer"] = float(is_inside(question.answers, result.answer))
     measures["Answered" if question.answerable else "Answered unanswerable"] = float(result.answered)
     return replace(result, measures=measures)
 
 
-def _is_inside(answers: Iterable[str], text: str | None) -> bool:
+def is_inside(answers: Iterable[str], text: str | None) -> bool:
     """Whether one of the gold answers occurs in the answer, blanks and case aside."""
     given = _plain(text or "")
     return any(_plain(answer) in given for answer in answers)

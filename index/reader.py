@@ -105,6 +105,14 @@ class Reader:
         )
         return [unpack_passage(row) for row in self._connection.execute(query, (id_array(ids),))]
 
+    def passages_of(self, document_id: str) -> list[Passage]:
+        """The passages of a document, in order; none when it has none or does not exist."""
+        query = (
+            f"SELECT {PASSAGE_COLUMNS} FROM documents d JOIN passages p ON p.document = d.number WHERE d.id = ?"
+            " ORDER BY p.ordinal"
+        )
+        return [unpack_passage(row) for row in self._connection.execute(query, (document_id,))]
+
     def documents_of(self, passage_ids: Sequence[int] | Ids) -> dict[int, Document]:
         """The document of each of these passages; ids that do not exist are left out."""
         if not len(passage_ids):

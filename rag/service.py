@@ -20,6 +20,7 @@ from rag.confidence import REFIT_NOTE, Refit, answers, basis_of, kept_refit, rea
 from rag.config import Config
 from rag.embedding import Embedder, word_spans
 from rag.errors import BadInput
+from rag.inspection import Inspector
 from rag.models import ModelInfo, converted_model
 from rag.parsing import parse
 from rag.ranking import Calibration, Examined, Ranker, load_ranker
@@ -329,6 +330,11 @@ class Service:
                 self._refuse_other_model(info)
                 self._embedder = Embedder(info, folder, precision=self._config.precision, threads=self._config.threads)
             return self._embedder
+
+    @property
+    def inspector(self) -> Inspector:
+        """What evaluation looks at beside answers."""
+        return Inspector(self._store, self.embedder)
 
     def warm(self) -> None:
         """Load model and views now, so that the first question does not wait."""

@@ -258,3 +258,60 @@ def test_changed_questions_are_scored_beside_the_clean_ones(evaluate: Evaluate, 
     assert changed["lower"]["compare"]["RR@10"]["n"] == 2
     table = evaluate(folder, "--perturb", "lower")
     assert "questions changed" in table.out and "all in lower case" in table.out
+
+
+# --- baselines
+
+
+@pytest.mark.model
+def test_this_system_is_set_beside_baselines_over_several_sets(
+    evaluate: Evaluate, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "table.json"
+    result = evaluate(folder, folder, "--baselines", "--out", out, "--json")
+    assert result.code == 0, result.err
+    assert json.loads(out.read_text(encoding="utf-8")) == result.json
+    first = result.json["sets"][0]
+    assert len(result.json["sets"]) == 2 and first["queries"] == 2 and first["headline"] == "RR@10"
+    assert set(first["systems"]) == {"dense", "BM25", "RRF", "this"}
+    assert first["systems"]["BM25"]["measures"]["RR@10"]["mean"] == 1.0
+    assert first["compare"]["RRF"]["RR@10"]["n"] == 2
+    table = out.with_suffix(".txt").read_text(encoding="utf-8")
+    assert table.count("gold") == 2 and "ahead of" in table
+
+
+def test_several_sets_are_for_baselines_only(evaluate: Evaluate) -> None:
+    result = evaluate(SEED_QUESTIONS, SEED_QUESTIONS)
+    assert result.code == 2 and "with --baselines" in result.err
+
+
+# --- why
+
+
+@pytest.mark.model
+def test_why_says_at_which_stage_and_shows_what_ranks_before(evaluate: Evaluate) -> None:
+    run = evaluate(SEED_QUESTIONS, "--corpus", ROOT / "seeds", "--json").json
+    lower = next(row for row in run["per_query"] if row["rank"] and row["rank"] > 1)
+    explained = evaluate(SEED_QUESTIONS, "--corpus", ROOT / "seeds", "--why", lower["id"], "--json")
+    assert explained.code == 0, explained.err
+    found = explained.json
+    assert (found["stage"], found["rank"]) == ("found", lower["rank"])
+    assert [one["rank"] for one in found["above"]] == list(range(1, lower["rank"]))
+    assert set(found["above"][0]["signals"]) == set(found["evidence"][0]["signals"]) >= {"dense", "bm25", "late"}
+    assert found["above"][0]["score"] >= found["evidence"][0]["score"]
+    shown = evaluate(SEED_QUESTIONS, "--corpus", ROOT / "seeds", "--why", lower["id"])
+    assert f"stage: found at rank {lower['rank']}" in shown.out and "rank by meaning" in shown.out
+
+
+@pytest.mark.model
+def test_why_of_a_quote_that_stands_nowhere_says_so(evaluate: Evaluate, write_lines: WriteLines) -> None:
+    rows = [
+        {"id": "lost", "question": "who purrs?", "quotes": ["Cats purr at dawn."]},
+        {"id": "there", "question": "what is it about?", "quotes": ["minerals"]},
+    ]
+    gold = write_lines("gold.jsonl", rows)
+    lost = evaluate(gold, "--corpus", ROOT / "seeds", "--why", "lost", "--json")
+    assert lost.code == 0 and lost.json["stage"] == "not in the documents", lost.err
+    assert evaluate(gold, "--corpus", ROOT / "seeds").code == 1
+    unknown = evaluate(gold, "--corpus", ROOT / "seeds", "--why", "their")
+    assert unknown.code == 2 and "has no question 'their': did you mean 'there'?" in unknown.err
