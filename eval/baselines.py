@@ -6,12 +6,10 @@ from typing import NamedTuple
 from eval.comparison import Comparison, compare
 from eval.gold import Question
 from eval.runs import Run, StoreState
-from eval.scoring import run
+from eval.scoring import HEADLINES, run
 from rag.baselines import BASELINES
 from rag.types import Answer, Query
 
-# What a set is summed up by: the first of these that it has.
-_HEADLINES = ("RR@10", "nDCG@10")
 # Of answers and confidence, which baselines do not have.
 _RETRIEVAL = (
     "Success@1",
@@ -40,7 +38,7 @@ class Standing(NamedTuple):
     @property
     def headline(self) -> str:
         """The measure that sums the set up: over passages where it has spans, else over documents."""
-        return next(name for name in _HEADLINES if name in self.ours.measures)
+        return next(name for name in HEADLINES if name in self.ours.measures)
 
 
 def stand(

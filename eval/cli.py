@@ -49,6 +49,10 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="RUN.json", help="Save the run.", show_default=False)
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="REPORT.html", help="Write the report as a page.", show_default=False),
+    ] = None,
     compare: Annotated[
         Path | None,
         typer.Option("--compare", metavar="RUN.json", help="Differences to a saved run.", show_default=False),
@@ -129,6 +133,7 @@ def evaluate(
         if corpus is not None and store is not None and not calibrate:
             raise BadInput("--corpus and --store are two places for documents: give one")
         _check_file("--out", out)
+        _check_file("--html", html)
         if baselines:
             _against_baselines(gold, corpus, store, limit, seed, out, json)
             return
@@ -162,7 +167,21 @@ def evaluate(
                 return asked(service, GoldSet(tuple(changed)), first, "", k)
 
             changed = perturbed(run, questions.questions, kinds, seed, ask_changed)
-        compared = compare_runs(run, earlier) if earlier is not None else None
+            compared = compare_runs(run, earlier) if earlier is not None else None
+            page = None
+            if html is not None:
+                from eval.loss import explain
+                from eval.page import render_page
+
+                inspector = service.inspector
+                page = render_page(
+                    run,
+                    questions.questions,
+                    lambda question: explain(service.ask, inspector, question, k),
+                    earlier=earlier,
+                    compared=compared,
+                    perturbed=changed,
+                )
         saved = run_json(run)
         if compared is not None:
             saved["compare"] = {name: change._asdict() for name, change in compared.items()}
@@ -174,6 +193,8 @@ def evaluate(
             saved["perturbed"] = perturbed_json(changed)
         if out is not None:
             _save("--out", out, saved)
+        if html is not None and page is not None:
+            _write("--html", html, page)
         if json:
             print_json(saved)
         else:
@@ -301,13 +322,18 @@ def _missed(run: "Run", thresholds: Mapping[str, float]) -> list[str]:
 
 
 def _save(option: str, path: Path, value: object) -> None:
-    """Write the file whole or leave what was there."""
     import json
+
+    _write(option, path, json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _write(option: str, path: Path, text: str) -> None:
+    """Write the file whole or leave what was there."""
     import os
 
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        beside.write_text(text, encoding="utf-8")
         beside.replace(path)
     except OSError as error:
         raise BadInput(f"{option} {path} cannot be written: {error.strerror or error}") from error

@@ -15,13 +15,12 @@ from eval.loss import STAGES, Explanation
 from eval.perturbation import KINDS
 from eval.robustness import Perturbed
 from eval.runs import Run
-from eval.scoring import LOWER_IS_BETTER
+from eval.scoring import HEADLINES, LOWER_IS_BETTER
 from rag.baselines import BASELINES
 
 _LOWER = " ↓"
 _EVIDENCE = 3  # passages with evidence that are shown
 _EXCERPT = 300  # characters of each
-_HEADLINES = ("RR@10", "nDCG@10", "Answer")
 
 
 def print_run(console: Console, run: Run, compared: Mapping[str, Comparison] | None = None) -> None:
@@ -115,7 +114,7 @@ def print_perturbed(console: Console, found: Sequence[Perturbed]) -> None:
     table.add_column("p", justify="right", no_wrap=True)
     for kind, run, changes in found:
         first = [kind, str(len(run.results))]
-        for name in _HEADLINES:
+        for name in HEADLINES:
             if name in changes and (change := changes[name]).difference is not None:
                 now = run.measures[name].mean
                 table.add_row(

@@ -54,6 +54,8 @@ CONFIDENCE_MEASURES: Mapping[str, ConfidenceMeasure] = {
     "Risk@80%": ConfidenceMeasure(partial(risk_at, 0.8), is_listed_hit),
     "ECE": ConfidenceMeasure(calibration_error, is_listed_hit),
 }
+# What a report looks at first: the first of these that a set has sums it up.
+HEADLINES = ("RR@10", "nDCG@10", "Answer")
 LOWER_IS_BETTER = frozenset({"Answered unanswerable", "AURC", "Risk@50%", "Risk@80%", "ECE"})
 
 

@@ -315,3 +315,22 @@ def test_why_of_a_quote_that_stands_nowhere_says_so(evaluate: Evaluate, write_li
     assert evaluate(gold, "--corpus", ROOT / "seeds").code == 1
     unknown = evaluate(gold, "--corpus", ROOT / "seeds", "--why", "their")
     assert unknown.code == 2 and "has no question 'their': did you mean 'there'?" in unknown.err
+
+
+# --- the page
+
+
+@pytest.mark.model
+def test_the_report_is_written_as_one_page(evaluate: Evaluate, folder: Path, tmp_path: Path) -> None:
+    page, before = tmp_path / "report.html", tmp_path / "before.json"
+    assert evaluate(folder, "--out", before).code == 0
+    result = evaluate(folder, "--html", page, "--compare", before, "--perturb", "lower")
+    assert result.code == 0, result.err
+    html = page.read_text(encoding="utf-8")
+    assert html.startswith("<!doctype html>") and "RR@10" in html and html.count("<svg") == 2
+    assert "all in lower case" in html and "http" not in html.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_page_that_cannot_be_written_is_told_before_any_work(evaluate: Evaluate) -> None:
+    result = evaluate(SEED_QUESTIONS, "--html", "no/such/report.html")
+    assert result.code == 2 and "--html no/such/report.html: name a file in a folder that exists" in result.err
