@@ -18,7 +18,7 @@ _MOST_POINTS = 200  # of a curve
 _BINS = 10
 _SMALLEST_DOT, _LARGEST_DOT = 3.0, 12.0  # radius
 # The plot within its picture, in the picture's units.
-_WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 520, 380, 62, 34, 16, 48
+_WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 520, 380, 62, 34, 26, 48
 _STEPS = 5
 
 

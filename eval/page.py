@@ -1,6 +1,7 @@
 """The report of a run as one page that needs nothing else: measures, plots, the worst questions, what differs from another run."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -76,7 +77,9 @@ def render_page(
     )
     charted = {"this run": _labelled(run)}
     if earlier is not None:
-        charted["the run before"] = _labelled(earlier)
+        both = {(result.id, result.question) for result in run.results}
+        again = tuple(result for result in earlier.results if (result.id, result.question) in both)
+        charted["the run before"] = _labelled(replace(earlier, results=again))
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("eval"), autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
     )
