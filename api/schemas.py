@@ -277,6 +277,7 @@ class AnswerOut(Output):
             "examples": [
                 {
                     "question": "When did the board meet?",
+                    "corrected_question": None,
                     "answered": True,
                     "confidence": 0.93,
                     "calibrated": True,
@@ -308,6 +309,9 @@ class AnswerOut(Output):
     )
 
     question: str
+    corrected_question: str | None = Field(
+        description="The question as it was searched, where words that no document has were respelled; else null."
+    )
     answered: bool
     confidence: float = Field(description="Probability that a listed passage answers the question.")
     calibrated: bool = Field(description="False when no calibration fits this store's model and settings.")

@@ -13,6 +13,7 @@ def answer_json(answer: Answer) -> Json:
     """An answer as users get it."""
     return {
         "question": answer.question,
+        "corrected_question": answer.corrected_question,
         "answered": answer.answered,
         "confidence": answer.confidence,
         "calibrated": answer.calibrated,

@@ -25,6 +25,7 @@ from rag.models import ModelInfo, converted_model
 from rag.parsing import parse
 from rag.ranking import Calibration, Examined, Ranker, load_ranker
 from rag.retrieval import retrieve, score_candidates
+from rag.spelling import respell
 from rag.types import Answer, Citation, CitationCheck, Failure, Incoming, IndexState, IngestReport, Query, Timings
 
 MAX_QUESTION = 2000
@@ -85,11 +86,18 @@ class Service:
         if query.max_risk is not None and not 0.0 <= query.max_risk <= 1.0:
             raise BadInput(f"max_risk is {query.max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
         scope = Scope(_checked_collection(query.collection), query.where)
-        words = word_spans(question)
-        vectors = self.embedder.embed_question(question, words)
-        embedded = time.perf_counter()
+        embedder = self.embedder
         with self._store.read() as reader:
-            found = retrieve(reader, vectors, question, words, scope, query.k)
+            asked = respell(
+                question,
+                word_spans(question),
+                lambda terms: reader.statistics(scope.collection, terms).df,
+                embedder.is_word,
+            )
+            words = word_spans(asked)
+            vectors = embedder.embed_question(asked, words)
+            embedded = time.perf_counter()
+            found = retrieve(reader, vectors, asked, words, scope, query.k)
             documents = reader.documents_of([found.passages[i].id for group in found.groups for i in group])
             generation = reader.generation
             empty = not found.groups and reader.counts(query.collection)[1] == 0
@@ -104,6 +112,7 @@ class Service:
             reason = "no_documents" if empty else "no_match"
         return Answer(
             question=query.question,
+            corrected_question=asked if asked != question else None,
             answered=composed.answer is not None,
             confidence=sure,
             calibrated=refit is not None or load_ranker().is_calibrated_for(**self.calibration),

@@ -181,6 +181,7 @@ class Answer:
     passages: tuple[RankedPassage, ...]
     index: IndexState
     timings_ms: Timings
+    corrected_question: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,9 @@ function show(answer, asked) {
   remember(answer.passages.map((passage) => passage.citation));
   const passages = answer.passages.map((passage) => passageItem(passage, asked));
   results.replaceChildren(answer.answered ? answerCard(answer) : abstentionCard(answer));
+  if (answer.corrected_question !== null) {
+    results.prepend(element("p", { class: "hint", dir: "auto" }, `Read as: ${answer.corrected_question}`));
+  }
   if (passages.length) {
     const title = element("h2", { id: "passages-title" }, answer.answered ? "Passages" : "Nearest passages");
     const list = element("ol", { id: "passages" }, ...passages);

@@ -70,6 +70,8 @@ def _print_answer(answer: "Answer") -> None:
     from rich.text import Text
 
     out = console()
+    if answer.corrected_question is not None:
+        out.print(Text(f"Read as: {answer.corrected_question}", style="italic"))
     sure = f"{answer.confidence:.0%} sure" + ("" if answer.calibrated else ", not calibrated")
     if answer.answer is not None:
         places = "".join(f"[{number + 1}]" for number in answer.answer.citations)
