@@ -156,6 +156,12 @@ class AskIn(Input):
         examples=[{"year": 2025, "language": ["en", "uk"], "date": {"gte": "2025-01-01", "lt": "2026"}}],
     )
     explain: bool = Field(default=False, description="Add each passage's ranks and scores per signal.")
+    max_risk: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Answer only when the probability of being wrong, 1 - confidence, is at most this; null for the default.",
+    )
 
     def query(self) -> Query:
         """The question as `rag` takes it."""
@@ -165,7 +171,7 @@ class AskIn(Input):
                 where[key] = given.range()
             else:
                 where[key] = [_as_stored(value) for value in (given if isinstance(given, list) else [given])]
-        return Query(self.question, self.top_k, self.collection, where, self.explain)
+        return Query(self.question, self.top_k, self.collection, where, self.explain, self.max_risk)
 
 
 class DocumentIn(Input):
@@ -359,7 +365,9 @@ class AnswerOut(Output):
     answered: bool
     confidence: float = Field(description="Probability that a listed passage answers the question.")
     calibrated: bool = Field(description="False when no calibration fits this store's model and settings.")
-    abstain_reason: str | None = Field(description="no_documents, no_match or low_confidence; null when answered.")
+    abstain_reason: str | None = Field(
+        description="no_documents, no_match, low_confidence or risk_too_high; null when answered."
+    )
     answer: AnswerTextOut | None
     passages: list[PassageOut]
     index: IndexOut

@@ -24,6 +24,7 @@ from index.types import Candidates, Document, FailedFile, Floats, Ids, Passage, 
 from index.vectors import Bitmap, bitmap
 from index.views import Views
 
+NOTE = "note:"  # what the keys of notes begin with, in the table of what the store says of itself
 _SHORTEST_PREFIX = 4  # hex digits
 _NO_SCORES: Floats = np.empty(0, dtype=np.float32)
 _NO_IDS: Ids = np.empty(0, dtype=np.int64)
@@ -110,6 +111,11 @@ class Reader:
             raise ValueError(f"span [{start}, {end}) does not lie in a text of {len(text)} characters")
         return text[start:end]
 
+    def note(self, name: str) -> str | None:
+        """The text that ``Store.set_note`` keeps under that name; None when there is none."""
+        text: str | None = self._connection.execute("SELECT value FROM meta WHERE key = ?", (NOTE + name,)).get
+        return text
+
     def passages(self, ids: Sequence[int] | Ids) -> list[Passage]:
         """The passages of these ids, in the order asked; ids that do not exist are left out."""
         if not len(ids):
@@ -119,6 +125,14 @@ class Reader:
             " JOIN documents d ON d.number = p.document"
         )
         return [unpack_passage(row) for row in self._connection.execute(query, (id_array(ids),))]
+
+    def passages_of(self, document_id: str) -> list[Passage]:
+        """The passages of a document, in order; none when it has none or does not exist."""
+        query = (
+            f"SELECT {PASSAGE_COLUMNS} FROM documents d JOIN passages p ON p.document = d.number WHERE d.id = ?"
+            " ORDER BY p.ordinal"
+        )
+        return [unpack_passage(row) for row in self._connection.execute(query, (document_id,))]
 
     def documents_of(self, passage_ids: Sequence[int] | Ids) -> dict[int, Document]:
         """The document of each of these passages; ids that do not exist are left out."""

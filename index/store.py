@@ -18,7 +18,7 @@ from index.follower import Follower
 from index.layout import DATABASE, LOCK, RESTORING, create_files, holds_store, mark
 from index.lexical import analyze
 from index.lock import WriterLock
-from index.reader import Reader
+from index.reader import NOTE, Reader
 from index.records import document_id as name_id
 from index.records import pack_document
 from index.types import Change, Document, FailedFile, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
@@ -162,6 +162,17 @@ class Store:
         if keys:
             with self._lock.held(self.lock_timeout_s), self._database.writing() as connection:
                 forget_failures(connection, collection, keys)
+
+    def set_note(self, name: str, text: str | None) -> None:
+        """Keep a text with the store under a name, in place of the one before; None removes it. ``Reader.note`` gives it back.
+
+        It is part of the database, and so of every copy of the store.  Raises StoreFull, StoreLocked or StoreUnwritable.
+        """
+        with self._lock.held(self.lock_timeout_s), self._database.writing() as connection:
+            if text is None:
+                connection.execute("DELETE FROM meta WHERE key = ?", (NOTE + name,))
+            else:
+                connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (NOTE + name, text))
 
     @property
     def checkpoint_due(self) -> bool:

@@ -18,11 +18,13 @@ from index.store import Store
 from index.types import Change, Document, FailedFile, Finding, JsonScalar, Metadata, Receipt, Scope, Span
 from rag import citations, ingest
 from rag.answer import compose
+from rag.confidence import REFIT_NOTE, Refit, answers, basis_of, kept_refit, reason_to_abstain
 from rag.config import Config
 from rag.embedding import Embedder, word_spans
 from rag.errors import BadInput
 from rag.files import FileReader, file_of, is_below, is_gone
 from rag.folders import IgnoreRules, find_files
+from rag.inspection import Inspector
 from rag.models import ModelInfo, converted_model
 from rag.parsing.sandbox import Limits, Sandbox
 from rag.ranking import Calibration, Examined, Ranker, load_ranker
@@ -98,6 +100,8 @@ class Service:
         question = _checked_question(query.question)
         if query.k < 1:
             raise BadInput(f"k is {query.k}: ask for at least 1 passage")
+        if query.max_risk is not None and not 0.0 <= query.max_risk <= 1.0:
+            raise BadInput(f"max_risk is {query.max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
         scope = Scope(_checked_collection(query.collection), query.where)
         embedder = self.embedder
         with self._store.read() as reader:
@@ -114,17 +118,21 @@ class Service:
             documents = reader.documents_of([found.passages[i].id for group in found.groups for i in group])
             generation = reader.generation
             empty = not found.groups and reader.counts(query.collection)[1] == 0
-        composed = compose(found, documents, query.explain)
+            refit = kept_refit(reader.note(REFIT_NOTE), self.confidence_basis)
+        sure = load_ranker().confidence_of(found.signals, found.late, found.scores)
+        if refit is not None:
+            sure = refit.apply(sure)
+        composed = compose(found, documents, answers=answers(sure, query.max_risk), explain=query.explain)
         finished = time.perf_counter()
-        reason = None if composed.answer else "low_confidence"
+        reason = None if composed.answer else reason_to_abstain(sure, query.max_risk)
         if not composed.passages:
             reason = "no_documents" if empty else "no_match"
         return Answer(
             question=query.question,
             corrected_question=asked if asked != question else None,
             answered=composed.answer is not None,
-            confidence=composed.confidence,
-            calibrated=load_ranker().is_calibrated_for(**self.calibration),
+            confidence=sure,
+            calibrated=refit is not None or load_ranker().is_calibrated_for(**self.calibration),
             abstain_reason=reason,
             answer=composed.answer,
             passages=composed.passages,
@@ -374,6 +382,23 @@ class Service:
         )
 
     @property
+    def confidence_basis(self) -> dict[str, JsonScalar]:
+        """What the confidence of this store's answers is made with; a refit holds for one such basis."""
+        return basis_of(self._store.settings)
+
+    @property
+    def refit(self) -> Refit | None:
+        """The refit of confidence that questions are answered with now."""
+        with self._store.read() as reader:
+            return kept_refit(reader.note(REFIT_NOTE), self.confidence_basis)
+
+    def set_refit(self, refit: Refit | None) -> None:
+        """Answer with this refit of confidence from now on, in every process; None for the shipped confidence."""
+        if refit is not None and refit.basis != self.confidence_basis:
+            raise StoreMismatch("the confidence was fitted with another model, other settings or other weights")
+        self._store.set_note(REFIT_NOTE, refit.to_note() if refit is not None else None)
+
+    @property
     def rebuilt(self) -> tuple[str, ...]:
         """Views that were missing or damaged at the start and were made again from the truth."""
         return self._store.rebuilt
@@ -388,6 +413,11 @@ class Service:
                 self._refuse_other_model(info)
                 self._embedder = Embedder(info, folder, precision=self._config.precision, threads=self._config.threads)
             return self._embedder
+
+    @property
+    def inspector(self) -> Inspector:
+        """What evaluation looks at beside answers."""
+        return Inspector(self._store, self.embedder)
 
     def warm(self) -> None:
         """Load model and views now, so that the first question does not wait."""

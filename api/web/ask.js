@@ -11,6 +11,7 @@ const ABSTENTIONS = {
   no_documents: "There are no documents in this collection yet.",
   no_match: "No document fits the filter.",
   low_confidence: "Passages come near the question, but none is likely enough to hold the answer.",
+  risk_too_high: "A passage may hold the answer, but not as surely as the accepted risk requires.",
 };
 const SIGNALS = {
   dense: "Meaning of the whole passage",

@@ -92,7 +92,7 @@ class FakeService:
         words = set(query.question.lower().split())
         found = [pair for pair in self.stored.values() if words & set(pair[1].lower().split())][: query.k]
         passages = tuple(self._passage(rank, *pair, explain=query.explain) for rank, pair in enumerate(found, start=1))
-        answer = AnswerText(passages[0].text, (0,)) if passages else None
+        answer = AnswerText((passages[0].text,), (0,)) if passages else None
         reason = None if passages else "no_match"
         state = IndexState(self.generation, self.fingerprint)
         return Answer(
