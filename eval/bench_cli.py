@@ -53,6 +53,39 @@ def embed(
         _report(question.rows(gold, passages, precision, config), out, json)
 
 
+@bench.command()
+def ingest(
+    gold: GoldOption = None,
+    documents: Annotated[
+        int | None, typer.Option("--documents", min=1, help="Only the first so many.", show_default=False)
+    ] = None,
+    larger: Annotated[bool, typer.Option(help="Also a corpus four times as large.")] = True,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """How fast documents go in, where the time goes, and whether memory grows with the corpus.
+
+    Example: rag bench ingest --documents 50 --no-larger
+    """
+    with errors():
+        from eval.bench import ingest as question
+        from rag.config import Config
+
+        _report(question.rows(gold, documents, larger, Config.from_environment()), out, json)
+
+
+@bench.command()
+def start(out: OutOption = None, json: JsonOption = False) -> None:
+    """How long commands take from a cold start.
+
+    Example: rag bench start
+    """
+    with errors():
+        from eval.bench import start as question
+
+        _report(question.rows(), out, json)
+
+
 def _report(rows: "Iterator[Row]", out: Path | None, json: bool) -> None:
     """Print rows as a table or as one JSON array, and keep each as soon as it is there."""
     from eval.bench.results import line_of, tables

@@ -14,7 +14,7 @@ from rag.types import Incoming
 
 _SEEDS = Path(__file__).parent.parent.parent / "seeds"
 _SENTENCES = 40  # of a made document
-_QUESTIONS = (
+QUESTIONS = (
     "why did Zelensky refuse to sign?",
     "Who met the Ukrainian leader in Munich?",
     "What are rare earths used for?",
@@ -49,16 +49,35 @@ def read(gold: Path | None) -> Corpus:
 
 
 def _made(n_documents: int) -> Corpus:
-    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(_SEEDS.glob("*.txt")))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in seed_files())
     sentences = [text[start:end] for start, end in split_sentences(text)]
-    if not sentences:
-        raise BadInput("there are no seeds beside this installation: name a corpus with --gold FOLDER")
     random = Random(0)
     documents = []
     for number in range(n_documents):
         drawn = " ".join(random.choice(sentences) for _ in range(_SENTENCES))
         documents.append(Incoming(key=f"made-{number}", title=f"Made document {number}", text=drawn))
-    return Corpus("seeds, sentences drawn at random", documents, _QUESTIONS)
+    return Corpus("seeds, sentences drawn at random", documents, QUESTIONS)
+
+
+def seed_files() -> list[Path]:
+    """The texts in ``seeds/``.  Raises BadInput for an installation without them."""
+    files = sorted(_SEEDS.glob("*.txt"))
+    if not files:
+        raise BadInput("there are no seeds beside this installation: name a corpus with --gold FOLDER")
+    return files
+
+
+def write_files(documents: Sequence[Incoming], folder: Path, times: int = 1) -> int:
+    """Write each document as a text file, ``times`` times with other first lines; the size of all of them comes back, in bytes."""
+    folder.mkdir(parents=True)
+    n_bytes = 0
+    for copy in range(times):
+        for number, document in enumerate(documents):
+            first = document.title if copy == 0 else f"{document.title} ({copy + 1})"
+            content = f"{first}\n\n{document.text}\n".encode()
+            (folder / f"{copy}-{number:06}.txt").write_bytes(content)
+            n_bytes += len(content)
+    return n_bytes
 
 
 def passages_of(corpus: Corpus, size: int, overlap: int, limit: int) -> list[PassageInput]:
