@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.cli.output import JsonOption, console, errors, print_json
+from rag.cli.output import JsonOption, console, errors, message, print_json
 
 if TYPE_CHECKING:
     from eval.bench.results import Row
@@ -72,6 +72,37 @@ def ingest(
         from rag.config import Config
 
         _report(question.rows(gold, documents, larger, Config.from_environment()), out, json)
+
+
+@bench.command()
+def ask(
+    gold: GoldOption = None,
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", metavar="DIR", help="Ask this store the questions of --gold.", show_default=False),
+    ] = None,
+    clients: Annotated[
+        list[int], typer.Option("--clients", metavar="N", min=1, help="At the same time; may be repeated.")
+    ] = [1, 2, 4, 8, 16],  # noqa: B006
+    seconds: Annotated[float, typer.Option(min=0.1, help="For each number of clients.")] = 8.0,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """How long an answer takes over HTTP, alone and with ever more clients.
+
+    Example: rag bench ask --clients 1 --clients 8
+    """
+    with errors():
+        from contextlib import ExitStack
+
+        from eval.bench import ask as question
+        from eval.bench import corpus
+        from rag.config import Config
+
+        source = corpus.read(gold)
+        with ExitStack() as stack:
+            folder = store or stack.enter_context(corpus.stored(gold, source, Config.from_environment(), message))
+            _report(question.rows(folder, source.questions, clients, seconds), out, json)
 
 
 @bench.command()

@@ -266,6 +266,11 @@ class Service:
             return reader.counts(collection)
 
     @property
+    def path(self) -> Path:
+        """The store's directory."""
+        return self._store.path
+
+    @property
     def generation(self) -> int:
         """Number of the last change."""
         with self._store.read() as reader:

@@ -1,15 +1,20 @@
 """The documents and questions that benchmarks use: those of a gold folder, or made from the seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
+from eval.corpora import open_folder
 from eval.gold import read_corpus, read_folder
+from rag.config import Config
 from rag.embedding import PassageInput
 from rag.errors import BadInput
 from rag.ingest import passage_inputs, prepare_incoming
 from rag.sentences import split_sentences
+from rag.service import Service
 from rag.types import Incoming
 
 _SEEDS = Path(__file__).parent.parent.parent / "seeds"
@@ -57,6 +62,21 @@ def _made(n_documents: int) -> Corpus:
         drawn = " ".join(random.choice(sentences) for _ in range(_SENTENCES))
         documents.append(Incoming(key=f"made-{number}", title=f"Made document {number}", text=drawn))
     return Corpus("seeds, sentences drawn at random", documents, QUESTIONS)
+
+
+@contextmanager
+def stored(gold: Path | None, source: Corpus, config: Config, notify: Callable[[str], None]) -> Iterator[Path]:
+    """The directory of a store of the corpus: the cached one of a gold folder, else one for as long as it is needed."""
+    if gold is not None:
+        with open_folder(gold, config, notify) as service:
+            path = service.path
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "store"
+        with Service.create(path, config) as service:
+            service.add_documents(source.documents)
+        yield path
 
 
 def seed_files() -> list[Path]:

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from eval.bench import corpus
-from eval.bench.results import Row
+from eval.bench.results import Row, rag_command
 
-_ROUNDS = 9
+_ROUNDS = 7
 
 
 def rows(rounds: int = _ROUNDS) -> Iterator[Row]:
@@ -24,7 +24,7 @@ def rows(rounds: int = _ROUNDS) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         store = str(Path(folder) / "store")
         environment = {**os.environ, "RAG_STORE": store}
-        rag = _command()
+        rag = rag_command()
         _run([*rag, "add", *map(str, corpus.seed_files())], environment)
         commands = {
             "python -c pass": [sys.executable, "-c", "pass"],
@@ -45,12 +45,6 @@ def rows(rounds: int = _ROUNDS) -> Iterator[Row]:
                     "repeats": rounds,
                 },
             )
-
-
-def _command() -> list[str]:
-    """The console script beside this interpreter, as people start it."""
-    script = Path(sys.executable).with_name("rag")
-    return [str(script)] if script.exists() else [sys.executable, "-c", "from rag.cli.main import main; main()"]
 
 
 def _run(command: Sequence[str], environment: dict[str, str]) -> float:
