@@ -29,11 +29,11 @@ class Follower:
         self._dim = dim
         self._refreshing = threading.Lock()
         self.rebuilt: tuple[str, ...] = ()
-        try:
-            base = checkpoint.load(store, dim)
-        except CheckpointDamaged as damage:
-            base = empty_base(dim)
-            with database.reading() as connection:
+        with database.reading() as connection:
+            try:
+                base = checkpoint.load(store, dim, connection)
+            except CheckpointDamaged as damage:
+                base = empty_base(dim)
                 # Without a change there is nothing that could have been lost: making the store was interrupted.
                 if last_sequence(connection):
                     self.rebuilt = damage.parts
@@ -92,7 +92,7 @@ class Follower:
         manifest = self._manifest()
         if manifest is not None and manifest.checkpoint == f"{checkpoint.VIEWS}/{views.base.name}":
             return views
-        base = self._reloaded() if manifest else None
+        base = self._reloaded(connection) if manifest else None
         views = replayed(views_of(base or empty_base(self._dim)), connection, views.sequence)
         with self._refreshing:
             self._views = views
@@ -113,18 +113,18 @@ class Follower:
                 views = self._views
                 if views.sequence < sequence:
                     if views.n_changes + _n_changed(connection, views.sequence) > _RELOAD_PASSAGES:
-                        views = self._newer_base(views, sequence)
+                        views = self._newer_base(connection, views, sequence)
                     if views.sequence < sequence:
                         views = replayed(views, connection, sequence)
                     self._views = views
         return views if views.sequence == sequence else None
 
-    def _newer_base(self, views: Views, sequence: int) -> Views:
+    def _newer_base(self, connection: Connection, views: Views, sequence: int) -> Views:
         """The state of the checkpoint on disk if it is nearer to ``sequence``, else the state given."""
         manifest = self._manifest()
         if manifest is None or not views.base.sequence < manifest.sequence <= sequence:
             return views
-        base = self._reloaded()
+        base = self._reloaded(connection)
         return views_of(base) if base and base.sequence <= sequence else views
 
     def _manifest(self) -> Manifest | None:
@@ -133,9 +133,9 @@ class Follower:
         except CheckpointDamaged:
             return None
 
-    def _reloaded(self) -> Base | None:
+    def _reloaded(self, connection: Connection) -> Base | None:
         try:
-            return checkpoint.load(self._store, self._dim)
+            return checkpoint.load(self._store, self._dim, connection)
         except CheckpointDamaged as damage:
             _log.warning("%s: %s; what is in memory is used instead", self._store, damage)
             return None

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from index import files
 from index.errors import StoreLocked, StoreUnwritable
 
 _POLL_S = 0.01
@@ -55,6 +56,12 @@ class WriterLock:
         """Note the last committed change. The lock is held."""
         self._write(sequence)
 
+    def reset(self) -> None:
+        """Forget the number, for a database that holds other changes, and make that durable. The lock is held."""
+        self._write(0)
+        if self._fd is not None:
+            files.system.sync(self._fd)
+
     def acknowledged(self) -> int:
         """Number of the last change noted here; 0 when nothing readable is."""
         content = self._read()
@@ -64,7 +71,7 @@ class WriterLock:
     def _acquire(self, deadline: float, timeout_s: float) -> int:
         while True:
             try:
-                fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                fd = files.system.open(self._path, os.O_RDWR | os.O_CREAT)
             except OSError as error:
                 raise StoreUnwritable(f"{self._path} cannot be opened for writing: {error.strerror}") from error
             try:
@@ -105,9 +112,7 @@ class WriterLock:
         }
         # Only a note: a full disk must not turn a committed change into a failure.
         with suppress(OSError):
-            data = json.dumps(content).encode()
-            os.pwrite(self._fd, data, 0)
-            os.ftruncate(self._fd, len(data))
+            files.system.write_at(self._fd, json.dumps(content).encode())
 
 
 def _check(sequence: int) -> int:

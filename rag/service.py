@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from index.errors import DocumentNotFound, StoreMismatch, StoreMissing
+from index.snapshot import Snapshot, take
 from index.store import Store
 from index.types import Change, Document, Finding, JsonScalar, Metadata, Receipt, Scope, Span
 from rag import citations, ingest
@@ -258,6 +259,10 @@ class Service:
     def verify(self, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
         """Inconsistencies between the stored truth and the views; empty when all is well."""
         return self._store.verify(progress)
+
+    def snapshot(self, target: Path, progress: Callable[[int, int], None] | None = None) -> Snapshot:
+        """A checked copy of the store as it is now, at a new or empty place; questions and changes go on meanwhile."""
+        return take(self._store, target, progress)
 
     def counts(self, collection: str | None = None) -> tuple[int, int]:
         """Documents and passages."""
