@@ -87,6 +87,12 @@ class Follower:
             if len(views.gone) or not views.base.name:
                 self._write(connection, views)
 
+    def rebuild(self) -> None:
+        """Build the views from the rows alone and write them. The caller holds the writer lock."""
+        with self._database.reading() as connection:
+            views = replayed(views_of(empty_base(self._dim)), connection, last_sequence(connection))
+            self._write(connection, views)
+
     def _on_disk(self, connection: Connection, views: Views) -> Views:
         """The same state over the checkpoint that is on disk now; over nothing if that cannot be used."""
         manifest = self._manifest()

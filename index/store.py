@@ -21,7 +21,7 @@ from index.reader import Reader
 from index.records import document_id as name_id
 from index.records import pack_document
 from index.types import Change, Document, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
-from index.verify import check_store
+from index.verify import check_store, leftovers
 from index.views import Views
 
 _CREATE_TIMEOUT_S = 30.0
@@ -193,6 +193,19 @@ class Store:
             mark(target)
             files.sync_directory(target)
             return views.sequence
+
+    def mend(self, rows: Callable[[Connection], None], rebuild: bool) -> None:
+        """Change rows in one transaction, build the views from them if asked, and remove what interrupted work left."""
+        with self._writing():
+            with self._database.writing() as connection:
+                rows(connection)
+                sequence = last_sequence(connection)
+            self._lock.acknowledge(sequence)
+            if rebuild:
+                self._follower.rebuild()
+            with translated_files(self.path):
+                for path in leftovers(self.path):
+                    files.remove(path)
 
     def close(self) -> None:
         """Let go of all files. Readers that are open in other threads may finish."""

@@ -126,7 +126,13 @@ def receipt_json(receipt: Receipt) -> Json:
 
 def finding_json(finding: Finding) -> Json:
     """One finding of a verification."""
-    return {"kind": finding.kind, "where": finding.where, "detail": finding.detail, "remedy": finding.remedy}
+    return {
+        "kind": finding.kind,
+        "where": finding.where,
+        "detail": finding.detail,
+        "remedy": finding.remedy,
+        "mendable": finding.mendable,
+    }
 
 
 def report_json(report: IngestReport) -> Json:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from index.errors import DocumentNotFound, StoreMismatch, StoreMissing
+from index.repair import repair
 from index.snapshot import Snapshot, take
 from index.store import Store
 from index.types import Change, Document, Finding, JsonScalar, Metadata, Receipt, Scope, Span
@@ -259,6 +260,10 @@ class Service:
     def verify(self, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
         """Inconsistencies between the stored truth and the views; empty when all is well."""
         return self._store.verify(progress)
+
+    def repair(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Mend what can be mended of what ``verify`` found, and return that."""
+        return repair(self._store, findings)
 
     def snapshot(self, target: Path, progress: Callable[[int, int], None] | None = None) -> Snapshot:
         """A checked copy of the store as it is now, at a new or empty place; questions and changes go on meanwhile."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 import typer.exceptions
 
-from rag.cli import ask, documents, snapshot, verify
+from rag.cli import ask, documents, repair, snapshot, verify
 from rag.cli.output import USAGE
 
 _DISTRIBUTION = "footnote"
@@ -41,6 +41,7 @@ def build() -> typer.Typer:
     app.command("show")(documents.show)
     app.command("rm")(documents.remove)
     app.command("verify")(verify.verify)
+    app.command("repair")(repair.repair)
     app.command("snapshot")(snapshot.snapshot)
     app.command("restore")(snapshot.restore)
     for entry in sorted(
