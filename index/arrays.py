@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import files
-from index.types import Floats, Ids, Terms
+from index.types import Ids, Terms
 
 SEGMENT_PASSAGES = 100_000
 _ROWS, _TERMS = "rows", "terms"
@@ -28,15 +28,17 @@ _LET_GO_PASSAGES = 2000
 
 _Sums = NDArray[np.uint64]
 # Odd, so that no single bit of what they multiply can change without changing the sum.
-_WEIGHTS: _Sums = np.random.default_rng(0xF007).integers(1 << 63, size=4096, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+_WEIGHTS: _Sums = np.random.default_rng(0xF007).integers(1 << 63, size=4096, dtype=np.uint64) * np.uint64(
+    2
+) + np.uint64(1)
 
 
 @dataclass(frozen=True, slots=True)
 class PassageRows:
-    """Rows of n passages, as flat arrays. ids: int64 (n,).  vectors: float16 (sum of n_rows, dim), the passage's, then its sentences'.
+    """Rows of n passages, as flat arrays: for each passage one for itself, then one for each sentence.
 
-    n_rows: int64 (n,).  term_counts: int64 (sum of n_rows,), of the context, then of the sentences.  n_terms: int64 (n,), their sums.
-    terms: uint32 (sum of n_terms,).
+    ids, n_rows, n_terms: int64 (n,).  vectors: float16 (sum of n_rows, dim).  term_counts: int64 (sum of n_rows,), of the context,
+    then of the sentences; their sums are n_terms.  terms: uint32 (sum of n_terms,).
     """
 
     ids: Ids
@@ -187,7 +189,7 @@ class Segment:
 class PassageArrays:
     """All segments of a checkpoint, in ascending order of their ids, none of which is in two."""
 
-    def __init__(self, segments: Sequence[Segment], dim: int) -> None:
+    def __init__(self, segments: Iterable[Segment], dim: int) -> None:
         self.segments = tuple(segments)
         self._dim = dim
         self._firsts = np.array([segment.ids[0] for segment in self.segments], dtype=np.int64)
@@ -294,4 +296,5 @@ def _term_sums(ids: Ids, n_rows: Ids, n_terms: Ids, terms: Terms) -> _Sums:
 
 
 def _weights(n: int) -> _Sums:
-    return np.resize(_WEIGHTS, n)
+    weights: _Sums = np.resize(_WEIGHTS, n)
+    return weights

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from index import files
-from index.database import Database
+from index.database import Database, translated_files
 from index.types import Ids
 from index.vectors import write_clustered, write_purged
 
@@ -28,21 +28,45 @@ _READ_TOGETHER = 5000
 _log = logging.getLogger(__name__)
 
 
-@contextmanager
-def clustered(views: Path, database: Path, dim: int) -> Iterator[Path | None]:
-    """Lists of all passages in a new file, built now; None, and a warning, when that failed. Removed when the block ends."""
-    directory = views / f"{PREFIX}{secrets.token_hex(4)}"
-    files.make_directory(directory)
-    try:
-        problem = _run("cluster", str(database), str(directory), str(dim))
-        if problem or not (directory / LISTS).exists():
-            _log.warning("%s: the vectors were not sorted into lists, search goes on without: %s", views.parent, problem)
+class ClusterBuilder:
+    """Runs one build at a time, which another thread may stop."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+
+    @contextmanager
+    def clustered(self, views: Path, database: Path, dim: int) -> Iterator[Path | None]:
+        """Lists of all passages in a new file, built now; None, and a warning, when that failed. Removed when the block ends."""
+        if self._stopped:
             yield None
-        else:
-            yield directory / LISTS
-    finally:
-        with suppress(OSError):
-            files.remove(directory)
+            return
+        directory = views / f"{PREFIX}{secrets.token_hex(4)}"
+        with translated_files(directory):
+            files.make_directory(directory)
+        try:
+            problem = self._run("cluster", str(database), str(directory), str(dim))
+            if problem and not self._stopped:
+                _log.warning("%s: vectors were not sorted into lists, all are read instead: %s", views.parent, problem)
+            yield directory / LISTS if not problem and (directory / LISTS).exists() else None
+        finally:
+            with suppress(OSError):
+                files.remove(directory)
+
+    def stop(self) -> None:
+        """End the build that is under way, and begin no other."""
+        self._stopped = True
+        if self._process is not None:
+            self._process.kill()
+
+    def _run(self, *arguments: str) -> str:
+        with _started(*arguments) as process:
+            self._process = process
+            if self._stopped:
+                process.kill()
+            problem = _outcome(process)
+            self._process = None
+            return problem
 
 
 def purge(source: Path, target: Path, gone: Ids) -> None:
@@ -58,23 +82,31 @@ def purge(source: Path, target: Path, gone: Ids) -> None:
 
 
 def _run(*arguments: str) -> str:
-    """Run this module in a fresh interpreter; what it said when it failed, else nothing.
+    with _started(*arguments) as process:
+        return _outcome(process)
 
-    Not forked: after FAISS has run that would hang. It ends when this process does, whose end of the pipe is then closed.
+
+@contextmanager
+def _started(*arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """This module in a fresh interpreter, ended with the block.
+
+    Not forked: after FAISS has run that would hang. It ends when this process does, whose end of its input is then closed.
     """
     command = [sys.executable, "-P", "-m", "index.clustering", *arguments]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    try:
-        assert process.stderr is not None
-        said = process.stderr.read().decode(errors="replace").strip()
-    except BaseException:
-        process.kill()
-        raise
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        status = process.wait()
-    return "" if status == 0 else (said.rpartition("\n")[2] or f"the process ended with {status}")
+    with process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+
+
+def _outcome(process: "subprocess.Popen[bytes]") -> str:
+    """Wait; what it said last when it failed, else nothing."""
+    said = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
+    status = process.wait()
+    return "" if status == 0 else said.rpartition("\n")[2] or f"the process ended with {status}"
 
 
 def _cluster(database: Path, directory: Path, dim: int) -> None:

@@ -8,6 +8,7 @@ one centre, only the lists nearest to the question are read. Their scores are th
 list that was not read is not found.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -81,11 +82,13 @@ class VectorIndex:
 class ClusteredIndex:
     """An immutable set of passage ids with their vectors, in lists by nearest centre, mapped from a file."""
 
+    _index: Any
+
     def __init__(self, path: Path) -> None:
         """Map the file. The caller has checked its bytes."""
         self.path = path
         # The lists stay in the file; without the flag for reading alone it would be opened for writing.
-        self._index: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+        self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
         self.dim: int = self._index.d
         lists = self._index.invlists
         parts = [
@@ -100,7 +103,9 @@ class ClusteredIndex:
         """How many lists a search reads."""
         return probed_lists(len(self.ids), self._index.nlist)
 
-    def search(self, vector: Floats, k: int, allowed: Bitmap | None, gone: Ids, *, exact: bool = False) -> tuple[Floats, Ids]:
+    def search(
+        self, vector: Floats, k: int, allowed: Bitmap | None, gone: Ids, *, exact: bool = False
+    ) -> tuple[Floats, Ids]:
         """As ``VectorIndex.search``, over the lists nearest to the vector; over all lists if ``exact``.
 
         Where fewer than a fifth of the vectors are allowed all lists are read for those: the nearest lists may hold none of them.
@@ -138,12 +143,12 @@ _ADDED_TOGETHER = 20_000
 
 def probed_lists(n: int, n_lists: int) -> int:
     """Lists that a search reads of ``n_lists`` with ``n`` vectors in all."""
-    return min(n_lists, int(np.ceil(n_lists * _READ_PER_ROOT / max(n, 1) ** 0.5)))
+    return min(n_lists, math.ceil(n_lists * _READ_PER_ROOT / math.sqrt(max(n, 1))))
 
 
 def list_count(n: int) -> int:
     """Lists for n vectors: the power of two nearest to twice the square root."""
-    return 1 << max(0, round(np.log2(2 * max(n, 1) ** 0.5)))
+    return 1 << round(math.log2(2 * max(n, 1) ** 0.5))
 
 
 def write_clustered(path: Path, ids: Ids, vectors: NDArray[np.float16]) -> None:

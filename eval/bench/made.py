@@ -1,8 +1,8 @@
 """Stores of any size for benchmarks: the passages of gold corpora, tiled with noise.
 
-The vector of a made passage is one that the model gave to a real one, moved by a share of the difference of two others: so the noise
-has the shape of real embeddings. Its sentences, with their own vectors and words, are drawn from all real ones: word frequencies are
-natural. Rows go in as ``Store.add`` writes them, many documents a transaction and without analyzing their text again.
+The vector of a made passage is one that the model gave to a real one, moved by a share of the difference of two others: so the
+noise has the shape of real embeddings. Its sentences, with their own vectors and words, are drawn from all real ones: word
+frequencies are natural. Rows go in as ``Store.add`` writes them, many documents a transaction and without analyzing text again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -122,9 +122,7 @@ def _document(
     passages = []
     start = 0
     for passage, vector in zip(which.tolist(), vectors, strict=True):
-        drawn = [
-            real.sentences[i] for i in rng.integers(len(real.sentences), size=real.n_sentences[passage]).tolist()
-        ]
+        drawn = [real.sentences[i] for i in rng.integers(len(real.sentences), size=real.n_sentences[passage]).tolist()]
         text = " ".join(sentence.text for sentence in drawn)
         ends = np.cumsum([len(sentence.text) + 1 for sentence in drawn]) - 1
         starts = ends - [len(sentence.text) for sentence in drawn]
