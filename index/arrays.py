@@ -285,7 +285,7 @@ def _row_sums(rows: _Sums, ids: Ids, n_rows: Ids) -> _Sums:
 
 def _term_sums(ids: Ids, n_rows: Ids, n_terms: Ids, terms: Terms) -> _Sums:
     """Checksum per passage of its terms in their order, of its id and its totals: uint64 (n,)."""
-    sums = ids.astype(np.uint64) * _WEIGHTS[-4] + n_rows.astype(np.uint64) * _WEIGHTS[-5]
+    sums: _Sums = ids.astype(np.uint64) * _WEIGHTS[-4] + n_rows.astype(np.uint64) * _WEIGHTS[-5]
     sums += n_terms.astype(np.uint64) * _WEIGHTS[-6]
     filled = n_terms > 0
     if filled.any():

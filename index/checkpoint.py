@@ -28,6 +28,7 @@ from index.arrays import SEGMENT_PASSAGES, PassageArrays, PassageRows, Segment, 
 from index.base import NO_IDS, Base, BaseVectors
 from index.changes import history, last_sequence
 from index.database import Connection, id_array, translated_files
+from index.errors import StoreUnwritable
 from index.lexical import LexicalIndex, LexicalRow, segment_files
 from index.types import Ids
 from index.vectors import ClusteredIndex, VectorIndex
@@ -177,7 +178,10 @@ def write(
         # Nothing is cleaned up when this fails: the new manifest may already be in force.
         _write_manifest(store, manifest)
     remove_others(store, name, keep_builds=True)
-    return _load(store, manifest, base.vectors.dim)
+    try:
+        return _load(store, manifest, base.vectors.dim)
+    except CheckpointDamaged as damage:
+        raise StoreUnwritable(f"{store} does not keep what is written to it: {damage}") from damage
 
 
 def copy(store: Path, target: Path, connection: Connection) -> None:
@@ -199,9 +203,7 @@ def copy(store: Path, target: Path, connection: Connection) -> None:
     if damaged_files(target, manifest):
         disk.remove(target / VIEWS)
         return
-    for directory in {(target / manifest.checkpoint / name).parent for name in manifest.files}:
-        disk.sync_directory(directory)
-    disk.sync_directory((target / manifest.checkpoint).parent)
+    disk.sync_directories(target / VIEWS)
     _write_manifest(target, manifest)
 
 

@@ -26,7 +26,7 @@ from index.errors import (
     StoreReplaced,
     StoreUnwritable,
 )
-from index.migrations import FORMAT_VERSION, format_version, migrate
+from index.migrations import FORMAT_VERSION, format_version, migrate, roll_back, transaction
 from index.types import Ids
 
 Connection = apsw.Connection
@@ -92,19 +92,15 @@ class Database:
             try:
                 yield connection
             finally:
-                _roll_back(connection)
+                roll_back(connection)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection in one write transaction, committed and on disk when the block ends. The caller holds the writer lock."""
         with translated(self.path):
             connection = self._write_connection()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(connection):
                 yield connection
-                connection.execute("COMMIT")
-            finally:
-                _roll_back(connection)
             if self._logged_pages > _WAL_PAGES:
                 # If this fails, on a full disk, the log only stays long.
                 with suppress(apsw.Error):
@@ -195,7 +191,7 @@ def create_database(path: Path, meta: Mapping[str, str]) -> None:
             connection.reserve_bytes(reserve=_CHECKSUM_BYTES)
             connection.pragma("application_id", _APPLICATION_ID)
             migrate(connection)
-            with connection:
+            with transaction(connection):
                 connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
             connection.pragma("journal_mode", "wal")
         finally:
@@ -213,9 +209,16 @@ def copy_database(connection: Connection, target: Path) -> None:
         copy = _connect(target, scrub.NAME, create=True)
         try:
             copy.pragma("synchronous", 0)  # nobody knows of it yet: one sync at the end is enough
-            with copy.backup("main", connection, "main") as backup:
+            backup = copy.backup("main", connection, "main")
+            try:
                 while not backup.done:
                     backup.step(_STEP_PAGES)
+                backup.finish()
+            except BaseException:
+                # A second error while it closes comes from apsw as a SystemError, and would hide the first.
+                with suppress(apsw.Error, SystemError):
+                    backup.close(True)
+                raise
         finally:
             copy.close()
     for left in (target.with_name(target.name + "-wal"), target.with_name(target.name + "-shm")):
@@ -344,7 +347,7 @@ def _check_size(connection: apsw.Connection, path: Path) -> None:
         logged = _logged_pages(wal) if path.stat().st_size < n_pages * _PAGE_BYTES and wal.exists() else set()
         first_missing = path.stat().st_size // _PAGE_BYTES + 1
     finally:
-        _roll_back(connection)
+        roll_back(connection)
     if not logged.issuperset(page for page in range(first_missing, n_pages + 1) if page != _LOCK_PAGE):
         raise damaged(path, f"should have {n_pages} pages and was cut short")
 
@@ -354,10 +357,3 @@ def _logged_pages(wal: Path) -> set[int]:
     frames = np.fromfile(wal, dtype=np.uint8)[32:]
     whole = frames[: len(frames) // (24 + _PAGE_BYTES) * (24 + _PAGE_BYTES)].reshape(-1, 24 + _PAGE_BYTES)
     return set(np.ascontiguousarray(whole[:, :4]).view(">u4")[:, 0].tolist())
-
-
-def _roll_back(connection: apsw.Connection) -> None:
-    if connection.in_transaction:
-        # After an I/O error SQLite may have rolled back by itself.
-        with suppress(apsw.Error):
-            connection.execute("ROLLBACK")

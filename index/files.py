@@ -94,6 +94,14 @@ def sync_directory(path: Path) -> None:
     _sync(path, os.O_RDONLY | os.O_DIRECTORY)
 
 
+def sync_directories(path: Path) -> None:
+    """Make the names in a directory, and in each below it, durable."""
+    for entry in path.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            sync_directories(entry)
+    sync_directory(path)
+
+
 def make_directory(path: Path) -> None:
     """Make a directory, and those above it that are missing."""
     if not path.is_dir():

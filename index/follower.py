@@ -14,7 +14,6 @@ from index.changes import last_sequence
 from index.checkpoint import CheckpointDamaged, Manifest, passage_ids
 from index.clustering import ClusterBuilder
 from index.database import Connection, Database, damaged
-from index.errors import StoreUnwritable
 from index.views import Views, replayed, views_of
 
 # From so many changed passages on, reading another process's checkpoint is quicker than replaying.
@@ -146,10 +145,7 @@ class Follower:
         return base
 
     def _write(self, connection: Connection, base: Base, *, lists: Path | None = None, purge: bool = False) -> None:
-        try:
-            written = checkpoint.write(self._store, base, connection, large=self._large, lists=lists, purge=purge)
-        except CheckpointDamaged as damage:
-            raise StoreUnwritable(f"{self._store} does not keep what is written to it: {damage}") from damage
+        written = checkpoint.write(self._store, base, connection, large=self._large, lists=lists, purge=purge)
         with self._refreshing:
             self._views = views_of(written)
 

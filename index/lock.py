@@ -58,9 +58,10 @@ class WriterLock:
 
     def reset(self) -> None:
         """Forget the number, for a database that holds other changes, and make that durable. The lock is held."""
-        self._write(0)
-        if self._fd is not None:
-            files.system.sync(self._fd)
+        if self._fd is None:
+            raise ValueError("the lock is not held")
+        files.system.write_at(self._fd, _note(0))
+        files.system.sync(self._fd)
 
     def acknowledged(self) -> int:
         """Number of the last change noted here; 0 when nothing readable is."""
@@ -102,17 +103,21 @@ class WriterLock:
     def _write(self, acknowledged: int) -> None:
         if self._fd is None:
             raise ValueError("the lock is not held")
-        content = {
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "command": _command(),
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-            "acknowledged": acknowledged,
-            "check": _check(acknowledged),
-        }
         # Only a note: a full disk must not turn a committed change into a failure.
         with suppress(OSError):
-            files.system.write_at(self._fd, json.dumps(content).encode())
+            files.system.write_at(self._fd, _note(acknowledged))
+
+
+def _note(acknowledged: int) -> bytes:
+    content = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "command": _command(),
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        "acknowledged": acknowledged,
+        "check": _check(acknowledged),
+    }
+    return json.dumps(content).encode()
 
 
 def _check(sequence: int) -> int:

@@ -136,8 +136,6 @@ def _copy(source: Path, building: Path) -> int:
     for name in catalogue:
         files.make_directory((building / name).parent)
         files.copy(source / name, building / name)
-    for directory in {(building / name).parent for name in catalogue}:
-        files.sync_directory(directory)
     return generation
 
 
@@ -163,7 +161,7 @@ def _check(copy: Path, progress: Progress | None) -> tuple[int, int]:
             raise StoreUnwritable(f"{left} was not emptied: something else has the copy open")
         files.remove(left)
     files.sync(copy / DATABASE)
-    files.sync_directory(copy)
+    files.sync_directories(copy)
     return counts
 
 

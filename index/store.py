@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -218,9 +218,7 @@ class Store:
             self._lock.acknowledge(sequence)
             if rebuild:
                 self._follower.rebuild()
-            with translated_files(self.path):
-                for path in leftovers(self.path):
-                    files.remove(path)
+            self._remove_leftovers()
 
     def close(self) -> None:
         """Let go of all files. Readers that are open in other threads may finish."""
@@ -263,7 +261,7 @@ class Store:
             raise damaged(self._database.path, f"does not say what it was made with ({error})") from error
 
     def _finish_interrupted(self) -> None:
-        """Do what a crash kept from being done: write rebuilt views, remove the bytes of deleted documents."""
+        """Do what a crash kept from being done: write rebuilt views, remove the bytes of deleted documents and half-made files."""
         with self._database.reading() as connection:
             query = "SELECT EXISTS (SELECT 1 FROM log WHERE operation = 'delete' AND sequence > ?)"
             unfinished = connection.execute(query, (self._follower.base.sequence,)).get
@@ -276,6 +274,17 @@ class Store:
                         self._purge(0)
             except StoreError as error:  # all can be read without; the next writer will do it
                 _log.warning("%s: the views were not written: %s", self.path, error)
+
+        if leftovers(self.path):
+            # Not those of someone who is at work: then the lock is not free.
+            with suppress(StoreError), self._writing(0):
+                self._remove_leftovers()
+
+    def _remove_leftovers(self) -> None:
+        """Remove what interrupted work left. The writer lock is held."""
+        with translated_files(self.path):
+            for path in leftovers(self.path):
+                files.remove(path)
 
     def _purge(self, timeout_s: float) -> None:
         """Remove every byte of removed documents from the files. The writer lock is held."""
