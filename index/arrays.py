@@ -12,6 +12,7 @@ import mmap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,9 +120,11 @@ class Segment:
             raise ValueError(f"{path / _ROWS} does not have the size that its totals say")
         if (path / _TERMS).stat().st_size != _padded(4 * n_terms) + 8 * _COLUMNS * n + 24:
             raise ValueError(f"{path / _TERMS} does not have the size that its totals say")
-        self._rows: _Sums = _mapped(path / _ROWS, np.dtype("<u8"), 0, n_rows * words).reshape(n_rows, words)
-        self._terms: Terms = _mapped(path / _TERMS, np.dtype("<u4"), 0, n_terms)
-        self._table: Ids = _mapped(path / _TERMS, np.dtype("<i8"), _padded(4 * n_terms), _COLUMNS * n).reshape(n, -1)
+        self._map, flat = _mapped(path / _ROWS, np.dtype("<u8"), 0, n_rows * words)
+        self._rows: _Sums = flat.reshape(n_rows, words)
+        self._terms: Terms = _mapped(path / _TERMS, np.dtype("<u4"), 0, n_terms)[1]
+        table = _mapped(path / _TERMS, np.dtype("<i8"), _padded(4 * n_terms), _COLUMNS * n)[1]
+        self._table: Ids = table.reshape(n, _COLUMNS)
         self.ids: Ids = np.array(self._table[:, _ID])
         self._read = 0
 
@@ -181,9 +184,8 @@ class Segment:
         self._read += n_passages
         if self._read >= _LET_GO_PASSAGES:
             self._read = 0
-            base = self._rows.base
-            if isinstance(base, mmap.mmap):
-                base.madvise(mmap.MADV_DONTNEED)
+            if self._map is not None:
+                self._map.madvise(mmap.MADV_DONTNEED)
 
 
 class PassageArrays:
@@ -265,12 +267,13 @@ def _padded(n_bytes: int) -> int:
     return -(-n_bytes // 8) * 8
 
 
-def _mapped(path: Path, dtype: np.dtype, offset: int, n: int) -> NDArray:  # type: ignore[type-arg]
+def _mapped(path: Path, dtype: np.dtype[Any], offset: int, n: int) -> tuple[mmap.mmap | None, NDArray[Any]]:
+    """A file's map and n values of it from an offset on."""
     if not n:
-        return np.empty(0, dtype=dtype)
+        return None, np.empty(0, dtype=dtype)
     with path.open("rb") as file:
         view = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-    return np.ndarray(n, dtype=dtype, buffer=view, offset=offset)
+    return view, np.ndarray(n, dtype=dtype, buffer=view, offset=offset)
 
 
 def _row_sums(rows: _Sums, ids: Ids, n_rows: Ids) -> _Sums:

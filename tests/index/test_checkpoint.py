@@ -71,7 +71,7 @@ def test_the_new_checkpoint_shares_files_with_the_old_and_leaves_them_as_they_ar
                 inodes = {path.stat().st_ino for path in old.rglob("*")}
                 shared = [path for path in current(empty_store.path).rglob("*") if path.stat().st_ino in inodes]
                 assert shared and all({"lexical", "arrays"} & {*path.parts} for path in shared)
-    assert empty_store.verify() == []
+    assert {finding.kind for finding in empty_store.verify()} == {"leftover"}  # the old ones
     assert len(list((empty_store.path / "views").iterdir())) == 21
     fill(empty_store, make_document, range(60, 61))
     empty_store.checkpoint()
