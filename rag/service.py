@@ -424,6 +424,7 @@ class Service:
 
     def close(self) -> None:
         """Finish what goes on in the background and let go of the store."""
+        self._store.stop_background_work()
         self._background.shutdown()
         self._sandbox.close()
         self._store.close()
