@@ -35,10 +35,11 @@ class Service:
     """Thread-safe; every method blocks. The model is loaded when first needed."""
 
     def __init__(self, store: Store, config: Config) -> None:
-        self._store = store
+        self._opened = store
         self._config = config
         self._embedder: Embedder | None = None
         self._loading = Lock()
+        self._reopening = Lock()
         self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._checkpoint: Future[bool] | None = None
 
@@ -74,6 +75,19 @@ class Service:
         except StoreMissing:
             return cls.create(path, config)
 
+    @property
+    def _store(self) -> Store:
+        """The store that lies there now: opened again when `rag restore` put another in its place.
+
+        The one before is let go of when the last who reads it is done.
+        """
+        if self._opened.replaced:
+            with self._reopening:
+                if self._opened.replaced:
+                    self._opened = Store.open(self._opened.path)
+                    self._embedder = None  # it may have another model
+        return self._opened
+
     # --- questions
 
     def ask(self, query: Query) -> Answer:
@@ -84,9 +98,12 @@ class Service:
             raise BadInput(f"k is {query.k}: ask for at least 1 passage")
         scope = Scope(_checked_collection(query.collection), query.where)
         words = word_spans(question)
+        store = self._store
         vectors = self.embedder.embed_question(question, words)
         embedded = time.perf_counter()
-        with self._store.read() as reader:
+        if self._store is not store:
+            return self.ask(query)  # it was replaced meanwhile, perhaps by one with another model
+        with store.read() as reader:
             found = retrieve(reader, vectors, question, words, scope, query.k)
             documents = reader.documents_of([found.passages[i].id for group in found.groups for i in group])
             generation = reader.generation
@@ -308,9 +325,9 @@ class Service:
     @property
     def embedder(self) -> Embedder:
         """The store's model.  Raises StoreMismatch when it is not the one the store was built with."""
+        settings = self._store.settings  # first: it may be another store by now
         with self._loading:
             if self._embedder is None:
-                settings = self._store.settings
                 info, folder = converted_model(str(settings["model"]), str(settings["model_fingerprint"]), self._config)
                 self._refuse_other_model(info)
                 self._embedder = Embedder(info, folder, precision=self._config.precision, threads=self._config.threads)
@@ -323,7 +340,7 @@ class Service:
     def close(self) -> None:
         """Finish what goes on in the background and let go of the store."""
         self._background.shutdown()
-        self._store.close()
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self
