@@ -11,6 +11,7 @@ import numpy as np
 
 from index.database import Connection
 from index.errors import DocumentNotFound
+from index.failures import forget_failures
 from index.records import DOCUMENT_COLUMNS, DocumentRow, PassageRow, unpack_document
 from index.types import Document
 
@@ -71,6 +72,7 @@ def write_document(connection: Connection, row: DocumentRow) -> tuple[str, Docum
         values,
     ).get
     connection.execute("INSERT INTO texts VALUES (?, ?)", (number, new.text))
+    forget_failures(connection, new.collection, [new.key])
     connection.executemany("INSERT INTO metadata VALUES (?, ?, ?)", [(number, *pair) for pair in sorted(row.filters)])
     _insert_passages(connection, number, first, row.passages)
     _count(connection, new.collection, row.passages)

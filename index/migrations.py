@@ -104,7 +104,24 @@ def create_counts(connection: apsw.Connection) -> None:
     )
 
 
-MIGRATIONS = (create_documents, create_passages, create_counts)
+def create_failures(connection: apsw.Connection) -> None:
+    """Files that could not be taken in, by the name that their document would have."""
+    connection.execute(
+        """
+        CREATE TABLE failures (
+            collection TEXT NOT NULL,
+            key TEXT NOT NULL,
+            source TEXT NOT NULL,
+            content_sha256 TEXT,
+            reason TEXT NOT NULL,
+            at TEXT NOT NULL,
+            PRIMARY KEY (collection, key)
+        ) STRICT, WITHOUT ROWID;
+        """
+    )
+
+
+MIGRATIONS = (create_documents, create_passages, create_counts, create_failures)
 FORMAT_VERSION = len(MIGRATIONS)
 
 

@@ -13,14 +13,15 @@ from index import checkpoint, files, replacement
 from index.changes import Removed, find_document, last_sequence, remove_document, write_document
 from index.database import Connection, Database, copy_database, damaged, translated_files
 from index.errors import StoreError, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
+from index.failures import forget_failures, write_failures
 from index.follower import Follower
 from index.layout import DATABASE, LOCK, RESTORING, create_files, holds_store, mark
 from index.lexical import analyze
 from index.lock import WriterLock
-from index.reader import Reader
+from index.reader import NOTE, Reader
 from index.records import document_id as name_id
 from index.records import pack_document
-from index.types import Change, Document, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
+from index.types import Change, Document, FailedFile, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
 from index.verify import check_store, leftovers
 from index.views import Views
 
@@ -149,6 +150,29 @@ class Store:
                     _receipt(connection, before, views, identifier, document)
                     for identifier, document in zip(wanted, removed, strict=True)
                 ]
+
+    def note_failures(self, failed: Sequence[FailedFile]) -> None:
+        """Remember files that could not be taken in; adding a document of the same collection and key forgets it again."""
+        if failed:
+            with self._writing(), self._database.writing() as connection:
+                write_failures(connection, failed)
+
+    def forget_failures(self, collection: str, keys: Sequence[str]) -> None:
+        """Files that had failed are gone, or are as they were when they were taken in."""
+        if keys:
+            with self._writing(), self._database.writing() as connection:
+                forget_failures(connection, collection, keys)
+
+    def set_note(self, name: str, text: str | None) -> None:
+        """Keep a text with the store under a name, in place of the one before; None removes it. ``Reader.note`` gives it back.
+
+        It is part of the database, and so of every copy of the store.  Raises StoreFull, StoreLocked or StoreUnwritable.
+        """
+        with self._writing(), self._database.writing() as connection:
+            if text is None:
+                connection.execute("DELETE FROM meta WHERE key = ?", (NOTE + name,))
+            else:
+                connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (NOTE + name, text))
 
     @property
     def checkpoint_due(self) -> bool:
