@@ -6,7 +6,7 @@ Q ?= why did Zelensky refuse to sign?
 BIN := .venv/bin
 export Q
 
-.PHONY: ask serve test lint install clean
+.PHONY: ask serve test test-long lint install clean
 
 ask: .venv/.installed
 	@$(BIN)/rag add seeds
@@ -18,6 +18,9 @@ serve: .venv/.installed
 
 test: .venv/.installed-dev .venv/.installed-browser
 	@$(BIN)/python -m pytest
+
+test-long: .venv/.installed-dev
+	@$(BIN)/python -m pytest --long -s tests/reliability
 
 lint: .venv/.installed-dev
 	@$(BIN)/ruff check .

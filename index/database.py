@@ -209,16 +209,11 @@ def copy_database(connection: Connection, target: Path) -> None:
         copy = _connect(target, scrub.NAME, create=True)
         try:
             copy.pragma("synchronous", 0)  # nobody knows of it yet: one sync at the end is enough
-            backup = copy.backup("main", connection, "main")
-            try:
+            with copy.backup("main", connection, "main") as backup:
                 while not backup.done:
                     backup.step(_STEP_PAGES)
-                backup.finish()
-            except BaseException:
-                # A second error while it closes comes from apsw as a SystemError, and would hide the first.
-                with suppress(apsw.Error, SystemError):
-                    backup.close(True)
-                raise
+        except SystemError as error:  # how apsw reports a second error, while the backup is closed after the first
+            raise StoreUnwritable(f"{target} cannot be written ({error.__cause__ or error}): check the disk") from error
         finally:
             copy.close()
     for left in (target.with_name(target.name + "-wal"), target.with_name(target.name + "-shm")):

@@ -6,7 +6,7 @@ StoreError
 ├── StoreTooNew       written by a newer format version
 ├── StoreMismatch     the store was built with another model or other settings
 ├── StoreLocked       another writer holds the store and did not let go in time
-│   └── StoreReplaced another store was put in its place meanwhile (restore, reindex): open it again
+│   └── StoreReplaced another store was put in its place meanwhile (restore): open it again
 ├── StoreFull         the disk is full; nothing was acknowledged
 ├── StoreUnwritable   the store cannot be written here (read-only, permissions)
 ├── DocumentNotFound  no document of that id

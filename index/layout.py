@@ -18,7 +18,6 @@ LOCK = "writer.lock"
 MARKER = "STORE"
 REPLACEMENT = "replacement"  # a store to be put in the place of this one, by `replacement`
 RESTORING = "restoring"  # a store that is being copied here, by `snapshot`
-REINDEXING = "reindexing"  # one that is being made with another model, by `generation`
 
 _SIGNS = {DATABASE, DATABASE + "-wal", checkpoint.MANIFEST, checkpoint.VIEWS, MARKER, REPLACEMENT}
 _LEFTOVERS = {LOCK, RESTORING, *(DATABASE + suffix for suffix in (".new", ".new-wal", ".new-shm", ".new-journal"))}

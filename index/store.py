@@ -165,13 +165,13 @@ class Store:
     def note_failures(self, failed: Sequence[FailedFile]) -> None:
         """Remember files that could not be taken in; adding a document of the same collection and key forgets it again."""
         if failed:
-            with self._lock.held(self.lock_timeout_s), self._database.writing() as connection:
+            with self._writing(), self._database.writing() as connection:
                 write_failures(connection, failed)
 
     def forget_failures(self, collection: str, keys: Sequence[str]) -> None:
         """Files that had failed are gone, or are as they were when they were taken in."""
         if keys:
-            with self._lock.held(self.lock_timeout_s), self._database.writing() as connection:
+            with self._writing(), self._database.writing() as connection:
                 forget_failures(connection, collection, keys)
 
     def set_note(self, name: str, text: str | None) -> None:
@@ -179,7 +179,7 @@ class Store:
 
         It is part of the database, and so of every copy of the store.  Raises StoreFull, StoreLocked or StoreUnwritable.
         """
-        with self._lock.held(self.lock_timeout_s), self._database.writing() as connection:
+        with self._writing(), self._database.writing() as connection:
             if text is None:
                 connection.execute("DELETE FROM meta WHERE key = ?", (NOTE + name,))
             else:

@@ -1,7 +1,7 @@
 """Comparing everything in a store with everything that must agree with it.
 
-Each kind of finding says what mends it: ``rag repair`` where what is right follows from the rest (``mendable``), embedding again
-where the text is still what was stored, taking the document in again or a snapshot where it is not.
+Each kind of finding says what mends it: ``rag repair`` where what is right follows from the rest (``mendable``), else taking the
+document in again, or a snapshot.
 """
 
 import functools
@@ -223,7 +223,6 @@ def _passages(
     connection: Connection, dim: int, number: int, collection: str, text: str, whole: bool, tally: _Tally, remedy: str
 ) -> Iterator[Finding]:
     """Each passage of a document against the text, and what is searched of it against both. whole: whether the text is right."""
-    embed_again = "`rag reindex`" if whole else remedy
     counters = tally.counters[collection]
     rows = connection.execute(
         'SELECT p.id, p."start", p."end", p.text, p.context, p.section, p.sentences, e.terms, e.term_counts, e.vector,'
@@ -251,17 +250,17 @@ def _passages(
             detail = f"is not [{start}, {end}) of the document's text"
             yield Finding("passage-text", where, detail, _REPAIR if whole else remedy, whole)
         if terms is None:
-            yield Finding("embedding", where, "has no vectors and no terms", embed_again)
+            yield Finding("embedding", where, "has no vectors and no terms", remedy)
             continue
         for kind, blob, n in (("vector", vector, 1), ("sentence-vectors", sentence_vectors, len(sentences))):
             if len(blob) != 2 * n * dim:
                 detail = f"has {len(blob)} bytes of vectors, not {2 * n * dim}"
-                yield Finding(kind, where, detail, embed_again)
+                yield Finding(kind, where, detail, remedy)
             elif not unit_length(np.frombuffer(blob, dtype="<f2").reshape(n, dim)):
-                yield Finding(kind, where, "has vectors that are not finite and of length 1", embed_again)
+                yield Finding(kind, where, "has vectors that are not finite and of length 1", remedy)
         n_words = int(np.frombuffer(words, dtype="<u4").sum()) if len(words) == 4 * len(sentences) else -1
         if len(signs) != n_words * sign_bytes(dim):
-            yield Finding("word-signs", where, "its word signs do not fit its sentences", embed_again)
+            yield Finding("word-signs", where, "its word signs do not fit its sentences", remedy)
         segments = [
             [hash_term(term) for term in segment] for segment in segment_terms(text, context, sentences, analyze)
         ]

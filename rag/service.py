@@ -52,10 +52,11 @@ class Service:
     """Thread-safe; every method blocks. The model is loaded when first needed."""
 
     def __init__(self, store: Store, config: Config) -> None:
-        self._store = store
+        self._opened = store
         self._config = config
         self._embedder: Embedder | None = None
         self._loading = Lock()
+        self._reopening = Lock()
         self._sandbox = Sandbox(Limits(config.parse_seconds, config.parse_mib), workers=config.threads)
         self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._checkpoint: Future[bool] | None = None
@@ -92,6 +93,19 @@ class Service:
         except StoreMissing:
             return cls.create(path, config)
 
+    @property
+    def _store(self) -> Store:
+        """The store that lies there now: opened again when `rag restore` put another in its place.
+
+        The one before is let go of when the last who reads it is done.
+        """
+        if self._opened.replaced:
+            with self._reopening:
+                if self._opened.replaced:
+                    self._opened = Store.open(self._opened.path)
+                    self._embedder = None  # it may have another model
+        return self._opened
+
     # --- questions
 
     def ask(self, query: Query) -> Answer:
@@ -103,8 +117,11 @@ class Service:
         if query.max_risk is not None and not 0.0 <= query.max_risk <= 1.0:
             raise BadInput(f"max_risk is {query.max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
         scope = Scope(_checked_collection(query.collection), query.where)
+        store = self._store
         embedder = self.embedder
-        with self._store.read() as reader:
+        if self._store is not store:
+            return self.ask(query)  # it was replaced meanwhile, perhaps by one with another model
+        with store.read() as reader:
             asked = respell(
                 question,
                 word_spans(question),
@@ -405,9 +422,9 @@ class Service:
     @property
     def embedder(self) -> Embedder:
         """The store's model.  Raises StoreMismatch when it is not the one the store was built with."""
+        settings = self._store.settings  # first: it may be another store by now
         with self._loading:
             if self._embedder is None:
-                settings = self._store.settings
                 info, folder = converted_model(str(settings["model"]), str(settings["model_fingerprint"]), self._config)
                 self._refuse_other_model(info)
                 self._embedder = Embedder(info, folder, precision=self._config.precision, threads=self._config.threads)
@@ -427,7 +444,7 @@ class Service:
         self._store.stop_background_work()
         self._background.shutdown()
         self._sandbox.close()
-        self._store.close()
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self

@@ -106,7 +106,7 @@ def observed(store: Store) -> State:
     state: State = {}
     n_passages = 0
     with store.read() as reader:
-        for found in reader.documents(limit=1000):
+        for found in reader.documents(limit=100_000):
             word = found.source or ""
             text = reader.text(found.id)
             assert text == " ".join([f"Passage of {word} here."] * found.n_passages), (found, text)
@@ -119,6 +119,6 @@ def observed(store: Store) -> State:
                 assert nearest.tolist() == [passage.id] and abs(scores[0] - 1) < 0.01
             state[found.key] = word
             n_passages += found.n_passages
-        everything = reader.nearest(embed("q"), 1000, Scope())[1]
-        assert len(everything) == n_passages == len(reader.matching(["passag"], 1000, Scope())[1])
+        everything = reader.nearest(embed("q"), 100_000, Scope())[1]
+        assert len(everything) == n_passages == len(reader.matching(["passag"], 100_000, Scope())[1])
     return state
