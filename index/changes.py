@@ -1,5 +1,7 @@
 """Writing one document, or removing one, inside a transaction: rows, counters and the log entry by which the views follow."""
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -39,6 +41,13 @@ def last_sequence(connection: Connection) -> int:
     """Number of the last change; 0 when there was none."""
     sequence: int = connection.execute("SELECT coalesce(max(sequence), 0) FROM log").get
     return sequence
+
+
+def history(connection: Connection, sequence: int) -> str:
+    """A hash of which store this is and of its change ``sequence``: stores that agree in it hold the same up to there."""
+    meta = connection.execute("SELECT key, value FROM meta WHERE key IN ('id', 'fingerprint') ORDER BY key").fetchall()
+    entry = connection.execute("SELECT * FROM log WHERE sequence = ?", (sequence,)).fetchone()
+    return hashlib.sha256(json.dumps([meta, entry]).encode()).hexdigest()
 
 
 def write_document(connection: Connection, row: DocumentRow) -> tuple[str, Document]:

@@ -186,9 +186,13 @@ class FailedFile:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One inconsistency that verify found: what it is, where, and the command or action that mends it."""
+    """One inconsistency that verify found: what it is, where, and the command or action that mends it.
+
+    mendable: whether ``repair`` does so, because what is right follows from the rest of the store.
+    """
 
     kind: str
     where: str
     detail: str
     remedy: str
+    mendable: bool = False

@@ -13,6 +13,7 @@ def answer_json(answer: Answer) -> Json:
     """An answer as users get it."""
     return {
         "question": answer.question,
+        "corrected_question": answer.corrected_question,
         "answered": answer.answered,
         "confidence": answer.confidence,
         "calibrated": answer.calibrated,
@@ -126,7 +127,13 @@ def receipt_json(receipt: Receipt) -> Json:
 
 def finding_json(finding: Finding) -> Json:
     """One finding of a verification."""
-    return {"kind": finding.kind, "where": finding.where, "detail": finding.detail, "remedy": finding.remedy}
+    return {
+        "kind": finding.kind,
+        "where": finding.where,
+        "detail": finding.detail,
+        "remedy": finding.remedy,
+        "mendable": finding.mendable,
+    }
 
 
 def failed_file_json(failed: FailedFile) -> Json:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
@@ -12,19 +12,24 @@ from types import TracebackType
 from typing import Self
 
 from index.errors import DocumentNotFound, StoreMismatch, StoreMissing
+from index.repair import repair
+from index.snapshot import Snapshot, take
 from index.store import Store
 from index.types import Change, Document, FailedFile, Finding, JsonScalar, Metadata, Receipt, Scope, Span
-from rag import citations, ingest
+from rag import citations, ingest, pipeline
 from rag.answer import compose
+from rag.confidence import REFIT_NOTE, Refit, answers, basis_of, kept_refit, reason_to_abstain
 from rag.config import Config
 from rag.embedding import Embedder, word_spans
 from rag.errors import BadInput
 from rag.files import FileReader, file_of, is_below, is_gone
 from rag.folders import IgnoreRules, find_files
+from rag.inspection import Inspector
 from rag.models import ModelInfo, converted_model
 from rag.parsing.sandbox import Limits, Sandbox
 from rag.ranking import Calibration, Examined, Ranker, load_ranker
 from rag.retrieval import retrieve, score_candidates
+from rag.spelling import respell
 from rag.types import (
     Answer,
     Citation,
@@ -95,25 +100,39 @@ class Service:
         question = _checked_question(query.question)
         if query.k < 1:
             raise BadInput(f"k is {query.k}: ask for at least 1 passage")
+        if query.max_risk is not None and not 0.0 <= query.max_risk <= 1.0:
+            raise BadInput(f"max_risk is {query.max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
         scope = Scope(_checked_collection(query.collection), query.where)
-        words = word_spans(question)
-        vectors = self.embedder.embed_question(question, words)
-        embedded = time.perf_counter()
+        embedder = self.embedder
         with self._store.read() as reader:
-            found = retrieve(reader, vectors, question, words, scope, query.k)
+            asked = respell(
+                question,
+                word_spans(question),
+                lambda terms: reader.statistics(scope.collection, terms).df,
+                embedder.is_word,
+            )
+            words = word_spans(asked)
+            vectors = embedder.embed_question(asked, words)
+            embedded = time.perf_counter()
+            found = retrieve(reader, vectors, asked, words, scope, query.k)
             documents = reader.documents_of([found.passages[i].id for group in found.groups for i in group])
             generation = reader.generation
             empty = not found.groups and reader.counts(query.collection)[1] == 0
-        composed = compose(found, documents, query.explain)
+            refit = kept_refit(reader.note(REFIT_NOTE), self.confidence_basis)
+        sure = load_ranker().confidence_of(found.signals, found.late, found.scores)
+        if refit is not None:
+            sure = refit.apply(sure)
+        composed = compose(found, documents, answers=answers(sure, query.max_risk), explain=query.explain)
         finished = time.perf_counter()
-        reason = None if composed.answer else "low_confidence"
+        reason = None if composed.answer else reason_to_abstain(sure, query.max_risk)
         if not composed.passages:
             reason = "no_documents" if empty else "no_match"
         return Answer(
             question=query.question,
+            corrected_question=asked if asked != question else None,
             answered=composed.answer is not None,
-            confidence=composed.confidence,
-            calibrated=load_ranker().is_calibrated_for(**self.calibration),
+            confidence=sure,
+            calibrated=refit is not None or load_ranker().is_calibrated_for(**self.calibration),
             abstain_reason=reason,
             answer=composed.answer,
             passages=composed.passages,
@@ -168,7 +187,7 @@ class Service:
         options: ParseOptions | None = None,
         urls: Sequence[str] = (),
         allow_private: bool = False,
-        progress: ingest.Progress | None = None,
+        progress: pipeline.Progress | None = None,
     ) -> IngestReport:
         """Take in files and folders. sync: also remove documents of these paths whose file is gone or ignored by now.
 
@@ -198,7 +217,7 @@ class Service:
         self._store.forget_failures(collection, [key for _, key in gone])
         return replace(report, deleted=len(removed))
 
-    def add_documents(self, incoming: Iterable[Incoming], progress: ingest.Progress | None = None) -> IngestReport:
+    def add_documents(self, incoming: Iterable[Incoming], progress: pipeline.Progress | None = None) -> IngestReport:
         """Take in documents given as plain text, embedded many at a time."""
         size, overlap = self._passage_settings
         return self._ingest(
@@ -257,18 +276,19 @@ class Service:
         failed: list[Failure] = []
         for part in reader.read_content(name, name, name, content, again=True):
             if isinstance(part, ingest.Prepared):
-                changes += ingest.commit(self._store, self.embedder, [part])
+                changes.append(self._commit(part))
             elif isinstance(part, Failure):
                 failed.append(part)
             elif known := self._store.unchanged(collection, name, ingest.sha256_of(content)):
                 changes.append(Change(known, "skipped"))
         self._store.delete_many(reader.vanished)
-        self._checkpoint_later()
         return changes, failed
 
     # --- documents there and out
 
-    def documents(self, *, collection: str | None = None, after: str | None = None, limit: int = 100) -> list[Document]:
+    def documents(
+        self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
+    ) -> list[Document]:
         """Documents in the order they came, those behind the document ``after``.  Raises BadInput when that is not there."""
         with self._store.read() as reader:
             try:
@@ -311,10 +331,23 @@ class Service:
         """Inconsistencies between the stored truth and the views; empty when all is well."""
         return self._store.verify(progress)
 
+    def repair(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Mend what can be mended of what ``verify`` found, and return that."""
+        return repair(self._store, findings)
+
+    def snapshot(self, target: Path, progress: Callable[[int, int], None] | None = None) -> Snapshot:
+        """A checked copy of the store as it is now, at a new or empty place; questions and changes go on meanwhile."""
+        return take(self._store, target, progress)
+
     def counts(self, collection: str | None = None) -> tuple[int, int]:
         """Documents and passages."""
         with self._store.read() as reader:
             return reader.counts(collection)
+
+    def collections(self) -> dict[str, tuple[int, int]]:
+        """Documents and passages of each collection that has any, by name."""
+        with self._store.read() as reader:
+            return {name: reader.counts(name) for name in reader.collections()}
 
     @property
     def path(self) -> Path:
@@ -348,6 +381,23 @@ class Service:
         )
 
     @property
+    def confidence_basis(self) -> dict[str, JsonScalar]:
+        """What the confidence of this store's answers is made with; a refit holds for one such basis."""
+        return basis_of(self._store.settings)
+
+    @property
+    def refit(self) -> Refit | None:
+        """The refit of confidence that questions are answered with now."""
+        with self._store.read() as reader:
+            return kept_refit(reader.note(REFIT_NOTE), self.confidence_basis)
+
+    def set_refit(self, refit: Refit | None) -> None:
+        """Answer with this refit of confidence from now on, in every process; None for the shipped confidence."""
+        if refit is not None and refit.basis != self.confidence_basis:
+            raise StoreMismatch("the confidence was fitted with another model, other settings or other weights")
+        self._store.set_note(REFIT_NOTE, refit.to_note() if refit is not None else None)
+
+    @property
     def rebuilt(self) -> tuple[str, ...]:
         """Views that were missing or damaged at the start and were made again from the truth."""
         return self._store.rebuilt
@@ -363,12 +413,18 @@ class Service:
                 self._embedder = Embedder(info, folder, precision=self._config.precision, threads=self._config.threads)
             return self._embedder
 
+    @property
+    def inspector(self) -> Inspector:
+        """What evaluation looks at beside answers."""
+        return Inspector(self._store, self.embedder)
+
     def warm(self) -> None:
         """Load model and views now, so that the first question does not wait."""
         _ = self.embedder, self.generation
 
     def close(self) -> None:
         """Finish what goes on in the background and let go of the store."""
+        self._store.stop_background_work()
         self._background.shutdown()
         self._sandbox.close()
         self._store.close()
@@ -401,15 +457,16 @@ class Service:
         self,
         documents: Iterable[ingest.Prepared | ingest.Unchanged | Failure],
         n_documents: int | None,
-        progress: ingest.Progress | None,
+        progress: pipeline.Progress | None,
     ) -> IngestReport:
         try:
-            return ingest.ingest(self._store, lambda: self.embedder, documents, n_documents, progress)
+            return pipeline.ingest(self._store, lambda: self.embedder, documents, n_documents, progress)
         finally:
             self._store.checkpoint()
 
     def _commit(self, prepared: ingest.Prepared) -> Change:
-        [change] = ingest.commit(self._store, self.embedder, [prepared])
+        [(document, passages)] = pipeline.embedded(lambda: self.embedder, [prepared])
+        change = self._store.add(document.document, passages)
         self._checkpoint_later()
         return change
 

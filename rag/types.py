@@ -78,13 +78,17 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question with its limits. ``where``: what a document's metadata must have, per key any of a list or one in a range."""
+    """A question with its limits. ``where``: what a document's metadata must have, per key any of a list or one in a range.
+
+    max_risk: accepted probability, 0 to 1, that an answer is wrong; None for the default threshold of confidence.
+    """
 
     question: str
     k: int = 5
     collection: str = "default"
     where: Mapping[str, Condition] = field(default_factory=dict)
     explain: bool = False
+    max_risk: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +148,15 @@ class RankedPassage:
 
 @dataclass(frozen=True, slots=True)
 class AnswerText:
-    """Highlighted sentences verbatim; ``citations`` are indexes into the passages."""
+    """Highlighted sentences verbatim, best first; ``citations`` are indexes into the passages."""
 
-    text: str
+    sentences: tuple[str, ...]
     citations: tuple[int, ...]
+
+    @property
+    def text(self) -> str:
+        """The sentences as one text."""
+        return " ".join(self.sentences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +178,10 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one question got. ``answer`` is None when the documents do not hold it; ``passages`` are then the nearest."""
+    """What one question got. ``answer`` is None when the documents do not hold it; ``passages`` are then the nearest.
+
+    abstain_reason: one of ``rag.confidence.ABSTAIN_REASONS`` when not answered.
+    """
 
     question: str
     answered: bool
@@ -180,6 +192,7 @@ class Answer:
     passages: tuple[RankedPassage, ...]
     index: IndexState
     timings_ms: Timings
+    corrected_question: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +214,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What one ``rag add`` did; counts are documents, except ``passages``."""
+    """What one ``rag add`` did; counts are documents, except ``passages``.
+
+    cpu_s: processor time of the stages "read", "embed" (without the engine's own threads) and "commit".
+    """
 
     added: int
     updated: int
@@ -210,6 +226,7 @@ class IngestReport:
     failed: tuple[Failure, ...]
     passages: int
     seconds: float
+    cpu_s: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ _REASONS = {
     "no_documents": "There are no documents to search. Add some: rag add PATH",
     "no_match": "No document matches the filter.",
     "low_confidence": "The documents do not seem to answer this. The nearest passages:",
+    "risk_too_high": "An answer would be riskier than you accept. The nearest passages:",
 }
 
 
@@ -35,6 +36,15 @@ def ask(
         ),
     ] = [],  # noqa: B006
     explain: Annotated[bool, typer.Option("--explain", help="Show why each passage ranks where it does.")] = False,
+    max_risk: Annotated[
+        float | None,
+        typer.Option(
+            "--max-risk",
+            metavar="R",
+            help="Answer only when the probability of being wrong is at most R, as 0.1 for one in ten.",
+            show_default=False,
+        ),
+    ] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -48,7 +58,9 @@ def ask(
         from rag.filters import parse_filters
         from rag.types import Query
 
-        query = Query(question, k, collection, parse_filters(filters), explain)
+        if max_risk is not None and not 0 <= max_risk <= 1:
+            raise BadInput(f"--max-risk {max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
+        query = Query(question, k, collection, parse_filters(filters), explain, max_risk)
         with open_service(store) as service:
             answer = service.ask(query)
         if json:
@@ -64,6 +76,8 @@ def _print_answer(answer: "Answer") -> None:
     from rich.text import Text
 
     out = console()
+    if answer.corrected_question is not None:
+        out.print(Text(f"Read as: {answer.corrected_question}", style="italic"))
     sure = f"{answer.confidence:.0%} sure" + ("" if answer.calibrated else ", not calibrated")
     if answer.answer is not None:
         places = "".join(f"[{number + 1}]" for number in answer.answer.citations)

@@ -36,9 +36,10 @@ def test_explain_is_there_when_asked_for(client: TestClient, fake: Any) -> None:
 
 def test_every_field_of_a_question_reaches_the_service(client: TestClient, fake: Any) -> None:
     given = {"a": "x", "b": True, "c": None, "d": 3, "e": 2.5, "f": ["y", False, 1]}
-    assert ask(client, top_k=7, collection="news", filter=given, explain=True).status_code == 200
+    assert ask(client, top_k=7, collection="news", filter=given, explain=True, max_risk=0.1).status_code == 200
     [query] = fake.queries
     assert (query.question, query.k, query.collection, query.explain) == ("apples", 7, "news", True)
+    assert query.max_risk == 0.1
     assert query.where == {
         "a": ["x"],
         "b": ["true"],
@@ -75,6 +76,9 @@ def test_every_field_of_a_question_reaches_the_service(client: TestClient, fake:
         {"question": "apples", "top_k": 10**400},
         {"question": "apples", "explain": "yes"},
         {"question": "apples", "explain": 1},
+        {"question": "apples", "max_risk": 1.01},
+        {"question": "apples", "max_risk": -0.1},
+        {"question": "apples", "max_risk": "0.1"},
         {"question": "apples", "collection": ""},
         {"question": "apples", "collection": "a\nb"},
         {"question": "apples", "collection": "c" * 101},
@@ -115,8 +119,8 @@ def test_a_question_within_its_limits_is_asked_as_it_is(client: TestClient, fake
     assert fake.queries[0].question == question
 
 
-@pytest.mark.parametrize("top_k", [1, 100])
-def test_the_limits_of_top_k_are_allowed(client: TestClient, top_k: int) -> None:
+@pytest.mark.parametrize("top_k", [1, 100, 5.0])
+def test_the_limits_of_top_k_are_allowed_however_the_number_is_written(client: TestClient, top_k: float) -> None:
     assert ask(client, top_k=top_k).status_code == 200
 
 

@@ -108,6 +108,27 @@ def test_what_the_documents_do_not_hold_is_said_and_is_no_failure(seeded: Rag) -
     assert len(answer["passages"]) == 5
 
 
+def test_an_answer_that_is_riskier_than_accepted_is_not_given(seeded: Rag) -> None:
+    sure = seeded("ask", QUESTION, "--json").json
+    assert isinstance(sure, dict) and 0.3 <= sure["confidence"] < 0.99
+    risk = 1 - sure["confidence"]
+    given = seeded("ask", QUESTION, "--max-risk", risk + 0.01, "--json").json
+    assert isinstance(given, dict) and given["answered"] is True and given["answer"] == sure["answer"]
+    refused = seeded("ask", QUESTION, "--max-risk", risk - 0.01, "--json")
+    answer = refused.json
+    assert isinstance(answer, dict) and refused.code == 0
+    assert (answer["answered"], answer["answer"], answer["abstain_reason"]) == (False, None, "risk_too_high")
+    assert "riskier than you accept" in seeded("ask", QUESTION, "--max-risk", 0).out
+    unknown = seeded("ask", "how do I replace the battery of a wristwatch?", "--max-risk", 1, "--json").json
+    assert isinstance(unknown, dict) and unknown["answered"] is True
+
+
+@pytest.mark.parametrize("risk", ["-0.1", "10", "nan", "one"])
+def test_a_risk_that_is_no_probability_is_wrong_usage(seeded: Rag, risk: str) -> None:
+    result = seeded("ask", QUESTION, "--max-risk", risk)
+    assert result.code == 2 and "max-risk" in result.err and result.out == ""
+
+
 def test_adding_again_skips_and_a_changed_file_is_replaced(seeded: Rag, tmp_path: Path) -> None:
     again = seeded("add", "article.txt", "--json").json
     assert isinstance(again, dict)
