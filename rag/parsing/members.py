@@ -43,8 +43,8 @@ class Member(NamedTuple):
 class _Budget:
     """What may still be unpacked, over all archives inside each other."""
 
-    members: int = MAX_MEMBERS
-    size: int = MAX_TOTAL_BYTES
+    members: int
+    size: int
 
     def take_member(self) -> None:
         self.members -= 1
@@ -74,7 +74,7 @@ def members(name: str, content: bytes) -> Iterator[Member]:
     A compressed file that is no archive has one member with the empty path.
     Raises UnreadableContent where the archive is damaged, ContentTooLarge past the bounds; members given before then are good.
     """
-    yield from _members(name, content, _Budget(), 0)
+    yield from _members(name, content, _Budget(MAX_MEMBERS, MAX_TOTAL_BYTES), 0)
 
 
 def _members(name: str, content: bytes, budget: _Budget, depth: int) -> Iterator[Member]:

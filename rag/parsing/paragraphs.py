@@ -9,6 +9,8 @@ from rag.parsing.layout import Line, Page
 HYPHEN_AT_LINE_END = "\x02"  # what PDFium gives for a hyphen at which a word is broken
 _HYPHENS = (HYPHEN_AT_LINE_END, "-", "\u00ad", "\u2010")
 _BULLET = re.compile(r"(?:[•‣◦▪–∙·*\uf0b7]|\(?\d{1,2}[.)]|\[\d{1,3}\]|\(?[a-z][.)])\s")
+_LARGER = 1.12
+_HEADING_PITCH = 1.4  # lines of one heading stand closer than this, in their size
 _SENTENCE_END = re.compile(r"[.!?:;…。]['\"’”»)\]]*\d{0,3}$")
 
 
@@ -20,9 +22,11 @@ def paragraphs(page: Page) -> Iterator[list[Line]]:
         if before.column == line.column and before.y1 > line.y1
     )
     pitch = pitches[len(pitches) // 3] if pitches else 0.0
+    sizes = sorted(line.size for line in page.lines)
+    usual = sizes[len(sizes) // 2] if sizes else 0.0
     group: list[Line] = []
     for line in page.lines:
-        if group and _starts_paragraph(group, line, pitch):
+        if group and _starts_paragraph(group, line, pitch, usual):
             yield group
             group = []
         group.append(line)
@@ -30,12 +34,15 @@ def paragraphs(page: Page) -> Iterator[list[Line]]:
         yield group
 
 
-def _starts_paragraph(group: list[Line], line: Line, pitch: float) -> bool:
+def _starts_paragraph(group: list[Line], line: Line, pitch: float, usual: float) -> bool:
+    """Whether a line begins another paragraph. usual: size of most type on the page; what is larger may be a wrapped heading."""
     before = group[-1]
     if before.text.endswith(HYPHEN_AT_LINE_END) and line.column == before.column:
         return False
     if abs(line.size - before.size) > 0.12 * max(line.size, before.size) or line.column != before.column:
         return True
+    if usual * _LARGER < line.size == before.size:
+        return before.y1 - line.y1 > _HEADING_PITCH * line.size
     if before.y1 - line.y1 > 1.3 * pitch or _BULLET.match(line.text):
         return True
     size = line.size

@@ -259,7 +259,10 @@ def _spans(layer: "PdfTextPage") -> Iterator[tuple[int, int, str]]:
 
 
 def _drop_repeated(pages: list[Page]) -> None:
-    """Take away the headers, footers and page numbers: what stands at the edge of at least three pages close to each other."""
+    """Take away the headers, footers and page numbers.
+
+    That is what stands at the edge of three pages close to each other, or of both where there are two.
+    """
     seen: dict[tuple[str, str, int], list[int]] = defaultdict(list)
     edges: list[list[tuple[Line, list[tuple[str, str, int]]]]] = []
     for page in pages:
@@ -297,7 +300,7 @@ def _recurs(key: tuple[str, str, int], numbers: list[int], n_pages: int) -> bool
     if key[1] == "#":
         return len(numbers) >= 2 or n_pages == 1
     close = sum(after - before <= 2 for before, after in zip(numbers, numbers[1:], strict=False))
-    return len(numbers) >= 3 and close * 2 >= len(numbers) - 1
+    return len(numbers) >= max(min(n_pages, 3), 2) and close * 2 >= len(numbers) - 1
 
 
 def _write(builder: TextBuilder, pages: list[Page], bookmarks: dict[int, dict[str, int]]) -> None:

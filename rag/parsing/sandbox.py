@@ -339,8 +339,8 @@ def _from_json(answer: dict[str, Any]) -> ParsedText:
     )
     position = 0
     for section in parsed.sections:
-        if not position == section.start <= section.heading_end <= section.end <= len(text):
-            raise ValueError("sections that do not cover the text")
+        if not position <= section.start <= section.heading_end <= section.end <= len(text):
+            raise ValueError("sections out of order")
         position = section.end
     position = 0
     for block in parsed.blocks:

@@ -330,7 +330,7 @@ def test_a_scan_is_reported_as_such() -> None:
         picture(canvas)
         picture(canvas)
 
-    with pytest.raises(UnreadableContent, match="2 pages.*text recognition"):
+    with pytest.raises(UnreadableContent, match="2 pages.*rag add --ocr"):
         parse("scan.pdf", pdf(draw))
 
 

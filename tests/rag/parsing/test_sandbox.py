@@ -46,6 +46,7 @@ def children() -> set[int]:
     ("name", "content"),
     [
         ("a.html", PAGE),
+        ("front.md", b"---\ntitle: One\ndate: 2021-04-12\n---\n\n# Two\n\ntext\n"),
         ("a.md", b"# One\n\n```\ncode\n```\n"),
         ("a.csv", b"a,b\n1,2\n3,4\n"),
         ("a.txt", b"One. Two."),
