@@ -61,13 +61,13 @@ system = System()
 
 def write(path: Path, data: bytes) -> None:
     """Write a file and sync its content; its name is durable after ``sync_directory`` of the directory."""
-    _write_blocks(path, iter([data]))
+    write_blocks(path, iter([data]))
 
 
 def copy(source: Path, target: Path) -> None:
     """Copy a file's content and sync it."""
     with source.open("rb") as file:
-        _write_blocks(target, iter(lambda: file.read(_BLOCK_BYTES), b""))
+        write_blocks(target, iter(lambda: file.read(_BLOCK_BYTES), b""))
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -124,7 +124,8 @@ def remove(path: Path) -> None:
         system.unlink(path)
 
 
-def _write_blocks(path: Path, blocks: Iterator[bytes]) -> None:
+def write_blocks(path: Path, blocks: Iterator[bytes]) -> None:
+    """Write a file block by block and sync its content, as ``write``."""
     fd = system.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
         for block in blocks:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from index import checkpoint, files
+from index.base import empty_base
 from index.database import Database, create_database, damaged
 from index.errors import StoreUnwritable
 from index.types import JsonScalar
-from index.views import empty_base, views_of
 
 DATABASE = "store.db"
 LOCK = "writer.lock"
@@ -61,7 +61,7 @@ def create_files(
     database = Database(path / DATABASE)
     try:
         with database.reading() as connection:
-            checkpoint.write(path, views_of(empty_base(dim)), connection)
+            checkpoint.write(path, empty_base(dim), connection, large=0)
     finally:
         database.close()
     files.sync_directory(path.absolute().parent)

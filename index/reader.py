@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import numpy as np
 
 from index import filters
+from index.arrays import PassageRows, starts
 from index.changes import find_document
 from index.database import Connection, id_array
 from index.errors import DimensionMismatch, DocumentNotFound
@@ -195,22 +196,18 @@ class Reader:
 
     def candidates(self, ids: Sequence[int] | Ids) -> Candidates:
         """What scoring needs of these passages, in the order asked; ids that do not exist are left out."""
-        rows: list[tuple[int, bytes, bytes, bytes, bytes]] = []
-        if len(ids):
-            query = (
-                "SELECT passage, terms, term_counts, vector, sentence_vectors"
-                " FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
-            )
-            rows = list(self._connection.execute(query, (id_array(ids),)))
-        found, terms, counts, vectors, sentences = zip(*rows, strict=True) if rows else ((), (), (), (), ())
-        dim = self._views.base.vectors.dim
+        found = self._rows(np.asarray(ids, dtype=np.int64))
+        firsts = starts(found.n_rows)
+        is_sentence = np.ones(len(found.term_counts), dtype=np.bool_)
+        is_sentence[firsts] = False
+        vectors = found.vectors.astype(np.float32)
         return Candidates(
-            ids=np.array(found, dtype=np.int64),
-            vectors=np.frombuffer(b"".join(vectors), dtype="<f2").reshape(-1, dim).astype(np.float32),
-            sentence_vectors=np.frombuffer(b"".join(sentences), dtype="<f2").reshape(-1, dim).astype(np.float32),
-            sentence_counts=np.array([len(packed) // (2 * dim) for packed in sentences], dtype=np.int64),
-            terms=np.frombuffer(b"".join(terms), dtype="<u4").astype(np.uint32, copy=False),
-            term_counts=np.frombuffer(b"".join(counts), dtype="<u4").astype(np.int64),
+            ids=found.ids,
+            vectors=vectors[firsts],
+            sentence_vectors=vectors[is_sentence],
+            sentence_counts=found.n_rows - 1,
+            terms=found.terms,
+            term_counts=found.term_counts,
         )
 
     def word_signs(self, ids: Sequence[int] | Ids) -> WordSigns:
@@ -255,12 +252,32 @@ class Reader:
             terms[number]: df for number, df in self._connection.execute(query, (id_array(list(terms)), collection))
         }
 
+    def _rows(self, ids: Ids) -> PassageRows:
+        """Rows of these passages, in the order asked; ids that do not exist are left out."""
+        ids = ids[self._views.here(ids)]
+        found = self._views.base.arrays.rows(ids)
+        missing = np.setdiff1d(ids, found.ids)
+        if len(missing):
+            query = (
+                "SELECT passage, terms, term_counts, vector, sentence_vectors"
+                " FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
+            )
+            rows = list(self._connection.execute(query, (id_array(missing),)))
+            found = PassageRows.joined([found, PassageRows.of(rows, self._views.base.vectors.dim)])
+        return found.taken(_places(found.ids, ids))
+
     def _term_rows(self, ids: Ids) -> TermRows:
-        query = "SELECT passage, terms FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
-        rows: list[tuple[int, bytes]] = list(self._connection.execute(query, (id_array(ids),)))
-        terms = np.frombuffer(b"".join(packed for _, packed in rows), dtype="<u4").astype(np.uint32, copy=False)
-        lengths = np.array([len(packed) // 4 for _, packed in rows], dtype=np.int64)
-        return TermRows(np.array([passage for passage, _ in rows], dtype=np.int64), lengths, terms)
+        ids = ids[self._views.here(ids)]
+        found, lengths, terms = self._views.base.arrays.terms(ids)
+        missing = np.setdiff1d(ids, found)
+        if len(missing):
+            query = "SELECT passage, terms FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
+            rows: list[tuple[int, bytes]] = list(self._connection.execute(query, (id_array(missing),)))
+            packed = np.frombuffer(b"".join(block for _, block in rows), dtype="<u4").astype(np.uint32, copy=False)
+            found = np.concatenate([found, [passage for passage, _ in rows]]).astype(np.int64)
+            lengths = np.concatenate([lengths, [len(block) // 4 for _, block in rows]]).astype(np.int64)
+            terms = np.concatenate([terms, packed])
+        return TermRows(found, lengths, terms)
 
     def _allowed_passages(self, scope: Scope) -> Bitmap | None:
         """A bit per passage that the scope allows, or None when it allows all of the store."""
@@ -292,6 +309,16 @@ class Reader:
             values += given
         query = f"SELECT d.number FROM documents d WHERE {' AND '.join(conditions)} ORDER BY d.number"
         return [number for (number,) in self._connection.execute(query, values)]
+
+
+def _places(found: Ids, wanted: Ids) -> Ids:
+    """Where each of the wanted ids, in their order, stands among those found; those that do not are left out."""
+    if not len(found):
+        return _NO_IDS
+    order = np.argsort(found)
+    place = order[np.minimum(np.searchsorted(found, wanted, sorter=order), len(found) - 1)]
+    places: Ids = place[found[place] == wanted]
+    return places
 
 
 def _require_positive(k: int) -> None:

@@ -26,6 +26,8 @@ from index.verify import check_store, leftovers
 from index.views import Views
 
 _CREATE_TIMEOUT_S = 30.0
+# Reading all vectors of so many takes about 2 ms, 35 ms for a million; more are sorted into lists.
+LARGE_PASSAGES = 50_000
 _log = logging.getLogger(__name__)
 
 
@@ -38,7 +40,7 @@ class Store:
     lock_timeout_s: how long a write waits for other writers before it raises StoreLocked; may be set.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, large: int) -> None:
         """Use ``Store.open`` or ``Store.create``."""
         self.path = path
         self.lock_timeout_s = 30.0
@@ -56,7 +58,7 @@ class Store:
                     self._database.migrate()
             self.format_version = self._database.format_version
             self._read_meta(acknowledged)
-            self._follower = Follower(path, self._database, self.dim)
+            self._follower = Follower(path, self._database, self.dim, large)
             self.rebuilt = self._follower.rebuilt
             self._finish_interrupted()
         except BaseException:
@@ -64,8 +66,16 @@ class Store:
             raise
 
     @classmethod
-    def create(cls, path: Path | str, *, dim: int, fingerprint: str, settings: Mapping[str, JsonScalar]) -> "Store":
-        """A new store in a missing or empty directory; the one that is there, if it is an equal one.
+    def create(
+        cls,
+        path: Path | str,
+        *,
+        dim: int,
+        fingerprint: str,
+        settings: Mapping[str, JsonScalar],
+        large: int = LARGE_PASSAGES,
+    ) -> "Store":
+        """A new store in a missing or empty directory; the one that is there, if it is an equal one. large: as for ``open``.
 
         Raises StoreUnwritable where other files are, StoreDamaged where a store has lost its database, StoreMismatch where there is
         one with another dim, fingerprint or settings.
@@ -79,16 +89,17 @@ class Store:
                 with WriterLock(path / LOCK).held(_CREATE_TIMEOUT_S):
                     if not holds_store(path):  # another process may have been quicker
                         create_files(path, dim, fingerprint, settings)
-        store = cls.open(path)
+        store = cls.open(path, large=large)
         if (store.dim, store.fingerprint, store.settings) != (dim, fingerprint, dict(settings)):
             store.close()
             raise StoreMismatch(f"{path} holds a store with another model or other settings: choose another directory")
         return store
 
     @classmethod
-    def open(cls, path: Path | str) -> "Store":
+    def open(cls, path: Path | str, *, large: int = LARGE_PASSAGES) -> "Store":
         """The store in a directory. Raises StoreMissing, StoreDamaged, StoreTooNew or StoreUnwritable.
 
+        large: passages above which ``nearest`` reads the likeliest vectors only; up to it all are read, and the result is exact.
         Views that are missing or damaged are rebuilt from SQLite, logged as a warning and named in ``rebuilt``.
         """
         path = Path(path)
@@ -96,7 +107,7 @@ class Store:
             there = path.exists() and holds_store(path)
         if not there:
             raise StoreMissing(f"no store at {path}: create one with `rag add PATH --store {path}`")
-        return cls(path)
+        return cls(path, large)
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
@@ -184,8 +195,12 @@ class Store:
 
         Raises StoreLocked, StoreFull or StoreUnwritable; the last checkpoint is in force then.
         """
-        with self._writing():
-            return self._follower.checkpoint()
+        with self._follower.clustered() as lists, self._writing():
+            return self._follower.checkpoint(lists)
+
+    def stop_background_work(self) -> None:
+        """End what ``checkpoint`` does in another thread and can do without, so that it returns soon."""
+        self._follower.stop_clustering()
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
         """Everything in the store that does not fit together, found by comparing all of it; empty for a healthy store.
@@ -271,15 +286,14 @@ class Store:
 
     def _finish_interrupted(self) -> None:
         """Do what a crash kept from being done: write rebuilt views, remove the bytes of deleted documents and half-made files."""
-        with self._follower.state() as (connection, views):
+        with self._database.reading() as connection:
             query = "SELECT EXISTS (SELECT 1 FROM log WHERE operation = 'delete' AND sequence > ?)"
-            unfinished = connection.execute(query, (views.base.sequence,)).get
-            incomplete = not views.base.name
-        if incomplete or unfinished:
+            unfinished = connection.execute(query, (self._follower.base.sequence,)).get
+        if self._follower.interrupted or unfinished:
             mark(self.path)
             try:
-                with self._writing(0):
-                    self._follower.checkpoint()
+                with self._follower.clustered() as lists, self._writing(0):
+                    self._follower.checkpoint(lists)
                     if unfinished:
                         self._purge(0)
             except StoreError as error:  # all can be read without; the next writer will do it

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import apsw
 import numpy as np
+from numpy.typing import NDArray
 
+from index.base import NO_IDS
 from index.checkpoint import VIEWS, CheckpointDamaged, damaged_files, read_manifest
-from index.database import Connection
+from index.database import Connection, id_array
 from index.errors import StoreLocked, StoreUnwritable
 from index.layout import LOCK, RESTORING
 from index.lexical import analyze
@@ -325,24 +327,24 @@ def _files(store: Path) -> Iterator[Finding]:
 def _view_contents(connection: Connection, views: Views, tally: _Tally) -> Iterator[Finding]:
     """Both views hold exactly the passages that exist, each once, and the stored vectors."""
     passages: Ids = np.array(sorted(tally.embedded), dtype=np.int64)
-    kept = ~np.isin(views.base.vectors.ids, views.gone)
-    ids = np.concatenate([views.base.vectors.ids[kept], views.vectors.ids])
     base = views.base.lexical.ids()
+    stored = np.concatenate([ids for ids, _ in _vector_blocks(views)] or [NO_IDS])
     found = {
-        "vectors": np.sort(ids),
-        "lexical": np.sort(np.concatenate([base[~np.isin(base, views.gone)], views.lexical.ids()])),
+        "vectors": np.sort(stored[~np.isin(stored, views.hidden)]),
+        "lexical": np.sort(np.concatenate([base[~np.isin(base, views.hidden)], views.lexical.ids()])),
     }
     for name, present in found.items():
         if not np.array_equal(present, passages):
             difference = np.setxor1d(present, passages)
             detail = f"has {len(present)} entries for {len(passages)} passages; {len(difference)} are on one side only"
             yield Finding(f"{name}-view", name, detail, _REPAIR, True)
-    codes = np.concatenate([views.base.vectors.codes()[kept], views.vectors.codes()])  # float16 (n, dim)
-    place = {int(passage): row for row, passage in enumerate(ids)}
-    for passage, vector in connection.execute("SELECT passage, vector FROM embeddings"):
-        if passage in place and codes[place[passage]].tobytes() != vector:
-            yield Finding("view-vector", f"passage {passage}", "its vector is not the stored one", _REPAIR, True)
-    if len(views.gone):
+    query = "SELECT passage, vector FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
+    for ids, codes in _vector_blocks(views):
+        place = {passage: row for row, passage in enumerate(ids.tolist())}
+        for passage, vector in connection.execute(query, (id_array(ids),)):
+            if codes[place[passage]].tobytes() != vector:
+                yield Finding("view-vector", f"passage {passage}", "its vector is not the stored one", _REPAIR, True)
+    if len(views.hidden):
         return  # the terms of what is gone can no longer be told from the others
     terms = sorted(tally.all_terms)
     counts = views.base.lexical.doc_freq(terms) + views.lexical.doc_freq(terms)
@@ -350,6 +352,12 @@ def _view_contents(connection: Connection, views: Views, tally: _Tally) -> Itera
         if count != tally.all_terms[term]:
             detail = f"is in {count} passages of the view, in {tally.all_terms[term]} of the store"
             yield Finding("view-term", f"term {term}", detail, _REPAIR, True)
+
+
+def _vector_blocks(views: Views) -> Iterator[tuple[Ids, NDArray[np.float16]]]:
+    yield from views.base.vectors.blocks()
+    if len(views.vectors.ids):
+        yield views.vectors.ids, views.vectors.codes()
 
 
 def _left(store: Path, views: Views) -> Iterator[Finding]:

@@ -149,8 +149,8 @@ def _scaled(values: Floats) -> Floats:
     """From 0, the least, to 1, the largest; all 0 where they are equal."""
     if not len(values):
         return values
-    spread = values.max() - values.min()
-    return (values - values.min()) / (spread if spread > 0 else np.float32(1))
+    above: Floats = values - values.min()
+    return above / (above.max() or np.float32(1))
 
 
 def best_per_passage(values: Floats, owner: Ids, n: int) -> Floats:

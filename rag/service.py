@@ -16,7 +16,7 @@ from index.repair import repair
 from index.snapshot import Snapshot, take
 from index.store import Store
 from index.types import Change, Document, FailedFile, Finding, JsonScalar, Metadata, Receipt, Scope, Span
-from rag import citations, ingest
+from rag import citations, ingest, pipeline
 from rag.answer import compose
 from rag.confidence import REFIT_NOTE, Refit, answers, basis_of, kept_refit, reason_to_abstain
 from rag.config import Config
@@ -187,7 +187,7 @@ class Service:
         options: ParseOptions | None = None,
         urls: Sequence[str] = (),
         allow_private: bool = False,
-        progress: ingest.Progress | None = None,
+        progress: pipeline.Progress | None = None,
     ) -> IngestReport:
         """Take in files and folders. sync: also remove documents of these paths whose file is gone or ignored by now.
 
@@ -217,7 +217,7 @@ class Service:
         self._store.forget_failures(collection, [key for _, key in gone])
         return replace(report, deleted=len(removed))
 
-    def add_documents(self, incoming: Iterable[Incoming], progress: ingest.Progress | None = None) -> IngestReport:
+    def add_documents(self, incoming: Iterable[Incoming], progress: pipeline.Progress | None = None) -> IngestReport:
         """Take in documents given as plain text, embedded many at a time."""
         size, overlap = self._passage_settings
         return self._ingest(
@@ -276,13 +276,12 @@ class Service:
         failed: list[Failure] = []
         for part in reader.read_content(name, name, name, content, again=True):
             if isinstance(part, ingest.Prepared):
-                changes += ingest.commit(self._store, self.embedder, [part])
+                changes.append(self._commit(part))
             elif isinstance(part, Failure):
                 failed.append(part)
             elif known := self._store.unchanged(collection, name, ingest.sha256_of(content)):
                 changes.append(Change(known, "skipped"))
         self._store.delete_many(reader.vanished)
-        self._checkpoint_later()
         return changes, failed
 
     # --- documents there and out
@@ -425,6 +424,7 @@ class Service:
 
     def close(self) -> None:
         """Finish what goes on in the background and let go of the store."""
+        self._store.stop_background_work()
         self._background.shutdown()
         self._sandbox.close()
         self._store.close()
@@ -457,15 +457,16 @@ class Service:
         self,
         documents: Iterable[ingest.Prepared | ingest.Unchanged | Failure],
         n_documents: int | None,
-        progress: ingest.Progress | None,
+        progress: pipeline.Progress | None,
     ) -> IngestReport:
         try:
-            return ingest.ingest(self._store, lambda: self.embedder, documents, n_documents, progress)
+            return pipeline.ingest(self._store, lambda: self.embedder, documents, n_documents, progress)
         finally:
             self._store.checkpoint()
 
     def _commit(self, prepared: ingest.Prepared) -> Change:
-        [change] = ingest.commit(self._store, self.embedder, [prepared])
+        [(document, passages)] = pipeline.embedded(lambda: self.embedder, [prepared])
+        change = self._store.add(document.document, passages)
         self._checkpoint_later()
         return change
 

@@ -26,7 +26,7 @@ from rag.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rag.ingest import Progress as ShowProgress
+    from rag.pipeline import Progress as ShowProgress
     from rag.service import Service
     from rag.types import IngestReport, ParseOptions
 

@@ -1,13 +1,12 @@
 """Faults planted on purpose: each test of a promise must fail with the one that breaks it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from index import checkpoint, database, files, views
+from index import changes, checkpoint, database, files, views
 from index.store import Store
 
 # What is to be said of the operation under way, once it is done; empty when it was said already.
@@ -56,12 +55,16 @@ def replay_by_operation() -> None:
 
 
 def checkpoint_one_too_high() -> None:
-    original = checkpoint.write
+    original, last_sequence = checkpoint.write, changes.last_sequence
 
-    def write(store: Path, state: Any, connection: database.Connection) -> Any:
-        return original(store, replace(state, sequence=state.sequence + 1), connection)
+    def write(*arguments: Any, **options: Any) -> Any:
+        vars(checkpoint)["last_sequence"] = lambda connection: last_sequence(connection) + 1
+        try:
+            return original(*arguments, **options)
+        finally:
+            vars(checkpoint)["last_sequence"] = last_sequence
 
-    checkpoint.write = write  # type: ignore[assignment]
+    checkpoint.write = write
 
 
 def no_checksum() -> None:
