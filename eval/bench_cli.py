@@ -117,6 +117,23 @@ def start(out: OutOption = None, json: JsonOption = False) -> None:
         _report(question.rows(), out, json)
 
 
+@bench.command()
+def overload(
+    gold: GoldOption = None,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each case takes.")] = 10,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What a service does under ten times the load it can serve, and while files are uploaded that mean it harm.
+
+    Example: rag bench overload --seconds 5
+    """
+    with errors():
+        from eval.bench import overload as question
+
+        _report(question.rows(gold, seconds), out, json)
+
+
 def _report(rows: "Iterator[Row]", out: Path | None, json: bool) -> None:
     """Print rows as a table or as one JSON array, and keep each as soon as it is there."""
     from eval.bench.results import line_of, tables
