@@ -28,6 +28,7 @@ class Config:
     passage_characters: size of a passage.  overlap_sentences: sentences that a passage repeats of the one before.
     precision: "auto" (bf16 where the CPU has it), "f32" or "bf16".  threads: cores for encoding.
     cache: where converted models and indexed evaluation corpora are kept.  max_file_bytes: larger files are refused.
+    reranker: folder or name of a cross-encoder that orders the best passages anew, None for none.
     """
 
     model: str | None = None
@@ -36,11 +37,15 @@ class Config:
     precision: str = "auto"
     threads: int = field(default_factory=_cores)
     cache: Path = field(default_factory=_default_cache)
+    reranker: str | None = None
     max_file_bytes: int = 256 * 1024 * 1024
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Config":
-        """Settings from ``RAG_MODEL``, ``RAG_PRECISION``, ``RAG_THREADS`` and ``RAG_CACHE``; BadInput for a value out of range."""
+        """Settings from ``RAG_MODEL``, ``RAG_PRECISION``, ``RAG_THREADS``, ``RAG_CACHE`` and ``RAG_RERANKER``.
+
+        Raises BadInput for a value out of range.
+        """
         given = os.environ if environment is None else environment
         precision = given.get("RAG_PRECISION", "auto")
         if precision not in PRECISIONS:
@@ -54,4 +59,5 @@ class Config:
             precision=precision,
             threads=int(threads),
             cache=Path(cache) if cache else _default_cache(),
+            reranker=given.get("RAG_RERANKER") or None,
         )

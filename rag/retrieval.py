@@ -1,7 +1,7 @@
 """From a question to ranked passages: candidates from both views, exact signals for all of them, one order."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -13,6 +13,7 @@ from index.types import Candidates, Floats, Ids, Passage, Scope, Span
 from rag.duplicates import group_duplicates
 from rag.embedding import QuestionVectors
 from rag.ranking import Ranker, best_per_passage, load_ranker
+from rag.reranker import RERANKED, Reranker, reordered
 from rag.signals import (
     FUNCTION_WORD_SHARE_LATE,
     FUNCTION_WORDS,
@@ -32,6 +33,7 @@ class Retrieved:
 
     scores: float32 (n,), higher is better.  late: float32 (n_sentences,), late interaction per sentence, NaN where not computed.
     passages: position -> stored passage, for every position in the groups.
+    reranked: position -> score of the cross-encoder, best first, for those that it ordered.
     """
 
     candidates: Candidates
@@ -40,6 +42,7 @@ class Retrieved:
     late: Floats
     groups: list[list[int]]
     passages: Mapping[int, Passage]
+    reranked: Mapping[int, float] = field(default_factory=dict)
 
 
 @cache
@@ -86,12 +89,19 @@ def score_candidates(
 
 
 def retrieve(
-    reader: Reader, vectors: QuestionVectors, question: str, words: Sequence[Span], scope: Scope, k: int
+    reader: Reader,
+    vectors: QuestionVectors,
+    question: str,
+    words: Sequence[Span],
+    scope: Scope,
+    k: int,
+    reranker: Reranker | None = None,
 ) -> Retrieved:
     """The best k passages by the shipped ranker, near-duplicates as one. Arguments as of ``score_candidates``."""
     scored = score_candidates(reader, vectors, question, words, scope, load_ranker())
     candidates = scored.candidates
-    order: Ids = np.lexsort((candidates.ids, -scored.scores))
+    scores = scored.scores
+    order: Ids = np.lexsort((candidates.ids, -scores))
     passages: dict[int, Passage] = {}
 
     def passage_at(position: int) -> Passage:
@@ -99,8 +109,17 @@ def retrieve(
             passages[position] = reader.passages([int(candidates.ids[position])])[0]
         return passages[position]
 
+    reranked: dict[int, float] = {}
+    if reranker is not None:
+        best = [int(position) for position in order[:RERANKED]]
+        found = reranker.scores(question, [passage_at(position).text for position in best])
+        scores = reordered(scores, best, found)
+        order = np.lexsort((candidates.ids, -scores))
+        by_score = sorted(zip(best, found.tolist(), strict=True), key=lambda pair: -pair[1])
+        order[: len(best)] = [position for position, _ in by_score]  # ids decide nothing where scores are equal
+        reranked = dict(by_score)
     groups = group_duplicates(candidates.vectors, order, k, lambda position: passage_at(position).text)
     for group in groups:
         for position in group:
             passage_at(position)
-    return Retrieved(candidates, scored.signals, scored.scores, scored.late, groups, passages)
+    return Retrieved(candidates, scored.signals, scores, scored.late, groups, passages, reranked)
