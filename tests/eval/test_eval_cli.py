@@ -347,7 +347,7 @@ def test_evidence_is_found_in_the_document_named_wherever_it_stands(
     cats = "Cats purr when they are happy.\r\nNobody else purrs.\r\n\r\nAgain: cats purr when they are happy.\r\n"
     (tmp_path / "docs" / "cats.txt").write_bytes(b"\xef\xbb\xbf" + cats.encode())
     (tmp_path / "docs" / "dogs.txt").write_text("Dogs bark. Some say that cats purr when they are happy.")
-    rows = [
+    rows: list[dict[str, object]] = [
         {"id": "any", "question": "when do cats purr?", "quotes": ["they are happy"]},
         {"id": "one", "question": "what do dogs say of cats?", "quotes": ["they are happy"], "document": "dogs.txt"},
         {
