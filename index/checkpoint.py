@@ -6,16 +6,18 @@ changed when it is loaded is not used: everything here can be built again from S
 
 import hashlib
 import json
-import os
 import secrets
-import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from index.database import Connection, sync_directory, translated_files
+from index import files as disk
+from index.changes import history, last_sequence
+from index.database import Connection, translated_files
+from index.errors import StoreUnwritable
 from index.lexical import LexicalIndex, LexicalRow, segment_files
 from index.types import Ids
 from index.vectors import VectorIndex
@@ -23,7 +25,7 @@ from index.views import Base, Views
 
 MANIFEST = "manifest.json"
 VIEWS = "views"
-_FORMAT = 1
+_FORMAT = 2
 _VECTORS = "vectors.faiss"
 _LEXICAL = "lexical"
 
@@ -38,10 +40,14 @@ class FileState:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The current checkpoint. checkpoint: its directory, relative to the store; n_terms: of all passages; files: by path in it."""
+    """The current checkpoint. checkpoint: its directory, relative to the store; n_terms: of all passages; files: by path in it.
+
+    history: of the database at this sequence, by which the views of another store, or of other days of this one, are told.
+    """
 
     checkpoint: str
     sequence: int
+    history: str
     n_passages: int
     n_terms: int
     files: Mapping[str, FileState]
@@ -58,20 +64,30 @@ class CheckpointDamaged(Exception):
 def read_manifest(store: Path) -> Manifest:
     """The current manifest. Raises CheckpointDamaged when it is missing or not what was written."""
     try:
-        content = json.loads((store / MANIFEST).read_bytes())
+        content = json.loads(disk.system.read(store / MANIFEST))
         checksum = content.pop("sha256")
         if content["format"] != _FORMAT or checksum != _checksum(content):
             raise ValueError("its checksum does not fit")
         files = {path: FileState(**state) for path, state in content["files"].items()}
-        return Manifest(content["checkpoint"], content["sequence"], content["n_passages"], content["n_terms"], files)
+        counts = content["n_passages"], content["n_terms"]
+        return Manifest(content["checkpoint"], content["sequence"], content["history"], *counts, files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointDamaged(("vectors", "lexical"), f"{MANIFEST} cannot be used: {error}") from error
 
 
-def load(store: Path, dim: int) -> Base:
-    """The views of the current checkpoint, each file checked. Raises CheckpointDamaged."""
+def load(store: Path, dim: int, connection: Connection) -> Base:
+    """The views of the current checkpoint, each file checked. Raises CheckpointDamaged.
+
+    connection: of a transaction that tells whether the checkpoint is of this database; not asked for changes that it does not see.
+    """
     while True:
         manifest = read_manifest(store)
+        if manifest.sequence <= last_sequence(connection) and manifest.history != history(
+            connection, manifest.sequence
+        ):
+            raise CheckpointDamaged(
+                ("vectors", "lexical"), f"{MANIFEST} belongs to another store or to another time of it"
+            )
         try:
             return _load(store, manifest, dim)
         except CheckpointDamaged:
@@ -108,12 +124,39 @@ def write(store: Path, views: Views, connection: Connection) -> Base:
         try:
             manifest = _build(store, directory, views, connection)
         except BaseException:
-            shutil.rmtree(directory, ignore_errors=True)
+            with suppress(OSError):
+                disk.remove(directory)
             raise
         # Nothing is cleaned up when this fails: the new manifest may already be in force.
         _write_manifest(store, manifest)
     remove_others(store, name)
-    return _load(store, manifest, views.base.vectors.dim)
+    try:
+        return _load(store, manifest, views.base.vectors.dim)
+    except CheckpointDamaged as damage:
+        raise StoreUnwritable(f"{store} does not keep what is written to it: {damage}") from damage
+
+
+def copy(store: Path, target: Path, connection: Connection) -> None:
+    """Copy the current checkpoint into another directory, unless it is damaged, replaced meanwhile or too new for this transaction.
+
+    Without it, the views are built from the database when the copy is opened.
+    """
+    try:
+        manifest = read_manifest(store)
+        if manifest.sequence > last_sequence(connection):
+            return
+        for name in manifest.files:
+            path = target / manifest.checkpoint / name
+            disk.make_directory(path.parent)
+            disk.copy(store / manifest.checkpoint / name, path)
+    except (CheckpointDamaged, FileNotFoundError):
+        disk.remove(target / VIEWS)
+        return
+    if damaged_files(target, manifest):
+        disk.remove(target / VIEWS)
+        return
+    disk.sync_directories(target / VIEWS)
+    _write_manifest(target, manifest)
 
 
 def remove_others(store: Path, name: str) -> list[Path]:
@@ -121,7 +164,8 @@ def remove_others(store: Path, name: str) -> list[Path]:
     directory = store / VIEWS
     others = [path for path in directory.iterdir() if path.name != name] if directory.exists() else []
     for path in others:
-        shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            disk.remove(path)
     return [path for path in others if path.exists()]
 
 
@@ -132,7 +176,7 @@ def _load(store: Path, manifest: Manifest, dim: int) -> Base:
         parts = sorted({"vectors" if name == _VECTORS else "lexical" for name in problems}, reverse=True)
         raise CheckpointDamaged(tuple(parts), "; ".join(f"{name} {problem}" for name, problem in problems.items()))
     try:
-        vectors = VectorIndex.load((directory / _VECTORS).read_bytes())
+        vectors = VectorIndex.load(disk.system.read(directory / _VECTORS))
         lexical = LexicalIndex.open(directory / _LEXICAL, manifest.n_passages, manifest.n_terms)
     except (OSError, ValueError, RuntimeError) as error:
         raise CheckpointDamaged(("vectors", "lexical"), str(error)) from error
@@ -142,8 +186,8 @@ def _load(store: Path, manifest: Manifest, dim: int) -> Base:
 
 
 def _build(store: Path, directory: Path, views: Views, connection: Connection) -> Manifest:
-    (directory / _LEXICAL).mkdir(parents=True)
-    _write_synced(directory / _VECTORS, _merged_vectors(views).dump())
+    disk.make_directory(directory / _LEXICAL)
+    disk.write(directory / _VECTORS, _merged_vectors(views).dump())
     linked: dict[str, FileState] = {}
     old = read_manifest(store) if views.base.name and not len(views.gone) else None
     # What has been damaged since it was loaded must not be carried on.
@@ -159,8 +203,15 @@ def _build(store: Path, directory: Path, views: Views, connection: Connection) -
         # What was linked keeps the state it had when it was written: reading it once more might vouch for a flipped bit.
         files[name] = linked.get(name) or _state(path)
     for synced in (directory / _LEXICAL, directory, store / VIEWS):
-        sync_directory(synced)
-    return Manifest(f"{VIEWS}/{directory.name}", views.sequence, lexical.n_passages, lexical.n_terms, files)
+        disk.sync_directory(synced)
+    return Manifest(
+        f"{VIEWS}/{directory.name}",
+        views.sequence,
+        history(connection, views.sequence),
+        lexical.n_passages,
+        lexical.n_terms,
+        files,
+    )
 
 
 def _link_segments(store: Path, old: Manifest, directory: Path) -> dict[str, FileState]:
@@ -169,11 +220,11 @@ def _link_segments(store: Path, old: Manifest, directory: Path) -> dict[str, Fil
     linked = {}
     for path in segment_files(source / _LEXICAL):
         name = f"{_LEXICAL}/{path.name}"
-        _link(path, directory / name)
+        disk.link_or_copy(path, directory / name)
         linked[name] = old.files[name]
     # These two tantivy replaces; segment files it only adds and unlinks, so that the old checkpoint stays as it is.
     for name in ("meta.json", ".managed.json"):
-        shutil.copyfile(source / _LEXICAL / name, directory / _LEXICAL / name)
+        disk.copy(source / _LEXICAL / name, directory / _LEXICAL / name)
     return linked
 
 
@@ -192,31 +243,16 @@ def _all_lexical_rows(connection: Connection) -> Iterable[LexicalRow]:
     return (LexicalRow(*row) for row in connection.execute(query))
 
 
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without hard links
-        shutil.copyfile(source, target)
-
-
 def _synced_files(directory: Path) -> list[Path]:
     """The files of a lexical index, on disk; its lock files, which have no content, are removed."""
     files = []
     for path in sorted(directory.iterdir()):
         if path.suffix == ".lock":
-            path.unlink()
+            disk.system.unlink(path)
             continue
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        disk.sync(path)
         files.append(path)
     return files
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _write_manifest(store: Path, manifest: Manifest) -> None:
@@ -224,14 +260,14 @@ def _write_manifest(store: Path, manifest: Manifest) -> None:
         "format": _FORMAT,
         "checkpoint": manifest.checkpoint,
         "sequence": manifest.sequence,
+        "history": manifest.history,
         "n_passages": manifest.n_passages,
         "n_terms": manifest.n_terms,
         "files": {path: {"sha256": state.sha256, "bytes": state.bytes} for path, state in manifest.files.items()},
     }
     draft = store / (MANIFEST + ".new")
-    _write_synced(draft, json.dumps({**content, "sha256": _checksum(content)}, indent=1).encode())
-    os.replace(draft, store / MANIFEST)
-    sync_directory(store)
+    disk.write(draft, json.dumps({**content, "sha256": _checksum(content)}, indent=1).encode())
+    disk.replace(draft, store / MANIFEST)
 
 
 def _checksum(content: Mapping[str, object]) -> str:

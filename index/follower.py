@@ -10,7 +10,6 @@ from index import checkpoint
 from index.changes import last_sequence
 from index.checkpoint import CheckpointDamaged, Manifest
 from index.database import Connection, Database, damaged
-from index.errors import StoreUnwritable
 from index.views import Base, Views, empty_base, replayed, views_of
 
 # From so many changed passages on, reading another process's checkpoint is quicker than replaying.
@@ -29,11 +28,11 @@ class Follower:
         self._dim = dim
         self._refreshing = threading.Lock()
         self.rebuilt: tuple[str, ...] = ()
-        try:
-            base = checkpoint.load(store, dim)
-        except CheckpointDamaged as damage:
-            base = empty_base(dim)
-            with database.reading() as connection:
+        with database.reading() as connection:
+            try:
+                base = checkpoint.load(store, dim, connection)
+            except CheckpointDamaged as damage:
+                base = empty_base(dim)
                 # Without a change there is nothing that could have been lost: making the store was interrupted.
                 if last_sequence(connection):
                     self.rebuilt = damage.parts
@@ -87,22 +86,25 @@ class Follower:
             if len(views.gone) or not views.base.name:
                 self._write(connection, views)
 
+    def rebuild(self) -> None:
+        """Build the views from the rows alone and write them. The caller holds the writer lock."""
+        with self._database.reading() as connection:
+            views = replayed(views_of(empty_base(self._dim)), connection, last_sequence(connection))
+            self._write(connection, views)
+
     def _on_disk(self, connection: Connection, views: Views) -> Views:
         """The same state over the checkpoint that is on disk now; over nothing if that cannot be used."""
         manifest = self._manifest()
         if manifest is not None and manifest.checkpoint == f"{checkpoint.VIEWS}/{views.base.name}":
             return views
-        base = self._reloaded() if manifest else None
+        base = self._reloaded(connection) if manifest else None
         views = replayed(views_of(base or empty_base(self._dim)), connection, views.sequence)
         with self._refreshing:
             self._views = views
         return views
 
     def _write(self, connection: Connection, views: Views) -> None:
-        try:
-            base = checkpoint.write(self._store, views, connection)
-        except CheckpointDamaged as damage:
-            raise StoreUnwritable(f"{self._store} does not keep what is written to it: {damage}") from damage
+        base = checkpoint.write(self._store, views, connection)
         with self._refreshing:
             self._views = views_of(base)
 
@@ -113,18 +115,18 @@ class Follower:
                 views = self._views
                 if views.sequence < sequence:
                     if views.n_changes + _n_changed(connection, views.sequence) > _RELOAD_PASSAGES:
-                        views = self._newer_base(views, sequence)
+                        views = self._newer_base(connection, views, sequence)
                     if views.sequence < sequence:
                         views = replayed(views, connection, sequence)
                     self._views = views
         return views if views.sequence == sequence else None
 
-    def _newer_base(self, views: Views, sequence: int) -> Views:
+    def _newer_base(self, connection: Connection, views: Views, sequence: int) -> Views:
         """The state of the checkpoint on disk if it is nearer to ``sequence``, else the state given."""
         manifest = self._manifest()
         if manifest is None or not views.base.sequence < manifest.sequence <= sequence:
             return views
-        base = self._reloaded()
+        base = self._reloaded(connection)
         return views_of(base) if base and base.sequence <= sequence else views
 
     def _manifest(self) -> Manifest | None:
@@ -133,9 +135,9 @@ class Follower:
         except CheckpointDamaged:
             return None
 
-    def _reloaded(self) -> Base | None:
+    def _reloaded(self, connection: Connection) -> Base | None:
         try:
-            return checkpoint.load(self._store, self._dim)
+            return checkpoint.load(self._store, self._dim, connection)
         except CheckpointDamaged as damage:
             _log.warning("%s: %s; what is in memory is used instead", self._store, damage)
             return None

@@ -1,12 +1,15 @@
 """One consistent state of the store: rows and both views as they were after one change."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from index import filters
 from index.changes import find_document
 from index.database import Connection, id_array
 from index.errors import DimensionMismatch, DocumentNotFound
+from index.failures import read_failures
 from index.matching import TermRows, Weights, best_matches, inverse_frequency
 from index.records import (
     DOCUMENT_COLUMNS,
@@ -17,7 +20,7 @@ from index.records import (
     unpack_document,
     unpack_passage,
 )
-from index.types import Candidates, Document, Floats, Ids, Passage, Scope, Span, TermStatistics, WordSigns
+from index.types import Candidates, Document, FailedFile, Floats, Ids, Passage, Scope, Span, TermStatistics, WordSigns
 from index.vectors import Bitmap, bitmap
 from index.views import Views
 
@@ -35,20 +38,25 @@ class Reader:
         self._views = views
         self.generation = views.sequence
 
-    def documents(self, *, collection: str | None = None, after: str | None = None, limit: int = 100) -> list[Document]:
+    def documents(
+        self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
+    ) -> list[Document]:
         """Up to ``limit`` documents in the order in which they first came; ``after`` is the id of the last one already seen.
 
+        collection: the name of one or the names of several, None for all.
         Raises DocumentNotFound when there is no document ``after``.
         """
         number = 0
+        wanted = [collection] if isinstance(collection, str) else collection
+        names = None if wanted is None else json.dumps(sorted(wanted))
         if after is not None:
             number = self._connection.execute("SELECT number FROM documents WHERE id = ?", (after,)).get
             if number is None:
                 raise DocumentNotFound(f"no document has the id {after}")
         rows = self._connection.execute(
-            f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.number > ? AND (?2 IS NULL OR d.collection = ?2)"
-            " ORDER BY d.number LIMIT ?",
-            (number, collection, limit),
+            f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.number > ?1"
+            " AND (?2 IS NULL OR d.collection IN (SELECT value FROM json_each(?2))) ORDER BY d.number LIMIT ?3",
+            (number, names, limit),
         )
         return [unpack_document(row) for row in rows]
 
@@ -75,6 +83,19 @@ class Reader:
             if found := [unpack_document(row) for row in rows]:
                 return found
         return []
+
+    def below(self, collection: str, prefix: str) -> list[Document]:
+        """Documents of a collection whose key begins so, in the order of their keys."""
+        # U+10FFFF is the last code point, and UTF-8 keeps their order.
+        rows = self._connection.execute(
+            f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.collection = ? AND d.key >= ? AND d.key < ? ORDER BY d.key",
+            (collection, prefix, prefix + "\U0010ffff"),
+        )
+        return [unpack_document(row) for row in rows]
+
+    def failures(self, collection: str | None = None, key: str | None = None) -> list[FailedFile]:
+        """Files that could not be taken in, of one collection or all, of one key or all."""
+        return read_failures(self._connection, collection, key)
 
     def text(self, document_id: str, span: Span | None = None) -> str:
         """The stored text, or a span of it. Raises DocumentNotFound, and ValueError for a span that is not in the text."""
@@ -264,11 +285,11 @@ class Reader:
     def _matching_documents(self, scope: Scope) -> list[int]:
         """Numbers of the documents whose metadata the scope allows."""
         conditions = ["d.collection = ?"]
-        values = [scope.collection]
+        values: list[str | float] = [scope.collection]
         for key, allowed in scope.where.items():
-            marks = ", ".join("?" * len(allowed))
-            conditions.append(f"d.number IN (SELECT document FROM metadata WHERE key = ? AND value IN ({marks}))")
-            values += [key, *allowed]
+            condition, given = filters.matching(key, allowed)
+            conditions.append(f"d.number IN ({condition})")
+            values += given
         query = f"SELECT d.number FROM documents d WHERE {' AND '.join(conditions)} ORDER BY d.number"
         return [number for (number,) in self._connection.execute(query, values)]
 

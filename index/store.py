@@ -3,25 +3,26 @@
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
-from index import checkpoint
+from index import checkpoint, files, replacement
 from index.changes import Removed, find_document, last_sequence, remove_document, write_document
-from index.database import Connection, Database, damaged, translated_files
-from index.errors import StoreError, StoreMismatch, StoreMissing, StoreUnwritable
+from index.database import Connection, Database, copy_database, damaged, translated_files
+from index.errors import StoreError, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
+from index.failures import forget_failures, write_failures
 from index.follower import Follower
-from index.layout import DATABASE, LOCK, create_files, holds_store, mark
+from index.layout import DATABASE, LOCK, RESTORING, create_files, holds_store, mark
 from index.lexical import analyze
 from index.lock import WriterLock
 from index.reader import NOTE, Reader
 from index.records import document_id as name_id
 from index.records import pack_document
-from index.types import Change, Document, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
-from index.verify import check_store
+from index.types import Change, Document, FailedFile, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
+from index.verify import check_store, leftovers
 from index.views import Views
 
 _CREATE_TIMEOUT_S = 30.0
@@ -42,11 +43,16 @@ class Store:
         self.path = path
         self.lock_timeout_s = 30.0
         self._lock = WriterLock(path / LOCK)
+        if replacement.pending(path):
+            with self._lock.held(self.lock_timeout_s), translated_files(path):
+                replacement.finish(path, self._lock)
         acknowledged = self._lock.acknowledged()
         self._database = Database(path / DATABASE)
         try:
+            if replacement.pending(path):
+                raise StoreReplaced(f"another store is being put in the place of {path}: try again")
             if self._database.outdated:
-                with self._lock.held(self.lock_timeout_s):
+                with self._writing():
                     self._database.migrate()
             self.format_version = self._database.format_version
             self._read_meta(acknowledged)
@@ -68,7 +74,7 @@ class Store:
         if dim < 1:
             raise ValueError(f"dim must be at least 1, not {dim}")
         with translated_files(path):
-            path.mkdir(parents=True, exist_ok=True)
+            files.make_directory(path)
             if not holds_store(path):
                 with WriterLock(path / LOCK).held(_CREATE_TIMEOUT_S):
                     if not holds_store(path):  # another process may have been quicker
@@ -112,7 +118,7 @@ class Store:
         or StoreUnwritable; then nothing was changed.
         """
         row = pack_document(document, passages, self.dim, analyze)
-        with self._lock.held(self.lock_timeout_s):
+        with self._writing():
             with self._database.writing() as connection:
                 outcome, stored = write_document(connection, row)
                 sequence = last_sequence(connection)
@@ -132,7 +138,7 @@ class Store:
         wanted = list(dict.fromkeys(document_ids))
         if not wanted:
             return []
-        with self._lock.held(self.lock_timeout_s):
+        with self._writing():
             before = self._follower.views()
             with self._database.writing() as connection:
                 removed = [remove_document(connection, identifier) for identifier in wanted]
@@ -144,6 +150,18 @@ class Store:
                     _receipt(connection, before, views, identifier, document)
                     for identifier, document in zip(wanted, removed, strict=True)
                 ]
+
+    def note_failures(self, failed: Sequence[FailedFile]) -> None:
+        """Remember files that could not be taken in; adding a document of the same collection and key forgets it again."""
+        if failed:
+            with self._lock.held(self.lock_timeout_s), self._database.writing() as connection:
+                write_failures(connection, failed)
+
+    def forget_failures(self, collection: str, keys: Sequence[str]) -> None:
+        """Files that had failed are gone, or are as they were when they were taken in."""
+        if keys:
+            with self._lock.held(self.lock_timeout_s), self._database.writing() as connection:
+                forget_failures(connection, collection, keys)
 
     def set_note(self, name: str, text: str | None) -> None:
         """Keep a text with the store under a name, in place of the one before; None removes it. ``Reader.note`` gives it back.
@@ -166,7 +184,7 @@ class Store:
 
         Raises StoreLocked, StoreFull or StoreUnwritable; the last checkpoint is in force then.
         """
-        with self._lock.held(self.lock_timeout_s):
+        with self._writing():
             return self._follower.checkpoint()
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
@@ -176,6 +194,40 @@ class Store:
         """
         with self._follower.state() as (connection, views):
             return check_store(self.path, connection, views, self.rebuilt, progress)
+
+    @property
+    def replaced(self) -> bool:
+        """Whether another store lies in the place of the one that was opened: what is read here is of the old one."""
+        try:
+            self._database.require_current()
+        except StoreReplaced:
+            return True
+        except StoreMissing:
+            return False
+        return replacement.pending(self.path)
+
+    def copy_to(self, target: Path) -> int:
+        """Copy the state as it is now into an empty directory, durably, and return its generation; others may go on writing.
+
+        The views are copied as far as the last checkpoint holds them. Raises StoreFull, StoreUnwritable or StoreDamaged.
+        """
+        with self._follower.state() as (connection, views), translated_files(target):
+            copy_database(connection, target / DATABASE)
+            checkpoint.copy(self.path, target, connection)
+            mark(target)
+            files.sync_directory(target)
+            return views.sequence
+
+    def mend(self, rows: Callable[[Connection], None], rebuild: bool) -> None:
+        """Change rows in one transaction, build the views from them if asked, and remove what interrupted work left."""
+        with self._writing():
+            with self._database.writing() as connection:
+                rows(connection)
+                sequence = last_sequence(connection)
+            self._lock.acknowledge(sequence)
+            if rebuild:
+                self._follower.rebuild()
+            self._remove_leftovers()
 
     def close(self) -> None:
         """Let go of all files. Readers that are open in other threads may finish."""
@@ -188,6 +240,16 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @contextmanager
+    def _writing(self, timeout_s: float | None = None) -> Iterator[None]:
+        """Hold the writer lock over the store that was opened. Raises StoreReplaced when another has its place by now."""
+        with self._lock.held(self.lock_timeout_s if timeout_s is None else timeout_s):
+            if replacement.pending(self.path):
+                with translated_files(self.path):
+                    replacement.finish(self.path, self._lock)
+            self._database.require_current()
+            yield
 
     def _read_meta(self, acknowledged: int) -> None:
         with self._database.reading() as connection:
@@ -208,7 +270,7 @@ class Store:
             raise damaged(self._database.path, f"does not say what it was made with ({error})") from error
 
     def _finish_interrupted(self) -> None:
-        """Do what a crash kept from being done: write rebuilt views, remove the bytes of deleted documents."""
+        """Do what a crash kept from being done: write rebuilt views, remove the bytes of deleted documents and half-made files."""
         with self._follower.state() as (connection, views):
             query = "SELECT EXISTS (SELECT 1 FROM log WHERE operation = 'delete' AND sequence > ?)"
             unfinished = connection.execute(query, (views.base.sequence,)).get
@@ -216,16 +278,29 @@ class Store:
         if incomplete or unfinished:
             mark(self.path)
             try:
-                with self._lock.held(0):
+                with self._writing(0):
                     self._follower.checkpoint()
                     if unfinished:
                         self._purge(0)
             except StoreError as error:  # all can be read without; the next writer will do it
                 _log.warning("%s: the views were not written: %s", self.path, error)
 
+        if leftovers(self.path):
+            # Not those of someone who is at work: then the lock is not free.
+            with suppress(StoreError), self._writing(0):
+                self._remove_leftovers()
+
+    def _remove_leftovers(self) -> None:
+        """Remove what interrupted work left. The writer lock is held."""
+        with translated_files(self.path):
+            for path in leftovers(self.path):
+                files.remove(path)
+
     def _purge(self, timeout_s: float) -> None:
         """Remove every byte of removed documents from the files. The writer lock is held."""
         self._database.empty_wal(timeout_s)
+        with translated_files(self.path):
+            files.remove(self.path / RESTORING)  # what an interrupted restore left may hold them too
         self._follower.forget()
         if left := checkpoint.remove_others(self.path, self._follower.base.name):
             raise StoreUnwritable(f"{left[0]} cannot be removed and may hold what was deleted: remove it")

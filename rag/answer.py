@@ -50,7 +50,7 @@ def compose(found: Retrieved, documents: Mapping[int, Document], *, answers: boo
         passages.append(
             RankedPassage(
                 rank=rank + 1,
-                score=float(found.scores[group[0]]),
+                score=float(found.order[group[0]]),
                 text=passage.text,
                 document=DocumentRef(document.id, document.title, document.source, document.metadata),
                 section=passage.section,

@@ -1,5 +1,6 @@
 """From a question to ranked passages: candidates from both views, exact signals for all of them, one order."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,7 +13,7 @@ from index.records import hash_term
 from index.types import Candidates, Floats, Ids, Passage, Scope, Span
 from rag.duplicates import group_duplicates
 from rag.embedding import QuestionVectors
-from rag.ranking import Ranker, best_per_passage, load_ranker
+from rag.ranking import Ranker, best_per_passage, load_ranker, statement_scores
 from rag.reranker import RERANKED, Reranker, reordered
 from rag.signals import (
     FUNCTION_WORD_SHARE_LATE,
@@ -25,13 +26,19 @@ from rag.signals import (
 
 # Candidates from each view. All evidence of the sets in eval/reports is among 100 and 100 but for 2 to 6 % of the hardest ones.
 POOL = 100
+_QUESTION = re.compile(
+    r"\b(?:who|whom|whose|what|which|when|where|why|how)\b"
+    r"|^\W*(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|may|might|am)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
     """Candidates with their signals, and the groups of near-duplicates in rank order as positions among the candidates.
 
-    scores: float32 (n,), higher is better.  late: float32 (n_sentences,), late interaction per sentence, NaN where not computed.
+    scores: float32 (n,), higher is better, by the fitted weights.  order: float32 (n,), what the groups are ranked by (see
+    ``statement_scores``).  late: float32 (n_sentences,), late interaction per sentence, NaN where not computed.
     passages: position -> stored passage, for every position in the groups.
     reranked: position -> score of the cross-encoder, best first, for those that it ordered.
     """
@@ -39,10 +46,16 @@ class Retrieved:
     candidates: Candidates
     signals: Signals
     scores: Floats
+    order: Floats
     late: Floats
     groups: list[list[int]]
     passages: Mapping[int, Passage]
     reranked: Mapping[int, float] = field(default_factory=dict)
+
+
+def asks(text: str) -> bool:
+    """Whether a text is a question: by its mark, a question word, or an auxiliary verb in front. Claims and key words are not."""
+    return text.rstrip().endswith("?") or bool(_QUESTION.search(text))
 
 
 @cache
@@ -101,7 +114,9 @@ def retrieve(
     scored = score_candidates(reader, vectors, question, words, scope, load_ranker())
     candidates = scored.candidates
     scores = scored.scores
-    order: Ids = np.lexsort((candidates.ids, -scores))
+    # The weights were fitted on questions; what asks nothing looks for the passages that are about it.
+    ranking = scores if asks(question) else statement_scores(scored.signals)
+    order: Ids = np.lexsort((candidates.ids, -ranking))
     passages: dict[int, Passage] = {}
 
     def passage_at(position: int) -> Passage:
@@ -113,8 +128,8 @@ def retrieve(
     if reranker is not None:
         best = [int(position) for position in order[:RERANKED]]
         found = reranker.scores(question, [passage_at(position).text for position in best])
-        scores = reordered(scores, best, found)
-        order = np.lexsort((candidates.ids, -scores))
+        scores, ranking = reordered(scores, best, found), reordered(ranking, best, found)
+        order = np.lexsort((candidates.ids, -ranking))
         by_score = sorted(zip(best, found.tolist(), strict=True), key=lambda pair: -pair[1])
         order[: len(best)] = [position for position, _ in by_score]  # ids decide nothing where scores are equal
         reranked = dict(by_score)
@@ -122,4 +137,4 @@ def retrieve(
     for group in groups:
         for position in group:
             passage_at(position)
-    return Retrieved(candidates, scored.signals, scores, scored.late, groups, passages, reranked)
+    return Retrieved(candidates, scored.signals, scores, ranking, scored.late, groups, passages, reranked)

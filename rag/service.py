@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
@@ -12,25 +12,41 @@ from types import TracebackType
 from typing import Self
 
 from index.errors import DocumentNotFound, StoreMismatch, StoreMissing
+from index.repair import repair
+from index.snapshot import Snapshot, take
 from index.store import Store
-from index.types import Change, Document, Finding, JsonScalar, Metadata, Receipt, Scope, Span
+from index.types import Change, Document, FailedFile, Finding, JsonScalar, Metadata, Receipt, Scope, Span
 from rag import citations, ingest
 from rag.answer import compose
 from rag.confidence import REFIT_NOTE, Refit, answers, basis_of, kept_refit, reason_to_abstain
 from rag.config import Config
 from rag.embedding import Embedder, word_spans
 from rag.errors import BadInput
+from rag.files import FileReader, file_of, is_below, is_gone
+from rag.folders import IgnoreRules, find_files
 from rag.inspection import Inspector
 from rag.models import ModelInfo, converted_model
-from rag.parsing import parse
+from rag.parsing.sandbox import Limits, Sandbox
 from rag.ranking import Calibration, Examined, Ranker, load_ranker
 from rag.reranker import Reranker
 from rag.retrieval import retrieve, score_candidates
 from rag.spelling import respell
-from rag.types import Answer, Citation, CitationCheck, Failure, Incoming, IndexState, IngestReport, Query, Timings
+from rag.types import (
+    Answer,
+    Citation,
+    CitationCheck,
+    Failure,
+    Incoming,
+    IndexState,
+    IngestReport,
+    ParseOptions,
+    Query,
+    Timings,
+)
 
 MAX_QUESTION = 2000
 _MAX_COLLECTION = 100
+_DELETE_TOGETHER = 500
 
 
 class Service:
@@ -42,6 +58,7 @@ class Service:
         self._embedder: Embedder | None = None
         self._reranker: Reranker | None = None
         self._loading = Lock()
+        self._sandbox = Sandbox(Limits(config.parse_seconds, config.parse_mib), workers=config.threads)
         self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._checkpoint: Future[bool] | None = None
 
@@ -171,33 +188,38 @@ class Service:
         collection: str = "default",
         metadata: Metadata | None = None,
         sync: bool = False,
+        options: ParseOptions | None = None,
+        urls: Sequence[str] = (),
+        allow_private: bool = False,
         progress: ingest.Progress | None = None,
     ) -> IngestReport:
-        """Take in files and folders. sync: also remove documents of these paths whose file is gone."""
-        _checked_collection(collection)
-        files, missing = ingest.find_files(paths)
+        """Take in files and folders. sync: also remove documents of these paths whose file is gone or ignored by now.
+
+        urls: addresses of the web to fetch; allow_private: also from addresses that are not public.
+        What is removed goes last: a file that was renamed can be found under one name or the other at any time.
+        """
+        files, missing = find_files(paths, self.path)
+        reader = self._file_reader(collection, metadata, options)
         gone = self._gone(paths, collection) if sync else []
-        for document in gone:
-            self.delete(document.id)
-        if sync:  # a path whose documents have just been removed is no mistake
-            missing = [one for one in missing if not any(_is_below(document.key, one.path) for document in gone)]
-        size, overlap = self._passage_settings
+        if sync:  # a path whose documents are about to be removed is no mistake
+            missing = [one for one in missing if not any(is_below(key, [one.path]) for _, key in gone)]
 
         def documents() -> Iterator[ingest.Prepared | ingest.Unchanged | Failure]:
             yield from missing
             for file in files:
-                yield ingest.read_file(
-                    file,
-                    self._store,
-                    self._config,
-                    collection=collection,
-                    metadata=metadata or {},
-                    size=size,
-                    overlap=overlap,
-                )
+                yield from reader.read(file)
+            for url in urls:
+                yield from reader.read_address(url, allow_private=allow_private)
 
-        report = self._ingest(documents(), len(files) + len(missing), progress)
-        return replace(report, deleted=len(gone))
+        try:
+            report = self._ingest(documents(), len(files) + len(missing) + len(urls), progress)
+        finally:
+            reader.finish()
+        removed = [document_id for document_id, _ in gone if document_id] + reader.vanished
+        for first in range(0, len(removed), _DELETE_TOGETHER):
+            self._store.delete_many(removed[first : first + _DELETE_TOGETHER])
+        self._store.forget_failures(collection, [key for _, key in gone])
+        return replace(report, deleted=len(removed))
 
     def add_documents(self, incoming: Iterable[Incoming], progress: ingest.Progress | None = None) -> IngestReport:
         """Take in documents given as plain text, embedded many at a time."""
@@ -229,7 +251,7 @@ class Service:
         """Take in a file that was handed over. The same name again replaces it.  Raises UnsupportedFormat, UnreadableContent."""
         size, overlap = self._passage_settings
         prepared = ingest.prepare(
-            parse(name, content),
+            self._sandbox.parse(name, content),
             key=name,
             source=name,
             collection=_checked_collection(collection),
@@ -240,9 +262,38 @@ class Service:
         )
         return self._commit(prepared)
 
+    def add_upload(
+        self,
+        name: str,
+        content: bytes,
+        *,
+        collection: str = "default",
+        metadata: Metadata | None = None,
+        options: ParseOptions | None = None,
+    ) -> tuple[list[Change], list[Failure]]:
+        """Take in a file that was handed over, or the files of the archive that it is: what went in, and what did not and why.
+
+        The same name again replaces it, and of an archive removes what is in it no longer. What is unchanged is "skipped".
+        """
+        reader = self._file_reader(collection, metadata, options)
+        changes: list[Change] = []
+        failed: list[Failure] = []
+        for part in reader.read_content(name, name, name, content, again=True):
+            if isinstance(part, ingest.Prepared):
+                changes += ingest.commit(self._store, self.embedder, [part])
+            elif isinstance(part, Failure):
+                failed.append(part)
+            elif known := self._store.unchanged(collection, name, ingest.sha256_of(content)):
+                changes.append(Change(known, "skipped"))
+        self._store.delete_many(reader.vanished)
+        self._checkpoint_later()
+        return changes, failed
+
     # --- documents there and out
 
-    def documents(self, *, collection: str | None = None, after: str | None = None, limit: int = 100) -> list[Document]:
+    def documents(
+        self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
+    ) -> list[Document]:
         """Documents in the order they came, those behind the document ``after``.  Raises BadInput when that is not there."""
         with self._store.read() as reader:
             try:
@@ -254,6 +305,11 @@ class Service:
         """One document.  Raises DocumentNotFound."""
         with self._store.read() as reader:
             return reader.document(document_id)
+
+    def failures(self, collection: str | None = None) -> list[FailedFile]:
+        """Files that could not be taken in and have not been since, of one collection or all."""
+        with self._store.read() as reader:
+            return reader.failures(collection)
 
     def find(self, reference: str, collection: str | None = None) -> list[Document]:
         """Documents that a person may mean by an id, the beginning of one, or a source."""
@@ -280,10 +336,28 @@ class Service:
         """Inconsistencies between the stored truth and the views; empty when all is well."""
         return self._store.verify(progress)
 
+    def repair(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Mend what can be mended of what ``verify`` found, and return that."""
+        return repair(self._store, findings)
+
+    def snapshot(self, target: Path, progress: Callable[[int, int], None] | None = None) -> Snapshot:
+        """A checked copy of the store as it is now, at a new or empty place; questions and changes go on meanwhile."""
+        return take(self._store, target, progress)
+
     def counts(self, collection: str | None = None) -> tuple[int, int]:
         """Documents and passages."""
         with self._store.read() as reader:
             return reader.counts(collection)
+
+    def collections(self) -> dict[str, tuple[int, int]]:
+        """Documents and passages of each collection that has any, by name."""
+        with self._store.read() as reader:
+            return {name: reader.counts(name) for name in reader.collections()}
+
+    @property
+    def path(self) -> Path:
+        """The store's directory."""
+        return self._store.path
 
     @property
     def generation(self) -> int:
@@ -367,6 +441,7 @@ class Service:
     def close(self) -> None:
         """Finish what goes on in the background and let go of the store."""
         self._background.shutdown()
+        self._sandbox.close()
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -414,24 +489,41 @@ class Service:
         if self._store.checkpoint_due and (self._checkpoint is None or self._checkpoint.done()):
             self._checkpoint = self._background.submit(self._store.checkpoint)
 
-    def _gone(self, paths: Sequence[Path], collection: str) -> list[Document]:
-        """Documents whose file was one of ``paths`` or below one and is no longer there."""
+    def _file_reader(self, collection: str, metadata: Metadata | None, options: ParseOptions | None) -> FileReader:
+        size, overlap = self._passage_settings
+        return FileReader(
+            self._store,
+            self._sandbox,
+            _checked_collection(collection),
+            metadata or {},
+            size,
+            overlap,
+            self._config.max_file_bytes,
+            options or ParseOptions(),
+        )
+
+    def _gone(self, paths: Sequence[Path], collection: str) -> list[tuple[str, str]]:
+        """Id ("" for one that had failed) and key of files that were of ``paths`` and are no longer there, or ignored by now."""
+        folders = [path for path in paths if path.is_dir()]
+        named = {os.path.abspath(path) for path in paths}
+        rules = IgnoreRules(folders)
+
+        def is_out(key: str) -> bool:
+            if not is_below(key, paths):
+                return False
+            file = file_of(key)
+            return (
+                is_gone(key)
+                or file not in named
+                and any(is_below(file, [folder]) and rules.ignores_anywhere(folder, file) for folder in folders)
+            )
+
         gone = []
         after = None
         while page := self.documents(collection=collection, after=after, limit=1000):
             after = page[-1].id
-            gone += [
-                document
-                for document in page
-                if any(_is_below(document.key, path) for path in paths) and not os.path.exists(document.key)
-            ]
-        return gone
-
-
-def _is_below(key: str, path: str | Path) -> bool:
-    """Whether a document's key is this file, or a file below this folder."""
-    root = os.path.abspath(path)
-    return key == root or key.startswith(root.rstrip(os.sep) + os.sep)
+            gone += [(document.id, document.key) for document in page if is_out(document.key)]
+        return gone + [("", failed.key) for failed in self.failures(collection) if is_out(failed.key)]
 
 
 def _checked_question(question: str) -> str:

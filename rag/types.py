@@ -1,10 +1,10 @@
 """What is read, asked and answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from index.types import Metadata, Span
+from index.types import Condition, Metadata, Span
 
 
 class Section(NamedTuple):
@@ -54,6 +54,17 @@ class ParsedText:
 
 
 @dataclass(frozen=True, slots=True)
+class ParseOptions:
+    """How files are read. fields: of JSON records, those that are taken ("title", "author.name"); none for all.
+
+    ocr: whether pictures of text are recognised, where the program for it is installed.
+    """
+
+    fields: tuple[str, ...] = ()
+    ocr: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """A document given as plain text. ``(collection, key)`` names it: the same pair again replaces it."""
 
@@ -67,7 +78,7 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question with its limits. ``where``: metadata values a document must have, any of the list per key.
+    """A question with its limits. ``where``: what a document's metadata must have, per key any of a list or one in a range.
 
     max_risk: accepted probability, 0 to 1, that an answer is wrong; None for the default threshold of confidence.
     """
@@ -75,7 +86,7 @@ class Query:
     question: str
     k: int = 5
     collection: str = "default"
-    where: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    where: Mapping[str, Condition] = field(default_factory=dict)
     explain: bool = False
     max_risk: float | None = None
 

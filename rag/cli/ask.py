@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.cli.output import CollectionOption, JsonOption, StoreOption, console, errors, open_service, pairs, print_json
+from rag.cli.output import CollectionOption, JsonOption, StoreOption, console, errors, open_service, print_json
 from rag.errors import BadInput
 
 if TYPE_CHECKING:
@@ -28,7 +28,12 @@ def ask(
     k: Annotated[int, typer.Option("-k", "--top-k", help=f"Passages to list, 1 to {_MAX_K}.")] = 5,
     collection: CollectionOption = "default",
     filters: Annotated[
-        list[str], typer.Option("--filter", metavar="K=V", help="Only documents with this metadata; may be repeated.")
+        list[str],
+        typer.Option(
+            "--filter",
+            metavar="K=V",
+            help='Only documents with this metadata; may be repeated. Also "K>=V" and K=FROM..TO for numbers and dates.',
+        ),
     ] = [],  # noqa: B006
     explain: Annotated[bool, typer.Option("--explain", help="Show why each passage ranks where it does.")] = False,
     max_risk: Annotated[
@@ -50,11 +55,12 @@ def ask(
     with errors():
         if not 1 <= k <= _MAX_K:
             raise BadInput(f"-k {k}: list 1 to {_MAX_K} passages")
+        from rag.filters import parse_filters
         from rag.types import Query
 
         if max_risk is not None and not 0 <= max_risk <= 1:
             raise BadInput(f"--max-risk {max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
-        query = Query(question, k, collection, pairs(filters, "--filter"), explain, max_risk)
+        query = Query(question, k, collection, parse_filters(filters), explain, max_risk)
         with open_service(store) as service:
             answer = service.ask(query)
         if json:

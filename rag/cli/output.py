@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from index.errors import StoreDamaged, StoreError, StoreMismatch, StoreMissing, StoreTooNew
+from rag.config import store_from
 from rag.errors import BadInput, RagError
 
 if TYPE_CHECKING:
@@ -32,8 +33,11 @@ CollectionOption = Annotated[str, typer.Option("--collection", metavar="C", help
 
 
 def store_path(option: Path | None) -> Path:
-    """The store's directory from the option, the environment or the current folder."""
-    return option or Path(os.environ.get("RAG_STORE") or ".rag")
+    """The store's directory from the option, the environment, the settings file or the current folder."""
+    if option is not None:
+        return option
+    with errors():
+        return store_from(os.environ)
 
 
 def open_service(option: Path | None) -> "Service":

@@ -337,3 +337,38 @@ main()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["passages"] and done.stderr.strip() == "False"
+
+
+def test_failed_files_are_listed_with_the_reason_until_they_are_taken_in(rag: Rag, tmp_path: Path) -> None:
+    (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.4 obj")
+    assert rag("add", "bad.pdf").code == 1
+    listed = rag("list", "--failed")
+    assert listed.code == 0 and listed.out.startswith("bad.pdf: the PDF is damaged")
+    listed_json = rag("list", "--failed", "--json").json
+    assert isinstance(listed_json, list) and len(listed_json) == 1
+    failed = listed_json[0]
+    assert (failed["path"], failed["collection"]) == ("bad.pdf", "default") and "damaged" in failed["reason"]
+    (tmp_path / "bad.pdf").write_text("The mill was built in 1850.")
+    assert rag("add", "bad.pdf").code == 0
+    assert rag("list", "--failed").out == "no file failed\n"
+
+
+def test_fields_of_records_are_chosen(rag: Rag, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"title": "Ship", "body": {"text": "It left Oslo."}, "id": 7}\n')
+    assert rag("add", "a.jsonl", "--fields", "title, body").code == 0
+    assert rag("show", "a.jsonl").out == "title: Ship\nbody.text: It left Oslo.\n"
+    missing = rag("add", "a.jsonl", "--fields", "name")
+    assert missing.code == 1 and "there are body.text, id, title" in missing.err
+    assert rag("add", "a.jsonl", "--fields", ",").code == 2
+
+
+def test_an_address_of_this_machine_is_not_fetched_unless_it_is_allowed(rag: Rag) -> None:
+    refused = rag("add", "http://127.0.0.1:9/")
+    assert refused.code == 1 and "--allow-private-addresses" in refused.err
+    allowed = rag("add", "http://127.0.0.1:9/", "--allow-private-addresses")
+    assert allowed.code == 1 and "cannot be reached" in allowed.err
+
+
+def test_a_file_is_not_watched(rag: Rag, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    assert rag("watch", "a.txt").code == 2
