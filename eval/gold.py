@@ -236,7 +236,14 @@ def read_jsonl(path: Path) -> tuple[QuotedQuestion, ...]:
         if document is not None and not (isinstance(document, str) and document):
             raise GoldError(f"{path}:{line}: document must be the source of a document, or be left out")
         questions.append(
-            QuotedQuestion(name, _text(path, line, row, "question"), answerable, tuple(quotes), document, line)
+            QuotedQuestion(
+                name,
+                _text(path, line, row, "question"),
+                answerable,
+                tuple(quote.replace("\r\n", "\n") for quote in quotes),  # every line end is stored as one character
+                document,
+                line,
+            )
         )
     if not questions:
         raise GoldError(f"{path}: no questions: one JSON object a line with id, question, answerable and quotes")

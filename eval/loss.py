@@ -56,7 +56,7 @@ def explain(ask: Callable[[Query], Answer], source: Inspected, question: Questio
     """Follow a question's evidence from the documents to the k passages listed."""
     answer = ask(Query(question=question.text, k=k))
     whole, pieces, documents = _evidence(source, question)
-    trace = source.trace(question.text, whole or pieces, max(_BESIDE, k))
+    trace = source.trace(answer.corrected_question or question.text, whole or pieces, max(_BESIDE, k))
     best = trace.wanted[0] if whole else None
     rank = best.rank if best else None
     if not question.answerable:

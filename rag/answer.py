@@ -59,6 +59,7 @@ def compose(found: Retrieved, documents: Mapping[int, Document], *, answers: boo
                 highlights=tuple(sorted(sentence.span for sentence in chosen if sentence.passage == rank)),
                 also_in=tuple(Occurrence(other.id, other.title, other.source, span) for other, span in others),
                 explain={name: _signal(values, order, group[0]) for name, (values, order) in ranks.items()}
+                | _reranked(found, group[0])
                 if explain
                 else None,
             )
@@ -102,6 +103,15 @@ def _signal_ranks(found: Retrieved) -> dict[str, tuple[Floats, Ids]]:
     """Per signal its values and the 1-based rank of each candidate."""
     named = {"dense": found.signals.dense, "sentence": found.signals.sentence, "lexical": found.signals.bm25}
     return {name: (values, np.argsort(np.argsort(-values, kind="stable")) + 1) for name, values in named.items()}
+
+
+def _reranked(found: Retrieved, position: int) -> dict[str, Signal]:
+    """What the cross-encoder made of a candidate; nothing where there is none."""
+    if not found.reranked:
+        return {}
+    if position not in found.reranked:
+        return {"reranker": Signal(None, None)}
+    return {"reranker": Signal(list(found.reranked).index(position) + 1, found.reranked[position])}
 
 
 def _signal(values: Floats, ranks: Ids, position: int) -> Signal:

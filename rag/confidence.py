@@ -87,11 +87,15 @@ def reason_to_abstain(confidence: float, max_risk: float | None) -> str:
     return "low_confidence" if max_risk is None or not answers(confidence, None) else "risk_too_high"
 
 
-def basis_of(settings: Mapping[str, JsonScalar]) -> dict[str, JsonScalar]:
-    """What decides a store's confidence: its model, its passage settings and the shipped weights. settings: of the store."""
+def basis_of(settings: Mapping[str, JsonScalar], reranker: str | None = None) -> dict[str, JsonScalar]:
+    """What decides a store's confidence: its model, its passage settings, the shipped weights and the cross-encoder.
+
+    settings: of the store.  reranker: fingerprint of the cross-encoder, None without one.
+    """
     return {
         **{name: settings[name] for name in ("model_fingerprint", "passage_characters", "overlap_sentences")},
         "weights": _weights_sha256(),
+        "reranker": reranker,
     }
 
 

@@ -12,7 +12,7 @@ from rag.settings_file import given, given_path, read_settings_file, refuse_unkn
 
 PRECISIONS = ("auto", "f32", "bf16")
 # What the environment (RAG_STORE, ...) and the settings file may set here.
-NAMES = ("store", "model", "precision", "threads", "cache", "parse_seconds", "parse_mib")
+NAMES = ("store", "model", "precision", "threads", "cache", "parse_seconds", "parse_mib", "reranker")
 _PARSE_SECONDS = 120
 _PARSE_MIB = 2048
 
@@ -33,6 +33,7 @@ class Config:
     passage_characters: size of a passage.  overlap_sentences: sentences that a passage repeats of the one before.
     precision: "auto" (bf16 where the CPU has it), "f32" or "bf16".  threads: cores for encoding.
     cache: where converted models and indexed evaluation corpora are kept.  max_file_bytes: larger files are refused.
+    reranker: folder or name of a cross-encoder that orders the best passages anew, None for none.
     parse_seconds, parse_mib: processor time and memory that reading one file may take.
     """
 
@@ -42,6 +43,7 @@ class Config:
     precision: str = "auto"
     threads: int = field(default_factory=_cores)
     cache: Path = field(default_factory=_default_cache)
+    reranker: str | None = None
     max_file_bytes: int = 256 * 1024 * 1024
     parse_seconds: int = _PARSE_SECONDS
     parse_mib: int = _PARSE_MIB
@@ -56,6 +58,7 @@ class Config:
         file = read_settings_file(environment)
         refuse_unknown(file, file.values, NAMES)
         model = given("model", environment, file)
+        reranker = given("reranker", environment, file)
         precision = given("precision", environment, file)
         if precision is not None and precision.value not in PRECISIONS:
             raise BadInput(f"{precision.place}: use one of {', '.join(PRECISIONS)}")
@@ -73,6 +76,7 @@ class Config:
             cache=given_path("cache", environment, file) or _default_cache(),
             parse_seconds=whole("parse_seconds", _PARSE_SECONDS, 1),
             parse_mib=whole("parse_mib", _PARSE_MIB, 256),
+            reranker=reranker.value or None if reranker else None,
         )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -14,6 +14,7 @@ from index.types import Candidates, Floats, Ids, Passage, Scope, Span
 from rag.duplicates import group_duplicates
 from rag.embedding import QuestionVectors
 from rag.ranking import Ranker, best_per_passage, load_ranker, statement_scores
+from rag.reranker import RERANKED, Reranker, reordered
 from rag.signals import (
     FUNCTION_WORD_SHARE_LATE,
     FUNCTION_WORDS,
@@ -39,6 +40,7 @@ class Retrieved:
     scores: float32 (n,), higher is better, by the fitted weights.  order: float32 (n,), what the groups are ranked by (see
     ``statement_scores``).  late: float32 (n_sentences,), late interaction per sentence, NaN where not computed.
     passages: position -> stored passage, for every position in the groups.
+    reranked: position -> score of the cross-encoder, best first, for those that it ordered.
     """
 
     candidates: Candidates
@@ -48,6 +50,7 @@ class Retrieved:
     late: Floats
     groups: list[list[int]]
     passages: Mapping[int, Passage]
+    reranked: Mapping[int, float] = field(default_factory=dict)
 
 
 def asks(text: str) -> bool:
@@ -99,13 +102,20 @@ def score_candidates(
 
 
 def retrieve(
-    reader: Reader, vectors: QuestionVectors, question: str, words: Sequence[Span], scope: Scope, k: int
+    reader: Reader,
+    vectors: QuestionVectors,
+    question: str,
+    words: Sequence[Span],
+    scope: Scope,
+    k: int,
+    reranker: Reranker | None = None,
 ) -> Retrieved:
     """The best k passages by the shipped ranker, near-duplicates as one. Arguments as of ``score_candidates``."""
     scored = score_candidates(reader, vectors, question, words, scope, load_ranker())
     candidates = scored.candidates
+    scores = scored.scores
     # The weights were fitted on questions; what asks nothing looks for the passages that are about it.
-    ranking = scored.scores if asks(question) else statement_scores(scored.signals)
+    ranking = scores if asks(question) else statement_scores(scored.signals)
     order: Ids = np.lexsort((candidates.ids, -ranking))
     passages: dict[int, Passage] = {}
 
@@ -114,8 +124,17 @@ def retrieve(
             passages[position] = reader.passages([int(candidates.ids[position])])[0]
         return passages[position]
 
+    reranked: dict[int, float] = {}
+    if reranker is not None:
+        best = [int(position) for position in order[:RERANKED]]
+        found = reranker.scores(question, [passage_at(position).text for position in best])
+        scores, ranking = reordered(scores, best, found), reordered(ranking, best, found)
+        order = np.lexsort((candidates.ids, -ranking))
+        by_score = sorted(zip(best, found.tolist(), strict=True), key=lambda pair: -pair[1])
+        order[: len(best)] = [position for position, _ in by_score]  # ids decide nothing where scores are equal
+        reranked = dict(by_score)
     groups = group_duplicates(candidates.vectors, order, k, lambda position: passage_at(position).text)
     for group in groups:
         for position in group:
             passage_at(position)
-    return Retrieved(candidates, scored.signals, scored.scores, ranking, scored.late, groups, passages)
+    return Retrieved(candidates, scored.signals, scores, ranking, scored.late, groups, passages, reranked)

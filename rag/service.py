@@ -28,6 +28,7 @@ from rag.inspection import Inspector
 from rag.models import ModelInfo, converted_model
 from rag.parsing.sandbox import Limits, Sandbox
 from rag.ranking import Calibration, Examined, Ranker, load_ranker
+from rag.reranker import Reranker
 from rag.retrieval import retrieve, score_candidates
 from rag.spelling import respell
 from rag.types import (
@@ -55,6 +56,7 @@ class Service:
         self._opened = store
         self._config = config
         self._embedder: Embedder | None = None
+        self._reranker: Reranker | None = None
         self._loading = Lock()
         self._reopening = Lock()
         self._sandbox = Sandbox(Limits(config.parse_seconds, config.parse_mib), workers=config.threads)
@@ -131,7 +133,7 @@ class Service:
             words = word_spans(asked)
             vectors = embedder.embed_question(asked, words)
             embedded = time.perf_counter()
-            found = retrieve(reader, vectors, asked, words, scope, query.k)
+            found = retrieve(reader, vectors, asked, words, scope, query.k, self.reranker)
             documents = reader.documents_of([found.passages[i].id for group in found.groups for i in group])
             generation = reader.generation
             empty = not found.groups and reader.counts(query.collection)[1] == 0
@@ -149,7 +151,9 @@ class Service:
             corrected_question=asked if asked != question else None,
             answered=composed.answer is not None,
             confidence=sure,
-            calibrated=refit is not None or load_ranker().is_calibrated_for(**self.calibration),
+            calibrated=refit is not None
+            or self._config.reranker is None
+            and load_ranker().is_calibrated_for(**self.calibration),
             abstain_reason=reason,
             answer=composed.answer,
             passages=composed.passages,
@@ -400,7 +404,8 @@ class Service:
     @property
     def confidence_basis(self) -> dict[str, JsonScalar]:
         """What the confidence of this store's answers is made with; a refit holds for one such basis."""
-        return basis_of(self._store.settings)
+        reranker = self.reranker
+        return basis_of(self._store.settings, reranker.fingerprint if reranker is not None else None)
 
     @property
     def refit(self) -> Refit | None:
@@ -435,9 +440,19 @@ class Service:
         """What evaluation looks at beside answers."""
         return Inspector(self._store, self.embedder)
 
+    @property
+    def reranker(self) -> Reranker | None:
+        """The configured cross-encoder, loaded when first needed; None without one.  Raises ModelUnavailable."""
+        if self._config.reranker is None:
+            return None
+        with self._loading:
+            if self._reranker is None:
+                self._reranker = Reranker(self._config.reranker)
+            return self._reranker
+
     def warm(self) -> None:
         """Load model and views now, so that the first question does not wait."""
-        _ = self.embedder, self.generation
+        _ = self.embedder, self.reranker, self.generation
 
     def close(self) -> None:
         """Finish what goes on in the background and let go of the store."""

@@ -10,8 +10,8 @@ from index.reader import Reader
 from index.types import Floats, Ids, Scope, Span
 from rag.duplicates import group_duplicates
 from rag.embedding import QuestionVectors
-from rag.ranking import Ranker, best_per_passage
-from rag.retrieval import Scored, score_candidates
+from rag.ranking import Ranker, best_per_passage, statement_scores
+from rag.retrieval import Scored, asks, score_candidates
 
 # Ranks in a view are looked for this deep.
 DEEPEST = 10_000
@@ -64,7 +64,8 @@ def trace(
     """Follow the passages of these ids. n_first: how many of the best to show beside them; the rest as of ``score_candidates``."""
     scored = score_candidates(reader, vectors, question, words, scope, ranker)
     ids = scored.candidates.ids
-    order: Ids = np.lexsort((ids, -scored.scores))
+    ranking = scored.scores if asks(question) else statement_scores(scored.signals)
+    order: Ids = np.lexsort((ids, -ranking))
     texts = {int(passage.id): passage.text for passage in reader.passages(ids)}
     groups = group_duplicates(scored.candidates.vectors, order, len(ids), lambda at: texts[int(ids[at])])
     ranks = {int(ids[at]): rank for rank, group in enumerate(groups, 1) for at in group}
@@ -91,7 +92,7 @@ def trace(
             second_stage=passage.id in at and bool(np.isin(at[passage.id], scored.chosen)),
             rank=ranks.get(passage.id),
             ranked_with=leaders[passage.id] if leaders.get(passage.id, passage.id) != passage.id else None,
-            score=float(scored.scores[at[passage.id]]) if passage.id in at else None,
+            score=float(ranking[at[passage.id]]) if passage.id in at else None,
             signals={name: float(values[at[passage.id]]) for name, values in signals.items()}
             if passage.id in at
             else {},

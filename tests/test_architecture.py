@@ -17,7 +17,7 @@ ALLOWED = {
 ENGINES = {
     "faiss": {"index/vectors.py"},
     "tantivy": {"index/lexical.py"},
-    "sentence_transformers": {"rag/conversion.py"},
+    "sentence_transformers": {"rag/conversion.py", "rag/reranker.py"},
     "langchain_text_splitters": {"rag/chunking.py"},
     "openvino": {"rag/engine.py"},
     "olefile": {"rag/parsing/msg.py"},

@@ -17,6 +17,7 @@ const SIGNALS = {
   dense: "Meaning of the whole passage",
   sentence: "Meaning of its best sentence",
   lexical: "Words it shares with the question",
+  reranker: "Read together with the question",
 };
 
 const byId = (id) => document.getElementById(id);

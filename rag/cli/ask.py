@@ -97,7 +97,10 @@ def _print_answer(answer: "Answer") -> None:
                 Text(f"    also in {place.source or place.title}:{place.span.start}-{place.span.end}", style="dim")
             )
         if passage.explain is not None:
-            signals = (f"{name} #{signal.rank} ({signal.score:.3f})" for name, signal in passage.explain.items())
+            signals = (
+                f"{name} -" if signal.score is None else f"{name} #{signal.rank} ({signal.score:.3f})"
+                for name, signal in passage.explain.items()
+            )
             out.print(Text("    why: " + ", ".join(signals), style="dim"))
 
 

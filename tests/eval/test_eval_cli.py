@@ -334,3 +334,34 @@ def test_the_report_is_written_as_one_page(evaluate: Evaluate, folder: Path, tmp
 def test_a_page_that_cannot_be_written_is_told_before_any_work(evaluate: Evaluate) -> None:
     result = evaluate(SEED_QUESTIONS, "--html", "no/such/report.html")
     assert result.code == 2 and "--html no/such/report.html: name a file in a folder that exists" in result.err
+
+
+# --- the format of quotes
+
+
+@pytest.mark.model
+def test_evidence_is_found_in_the_document_named_wherever_it_stands(
+    evaluate: Evaluate, write_lines: WriteLines, tmp_path: Path
+) -> None:
+    (tmp_path / "docs").mkdir()
+    cats = "Cats purr when they are happy.\r\nNobody else purrs.\r\n\r\nAgain: cats purr when they are happy.\r\n"
+    (tmp_path / "docs" / "cats.txt").write_bytes(b"\xef\xbb\xbf" + cats.encode())
+    (tmp_path / "docs" / "dogs.txt").write_text("Dogs bark. Some say that cats purr when they are happy.")
+    rows: list[dict[str, object]] = [
+        {"id": "any", "question": "when do cats purr?", "quotes": ["they are happy"]},
+        {"id": "one", "question": "what do dogs say of cats?", "quotes": ["they are happy"], "document": "dogs.txt"},
+        {
+            "id": "lines",
+            "question": "who else purrs?",
+            "quotes": ["happy.\r\nNobody else"],
+            "document": "docs/cats.txt",
+        },
+        {"id": "none", "question": "who won the chess tournament?", "answerable": False},
+    ]
+    gold = write_lines("gold.jsonl", rows)
+    result = evaluate(gold, "--corpus", tmp_path / "docs", "--json")
+    assert result.code == 0, result.err
+    ranks = {row["id"]: row["rank"] for row in result.json["per_query"]}
+    assert ranks["any"] == 1 and ranks["one"] in (1, 2) and ranks["lines"] in (1, 2) and ranks["none"] is None
+    lost = evaluate(write_lines("bad.jsonl", [rows[1] | {"document": "birds.txt"}]), "--corpus", tmp_path / "docs")
+    assert lost.code == 1 and "bad.jsonl:1: the quote 'they are happy' of question 'one' stands nowhere in" in lost.err

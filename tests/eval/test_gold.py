@@ -196,6 +196,26 @@ def test_answerable_follows_from_the_quotes_when_it_is_left_out(write_lines: Wri
     assert [question.answerable for question in read_jsonl(path)] == [True, False]
 
 
+def test_a_file_with_windows_line_ends_a_byte_order_mark_and_blank_lines_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "gold.jsonl"
+    rows = [json.dumps({"id": n, "question": "q?", "quotes": ["Cats\r\npurr"]}) for n in range(2)]
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n\r\n".join(rows).encode() + b"\r\n")
+    gold = locate(path, read_jsonl(path), [("a.txt", "All Cats\npurr.")])
+    assert [question.id for question in gold.questions] == ["0", "1"]
+    assert all(question.places == (Place("a.txt", 4, 13),) for question in gold.questions)
+
+
+def test_a_quote_given_twice_counts_once() -> None:
+    question = QuotedQuestion("q1", "who?", True, ("Cats", "Cats", "purr"), None, 1)
+    (found,) = locate(Path("gold.jsonl"), [question], [("a.txt", "Cats purr.")]).questions
+    assert found.answers == ("Cats", "purr") and found.places == (Place("a.txt", 0, 4), Place("a.txt", 5, 9))
+
+
+def test_quotes_that_are_not_found_may_be_let_pass() -> None:
+    (found,) = locate(Path("g.jsonl"), [quoted("gone")], [("a.txt", "Cats.")], required=False).questions
+    assert found.places == () and found.answers == ("gone",)
+
+
 def test_a_sample_keeps_the_order_and_depends_on_the_seed() -> None:
     questions = tuple(QuotedQuestion(str(n), "?", False, (), None, n) for n in range(100))
     drawn = sample(questions, 10, 1)

@@ -1,0 +1,65 @@
+"""An optional cross-encoder that reads question and passage together and orders the best passages anew.
+
+It costs torch at start and one forward pass a passage, so it is used only where a user names one (``RAG_RERANKER``).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from index.types import Floats
+from rag.errors import ModelUnavailable
+from rag.models import fingerprint_of
+
+# The best passages of the order without it, which it puts into its own.
+RERANKED = 20
+
+
+class Reranker:
+    """A sentence-transformers ``CrossEncoder`` by folder or name, loaded when made. fingerprint: of its files, or of its name."""
+
+    def __init__(self, name: str) -> None:
+        """Raises ModelUnavailable when there is no such model, or it does not give one score a pair."""
+        import torch
+        from sentence_transformers import CrossEncoder
+
+        folder = Path(name)
+        if not folder.is_dir() and (folder.is_absolute() or name.startswith(".")):
+            raise ModelUnavailable(f"RAG_RERANKER={name}: there is no such folder: name a CrossEncoder's, or unset it")
+        try:
+            self._model: Any = CrossEncoder(name, device="cpu", activation_fn=torch.nn.Identity())
+        except Exception as error:  # whatever transformers raises for files that are missing or no model
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ModelUnavailable(
+                f"RAG_RERANKER={name}: the cross-encoder cannot be loaded ({reason[:200]}): give the folder of one, or unset it"
+            ) from error
+        if self._model.num_labels != 1:
+            raise ModelUnavailable(
+                f"RAG_RERANKER={name}: it gives {self._model.num_labels} scores a pair: use a cross-encoder that gives one"
+            )
+        self.fingerprint = fingerprint_of(folder) if folder.is_dir() else hashlib.sha256(name.encode()).hexdigest()
+        self._one_at_a_time = Lock()  # tokenizers refuse to be used from two threads
+
+    def scores(self, question: str, passages: Sequence[str]) -> Floats:
+        """How well each passage answers, float32 (n,), the model's own logits: higher is better."""
+        if not passages:
+            return np.empty(0, dtype=np.float32)
+        with self._one_at_a_time:
+            found = self._model.predict([(question, text) for text in passages], show_progress_bar=False)
+        return np.asarray(found, dtype=np.float32)
+
+
+def reordered(scores: Floats, best: Sequence[int], by: Floats) -> Floats:
+    """The scores with those of ``best`` dealt out anew: the largest of them to the passage first in ``by``, ties as before.
+
+    scores: float32 (n,); best: m positions in it, best first; by: float32 (m,). What is not among the best keeps its score, and no
+    score leaves the scale that confidence and answer sentences are fitted to.
+    """
+    positions = np.asarray(best, dtype=np.int64)
+    result = scores.copy()
+    result[positions[np.argsort(-by, kind="stable")]] = np.sort(scores[positions])[::-1]
+    return result
