@@ -18,6 +18,7 @@ from rag import citations, ingest, pipeline
 from rag.answer import compose
 from rag.config import Config
 from rag.embedding import Embedder, word_spans
+from rag.engine import load_openvino
 from rag.errors import BadInput
 from rag.models import ModelInfo, converted_model
 from rag.ranking import Calibration, Examined, Ranker, load_ranker
@@ -307,7 +308,13 @@ class Service:
         with self._loading:
             if self._embedder is None:
                 settings = self._store.settings
-                info, folder = converted_model(str(settings["model"]), str(settings["model_fingerprint"]), self._config)
+                # Reading and hashing the model's files takes as long as loading the engine, and needs no Python meanwhile.
+                with ThreadPoolExecutor(max_workers=1) as other:
+                    found = other.submit(
+                        converted_model, str(settings["model"]), str(settings["model_fingerprint"]), self._config
+                    )
+                    load_openvino()
+                    info, folder = found.result()
                 self._refuse_other_model(info)
                 self._embedder = Embedder(info, folder, precision=self._config.precision, threads=self._config.threads)
             return self._embedder
