@@ -109,7 +109,7 @@ def _sha256(path: Path) -> str:
 
 def _code_digest() -> str:
     """Changes with any module that ingestion imports, so that no figure is ever of passages cut by older code."""
-    pending, seen = [_ROOT / "rag" / "ingest.py"], set[Path]()
+    pending, seen = [_ROOT / "rag" / "pipeline.py"], set[Path]()
     while pending:
         path = pending.pop()
         if path not in seen:

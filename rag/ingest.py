@@ -1,30 +1,23 @@
-"""Documents in: found, read, cut into passages, embedded many at a time, committed one by one.
+"""Documents in: found, read, cut into passages, and put together for embedder and store (pipeline.py runs both).
 
-A document is in the store whole or not at all, and counted once it is durable. What fails is reported and holds up nothing else.
+A file that cannot be read is reported and holds up nothing else.
 """
 
 import hashlib
 import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from index.store import Store
-from index.types import Change, Metadata, NewDocument, NewPassage, Signs, Span
+from index.types import Metadata, NewDocument, NewPassage, Signs, Span
 from rag.chunking import Chunk, chunk
 from rag.config import Config
-from rag.embedding import Embedder, PassageInput, word_spans
+from rag.embedding import PassageInput, PassageVectors, word_spans
 from rag.errors import ContentTooLarge, RagError
-from rag.parsing import parse
-from rag.types import Failure, Incoming, IngestProgress, IngestReport, ParsedText, Section
-
-# Passages embedded together: enough that batches of like length fill, few enough to commit every few seconds.
-_EMBED_TOGETHER = 512
-
-Progress = Callable[[IngestProgress], None]
+from rag.types import Failure, Incoming, IngestReport, ParsedText, Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +31,6 @@ class Prepared:
 @dataclass(frozen=True, slots=True)
 class Unchanged:
     """A document that is in the store already as it is now."""
-
-
-@dataclass(slots=True)
-class _Tally:
-    added: int = 0
-    updated: int = 0
-    skipped: int = 0
-    deleted: int = 0
-    passages: int = 0
-    failed: list[Failure] = field(default_factory=list)
 
 
 def prepare(
@@ -103,34 +86,31 @@ def context_of(title: str, section: Sequence[str], context: str = "") -> str:
     return ". ".join(dict.fromkeys(part for part in (title, *section, context) if part))
 
 
-def commit(store: Store, embedder: Embedder, batch: Sequence[Prepared]) -> Iterator[Change]:
-    """Embed all passages of a batch together and commit document by document; yields as each becomes durable."""
-    inputs = [_passage_input(prepared.document, piece) for prepared in batch for piece in prepared.chunks]
-    vectors = iter(zip(inputs, embedder.embed_passages(inputs), strict=True))
-    for prepared in batch:
-        passages = []
-        for piece in prepared.chunks:
-            given, embedded = next(vectors)
-            passages.append(
-                NewPassage(
-                    span=piece.span,
-                    sentences=piece.sentences,
-                    context=given.context,
-                    section=piece.section,
-                    page=piece.page,
-                    vector=embedded.vector,
-                    sentence_vectors=embedded.sentence_vectors,
-                    word_signs=_by_sentence(given, embedded.word_signs),
-                )
-            )
-        yield store.add(prepared.document, passages)
+def passage_inputs(prepared: Prepared) -> list[PassageInput]:
+    """All passages of a document as the embedder takes them."""
+    return [passage_input(prepared.document, piece) for piece in prepared.chunks]
 
 
-def _passage_input(document: NewDocument, piece: Chunk) -> PassageInput:
+def passage_input(document: NewDocument, piece: Chunk) -> PassageInput:
+    """One passage as the embedder takes it, with the words of its sentences."""
     text = document.text[slice(*piece.span)]
     sentences = tuple(Span(start - piece.span.start, end - piece.span.start) for start, end in piece.sentences)
     words = tuple(word for sentence in sentences for word in word_spans(text, sentence))
     return PassageInput(context_of(document.title, piece.section, piece.context), text, sentences, words)
+
+
+def new_passage(piece: Chunk, given: PassageInput, embedded: PassageVectors) -> NewPassage:
+    """One passage as the store takes it."""
+    return NewPassage(
+        span=piece.span,
+        sentences=piece.sentences,
+        context=given.context,
+        section=piece.section,
+        page=piece.page,
+        vector=embedded.vector,
+        sentence_vectors=embedded.sentence_vectors,
+        word_signs=_by_sentence(given, embedded.word_signs),
+    )
 
 
 def _by_sentence(given: PassageInput, signs: Signs) -> tuple[Signs, ...]:
@@ -138,62 +118,6 @@ def _by_sentence(given: PassageInput, signs: Signs) -> tuple[Signs, ...]:
     firsts = np.array([word.start for word in given.words])
     cuts = np.searchsorted(firsts, [sentence.start for sentence in given.sentences[1:]])
     return tuple(np.split(signs, cuts))
-
-
-def ingest(
-    store: Store,
-    embedder: Callable[[], Embedder],
-    documents: Iterable[Prepared | Unchanged | Failure],
-    n_documents: int | None,
-    progress: Progress | None,
-) -> IngestReport:
-    """Take in a stream of documents. embedder: called when the first passage needs it. n_documents: how many, if known."""
-    started = time.perf_counter()
-    tally = _Tally()
-    batch: list[Prepared] = []
-    done = 0
-
-    def flush() -> None:
-        nonlocal done
-        if not batch:
-            return
-        for change in commit(store, embedder(), batch):
-            done += 1
-            if change.outcome == "added":
-                tally.added += 1
-            elif change.outcome == "updated":
-                tally.updated += 1
-            else:
-                tally.skipped += 1
-            if change.outcome != "skipped":
-                tally.passages += change.document.n_passages
-            if progress:
-                progress(IngestProgress(done, n_documents, tally.passages))
-        batch.clear()
-
-    for item in documents:
-        if isinstance(item, Prepared):
-            batch.append(item)
-            if sum(len(prepared.chunks) for prepared in batch) >= _EMBED_TOGETHER:
-                flush()
-            continue
-        done += 1
-        if isinstance(item, Unchanged):
-            tally.skipped += 1
-        else:
-            tally.failed.append(item)
-        if progress:
-            progress(IngestProgress(done, n_documents, tally.passages))
-    flush()
-    return IngestReport(
-        tally.added,
-        tally.updated,
-        tally.skipped,
-        tally.deleted,
-        tuple(tally.failed),
-        tally.passages,
-        time.perf_counter() - started,
-    )
 
 
 def find_files(paths: Sequence[Path]) -> tuple[list[Path], list[Failure]]:
@@ -224,6 +148,8 @@ def read_file(
     path: Path, store: Store, config: Config, *, collection: str, metadata: Metadata, size: int, overlap: int
 ) -> Prepared | Unchanged | Failure:
     """Read and cut one file, unless the store has it already with this content and metadata."""
+    from rag.parsing import parse  # a fifth of a second, and whoever only asks needs none of it
+
     key = os.path.abspath(path)
     try:
         if not path.is_file():

@@ -16,13 +16,13 @@ from index.repair import repair
 from index.snapshot import Snapshot, take
 from index.store import Store
 from index.types import Change, Document, Finding, JsonScalar, Metadata, Receipt, Scope, Span
-from rag import citations, ingest
+from rag import citations, ingest, pipeline
 from rag.answer import compose
 from rag.config import Config
 from rag.embedding import Embedder, word_spans
+from rag.engine import load_openvino
 from rag.errors import BadInput
 from rag.models import ModelInfo, converted_model
-from rag.parsing import parse
 from rag.ranking import Calibration, Examined, Ranker, load_ranker
 from rag.retrieval import retrieve, score_candidates
 from rag.types import Answer, Citation, CitationCheck, Failure, Incoming, IndexState, IngestReport, Query, Timings
@@ -152,7 +152,7 @@ class Service:
         collection: str = "default",
         metadata: Metadata | None = None,
         sync: bool = False,
-        progress: ingest.Progress | None = None,
+        progress: pipeline.Progress | None = None,
     ) -> IngestReport:
         """Take in files and folders. sync: also remove documents of these paths whose file is gone."""
         _checked_collection(collection)
@@ -180,7 +180,7 @@ class Service:
         report = self._ingest(documents(), len(files) + len(missing), progress)
         return replace(report, deleted=len(gone))
 
-    def add_documents(self, incoming: Iterable[Incoming], progress: ingest.Progress | None = None) -> IngestReport:
+    def add_documents(self, incoming: Iterable[Incoming], progress: pipeline.Progress | None = None) -> IngestReport:
         """Take in documents given as plain text, embedded many at a time."""
         size, overlap = self._passage_settings
         return self._ingest(
@@ -208,6 +208,8 @@ class Service:
         self, name: str, content: bytes, *, collection: str = "default", metadata: Metadata | None = None
     ) -> Change:
         """Take in a file that was handed over. The same name again replaces it.  Raises UnsupportedFormat, UnreadableContent."""
+        from rag.parsing import parse  # a fifth of a second, and whoever only asks needs none of it
+
         size, overlap = self._passage_settings
         prepared = ingest.prepare(
             parse(name, content),
@@ -275,6 +277,11 @@ class Service:
             return reader.counts(collection)
 
     @property
+    def path(self) -> Path:
+        """The store's directory."""
+        return self._store.path
+
+    @property
     def generation(self) -> int:
         """Number of the last change."""
         with self._store.read() as reader:
@@ -311,7 +318,13 @@ class Service:
         with self._loading:
             if self._embedder is None:
                 settings = self._store.settings
-                info, folder = converted_model(str(settings["model"]), str(settings["model_fingerprint"]), self._config)
+                # Reading and hashing the model's files takes as long as loading the engine, and needs no Python meanwhile.
+                with ThreadPoolExecutor(max_workers=1) as other:
+                    found = other.submit(
+                        converted_model, str(settings["model"]), str(settings["model_fingerprint"]), self._config
+                    )
+                    load_openvino()
+                    info, folder = found.result()
                 self._refuse_other_model(info)
                 self._embedder = Embedder(info, folder, precision=self._config.precision, threads=self._config.threads)
             return self._embedder
@@ -354,15 +367,16 @@ class Service:
         self,
         documents: Iterable[ingest.Prepared | ingest.Unchanged | Failure],
         n_documents: int | None,
-        progress: ingest.Progress | None,
+        progress: pipeline.Progress | None,
     ) -> IngestReport:
         try:
-            return ingest.ingest(self._store, lambda: self.embedder, documents, n_documents, progress)
+            return pipeline.ingest(self._store, lambda: self.embedder, documents, n_documents, progress)
         finally:
             self._store.checkpoint()
 
     def _commit(self, prepared: ingest.Prepared) -> Change:
-        [change] = ingest.commit(self._store, self.embedder, [prepared])
+        [(document, passages)] = pipeline.embedded(lambda: self.embedder, [prepared])
+        change = self._store.add(document.document, passages)
         self._checkpoint_later()
         return change
 

@@ -190,7 +190,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What one ``rag add`` did; counts are documents, except ``passages``."""
+    """What one ``rag add`` did; counts are documents, except ``passages``.
+
+    cpu_s: processor time of the stages "read", "embed" (without the engine's own threads) and "commit".
+    """
 
     added: int
     updated: int
@@ -199,6 +202,7 @@ class IngestReport:
     failed: tuple[Failure, ...]
     passages: int
     seconds: float
+    cpu_s: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

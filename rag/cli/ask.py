@@ -43,7 +43,7 @@ def ask(
         from rag.types import Query
 
         query = Query(question, k, collection, pairs(filters, "--filter"), explain)
-        with open_service(store) as service:
+        with open_service(store, threads=1) as service:
             answer = service.ask(query)
         if json:
             from rag.serialization import answer_json

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from index.types import Document, JsonScalar, Metadata, Span
 from rag.cli.output import (
     FAILED,
     CollectionOption,
@@ -24,6 +23,7 @@ from rag.cli.output import (
 from rag.errors import BadInput
 
 if TYPE_CHECKING:
+    from index.types import Document, Metadata, Span
     from rag.service import Service
     from rag.types import IngestReport
 
@@ -71,7 +71,7 @@ def add(
         from rag.ingest import nothing_there
         from rag.service import Service
 
-        metadata: dict[str, JsonScalar | list[JsonScalar]] = {
+        metadata: Metadata = {
             key: values[0] if len(values) == 1 else [*values] for key, values in pairs(meta, "--meta").items()
         }
         config = Config.from_environment()
@@ -100,7 +100,7 @@ def add(
 
 
 def _add_with_progress(
-    service: "Service", paths: list[Path], collection: str, metadata: Metadata, sync: bool
+    service: "Service", paths: list[Path], collection: str, metadata: "Metadata", sync: bool
 ) -> "IngestReport":
     if not sys.stderr.isatty():
         return service.add_paths(paths, collection=collection, metadata=metadata, sync=sync)
@@ -192,7 +192,7 @@ def show(
     if json:
         from rag.serialization import document_json
 
-        first, last = place or Span(0, document.n_characters)
+        first, last = place or (0, document.n_characters)
         print_json(document_json(document) | {"start_char_index": first, "end_char_index": last, "text": text})
     else:
         typer.echo(text)
@@ -219,7 +219,7 @@ def remove(
         typer.echo(f"removed {document.source or document.title} ({receipt.document_id}): {receipt.passages} passages")
 
 
-def _one(service: "Service", reference: str, collection: str | None) -> Document:
+def _one(service: "Service", reference: str, collection: str | None) -> "Document":
     from index.errors import DocumentNotFound
 
     found = service.find(reference, collection)
@@ -231,7 +231,9 @@ def _one(service: "Service", reference: str, collection: str | None) -> Document
     return found[0]
 
 
-def _parse_span(text: str) -> Span:
+def _parse_span(text: str) -> "Span":
+    from index.types import Span
+
     start, separator, end = text.partition(":")
     if not separator or not start.isdecimal() or not end.isdecimal():
         raise BadInput(f"--span {text!r}: write it as START:END, two numbers of characters")

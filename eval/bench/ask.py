@@ -1,0 +1,128 @@
+"""How long does an answer take over HTTP, alone and under load?
+
+Timed: ``POST /v1/ask`` with five passages on a running ``rag serve``, from sending to the last byte, each client on one connection
+that stays open, its next question sent as soon as the last is answered. Every question is asked once only, so that no answer comes
+from the cache; the last case asks one question again and again. The clients run on the same cores as the server.
+Left out: making the store, starting the server, and the first questions of each case.
+"""
+
+import http.client
+import json
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from random import Random
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+from eval.bench.results import Figure, Row, percentiles, rag_command
+
+_K = 5
+_WARM_UP = 20  # questions of each case
+_MOST_PER_S = 2000  # questions that are ready for each second
+
+
+def rows(store: Path, questions: Sequence[str], clients: Sequence[int], seconds: float) -> Iterator[Row]:
+    """One row per number of clients, each of ``seconds``; then one client with one question repeated."""
+    fresh = _distinct(questions)
+    with _server(store) as (url, told):
+        about: dict[str, Figure] = {
+            "documents": told["documents"],
+            "passages": told["passages"],
+            "k": _K,
+            "start_s": told["start_s"],
+        }
+        for n_clients in clients:
+            yield _measured(f"{n_clients} client" + "s" * (n_clients > 1), url, fresh, n_clients, seconds, about)
+        again = iter(lambda: questions[0], None)
+        yield _measured("the same question", url, again, 1, seconds, about)
+
+
+def _measured(
+    case: str, url: str, questions: Iterator[str], n_clients: int, seconds: float, about: dict[str, Figure]
+) -> Row:
+    _load(url, list(islice(questions, max(_WARM_UP, n_clients))), n_clients, seconds)
+    asked = list(islice(questions, int(_MOST_PER_S * seconds)))
+    started = time.perf_counter()
+    milliseconds = _load(url, asked, n_clients, seconds)
+    elapsed = time.perf_counter() - started
+    figures: dict[str, Figure] = {**percentiles(milliseconds), "questions_per_s": round(len(milliseconds) / elapsed, 1)}
+    return Row("ask", case, {**about, "questions": len(milliseconds), **figures})
+
+
+def _load(url: str, questions: list[str], n_clients: int, seconds: float) -> list[float]:
+    """Ask until the questions or the time run out; milliseconds of each answer. Raises RuntimeError when one is refused."""
+    pending = iter(questions)
+    taken: list[list[float]] = [[] for _ in range(n_clients)]
+    errors: list[str] = []
+    ends_at = time.perf_counter() + seconds
+
+    def client(durations: list[float]) -> None:
+        connection = http.client.HTTPConnection(str(urlsplit(url).hostname), urlsplit(url).port, timeout=60)
+        headers = {"content-type": "application/json"}
+        try:
+            for question in pending:
+                body = json.dumps({"question": question, "top_k": _K})
+                started = time.perf_counter()
+                connection.request("POST", "/v1/ask", body, headers)
+                response = connection.getresponse()
+                content = response.read()
+                durations.append((time.perf_counter() - started) * 1000)
+                if response.status != 200:
+                    errors.append(f"{response.status}: {content[:200]!r}")
+                if errors or time.perf_counter() >= ends_at:
+                    return
+        except (OSError, http.client.HTTPException) as error:
+            errors.append(repr(error))
+        finally:
+            connection.close()
+
+    threads = [Thread(target=client, args=(durations,)) for durations in taken]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise RuntimeError(f"a question was not answered: {errors[0]}")
+    return [duration for durations in taken for duration in durations]
+
+
+def _distinct(questions: Sequence[str]) -> Iterator[str]:
+    """The questions, then each again with a word of another one, for ever, in an order that does not change."""
+    random = Random(0)
+    yield from questions
+    while True:
+        for question in questions:
+            yield f"{question} {random.choice(random.choice(questions).split())} {random.randrange(10**6)}"
+
+
+@contextmanager
+def _server(store: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A server of the store on a free port of this machine: its address and what it says of itself, with the seconds it took."""
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [*rag_command(), "serve", "--store", str(store), "--port", "0", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None and process.stderr is not None
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the server did not start: {process.stderr.read().strip()}")
+        drain = Thread(target=process.stderr.read, daemon=True)  # a full pipe would stop the server
+        drain.start()
+        told = json.loads(line) | {"start_s": round(time.perf_counter() - started, 2)}
+        yield told["url"], told
+    finally:
+        process.terminate()
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,112 @@
+"""The documents and questions that benchmarks use: those of a gold folder, or made from the seeds."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from eval.corpora import open_folder
+from eval.gold import read_corpus, read_folder
+from rag.config import Config
+from rag.embedding import PassageInput
+from rag.errors import BadInput
+from rag.ingest import passage_inputs, prepare_incoming
+from rag.sentences import split_sentences
+from rag.service import Service
+from rag.types import Incoming
+
+_SEEDS = Path(__file__).parent.parent.parent / "seeds"
+_SENTENCES = 40  # of a made document
+QUESTIONS = (
+    "why did Zelensky refuse to sign?",
+    "Who met the Ukrainian leader in Munich?",
+    "What are rare earths used for?",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """name: as shown.  questions: asked of the documents."""
+
+    name: str
+    documents: Sequence[Incoming]
+    questions: Sequence[str]
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the texts as UTF-8."""
+        return sum(len(document.text.encode()) for document in self.documents)
+
+
+def read(gold: Path | None) -> Corpus:
+    """The corpus of a BEIR folder; without one, documents of sentences drawn from ``seeds/``."""
+    if gold is None:
+        return _made(250)
+    if not (gold / "corpus.jsonl").is_file():
+        raise BadInput(f"--gold {gold}: give a folder in the BEIR layout, with corpus.jsonl and queries.jsonl")
+    documents = [
+        Incoming(key=document.id, title=document.title, text=document.text, source=document.id)
+        for document in read_corpus(gold / "corpus.jsonl")
+    ]
+    return Corpus(gold.name, documents, [question.text for question in read_folder(gold).questions])
+
+
+def _made(n_documents: int) -> Corpus:
+    text = "\n".join(path.read_text(encoding="utf-8") for path in seed_files())
+    sentences = [text[start:end] for start, end in split_sentences(text)]
+    random = Random(0)
+    documents = []
+    for number in range(n_documents):
+        drawn = " ".join(random.choice(sentences) for _ in range(_SENTENCES))
+        documents.append(Incoming(key=f"made-{number}", title=f"Made document {number}", text=drawn))
+    return Corpus("seeds, sentences drawn at random", documents, QUESTIONS)
+
+
+@contextmanager
+def stored(gold: Path | None, source: Corpus, config: Config, notify: Callable[[str], None]) -> Iterator[Path]:
+    """The directory of a store of the corpus: the cached one of a gold folder, else one for as long as it is needed."""
+    if gold is not None:
+        with open_folder(gold, config, notify) as service:
+            path = service.path
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "store"
+        with Service.create(path, config) as service:
+            service.add_documents(source.documents)
+        yield path
+
+
+def seed_files() -> list[Path]:
+    """The texts in ``seeds/``.  Raises BadInput for an installation without them."""
+    files = sorted(_SEEDS.glob("*.txt"))
+    if not files:
+        raise BadInput("there are no seeds beside this installation: name a corpus with --gold FOLDER")
+    return files
+
+
+def write_files(documents: Sequence[Incoming], folder: Path, times: int = 1) -> int:
+    """Write each document as a text file, ``times`` times with other first lines; the size of all of them comes back, in bytes."""
+    folder.mkdir(parents=True)
+    n_bytes = 0
+    for copy in range(times):
+        for number, document in enumerate(documents):
+            first = document.title if copy == 0 else f"{document.title} ({copy + 1})"
+            content = f"{first}\n\n{document.text}\n".encode()
+            (folder / f"{copy}-{number:06}.txt").write_bytes(content)
+            n_bytes += len(content)
+    return n_bytes
+
+
+def passages_of(corpus: Corpus, size: int, overlap: int, limit: int) -> list[PassageInput]:
+    """Up to ``limit`` passages as the embedder is given them, from documents all over the corpus."""
+    documents = list(corpus.documents)
+    Random(0).shuffle(documents)
+    passages: list[PassageInput] = []
+    for document in documents:
+        if len(passages) >= limit:
+            break
+        passages += passage_inputs(prepare_incoming(document, size=size, overlap=overlap))
+    return passages[:limit]

@@ -1,0 +1,109 @@
+"""How fast do documents go in, where does the time go, and does memory grow with the corpus?
+
+Timed: ``rag add`` of a folder of text files into a new store, the whole process: start, model, parsing, cutting, embedding, commits
+with their syncs, and writing the views. Corpora of two sizes, the larger four times the smaller (repeated with other titles), show
+whether memory grows. Then the same command again, with nothing to do. Left out: making the files, converting the model.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from eval.bench import corpus
+from eval.bench.results import Figure, Row
+from rag.config import Config
+
+_TIMES_LARGER = 4
+
+
+def rows(gold: Path | None, n_documents: int | None, larger: bool, config: Config) -> Iterator[Row]:
+    """Rows of ``rag add`` with nothing there, again with all of it there, and of the larger corpus. n_documents: None for all."""
+    source = corpus.read(gold)
+    documents = source.documents[:n_documents]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for times in (1, _TIMES_LARGER) if larger else (1,):
+            files = folder / f"documents{times}"
+            n_bytes = corpus.write_files(documents, files, times)
+            about: dict[str, Figure] = {
+                "corpus": source.name,
+                "documents": len(documents) * times,
+                "text_mb": round(n_bytes / 1e6, 2),
+            }
+            store = folder / f"store{times}"
+            added = _add(files, store, config)
+            yield Row(
+                "ingest", "new" if times == 1 else f"new, {times} times as much", {**about, **_figures(added, n_bytes)}
+            )
+            if times == 1:
+                again = _add(files, store, config)
+                yield Row(
+                    "ingest", "unchanged", {**about, "seconds": round(again.seconds, 2), "memory_mb": again.memory_mb}
+                )
+
+
+class _Added(NamedTuple):
+    """One ``rag add``. cpu_s: user and system time of the process.  stages_s: processor time of its stages."""
+
+    seconds: float
+    cpu_s: float
+    memory_mb: int
+    passages: int
+    stages_s: dict[str, float]
+    store_bytes: int
+
+
+# Run in a process of its own, so that its memory is its own; prints the report with what the command line leaves out.
+_CHILD = """
+import json, sys
+from pathlib import Path
+from rag.config import Config
+from rag.service import Service
+with Service.open_or_create(Path(sys.argv[2]), Config.from_environment()) as service:
+    report = service.add_paths([Path(sys.argv[1])])
+print(json.dumps({"passages": report.passages, "failed": len(report.failed), "stages_s": dict(report.cpu_s)}))
+"""
+
+
+def _add(files: Path, store: Path, config: Config) -> _Added:
+    environment = {**os.environ, "RAG_CACHE": str(config.cache)}
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _CHILD, str(files), str(store)], env=environment, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    printed = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - started
+    if process.returncode:
+        raise RuntimeError(f"the ingest that was to be measured ended with {process.returncode}")
+    report = json.loads(printed)
+    size = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
+    cpu_s = usage.ru_utime + usage.ru_stime
+    # Linux counts in KiB, macOS in bytes.
+    memory = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    return _Added(seconds, cpu_s, round(memory), report["passages"], report["stages_s"], size)
+
+
+def _figures(added: _Added, n_bytes: int) -> dict[str, Figure]:
+    cores = Config.from_environment().threads
+    stages = {f"cpu_{name}_s": round(seconds, 2) for name, seconds in added.stages_s.items()}
+    return {
+        "passages": added.passages,
+        "seconds": round(added.seconds, 2),
+        "passages_per_s": round(added.passages / added.seconds, 1),
+        "mb_per_s": round(n_bytes / 1e6 / added.seconds, 3),
+        "memory_mb": added.memory_mb,
+        "store_kb_per_passage": round(added.store_bytes / 1e3 / max(added.passages, 1), 1),
+        "cpu_s": round(added.cpu_s, 2),
+        "cores_busy": round(added.cpu_s / added.seconds / cores, 3),
+        **stages,
+        "cpu_engine_start_views_s": round(added.cpu_s - sum(added.stages_s.values()), 2),
+    }

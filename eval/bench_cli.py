@@ -1,0 +1,236 @@
+"""The command ``rag bench``. Imported by ``rag --help``: everything heavy is imported when it runs."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.cli.output import JsonOption, console, errors, message, print_json
+from rag.errors import BadInput
+
+if TYPE_CHECKING:
+    from eval.bench.results import Row
+
+bench = typer.Typer(no_args_is_help=True, help="Measure this machine: one question a command, all figures of one run.")
+
+GoldOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--gold",
+        metavar="FOLDER",
+        help="Documents and questions in the BEIR layout; else made from the seeds.",
+        show_default=False,
+    ),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="FILE", help="Append the results to this file, one JSON object a line.", show_default=False
+    ),
+]
+
+
+@bench.command()
+def embed(
+    gold: GoldOption = None,
+    passages: Annotated[int, typer.Option("--passages", min=32, help="How many to embed in a round.")] = 512,
+    precision: Annotated[
+        list[str], typer.Option("--precision", metavar="P", help="f32, bf16 or int8; may be repeated.")
+    ] = ["auto"],  # noqa: B006
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """How fast passages are embedded, as a share of what the machine can multiply.
+
+    Example: rag bench embed --precision bf16 --precision int8
+    """
+    with errors():
+        from eval.bench import embed as question
+        from rag.config import Config
+
+        config = Config.from_environment()
+        _report(question.rows(gold, passages, precision, config), out, json)
+
+
+@bench.command()
+def ingest(
+    gold: GoldOption = None,
+    documents: Annotated[
+        int | None, typer.Option("--documents", min=1, help="Only the first so many.", show_default=False)
+    ] = None,
+    larger: Annotated[bool, typer.Option(help="Also a corpus four times as large.")] = True,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """How fast documents go in, where the time goes, and whether memory grows with the corpus.
+
+    Example: rag bench ingest --documents 50 --no-larger
+    """
+    with errors():
+        from eval.bench import ingest as question
+        from rag.config import Config
+
+        _report(question.rows(gold, documents, larger, Config.from_environment()), out, json)
+
+
+@bench.command()
+def ask(
+    gold: GoldOption = None,
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", metavar="DIR", help="Ask this store the questions of --gold.", show_default=False),
+    ] = None,
+    clients: Annotated[
+        list[int], typer.Option("--clients", metavar="N", min=1, help="At the same time; may be repeated.")
+    ] = [1, 2, 4, 8, 16],  # noqa: B006
+    seconds: Annotated[float, typer.Option(min=0.1, help="For each number of clients.")] = 8.0,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """How long an answer takes over HTTP, alone and with ever more clients.
+
+    Example: rag bench ask --clients 1 --clients 8
+    """
+    with errors():
+        from contextlib import ExitStack
+
+        from eval.bench import ask as question
+        from eval.bench import corpus
+        from rag.config import Config
+
+        source = corpus.read(gold)
+        with ExitStack() as stack:
+            folder = store or stack.enter_context(corpus.stored(gold, source, Config.from_environment(), message))
+            _report(question.rows(folder, source.questions, clients, seconds), out, json)
+
+
+@bench.command()
+def start(out: OutOption = None, json: JsonOption = False) -> None:
+    """How long commands take from a cold start.
+
+    Example: rag bench start
+    """
+    with errors():
+        from eval.bench import start as question
+
+        _report(question.rows(), out, json)
+
+
+@bench.command()
+def peers(
+    gold: Annotated[
+        Path, typer.Option("--gold", metavar="FOLDER", help="Documents and questions in the BEIR layout, with answers.")
+    ],
+    peer: Annotated[
+        list[str], typer.Option("--peer", metavar="NAME", help="Which ones; may be repeated. All by default.")
+    ] = [],  # noqa: B006
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Questions, drawn at random.")] = 400,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Footnote beside LangChain, LlamaIndex, Haystack, txtai and Chroma, which are installed once into the cache.
+
+    Example: rag bench peers --gold squad2 --peer txtai
+    """
+    with errors():
+        from eval.bench import peers as question
+        from rag.config import Config
+
+        if unknown := [name for name in peer if name not in question.PEERS]:
+            raise BadInput(f"--peer {unknown[0]}: use one of {', '.join(question.PEERS)}")
+        chosen = peer or question.PEERS
+        _report(question.rows(gold, chosen, limit, Config.from_environment(), message), out, json)
+
+
+@bench.command(name="all")
+def every(
+    gold: GoldOption = None,
+    with_peers: Annotated[
+        bool, typer.Option("--peers/--no-peers", help="Also the other systems (needs --gold).")
+    ] = False,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """All questions one after another, about a quarter of an hour.
+
+    Example: rag bench all --out results.jsonl && rag bench chart results.jsonl chart.svg
+    """
+    with errors():
+        from eval.bench import ask, corpus, embed, ingest, start
+        from eval.bench import peers as others
+        from rag.config import Config
+
+        if with_peers and gold is None:
+            raise BadInput("--peers needs a gold set: name its folder with --gold")
+
+        def rows() -> "Iterator[Row]":
+            config = Config.from_environment()
+            source = corpus.read(gold)
+            yield from embed.rows(gold, 512, ["f32", "auto"], config)
+            yield from start.rows()
+            yield from ingest.rows(gold, None, True, config)
+            with corpus.stored(gold, source, config, message) as folder:
+                yield from ask.rows(folder, source.questions, [1, 2, 4, 8, 16], 8.0)
+            if with_peers and gold is not None:
+                yield from others.rows(gold, others.PEERS, 400, config, message)
+
+        _report(rows(), out, json)
+
+
+@bench.command()
+def chart(
+    results: Annotated[Path, typer.Argument(metavar="FILE", help="Results saved with --out.", show_default=False)],
+    picture: Annotated[
+        Path, typer.Argument(metavar="PICTURE", help="Where to draw them: .svg or .png.", show_default=False)
+    ],
+) -> None:
+    """Draw saved results.
+
+    Example: rag bench chart results.jsonl chart.svg
+    """
+    with errors():
+        from eval.bench.chart import draw
+        from eval.bench.results import read_rows
+
+        if picture.suffix not in (".svg", ".png"):
+            raise BadInput(f"{picture}: name a file that ends in .svg or .png")
+        draw(read_rows(results), picture)
+
+
+def _report(rows: "Iterator[Row]", out: Path | None, json: bool) -> None:
+    """Print rows as a table or as one JSON array, and keep each as soon as it is there."""
+    from eval.bench.results import line_of, tables
+
+    found = []
+    try:
+        file = out.open("a", encoding="utf-8") if out is not None else None
+    except OSError as error:
+        raise BadInput(f"--out {out} cannot be written: {error.strerror or error}") from error
+    try:
+        for row in rows:
+            found.append(row)
+            if file is not None:
+                print(line_of(row), file=file, flush=True)
+            if sys.stderr.isatty():
+                typer.echo(f"measured: {row.bench} {row.case}", err=True)
+    finally:
+        if file is not None:
+            file.close()
+    if json:
+        import json as codec
+
+        print_json([codec.loads(line_of(row)) for row in found])
+        return
+    from rich.table import Table
+
+    screen = console()
+    for bench_name, cases, lines in tables(found):
+        table = Table(bench_name, box=None, pad_edge=False)
+        for case in cases:
+            table.add_column(case, justify="right")
+        for line in lines:
+            table.add_row(*line)
+        screen.print(table)
+        screen.print()
