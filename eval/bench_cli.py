@@ -107,6 +107,38 @@ def ask(
 
 
 @bench.command()
+def scale(
+    gold: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="GOLD...", help="BEIR folders of whose passages the corpora are made.", show_default=False
+        ),
+    ],
+    size: Annotated[list[int], typer.Option("--size", metavar="N", min=1, help="Passages; may be repeated.")] = [  # noqa: B006
+        1_000,
+        10_000,
+        100_000,
+        1_000_000,
+    ],
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", metavar="DIR", help="For the stores: 13 GB for a million.", show_default=False),
+    ] = None,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What a store costs as it grows, and what its index misses.
+
+    Example: rag bench scale squad2 covidqa --size 10000 --size 100000
+    """
+    with errors():
+        from eval.bench import scale as question
+        from rag.config import Config
+
+        _report(question.rows(gold, size, Config.from_environment(), folder), out, json)
+
+
+@bench.command()
 def start(out: OutOption = None, json: JsonOption = False) -> None:
     """How long commands take from a cold start.
 
