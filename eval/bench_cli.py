@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag.cli.output import JsonOption, console, errors, message, print_json
+from rag.errors import BadInput
 
 if TYPE_CHECKING:
     from eval.bench.results import Row
@@ -106,6 +107,38 @@ def ask(
 
 
 @bench.command()
+def scale(
+    gold: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="GOLD...", help="BEIR folders of whose passages the corpora are made.", show_default=False
+        ),
+    ],
+    size: Annotated[list[int], typer.Option("--size", metavar="N", min=1, help="Passages; may be repeated.")] = [  # noqa: B006
+        1_000,
+        10_000,
+        100_000,
+        1_000_000,
+    ],
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", metavar="DIR", help="For the stores: 13 GB for a million.", show_default=False),
+    ] = None,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What a store costs as it grows, and what its index misses.
+
+    Example: rag bench scale squad2 covidqa --size 10000 --size 100000
+    """
+    with errors():
+        from eval.bench import scale as question
+        from rag.config import Config
+
+        _report(question.rows(gold, size, Config.from_environment(), folder), out, json)
+
+
+@bench.command()
 def start(out: OutOption = None, json: JsonOption = False) -> None:
     """How long commands take from a cold start.
 
@@ -134,10 +167,90 @@ def overload(
         _report(question.rows(gold, seconds), out, json)
 
 
+@bench.command()
+def peers(
+    gold: Annotated[
+        Path, typer.Option("--gold", metavar="FOLDER", help="Documents and questions in the BEIR layout, with answers.")
+    ],
+    peer: Annotated[
+        list[str], typer.Option("--peer", metavar="NAME", help="Which ones; may be repeated. All by default.")
+    ] = [],  # noqa: B006
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Questions, drawn at random.")] = 400,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Footnote beside LangChain, LlamaIndex, Haystack, txtai and Chroma, which are installed once into the cache.
+
+    Example: rag bench peers --gold squad2 --peer txtai
+    """
+    with errors():
+        from eval.bench import peers as question
+        from rag.config import Config
+
+        if unknown := [name for name in peer if name not in question.PEERS]:
+            raise BadInput(f"--peer {unknown[0]}: use one of {', '.join(question.PEERS)}")
+        chosen = peer or question.PEERS
+        _report(question.rows(gold, chosen, limit, Config.from_environment(), message), out, json)
+
+
+@bench.command(name="all")
+def every(
+    gold: GoldOption = None,
+    with_peers: Annotated[
+        bool, typer.Option("--peers/--no-peers", help="Also the other systems (needs --gold).")
+    ] = False,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """All questions one after another, about a quarter of an hour.
+
+    Example: rag bench all --out results.jsonl && rag bench chart results.jsonl chart.svg
+    """
+    with errors():
+        from eval.bench import ask, corpus, embed, ingest, start
+        from eval.bench import peers as others
+        from rag.config import Config
+
+        if with_peers and gold is None:
+            raise BadInput("--peers needs a gold set: name its folder with --gold")
+
+        def rows() -> "Iterator[Row]":
+            config = Config.from_environment()
+            source = corpus.read(gold)
+            yield from embed.rows(gold, 512, ["f32", "auto"], config)
+            yield from start.rows()
+            yield from ingest.rows(gold, None, True, config)
+            with corpus.stored(gold, source, config, message) as folder:
+                yield from ask.rows(folder, source.questions, [1, 2, 4, 8, 16], 8.0)
+            if with_peers and gold is not None:
+                yield from others.rows(gold, others.PEERS, 400, config, message)
+
+        _report(rows(), out, json)
+
+
+@bench.command()
+def chart(
+    results: Annotated[Path, typer.Argument(metavar="FILE", help="Results saved with --out.", show_default=False)],
+    picture: Annotated[
+        Path, typer.Argument(metavar="PICTURE", help="Where to draw them: .svg or .png.", show_default=False)
+    ],
+) -> None:
+    """Draw saved results.
+
+    Example: rag bench chart results.jsonl chart.svg
+    """
+    with errors():
+        from eval.bench.chart import draw
+        from eval.bench.results import read_rows
+
+        if picture.suffix not in (".svg", ".png"):
+            raise BadInput(f"{picture}: name a file that ends in .svg or .png")
+        draw(read_rows(results), picture)
+
+
 def _report(rows: "Iterator[Row]", out: Path | None, json: bool) -> None:
     """Print rows as a table or as one JSON array, and keep each as soon as it is there."""
     from eval.bench.results import line_of, tables
-    from rag.errors import BadInput
 
     found = []
     try:

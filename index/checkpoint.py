@@ -25,7 +25,7 @@ import numpy as np
 from index import clustering
 from index import files as disk
 from index.arrays import SEGMENT_PASSAGES, PassageArrays, PassageRows, Segment, write_segment
-from index.base import NO_IDS, Base, BaseVectors
+from index.base import NO_IDS, Base, BaseVectors, without
 from index.changes import history, last_sequence
 from index.database import Connection, id_array, translated_files
 from index.errors import StoreUnwritable
@@ -263,12 +263,12 @@ class _Writing:
         self.store, self.directory, self.base, self.connection = store, directory, base, connection
         self.old = read_manifest(store) if base.name else None
         self.alive = passage_ids(connection)
-        held = np.union1d(base.vectors.ids, base.buried)
-        self.dead: Ids = np.setdiff1d(held, self.alive)
-        self.fresh: Ids = np.setdiff1d(self.alive, base.vectors.ids)
-        incomplete = np.setdiff1d(self.fresh, _complete(connection, self.fresh))
+        held = np.sort(np.concatenate([base.vectors.ids, base.buried]))
+        self.dead: Ids = without(held, self.alive)
+        self.fresh: Ids = without(self.alive, base.vectors.ids)
+        incomplete = without(self.fresh, _complete(connection, self.fresh))
         if len(incomplete):  # of a damaged database; ``verify`` tells of them
-            self.alive, self.fresh = np.setdiff1d(self.alive, incomplete), np.setdiff1d(self.fresh, incomplete)
+            self.alive, self.fresh = without(self.alive, incomplete), without(self.fresh, incomplete)
         self.bury = not purge and len(self.alive) >= large and len(self.dead) <= _MOST_BURIED * len(self.alive)
         self.buried = NO_IDS
         # What was linked keeps the state it had when it was written: reading it once more might vouch for a flipped bit.
@@ -304,7 +304,7 @@ class _Writing:
             lists = ClusteredIndex(target)
             self.files[_LISTS] = _state(target)
         elif lists is not None:
-            dead = np.intersect1d(lists.ids, self.dead)
+            dead = lists.ids[np.isin(lists.ids, self.dead)]
             if len(dead) and not self.bury:
                 clustering.purge(lists.path, target, dead)
                 lists = ClusteredIndex(target)
@@ -313,10 +313,10 @@ class _Writing:
                 self._link(_LISTS)
         in_lists = lists.ids if lists is not None else NO_IDS
         self._bury(in_lists)
-        ids: Ids = np.setdiff1d(self.alive, in_lists)
+        ids: Ids = without(self.alive, in_lists)
         recent = self.base.vectors.recent
         known = np.isin(recent.ids, ids)
-        unknown: Ids = np.setdiff1d(ids, recent.ids)
+        unknown: Ids = without(ids, recent.ids)
         packed = [recent.codes()[known].tobytes(), *(row[0] for row in _rows(self.connection, unknown, "vector"))]
         index = VectorIndex.build(np.concatenate([recent.ids[known], unknown]), b"".join(packed), self.base.vectors.dim)
         disk.write(self.directory / _VECTORS, index.dump())
@@ -395,7 +395,7 @@ class _Writing:
         return linked
 
     def _bury(self, held: Ids) -> None:
-        self.buried = np.concatenate([self.buried, np.setdiff1d(held, self.alive)])
+        self.buried = np.concatenate([self.buried, without(held, self.alive)])
 
 
 def passage_ids(connection: Connection) -> Ids:

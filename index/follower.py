@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from index import checkpoint
-from index.base import Base, empty_base
+from index.base import Base, empty_base, without
 from index.changes import last_sequence
 from index.checkpoint import CheckpointDamaged, Manifest, passage_ids
 from index.clustering import ClusterBuilder
@@ -123,7 +121,7 @@ class Follower:
         """Write a checkpoint if the one on disk holds anything that is gone. The caller holds the writer lock."""
         with self._database.reading() as connection:
             base = self._on_disk(connection)
-            if not base.name or len(base.buried) or len(np.setdiff1d(base.vectors.ids, passage_ids(connection))):
+            if not base.name or len(base.buried) or len(without(base.vectors.ids, passage_ids(connection))):
                 self._write(connection, base, purge=True)
 
     def rebuild(self) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from index.types import Floats
-from rag.engine import load_openvino
+from rag.engine import load_converter, load_openvino
 from rag.errors import ModelUnavailable
 
 if TYPE_CHECKING:
@@ -114,10 +114,9 @@ def convert(folder: Path, destination: Path) -> dict[str, Any]:
         "attention_mask": torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]], dtype=torch.int64),
         "pool": torch.full((2, 3, 4), 0.25),
     }
-    openvino = load_openvino()
     with _quiet(), torch.no_grad():
-        graph = openvino.convert_model(Pooled().eval(), example_input=example)
-    openvino.save_model(graph, destination / "model.xml", compress_to_fp16=False)
+        graph = load_converter().convert_model(Pooled().eval(), example_input=example)
+    load_openvino().save_model(graph, destination / "model.xml", compress_to_fp16=False)
     backend.no_truncation()
     backend.no_padding()
     backend.save(str(destination / "tokenizer.json"))

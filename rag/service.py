@@ -21,6 +21,7 @@ from rag.answer import compose
 from rag.confidence import REFIT_NOTE, Refit, answers, basis_of, kept_refit, reason_to_abstain
 from rag.config import Config
 from rag.embedding import Embedder, word_spans
+from rag.engine import load_openvino
 from rag.errors import BadInput
 from rag.files import FileReader, file_of, is_below, is_gone
 from rag.folders import IgnoreRules, find_files
@@ -430,7 +431,13 @@ class Service:
         settings = self._store.settings  # first: it may be another store by now
         with self._loading:
             if self._embedder is None:
-                info, folder = converted_model(str(settings["model"]), str(settings["model_fingerprint"]), self._config)
+                # Reading and hashing the model's files takes as long as loading the engine, and needs no Python meanwhile.
+                with ThreadPoolExecutor(max_workers=1) as other:
+                    found = other.submit(
+                        converted_model, str(settings["model"]), str(settings["model_fingerprint"]), self._config
+                    )
+                    load_openvino()
+                    info, folder = found.result()
                 self._refuse_other_model(info)
                 self._embedder = Embedder(info, folder, precision=self._config.precision, threads=self._config.threads)
             return self._embedder

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from index.types import Document, JsonScalar, Span
 from rag.cli.output import (
     FAILED,
     CollectionOption,
@@ -26,6 +25,7 @@ from rag.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from index.types import Document, JsonScalar, Span
     from rag.pipeline import Progress as ShowProgress
     from rag.service import Service
     from rag.types import IngestReport, ParseOptions
@@ -142,7 +142,7 @@ def add(
         raise typer.Exit(FAILED)
 
 
-def given_metadata(meta: list[str]) -> dict[str, JsonScalar | list[JsonScalar]]:
+def given_metadata(meta: list[str]) -> "dict[str, JsonScalar | list[JsonScalar]]":
     """Metadata from ``--meta``: a key that is given more than once has a list."""
     return {key: values[0] if len(values) == 1 else [*values] for key, values in pairs(meta, "--meta").items()}
 
@@ -277,7 +277,7 @@ def show(
     if json:
         from rag.serialization import document_json
 
-        first, last = place or Span(0, document.n_characters)
+        first, last = place or (0, document.n_characters)
         print_json(document_json(document) | {"start_char_index": first, "end_char_index": last, "text": text})
     else:
         typer.echo(text)
@@ -304,7 +304,7 @@ def remove(
         typer.echo(f"removed {document.source or document.title} ({receipt.document_id}): {receipt.passages} passages")
 
 
-def _one(service: "Service", reference: str, collection: str | None) -> Document:
+def _one(service: "Service", reference: str, collection: str | None) -> "Document":
     from index.errors import DocumentNotFound
 
     found = service.find(reference, collection)
@@ -316,7 +316,9 @@ def _one(service: "Service", reference: str, collection: str | None) -> Document
     return found[0]
 
 
-def _parse_span(text: str) -> Span:
+def _parse_span(text: str) -> "Span":
+    from index.types import Span
+
     start, separator, end = text.partition(":")
     if not separator or not start.isdecimal() or not end.isdecimal():
         raise BadInput(f"--span {text!r}: write it as START:END, two numbers of characters")

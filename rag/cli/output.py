@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from index.errors import StoreDamaged, StoreError, StoreMismatch, StoreMissing, StoreTooNew
-from rag.config import store_from
 from rag.errors import BadInput, RagError
 
 if TYPE_CHECKING:
@@ -37,14 +35,23 @@ def store_path(option: Path | None) -> Path:
     if option is not None:
         return option
     with errors():
+        from rag.config import store_from
+
         return store_from(os.environ)
 
 
-def open_service(option: Path | None) -> "Service":
-    """The service of the chosen store; says on stderr when a view had to be made again."""
+def open_service(option: Path | None, *, threads: int | None = None) -> "Service":
+    """The service of the chosen store; says on stderr when a view had to be made again.
+
+    threads: cores for encoding, None for as many as are set; with more the model takes longer to load.
+    """
+    from dataclasses import replace
+
+    from rag.config import Config
     from rag.service import Service
 
-    service = Service.open(store_path(option))
+    config = Config.from_environment()
+    service = Service.open(store_path(option), config if threads is None else replace(config, threads=threads))
     note_rebuilt(service)
     return service
 
@@ -71,11 +78,9 @@ def errors() -> Iterator[None]:
     """Turn the errors that a user can meet into one message and the exit code of the contract."""
     try:
         yield
-    except (StoreMissing, StoreDamaged, StoreTooNew, StoreMismatch) as error:
-        fail(str(error), NO_STORE)
     except BadInput as error:
         fail(str(error), USAGE)
-    except (RagError, StoreError) as error:
+    except RagError as error:
         fail(str(error), FAILED)
     except BrokenPipeError:
         # The reader of stdout left (a pager, head): nothing to say, and nothing may be flushed at exit.
@@ -83,6 +88,15 @@ def errors() -> Iterator[None]:
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
         fail("stopped; what was reported as added stays", _INTERRUPTED)
+    except Exception as error:
+        # The store's errors are in a package whose import takes a tenth of a second, which ``rag --help`` has not to spare.
+        from index.errors import StoreDamaged, StoreError, StoreMismatch, StoreMissing, StoreTooNew
+
+        if isinstance(error, StoreMissing | StoreDamaged | StoreTooNew | StoreMismatch):
+            fail(str(error), NO_STORE)
+        if isinstance(error, StoreError):
+            fail(str(error), FAILED)
+        raise
 
 
 def print_json(value: object) -> None:

@@ -1,0 +1,83 @@
+"""Benchmarks: what they keep and show; and that the quick ones run."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from eval.bench import corpus, results
+from eval.bench.peers import _rank
+from eval.bench.results import Row
+from eval.gold import Place, Question
+from rag.errors import BadInput
+
+RAG = [sys.executable, "-c", "from rag.cli.main import main; main()"]
+
+
+def test_percentiles_are_durations_that_occurred() -> None:
+    assert results.percentiles([float(n) for n in range(1, 101)]) == {"p50_ms": 50.0, "p95_ms": 95.0, "p99_ms": 99.0}
+    assert results.percentiles([7.0]) == {"p50_ms": 7.0, "p95_ms": 7.0, "p99_ms": 7.0}
+
+
+def test_a_saved_row_reads_back_and_says_what_it_was_measured_on(tmp_path: Path) -> None:
+    row = Row("ask", "1 client", {"p50_ms": 4.2, "k": 5, "corpus": "seeds"})
+    line = results.line_of(row)
+    assert {"machine", "versions", "commit"} <= json.loads(line).keys()
+    (tmp_path / "rows.jsonl").write_text(line + "\n\n" + line + "\n", encoding="utf-8")
+    assert results.read_rows(tmp_path / "rows.jsonl") == [row, row]
+
+
+def test_a_file_of_something_else_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("[1, 2]\n", encoding="utf-8")
+    with pytest.raises(BadInput, match="rows.jsonl:1"):
+        results.read_rows(tmp_path / "rows.jsonl")
+
+
+def test_a_table_has_a_column_per_case_and_blanks_where_a_case_lacks_a_figure() -> None:
+    [embed, ask] = results.tables(
+        [Row("embed", "a", {"n": 1, "x_s": 0.5}), Row("embed", "b", {"n": 2000}), Row("ask", "a", {"failed": "no"})]
+    )
+    assert embed == ("embed", ["a", "b"], [["n", "1", "2,000"], ["x s", "0.5", ""]])
+    assert ask == ("ask", ["a"], [["failed", "no"]])
+
+
+def test_a_hit_of_any_system_is_in_the_right_document_and_holds_a_whole_answer() -> None:
+    question = Question("q", "where?", True, answers=("in France",), places=(Place("d1", 5, 14),))
+    assert _rank(question, [("d2", "It is in France."), ("d1", "in Franc"), ("d1", "Is in France.")]) == 3
+    assert _rank(question, [("d1", "in Spain")]) is None
+
+
+def test_documents_made_of_the_seeds_are_the_same_each_time() -> None:
+    assert corpus.read(None) == corpus.read(None)
+
+
+def test_written_files_hold_every_document_as_often_as_asked(tmp_path: Path) -> None:
+    documents = corpus.read(None).documents[:3]
+    n_bytes = corpus.write_files(documents, tmp_path / "files", times=2)
+    files = sorted((tmp_path / "files").iterdir())
+    assert len(files) == 6 and sum(file.stat().st_size for file in files) == n_bytes
+
+
+@pytest.mark.model
+def test_questions_are_measured_on_a_real_server_and_drawn(tmp_path: Path) -> None:
+    saved = tmp_path / "results.jsonl"
+    store = str(tmp_path / "store")
+    subprocess.run([*RAG, "add", *map(str, corpus.seed_files()), "--store", store], check=True, capture_output=True)
+    options = ["--store", store, "--clients", "2", "--seconds", "0.2", "--json", "--out", str(saved)]
+    done = subprocess.run([*RAG, "bench", "ask", *options], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
+    assert [row["case"] for row in shown] == ["2 clients", "the same question"]
+    assert all(row["questions"] > 0 and row["p50_ms"] <= row["p99_ms"] for row in shown)
+    assert [row.case for row in results.read_rows(saved)] == ["2 clients", "the same question"]
+
+
+def test_help_imports_neither_numpy_nor_an_engine() -> None:
+    program = (
+        "import sys, rag.cli.main as main; main.build(); "
+        "print(*({'numpy', 'faiss', 'openvino', 'fastapi', 'rich.console', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

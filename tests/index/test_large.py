@@ -1,0 +1,201 @@
+"""Stores whose vectors are in lists: the same answers, from files that are not written anew with every change."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from index.arrays import PassageRows, Segment, write_segment
+from index.store import Store
+from index.types import Floats, Ids, NewDocument, NewPassage, Scope
+from index.vectors import ClusteredIndex, bitmap, write_clustered
+
+Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
+LARGE = 150
+NOTHING: Ids = np.empty(0, dtype=np.int64)
+
+
+def unit(rng: np.random.Generator, n: int, dim: int) -> Floats:
+    """Unit vectors around 50 centres, as embeddings lie in groups; the last hundred are equal in pairs."""
+    centres = rng.standard_normal((50, dim))
+    vectors = centres[rng.integers(50, size=n)] + 0.5 * rng.standard_normal((n, dim))
+    vectors[-50:] = vectors[-100:-50]
+    found: Floats = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16).astype(np.float32)
+    return found
+
+
+@pytest.fixture(scope="module")
+def clustered(tmp_path_factory: pytest.TempPathFactory) -> tuple[ClusteredIndex, Ids, Floats]:
+    rng = np.random.default_rng(1)
+    ids = np.sort(rng.choice(40_000, 20_000, replace=False)).astype(np.int64)
+    vectors = unit(rng, len(ids), 16)
+    path = tmp_path_factory.mktemp("lists") / "lists.faiss"
+    write_clustered(path, ids, vectors.astype(np.float16))
+    return ClusteredIndex(path), ids, vectors
+
+
+def reference(vector: Floats, k: int, ids: Ids, vectors: Floats) -> tuple[Floats, Ids]:
+    scores = vectors @ vector
+    order = np.lexsort((ids, -scores.round(6)))[:k]
+    return scores[order], ids[order]
+
+
+def test_all_lists_together_hold_every_vector_and_rank_as_the_product_does(
+    clustered: tuple[ClusteredIndex, Ids, Floats],
+) -> None:
+    index, ids, vectors = clustered
+    assert np.array_equal(index.ids, ids)
+    for vector in vectors[[0, 7, -1, -60]]:
+        for k in (1, 10, 100):
+            scores, found = index.search(vector, k, None, NOTHING, exact=True)
+            expected_scores, expected = reference(vector, k, ids, vectors)
+            np.testing.assert_allclose(scores, expected_scores, atol=1e-5)
+            assert set(found.tolist()) == set(expected.tolist())
+
+
+def test_the_nearest_lists_hold_almost_all_of_the_nearest_vectors_with_the_same_scores(
+    clustered: tuple[ClusteredIndex, Ids, Floats],
+) -> None:
+    index, ids, vectors = clustered
+    queries = unit(np.random.default_rng(2), 100, 16)
+    shared = 0
+    for vector in queries:
+        scores, found = index.search(vector, 100, None, NOTHING)
+        all_scores, everything = index.search(vector, 100, None, NOTHING, exact=True)
+        known = dict(zip(everything.tolist(), all_scores.tolist(), strict=True))
+        assert all(known.get(one, score) == score for one, score in zip(found.tolist(), scores.tolist(), strict=True))
+        shared += len(np.intersect1d(found, everything))
+    assert shared / 10_000 >= 0.99
+
+
+def test_a_narrow_filter_is_searched_exactly_and_what_is_gone_is_not_found(
+    clustered: tuple[ClusteredIndex, Ids, Floats],
+) -> None:
+    index, ids, vectors = clustered
+    allowed = ids[::40]
+    vector = vectors[3]
+    _, found = index.search(vector, 50, bitmap([(i, i + 1) for i in allowed.tolist()]), NOTHING)
+    inside = np.isin(ids, allowed)
+    assert set(found.tolist()) == set(reference(vector, 50, ids[inside], vectors[inside])[1].tolist())
+    _, best = index.search(vector, 5, None, NOTHING)
+    _, others = index.search(vector, 5, None, best)
+    assert not set(best.tolist()) & set(others.tolist())
+
+
+@pytest.fixture
+def large(store_path: Path, make_document: Make) -> Iterator[Store]:
+    """A store of 200 passages in lists."""
+    with Store.create(store_path, dim=16, fingerprint="fake", settings={}, large=LARGE) as store:
+        for number in range(50):
+            store.add(*make_document(text(number), key=str(number)))
+        store.checkpoint()
+        assert store._follower.base.vectors.lists is not None
+        yield store
+
+
+def text(number: int) -> str:
+    return " ".join(f"Sentence {n} of text {number}." for n in range(8))
+
+
+def answers(store: Store, fake_embed: Callable[..., Floats]) -> list[list[object]]:
+    with store.read() as reader:
+        return [
+            array.tolist()
+            for question in ("one", "two", "three")
+            for found in (
+                reader.nearest(fake_embed(question), 20, Scope()),
+                reader.matching([question, "text"], 20, Scope()),
+            )
+            for array in found
+        ]
+
+
+def test_a_restart_changes_nothing(large: Store, make_document: Make, fake_embed: Callable[..., Floats]) -> None:
+    for number in range(5):
+        large.add(*make_document("Another text. " + text(number), key=str(number)))
+    for checkpoint in (False, True):
+        if checkpoint:
+            large.checkpoint()
+            assert len(large._follower.base.buried) == 20
+        expected = answers(large, fake_embed)
+        with Store.open(large.path, large=LARGE) as store:
+            assert answers(store, fake_embed) == expected and store.verify() == [] and store.rebuilt == ()
+
+
+def test_what_was_replaced_stays_buried_until_a_delete_removes_it_from_all_files(
+    large: Store, make_document: Make
+) -> None:
+    old = make_document(text(3), key="3")[1]
+    needles = [passage.vector.astype("<f2").tobytes() for passage in old]
+
+    def left() -> int:
+        contents = [path.read_bytes() for path in large.path.rglob("*") if path.is_file()]
+        return sum(needle in content for needle in needles for content in contents)
+
+    large.add(*make_document("All new. " + text(3), key="3"))
+    large.checkpoint()
+    assert left()
+    with large.read() as reader:
+        [other] = reader.find("7") or reader.documents(limit=8)[7:]
+    assert large.delete(other.id).remaining == 0
+    assert left() == 0 and large.verify() == []
+    assert len(large._follower.base.buried) == 0 and large._follower.base.vectors.lists is not None
+
+
+def test_questions_are_answered_while_lists_are_built_and_taken_over(
+    large: Store, make_document: Make, fake_embed: Callable[..., Floats]
+) -> None:
+    for number in range(50, 90):
+        large.add(*make_document(text(number), key=str(number)))
+    expected = answers(large, fake_embed)
+    builder = threading.Thread(target=large.checkpoint)
+    builder.start()
+    n = 0
+    while builder.is_alive() or not n:
+        assert answers(large, fake_embed) == expected
+        n += 1
+    builder.join()
+    lists = large._follower.base.vectors.lists
+    assert lists is not None and len(lists.ids) == 360 and answers(large, fake_embed) == expected
+
+
+def test_without_its_builder_a_store_reads_all_vectors(
+    large: Store, make_document: Make, fake_embed: Callable[..., Floats]
+) -> None:
+    for number in range(50, 90):
+        large.add(*make_document(text(number), key=str(number)))
+    expected = answers(large, fake_embed)
+    large.stop_background_work()
+    assert large.checkpoint() is True
+    assert len(large._follower.base.vectors.recent.ids) == 160
+    assert answers(large, fake_embed) == expected and large.verify() == []
+    assert [path.name[:4] for path in (large.path / "views").iterdir()] != ["clus"]
+
+
+def test_a_damaged_row_counts_as_not_there(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    rows = PassageRows(
+        np.array([4, 9, 11]),
+        np.array([2, 1, 3]),
+        rng.standard_normal((6, 10)).astype(np.float16),
+        np.array([0, 3, 2, 1, 0, 4]),
+        np.array([3, 2, 5]),
+        rng.integers(1 << 32, size=10, dtype=np.uint32),
+    )
+    write_segment(tmp_path / "segment", [rows], 10)
+    for name in ("rows", "terms"):
+        path = tmp_path / "segment" / name
+        content = path.read_bytes()
+        for place in range(len(content) - 24):
+            damaged = bytearray(content)
+            damaged[place] ^= 1 << place % 8
+            path.write_bytes(damaged)
+            found = Segment(tmp_path / "segment", 10).rows(rows.ids)
+            for passage in found.ids.tolist():
+                one, other = (part.taken(np.flatnonzero(part.ids == passage)) for part in (found, rows))
+                assert np.array_equal(one.vectors, other.vectors) and np.array_equal(one.terms, other.terms)
+                assert np.array_equal(one.term_counts, other.term_counts)
+            assert len(found.ids) < 3
+        path.write_bytes(content)
