@@ -15,7 +15,7 @@ _READING_POSTS = ("/v1/ask", "/v1/verify")
 
 
 class RequireKey:
-    """Turns away a request without a valid key or with one that may not do this; leaves the key's name in the state."""
+    """Turns away a request without a valid key or with one that may not do this; leaves what it opens in the state."""
 
     def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
         self.app = app
@@ -32,7 +32,10 @@ class RequireKey:
             )
             headers = {"WWW-Authenticate": "Bearer", "Connection": "close"}
             return await problem(UNAUTHORIZED, detail, headers=headers)(scope, receive, send)
-        scope.setdefault("state", {})["key"] = grant.name
+        scope.setdefault("state", {}).update(key=grant.name, collections=grant.collections)
+        if grant.collections is not None and scope["path"] == "/metrics":
+            response = problem(FORBIDDEN, "This needs a key for all collections.", headers={"Connection": "close"})
+            return await response(scope, receive, send)
         if not _allows(grant, scope["method"], scope["path"]):
             response = problem(FORBIDDEN, "This needs a key for writing.", headers={"Connection": "close"})
             return await response(scope, receive, send)

@@ -17,7 +17,7 @@ from api.logs import Observe
 from api.metrics import Metrics
 from api.middleware import BodyLimit, LastCatch, SecurityHeaders
 from api.openapi import describe
-from api.routes import ask, documents, health, metrics, page, verify
+from api.routes import ask, collections, documents, health, metrics, page, verify
 from api.settings import Settings
 from rag.service import Service
 
@@ -36,11 +36,12 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
     lanes = Lanes(settings, counted)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # What the framework writes to disk of an upload goes through this pool, which belongs to the event loop.
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.threads
         yield
-        lanes.close()
+        # A document half-way in must not find its store closed.
+        app.state.idle = lanes.close(settings.drain_s)
 
     around = [Middleware(Observe, metrics=counted), Middleware(SecurityHeaders), Middleware(LastCatch)]
     if settings.bound is not None:
@@ -58,6 +59,14 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         docs_url=None,  # the framework's pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        # Of the framework's telemetry only spans of requests: its logs would hold the words of exceptions, which may quote a text.
+        telemetry={
+            "tracing": settings.tracing,
+            "auto_configure": settings.tracing,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+        },
     )
     app.state.service = service
     app.state.settings = settings
@@ -65,7 +74,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
     app.state.lanes = lanes
     app.state.stopping = False
     errors.install(app)
-    for module in (ask, documents, verify, health, page):
+    for module in (ask, documents, collections, verify, health, page):
         app.include_router(module.router)
     if settings.metrics:
         app.include_router(metrics.router)

@@ -1,9 +1,9 @@
 """The command ``rag serve``. Imported by ``rag --help``: everything heavy is imported when it runs."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,15 +16,34 @@ if TYPE_CHECKING:
 
 def serve(
     host: Annotated[
-        str,
-        typer.Option(metavar="ADDRESS", help="Address to listen on; one that other machines reach needs a key."),
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Address to listen on; one that other machines reach needs a key. (else $RAG_HOST, else 127.0.0.1)",
+            show_default=False,
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port to listen on; 0 takes a free one. (else $RAG_PORT, else 8000)",
+            show_default=False,
+        ),
+    ] = None,
     store: StoreOption = None,
-    log_format: Annotated[str, typer.Option(metavar="text|json", help="How to log to stderr.")] = "text",
+    log_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="text|json", help="How to log to stderr. (else $RAG_LOG_FORMAT, else text)", show_default=False
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Serve the store over HTTP until interrupted; a new, empty store is made where there is none.
+
+    `rag config` shows all settings and where each comes from.
 
     Example: rag serve --port 8080
     """
@@ -32,12 +51,15 @@ def serve(
     from api.keys import KeyRing
     from api.settings import Settings, is_loopback
 
-    if log_format not in logs.FORMATS:
+    if log_format not in (None, *logs.FORMATS):
         raise typer.BadParameter(f"{log_format!r}: use text or json", param_hint="--log-format")
-    logs.configure(log_format)
     with errors():
-        settings = Settings.from_environment()
+        settings = Settings.read()
+        options = {"host": host, "port": port, "log_format": log_format}
+        settings = settings.model_copy(update={name: value for name, value in options.items() if value is not None})
+        logs.configure(settings.log_format)
         keys = KeyRing(settings.api_key, settings.keys_file)
+    host = settings.host
     if not keys.required and not is_loopback(host):
         fail(
             f"{host!r} can be reached from other machines: make a key with `rag key add NAME` or set RAG_API_KEY to a secret, "
@@ -51,19 +73,19 @@ def serve(
     path = store_path(store)
     try:
         # Before the model is loaded, so that a port in use is told at once.
-        with server.bind(host, port) as bound, errors(), Service.open_or_create(path) as service:
+        with server.bind(host, settings.port) as bound, errors(), Service.open_or_create(path) as service:
             from api.app import create_app
 
             # It warns of every malformed upload; the client is told, and the operator has nothing to do.
             logging.getLogger("python_multipart").setLevel(logging.ERROR)
-            say: Callable[[str], None] = message if log_format == "text" else logging.getLogger(__name__).info
-            if log_format == "text":
+            say: Callable[[str], None] = message if settings.log_format == "text" else logging.getLogger(__name__).info
+            if settings.log_format == "text":
                 note_rebuilt(service)
             elif service.rebuilt:
                 say(f"search files were missing or damaged and have been made again: {', '.join(service.rebuilt)}")
             service.warm()
             url = server.url_of(bound)
-            app = create_app(service, replace(settings, bound=(host, bound.getsockname()[0])))
+            app = create_app(service, settings.model_copy(update={"bound": (host, bound.getsockname()[0])}))
             server.run(
                 app,
                 bound,
@@ -71,6 +93,12 @@ def serve(
                 on_stop=lambda: setattr(app.state, "stopping", True),
                 linger_s=settings.linger_s,
             )
+            if not getattr(app.state, "idle", True):
+                # Its threads would keep the process; what was acknowledged is on disk, and what was not is not.
+                say("work that nobody waits for any more was not finished; nothing of it was acknowledged")
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(0)
     except server.CannotListen as error:
         fail(str(error))
 

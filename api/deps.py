@@ -9,10 +9,12 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect
 
-from api.errors import MalformedBody
+from api.errors import CollectionClosed, MalformedBody
 from api.load import Lane
 from api.metrics import Metrics
 from api.settings import Settings
+from index.errors import DocumentNotFound
+from index.types import Document
 from rag.errors import UnsupportedFormat
 from rag.service import Service
 
@@ -100,6 +102,30 @@ class Run:
         return await lane.run(work, self._request.receive, self._request.state.started + seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Which collections the request's key opens; None for all. What it does not open is as if it were not there."""
+
+    collections: frozenset[str] | None
+
+    def require(self, collection: str) -> None:
+        """Raises CollectionClosed for a collection that the key does not open, whether there is one or not."""
+        if self.collections is not None and collection not in self.collections:
+            raise CollectionClosed(f"This key opens {', '.join(map(repr, sorted(self.collections)))} only.")
+
+    def document(self, service: Service, document_id: str) -> Document:
+        """The document.  Raises DocumentNotFound also for one of a collection that the key does not open."""
+        document = service.document(document_id)
+        if self.collections is not None and document.collection not in self.collections:
+            raise DocumentNotFound(f"no document has the id {document_id}")
+        return document
+
+
+async def get_access(request: Request) -> Access:
+    """What the request's key opens."""
+    return Access(getattr(request.state, "collections", None))
+
+
 async def get_metrics(request: Request) -> Metrics:
     """What this application counts."""
     return cast(Metrics, request.app.state.metrics)
@@ -110,6 +136,7 @@ async def get_run(request: Request) -> Run:
     return Run(request)
 
 
+AccessDep = Annotated[Access, Depends(get_access)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 RunDep = Annotated[Run, Depends(get_run)]
 ServiceDep = Annotated[Service, Depends(get_service)]

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from index.errors import (
     DocumentNotFound,
@@ -38,12 +39,17 @@ logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 # Only the log ever shows it: there is nobody to read the response.
 CLIENT_LEFT = 499
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _SHOWN_ERRORS = 20
 _SHOWN_CHARACTERS = 300
 
 
 class MalformedBody(Exception):
     """A body that cannot be parsed as what it says it is."""
+
+
+class CollectionClosed(Exception):
+    """The key does not open this collection."""
 
 
 class DeadlineExceeded(Exception):
@@ -93,6 +99,7 @@ INTERNAL = Kind(500, "internal-error", "Something went wrong here", "The error w
 _STORE_UNUSABLE = "The operator has to look at the store: `rag verify` says what is wrong."
 KINDS: Mapping[type[Exception], Kind] = {
     MalformedBody: MALFORMED,
+    CollectionClosed: Kind(403, "collection-closed", "This key does not open that collection"),
     BadInput: Kind(422, "bad-input", "What was asked cannot be done as asked"),
     UnreadableContent: Kind(422, "unreadable-content", "The content cannot be read"),
     UnsupportedFormat: UNSUPPORTED,
@@ -229,12 +236,25 @@ def _violation(location: Sequence[str | int], message: str) -> dict[str, str]:
     return {"in": clean(where), "reason": clean(message.removeprefix("Value error, "))}
 
 
-async def _handle(_: Request, error: Exception) -> Response:
-    return response_for(error)
+async def _handle(request: Request, error: Exception) -> Response:
+    response = response_for(error)
+    if response.status_code == NOT_ALLOWED.status:
+        response.headers["Allow"] = ", ".join(_methods_at(request))
+    return response
+
+
+def _methods_at(request: Request) -> list[str]:
+    """The methods of a path. The framework names those of one route only, where each method has a route of its own."""
+    routes = request.app.router.routes
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 def install(app: FastAPI) -> None:
     """Answer every expected exception of ``app`` with problem details; the unexpected ones are the middleware's."""
-    expected = (DeadlineExceeded, Stopping, ClientLeft, MalformedBody, UploadStopped)
+    expected = (CollectionClosed, DeadlineExceeded, Stopping, ClientLeft, MalformedBody, UploadStopped)
     for kind in (RagError, StoreError, *expected, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _handle)

@@ -27,22 +27,26 @@ def add(
     scope: Annotated[
         str, typer.Option(metavar="read|write", help="read: ask, verify, list. write: add and delete as well.")
     ] = "read",
+    collection: Annotated[
+        list[str] | None,
+        typer.Option("--collection", metavar="C", help="A collection that it opens, repeatable; all when left out."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Make a key and print it, once: only its hash is kept. A running service takes it within a second.
 
-    Example: rag key add laptop --scope write
+    Example: rag key add laptop --scope write --collection minutes
     """
     if scope not in keyring.SCOPES:
         raise typer.BadParameter(f"{scope!r}: use read or write", param_hint="--scope")
     with errors():
         path = keyring.path_from(os.environ)
-        made, secret = keyring.add_key(path, name, scope)
+        made, secret = keyring.add_key(path, name, scope, collection or ())
     if json:
-        print_json({"name": made.name, "scope": made.scope, "added_at": made.added_at, "key": secret})
+        print_json({**_public(made), "key": secret})
     else:
         typer.echo(secret)
-        message(f"this is the key {name!r} ({scope}); it is shown only now. Its hash is in {path}")
+        message(f"this is the key {name!r} ({scope}, {_opened(made)}); it is shown only now. Its hash is in {path}")
 
 
 @key.command("list")
@@ -55,10 +59,10 @@ def list_keys(json: JsonOption = False) -> None:
         path = keyring.path_from(os.environ)
         found = keyring.read_keys(path)
     if json:
-        print_json([{"name": one.name, "scope": one.scope, "added_at": one.added_at} for one in found])
+        print_json([_public(one) for one in found])
         return
     for one in found:
-        typer.echo(f"{one.name}\t{one.scope}\t{one.added_at}")
+        typer.echo(f"{one.name}\t{one.scope}\t{one.added_at}\t{_opened(one)}")
     if not found:
         message(f"no keys in {path}: `rag key add NAME` makes one")
 
@@ -76,3 +80,16 @@ def revoke(name: Name, json: JsonOption = False) -> None:
         print_json({"name": gone.name, "scope": gone.scope, "revoked": True})
     else:
         message(f"the key {gone.name!r} is revoked")
+
+
+def _public(one: keyring.Key) -> dict[str, object]:
+    return {
+        "name": one.name,
+        "scope": one.scope,
+        "added_at": one.added_at,
+        "collections": list(one.collections) or None,
+    }
+
+
+def _opened(one: keyring.Key) -> str:
+    return f"only {', '.join(one.collections)}" if one.collections else "all collections"

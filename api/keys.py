@@ -16,7 +16,7 @@ import stat
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple, cast, get_args
@@ -24,6 +24,7 @@ from typing import Literal, NamedTuple, cast, get_args
 import platformdirs
 
 from rag.errors import BadInput, RagError
+from rag.settings_file import SettingsFile, given_path, read_settings_file
 
 Scope = Literal["read", "write"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -43,25 +44,28 @@ class KeysUnusable(RagError):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key without its secret.  sha256: of the secret, hexadecimal."""
+    """One key without its secret.  sha256: of the secret, hexadecimal.  collections: those that it opens, none for all."""
 
     name: str
     scope: Scope
     sha256: str
     added_at: str
+    collections: tuple[str, ...] = ()
 
 
 class Grant(NamedTuple):
-    """What a key allows."""
+    """What a key allows.  collections: those that it opens, None for all."""
 
     name: str
     scope: Scope
+    collections: frozenset[str] | None = None
 
 
-def path_from(environment: Mapping[str, str]) -> Path:
-    """Where keys are kept: ``RAG_KEYS``, else beside the user's settings."""
-    given = environment.get("RAG_KEYS", "").strip()
-    return Path(given) if given else platformdirs.user_config_path("footnote") / "keys.json"
+def path_from(environment: Mapping[str, str], file: SettingsFile | None = None) -> Path:
+    """Where keys are kept: ``RAG_KEYS``, else what the settings file says, else beside the user's settings."""
+    file = read_settings_file(environment) if file is None else file
+    found = given_path("keys", environment, file, serve=True)
+    return found or platformdirs.user_config_path("footnote") / "keys.json"
 
 
 def read_keys(path: Path) -> list[Key]:
@@ -82,12 +86,17 @@ def read_keys(path: Path) -> list[Key]:
         ) from error
 
 
-def add_key(path: Path, name: str, scope: Scope) -> tuple[Key, str]:
-    """A new key, in the file from now on, and its secret, which is kept nowhere.  Raises BadInput, KeysUnusable."""
+def add_key(path: Path, name: str, scope: Scope, collections: Collection[str] = ()) -> tuple[Key, str]:
+    """A new key, in the file from now on, and its secret, which is kept nowhere.  Raises BadInput, KeysUnusable.
+
+    collections: those that it opens, none for all.
+    """
     if not _NAME.fullmatch(name) or name == ENVIRONMENT_KEY:
         raise BadInput(f"{name!r} is no name for a key: use up to 64 letters, digits, dots, hyphens and underscores")
     secret = f"footnote_{secrets.token_urlsafe(32)}"
-    key = Key(name, scope, _digest(secret.encode()), datetime.now(UTC).isoformat(timespec="seconds"))
+    added_at = datetime.now(UTC).isoformat(timespec="seconds")
+    opened = tuple(sorted({_collection(one) for one in collections}))
+    key = Key(name, scope, _digest(secret.encode()), added_at, opened)
     with _changing(path) as keys:
         if any(other.name == name for other in keys):
             raise BadInput(f"there is a key {name!r} already: revoke it first, or choose another name")
@@ -135,8 +144,8 @@ class KeyRing:
         digests = [_digest(secret) for secret in given]
         # Every pair is compared, and digests have one length: the time tells nothing of where a comparison failed.
         found = [key for key in self._keys for digest in digests if hmac.compare_digest(digest, key.sha256)]
-        best = max(found, key=lambda key: SCOPES.index(key.scope), default=None)
-        return None if best is None else Grant(best.name, best.scope)
+        best = max(found, key=lambda key: (not key.collections, SCOPES.index(key.scope)), default=None)
+        return None if best is None else Grant(best.name, best.scope, frozenset(best.collections) or None)
 
     def _look(self) -> None:
         """Read the file again when it has changed since the last look, half a second ago or longer."""
@@ -156,6 +165,12 @@ class KeyRing:
             _log.error("no key of the key file is valid: %s", complaint)
         self._complaint = complaint
         self._required = self._required or bool(self._keys)
+
+
+def _collection(name: str) -> str:
+    if not 0 < len(name) <= 100 or not name.isprintable() or name != name.strip():
+        raise BadInput(f"{name[:40]!r} is no name for a collection: use 1 to 100 printable characters")
+    return name
 
 
 def _digest(secret: bytes) -> str:
@@ -182,10 +197,16 @@ def _parsed(content: dict[str, object]) -> list[Key]:
     """Raises ValueError, KeyError, TypeError or AttributeError for anything but the content of a key file."""
     if content["version"] != _VERSION:
         raise ValueError
-    keys = [Key(**fields) for fields in cast(list[dict[str, str]], content["keys"])]  # type: ignore[arg-type]
+    found = [Key(**fields) for fields in cast(list[dict[str, str]], content["keys"])]  # type: ignore[arg-type]
+    # A string would be taken for the collections that its letters name.
+    keys = [replace(key, collections=tuple(key.collections)) for key in found if not isinstance(key.collections, str)]
     for key in keys:
         if not (_NAME.fullmatch(key.name) and key.scope in SCOPES and _DIGEST.fullmatch(key.sha256)):
             raise ValueError
+        if not all(isinstance(name, str) and name for name in key.collections):
+            raise ValueError
+    if len(keys) != len(found):
+        raise ValueError
     return keys
 
 

@@ -63,9 +63,12 @@ class Lane:
             if not finished.done() and not future.cancel():
                 self._abandon(finished)
 
-    def close(self) -> None:
-        """Wait for what has begun; a document half-way in must not find its store closed."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+    def close(self, until: float) -> bool:
+        """Begin nothing more and wait for what has begun, until a time by ``time.monotonic``; whether all of it has ended."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        while self._running and time.monotonic() < until:
+            time.sleep(0.02)
+        return not self._running
 
     def _counted(self, work: Callable[[], T], submitted: float) -> T:
         self._metrics.queue_seconds.observe(time.monotonic() - submitted, self.name)
@@ -116,10 +119,10 @@ class Lanes:
             return self.ask
         return self.read if method in ("GET", "HEAD", "OPTIONS") or path == "/v1/verify" else self.write
 
-    def close(self) -> None:
-        """Wait for what has begun in any lane."""
-        for lane in self:
-            lane.close()
+    def close(self, seconds: float) -> bool:
+        """Wait for what has begun in any lane, so many seconds; whether all of it has ended."""
+        until = time.monotonic() + seconds
+        return all([lane.close(until) for lane in self])
 
 
 class Admission:

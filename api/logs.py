@@ -28,7 +28,7 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _FIELDS = ("method", "route", "status", "ms", "key", "url", "store", "documents", "passages")
 _METHODS = ("GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS")
-_ROUTES = (*OPEN_PATHS, "/v1/ask", "/v1/documents", "/v1/verify", "/metrics", "/openapi.json")
+_ROUTES = (*OPEN_PATHS, "/v1/ask", "/v1/collections", "/v1/documents", "/v1/verify", "/metrics", "/openapi.json")
 
 logger = logging.getLogger(__name__)
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)

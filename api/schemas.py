@@ -15,7 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from index.types import JsonScalar, Span
+from index.types import Condition, JsonScalar, Range, Span
+from rag.errors import BadInput
+from rag.filters import make_range
 from rag.types import Citation, Query
 
 MAX_QUESTION = 2000
@@ -24,6 +26,8 @@ MAX_CITATIONS = 1000
 MAX_METADATA_KEYS = 100
 MAX_VALUES = 1000
 _INT64 = 2**63
+# The largest whole number that every JSON client writes exactly.
+_MAX_POSITION = 2**53 - 1
 
 
 # Input
@@ -46,8 +50,8 @@ def _readable(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    if not text.isprintable() or not text.strip():
-        raise ValueError("must be printable characters on one line, not blank")
+    if not text.isprintable() or not text or text != text.strip():
+        raise ValueError("must be printable characters on one line, with no blank at either end")
     return text
 
 
@@ -59,18 +63,27 @@ def _bounded_number(value: object) -> object:
     return value
 
 
-Text = Annotated[str, AfterValidator(_storable)]
-Line = Annotated[Text, StringConstraints(min_length=1, max_length=1000), AfterValidator(_readable)]
-CollectionName = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_printable)]
+def _whole(value: object) -> object:
+    # JSON has one kind of number: some clients write 5 as 5.0.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+# Patterns are for the description alone (ECMA-262, Unicode mode); what is taken is decided by the functions above.
+Text = Annotated[str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
+_READABLE = Field(json_schema_extra={"pattern": r"^[^\u0000]*[\p{L}\p{M}\p{N}\p{P}\p{S}][^\u0000]*$"})
+Line = Annotated[Text, StringConstraints(min_length=1, max_length=1000), AfterValidator(_readable), _READABLE]
+CollectionName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=100),
+    AfterValidator(_printable),
+    Field(json_schema_extra={"pattern": r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]+( +[\p{L}\p{M}\p{N}\p{P}\p{S}]+)*$"}),
+]
 MetadataKey = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
 MetadataText = Annotated[Text, StringConstraints(max_length=10_000)]
 Scalar = Annotated[MetadataText | bool | int | float | None, BeforeValidator(_bounded_number)]
 MetadataIn = Annotated[
     dict[MetadataKey, Scalar | Annotated[list[Scalar], Field(max_length=MAX_VALUES)]],
-    Field(max_length=MAX_METADATA_KEYS),
-]
-FilterIn = Annotated[
-    dict[MetadataKey, Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=MAX_VALUES)]],
     Field(max_length=MAX_METADATA_KEYS),
 ]
 
@@ -79,6 +92,39 @@ class Input(BaseModel):
     """Closed and strict: a field that is not known or not of its type is an error, never guessed at."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+Bound = Annotated[Annotated[str, StringConstraints(max_length=40)] | int | float, BeforeValidator(_bounded_number)]
+
+
+class RangeIn(Input):
+    """Bounds that a value must keep, all of them: numbers, or dates as far as they are said (2025, 2025-03, 2025-03-01)."""
+
+    gte: Bound | None = Field(default=None, description="At least.")
+    gt: Bound | None = Field(default=None, description="More than.")
+    lte: Bound | None = Field(default=None, description="At most; a year or month is meant to its end.")
+    lt: Bound | None = Field(default=None, description="Less than.")
+
+    @model_validator(mode="after")
+    def _compares(self) -> "RangeIn":
+        try:
+            self.range()
+        except BadInput as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def range(self) -> Range:
+        """The bounds as the store compares them.  Raises BadInput."""
+        given = {name: str(value) for name in ("gte", "gt", "lte", "lt") if (value := getattr(self, name)) is not None}
+        if not given:
+            raise BadInput("a range has at least one of gte, gt, lte and lt")
+        return make_range("the value", given)
+
+
+FilterIn = Annotated[
+    dict[MetadataKey, RangeIn | Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=MAX_VALUES)]],
+    Field(max_length=MAX_METADATA_KEYS),
+]
 
 
 def _as_stored(value: JsonScalar) -> str:
@@ -99,25 +145,33 @@ class AskIn(Input):
         }
     )
 
-    question: Annotated[Text, StringConstraints(min_length=1, max_length=MAX_QUESTION), AfterValidator(_readable)] = (
-        Field(description="The question, in any language; at least one readable character.")
-    )
-    top_k: int = Field(default=5, ge=1, le=MAX_TOP_K, description="Most passages to list.")
+    question: Annotated[
+        Text, StringConstraints(min_length=1, max_length=MAX_QUESTION), AfterValidator(_readable), _READABLE
+    ] = Field(description="The question, in any language; at least one readable character.")
+    top_k: Whole = Field(default=5, ge=1, le=MAX_TOP_K, description="Most passages to list.")
     collection: CollectionName = Field(default="default", description="The documents to search.")
     filter: FilterIn = Field(
         default_factory=dict,
-        description="Metadata that a document must have: every key, with the value or any one of the list.",
-        examples=[{"year": 2025, "language": ["en", "uk"]}],
+        description="Metadata that a document must have: every key, with the value, any one of the list, or one in the range.",
+        examples=[{"year": 2025, "language": ["en", "uk"], "date": {"gte": "2025-01-01", "lt": "2026"}}],
     )
     explain: bool = Field(default=False, description="Add each passage's ranks and scores per signal.")
+    max_risk: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Answer only when the probability of being wrong, 1 - confidence, is at most this; null for the default.",
+    )
 
     def query(self) -> Query:
         """The question as `rag` takes it."""
-        where = {
-            key: [_as_stored(value) for value in (given if isinstance(given, list) else [given])]
-            for key, given in self.filter.items()
-        }
-        return Query(self.question, self.top_k, self.collection, where, self.explain)
+        where: dict[str, Condition] = {}
+        for key, given in self.filter.items():
+            if isinstance(given, RangeIn):
+                where[key] = given.range()
+            else:
+                where[key] = [_as_stored(value) for value in (given if isinstance(given, list) else [given])]
+        return Query(self.question, self.top_k, self.collection, where, self.explain, self.max_risk)
 
 
 class DocumentIn(Input):
@@ -157,8 +211,10 @@ class CitationIn(BaseModel):
     document_id: Annotated[Text, StringConstraints(min_length=1, max_length=200)]
     document_title: Text = ""
     cited_text: Text
-    start_char_index: int = Field(ge=0, lt=_INT64, description="First code point of the quote in the stored text.")
-    end_char_index: int = Field(ge=0, lt=_INT64, description="One past the last.")
+    start_char_index: Whole = Field(
+        ge=0, le=_MAX_POSITION, description="First code point of the quote in the stored text."
+    )
+    end_char_index: Whole = Field(ge=0, le=_MAX_POSITION, description="One past the last.")
     document_sha256: Annotated[Text, StringConstraints(max_length=200)] = Field(
         description="Of the stored text when it was cited."
     )
@@ -271,6 +327,7 @@ class AnswerOut(Output):
             "examples": [
                 {
                     "question": "When did the board meet?",
+                    "corrected_question": None,
                     "answered": True,
                     "confidence": 0.93,
                     "calibrated": True,
@@ -302,10 +359,15 @@ class AnswerOut(Output):
     )
 
     question: str
+    corrected_question: str | None = Field(
+        description="The question as it was searched, where words that no document has were respelled; else null."
+    )
     answered: bool
     confidence: float = Field(description="Probability that a listed passage answers the question.")
     calibrated: bool = Field(description="False when no calibration fits this store's model and settings.")
-    abstain_reason: str | None = Field(description="no_documents, no_match or low_confidence; null when answered.")
+    abstain_reason: str | None = Field(
+        description="no_documents, no_match, low_confidence or risk_too_high; null when answered."
+    )
     answer: AnswerTextOut | None
     passages: list[PassageOut]
     index: IndexOut
@@ -352,6 +414,21 @@ class DocumentsOut(Output):
 
     documents: list[DocumentOut]
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null at the end.")
+
+
+class CollectionOut(Output):
+    """A collection and how much it holds."""
+
+    name: str
+    documents: int
+    passages: int
+
+
+class CollectionsOut(Output):
+    """The collections that the key opens."""
+
+    collections: list[CollectionOut]
+    limited: bool = Field(description="Whether the key opens these only; else every other name is a new collection.")
 
 
 class TextOut(Output):

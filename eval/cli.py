@@ -1,28 +1,37 @@
 """The command ``rag eval``. Imported by ``rag --help``: everything heavy is imported when it runs."""
 
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.cli.output import FAILED, JsonOption, StoreOption, console, errors, message, open_service, print_json
+from rag.cli.output import (
+    FAILED,
+    JsonOption,
+    StoreOption,
+    console,
+    errors,
+    message,
+    open_service,
+    print_json,
+    store_path,
+)
 from rag.errors import BadInput
 
 if TYPE_CHECKING:
-    from eval.gold import GoldSet
+    from eval.calibration import CalibrationReport
+    from eval.gold import GoldSet, Question
     from eval.runs import Run
     from rag.service import Service
-    from rag.types import IngestProgress
 
 _MAX_K = 1000
 
 
 def evaluate(
     gold: Annotated[
-        Path,
+        list[Path],
         typer.Argument(
             metavar="GOLD", help="A folder in the BEIR layout, or a JSONL file of questions.", show_default=False
         ),
@@ -40,6 +49,10 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="RUN.json", help="Save the run.", show_default=False)
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="REPORT.html", help="Write the report as a page.", show_default=False),
+    ] = None,
     compare: Annotated[
         Path | None,
         typer.Option("--compare", metavar="RUN.json", help="Differences to a saved run.", show_default=False),
@@ -52,6 +65,48 @@ def evaluate(
         int | None, typer.Option("--limit", min=1, help="Only so many questions, drawn at random.", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Which questions --limit draws.")] = 0,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate",
+            help="Fit the store's confidence to these questions and keep that with the store. "
+            "Where the questions have documents of their own, --store says which store.",
+        ),
+    ] = False,
+    foreign: Annotated[
+        Path | None,
+        typer.Option(
+            "--foreign",
+            metavar="GOLD",
+            help="Another gold set, whose questions these documents do not answer: how well does confidence tell them apart?",
+            show_default=False,
+        ),
+    ] = None,
+    perturb: Annotated[
+        list[str],
+        typer.Option(
+            "--perturb",
+            metavar="KIND",
+            help="Also ask the questions as people type them: typo, two-typos, lower, unpunctuated, chatty, spelling, numbers, "
+            "names, double, or all; may be repeated.",
+        ),
+    ] = [],  # noqa: B006
+    why: Annotated[
+        str | None,
+        typer.Option(
+            "--why",
+            metavar="QUERY_ID",
+            help="Say of this question at which stage its evidence was lost, and to what.",
+            show_default=False,
+        ),
+    ] = None,
+    baselines: Annotated[
+        bool,
+        typer.Option(
+            "--baselines",
+            help="Set this system beside dense, BM25 and their fusion by ranks, on the same passages; several GOLD may be given.",
+        ),
+    ] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -62,95 +117,174 @@ def evaluate(
     with errors():
         if not 1 <= k <= _MAX_K:
             raise BadInput(f"-k {k}: list 1 to {_MAX_K} passages")
-        if not gold.exists():
-            raise BadInput(f"no gold set at {gold}: give a folder in the BEIR layout or a JSONL file")
-        if corpus is not None and store is not None:
+        for path in gold:
+            if not path.exists():
+                raise BadInput(f"no gold set at {path}: give a folder in the BEIR layout or a JSONL file")
+        if foreign is not None and not foreign.exists():
+            raise BadInput(f"--foreign {foreign}: there is no gold set")
+        if len(gold) > 1 and not baselines:
+            raise BadInput(f"{len(gold)} gold sets: give one, or several with --baselines")
+        first = gold[0]
+        brings_documents = corpus is not None or first.is_dir()
+        if calibrate and brings_documents and store is None:
+            raise BadInput(
+                "--calibrate with documents that are not the store's: say by --store which store to calibrate"
+            )
+        if corpus is not None and store is not None and not calibrate:
             raise BadInput("--corpus and --store are two places for documents: give one")
-        if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
-            raise BadInput(f"--out {out}: name a file in a folder that exists")
+        _check_file("--out", out)
+        _check_file("--html", html)
+        if baselines:
+            _against_baselines(gold, corpus, store, limit, seed, out, json)
+            return
+        if why is not None:
+            _explain(first, corpus, store, why, k, json)
+            return
 
+        from eval.calibration import digest_of
         from eval.comparison import compare as compare_runs
+        from eval.gold import GoldSet
+        from eval.opening import asked, opened
+        from eval.robustness import kinds_of, perturbed, perturbed_json
         from eval.runs import load_run, run_json
 
         thresholds = _thresholds(fail_under)
+        kinds = kinds_of(perturb)
         earlier = load_run(compare) if compare is not None else None
-        questions, service = _opened(gold, corpus, store, limit, seed, thresholds)
-        with service:
-            run = _run(service, questions, str(gold), k)
-        compared = compare_runs(run, earlier) if earlier is not None else None
+        asked_store = None if calibrate and brings_documents else store
+        with opened(
+            first, corpus, asked_store, limit, seed, lambda questions: _check(thresholds, questions), foreign
+        ) as (questions, service):
+            fitted = None
+            if calibrate:
+                with _to_calibrate(service, store, apart=brings_documents) as target:
+                    run = asked(service, questions, first, digest_of(first), k)
+                    fitted = _calibrated(run, service, target, digest_of(first))
+            else:
+                run = asked(service, questions, first, digest_of(first), k)
+
+            def ask_changed(changed: "Sequence[Question]") -> "Run":
+                return asked(service, GoldSet(tuple(changed)), first, "", k)
+
+            changed = perturbed(run, questions.questions, kinds, seed, ask_changed)
+            compared = compare_runs(run, earlier) if earlier is not None else None
+            page = None
+            if html is not None:
+                from eval.loss import explain
+                from eval.page import render_page
+
+                inspector = service.inspector
+                page = render_page(
+                    run,
+                    questions.questions,
+                    lambda question: explain(service.ask, inspector, question, k),
+                    earlier=earlier,
+                    compared=compared,
+                    perturbed=changed,
+                )
         saved = run_json(run)
         if compared is not None:
             saved["compare"] = {name: change._asdict() for name, change in compared.items()}
+        if fitted is not None:
+            from eval.calibration import calibration_json
+
+            saved["calibration"] = calibration_json(fitted)
+        if kinds:
+            saved["perturbed"] = perturbed_json(changed)
         if out is not None:
-            _save(out, saved)
+            _save("--out", out, saved)
+        if html is not None and page is not None:
+            _write("--html", html, page)
         if json:
             print_json(saved)
         else:
-            from eval.report import print_run
+            from eval.report import print_calibration, print_perturbed, print_run
 
             print_run(console(), run, compared)
+            if kinds:
+                print_perturbed(console(), changed)
+            if fitted is not None:
+                print_calibration(console(), fitted, store_path(store))
     if missed := _missed(run, thresholds):
         for line in missed:
             message(line)
         raise typer.Exit(FAILED)
 
 
-def _opened(
-    gold: Path,
+def _against_baselines(
+    gold: Sequence[Path],
     corpus: Path | None,
     store: Path | None,
     limit: int | None,
     seed: int,
-    thresholds: Mapping[str, float],
-) -> tuple["GoldSet", "Service"]:
-    """The questions and the documents to ask them of; a threshold that they do not allow is told before anything is indexed."""
-    from eval import corpora
-    from eval.gold import GoldSet, locate, read_folder, read_jsonl, sample
-    from rag.config import Config
+    out: Path | None,
+    json: bool,
+) -> None:
+    """A table of this system and the baselines over several sets; with --out also saved, as JSON and as text beside it."""
+    from rich.console import Console
 
-    if gold.is_dir():
-        if corpus is not None or store is not None:
-            raise BadInput(f"{gold} brings its own corpus: leave out --corpus and --store")
-        read = read_folder(gold)
-        chosen = GoldSet(sample(read.questions, limit, seed), read.notes)
-        _check(thresholds, chosen)
-        with _indexing() as progress:
-            service = corpora.open_folder(gold, Config.from_environment(), message, progress)
-        return chosen, service
-    quoted = sample(read_jsonl(gold), limit, seed)
-    if corpus is None:
-        service = open_service(store)
+    from eval.baselines import standing_json
+    from eval.opening import opened, standing
+    from eval.report import print_standings
+
+    standings = []
+    for path in gold:
+        with opened(path, corpus, store, limit, seed) as (questions, service):
+            standings.append(standing(service, questions, path))
+            settings = service.settings
+    saved = {"settings": settings, "sets": [standing_json(one) for one in standings]}
+    if out is not None:
+        _save("--out", out, saved)
+        with out.with_suffix(".txt").open("w", encoding="utf-8") as text:
+            print_standings(Console(file=text, width=200), standings)
+    if json:
+        print_json(saved)
     else:
-        with _indexing() as progress:
-            service = corpora.open_path(corpus, Config.from_environment(), message, progress)
-    try:
-        chosen = locate(gold, quoted, _texts(service))
-        _check(thresholds, chosen)
-        return chosen, service
-    except BaseException:
-        service.close()
-        raise
+        print_standings(console(), standings)
 
 
-def _texts(service: "Service") -> Iterator[tuple[str, str]]:
-    """Name and stored text of every document that a question without a collection is asked of."""
-    after = None
-    while page := service.documents(collection="default", after=after, limit=1000):
-        after = page[-1].id
-        for document in page:
-            yield document.source or document.id, service.text(document.id)
+def _explain(gold: Path, corpus: Path | None, store: Path | None, query_id: str, k: int, json: bool) -> None:
+    from eval.loss import explain, explanation_json
+    from eval.opening import opened
+
+    with opened(gold, corpus, store, only=query_id) as (questions, service):
+        found = explain(service.ask, service.inspector, questions.questions[0], k)
+    if json:
+        print_json(explanation_json(found))
+    else:
+        from eval.report import print_explanation
+
+        print_explanation(console(), found, k)
 
 
-def _run(service: "Service", gold_set: "GoldSet", gold: str, k: int) -> "Run":
-    from eval.runs import StoreState
-    from eval.scoring import run
+@contextmanager
+def _to_calibrate(service: "Service", store: Path | None, *, apart: bool) -> "Iterator[Service]":
+    """The store whose confidence is to be fitted, which is the one asked or another one made the same way."""
+    from index.errors import StoreMismatch
 
-    for note in gold_set.notes:
-        message(f"{gold}: {note}")
-    documents, passages = service.counts()
-    state = StoreState(service.fingerprint, service.settings, documents, passages)
-    with _asking(len(gold_set.questions)) as progress:
-        return run(service.ask, gold_set.questions, gold=gold, k=k, store=state, progress=progress)
+    if not apart:
+        yield service
+        return
+    with open_service(store) as target:
+        if target.confidence_basis != service.confidence_basis:
+            raise StoreMismatch(
+                f"{store} has another model or other passage settings than the gold set's documents are indexed with: "
+                "ask questions of that store instead (a JSONL file without --corpus)"
+            )
+        yield target
+
+
+def _calibrated(run: "Run", service: "Service", target: "Service", gold_sha256: str) -> "CalibrationReport":
+    from eval.calibration import calibrate
+
+    report = calibrate(run.results, service.refit, service.confidence_basis, gold_sha256)
+    target.set_refit(report.refit)
+    return report
+
+
+def _check_file(option: str, path: Path | None) -> None:
+    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+        raise BadInput(f"{option} {path}: name a file in a folder that exists")
 
 
 def _thresholds(options: Sequence[str]) -> dict[str, float]:
@@ -187,44 +321,21 @@ def _missed(run: "Run", thresholds: Mapping[str, float]) -> list[str]:
     return missed
 
 
-def _save(path: Path, value: object) -> None:
-    """Write the file whole or leave what was there."""
+def _save(option: str, path: Path, value: object) -> None:
     import json
+
+    _write(option, path, json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _write(option: str, path: Path, text: str) -> None:
+    """Write the file whole or leave what was there."""
     import os
 
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        beside.write_text(text, encoding="utf-8")
         beside.replace(path)
     except OSError as error:
-        raise BadInput(f"--out {path} cannot be written: {error.strerror or error}") from error
+        raise BadInput(f"{option} {path} cannot be written: {error.strerror or error}") from error
     finally:
         beside.unlink(missing_ok=True)
-
-
-@contextmanager
-def _indexing() -> Iterator[Callable[["IngestProgress"], None] | None]:
-    """A progress bar for a corpus that must be indexed first; None where stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("indexing"), MofNCompleteColumn(), TextColumn("documents"), TimeElapsedColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("indexing", total=None, visible=False)
-        yield lambda done: bar.update(task, completed=done.documents, total=done.n_documents, visible=True)
-
-
-@contextmanager
-def _asking(n_questions: int) -> Iterator[Callable[[int], None] | None]:
-    """A progress bar over the questions; None where stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TextColumn("time left"), TimeRemainingColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("asking", total=n_questions)
-        yield lambda done: bar.update(task, completed=done)

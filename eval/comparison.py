@@ -14,7 +14,9 @@ from rag.errors import BadInput
 class Comparison(NamedTuple):
     """How much higher a measure is in this run than in the other, over n questions in both.
 
-    low, high: 95 % interval.  p: of the paired randomisation test, two-sided.  None where not defined.
+    low, high: 95 % interval.  p: of the paired randomisation test, two-sided.
+    effect: the mean difference in deviations of the differences (Cohen's d for pairs); higher, lower: questions for which the
+    measure is so.  None where not defined: these three are of measures that each question has a value of.
     """
 
     difference: float | None
@@ -22,6 +24,9 @@ class Comparison(NamedTuple):
     high: float | None
     p: float | None
     n: int
+    effect: float | None = None
+    higher: int | None = None
+    lower: int | None = None
 
 
 def compare(run: Run, other: Run) -> Mapping[str, Comparison]:
@@ -49,7 +54,10 @@ def _of_mean(name: str, pairs: Sequence[tuple[Result, Result]]) -> Comparison:
     )
     if not len(differences):
         return Comparison(None, None, None, None, 0)
-    return Comparison(*estimate_mean(differences), p_of_mean(differences), len(differences))
+    higher, lower = int((differences > 0).sum()), int((differences < 0).sum())
+    deviation = float(differences.std(ddof=1)) if len(differences) > 1 else 0.0
+    effect = float(differences.mean()) / deviation if deviation > 0 else None
+    return Comparison(*estimate_mean(differences), p_of_mean(differences), len(differences), effect, higher, lower)
 
 
 def _of_confidence(name: str, pairs: Sequence[tuple[Result, Result]], k: int, other_k: int) -> Comparison:

@@ -57,3 +57,14 @@ def calibration_error(confidence: Values, positive: Values) -> float:
     """
     bins = np.minimum((confidence * N_BINS).astype(np.int64), N_BINS - 1)
     return float(np.abs(np.bincount(bins, weights=confidence - positive)).sum() / len(confidence))
+
+
+def log_loss(confidence: Values, positive: Values) -> float:
+    """Mean of ``-ln`` of the probability given to what was the case; confidence is kept 1e-9 from certainty. Lower is better."""
+    sure = np.clip(confidence, 1e-9, 1 - 1e-9)
+    return float(-np.log(np.where(positive > 0, sure, 1 - sure)).mean())
+
+
+def brier_score(confidence: Values, positive: Values) -> float:
+    """Mean squared difference of confidence and what was the case (Brier 1950). Lower is better."""
+    return float(np.square(confidence - positive).mean())

@@ -17,7 +17,7 @@ from eval.gold import read_corpus
 from index.errors import StoreError
 from rag.config import Config
 from rag.errors import BadInput
-from rag.ingest import find_files
+from rag.folders import find_files
 from rag.models import converted_model
 from rag.service import Service
 from rag.types import Incoming, IngestProgress, IngestReport
@@ -50,7 +50,7 @@ def open_path(path: Path, config: Config, notify: Notify, progress: Progress | N
     files, missing = find_files([path])
     if missing or not files:
         raise BadInput(f"--corpus {path}: {missing[0].reason if missing else 'there is no file in it'}")
-    content = [(_shown(file), _sha256(file)) for file in files if os.access(file, os.R_OK) and file.is_file()]
+    content = [(_shown(file), _sha256(file)) for file, _ in files if os.access(file, os.R_OK) and file.is_file()]
     return _cached(["files", content], config, lambda service: service.add_paths([path], progress=progress), notify)
 
 

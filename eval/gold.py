@@ -5,7 +5,7 @@ in whatever is evaluated. Evidence is a place in a document's stored text, never
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -243,10 +243,12 @@ def read_jsonl(path: Path) -> tuple[QuotedQuestion, ...]:
     return tuple(questions)
 
 
-def locate(path: Path, questions: Iterable[QuotedQuestion], documents: Iterable[tuple[str, str]]) -> GoldSet:
+def locate(
+    path: Path, questions: Iterable[QuotedQuestion], documents: Iterable[tuple[str, str]], *, required: bool = True
+) -> GoldSet:
     """The gold set with every occurrence of every quote found. documents: name and stored text; path: for messages.
 
-    Raises GoldError naming the questions with a quote that stands in no document that may hold it.
+    Raises GoldError naming the questions with a quote that stands in no document that may hold it, where that is required.
     """
     questions = tuple(questions)
     found: dict[tuple[str, str], list[Place]] = {
@@ -258,7 +260,7 @@ def locate(path: Path, questions: Iterable[QuotedQuestion], documents: Iterable[
                 for quote in question.quotes:
                     found[question.id, quote] += [Place(name, start, start + len(quote)) for start in _all(text, quote)]
     lost = [(question, quote) for question in questions for quote in question.quotes if not found[question.id, quote]]
-    if lost:
+    if lost and required:
         question, quote = lost[0]
         where = f" in {question.document!r}" if question.document else ""
         more = f" (and {len(lost) - 1} more quotes)" if len(lost) > 1 else ""
@@ -292,12 +294,35 @@ def _all(text: str, quote: str) -> Iterator[int]:
         start = text.find(quote, start + 1)
 
 
+# --- questions of another set
+
+
+def with_foreign(questions: GoldSet, gold: Path, foreign: Path, seed: int) -> GoldSet:
+    """The answerable questions, and as many of another set's, which are not answerable here. gold: where the questions are from.
+
+    The others' ids begin with their set's name.  Raises GoldError when both sets bring a document of the same title.
+    """
+    if gold.is_dir() and foreign.is_dir():
+        titles = [{doc.title or doc.id for doc in read_corpus(folder / "corpus.jsonl")} for folder in (gold, foreign)]
+        if shared := titles[0] & titles[1]:
+            raise GoldError(
+                f"{foreign} shares {len(shared)} documents with {gold} (one is {min(shared)!r}): its questions may be answered here"
+            )
+    read: Sequence[Question | QuotedQuestion] = (
+        read_folder(foreign).questions if foreign.is_dir() else read_jsonl(foreign)
+    )
+    own = tuple(question for question in questions.questions if question.answerable)
+    others = sample(tuple(question for question in read if question.answerable), len(own), seed)
+    unanswerable = tuple(Question(f"{foreign.stem}/{other.id}", other.text, answerable=False) for other in others)
+    return GoldSet(own + unanswerable, questions.notes)
+
+
 # --- both
 
-_Asked = TypeVar("_Asked", Question, QuotedQuestion)
+Asked = TypeVar("Asked", bound=Question | QuotedQuestion)
 
 
-def sample(questions: tuple[_Asked, ...], limit: int | None, seed: int) -> tuple[_Asked, ...]:
+def sample(questions: tuple[Asked, ...], limit: int | None, seed: int) -> tuple[Asked, ...]:
     """``limit`` questions drawn at random, in their order in the file; all of them without a limit."""
     if limit is None or limit >= len(questions):
         return questions

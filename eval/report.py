@@ -1,16 +1,26 @@
-"""A run as a table in a terminal."""
+"""Runs and what comes of them as tables in a terminal."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from eval.baselines import Standing
+from eval.calibration import CalibrationReport
 from eval.comparison import Comparison
+from eval.loss import STAGES, Explanation
+from eval.perturbation import KINDS
+from eval.robustness import Perturbed
 from eval.runs import Run
-from eval.scoring import LOWER_IS_BETTER
+from eval.scoring import HEADLINES, LOWER_IS_BETTER
+from rag.baselines import BASELINES
 
 _LOWER = " ↓"
+_EVIDENCE = 3  # passages with evidence that are shown
+_EXCERPT = 300  # characters of each
 
 
 def print_run(console: Console, run: Run, compared: Mapping[str, Comparison] | None = None) -> None:
@@ -34,6 +44,8 @@ def print_run(console: Console, run: Run, compared: Mapping[str, Comparison] | N
         table.add_column("95 %", no_wrap=True)
         table.add_column("p", justify="right", no_wrap=True)
         table.add_column("n", justify="right", no_wrap=True)
+        table.add_column("effect", justify="right", no_wrap=True)
+        table.add_column("higher/lower", justify="right", no_wrap=True)
     for name, estimate in run.measures.items():
         row = [
             name + (_LOWER if name in LOWER_IS_BETTER else ""),
@@ -47,6 +59,8 @@ def print_run(console: Console, run: Run, compared: Mapping[str, Comparison] | N
                 _interval(change.low, change.high, signed=True),
                 "-" if change.p is None else f"{change.p:.4f}",
                 str(change.n),
+                _figure(change.effect, signed=True),
+                "-" if change.higher is None else f"{change.higher}/{change.lower}",
             ]
         table.add_row(*row)
     console.print(table)
@@ -54,8 +68,139 @@ def print_run(console: Console, run: Run, compared: Mapping[str, Comparison] | N
     if any(name in LOWER_IS_BETTER for name in run.measures):
         legend += f";{_LOWER} lower is better"
     if compared is not None:
-        legend += "; p: paired randomisation test over n questions"
+        legend += (
+            "; p: paired randomisation test over n questions; effect: mean difference in deviations of the differences; "
+            "higher/lower: questions"
+        )
     console.print(Text(legend, style="dim"))
+
+
+def print_calibration(console: Console, report: CalibrationReport, store: Path) -> None:
+    """What a refit of confidence changed, by cross-validation."""
+    refit = report.refit
+    console.print(
+        Text(
+            f"\nconfidence fitted on {refit.positives} questions that the listed passages answer and {refit.negatives} that they "
+            f"do not, and kept with {store}"
+        )
+    )
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    for title in ("confidence", "before", "after", "change"):
+        table.add_column(title, justify="left" if title == "confidence" else "right", no_wrap=True)
+    table.add_column("95 %", no_wrap=True)
+    for name, change in report.changes.items():
+        table.add_row(
+            name + _LOWER,
+            _figure(change.before.mean),
+            _figure(change.after.mean),
+            _figure(change.difference.mean, signed=True),
+            _interval(change.difference.low, change.difference.high, signed=True),
+        )
+    console.print(table)
+    console.print(
+        Text(f"after: each fifth of the questions by a fit on the others ({report.folds} folds)", style="dim")
+    )
+
+
+def print_perturbed(console: Console, found: Sequence[Perturbed]) -> None:
+    """What each kind of change costs, by the measures that say most."""
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    table.add_column("questions changed", no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
+    table.add_column("measure", no_wrap=True)
+    for title in ("clean", "changed", "change"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("95 %", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True)
+    for kind, run, changes in found:
+        first = [kind, str(len(run.results))]
+        for name in HEADLINES:
+            if name in changes and (change := changes[name]).difference is not None:
+                now = run.measures[name].mean
+                table.add_row(
+                    *first,
+                    name,
+                    _figure(None if now is None else now - change.difference),
+                    _figure(now),
+                    _figure(change.difference, signed=True),
+                    _interval(change.low, change.high, signed=True),
+                    "-" if change.p is None else f"{change.p:.4f}",
+                )
+                first = ["", ""]
+    console.print()
+    console.print(table)
+    console.print(Text("; ".join(f"{kind}: {KINDS[kind]}" for kind, _, _ in found), style="dim"))
+
+
+def print_standings(console: Console, standings: Sequence[Standing]) -> None:
+    """This system and the baselines, a set a line."""
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    for title in ("set", "measure"):
+        table.add_column(title, no_wrap=True)
+    for title in ("n", *BASELINES, "this", "ahead of", "by"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("95 %", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True)
+    for standing in standings:
+        name = standing.headline
+        means = {other: run.measures[name].mean or 0.0 for other, run in standing.others.items()}
+        best = max(means, key=lambda other: means[other])
+        change = standing.changes[best][name]
+        table.add_row(
+            Path(standing.ours.gold).name,
+            name,
+            str(len(standing.ours.results)),
+            *(_figure(means[other]) for other in BASELINES),
+            _figure(standing.ours.measures[name].mean),
+            best,
+            _figure(change.difference, signed=True),
+            _interval(change.low, change.high, signed=True),
+            "-" if change.p is None else f"{change.p:.4f}",
+        )
+    console.print(table)
+    console.print(
+        Text(
+            "RR@10: of passages that hold an answer whole; nDCG@10: of documents; by: to the best of the others; 95 %: bootstrap "
+            "interval; p: paired randomisation test",
+            style="dim",
+        )
+    )
+
+
+def print_explanation(console: Console, found: Explanation, k: int) -> None:
+    """At which stage a question's evidence was lost, with the signals of what ranks first beside those of the evidence."""
+    rank = f" at rank {found.rank}" if found.rank else ""
+    console.print(Text(f"{found.question.id}: {found.question.text}", style="bold"))
+    if found.question.answers:
+        console.print(Text("wanted: " + " | ".join(found.question.answers)))
+    given = found.answer.answer.text if found.answer.answer else f"nothing ({found.answer.abstain_reason})"
+    console.print(Text(f"answered: {given} ({found.answer.confidence:.0%} sure)"))
+    console.print(Text(f"stage: {found.stage}{rank} - {STAGES[found.stage]}", style="bold"))
+    traced = [("evidence", one) for one in found.evidence[:_EVIDENCE]] + [("above", one) for one in found.above]
+    if not traced:
+        return
+    console.print()
+    for role, one in traced:
+        place = f"{one.source or one.document_id}:{one.span.start}-{one.span.end}"
+        order = f"rank {one.rank}" if one.rank else "not ranked"
+        console.print(Text(f"{role:9}{place}  {order}", style="cyan"))
+        console.print(Text("    " + " ".join(one.text.split())[:_EXCERPT]))
+    console.print()
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    table.add_column("", no_wrap=True)
+    for role, one in traced:
+        table.add_column(f"{role} {one.rank or ''}".strip(), justify="right", no_wrap=True)
+    table.add_row("rank by meaning", *(str(one.dense or "-") for _, one in traced))
+    table.add_row("rank by words", *(str(one.lexical or "-") for _, one in traced))
+    for name in dict.fromkeys(name for _, one in traced for name in one.signals):
+        table.add_row(name, *(_signal(one.signals.get(name)) for _, one in traced))
+    table.add_row("score", *(_signal(one.score) for _, one in traced))
+    console.print(table)
+    console.print(Text(f"{found.n_candidates} candidates; {k} passages listed", style="dim"))
+
+
+def _signal(value: float | None) -> str:
+    return "-" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
 def _figure(value: float | None, *, signed: bool = False) -> str:

@@ -41,14 +41,27 @@ class Result:
     passages: tuple[Listed, ...]
 
 
+class CalibrationState(NamedTuple):
+    """The refit of confidence that a store answered with: SHA-256 of its gold set, questions of either kind, when (ISO 8601)."""
+
+    gold: str
+    positives: int
+    negatives: int
+    fitted_at: str
+
+
 @dataclass(frozen=True, slots=True)
 class StoreState:
-    """What was asked: the store's fingerprint of model and settings, the settings, and how much is in it."""
+    """What was asked: the store's fingerprint of model and settings, the settings, and how much is in it.
+
+    calibration: None where confidence is as shipped.
+    """
 
     fingerprint: str
     settings: Mapping[str, object]
     documents: int
     passages: int
+    calibration: CalibrationState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +89,7 @@ def run_json(run: Run) -> dict[str, object]:
             "settings": dict(run.store.settings),
             "documents": run.store.documents,
             "passages": run.store.passages,
+            "calibration": run.store.calibration._asdict() if run.store.calibration else None,
         },
         "seconds": round(run.seconds, 3),
     }
@@ -105,17 +119,24 @@ def load_run(path: Path) -> Run:
         raise BadInput(f"{path} is not JSON ({error}): {_HOW_TO_SAVE}") from error
     try:
         store = saved["store"]
+        calibration = store.get("calibration")  # runs saved by earlier versions have none
         return Run(
             gold=_typed(saved["gold"], str),
             k=_typed(saved["k"], int),
             results=tuple(_result_from_json(row) for row in _typed(saved["per_query"], list)),
             measures={name: Estimate(**values) for name, values in _typed(saved["measures"], dict).items()},
-            store=StoreState(store["fingerprint"], store["settings"], store["documents"], store["passages"]),
+            store=StoreState(
+                store["fingerprint"],
+                store["settings"],
+                store["documents"],
+                store["passages"],
+                CalibrationState(**calibration) if calibration else None,
+            ),
             seconds=float(saved["seconds"]),
         )
     except KeyError as error:
         raise BadInput(f"{path} is not a saved run: {error} is missing; {_HOW_TO_SAVE}") from error
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise BadInput(f"{path} is not a saved run ({error}); {_HOW_TO_SAVE}") from error
 
 

@@ -4,8 +4,9 @@
 SQLite is the only truth: `database` (connections, transactions), `scrub` (its file), `migrations` (tables), `records` (rows) and
 `changes` (writing them).
 `vectors` and `lexical` are views of it: `views` puts them together, `matching` ranks words over them, `follower` keeps them at
-the state that is read, `checkpoint` keeps them on disk. `layout` makes the directory, `lock` keeps writers apart, `verify`
-compares everything with everything.
+the state that is read, `checkpoint` keeps them on disk.
+`layout` makes the directory, `files` writes in it, `lock` keeps writers apart. `verify` compares everything with everything,
+`snapshot` copies a store and brings it back, `replacement` puts another in its place.
 """
 
 from index.errors import (
@@ -17,6 +18,7 @@ from index.errors import (
     StoreLocked,
     StoreMismatch,
     StoreMissing,
+    StoreReplaced,
     StoreTooNew,
     StoreUnwritable,
 )
@@ -53,6 +55,7 @@ __all__ = [
     "StoreLocked",
     "StoreMismatch",
     "StoreMissing",
+    "StoreReplaced",
     "StoreTooNew",
     "StoreUnwritable",
     "TermStatistics",

@@ -1,5 +1,7 @@
 """Writing one document, or removing one, inside a transaction: rows, counters and the log entry by which the views follow."""
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ import numpy as np
 
 from index.database import Connection
 from index.errors import DocumentNotFound
+from index.failures import forget_failures
 from index.records import DOCUMENT_COLUMNS, DocumentRow, PassageRow, unpack_document
 from index.types import Document
 
@@ -40,6 +43,13 @@ def last_sequence(connection: Connection) -> int:
     return sequence
 
 
+def history(connection: Connection, sequence: int) -> str:
+    """A hash of which store this is and of its change ``sequence``: stores that agree in it hold the same up to there."""
+    meta = connection.execute("SELECT key, value FROM meta WHERE key IN ('id', 'fingerprint') ORDER BY key").fetchall()
+    entry = connection.execute("SELECT * FROM log WHERE sequence = ?", (sequence,)).fetchone()
+    return hashlib.sha256(json.dumps([meta, entry]).encode()).hexdigest()
+
+
 def write_document(connection: Connection, row: DocumentRow) -> tuple[str, Document]:
     """Add the document, replace it, or leave it when nothing of it differs: "added", "updated" or "skipped", and what is stored."""
     new = row.new
@@ -62,6 +72,7 @@ def write_document(connection: Connection, row: DocumentRow) -> tuple[str, Docum
         values,
     ).get
     connection.execute("INSERT INTO texts VALUES (?, ?)", (number, new.text))
+    forget_failures(connection, new.collection, [new.key])
     connection.executemany("INSERT INTO metadata VALUES (?, ?, ?)", [(number, *pair) for pair in sorted(row.filters)])
     _insert_passages(connection, number, first, row.passages)
     _count(connection, new.collection, row.passages)

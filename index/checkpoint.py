@@ -1,31 +1,52 @@
 """The views on disk: immutable numbered directories, the current one named by a manifest with a SHA-256 of each file.
 
 A checkpoint is built beside the last one, synced, and comes into force when the manifest is renamed. Whatever is found missing or
-changed when it is loaded is not used: everything here can be built again from SQLite.
+changed when it is loaded is not used: everything here can be built again from SQLite. The files under ``arrays`` are not hashed
+when they are loaded, only measured: every row of them is checked whenever it is read (see ``index.arrays``).
+
+A large store is not written anew with each checkpoint: its lists, segments and postings get a second name in the new directory,
+what came since is written beside them, and what is gone stays in them, noted as buried, until a delete or a tenth of them makes it
+pay.
 """
 
 import hashlib
 import json
-import os
+import logging
 import secrets
-import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from index.database import Connection, sync_directory, translated_files
+from index import clustering
+from index import files as disk
+from index.arrays import SEGMENT_PASSAGES, PassageArrays, PassageRows, Segment, write_segment
+from index.base import NO_IDS, Base, BaseVectors
+from index.changes import history, last_sequence
+from index.database import Connection, id_array, translated_files
+from index.errors import StoreUnwritable
 from index.lexical import LexicalIndex, LexicalRow, segment_files
 from index.types import Ids
-from index.vectors import VectorIndex
-from index.views import Base, Views
+from index.vectors import ClusteredIndex, VectorIndex
 
 MANIFEST = "manifest.json"
 VIEWS = "views"
-_FORMAT = 1
+_FORMAT = 3
 _VECTORS = "vectors.faiss"
+_LISTS = clustering.LISTS
+_BURIED = "buried.i64"
 _LEXICAL = "lexical"
+_ARRAYS = "arrays"
+# Where more than this share of the files of a large store is buried, they are written anew.
+_MOST_BURIED = 0.1
+_READ_TOGETHER = 1000
+# Files that are hashed side by side when a checkpoint is loaded.
+_HASHED_TOGETHER = 4
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +59,18 @@ class FileState:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The current checkpoint. checkpoint: its directory, relative to the store; n_terms: of all passages; files: by path in it."""
+    """The current checkpoint. checkpoint: its directory, relative to the store; files: by path in it.
+
+    n_passages: that existed.  n_entries, n_terms: of the postings, with what is buried in them.
+
+    history: of the database at this sequence, by which the views of another store, or of other days of this one, are told.
+    """
 
     checkpoint: str
     sequence: int
+    history: str
     n_passages: int
+    n_entries: int
     n_terms: int
     files: Mapping[str, FileState]
 
@@ -58,20 +86,30 @@ class CheckpointDamaged(Exception):
 def read_manifest(store: Path) -> Manifest:
     """The current manifest. Raises CheckpointDamaged when it is missing or not what was written."""
     try:
-        content = json.loads((store / MANIFEST).read_bytes())
+        content = json.loads(disk.system.read(store / MANIFEST))
         checksum = content.pop("sha256")
         if content["format"] != _FORMAT or checksum != _checksum(content):
             raise ValueError("its checksum does not fit")
         files = {path: FileState(**state) for path, state in content["files"].items()}
-        return Manifest(content["checkpoint"], content["sequence"], content["n_passages"], content["n_terms"], files)
+        counts = content["n_passages"], content["n_entries"], content["n_terms"]
+        return Manifest(content["checkpoint"], content["sequence"], content["history"], *counts, files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointDamaged(("vectors", "lexical"), f"{MANIFEST} cannot be used: {error}") from error
 
 
-def load(store: Path, dim: int) -> Base:
-    """The views of the current checkpoint, each file checked. Raises CheckpointDamaged."""
+def load(store: Path, dim: int, connection: Connection) -> Base:
+    """The views of the current checkpoint, each file checked. Raises CheckpointDamaged.
+
+    connection: of a transaction that tells whether the checkpoint is of this database; not asked for changes that it does not see.
+    """
     while True:
         manifest = read_manifest(store)
+        if manifest.sequence <= last_sequence(connection) and manifest.history != history(
+            connection, manifest.sequence
+        ):
+            raise CheckpointDamaged(
+                ("vectors", "lexical"), f"{MANIFEST} belongs to another store or to another time of it"
+            )
         try:
             return _load(store, manifest, dim)
         except CheckpointDamaged:
@@ -81,122 +119,321 @@ def load(store: Path, dim: int) -> Base:
 
 
 def damaged_files(store: Path, manifest: Manifest) -> dict[str, str]:
-    """Files of the checkpoint that are not what the manifest says, with the reason."""
+    """Files of the checkpoint that are not what the manifest says, with the reason; all are read."""
+    return _problems(store, manifest, list(manifest.files), _state)
+
+
+def _problems(
+    store: Path, manifest: Manifest, names: Iterable[str], state: Callable[[Path], FileState]
+) -> dict[str, str]:
     problems = {}
-    for name, expected in manifest.files.items():
+
+    def check(name: str) -> tuple[str, str | None]:
+        expected = manifest.files[name]
         try:
-            found = _state(store / manifest.checkpoint / name)
+            found = state(store / manifest.checkpoint / name)
         except OSError as error:
-            problems[name] = f"cannot be read: {error.strerror}"
-            continue
-        if found != expected:
-            problems[name] = (
-                f"has {found.bytes} bytes and SHA-256 {found.sha256}, not {expected.bytes} and {expected.sha256}"
-            )
+            return name, f"cannot be read: {error.strerror}"
+        if found == expected:
+            return name, None
+        return name, f"has {found.bytes} bytes and SHA-256 {found.sha256}, not {expected.bytes} and {expected.sha256}"
+
+    with ThreadPoolExecutor(_HASHED_TOGETHER) as pool:
+        for name, problem in pool.map(check, names):
+            if problem:
+                problems[name] = problem
     return problems
 
 
-def write(store: Path, views: Views, connection: Connection) -> Base:
-    """Make this state the current checkpoint, and remove every other. The caller holds the writer lock.
+def lists_undamaged(store: Path, manifest: Manifest) -> bool:
+    """Whether the file of the lists, which is read as long as it is mapped, still is what the manifest says."""
+    return not _problems(store, manifest, [name for name in manifest.files if name == _LISTS], _state_once)
 
-    connection: of a transaction that sees the same state, for the terms of what was in the base when some of it is gone.
+
+def write(
+    store: Path,
+    base: Base,
+    connection: Connection,
+    *,
+    large: int,
+    lists: Path | None = None,
+    purge: bool = False,
+) -> Base:
+    """Make the state that this transaction sees the current checkpoint, and remove every other. The caller holds the writer lock.
+
+    base: of the checkpoint on disk, from which is taken what can be, or the empty one.  large: passages from which on what is gone
+    may stay buried.  lists: a file that ``clustering`` made, which is moved.  purge: leave nothing that is gone in any file.
     Raises StoreFull or StoreUnwritable, and then the last checkpoint is still in force.
     """
-    name = f"{views.sequence:06d}-{secrets.token_hex(4)}"
+    sequence = last_sequence(connection)
+    name = f"{sequence:06d}-{secrets.token_hex(4)}"
     directory = store / VIEWS / name
     with translated_files(directory):
         try:
-            manifest = _build(store, directory, views, connection)
+            manifest = _Writing(store, directory, base, connection, large, purge).manifest(sequence, lists)
         except BaseException:
-            shutil.rmtree(directory, ignore_errors=True)
+            with suppress(OSError):
+                disk.remove(directory)
             raise
         # Nothing is cleaned up when this fails: the new manifest may already be in force.
         _write_manifest(store, manifest)
-    remove_others(store, name)
-    return _load(store, manifest, views.base.vectors.dim)
+    remove_others(store, name, keep_builds=True)
+    try:
+        return _load(store, manifest, base.vectors.dim)
+    except CheckpointDamaged as damage:
+        raise StoreUnwritable(f"{store} does not keep what is written to it: {damage}") from damage
 
 
-def remove_others(store: Path, name: str) -> list[Path]:
-    """Remove the checkpoints other than the named one, replaced or interrupted; those that could not be. Under the writer lock."""
+def copy(store: Path, target: Path, connection: Connection) -> None:
+    """Copy the current checkpoint into another directory, unless it is damaged, replaced meanwhile or too new for this transaction.
+
+    Without it, the views are built from the database when the copy is opened.
+    """
+    try:
+        manifest = read_manifest(store)
+        if manifest.sequence > last_sequence(connection):
+            return
+        for name in manifest.files:
+            path = target / manifest.checkpoint / name
+            disk.make_directory(path.parent)
+            disk.copy(store / manifest.checkpoint / name, path)
+    except (CheckpointDamaged, FileNotFoundError):
+        disk.remove(target / VIEWS)
+        return
+    if damaged_files(target, manifest):
+        disk.remove(target / VIEWS)
+        return
+    disk.sync_directories(target / VIEWS)
+    _write_manifest(target, manifest)
+
+
+def remove_others(store: Path, name: str, *, keep_builds: bool = False) -> list[Path]:
+    """Remove the checkpoints other than the named one, replaced or interrupted; those that could not be. Under the writer lock.
+
+    keep_builds: leave the directories in which ``clustering`` is at work.
+    """
     directory = store / VIEWS
     others = [path for path in directory.iterdir() if path.name != name] if directory.exists() else []
+    if keep_builds:
+        others = [path for path in others if not path.name.startswith(clustering.PREFIX)]
     for path in others:
-        shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            disk.remove(path)
     return [path for path in others if path.exists()]
 
 
 def _load(store: Path, manifest: Manifest, dim: int) -> Base:
     directory = store / manifest.checkpoint
-    problems = damaged_files(store, manifest)
+    hashed = [name for name in manifest.files if not name.startswith(_ARRAYS + "/")]
+    problems = _problems(store, manifest, hashed, _state_once)
     if problems:
-        parts = sorted({"vectors" if name == _VECTORS else "lexical" for name in problems}, reverse=True)
+        parts = sorted({"lexical" if name.startswith(_LEXICAL) else "vectors" for name in problems}, reverse=True)
         raise CheckpointDamaged(tuple(parts), "; ".join(f"{name} {problem}" for name, problem in problems.items()))
     try:
-        vectors = VectorIndex.load((directory / _VECTORS).read_bytes())
-        lexical = LexicalIndex.open(directory / _LEXICAL, manifest.n_passages, manifest.n_terms)
+        recent = VectorIndex.load(disk.system.read(directory / _VECTORS))
+        lists = ClusteredIndex(directory / _LISTS) if _LISTS in manifest.files else None
+        buried: Ids = np.frombuffer(disk.system.read(directory / _BURIED), dtype="<i8").astype(np.int64)
+        lexical = LexicalIndex.open(directory / _LEXICAL, manifest.n_entries, manifest.n_terms)
     except (OSError, ValueError, RuntimeError) as error:
         raise CheckpointDamaged(("vectors", "lexical"), str(error)) from error
+    vectors = BaseVectors(recent, lists, buried)
     if vectors.dim != dim or len(vectors.ids) != manifest.n_passages:
         raise CheckpointDamaged(("vectors",), f"{_VECTORS} holds {len(vectors.ids)} vectors of length {vectors.dim}")
-    return Base(directory.name, manifest.sequence, vectors, lexical)
+    arrays = PassageArrays(_segments(directory, manifest, dim), dim)
+    return Base(directory.name, manifest.sequence, vectors, lexical, arrays, buried)
 
 
-def _build(store: Path, directory: Path, views: Views, connection: Connection) -> Manifest:
-    (directory / _LEXICAL).mkdir(parents=True)
-    _write_synced(directory / _VECTORS, _merged_vectors(views).dump())
-    linked: dict[str, FileState] = {}
-    old = read_manifest(store) if views.base.name and not len(views.gone) else None
-    # What has been damaged since it was loaded must not be carried on.
-    if old and not damaged_files(store, old):
-        linked = _link_segments(store, old, directory)
-        base = LexicalIndex.open(directory / _LEXICAL, views.base.lexical.n_passages, views.base.lexical.n_terms)
-        lexical = base.extended(row.lexical for row in views.rows.values())
-    else:
-        lexical = LexicalIndex.create(directory / _LEXICAL, _all_lexical_rows(connection))
-    files = {}
-    for path in [directory / _VECTORS, *_synced_files(directory / _LEXICAL)]:
-        name = str(path.relative_to(directory))
+def _segments(directory: Path, manifest: Manifest, dim: int) -> Iterator[Segment]:
+    """The segments up to the first that is not there as it should be: what they lack is read from SQLite."""
+    names = sorted({name.split("/")[1] for name in manifest.files if name.startswith(_ARRAYS + "/")})
+    for name in names:
+        try:
+            yield Segment(directory / _ARRAYS / name, dim)
+        except (OSError, ValueError) as error:
+            _log.warning("%s cannot be used, what it holds is read from SQLite: %s", directory / _ARRAYS / name, error)
+            return
+
+
+class _Writing:
+    """One checkpoint on its way to disk, in an own directory."""
+
+    def __init__(
+        self, store: Path, directory: Path, base: Base, connection: Connection, large: int, purge: bool
+    ) -> None:
+        self.store, self.directory, self.base, self.connection = store, directory, base, connection
+        self.old = read_manifest(store) if base.name else None
+        self.alive = passage_ids(connection)
+        held = np.union1d(base.vectors.ids, base.buried)
+        self.dead: Ids = np.setdiff1d(held, self.alive)
+        self.fresh: Ids = np.setdiff1d(self.alive, base.vectors.ids)
+        incomplete = np.setdiff1d(self.fresh, _complete(connection, self.fresh))
+        if len(incomplete):  # of a damaged database; ``verify`` tells of them
+            self.alive, self.fresh = np.setdiff1d(self.alive, incomplete), np.setdiff1d(self.fresh, incomplete)
+        self.bury = not purge and len(self.alive) >= large and len(self.dead) <= _MOST_BURIED * len(self.alive)
+        self.buried = NO_IDS
         # What was linked keeps the state it had when it was written: reading it once more might vouch for a flipped bit.
-        files[name] = linked.get(name) or _state(path)
-    for synced in (directory / _LEXICAL, directory, store / VIEWS):
-        sync_directory(synced)
-    return Manifest(f"{VIEWS}/{directory.name}", views.sequence, lexical.n_passages, lexical.n_terms, files)
+        self.files: dict[str, FileState] = {}
+
+    def manifest(self, sequence: int, lists: Path | None) -> Manifest:
+        """Write and sync everything."""
+        disk.make_directory(self.directory / _LEXICAL)
+        self._write_vectors(lists)
+        lexical = self._write_lexical()
+        self._write_arrays()
+        buried = np.intersect1d(self.buried, self.buried)
+        disk.write(self.directory / _BURIED, buried.astype("<i8").tobytes())
+        for path in (self.directory / _BURIED, self.directory / _VECTORS):
+            self.files[path.name] = _state(path)
+        for synced in (self.directory / _LEXICAL, self.directory, self.store / VIEWS):
+            disk.sync_directory(synced)
+        return Manifest(
+            f"{VIEWS}/{self.directory.name}",
+            sequence,
+            history(self.connection, sequence),
+            len(self.alive),
+            lexical.n_passages,
+            lexical.n_terms,
+            self.files,
+        )
+
+    def _write_vectors(self, made: Path | None) -> None:
+        target = self.directory / _LISTS
+        lists = self.base.vectors.lists
+        if made is not None and made.exists():
+            disk.system.rename(made, target)
+            lists = ClusteredIndex(target)
+            self.files[_LISTS] = _state(target)
+        elif lists is not None:
+            dead = np.intersect1d(lists.ids, self.dead)
+            if len(dead) and not self.bury:
+                clustering.purge(lists.path, target, dead)
+                lists = ClusteredIndex(target)
+                self.files[_LISTS] = _state(target)
+            else:
+                self._link(_LISTS)
+        in_lists = lists.ids if lists is not None else NO_IDS
+        self._bury(in_lists)
+        ids: Ids = np.setdiff1d(self.alive, in_lists)
+        recent = self.base.vectors.recent
+        known = np.isin(recent.ids, ids)
+        unknown: Ids = np.setdiff1d(ids, recent.ids)
+        packed = [recent.codes()[known].tobytes(), *(row[0] for row in _rows(self.connection, unknown, "vector"))]
+        index = VectorIndex.build(np.concatenate([recent.ids[known], unknown]), b"".join(packed), self.base.vectors.dim)
+        disk.write(self.directory / _VECTORS, index.dump())
+
+    def _write_lexical(self) -> LexicalIndex:
+        directory = self.directory / _LEXICAL
+        old = self.old
+        linked: dict[str, FileState] = {}
+        # What has been damaged since it was loaded must not be carried on.
+        if (
+            old
+            and (self.bury or not len(self.dead))
+            and not _problems(
+                self.store, old, [name for name in old.files if name.startswith(_LEXICAL + "/")], _state_once
+            )
+        ):
+            linked = self._link_postings(old)
+            base = LexicalIndex.open(directory, self.base.lexical.n_passages, self.base.lexical.n_terms)
+            lexical = base.extended(_lexical_rows(self.connection, self.fresh))
+            self.buried = np.concatenate([self.buried, self.dead])
+        else:
+            lexical = LexicalIndex.create(directory, _lexical_rows(self.connection, self.alive))
+        for path in _synced_files(directory):
+            name = f"{_LEXICAL}/{path.name}"
+            self.files[name] = linked.get(name) or _state(path)
+        return lexical
+
+    def _write_arrays(self) -> None:
+        """Keep the segments that need no change, and write the rest, merged with what is smaller, from SQLite."""
+        pending: list[Ids] = []
+        for segment in self.base.arrays.segments:
+            kept = segment.ids[np.isin(segment.ids, self.alive)]
+            rest = int(np.count_nonzero(self.alive > segment.ids[-1]))
+            small = len(kept) < SEGMENT_PASSAGES // 2 and len(kept) <= 2 * rest
+            changed = len(kept) < len(segment.ids) and not self.bury
+            if pending or small or changed or not segment.path.is_dir():
+                pending.append(kept)
+            else:
+                disk.make_directory(self.directory / _ARRAYS / segment.path.name)
+                for path in sorted(segment.path.iterdir()):
+                    self._link(f"{_ARRAYS}/{segment.path.name}/{path.name}")
+        pending.append(self.alive[self.alive > self.base.arrays.last])
+        columns = "passage, terms, term_counts, vector, sentence_vectors"
+        ids = np.concatenate(pending)
+        for start in range(0, len(ids), SEGMENT_PASSAGES):
+            chosen = ids[start : start + SEGMENT_PASSAGES]
+            blocks = (
+                PassageRows.of(list(_rows(self.connection, part, columns)), self.base.vectors.dim)
+                for part in np.array_split(chosen, -(-len(chosen) // _READ_TOGETHER))
+            )
+            directory = self.directory / _ARRAYS / f"{int(chosen[0]):012d}"
+            write_segment(directory, blocks, self.base.vectors.dim)
+            for path in sorted(directory.iterdir()):
+                self.files[f"{_ARRAYS}/{directory.name}/{path.name}"] = _state(path)
+        if (self.directory / _ARRAYS).exists():
+            disk.sync_directory(self.directory / _ARRAYS)
+
+    def _link(self, name: str) -> None:
+        """Give the new checkpoint a file of the old one."""
+        if self.old is None:
+            raise ValueError("there is no checkpoint to take files from")
+        disk.link_or_copy(self.store / self.old.checkpoint / name, self.directory / name)
+        self.files[name] = self.old.files[name]
+
+    def _link_postings(self, old: Manifest) -> dict[str, FileState]:
+        """Give the new checkpoint the postings of the old one; the state of the files that never change."""
+        source = self.store / old.checkpoint / _LEXICAL
+        linked = {}
+        for path in segment_files(source):
+            name = f"{_LEXICAL}/{path.name}"
+            disk.link_or_copy(path, self.directory / name)
+            linked[name] = old.files[name]
+        # These two tantivy replaces; segment files it only adds and unlinks, so that the old checkpoint stays as it is.
+        for name in ("meta.json", ".managed.json"):
+            disk.copy(source / name, self.directory / _LEXICAL / name)
+        return linked
+
+    def _bury(self, held: Ids) -> None:
+        self.buried = np.concatenate([self.buried, np.setdiff1d(held, self.alive)])
 
 
-def _link_segments(store: Path, old: Manifest, directory: Path) -> dict[str, FileState]:
-    """Give a new checkpoint the lexical files of an old one; the state of those that never change."""
-    source = store / old.checkpoint
-    linked = {}
-    for path in segment_files(source / _LEXICAL):
-        name = f"{_LEXICAL}/{path.name}"
-        _link(path, directory / name)
-        linked[name] = old.files[name]
-    # These two tantivy replaces; segment files it only adds and unlinks, so that the old checkpoint stays as it is.
-    for name in ("meta.json", ".managed.json"):
-        shutil.copyfile(source / _LEXICAL / name, directory / _LEXICAL / name)
-    return linked
+def passage_ids(connection: Connection) -> Ids:
+    """All passages, int64 ascending."""
+    query = "SELECT first_passage, n_passages FROM documents WHERE first_passage IS NOT NULL ORDER BY first_passage"
+    ranges = [np.arange(first, first + n) for first, n in connection.execute(query)]
+    return np.concatenate(ranges) if ranges else NO_IDS
 
 
-def _merged_vectors(views: Views) -> VectorIndex:
-    kept = ~np.isin(views.base.vectors.ids, views.gone)
-    ids: Ids = np.concatenate([views.base.vectors.ids[kept], views.vectors.ids])
-    codes = views.base.vectors.codes()[kept].tobytes() + views.vectors.codes().tobytes()
-    return VectorIndex.build(ids, codes, views.base.vectors.dim)
-
-
-def _all_lexical_rows(connection: Connection) -> Iterable[LexicalRow]:
+def _complete(connection: Connection, ids: Ids) -> Ids:
+    """Those of the passages of which all rows are there."""
     query = (
-        "SELECT p.id, p.document, d.collection, e.terms FROM passages p"
-        " JOIN documents d ON d.number = p.document JOIN embeddings e ON e.passage = p.id ORDER BY p.id"
+        "SELECT p.id FROM carray(?) c CROSS JOIN passages p ON p.id = c.value JOIN embeddings e ON e.passage = p.id"
+        " JOIN documents d ON d.number = p.document"
     )
-    return (LexicalRow(*row) for row in connection.execute(query))
+    found = [
+        passage
+        for start in range(0, len(ids), _READ_TOGETHER)
+        for (passage,) in connection.execute(query, (id_array(ids[start : start + _READ_TOGETHER]),))
+    ]
+    return np.array(found, dtype=np.int64)
 
 
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without hard links
-        shutil.copyfile(source, target)
+def _rows(connection: Connection, ids: Ids, columns: str) -> Iterator[tuple[Any, ...]]:
+    """Columns of the embeddings of these passages, in their order."""
+    query = f"SELECT {columns} FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
+    for start in range(0, len(ids), _READ_TOGETHER):
+        yield from connection.execute(query, (id_array(ids[start : start + _READ_TOGETHER]),))
+
+
+def _lexical_rows(connection: Connection, ids: Ids) -> Iterator[LexicalRow]:
+    query = (
+        "SELECT p.id, p.document, d.collection, e.terms FROM carray(?) c CROSS JOIN passages p ON p.id = c.value"
+        " JOIN documents d ON d.number = p.document JOIN embeddings e ON e.passage = p.id"
+    )
+    for start in range(0, len(ids), _READ_TOGETHER):
+        for row in connection.execute(query, (id_array(ids[start : start + _READ_TOGETHER]),)):
+            yield LexicalRow(*row)
 
 
 def _synced_files(directory: Path) -> list[Path]:
@@ -204,19 +441,11 @@ def _synced_files(directory: Path) -> list[Path]:
     files = []
     for path in sorted(directory.iterdir()):
         if path.suffix == ".lock":
-            path.unlink()
+            disk.system.unlink(path)
             continue
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        disk.sync(path)
         files.append(path)
     return files
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _write_manifest(store: Path, manifest: Manifest) -> None:
@@ -224,14 +453,15 @@ def _write_manifest(store: Path, manifest: Manifest) -> None:
         "format": _FORMAT,
         "checkpoint": manifest.checkpoint,
         "sequence": manifest.sequence,
+        "history": manifest.history,
         "n_passages": manifest.n_passages,
+        "n_entries": manifest.n_entries,
         "n_terms": manifest.n_terms,
         "files": {path: {"sha256": state.sha256, "bytes": state.bytes} for path, state in manifest.files.items()},
     }
     draft = store / (MANIFEST + ".new")
-    _write_synced(draft, json.dumps({**content, "sha256": _checksum(content)}, indent=1).encode())
-    os.replace(draft, store / MANIFEST)
-    sync_directory(store)
+    disk.write(draft, json.dumps({**content, "sha256": _checksum(content)}, indent=1).encode())
+    disk.replace(draft, store / MANIFEST)
 
 
 def _checksum(content: Mapping[str, object]) -> str:
@@ -242,3 +472,16 @@ def _state(path: Path) -> FileState:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
         return FileState(digest.hexdigest(), file.tell())
+
+
+def _state_once(path: Path) -> FileState:
+    """As ``_state``, without reading a file again that has not changed since this process read it last."""
+    found = path.stat()
+    key = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    if key not in _states:
+        _states[key] = _state(path)
+    return _states[key]
+
+
+# By device, inode, size and time of the last change; a few for each checkpoint, so small that none is ever dropped.
+_states: dict[tuple[int, int, int, int], FileState] = {}

@@ -16,9 +16,17 @@ import apsw
 import apsw.sqlite_extra
 import numpy as np
 
-from index import scrub
-from index.errors import StoreDamaged, StoreError, StoreFull, StoreLocked, StoreUnwritable
-from index.migrations import FORMAT_VERSION, format_version, migrate
+from index import files, scrub
+from index.errors import (
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    StoreLocked,
+    StoreMissing,
+    StoreReplaced,
+    StoreUnwritable,
+)
+from index.migrations import FORMAT_VERSION, format_version, migrate, roll_back, transaction
 from index.types import Ids
 
 Connection = apsw.Connection
@@ -30,6 +38,7 @@ _LOCK_PAGE = (1 << 30) // _PAGE_BYTES + 1  # SQLite never uses the page at 1 GiB
 _CHECKSUM_BYTES = 8  # reserved at the end of each page; cksumvfs acts on exactly this number
 _WAL_PAGES = 1000
 _BUSY_TIMEOUT_MS = 10_000
+_STEP_PAGES = 1000  # copied before an interrupt is noticed
 _CACHE_KIB = 16_384  # per connection
 
 
@@ -47,6 +56,7 @@ class Database:
         self._logged_pages = 0
         self._mutex = threading.Lock()
         self._closed = False
+        self._file = _identity(path)
         with translated(path), self._reader() as connection:
             _check_identity(connection, path)
             _check_size(connection, path)
@@ -64,6 +74,16 @@ class Database:
         """Whether ``migrate`` has something to do."""
         return self.format_version < FORMAT_VERSION
 
+    def require_current(self) -> None:
+        """Raises StoreReplaced, or StoreMissing, when the file that is open is no longer the one of this name."""
+        found = _identity(self.path)
+        if found is None:
+            raise StoreMissing(
+                f"{self.path} was moved or removed while it was open: start again with the place it has now"
+            )
+        if found != self._file:
+            raise StoreReplaced(f"another store was put in the place of {self.path.parent} meanwhile: try again")
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection in one read transaction: all that it returns comes from one state."""
@@ -72,19 +92,15 @@ class Database:
             try:
                 yield connection
             finally:
-                _roll_back(connection)
+                roll_back(connection)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection in one write transaction, committed and on disk when the block ends. The caller holds the writer lock."""
         with translated(self.path):
             connection = self._write_connection()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(connection):
                 yield connection
-                connection.execute("COMMIT")
-            finally:
-                _roll_back(connection)
             if self._logged_pages > _WAL_PAGES:
                 # If this fails, on a full disk, the log only stays long.
                 with suppress(apsw.Error):
@@ -122,11 +138,21 @@ class Database:
         if self._closed:
             raise ValueError("the store is closed")
         if self._writer is None:
-            self._writer = _connect(self.path, scrub.NAME)
+            self._writer = self._connected(scrub.NAME)
             self._writer.set_wal_hook(
                 self._note_wal
             )  # in place of SQLite's own way, by which a commit could fail after the fact
         return self._writer
+
+    def _connected(self, vfs: str) -> apsw.Connection:
+        connection = _connect(self.path, vfs)
+        try:
+            connection.pragma("user_version")  # opens the write-ahead log, and with it all files of this connection
+            self.require_current()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _note_wal(self, connection: apsw.Connection, database: str, n_pages: int) -> int:
         self._logged_pages = n_pages
@@ -139,7 +165,7 @@ class Database:
                 raise ValueError("the store is closed")
             connection = self._idle.pop() if self._idle else None
         if connection is None:
-            connection = _connect(self.path, _CHECKSUMS)
+            connection = self._connected(_CHECKSUMS)
             connection.execute("PRAGMA query_only = ON")
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         try:
@@ -156,7 +182,7 @@ def create_database(path: Path, meta: Mapping[str, str]) -> None:
     """Make a new database with these meta rows; it appears under its name only when it is complete and on disk."""
     draft = path.with_name(path.name + ".new")
     for leftover in (draft, draft.with_name(draft.name + "-wal"), draft.with_name(draft.name + "-shm")):
-        leftover.unlink(missing_ok=True)
+        files.remove(leftover)
     with translated(path):
         connection = _connect(draft, scrub.NAME, create=True)
         try:
@@ -165,29 +191,53 @@ def create_database(path: Path, meta: Mapping[str, str]) -> None:
             connection.reserve_bytes(reserve=_CHECKSUM_BYTES)
             connection.pragma("application_id", _APPLICATION_ID)
             migrate(connection)
-            with connection:
+            with transaction(connection):
                 connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
             connection.pragma("journal_mode", "wal")
         finally:
             connection.close()
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(draft, path)
-    sync_directory(path.parent)
+    files.sync(draft)
+    files.replace(draft, path)
+
+
+def copy_database(connection: Connection, target: Path) -> None:
+    """Copy the state that this connection's transaction sees into a new file, complete and on disk when this returns.
+
+    The transaction keeps deletes from cleaning the write-ahead log meanwhile, and nothing else from going on.
+    """
+    with translated(target):
+        copy = _connect(target, scrub.NAME, create=True)
+        try:
+            copy.pragma("synchronous", 0)  # nobody knows of it yet: one sync at the end is enough
+            backup = copy.backup("main", connection, "main")
+            try:
+                while not backup.done:
+                    backup.step(_STEP_PAGES)
+                backup.finish()
+            except BaseException:
+                # A second error while it closes comes from apsw as a SystemError, and would hide the first.
+                with suppress(apsw.Error, SystemError):
+                    backup.close(True)
+                raise
+        finally:
+            copy.close()
+    for left in (target.with_name(target.name + "-wal"), target.with_name(target.name + "-shm")):
+        files.remove(left)
+    files.sync(target)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another that later has its name; None when there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def id_array(ids: Sequence[int] | Ids) -> "apsw.CArrayBinding":
     """Integers to be read in SQL as ``carray(?)``, in their order; at least one."""
     return apsw.carray(np.ascontiguousarray(ids, dtype=np.int64))
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 @contextmanager
@@ -297,7 +347,7 @@ def _check_size(connection: apsw.Connection, path: Path) -> None:
         logged = _logged_pages(wal) if path.stat().st_size < n_pages * _PAGE_BYTES and wal.exists() else set()
         first_missing = path.stat().st_size // _PAGE_BYTES + 1
     finally:
-        _roll_back(connection)
+        roll_back(connection)
     if not logged.issuperset(page for page in range(first_missing, n_pages + 1) if page != _LOCK_PAGE):
         raise damaged(path, f"should have {n_pages} pages and was cut short")
 
@@ -307,10 +357,3 @@ def _logged_pages(wal: Path) -> set[int]:
     frames = np.fromfile(wal, dtype=np.uint8)[32:]
     whole = frames[: len(frames) // (24 + _PAGE_BYTES) * (24 + _PAGE_BYTES)].reshape(-1, 24 + _PAGE_BYTES)
     return set(np.ascontiguousarray(whole[:, :4]).view(">u4")[:, 0].tolist())
-
-
-def _roll_back(connection: apsw.Connection) -> None:
-    if connection.in_transaction:
-        # After an I/O error SQLite may have rolled back by itself.
-        with suppress(apsw.Error):
-            connection.execute("ROLLBACK")

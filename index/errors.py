@@ -6,6 +6,7 @@ StoreError
 ├── StoreTooNew       written by a newer format version
 ├── StoreMismatch     the store was built with another model or other settings
 ├── StoreLocked       another writer holds the store and did not let go in time
+│   └── StoreReplaced another store was put in its place meanwhile (restore, reindex): open it again
 ├── StoreFull         the disk is full; nothing was acknowledged
 ├── StoreUnwritable   the store cannot be written here (read-only, permissions)
 ├── DocumentNotFound  no document of that id
@@ -35,6 +36,10 @@ class StoreMismatch(StoreError):
 
 class StoreLocked(StoreError):
     """Another process is writing."""
+
+
+class StoreReplaced(StoreLocked):
+    """What was opened is no longer what lies there."""
 
 
 class StoreFull(StoreError):

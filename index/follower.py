@@ -6,34 +6,44 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from index import checkpoint
+from index.base import Base, empty_base
 from index.changes import last_sequence
-from index.checkpoint import CheckpointDamaged, Manifest
+from index.checkpoint import CheckpointDamaged, Manifest, passage_ids
+from index.clustering import ClusterBuilder
 from index.database import Connection, Database, damaged
-from index.errors import StoreUnwritable
-from index.views import Base, Views, empty_base, replayed, views_of
+from index.views import Views, replayed, views_of
 
 # From so many changed passages on, reading another process's checkpoint is quicker than replaying.
 _RELOAD_PASSAGES = 500
 _DUE_PASSAGES = 1000
 _DUE_SHARE = 0.05
+# What came since the checkpoint is in memory, as Python's objects, and built into a new view with every change.
+_DUE_PASSAGES_AT_MOST = 10_000
+# Lists are made anew when so large a share of what they hold has come since.
+_OUTSIDE_SHARE = 0.1
 _log = logging.getLogger(__name__)
 
 
 class Follower:
     """The views of one store in this process. rebuilt: those whose checkpoint was missing or damaged when it was loaded."""
 
-    def __init__(self, store: Path, database: Database, dim: int) -> None:
+    def __init__(self, store: Path, database: Database, dim: int, large: int) -> None:
+        """large: passages above which vectors are sorted into lists, and checkpoints are not written anew."""
         self._store = store
         self._database = database
         self._dim = dim
+        self._large = large
+        self._builder = ClusterBuilder()
         self._refreshing = threading.Lock()
         self.rebuilt: tuple[str, ...] = ()
-        try:
-            base = checkpoint.load(store, dim)
-        except CheckpointDamaged as damage:
-            base = empty_base(dim)
-            with database.reading() as connection:
+        with database.reading() as connection:
+            try:
+                base = checkpoint.load(store, dim, connection)
+            except CheckpointDamaged as damage:
+                base = empty_base(dim)
                 # Without a change there is nothing that could have been lost: making the store was interrupted.
                 if last_sequence(connection):
                     self.rebuilt = damage.parts
@@ -52,8 +62,7 @@ class Follower:
             seen = self._views.sequence
             with self._database.reading() as connection:
                 sequence = last_sequence(connection)
-                if sequence < seen:
-                    raise damaged(self._database.path, f"holds changes up to {sequence}, but {seen} were already seen")
+                self._require_seen(sequence, seen)
                 views = self._views_at(connection, sequence)
                 # None: another thread has brought the views past this transaction.
                 if views is not None:
@@ -68,43 +77,81 @@ class Follower:
     def checkpoint_due(self) -> bool:
         """Whether so many passages came or went since the last checkpoint that a new one pays."""
         base = self.base
+        due = min(max(_DUE_PASSAGES, _DUE_SHARE * len(base.vectors.ids)), _DUE_PASSAGES_AT_MOST)
         with self._database.reading() as connection:
-            return _n_changed(connection, base.sequence) > max(_DUE_PASSAGES, _DUE_SHARE * len(base.vectors.ids))
+            return _n_changed(connection, base.sequence) > due
 
-    def checkpoint(self) -> bool:
+    @property
+    def interrupted(self) -> bool:
+        """Whether the views on disk are missing, or so far behind that catching up in memory would take much of it."""
+        with self._database.reading() as connection:
+            self._require_seen(last_sequence(connection), self.base.sequence)
+            behind = _n_changed(connection, self.base.sequence) > _DUE_PASSAGES_AT_MOST
+            return not self.base.name or behind
+
+    @contextmanager
+    def clustered(self) -> Iterator[Path | None]:
+        """A file with the vectors sorted into lists, if there are so many outside of lists that it pays; made without any lock.
+
+        To be given to ``checkpoint`` within the block.
+        """
+        lists = self.base.vectors.lists
+        with self._database.reading() as connection:
+            n: int = connection.execute("SELECT coalesce(sum(n_passages), 0) FROM collections").get
+        n_listed = len(lists.ids) if lists is not None else 0
+        most_outside = max(self._large // 2, _OUTSIDE_SHARE * n_listed) if n_listed else self._large
+        if n - n_listed <= most_outside:
+            yield None
+            return
+        with self._builder.clustered(self._store / checkpoint.VIEWS, self._database.path, self._dim) as made:
+            yield made
+
+    def stop_clustering(self) -> None:
+        """End the work of ``clustered`` in another thread, now and from now on; search goes on without."""
+        self._builder.stop()
+
+    def checkpoint(self, lists: Path | None = None) -> bool:
         """Write the state that SQLite has now, unless the checkpoint on disk holds it already. The caller holds the writer lock."""
-        with self.state() as (connection, views):
-            views = self._on_disk(connection, views)
-            if views.base.name and views.base.sequence == views.sequence:
+        with self._database.reading() as connection:
+            base = self._on_disk(connection)
+            if base.name and base.sequence == last_sequence(connection) and lists is None:
                 return False
-            self._write(connection, views)
+            self._write(connection, base, lists=lists)
         return True
 
     def forget(self) -> None:
         """Write a checkpoint if the one on disk holds anything that is gone. The caller holds the writer lock."""
-        with self.state() as (connection, views):
-            views = self._on_disk(connection, views)
-            if len(views.gone) or not views.base.name:
-                self._write(connection, views)
+        with self._database.reading() as connection:
+            base = self._on_disk(connection)
+            if not base.name or len(base.buried) or len(np.setdiff1d(base.vectors.ids, passage_ids(connection))):
+                self._write(connection, base, purge=True)
 
-    def _on_disk(self, connection: Connection, views: Views) -> Views:
-        """The same state over the checkpoint that is on disk now; over nothing if that cannot be used."""
+    def rebuild(self) -> None:
+        """Build the views from the rows alone and write them. The caller holds the writer lock."""
+        with self._database.reading() as connection:
+            self._write(connection, empty_base(self._dim))
+
+    def _on_disk(self, connection: Connection) -> Base:
+        """The checkpoint that is on disk now; the empty one if that cannot be used."""
         manifest = self._manifest()
-        if manifest is not None and manifest.checkpoint == f"{checkpoint.VIEWS}/{views.base.name}":
-            return views
-        base = self._reloaded() if manifest else None
-        views = replayed(views_of(base or empty_base(self._dim)), connection, views.sequence)
-        with self._refreshing:
-            self._views = views
-        return views
+        if manifest is None:
+            return empty_base(self._dim)
+        base = self.base
+        if manifest.checkpoint != f"{checkpoint.VIEWS}/{base.name}":
+            return self._reloaded(connection) or empty_base(self._dim)
+        if not checkpoint.lists_undamaged(self._store, manifest):
+            _log.warning("%s: the lists of vectors were damaged since the start; rebuilding from SQLite", self._store)
+            return empty_base(self._dim)
+        return base
 
-    def _write(self, connection: Connection, views: Views) -> None:
-        try:
-            base = checkpoint.write(self._store, views, connection)
-        except CheckpointDamaged as damage:
-            raise StoreUnwritable(f"{self._store} does not keep what is written to it: {damage}") from damage
+    def _write(self, connection: Connection, base: Base, *, lists: Path | None = None, purge: bool = False) -> None:
+        written = checkpoint.write(self._store, base, connection, large=self._large, lists=lists, purge=purge)
         with self._refreshing:
-            self._views = views_of(base)
+            self._views = views_of(written)
+
+    def _require_seen(self, sequence: int, seen: int) -> None:
+        if sequence < seen:
+            raise damaged(self._database.path, f"holds changes up to {sequence}, but {seen} were already seen")
 
     def _views_at(self, connection: Connection, sequence: int) -> Views | None:
         views = self._views
@@ -113,18 +160,18 @@ class Follower:
                 views = self._views
                 if views.sequence < sequence:
                     if views.n_changes + _n_changed(connection, views.sequence) > _RELOAD_PASSAGES:
-                        views = self._newer_base(views, sequence)
+                        views = self._newer_base(connection, views, sequence)
                     if views.sequence < sequence:
                         views = replayed(views, connection, sequence)
                     self._views = views
         return views if views.sequence == sequence else None
 
-    def _newer_base(self, views: Views, sequence: int) -> Views:
+    def _newer_base(self, connection: Connection, views: Views, sequence: int) -> Views:
         """The state of the checkpoint on disk if it is nearer to ``sequence``, else the state given."""
         manifest = self._manifest()
         if manifest is None or not views.base.sequence < manifest.sequence <= sequence:
             return views
-        base = self._reloaded()
+        base = self._reloaded(connection)
         return views_of(base) if base and base.sequence <= sequence else views
 
     def _manifest(self) -> Manifest | None:
@@ -133,9 +180,9 @@ class Follower:
         except CheckpointDamaged:
             return None
 
-    def _reloaded(self) -> Base | None:
+    def _reloaded(self, connection: Connection) -> Base | None:
         try:
-            return checkpoint.load(self._store, self._dim)
+            return checkpoint.load(self._store, self._dim, connection)
         except CheckpointDamaged as damage:
             _log.warning("%s: %s; what is in memory is used instead", self._store, damage)
             return None

@@ -7,18 +7,21 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from index import checkpoint
-from index.database import Database, create_database, damaged, sync_directory
+from index import checkpoint, files
+from index.base import empty_base
+from index.database import Database, create_database, damaged
 from index.errors import StoreUnwritable
 from index.types import JsonScalar
-from index.views import empty_base, views_of
 
 DATABASE = "store.db"
 LOCK = "writer.lock"
 MARKER = "STORE"
+REPLACEMENT = "replacement"  # a store to be put in the place of this one, by `replacement`
+RESTORING = "restoring"  # a store that is being copied here, by `snapshot`
+REINDEXING = "reindexing"  # one that is being made with another model, by `generation`
 
-_SIGNS = {DATABASE, DATABASE + "-wal", checkpoint.MANIFEST, checkpoint.VIEWS, MARKER}
-_LEFTOVERS = {LOCK, *(DATABASE + suffix for suffix in (".new", ".new-wal", ".new-shm", ".new-journal"))}
+_SIGNS = {DATABASE, DATABASE + "-wal", checkpoint.MANIFEST, checkpoint.VIEWS, MARKER, REPLACEMENT}
+_LEFTOVERS = {LOCK, RESTORING, *(DATABASE + suffix for suffix in (".new", ".new-wal", ".new-shm", ".new-journal"))}
 
 
 def holds_store(path: Path) -> bool:
@@ -29,7 +32,7 @@ def holds_store(path: Path) -> bool:
     if not path.is_dir():
         raise StoreUnwritable(f"{path} is not a directory: choose another place for the store")
     names = {entry.name for entry in path.iterdir()} - _LEFTOVERS
-    if DATABASE in names:
+    if DATABASE in names or (path / REPLACEMENT / DATABASE).exists():
         return True
     if names & _SIGNS:
         raise damaged(path / DATABASE, "is missing, though this directory once was a store")
@@ -38,10 +41,16 @@ def holds_store(path: Path) -> bool:
     return False
 
 
-def create_files(path: Path, dim: int, fingerprint: str, settings: Mapping[str, JsonScalar]) -> None:
-    """Make a store without documents in an empty directory. The caller holds the writer lock."""
+def create_files(
+    path: Path, dim: int, fingerprint: str, settings: Mapping[str, JsonScalar], identifier: str | None = None
+) -> None:
+    """Make a store without documents in an empty directory, with an id of its own or the one given.
+
+    The caller holds the writer lock.
+    """
+    files.remove(path / RESTORING)
     meta = {
-        "id": str(uuid.uuid4()),
+        "id": identifier or str(uuid.uuid4()),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "dim": str(dim),
         "fingerprint": fingerprint,
@@ -52,10 +61,10 @@ def create_files(path: Path, dim: int, fingerprint: str, settings: Mapping[str, 
     database = Database(path / DATABASE)
     try:
         with database.reading() as connection:
-            checkpoint.write(path, views_of(empty_base(dim)), connection)
+            checkpoint.write(path, empty_base(dim), connection, large=0)
     finally:
         database.close()
-    sync_directory(path.absolute().parent)
+    files.sync_directory(path.absolute().parent)
 
 
 def mark(path: Path) -> None:
@@ -63,4 +72,4 @@ def mark(path: Path) -> None:
     marker = path / MARKER
     if not marker.exists():
         with suppress(OSError):
-            marker.write_text("This directory is a store of Footnote. Change nothing in it by hand.\n")
+            files.write(marker, b"This directory is a store of Footnote. Change nothing in it by hand.\n")

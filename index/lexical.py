@@ -142,6 +142,10 @@ class LexicalIndex:
         ids = self._searcher.fast_field_values("id", [address for _, address in hits])
         return np.array([score for score, _ in hits], dtype=np.float32), np.array(ids, dtype=np.int64)
 
+    def doc_freq(self, terms: Sequence[int]) -> Ids:
+        """In how many passages each of these term hashes is: int64 (n,)."""
+        return np.array([self._searcher.doc_freq("terms", str(term)) for term in terms], dtype=np.int64)
+
     def ids(self, among: Sequence[int] | None = None) -> Ids:
         """Passage ids that are really in the postings, ascending, as often as they are there: int64 (n,)."""
         if among is None:

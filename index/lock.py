@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from index import files
 from index.errors import StoreLocked, StoreUnwritable
 
 _POLL_S = 0.01
@@ -55,6 +56,13 @@ class WriterLock:
         """Note the last committed change. The lock is held."""
         self._write(sequence)
 
+    def reset(self) -> None:
+        """Forget the number, for a database that holds other changes, and make that durable. The lock is held."""
+        if self._fd is None:
+            raise ValueError("the lock is not held")
+        files.system.write_at(self._fd, _note(0))
+        files.system.sync(self._fd)
+
     def acknowledged(self) -> int:
         """Number of the last change noted here; 0 when nothing readable is."""
         content = self._read()
@@ -64,7 +72,7 @@ class WriterLock:
     def _acquire(self, deadline: float, timeout_s: float) -> int:
         while True:
             try:
-                fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                fd = files.system.open(self._path, os.O_RDWR | os.O_CREAT)
             except OSError as error:
                 raise StoreUnwritable(f"{self._path} cannot be opened for writing: {error.strerror}") from error
             try:
@@ -95,19 +103,21 @@ class WriterLock:
     def _write(self, acknowledged: int) -> None:
         if self._fd is None:
             raise ValueError("the lock is not held")
-        content = {
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "command": _command(),
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-            "acknowledged": acknowledged,
-            "check": _check(acknowledged),
-        }
         # Only a note: a full disk must not turn a committed change into a failure.
         with suppress(OSError):
-            data = json.dumps(content).encode()
-            os.pwrite(self._fd, data, 0)
-            os.ftruncate(self._fd, len(data))
+            files.system.write_at(self._fd, _note(acknowledged))
+
+
+def _note(acknowledged: int) -> bytes:
+    content = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "command": _command(),
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        "acknowledged": acknowledged,
+        "check": _check(acknowledged),
+    }
+    return json.dumps(content).encode()
 
 
 def _check(sequence: int) -> int:

@@ -1,5 +1,8 @@
 """The tables of a store, as named steps in order; ``PRAGMA user_version`` is the number of steps that were taken."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
 import apsw
 
 from index.errors import StoreTooNew
@@ -101,7 +104,24 @@ def create_counts(connection: apsw.Connection) -> None:
     )
 
 
-MIGRATIONS = (create_documents, create_passages, create_counts)
+def create_failures(connection: apsw.Connection) -> None:
+    """Files that could not be taken in, by the name that their document would have."""
+    connection.execute(
+        """
+        CREATE TABLE failures (
+            collection TEXT NOT NULL,
+            key TEXT NOT NULL,
+            source TEXT NOT NULL,
+            content_sha256 TEXT,
+            reason TEXT NOT NULL,
+            at TEXT NOT NULL,
+            PRIMARY KEY (collection, key)
+        ) STRICT, WITHOUT ROWID;
+        """
+    )
+
+
+MIGRATIONS = (create_documents, create_passages, create_counts, create_failures)
 FORMAT_VERSION = len(MIGRATIONS)
 
 
@@ -115,9 +135,28 @@ def format_version(connection: apsw.Connection) -> int:
     return version
 
 
+@contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """A write transaction, committed when the block ends."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        roll_back(connection)
+
+
+def roll_back(connection: apsw.Connection) -> None:
+    """End a transaction that is still open, without its changes."""
+    if connection.in_transaction:
+        # After an I/O error SQLite may have rolled back by itself.
+        with suppress(apsw.Error):
+            connection.execute("ROLLBACK")
+
+
 def migrate(connection: apsw.Connection) -> None:
     """Take the missing steps, each in a transaction of its own. The caller holds the writer lock."""
     for version in range(format_version(connection), FORMAT_VERSION):
-        with connection:
+        with transaction(connection):
             MIGRATIONS[version](connection)
             connection.pragma("user_version", version + 1)

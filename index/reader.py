@@ -1,12 +1,16 @@
 """One consistent state of the store: rows and both views as they were after one change."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from index import filters
+from index.arrays import PassageRows, starts
 from index.changes import find_document
 from index.database import Connection, id_array
 from index.errors import DimensionMismatch, DocumentNotFound
+from index.failures import read_failures
 from index.matching import TermRows, Weights, best_matches, inverse_frequency
 from index.records import (
     DOCUMENT_COLUMNS,
@@ -17,10 +21,11 @@ from index.records import (
     unpack_document,
     unpack_passage,
 )
-from index.types import Candidates, Document, Floats, Ids, Passage, Scope, Span, TermStatistics, WordSigns
+from index.types import Candidates, Document, FailedFile, Floats, Ids, Passage, Scope, Span, TermStatistics, WordSigns
 from index.vectors import Bitmap, bitmap
 from index.views import Views
 
+NOTE = "note:"  # what the keys of notes begin with, in the table of what the store says of itself
 _SHORTEST_PREFIX = 4  # hex digits
 _NO_SCORES: Floats = np.empty(0, dtype=np.float32)
 _NO_IDS: Ids = np.empty(0, dtype=np.int64)
@@ -34,20 +39,25 @@ class Reader:
         self._views = views
         self.generation = views.sequence
 
-    def documents(self, *, collection: str | None = None, after: str | None = None, limit: int = 100) -> list[Document]:
+    def documents(
+        self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
+    ) -> list[Document]:
         """Up to ``limit`` documents in the order in which they first came; ``after`` is the id of the last one already seen.
 
+        collection: the name of one or the names of several, None for all.
         Raises DocumentNotFound when there is no document ``after``.
         """
         number = 0
+        wanted = [collection] if isinstance(collection, str) else collection
+        names = None if wanted is None else json.dumps(sorted(wanted))
         if after is not None:
             number = self._connection.execute("SELECT number FROM documents WHERE id = ?", (after,)).get
             if number is None:
                 raise DocumentNotFound(f"no document has the id {after}")
         rows = self._connection.execute(
-            f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.number > ? AND (?2 IS NULL OR d.collection = ?2)"
-            " ORDER BY d.number LIMIT ?",
-            (number, collection, limit),
+            f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.number > ?1"
+            " AND (?2 IS NULL OR d.collection IN (SELECT value FROM json_each(?2))) ORDER BY d.number LIMIT ?3",
+            (number, names, limit),
         )
         return [unpack_document(row) for row in rows]
 
@@ -75,6 +85,19 @@ class Reader:
                 return found
         return []
 
+    def below(self, collection: str, prefix: str) -> list[Document]:
+        """Documents of a collection whose key begins so, in the order of their keys."""
+        # U+10FFFF is the last code point, and UTF-8 keeps their order.
+        rows = self._connection.execute(
+            f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.collection = ? AND d.key >= ? AND d.key < ? ORDER BY d.key",
+            (collection, prefix, prefix + "\U0010ffff"),
+        )
+        return [unpack_document(row) for row in rows]
+
+    def failures(self, collection: str | None = None, key: str | None = None) -> list[FailedFile]:
+        """Files that could not be taken in, of one collection or all, of one key or all."""
+        return read_failures(self._connection, collection, key)
+
     def text(self, document_id: str, span: Span | None = None) -> str:
         """The stored text, or a span of it. Raises DocumentNotFound, and ValueError for a span that is not in the text."""
         query = "SELECT t.text FROM documents d JOIN texts t ON t.document = d.number WHERE d.id = ?"
@@ -89,6 +112,11 @@ class Reader:
             raise ValueError(f"span [{start}, {end}) does not lie in a text of {len(text)} characters")
         return text[start:end]
 
+    def note(self, name: str) -> str | None:
+        """The text that ``Store.set_note`` keeps under that name; None when there is none."""
+        text: str | None = self._connection.execute("SELECT value FROM meta WHERE key = ?", (NOTE + name,)).get
+        return text
+
     def passages(self, ids: Sequence[int] | Ids) -> list[Passage]:
         """The passages of these ids, in the order asked; ids that do not exist are left out."""
         if not len(ids):
@@ -98,6 +126,14 @@ class Reader:
             " JOIN documents d ON d.number = p.document"
         )
         return [unpack_passage(row) for row in self._connection.execute(query, (id_array(ids),))]
+
+    def passages_of(self, document_id: str) -> list[Passage]:
+        """The passages of a document, in order; none when it has none or does not exist."""
+        query = (
+            f"SELECT {PASSAGE_COLUMNS} FROM documents d JOIN passages p ON p.document = d.number WHERE d.id = ?"
+            " ORDER BY p.ordinal"
+        )
+        return [unpack_passage(row) for row in self._connection.execute(query, (document_id,))]
 
     def documents_of(self, passage_ids: Sequence[int] | Ids) -> dict[int, Document]:
         """The document of each of these passages; ids that do not exist are left out."""
@@ -160,22 +196,18 @@ class Reader:
 
     def candidates(self, ids: Sequence[int] | Ids) -> Candidates:
         """What scoring needs of these passages, in the order asked; ids that do not exist are left out."""
-        rows: list[tuple[int, bytes, bytes, bytes, bytes]] = []
-        if len(ids):
-            query = (
-                "SELECT passage, terms, term_counts, vector, sentence_vectors"
-                " FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
-            )
-            rows = list(self._connection.execute(query, (id_array(ids),)))
-        found, terms, counts, vectors, sentences = zip(*rows, strict=True) if rows else ((), (), (), (), ())
-        dim = self._views.base.vectors.dim
+        found = self._rows(np.asarray(ids, dtype=np.int64))
+        firsts = starts(found.n_rows)
+        is_sentence = np.ones(len(found.term_counts), dtype=np.bool_)
+        is_sentence[firsts] = False
+        vectors = found.vectors.astype(np.float32)
         return Candidates(
-            ids=np.array(found, dtype=np.int64),
-            vectors=np.frombuffer(b"".join(vectors), dtype="<f2").reshape(-1, dim).astype(np.float32),
-            sentence_vectors=np.frombuffer(b"".join(sentences), dtype="<f2").reshape(-1, dim).astype(np.float32),
-            sentence_counts=np.array([len(packed) // (2 * dim) for packed in sentences], dtype=np.int64),
-            terms=np.frombuffer(b"".join(terms), dtype="<u4").astype(np.uint32, copy=False),
-            term_counts=np.frombuffer(b"".join(counts), dtype="<u4").astype(np.int64),
+            ids=found.ids,
+            vectors=vectors[firsts],
+            sentence_vectors=vectors[is_sentence],
+            sentence_counts=found.n_rows - 1,
+            terms=found.terms,
+            term_counts=found.term_counts,
         )
 
     def word_signs(self, ids: Sequence[int] | Ids) -> WordSigns:
@@ -220,12 +252,32 @@ class Reader:
             terms[number]: df for number, df in self._connection.execute(query, (id_array(list(terms)), collection))
         }
 
+    def _rows(self, ids: Ids) -> PassageRows:
+        """Rows of these passages, in the order asked; ids that do not exist are left out."""
+        ids = ids[self._views.here(ids)]
+        found = self._views.base.arrays.rows(ids)
+        missing = np.setdiff1d(ids, found.ids)
+        if len(missing):
+            query = (
+                "SELECT passage, terms, term_counts, vector, sentence_vectors"
+                " FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
+            )
+            rows = list(self._connection.execute(query, (id_array(missing),)))
+            found = PassageRows.joined([found, PassageRows.of(rows, self._views.base.vectors.dim)])
+        return found.taken(_places(found.ids, ids))
+
     def _term_rows(self, ids: Ids) -> TermRows:
-        query = "SELECT passage, terms FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
-        rows: list[tuple[int, bytes]] = list(self._connection.execute(query, (id_array(ids),)))
-        terms = np.frombuffer(b"".join(packed for _, packed in rows), dtype="<u4").astype(np.uint32, copy=False)
-        lengths = np.array([len(packed) // 4 for _, packed in rows], dtype=np.int64)
-        return TermRows(np.array([passage for passage, _ in rows], dtype=np.int64), lengths, terms)
+        ids = ids[self._views.here(ids)]
+        found, lengths, terms = self._views.base.arrays.terms(ids)
+        missing = np.setdiff1d(ids, found)
+        if len(missing):
+            query = "SELECT passage, terms FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
+            rows: list[tuple[int, bytes]] = list(self._connection.execute(query, (id_array(missing),)))
+            packed = np.frombuffer(b"".join(block for _, block in rows), dtype="<u4").astype(np.uint32, copy=False)
+            found = np.concatenate([found, [passage for passage, _ in rows]]).astype(np.int64)
+            lengths = np.concatenate([lengths, [len(block) // 4 for _, block in rows]]).astype(np.int64)
+            terms = np.concatenate([terms, packed])
+        return TermRows(found, lengths, terms)
 
     def _allowed_passages(self, scope: Scope) -> Bitmap | None:
         """A bit per passage that the scope allows, or None when it allows all of the store."""
@@ -250,13 +302,23 @@ class Reader:
     def _matching_documents(self, scope: Scope) -> list[int]:
         """Numbers of the documents whose metadata the scope allows."""
         conditions = ["d.collection = ?"]
-        values = [scope.collection]
+        values: list[str | float] = [scope.collection]
         for key, allowed in scope.where.items():
-            marks = ", ".join("?" * len(allowed))
-            conditions.append(f"d.number IN (SELECT document FROM metadata WHERE key = ? AND value IN ({marks}))")
-            values += [key, *allowed]
+            condition, given = filters.matching(key, allowed)
+            conditions.append(f"d.number IN ({condition})")
+            values += given
         query = f"SELECT d.number FROM documents d WHERE {' AND '.join(conditions)} ORDER BY d.number"
         return [number for (number,) in self._connection.execute(query, values)]
+
+
+def _places(found: Ids, wanted: Ids) -> Ids:
+    """Where each of the wanted ids, in their order, stands among those found; those that do not are left out."""
+    if not len(found):
+        return _NO_IDS
+    order = np.argsort(found)
+    place = order[np.minimum(np.searchsorted(found, wanted, sorter=order), len(found) - 1)]
+    places: Ids = place[found[place] == wanted]
+    return places
 
 
 def _require_positive(k: int) -> None:

@@ -3,28 +3,31 @@
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
-from index import checkpoint
+from index import checkpoint, files, replacement
 from index.changes import Removed, find_document, last_sequence, remove_document, write_document
-from index.database import Connection, Database, damaged, translated_files
-from index.errors import StoreError, StoreMismatch, StoreMissing, StoreUnwritable
+from index.database import Connection, Database, copy_database, damaged, translated_files
+from index.errors import StoreError, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
+from index.failures import forget_failures, write_failures
 from index.follower import Follower
-from index.layout import DATABASE, LOCK, create_files, holds_store, mark
+from index.layout import DATABASE, LOCK, RESTORING, create_files, holds_store, mark
 from index.lexical import analyze
 from index.lock import WriterLock
-from index.reader import Reader
+from index.reader import NOTE, Reader
 from index.records import document_id as name_id
 from index.records import pack_document
-from index.types import Change, Document, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
-from index.verify import check_store
+from index.types import Change, Document, FailedFile, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
+from index.verify import check_store, leftovers
 from index.views import Views
 
 _CREATE_TIMEOUT_S = 30.0
+# Reading all vectors of so many takes about 2 ms, 35 ms for a million; more are sorted into lists.
+LARGE_PASSAGES = 50_000
 _log = logging.getLogger(__name__)
 
 
@@ -37,20 +40,25 @@ class Store:
     lock_timeout_s: how long a write waits for other writers before it raises StoreLocked; may be set.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, large: int) -> None:
         """Use ``Store.open`` or ``Store.create``."""
         self.path = path
         self.lock_timeout_s = 30.0
         self._lock = WriterLock(path / LOCK)
+        if replacement.pending(path):
+            with self._lock.held(self.lock_timeout_s), translated_files(path):
+                replacement.finish(path, self._lock)
         acknowledged = self._lock.acknowledged()
         self._database = Database(path / DATABASE)
         try:
+            if replacement.pending(path):
+                raise StoreReplaced(f"another store is being put in the place of {path}: try again")
             if self._database.outdated:
-                with self._lock.held(self.lock_timeout_s):
+                with self._writing():
                     self._database.migrate()
             self.format_version = self._database.format_version
             self._read_meta(acknowledged)
-            self._follower = Follower(path, self._database, self.dim)
+            self._follower = Follower(path, self._database, self.dim, large)
             self.rebuilt = self._follower.rebuilt
             self._finish_interrupted()
         except BaseException:
@@ -58,8 +66,16 @@ class Store:
             raise
 
     @classmethod
-    def create(cls, path: Path | str, *, dim: int, fingerprint: str, settings: Mapping[str, JsonScalar]) -> "Store":
-        """A new store in a missing or empty directory; the one that is there, if it is an equal one.
+    def create(
+        cls,
+        path: Path | str,
+        *,
+        dim: int,
+        fingerprint: str,
+        settings: Mapping[str, JsonScalar],
+        large: int = LARGE_PASSAGES,
+    ) -> "Store":
+        """A new store in a missing or empty directory; the one that is there, if it is an equal one. large: as for ``open``.
 
         Raises StoreUnwritable where other files are, StoreDamaged where a store has lost its database, StoreMismatch where there is
         one with another dim, fingerprint or settings.
@@ -68,21 +84,22 @@ class Store:
         if dim < 1:
             raise ValueError(f"dim must be at least 1, not {dim}")
         with translated_files(path):
-            path.mkdir(parents=True, exist_ok=True)
+            files.make_directory(path)
             if not holds_store(path):
                 with WriterLock(path / LOCK).held(_CREATE_TIMEOUT_S):
                     if not holds_store(path):  # another process may have been quicker
                         create_files(path, dim, fingerprint, settings)
-        store = cls.open(path)
+        store = cls.open(path, large=large)
         if (store.dim, store.fingerprint, store.settings) != (dim, fingerprint, dict(settings)):
             store.close()
             raise StoreMismatch(f"{path} holds a store with another model or other settings: choose another directory")
         return store
 
     @classmethod
-    def open(cls, path: Path | str) -> "Store":
+    def open(cls, path: Path | str, *, large: int = LARGE_PASSAGES) -> "Store":
         """The store in a directory. Raises StoreMissing, StoreDamaged, StoreTooNew or StoreUnwritable.
 
+        large: passages above which ``nearest`` reads the likeliest vectors only; up to it all are read, and the result is exact.
         Views that are missing or damaged are rebuilt from SQLite, logged as a warning and named in ``rebuilt``.
         """
         path = Path(path)
@@ -90,7 +107,7 @@ class Store:
             there = path.exists() and holds_store(path)
         if not there:
             raise StoreMissing(f"no store at {path}: create one with `rag add PATH --store {path}`")
-        return cls(path)
+        return cls(path, large)
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
@@ -112,7 +129,7 @@ class Store:
         or StoreUnwritable; then nothing was changed.
         """
         row = pack_document(document, passages, self.dim, analyze)
-        with self._lock.held(self.lock_timeout_s):
+        with self._writing():
             with self._database.writing() as connection:
                 outcome, stored = write_document(connection, row)
                 sequence = last_sequence(connection)
@@ -132,7 +149,7 @@ class Store:
         wanted = list(dict.fromkeys(document_ids))
         if not wanted:
             return []
-        with self._lock.held(self.lock_timeout_s):
+        with self._writing():
             before = self._follower.views()
             with self._database.writing() as connection:
                 removed = [remove_document(connection, identifier) for identifier in wanted]
@@ -145,6 +162,29 @@ class Store:
                     for identifier, document in zip(wanted, removed, strict=True)
                 ]
 
+    def note_failures(self, failed: Sequence[FailedFile]) -> None:
+        """Remember files that could not be taken in; adding a document of the same collection and key forgets it again."""
+        if failed:
+            with self._lock.held(self.lock_timeout_s), self._database.writing() as connection:
+                write_failures(connection, failed)
+
+    def forget_failures(self, collection: str, keys: Sequence[str]) -> None:
+        """Files that had failed are gone, or are as they were when they were taken in."""
+        if keys:
+            with self._lock.held(self.lock_timeout_s), self._database.writing() as connection:
+                forget_failures(connection, collection, keys)
+
+    def set_note(self, name: str, text: str | None) -> None:
+        """Keep a text with the store under a name, in place of the one before; None removes it. ``Reader.note`` gives it back.
+
+        It is part of the database, and so of every copy of the store.  Raises StoreFull, StoreLocked or StoreUnwritable.
+        """
+        with self._lock.held(self.lock_timeout_s), self._database.writing() as connection:
+            if text is None:
+                connection.execute("DELETE FROM meta WHERE key = ?", (NOTE + name,))
+            else:
+                connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (NOTE + name, text))
+
     @property
     def checkpoint_due(self) -> bool:
         """Whether so much has changed since the last checkpoint that a new one pays."""
@@ -155,8 +195,12 @@ class Store:
 
         Raises StoreLocked, StoreFull or StoreUnwritable; the last checkpoint is in force then.
         """
-        with self._lock.held(self.lock_timeout_s):
-            return self._follower.checkpoint()
+        with self._follower.clustered() as lists, self._writing():
+            return self._follower.checkpoint(lists)
+
+    def stop_background_work(self) -> None:
+        """End what ``checkpoint`` does in another thread and can do without, so that it returns soon."""
+        self._follower.stop_clustering()
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
         """Everything in the store that does not fit together, found by comparing all of it; empty for a healthy store.
@@ -165,6 +209,40 @@ class Store:
         """
         with self._follower.state() as (connection, views):
             return check_store(self.path, connection, views, self.rebuilt, progress)
+
+    @property
+    def replaced(self) -> bool:
+        """Whether another store lies in the place of the one that was opened: what is read here is of the old one."""
+        try:
+            self._database.require_current()
+        except StoreReplaced:
+            return True
+        except StoreMissing:
+            return False
+        return replacement.pending(self.path)
+
+    def copy_to(self, target: Path) -> int:
+        """Copy the state as it is now into an empty directory, durably, and return its generation; others may go on writing.
+
+        The views are copied as far as the last checkpoint holds them. Raises StoreFull, StoreUnwritable or StoreDamaged.
+        """
+        with self._follower.state() as (connection, views), translated_files(target):
+            copy_database(connection, target / DATABASE)
+            checkpoint.copy(self.path, target, connection)
+            mark(target)
+            files.sync_directory(target)
+            return views.sequence
+
+    def mend(self, rows: Callable[[Connection], None], rebuild: bool) -> None:
+        """Change rows in one transaction, build the views from them if asked, and remove what interrupted work left."""
+        with self._writing():
+            with self._database.writing() as connection:
+                rows(connection)
+                sequence = last_sequence(connection)
+            self._lock.acknowledge(sequence)
+            if rebuild:
+                self._follower.rebuild()
+            self._remove_leftovers()
 
     def close(self) -> None:
         """Let go of all files. Readers that are open in other threads may finish."""
@@ -177,6 +255,16 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @contextmanager
+    def _writing(self, timeout_s: float | None = None) -> Iterator[None]:
+        """Hold the writer lock over the store that was opened. Raises StoreReplaced when another has its place by now."""
+        with self._lock.held(self.lock_timeout_s if timeout_s is None else timeout_s):
+            if replacement.pending(self.path):
+                with translated_files(self.path):
+                    replacement.finish(self.path, self._lock)
+            self._database.require_current()
+            yield
 
     def _read_meta(self, acknowledged: int) -> None:
         with self._database.reading() as connection:
@@ -197,24 +285,36 @@ class Store:
             raise damaged(self._database.path, f"does not say what it was made with ({error})") from error
 
     def _finish_interrupted(self) -> None:
-        """Do what a crash kept from being done: write rebuilt views, remove the bytes of deleted documents."""
-        with self._follower.state() as (connection, views):
+        """Do what a crash kept from being done: write rebuilt views, remove the bytes of deleted documents and half-made files."""
+        with self._database.reading() as connection:
             query = "SELECT EXISTS (SELECT 1 FROM log WHERE operation = 'delete' AND sequence > ?)"
-            unfinished = connection.execute(query, (views.base.sequence,)).get
-            incomplete = not views.base.name
-        if incomplete or unfinished:
+            unfinished = connection.execute(query, (self._follower.base.sequence,)).get
+        if self._follower.interrupted or unfinished:
             mark(self.path)
             try:
-                with self._lock.held(0):
-                    self._follower.checkpoint()
+                with self._follower.clustered() as lists, self._writing(0):
+                    self._follower.checkpoint(lists)
                     if unfinished:
                         self._purge(0)
             except StoreError as error:  # all can be read without; the next writer will do it
                 _log.warning("%s: the views were not written: %s", self.path, error)
 
+        if leftovers(self.path):
+            # Not those of someone who is at work: then the lock is not free.
+            with suppress(StoreError), self._writing(0):
+                self._remove_leftovers()
+
+    def _remove_leftovers(self) -> None:
+        """Remove what interrupted work left. The writer lock is held."""
+        with translated_files(self.path):
+            for path in leftovers(self.path):
+                files.remove(path)
+
     def _purge(self, timeout_s: float) -> None:
         """Remove every byte of removed documents from the files. The writer lock is held."""
         self._database.empty_wal(timeout_s)
+        with translated_files(self.path):
+            files.remove(self.path / RESTORING)  # what an interrupted restore left may hold them too
         self._follower.forget()
         if left := checkpoint.remove_others(self.path, self._follower.base.name):
             raise StoreUnwritable(f"{left[0]} cannot be removed and may hold what was deleted: remove it")

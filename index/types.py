@@ -88,14 +88,27 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """Bounds of numbers or dates, as text; a value must keep all that are given. index/filters.py says how they compare."""
+
+    gte: str | None = None
+    gt: str | None = None
+    lte: str | None = None
+    lt: str | None = None
+
+
+Condition = Sequence[str] | Range
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """Which passages a search may see: one collection and, within it, documents whose metadata match.
 
-    Each key of ``where`` must have one of its values (all values compared as strings).
+    Each key of ``where`` must have one of its values (all values compared as strings), or one within its range.
     """
 
     collection: str = "default"
-    where: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    where: Mapping[str, Condition] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +170,29 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedFile:
+    """A file that could not be taken in. content_sha256: of what failed, None where it could not even be read.
+
+    at: when, ISO 8601; "" until it is stored.
+    """
+
+    collection: str
+    key: str
+    source: str
+    content_sha256: str | None
+    reason: str
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """One inconsistency that verify found: what it is, where, and the command or action that mends it."""
+    """One inconsistency that verify found: what it is, where, and the command or action that mends it.
+
+    mendable: whether ``repair`` does so, because what is right follows from the rest of the store.
+    """
 
     kind: str
     where: str
     detail: str
     remedy: str
+    mendable: bool = False

@@ -1,5 +1,10 @@
-"""Comparing everything in a store with everything that must agree with it."""
+"""Comparing everything in a store with everything that must agree with it.
 
+Each kind of finding says what mends it: ``rag repair`` where what is right follows from the rest (``mendable``), embedding again
+where the text is still what was stored, taking the document in again or a snapshot where it is not.
+"""
+
+import functools
 import hashlib
 import json
 from collections import Counter
@@ -10,10 +15,16 @@ from pathlib import Path
 
 import apsw
 import numpy as np
+from numpy.typing import NDArray
 
-from index.checkpoint import CheckpointDamaged, damaged_files, read_manifest
-from index.database import Connection
+from index.base import NO_IDS
+from index.checkpoint import VIEWS, CheckpointDamaged, damaged_files, read_manifest
+from index.database import Connection, id_array
+from index.errors import StoreLocked, StoreUnwritable
+from index.layout import LOCK, RESTORING
 from index.lexical import analyze
+from index.lock import WriterLock
+from index.migrations import migrate
 from index.records import (
     check_positions,
     document_id,
@@ -28,16 +39,40 @@ from index.types import Finding, Ids, Span
 from index.views import Views
 
 _RESTORE = "bring the store back with `rag restore SRC`, or delete its directory and `rag add` the documents again"
+_REPAIR = "`rag repair`"
+VIEW_KINDS = {
+    "manifest",
+    "view-file",
+    "vectors-view",
+    "lexical-view",
+    "view-vector",
+    "view-term",
+}  # what a rebuild mends
 _MOST = 100  # findings of one kind that are listed
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What the documents add up to. counters: documents, passages, terms and context terms by collection."""
+    """What the documents add up to. counters: documents, passages, terms and context terms by collection.
+
+    df: passages by collection and term of their sentences; all_terms: passages by term, their context included.
+    embedded: those of the passages that have vectors and terms, and so must be in the views.
+    """
 
     df: Counter[tuple[str, int]] = field(default_factory=Counter)
     counters: dict[str, list[int]] = field(default_factory=dict)
     passages: list[int] = field(default_factory=list)
+    embedded: list[int] = field(default_factory=list)
+    all_terms: Counter[int] = field(default_factory=Counter)
+
+    def count(self, collection: str, packed: bytes, packed_counts: bytes) -> None:
+        """Count the terms of a passage, its context first."""
+        terms = np.frombuffer(packed, dtype="<u4").tolist()
+        n_context = int(np.frombuffer(packed_counts, dtype="<u4")[0]) if packed_counts else 0
+        self.all_terms.update(set(terms))
+        self.df.update((collection, term) for term in set(terms[n_context:]))
+        self.counters[collection][2] += len(terms) - n_context
+        self.counters[collection][3] += n_context
 
 
 def check_store(
@@ -56,11 +91,14 @@ def check_store(
     checks = [
         _opening(rebuilt),
         _database(connection),
+        _schema(connection),
+        _numbers(connection),
         _documents(connection, views.base.vectors.dim, tally, progress),
         _counters(connection, tally),
         _log(connection, tally),
         _files(store),
-        _view_contents(store, connection, views, tally),
+        _view_contents(connection, views, tally),
+        _left(store, views),
     ]
     findings: list[Finding] = []
     listed: Counter[str] = Counter()
@@ -87,7 +125,58 @@ def _database(connection: Connection) -> Iterator[Finding]:
         if message != "ok":
             yield Finding("database", "store.db", str(message), _RESTORE)
     for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check"):
-        yield Finding("orphan", f"{table} {row}", f"belongs to a row of {parent} that does not exist", _RESTORE)
+        detail = f"belongs to a row of {parent} that does not exist"
+        yield Finding("orphan", f"{table} {'' if row is None else row}".strip(), detail, _REPAIR, True)
+
+
+def _schema(connection: Connection) -> Iterator[Finding]:
+    """Tables and indexes are those that the migrations make: a lost index only slows, an added trigger may do anything."""
+    found, expected = schema(connection), expected_schema()
+    for name in sorted(found.keys() | expected.keys()):
+        if found.get(name) != expected.get(name):
+            what = (
+                "is not part of a store"
+                if name not in expected
+                else "is missing"
+                if name not in found
+                else "is altered"
+            )
+            mendable = name not in found and expected[name].startswith("CREATE INDEX")
+            yield Finding("schema", name, what, _REPAIR if mendable else _RESTORE, mendable)
+
+
+def schema(connection: Connection) -> dict[str, str]:
+    """Tables, indexes and whatever else there is by name, with the statement that makes it ("" for what SQLite makes by itself)."""
+    return {name: sql or "" for name, sql in connection.execute("SELECT name, sql FROM sqlite_schema")}
+
+
+@functools.cache
+def expected_schema() -> dict[str, str]:
+    """The schema of a store of this format."""
+    empty = apsw.Connection(":memory:")
+    migrate(empty)
+    return schema(empty)
+
+
+def _numbers(connection: Connection) -> Iterator[Finding]:
+    """Numbers are never used twice: a citation or a view of what is gone would mean something else."""
+    given = dict(connection.execute("SELECT name, seq FROM sqlite_sequence"))
+    for table, used in highest_numbers(connection).items():
+        if given.get(table, 0) < used:
+            detail = f"would give a number twice: {used} was used, the last given is {given.get(table)}"
+            yield Finding("numbers", table, detail, _REPAIR, True)
+
+
+def highest_numbers(connection: Connection) -> dict[str, int]:
+    """The highest number of each table that numbers its rows, also of rows that are gone as far as the log knows."""
+    return {
+        "documents": connection.execute("SELECT coalesce(max(number), 0) FROM documents").get,
+        "passages": connection.execute(
+            "SELECT max(coalesce((SELECT max(id) FROM passages), 0), coalesce((SELECT max(last_passage) FROM log), 0),"
+            " coalesce((SELECT max(removed_last) FROM log), 0))"
+        ).get,
+        "log": connection.execute("SELECT coalesce(max(sequence), 0) FROM log").get,
+    }
 
 
 def _documents(
@@ -101,18 +190,27 @@ def _documents(
     )
     for number, identifier, collection, key, metadata, sha256, n_characters, first, n_passages, text in documents:
         where, remedy = f"document {identifier}", f"`rag rm {identifier}` and add it again"
+        before = len(tally.passages)
         if identifier != document_id(collection, key):
             yield Finding("document-id", where, f"is not the id of {key!r} in {collection!r}", remedy)
+        if text is None:
+            yield Finding("text-missing", where, "has no text", remedy)
         text = text or ""
-        if hashlib.sha256(text.encode()).hexdigest() != sha256 or len(text) != n_characters:
-            yield Finding("text", where, "its text is missing or not the one that was stored", remedy)
+        whole = hashlib.sha256(text.encode()).hexdigest() == sha256
+        if text and not whole:
+            yield Finding("text", where, "its text is not the one that was stored", remedy)
+        if whole and len(text) != n_characters:
+            detail = f"has {len(text)} characters, not {n_characters}"
+            yield Finding("text-length", where, detail, _REPAIR, True)
         filters = connection.execute("SELECT key, value FROM metadata WHERE document = ?", (number,))
-        if set(filters) != filter_pairs(json.loads(metadata)):
-            yield Finding("metadata", where, "its filters are not those of its metadata", remedy)
-        before = len(tally.passages)
+        try:
+            if set(filters) != filter_pairs(json.loads(metadata)):
+                yield Finding("filters", where, "its filters are not those of its metadata", _REPAIR, True)
+        except (ValueError, AttributeError):
+            yield Finding("metadata", where, "its metadata are not JSON", remedy)
         counters = tally.counters.setdefault(collection, [0, 0, 0, 0])
         counters[0] += 1
-        yield from _passages(connection, dim, number, collection, text, tally, remedy)
+        yield from _passages(connection, dim, number, collection, text, whole, tally, remedy)
         ids = tally.passages[before:]
         if ids != list(range(first, first + n_passages) if first else range(0)) or len(ids) != n_passages:
             detail = f"should have {n_passages} passages in order from {first} on, has {len(ids)}"
@@ -122,48 +220,56 @@ def _documents(
 
 
 def _passages(
-    connection: Connection, dim: int, number: int, collection: str, text: str, tally: _Tally, remedy: str
+    connection: Connection, dim: int, number: int, collection: str, text: str, whole: bool, tally: _Tally, remedy: str
 ) -> Iterator[Finding]:
-    """Each passage of a document against the text, and what is searched of it against both."""
+    """Each passage of a document against the text, and what is searched of it against both. whole: whether the text is right."""
+    embed_again = "`rag reindex`" if whole else remedy
     counters = tally.counters[collection]
     rows = connection.execute(
-        'SELECT p.id, p."start", p."end", p.text, p.context, p.sentences, e.terms, e.term_counts, e.vector,'
+        'SELECT p.id, p."start", p."end", p.text, p.context, p.section, p.sentences, e.terms, e.term_counts, e.vector,'
         " e.sentence_vectors, e.word_counts, e.word_signs FROM passages p LEFT JOIN embeddings e ON e.passage = p.id"
         " WHERE p.document = ? ORDER BY p.ordinal",
         (number,),
     )
-    for passage, start, end, stored, context, packed, terms, counts, vector, sentence_vectors, words, signs in rows:
+    for passage, start, end, stored, context, section, packed, terms, counts, vector, *vectors in rows:
+        sentence_vectors, words, signs = vectors
         where = f"passage {passage}"
         tally.passages.append(passage)
         counters[1] += 1
-        if stored != text[start:end]:
-            yield Finding("passage-text", where, f"is not [{start}, {end}) of the document's text", remedy)
+        if not _is_section(section):
+            yield Finding("section", where, "its section is not a list of headings", remedy)
+        if terms is not None:
+            tally.embedded.append(passage)
         try:
             sentences = unpack_spans(packed)
             check_positions(Span(start, end), sentences, len(text))
         except ValueError as error:
             yield Finding("sentences", where, str(error), remedy)
+            tally.count(collection, terms or b"", counts or b"")
             continue
+        if stored != text[start:end]:
+            detail = f"is not [{start}, {end}) of the document's text"
+            yield Finding("passage-text", where, detail, _REPAIR if whole else remedy, whole)
         if terms is None:
-            yield Finding("embedding", where, "has no vectors and no terms", remedy)
+            yield Finding("embedding", where, "has no vectors and no terms", embed_again)
             continue
-        for name, blob, n in (("vector", vector, 1), ("sentence vectors", sentence_vectors, len(sentences))):
+        for kind, blob, n in (("vector", vector, 1), ("sentence-vectors", sentence_vectors, len(sentences))):
             if len(blob) != 2 * n * dim:
-                yield Finding("vector", where, f"its {name} have {len(blob)} bytes, not {2 * n * dim}", remedy)
+                detail = f"has {len(blob)} bytes of vectors, not {2 * n * dim}"
+                yield Finding(kind, where, detail, embed_again)
             elif not unit_length(np.frombuffer(blob, dtype="<f2").reshape(n, dim)):
-                yield Finding("vector", where, f"its {name} are not finite and of length 1", remedy)
+                yield Finding(kind, where, "has vectors that are not finite and of length 1", embed_again)
         n_words = int(np.frombuffer(words, dtype="<u4").sum()) if len(words) == 4 * len(sentences) else -1
         if len(signs) != n_words * sign_bytes(dim):
-            yield Finding("word-signs", where, "its word signs do not fit its sentences", remedy)
+            yield Finding("word-signs", where, "its word signs do not fit its sentences", embed_again)
         segments = [
             [hash_term(term) for term in segment] for segment in segment_terms(text, context, sentences, analyze)
         ]
         expected = np.array(list(chain(*segments)), dtype="<u4").tobytes()
-        if terms != expected or counts != np.array([len(segment) for segment in segments], dtype="<u4").tobytes():
-            yield Finding("terms", where, "its terms are not those of its text", remedy)
-        tally.df.update((collection, term) for term in set(chain(*segments[1:])))
-        counters[2] += sum(len(segment) for segment in segments[1:])
-        counters[3] += len(segments[0])
+        lengths = np.array([len(segment) for segment in segments], dtype="<u4").tobytes()
+        if (terms, counts) != (expected, lengths):
+            yield Finding("terms", where, "its terms are not those of its text", _REPAIR if whole else remedy, whole)
+        tally.count(collection, *((expected, lengths) if whole else (terms, counts)))
 
 
 def _counters(connection: Connection, tally: _Tally) -> Iterator[Finding]:
@@ -171,26 +277,33 @@ def _counters(connection: Connection, tally: _Tally) -> Iterator[Finding]:
     for collection, number, term, df in connection.execute("SELECT collection, hash, term, df FROM terms"):
         stored[collection, number] = df
         if hash_term(term) != number:
-            yield Finding(
-                "term-frequency", f"term {term!r} of {collection!r}", "is stored under another hash", _RESTORE
-            )
+            detail = "is stored under another hash"
+            yield Finding("term", f"term {term!r} of {collection!r}", detail, _REPAIR, True)
     for collection, number in stored.keys() | tally.df.keys():
         found, expected = stored.get((collection, number), 0), tally.df[collection, number]
         if found != expected:
             detail = f"is counted in {found} passages and occurs in {expected}"
-            yield Finding("term-frequency", f"term {number} of {collection!r}", detail, _RESTORE)
+            yield Finding("term-frequency", f"term {number} of {collection!r}", detail, _REPAIR, True)
     totals = {name: counts for name, *counts in connection.execute("SELECT * FROM collections")}
     for name in totals.keys() | tally.counters.keys():
         if totals.get(name) != tally.counters.get(name):
             detail = f"counts are {totals.get(name)}, should be {tally.counters.get(name)}"
-            yield Finding("counters", f"collection {name!r}", detail, _RESTORE)
+            yield Finding("counters", f"collection {name!r}", detail, _REPAIR, True)
 
 
 def _log(connection: Connection, tally: _Tally) -> Iterator[Finding]:
     """The log must account for every passage: the views follow it alone."""
-    n, last = connection.execute("SELECT count(*), coalesce(max(sequence), 0) FROM log").get
-    if n != last:
-        yield Finding("log", "log", f"has {n} entries, the last is number {last}", _RESTORE)
+    n, first, last = connection.execute("SELECT count(*), min(sequence), max(sequence) FROM log").get
+    if n and n != last - first + 1:
+        detail = f"has {n} entries from number {first} to {last}"
+        yield Finding("log-gap", "log", detail, _REPAIR, True)
+    if difference := sorted(logged_passages(connection).symmetric_difference(tally.passages)):
+        detail = f"does not account for {len(difference)} passages, as {difference[0]}"
+        yield Finding("log", "log", detail, _REPAIR, True)
+
+
+def logged_passages(connection: Connection) -> set[int]:
+    """Ids of the passages that exist if the log is right."""
     alive: set[int] = set()
     query = "SELECT first_passage, last_passage, removed_first, removed_last FROM log ORDER BY sequence"
     for first, last, removed_first, removed_last in connection.execute(query):
@@ -198,41 +311,80 @@ def _log(connection: Connection, tally: _Tally) -> Iterator[Finding]:
             alive.difference_update(range(removed_first, removed_last + 1))
         if first is not None:
             alive.update(range(first, last + 1))
-    if difference := sorted(alive.symmetric_difference(tally.passages)):
-        yield Finding("log", "log", f"does not account for {len(difference)} passages, as {difference[0]}", _RESTORE)
+    return alive
 
 
 def _files(store: Path) -> Iterator[Finding]:
     try:
         manifest = read_manifest(store)
     except CheckpointDamaged as damage:
-        yield Finding("manifest", "manifest.json", str(damage), _rebuild(store))
+        yield Finding("manifest", "manifest.json", str(damage), _REPAIR, True)
         return
     for name, problem in damaged_files(store, manifest).items():
-        yield Finding("view-file", f"{manifest.checkpoint}/{name}", problem, _rebuild(store))
+        yield Finding("view-file", f"{manifest.checkpoint}/{name}", problem, _REPAIR, True)
 
 
-def _view_contents(store: Path, connection: Connection, views: Views, tally: _Tally) -> Iterator[Finding]:
+def _view_contents(connection: Connection, views: Views, tally: _Tally) -> Iterator[Finding]:
     """Both views hold exactly the passages that exist, each once, and the stored vectors."""
-    passages: Ids = np.array(sorted(tally.passages), dtype=np.int64)
-    kept = ~np.isin(views.base.vectors.ids, views.gone)
-    ids = np.concatenate([views.base.vectors.ids[kept], views.vectors.ids])
+    passages: Ids = np.array(sorted(tally.embedded), dtype=np.int64)
     base = views.base.lexical.ids()
+    stored = np.concatenate([ids for ids, _ in _vector_blocks(views)] or [NO_IDS])
     found = {
-        "vectors": np.sort(ids),
-        "lexical": np.sort(np.concatenate([base[~np.isin(base, views.gone)], views.lexical.ids()])),
+        "vectors": np.sort(stored[~np.isin(stored, views.hidden)]),
+        "lexical": np.sort(np.concatenate([base[~np.isin(base, views.hidden)], views.lexical.ids()])),
     }
     for name, present in found.items():
         if not np.array_equal(present, passages):
             difference = np.setxor1d(present, passages)
             detail = f"has {len(present)} entries for {len(passages)} passages; {len(difference)} are on one side only"
-            yield Finding(f"{name}-view", name, detail, _rebuild(store))
-    codes = np.concatenate([views.base.vectors.codes()[kept], views.vectors.codes()])  # float16 (n, dim)
-    place = {int(passage): row for row, passage in enumerate(ids)}
-    for passage, vector in connection.execute("SELECT passage, vector FROM embeddings"):
-        if passage in place and codes[place[passage]].tobytes() != vector:
-            yield Finding("vectors-view", f"passage {passage}", "its vector is not the stored one", _rebuild(store))
+            yield Finding(f"{name}-view", name, detail, _REPAIR, True)
+    query = "SELECT passage, vector FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
+    for ids, codes in _vector_blocks(views):
+        place = {passage: row for row, passage in enumerate(ids.tolist())}
+        for passage, vector in connection.execute(query, (id_array(ids),)):
+            if codes[place[passage]].tobytes() != vector:
+                yield Finding("view-vector", f"passage {passage}", "its vector is not the stored one", _REPAIR, True)
+    if len(views.hidden):
+        return  # the terms of what is gone can no longer be told from the others
+    terms = sorted(tally.all_terms)
+    counts = views.base.lexical.doc_freq(terms) + views.lexical.doc_freq(terms)
+    for term, count in zip(terms, counts.tolist(), strict=True):
+        if count != tally.all_terms[term]:
+            detail = f"is in {count} passages of the view, in {tally.all_terms[term]} of the store"
+            yield Finding("view-term", f"term {term}", detail, _REPAIR, True)
 
 
-def _rebuild(store: Path) -> str:
-    return f"stop what uses the store and delete {store / 'manifest.json'}: the views are rebuilt at the next start"
+def _vector_blocks(views: Views) -> Iterator[tuple[Ids, NDArray[np.float16]]]:
+    yield from views.base.vectors.blocks()
+    if len(views.vectors.ids):
+        yield views.vectors.ids, views.vectors.codes()
+
+
+def _left(store: Path, views: Views) -> Iterator[Finding]:
+    """What interrupted work left, which may hold what is deleted later; not looked for while someone is writing."""
+    try:
+        with WriterLock(store / LOCK).held(0):
+            for path in leftovers(store):
+                detail = "was left by work that was interrupted"
+                yield Finding("leftover", str(path.relative_to(store)), detail, _REPAIR, True)
+    except (StoreLocked, StoreUnwritable):
+        return
+
+
+def leftovers(store: Path) -> list[Path]:
+    """Checkpoints that are not in force, and half-made files. The caller holds the writer lock."""
+    left = [store / RESTORING, *store.glob("*.new")]
+    try:
+        current = store / read_manifest(store).checkpoint
+        left += [path for path in (store / VIEWS).iterdir() if path != current]
+    except (CheckpointDamaged, FileNotFoundError):
+        pass
+    return [path for path in left if path.exists()]
+
+
+def _is_section(section: str) -> bool:
+    try:
+        headings = json.loads(section)
+    except ValueError:
+        return False
+    return isinstance(headings, list) and all(isinstance(heading, str) for heading in headings)

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from index.base import NO_IDS, Base
 from index.database import Connection
 from index.lexical import LexicalIndex, LexicalRow
 from index.types import Floats, Ids
@@ -20,19 +22,10 @@ class ViewRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
-    """The views of a checkpoint. name: its directory under ``views``, "" for none; sequence: the last change it holds."""
-
-    name: str
-    sequence: int
-    vectors: VectorIndex
-    lexical: LexicalIndex
-
-
-@dataclass(frozen=True, slots=True)
 class Views:
-    """One state. rows: passages since the base, by id; gone: ids of the base that are no more, int64 ascending.
+    """One state. rows: passages since the base, by id; gone: ids of the base's passages that are no more, int64 ascending.
 
+    hidden: those, and what was buried in the base already.
     scopes: allowed passages per collection, filled by readers of this state as they need them.
     """
 
@@ -42,6 +35,7 @@ class Views:
     vectors: VectorIndex
     lexical: LexicalIndex
     gone: Ids
+    hidden: Ids
     scopes: dict[str, Bitmap] = field(default_factory=dict)
 
     @property
@@ -51,29 +45,31 @@ class Views:
 
     def nearest(self, vector: Floats, k: int, allowed: Bitmap | None) -> tuple[Floats, Ids]:
         """Best k passages by inner product, as VectorIndex.search gives them."""
-        base_scores, base_ids = self.base.vectors.search(vector, k, allowed, self.gone)
+        base_scores, base_ids = self.base.vectors.search(vector, k, allowed, self.hidden)
         if not self.rows:
             return base_scores, base_ids
-        scores, ids = self.vectors.search(vector, k, allowed, np.empty(0, dtype=np.int64))
+        scores, ids = self.vectors.search(vector, k, allowed, NO_IDS)
         return best(np.concatenate([base_scores, scores]), np.concatenate([base_ids, ids]), k)
+
+    def here(self, ids: Ids) -> NDArray[np.bool_]:
+        """bool (n,): which of these are passages in this state."""
+        here = self.base.vectors.holds(ids)
+        if len(self.gone):
+            here &= ~np.isin(ids, self.gone)
+        return here | self.vectors.holds(ids) if self.rows else here
 
     def found(self, ids: Ids) -> tuple[int, int]:
         """How many of these passages the vector and the lexical view can still return: both counted by looking for them."""
         return (
             int(self.vectors.holds(ids).sum() + (self.base.vectors.holds(ids) & ~np.isin(ids, self.gone)).sum()),
-            len(self.lexical.ids(ids.tolist())) + len(np.setdiff1d(self.base.lexical.ids(ids.tolist()), self.gone)),
+            len(self.lexical.ids(ids.tolist())) + len(np.setdiff1d(self.base.lexical.ids(ids.tolist()), self.hidden)),
         )
 
 
 def views_of(base: Base) -> Views:
     """The state of a checkpoint itself."""
-    nothing = VectorIndex.build(np.empty(0, dtype=np.int64), b"", base.vectors.dim)
-    return Views(base.sequence, base, {}, nothing, LexicalIndex.in_memory(), np.empty(0, dtype=np.int64))
-
-
-def empty_base(dim: int) -> Base:
-    """The base of a store that has nothing, from which a replay of the whole log rebuilds everything."""
-    return Base("", 0, VectorIndex.build(np.empty(0, dtype=np.int64), b"", dim), LexicalIndex.in_memory())
+    nothing = VectorIndex.build(NO_IDS, b"", base.vectors.dim)
+    return Views(base.sequence, base, {}, nothing, LexicalIndex.in_memory(), NO_IDS, base.buried)
 
 
 def replayed(views: Views, connection: Connection, sequence: int) -> Views:
@@ -94,6 +90,7 @@ def replayed(views: Views, connection: Connection, sequence: int) -> Views:
         rows.update((row.lexical.passage, row) for row in fresh)
         lexical = LexicalIndex.in_memory([row.lexical for row in rows.values()])
     named_gone = np.array(sorted(gone), dtype=np.int64)
+    all_gone = np.union1d(views.gone, named_gone[views.base.vectors.holds(named_gone)])
     return replace(
         views,
         sequence=sequence,
@@ -102,7 +99,8 @@ def replayed(views: Views, connection: Connection, sequence: int) -> Views:
             np.fromiter(rows, dtype=np.int64), b"".join(row.vector for row in rows.values()), views.base.vectors.dim
         ),
         lexical=lexical,
-        gone=np.union1d(views.gone, named_gone[views.base.vectors.holds(named_gone)]),
+        gone=all_gone,
+        hidden=np.union1d(all_gone, views.base.buried),
         scopes={},
     )
 

@@ -8,8 +8,13 @@ from pathlib import Path
 import platformdirs
 
 from rag.errors import BadInput
+from rag.settings_file import given, given_path, read_settings_file, refuse_unknown
 
 PRECISIONS = ("auto", "f32", "bf16")
+# What the environment (RAG_STORE, ...) and the settings file may set here.
+NAMES = ("store", "model", "precision", "threads", "cache", "parse_seconds", "parse_mib")
+_PARSE_SECONDS = 120
+_PARSE_MIB = 2048
 
 
 def _default_cache() -> Path:
@@ -28,6 +33,7 @@ class Config:
     passage_characters: size of a passage.  overlap_sentences: sentences that a passage repeats of the one before.
     precision: "auto" (bf16 where the CPU has it), "f32" or "bf16".  threads: cores for encoding.
     cache: where converted models and indexed evaluation corpora are kept.  max_file_bytes: larger files are refused.
+    parse_seconds, parse_mib: processor time and memory that reading one file may take.
     """
 
     model: str | None = None
@@ -37,21 +43,39 @@ class Config:
     threads: int = field(default_factory=_cores)
     cache: Path = field(default_factory=_default_cache)
     max_file_bytes: int = 256 * 1024 * 1024
+    parse_seconds: int = _PARSE_SECONDS
+    parse_mib: int = _PARSE_MIB
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Config":
-        """Settings from ``RAG_MODEL``, ``RAG_PRECISION``, ``RAG_THREADS`` and ``RAG_CACHE``; BadInput for a value out of range."""
-        given = os.environ if environment is None else environment
-        precision = given.get("RAG_PRECISION", "auto")
-        if precision not in PRECISIONS:
-            raise BadInput(f"RAG_PRECISION={precision!r}: use one of {', '.join(PRECISIONS)}")
-        threads = given.get("RAG_THREADS", str(_cores()))
-        if not threads.isdecimal() or not 1 <= int(threads) <= 1024:
-            raise BadInput(f"RAG_THREADS={threads!r}: use a number of cores from 1")
-        cache = given.get("RAG_CACHE")
+        """Settings from ``RAG_MODEL`` and its like (``NAMES``), else from the settings file.
+
+        Raises BadInput for a value out of range, and for a settings file that cannot be used.
+        """
+        environment = os.environ if environment is None else environment
+        file = read_settings_file(environment)
+        refuse_unknown(file, file.values, NAMES)
+        model = given("model", environment, file)
+        precision = given("precision", environment, file)
+        if precision is not None and precision.value not in PRECISIONS:
+            raise BadInput(f"{precision.place}: use one of {', '.join(PRECISIONS)}")
+
+        def whole(name: str, usual: int, lowest: int, highest: int = 10**6) -> int:
+            found = given(name, environment, file)
+            if found is not None and not (found.value.isdecimal() and lowest <= int(found.value) <= highest):
+                raise BadInput(f"{found.place}: use a whole number from {lowest} to {highest}")
+            return int(found.value) if found else usual
+
         return cls(
-            model=given.get("RAG_MODEL") or None,
-            precision=precision,
-            threads=int(threads),
-            cache=Path(cache) if cache else _default_cache(),
+            model=model.value if model else None,
+            precision=precision.value if precision else "auto",
+            threads=whole("threads", _cores(), 1, 1024),
+            cache=given_path("cache", environment, file) or _default_cache(),
+            parse_seconds=whole("parse_seconds", _PARSE_SECONDS, 1),
+            parse_mib=whole("parse_mib", _PARSE_MIB, 256),
         )
+
+
+def store_from(environment: Mapping[str, str]) -> Path:
+    """The store's directory: ``RAG_STORE``, else the settings file's ``store``, else ``.rag`` in the current folder."""
+    return given_path("store", environment, read_settings_file(environment)) or Path(".rag")

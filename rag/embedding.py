@@ -151,6 +151,10 @@ class Embedder:
                 f"the model in {folder} computes a probe text wrongly (off by {difference:.3f}): delete it, it is made again"
             )
 
+    def is_word(self, text: str) -> bool:
+        """Whether the model has one token for all of this text, and so knows it as a word."""
+        return len(self._tokenizer.encode(text, add_special_tokens=False).ids) == 1
+
     def embed_question(self, question: str, words: tuple[Span, ...]) -> QuestionVectors:
         """The vectors of a question and of its words, spans of it.
 

@@ -137,6 +137,22 @@ def confidence_features(signals: Signals, late: Floats, scores: Floats) -> dict[
     }
 
 
+def statement_scores(signals: Signals) -> Floats:
+    """Scores of candidates for a text that asks nothing, a claim or key words: float32 (n,), 0 to 1, higher is better.
+
+    Half BM25 and half the cosines of passage and best sentence, each scaled over the candidates; nothing in it is fitted.
+    """
+    return (_scaled(signals.bm25) + _scaled(signals.dense + signals.sentence)) / np.float32(2)
+
+
+def _scaled(values: Floats) -> Floats:
+    """From 0, the least, to 1, the largest; all 0 where they are equal."""
+    if not len(values):
+        return values
+    above: Floats = values - values.min()
+    return above / (above.max() or np.float32(1))
+
+
 def best_per_passage(values: Floats, owner: Ids, n: int) -> Floats:
     """The largest value of each candidate's sentences, NaN not counted, 0 where there is none: float32 (n,).
 

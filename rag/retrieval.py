@@ -1,5 +1,6 @@
 """From a question to ranked passages: candidates from both views, exact signals for all of them, one order."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +13,7 @@ from index.records import hash_term
 from index.types import Candidates, Floats, Ids, Passage, Scope, Span
 from rag.duplicates import group_duplicates
 from rag.embedding import QuestionVectors
-from rag.ranking import Ranker, best_per_passage, load_ranker
+from rag.ranking import Ranker, best_per_passage, load_ranker, statement_scores
 from rag.signals import (
     FUNCTION_WORD_SHARE_LATE,
     FUNCTION_WORDS,
@@ -24,22 +25,34 @@ from rag.signals import (
 
 # Candidates from each view. All evidence of the sets in eval/reports is among 100 and 100 but for 2 to 6 % of the hardest ones.
 POOL = 100
+_QUESTION = re.compile(
+    r"\b(?:who|whom|whose|what|which|when|where|why|how)\b"
+    r"|^\W*(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|may|might|am)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
     """Candidates with their signals, and the groups of near-duplicates in rank order as positions among the candidates.
 
-    scores: float32 (n,), higher is better.  late: float32 (n_sentences,), late interaction per sentence, NaN where not computed.
+    scores: float32 (n,), higher is better, by the fitted weights.  order: float32 (n,), what the groups are ranked by (see
+    ``statement_scores``).  late: float32 (n_sentences,), late interaction per sentence, NaN where not computed.
     passages: position -> stored passage, for every position in the groups.
     """
 
     candidates: Candidates
     signals: Signals
     scores: Floats
+    order: Floats
     late: Floats
     groups: list[list[int]]
     passages: Mapping[int, Passage]
+
+
+def asks(text: str) -> bool:
+    """Whether a text is a question: by its mark, a question word, or an auxiliary verb in front. Claims and key words are not."""
+    return text.rstrip().endswith("?") or bool(_QUESTION.search(text))
 
 
 @cache
@@ -91,7 +104,9 @@ def retrieve(
     """The best k passages by the shipped ranker, near-duplicates as one. Arguments as of ``score_candidates``."""
     scored = score_candidates(reader, vectors, question, words, scope, load_ranker())
     candidates = scored.candidates
-    order: Ids = np.lexsort((candidates.ids, -scored.scores))
+    # The weights were fitted on questions; what asks nothing looks for the passages that are about it.
+    ranking = scored.scores if asks(question) else statement_scores(scored.signals)
+    order: Ids = np.lexsort((candidates.ids, -ranking))
     passages: dict[int, Passage] = {}
 
     def passage_at(position: int) -> Passage:
@@ -103,4 +118,4 @@ def retrieve(
     for group in groups:
         for position in group:
             passage_at(position)
-    return Retrieved(candidates, scored.signals, scored.scores, scored.late, groups, passages)
+    return Retrieved(candidates, scored.signals, scored.scores, ranking, scored.late, groups, passages)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from index.types import Document, Finding, Receipt, Span
+from index.types import Document, FailedFile, Finding, Receipt, Span
 from rag.errors import BadInput
 from rag.types import Answer, Citation, CitationCheck, IngestReport, Occurrence, RankedPassage
 
@@ -13,6 +13,7 @@ def answer_json(answer: Answer) -> Json:
     """An answer as users get it."""
     return {
         "question": answer.question,
+        "corrected_question": answer.corrected_question,
         "answered": answer.answered,
         "confidence": answer.confidence,
         "calibrated": answer.calibrated,
@@ -126,7 +127,18 @@ def receipt_json(receipt: Receipt) -> Json:
 
 def finding_json(finding: Finding) -> Json:
     """One finding of a verification."""
-    return {"kind": finding.kind, "where": finding.where, "detail": finding.detail, "remedy": finding.remedy}
+    return {
+        "kind": finding.kind,
+        "where": finding.where,
+        "detail": finding.detail,
+        "remedy": finding.remedy,
+        "mendable": finding.mendable,
+    }
+
+
+def failed_file_json(failed: FailedFile) -> Json:
+    """A file that could not be taken in."""
+    return {"path": failed.source, "collection": failed.collection, "reason": failed.reason, "at": failed.at}
 
 
 def report_json(report: IngestReport) -> Json:

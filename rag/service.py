@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
@@ -12,21 +12,41 @@ from types import TracebackType
 from typing import Self
 
 from index.errors import DocumentNotFound, StoreMismatch, StoreMissing
+from index.repair import repair
+from index.snapshot import Snapshot, take
 from index.store import Store
-from index.types import Change, Document, Finding, JsonScalar, Metadata, Receipt, Scope, Span
+from index.types import Change, Document, FailedFile, Finding, JsonScalar, Metadata, Receipt, Scope, Span
 from rag import citations, ingest, pipeline
 from rag.answer import compose
+from rag.confidence import REFIT_NOTE, Refit, answers, basis_of, kept_refit, reason_to_abstain
 from rag.config import Config
 from rag.embedding import Embedder, word_spans
 from rag.engine import load_openvino
 from rag.errors import BadInput
+from rag.files import FileReader, file_of, is_below, is_gone
+from rag.folders import IgnoreRules, find_files
+from rag.inspection import Inspector
 from rag.models import ModelInfo, converted_model
+from rag.parsing.sandbox import Limits, Sandbox
 from rag.ranking import Calibration, Examined, Ranker, load_ranker
 from rag.retrieval import retrieve, score_candidates
-from rag.types import Answer, Citation, CitationCheck, Failure, Incoming, IndexState, IngestReport, Query, Timings
+from rag.spelling import respell
+from rag.types import (
+    Answer,
+    Citation,
+    CitationCheck,
+    Failure,
+    Incoming,
+    IndexState,
+    IngestReport,
+    ParseOptions,
+    Query,
+    Timings,
+)
 
 MAX_QUESTION = 2000
 _MAX_COLLECTION = 100
+_DELETE_TOGETHER = 500
 
 
 class Service:
@@ -37,6 +57,7 @@ class Service:
         self._config = config
         self._embedder: Embedder | None = None
         self._loading = Lock()
+        self._sandbox = Sandbox(Limits(config.parse_seconds, config.parse_mib), workers=config.threads)
         self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._checkpoint: Future[bool] | None = None
 
@@ -80,25 +101,39 @@ class Service:
         question = _checked_question(query.question)
         if query.k < 1:
             raise BadInput(f"k is {query.k}: ask for at least 1 passage")
+        if query.max_risk is not None and not 0.0 <= query.max_risk <= 1.0:
+            raise BadInput(f"max_risk is {query.max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
         scope = Scope(_checked_collection(query.collection), query.where)
-        words = word_spans(question)
-        vectors = self.embedder.embed_question(question, words)
-        embedded = time.perf_counter()
+        embedder = self.embedder
         with self._store.read() as reader:
-            found = retrieve(reader, vectors, question, words, scope, query.k)
+            asked = respell(
+                question,
+                word_spans(question),
+                lambda terms: reader.statistics(scope.collection, terms).df,
+                embedder.is_word,
+            )
+            words = word_spans(asked)
+            vectors = embedder.embed_question(asked, words)
+            embedded = time.perf_counter()
+            found = retrieve(reader, vectors, asked, words, scope, query.k)
             documents = reader.documents_of([found.passages[i].id for group in found.groups for i in group])
             generation = reader.generation
             empty = not found.groups and reader.counts(query.collection)[1] == 0
-        composed = compose(found, documents, query.explain)
+            refit = kept_refit(reader.note(REFIT_NOTE), self.confidence_basis)
+        sure = load_ranker().confidence_of(found.signals, found.late, found.scores)
+        if refit is not None:
+            sure = refit.apply(sure)
+        composed = compose(found, documents, answers=answers(sure, query.max_risk), explain=query.explain)
         finished = time.perf_counter()
-        reason = None if composed.answer else "low_confidence"
+        reason = None if composed.answer else reason_to_abstain(sure, query.max_risk)
         if not composed.passages:
             reason = "no_documents" if empty else "no_match"
         return Answer(
             question=query.question,
+            corrected_question=asked if asked != question else None,
             answered=composed.answer is not None,
-            confidence=composed.confidence,
-            calibrated=load_ranker().is_calibrated_for(**self.calibration),
+            confidence=sure,
+            calibrated=refit is not None or load_ranker().is_calibrated_for(**self.calibration),
             abstain_reason=reason,
             answer=composed.answer,
             passages=composed.passages,
@@ -150,33 +185,38 @@ class Service:
         collection: str = "default",
         metadata: Metadata | None = None,
         sync: bool = False,
+        options: ParseOptions | None = None,
+        urls: Sequence[str] = (),
+        allow_private: bool = False,
         progress: pipeline.Progress | None = None,
     ) -> IngestReport:
-        """Take in files and folders. sync: also remove documents of these paths whose file is gone."""
-        _checked_collection(collection)
-        files, missing = ingest.find_files(paths)
+        """Take in files and folders. sync: also remove documents of these paths whose file is gone or ignored by now.
+
+        urls: addresses of the web to fetch; allow_private: also from addresses that are not public.
+        What is removed goes last: a file that was renamed can be found under one name or the other at any time.
+        """
+        files, missing = find_files(paths, self.path)
+        reader = self._file_reader(collection, metadata, options)
         gone = self._gone(paths, collection) if sync else []
-        for document in gone:
-            self.delete(document.id)
-        if sync:  # a path whose documents have just been removed is no mistake
-            missing = [one for one in missing if not any(_is_below(document.key, one.path) for document in gone)]
-        size, overlap = self._passage_settings
+        if sync:  # a path whose documents are about to be removed is no mistake
+            missing = [one for one in missing if not any(is_below(key, [one.path]) for _, key in gone)]
 
         def documents() -> Iterator[ingest.Prepared | ingest.Unchanged | Failure]:
             yield from missing
             for file in files:
-                yield ingest.read_file(
-                    file,
-                    self._store,
-                    self._config,
-                    collection=collection,
-                    metadata=metadata or {},
-                    size=size,
-                    overlap=overlap,
-                )
+                yield from reader.read(file)
+            for url in urls:
+                yield from reader.read_address(url, allow_private=allow_private)
 
-        report = self._ingest(documents(), len(files) + len(missing), progress)
-        return replace(report, deleted=len(gone))
+        try:
+            report = self._ingest(documents(), len(files) + len(missing) + len(urls), progress)
+        finally:
+            reader.finish()
+        removed = [document_id for document_id, _ in gone if document_id] + reader.vanished
+        for first in range(0, len(removed), _DELETE_TOGETHER):
+            self._store.delete_many(removed[first : first + _DELETE_TOGETHER])
+        self._store.forget_failures(collection, [key for _, key in gone])
+        return replace(report, deleted=len(removed))
 
     def add_documents(self, incoming: Iterable[Incoming], progress: pipeline.Progress | None = None) -> IngestReport:
         """Take in documents given as plain text, embedded many at a time."""
@@ -206,11 +246,9 @@ class Service:
         self, name: str, content: bytes, *, collection: str = "default", metadata: Metadata | None = None
     ) -> Change:
         """Take in a file that was handed over. The same name again replaces it.  Raises UnsupportedFormat, UnreadableContent."""
-        from rag.parsing import parse  # a fifth of a second, and whoever only asks needs none of it
-
         size, overlap = self._passage_settings
         prepared = ingest.prepare(
-            parse(name, content),
+            self._sandbox.parse(name, content),
             key=name,
             source=name,
             collection=_checked_collection(collection),
@@ -221,9 +259,37 @@ class Service:
         )
         return self._commit(prepared)
 
+    def add_upload(
+        self,
+        name: str,
+        content: bytes,
+        *,
+        collection: str = "default",
+        metadata: Metadata | None = None,
+        options: ParseOptions | None = None,
+    ) -> tuple[list[Change], list[Failure]]:
+        """Take in a file that was handed over, or the files of the archive that it is: what went in, and what did not and why.
+
+        The same name again replaces it, and of an archive removes what is in it no longer. What is unchanged is "skipped".
+        """
+        reader = self._file_reader(collection, metadata, options)
+        changes: list[Change] = []
+        failed: list[Failure] = []
+        for part in reader.read_content(name, name, name, content, again=True):
+            if isinstance(part, ingest.Prepared):
+                changes.append(self._commit(part))
+            elif isinstance(part, Failure):
+                failed.append(part)
+            elif known := self._store.unchanged(collection, name, ingest.sha256_of(content)):
+                changes.append(Change(known, "skipped"))
+        self._store.delete_many(reader.vanished)
+        return changes, failed
+
     # --- documents there and out
 
-    def documents(self, *, collection: str | None = None, after: str | None = None, limit: int = 100) -> list[Document]:
+    def documents(
+        self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
+    ) -> list[Document]:
         """Documents in the order they came, those behind the document ``after``.  Raises BadInput when that is not there."""
         with self._store.read() as reader:
             try:
@@ -235,6 +301,11 @@ class Service:
         """One document.  Raises DocumentNotFound."""
         with self._store.read() as reader:
             return reader.document(document_id)
+
+    def failures(self, collection: str | None = None) -> list[FailedFile]:
+        """Files that could not be taken in and have not been since, of one collection or all."""
+        with self._store.read() as reader:
+            return reader.failures(collection)
 
     def find(self, reference: str, collection: str | None = None) -> list[Document]:
         """Documents that a person may mean by an id, the beginning of one, or a source."""
@@ -261,10 +332,23 @@ class Service:
         """Inconsistencies between the stored truth and the views; empty when all is well."""
         return self._store.verify(progress)
 
+    def repair(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Mend what can be mended of what ``verify`` found, and return that."""
+        return repair(self._store, findings)
+
+    def snapshot(self, target: Path, progress: Callable[[int, int], None] | None = None) -> Snapshot:
+        """A checked copy of the store as it is now, at a new or empty place; questions and changes go on meanwhile."""
+        return take(self._store, target, progress)
+
     def counts(self, collection: str | None = None) -> tuple[int, int]:
         """Documents and passages."""
         with self._store.read() as reader:
             return reader.counts(collection)
+
+    def collections(self) -> dict[str, tuple[int, int]]:
+        """Documents and passages of each collection that has any, by name."""
+        with self._store.read() as reader:
+            return {name: reader.counts(name) for name in reader.collections()}
 
     @property
     def path(self) -> Path:
@@ -298,6 +382,23 @@ class Service:
         )
 
     @property
+    def confidence_basis(self) -> dict[str, JsonScalar]:
+        """What the confidence of this store's answers is made with; a refit holds for one such basis."""
+        return basis_of(self._store.settings)
+
+    @property
+    def refit(self) -> Refit | None:
+        """The refit of confidence that questions are answered with now."""
+        with self._store.read() as reader:
+            return kept_refit(reader.note(REFIT_NOTE), self.confidence_basis)
+
+    def set_refit(self, refit: Refit | None) -> None:
+        """Answer with this refit of confidence from now on, in every process; None for the shipped confidence."""
+        if refit is not None and refit.basis != self.confidence_basis:
+            raise StoreMismatch("the confidence was fitted with another model, other settings or other weights")
+        self._store.set_note(REFIT_NOTE, refit.to_note() if refit is not None else None)
+
+    @property
     def rebuilt(self) -> tuple[str, ...]:
         """Views that were missing or damaged at the start and were made again from the truth."""
         return self._store.rebuilt
@@ -319,13 +420,20 @@ class Service:
                 self._embedder = Embedder(info, folder, precision=self._config.precision, threads=self._config.threads)
             return self._embedder
 
+    @property
+    def inspector(self) -> Inspector:
+        """What evaluation looks at beside answers."""
+        return Inspector(self._store, self.embedder)
+
     def warm(self) -> None:
         """Load model and views now, so that the first question does not wait."""
         _ = self.embedder, self.generation
 
     def close(self) -> None:
         """Finish what goes on in the background and let go of the store."""
+        self._store.stop_background_work()
         self._background.shutdown()
+        self._sandbox.close()
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -374,24 +482,41 @@ class Service:
         if self._store.checkpoint_due and (self._checkpoint is None or self._checkpoint.done()):
             self._checkpoint = self._background.submit(self._store.checkpoint)
 
-    def _gone(self, paths: Sequence[Path], collection: str) -> list[Document]:
-        """Documents whose file was one of ``paths`` or below one and is no longer there."""
+    def _file_reader(self, collection: str, metadata: Metadata | None, options: ParseOptions | None) -> FileReader:
+        size, overlap = self._passage_settings
+        return FileReader(
+            self._store,
+            self._sandbox,
+            _checked_collection(collection),
+            metadata or {},
+            size,
+            overlap,
+            self._config.max_file_bytes,
+            options or ParseOptions(),
+        )
+
+    def _gone(self, paths: Sequence[Path], collection: str) -> list[tuple[str, str]]:
+        """Id ("" for one that had failed) and key of files that were of ``paths`` and are no longer there, or ignored by now."""
+        folders = [path for path in paths if path.is_dir()]
+        named = {os.path.abspath(path) for path in paths}
+        rules = IgnoreRules(folders)
+
+        def is_out(key: str) -> bool:
+            if not is_below(key, paths):
+                return False
+            file = file_of(key)
+            return (
+                is_gone(key)
+                or file not in named
+                and any(is_below(file, [folder]) and rules.ignores_anywhere(folder, file) for folder in folders)
+            )
+
         gone = []
         after = None
         while page := self.documents(collection=collection, after=after, limit=1000):
             after = page[-1].id
-            gone += [
-                document
-                for document in page
-                if any(_is_below(document.key, path) for path in paths) and not os.path.exists(document.key)
-            ]
-        return gone
-
-
-def _is_below(key: str, path: str | Path) -> bool:
-    """Whether a document's key is this file, or a file below this folder."""
-    root = os.path.abspath(path)
-    return key == root or key.startswith(root.rstrip(os.sep) + os.sep)
+            gone += [(document.id, document.key) for document in page if is_out(document.key)]
+        return gone + [("", failed.key) for failed in self.failures(collection) if is_out(failed.key)]
 
 
 def _checked_question(question: str) -> str:

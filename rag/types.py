@@ -1,10 +1,10 @@
 """What is read, asked and answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from index.types import Metadata, Span
+from index.types import Condition, Metadata, Span
 
 
 class Section(NamedTuple):
@@ -54,6 +54,17 @@ class ParsedText:
 
 
 @dataclass(frozen=True, slots=True)
+class ParseOptions:
+    """How files are read. fields: of JSON records, those that are taken ("title", "author.name"); none for all.
+
+    ocr: whether pictures of text are recognised, where the program for it is installed.
+    """
+
+    fields: tuple[str, ...] = ()
+    ocr: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """A document given as plain text. ``(collection, key)`` names it: the same pair again replaces it."""
 
@@ -67,13 +78,17 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question with its limits. ``where``: metadata values a document must have, any of the list per key."""
+    """A question with its limits. ``where``: what a document's metadata must have, per key any of a list or one in a range.
+
+    max_risk: accepted probability, 0 to 1, that an answer is wrong; None for the default threshold of confidence.
+    """
 
     question: str
     k: int = 5
     collection: str = "default"
-    where: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    where: Mapping[str, Condition] = field(default_factory=dict)
     explain: bool = False
+    max_risk: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +148,15 @@ class RankedPassage:
 
 @dataclass(frozen=True, slots=True)
 class AnswerText:
-    """Highlighted sentences verbatim; ``citations`` are indexes into the passages."""
+    """Highlighted sentences verbatim, best first; ``citations`` are indexes into the passages."""
 
-    text: str
+    sentences: tuple[str, ...]
     citations: tuple[int, ...]
+
+    @property
+    def text(self) -> str:
+        """The sentences as one text."""
+        return " ".join(self.sentences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +178,10 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one question got. ``answer`` is None when the documents do not hold it; ``passages`` are then the nearest."""
+    """What one question got. ``answer`` is None when the documents do not hold it; ``passages`` are then the nearest.
+
+    abstain_reason: one of ``rag.confidence.ABSTAIN_REASONS`` when not answered.
+    """
 
     question: str
     answered: bool
@@ -169,6 +192,7 @@ class Answer:
     passages: tuple[RankedPassage, ...]
     index: IndexState
     timings_ms: Timings
+    corrected_question: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

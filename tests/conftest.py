@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,28 @@ def build_document(
         metadata=dict(metadata or {}),
     )
     return document, passages
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the long forms of the reliability tests")
+    parser.addoption(
+        "--seed", type=int, default=None, help="seed of the random tests (default: a new one in long forms)"
+    )
+
+
+@pytest.fixture(scope="session")
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether the long form of a test was asked for (``--long``)."""
+    return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest, long: bool) -> int:
+    """The seed of a random test, printed when it fails: fixed in short forms, so that they do not fail by chance elsewhere."""
+    given: int | None = request.config.getoption("--seed")
+    chosen = given if given is not None else secrets.randbelow(2**31) if long else 20261124
+    print(f"seed {chosen}")
+    return chosen
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ ENGINES = {
     "sentence_transformers": {"rag/conversion.py"},
     "langchain_text_splitters": {"rag/chunking.py"},
     "openvino": {"rag/engine.py"},
+    "olefile": {"rag/parsing/msg.py"},
     "openpyxl": {"rag/parsing/xlsx.py"},
     "pypdfium2": {"rag/parsing/pdf.py"},
     "selectolax": {"rag/parsing/html.py"},

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
-from api.deps import MetricsDep, RunDep, ServiceDep, require_json
+from api.deps import AccessDep, MetricsDep, RunDep, ServiceDep, require_json
 from api.openapi import problems
 from api.schemas import AnswerOut, AskIn
 from rag.serialization import answer_json
@@ -20,8 +20,10 @@ router = APIRouter(tags=["ask"])
     dependencies=[Depends(require_json)],
     summary="Ask a question",
 )
-async def ask(body: AskIn, service: ServiceDep, run: RunDep, metrics: MetricsDep) -> JSONResponse:
+async def ask(body: AskIn, service: ServiceDep, access: AccessDep, run: RunDep, metrics: MetricsDep) -> JSONResponse:
     """The sentences that answer and the ranked passages they stand in; an abstention is a 200 with `answered` false."""
+
+    access.require(body.collection)
 
     def answer() -> JSONResponse:
         found = service.ask(body.query())

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 
-from api.deps import FormUpload, JsonUpload, MetricsDep, RunDep, ServiceDep, UploadDep
+from api.deps import Access, AccessDep, FormUpload, JsonUpload, MetricsDep, RunDep, ServiceDep, UploadDep
 from api.errors import UploadStopped, clean
 from api.metrics import Metrics
 from api.openapi import problems
@@ -32,6 +32,7 @@ from api.schemas import (
 from index.errors import DocumentNotFound, StoreError
 from index.types import Change, Metadata
 from rag.errors import BadInput, ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
+from rag.parsing.members import is_archive
 from rag.serialization import document_json, receipt_json
 from rag.service import Service
 
@@ -69,7 +70,7 @@ _UPLOAD_BODY: dict[str, Any] = {
                     "additionalProperties": False,
                     "properties": {
                         "file": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}},
-                        "collection": {"type": "string", "minLength": 1, "maxLength": 100, "default": "default"},
+                        "collection": TypeAdapter(CollectionName).json_schema() | {"default": "default"},
                         "metadata": {
                             "type": "string",
                             "description": "A JSON object, for every file.",
@@ -92,30 +93,33 @@ _UPLOAD_BODY: dict[str, Any] = {
     openapi_extra=_UPLOAD_BODY,
     summary="Add documents",
 )
-async def add_documents(upload: UploadDep, service: ServiceDep, run: RunDep, metrics: MetricsDep) -> JSONResponse:
+async def add_documents(
+    upload: UploadDep, service: ServiceDep, access: AccessDep, run: RunDep, metrics: MetricsDep
+) -> JSONResponse:
     """Adds files (multipart) or one text (JSON); answers once they are durable and searchable.
 
     A file is known by its name without folders: the same name again in the same collection replaces the document, the same
-    content is skipped. When at least one file goes in the status is 201 and `failed` names the rest; when none does it is a
-    problem that lists them. When the store stops taking documents half-way (disk full, another writer), the problem lists in
-    `documents` what is stored all the same; sending everything again is safe.
+    content is skipped. The files of an archive become a document each. When at least one file goes in the status is 201 and
+    `failed` names the rest; when none does it is a problem that lists them. When the store stops taking documents half-way (disk
+    full, another writer), the problem lists in `documents` what is stored all the same; sending everything again is safe.
     """
-    return await run(lambda: _add(service, upload, metrics))
+    return await run(lambda: _add(service, upload, access, metrics))
 
 
-def _add(service: Service, upload: FormUpload | JsonUpload, metrics: Metrics) -> JSONResponse:
+def _add(service: Service, upload: FormUpload | JsonUpload, access: Access, metrics: Metrics) -> JSONResponse:
     if isinstance(upload, JsonUpload):
-        change = _add_text(service, upload.body, metrics)
+        change = _add_text(service, upload.body, access, metrics)
         return JSONResponse({"documents": [_added_json(change)], "failed": []}, status_code=201)
-    added, failed = _add_files(service, upload, metrics)
+    added, failed = _add_files(service, upload, access, metrics)
     return JSONResponse({"documents": added, "failed": failed}, status_code=201)
 
 
-def _add_text(service: Service, body: bytes, metrics: Metrics) -> Change:
+def _add_text(service: Service, body: bytes, access: Access, metrics: Metrics) -> Change:
     try:
         given = DocumentIn.model_validate_json(body)
     except ValidationError as error:
         raise _invalid(error, "body") from error
+    access.require(given.collection)
     with _counted(metrics) as done:
         done += [
             service.add_text(
@@ -137,15 +141,19 @@ def _counted(metrics: Metrics) -> Iterator[list[Change]]:
     try:
         yield done
     finally:
-        metrics.documents.add(done[0].outcome if done else "failed")
+        for change in done:
+            metrics.documents.add(change.outcome)
+        if not done:
+            metrics.documents.add("failed")
         metrics.ingest_seconds.observe(time.perf_counter() - started)
 
 
 def _add_files(
-    service: Service, upload: FormUpload, metrics: Metrics
+    service: Service, upload: FormUpload, access: Access, metrics: Metrics
 ) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """What went in and what did not. Raises UploadStopped when nothing did or the store stopped taking documents."""
     files, collection, metadata = _read_form(upload.parts)
+    access.require(collection)
     added: list[dict[str, object]] = []
     failed: list[dict[str, object]] = []
     errors: list[Exception] = []
@@ -157,8 +165,17 @@ def _add_files(
                 _check_name(name, seen)
                 seen.add(name)
                 content = file.file.read()
-                done += [service.add_file(name, content, collection=collection, metadata=metadata)]
-            added.append(_added_json(done[0]))
+                if is_archive(content):
+                    changes, bad = service.add_upload(name, content, collection=collection, metadata=metadata)
+                    done += changes
+                    failed += [{"name": clean(one.path), "reason": clean(one.reason)} for one in bad]
+                    if not changes:
+                        raise UnreadableContent(
+                            "No file of the archive could be added." if bad else "The archive is empty."
+                        )
+                else:
+                    done += [service.add_file(name, content, collection=collection, metadata=metadata)]
+            added += [_added_json(change) for change in done]
         except _FILE_ERRORS as error:
             errors.append(error)
             failed.append({"name": clean(name), "reason": clean(str(error))})
@@ -231,15 +248,25 @@ def _added_json(change: Change) -> dict[str, object]:
 @router.get("", response_model=DocumentsOut, responses=problems(422, 503), summary="List documents")
 async def list_documents(
     service: ServiceDep,
+    access: AccessDep,
     run: RunDep,
     cursor: Annotated[Text | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="Documents per page.")] = 100,
-    collection: Annotated[CollectionName | None, Query(description="Only this collection; all when left out.")] = None,
+    collection: Annotated[
+        CollectionName | None, Query(description="Only this collection; all that the key opens when left out.")
+    ] = None,
 ) -> JSONResponse:
     """Documents in the order they were first added, a page at a time."""
+    if collection is not None:
+        access.require(collection)
 
     def read() -> JSONResponse:
-        found = service.documents(collection=collection, after=cursor, limit=limit + 1)
+        if cursor is not None:
+            try:
+                access.document(service, cursor)
+            except DocumentNotFound as error:
+                raise BadInput(f"no document {cursor!r} to go on from: begin the list again") from error
+        found = service.documents(collection=collection or access.collections, after=cursor, limit=limit + 1)
         page = found[:limit]
         next_cursor = page[-1].id if len(found) > limit else None
         return JSONResponse({"documents": [document_json(document) for document in page], "next_cursor": next_cursor})
@@ -248,9 +275,9 @@ async def list_documents(
 
 
 @router.get("/{document_id}", response_model=DocumentOut, responses=problems(404, 503), summary="One document")
-async def get_document(document_id: DocumentId, service: ServiceDep, run: RunDep) -> JSONResponse:
+async def get_document(document_id: DocumentId, service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
     """A document without its text."""
-    return await run(lambda: JSONResponse(document_json(service.document(document_id))))
+    return await run(lambda: JSONResponse(document_json(access.document(service, document_id))))
 
 
 Position = Annotated[int | None, Query(ge=0, description="In code points; half-open.")]
@@ -258,13 +285,19 @@ Position = Annotated[int | None, Query(ge=0, description="In code points; half-o
 
 @router.get("/{document_id}/text", response_model=TextOut, responses=problems(404, 422, 503), summary="Its stored text")
 async def get_text(
-    document_id: DocumentId, service: ServiceDep, run: RunDep, start: Position = None, end: Position = None
+    document_id: DocumentId,
+    service: ServiceDep,
+    access: AccessDep,
+    run: RunDep,
+    start: Position = None,
+    end: Position = None,
 ) -> JSONResponse:
     """The stored text from `start` (else its beginning) to `end` (else its end), with the hash of the whole."""
-    return await run(lambda: _text(service, document_id, start, end))
+    return await run(lambda: _text(service, access, document_id, start, end))
 
 
-def _text(service: Service, document_id: str, start: int | None, end: int | None) -> JSONResponse:
+def _text(service: Service, access: Access, document_id: str, start: int | None, end: int | None) -> JSONResponse:
+    access.document(service, document_id)
     # One read of the whole: text, hash and length are then of one state, also while the document is being replaced.
     text = service.text(document_id)
     start = 0 if start is None else start
@@ -281,11 +314,12 @@ def _text(service: Service, document_id: str, start: int | None, end: int | None
     "/{document_id}", response_model=ReceiptOut, responses=problems(404, 503, 507), summary="Delete a document"
 )
 async def delete_document(
-    document_id: DocumentId, service: ServiceDep, run: RunDep, metrics: MetricsDep
+    document_id: DocumentId, service: ServiceDep, access: AccessDep, run: RunDep, metrics: MetricsDep
 ) -> JSONResponse:
     """Deletes, and answers once nothing of the document can be found any more."""
 
     def delete() -> JSONResponse:
+        access.document(service, document_id)
         receipt = service.delete(document_id)
         metrics.documents.add("deleted")
         return JSONResponse(receipt_json(receipt))

@@ -3,10 +3,13 @@
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
-from api.deps import RunDep, ServiceDep, require_json
+from api.deps import Access, AccessDep, RunDep, ServiceDep, require_json
 from api.openapi import problems
 from api.schemas import VerifyIn, VerifyOut
+from index.errors import DocumentNotFound
 from rag.serialization import check_json
+from rag.service import Service
+from rag.types import CitationCheck
 
 router = APIRouter(tags=["verify"])
 
@@ -18,11 +21,28 @@ router = APIRouter(tags=["verify"])
     dependencies=[Depends(require_json)],
     summary="Check citations",
 )
-async def verify(body: VerifyIn, service: ServiceDep, run: RunDep) -> JSONResponse:
+async def verify(body: VerifyIn, service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
     """For each citation whether its quote still stands: `valid`, `changed`, `moved` (with the new position) or `gone`."""
 
     def check() -> JSONResponse:
-        checks = service.check_citations([citation.citation() for citation in body.citations])
-        return JSONResponse({"results": [check_json(check) for check in checks]})
+        cited = [citation.citation() for citation in body.citations]
+        closed = _closed(service, access, {citation.document_id for citation in cited})
+        checks = service.check_citations(cited)
+        found = [
+            CitationCheck("gone", citation.document_id) if citation.document_id in closed else check
+            for citation, check in zip(cited, checks, strict=True)
+        ]
+        return JSONResponse({"results": [check_json(check) for check in found]})
 
     return await run(check)
+
+
+def _closed(service: Service, access: Access, document_ids: set[str]) -> set[str]:
+    """Those that the key does not open: they are as gone as any other that is not there."""
+    closed = set()
+    for document_id in document_ids if access.collections is not None else ():
+        try:
+            access.document(service, document_id)
+        except DocumentNotFound:
+            closed.add(document_id)
+    return closed

@@ -11,6 +11,7 @@ const ABSTENTIONS = {
   no_documents: "There are no documents in this collection yet.",
   no_match: "No document fits the filter.",
   low_confidence: "Passages come near the question, but none is likely enough to hold the answer.",
+  risk_too_high: "A passage may hold the answer, but not as surely as the accepted risk requires.",
 };
 const SIGNALS = {
   dense: "Meaning of the whole passage",
@@ -76,6 +77,9 @@ function show(answer, asked) {
   remember(answer.passages.map((passage) => passage.citation));
   const passages = answer.passages.map((passage) => passageItem(passage, asked));
   results.replaceChildren(answer.answered ? answerCard(answer) : abstentionCard(answer));
+  if (answer.corrected_question !== null) {
+    results.prepend(element("p", { class: "hint", dir: "auto" }, `Read as: ${answer.corrected_question}`));
+  }
   if (passages.length) {
     const title = element("h2", { id: "passages-title" }, answer.answered ? "Passages" : "Nearest passages");
     const list = element("ol", { id: "passages" }, ...passages);

@@ -8,6 +8,7 @@ const OTHER = "\0other";
 const picker = document.getElementById("collection");
 const known = new Set(["default"]);
 const listeners = [];
+let onlyKnown = false;
 let current = lasting.get("collection");
 if (typeof current !== "string" || !current) current = "default";
 known.add(current);
@@ -22,18 +23,20 @@ export function onCollection(listener) {
   listeners.push(listener);
 }
 
-/** Adds the collections of these documents to the choice. */
-export function learn(documents) {
-  const before = known.size;
-  for (const one of documents) known.add(one.collection);
-  if (known.size !== before) show();
+/** Adds these collections to the choice. limited: the key opens these only, so that any other choice leads nowhere. */
+export function learn(names, limited = false) {
+  if (limited) known.clear();
+  for (const name of names) known.add(name);
+  onlyKnown ||= limited;
+  if (onlyKnown && names.length && !known.has(current)) choose(names[0]);
+  else show();
 }
 
 function show() {
   const names = [...known].sort((a, b) => a.localeCompare(b));
   picker.replaceChildren(
     ...names.map((name) => element("option", { value: name }, name)),
-    element("option", { value: OTHER }, "Other or new…"),
+    onlyKnown ? "" : element("option", { value: OTHER }, "Other or new…"),
   );
   picker.value = current;
 }

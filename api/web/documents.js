@@ -27,11 +27,11 @@ export async function reload() {
   await read();
 }
 
-/** Learns from the first documents which collections there are, and tells a newcomer when there are none. */
+/** Learns which collections there are, and tells a newcomer when there are none. */
 export async function learnCollections() {
-  const page = await request("v1/documents?limit=200");
-  learn(page.documents);
-  if (page.documents.length) return;
+  const { collections, limited } = await request("v1/collections");
+  learn(collections.map(({ name }) => name), limited);
+  if (collections.some(({ documents: count }) => count > 0)) return;
   byId("start").replaceChildren("There are no documents yet. ", element("a", { href: "#documents" }, "Add some"), " and ask about them.");
 }
 
@@ -48,7 +48,7 @@ async function read() {
       if (mine !== running) return;
       documents.push(...page.documents);
       cursor = page.next_cursor;
-      learn(page.documents);
+      learn(page.documents.map((one) => one.collection));
       if (cursor === null) break;
     }
     show();

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.cli.output import CollectionOption, JsonOption, StoreOption, console, errors, open_service, pairs, print_json
+from rag.cli.output import CollectionOption, JsonOption, StoreOption, console, errors, open_service, print_json
 from rag.errors import BadInput
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ _REASONS = {
     "no_documents": "There are no documents to search. Add some: rag add PATH",
     "no_match": "No document matches the filter.",
     "low_confidence": "The documents do not seem to answer this. The nearest passages:",
+    "risk_too_high": "An answer would be riskier than you accept. The nearest passages:",
 }
 
 
@@ -27,9 +28,23 @@ def ask(
     k: Annotated[int, typer.Option("-k", "--top-k", help=f"Passages to list, 1 to {_MAX_K}.")] = 5,
     collection: CollectionOption = "default",
     filters: Annotated[
-        list[str], typer.Option("--filter", metavar="K=V", help="Only documents with this metadata; may be repeated.")
+        list[str],
+        typer.Option(
+            "--filter",
+            metavar="K=V",
+            help='Only documents with this metadata; may be repeated. Also "K>=V" and K=FROM..TO for numbers and dates.',
+        ),
     ] = [],  # noqa: B006
     explain: Annotated[bool, typer.Option("--explain", help="Show why each passage ranks where it does.")] = False,
+    max_risk: Annotated[
+        float | None,
+        typer.Option(
+            "--max-risk",
+            metavar="R",
+            help="Answer only when the probability of being wrong is at most R, as 0.1 for one in ten.",
+            show_default=False,
+        ),
+    ] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -40,9 +55,12 @@ def ask(
     with errors():
         if not 1 <= k <= _MAX_K:
             raise BadInput(f"-k {k}: list 1 to {_MAX_K} passages")
+        from rag.filters import parse_filters
         from rag.types import Query
 
-        query = Query(question, k, collection, pairs(filters, "--filter"), explain)
+        if max_risk is not None and not 0 <= max_risk <= 1:
+            raise BadInput(f"--max-risk {max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
+        query = Query(question, k, collection, parse_filters(filters), explain, max_risk)
         with open_service(store, threads=1) as service:
             answer = service.ask(query)
         if json:
@@ -58,6 +76,8 @@ def _print_answer(answer: "Answer") -> None:
     from rich.text import Text
 
     out = console()
+    if answer.corrected_question is not None:
+        out.print(Text(f"Read as: {answer.corrected_question}", style="italic"))
     sure = f"{answer.confidence:.0%} sure" + ("" if answer.calibrated else ", not calibrated")
     if answer.answer is not None:
         places = "".join(f"[{number + 1}]" for number in answer.answer.citations)

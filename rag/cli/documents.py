@@ -23,13 +23,26 @@ from rag.cli.output import (
 from rag.errors import BadInput
 
 if TYPE_CHECKING:
-    from index.types import Document, Metadata, Span
+    from collections.abc import Callable
+
+    from index.types import Document, JsonScalar, Span
+    from rag.pipeline import Progress as ShowProgress
     from rag.service import Service
-    from rag.types import IngestReport
+    from rag.types import IngestReport, ParseOptions
 
 CollectionFilter = Annotated[
     str | None, typer.Option("--collection", metavar="C", help="Only this collection.", show_default=False)
 ]
+FieldsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--fields",
+        metavar="F,F",
+        help="Of JSON records take only these fields (title,author.name).",
+        show_default=False,
+    ),
+]
+OcrOption = Annotated[bool, typer.Option("--ocr", help="Recognise the text of scans and pictures (needs tesseract).")]
 References = Annotated[
     list[str], typer.Argument(metavar="DOC...", help="Ids, beginnings of ids, or sources.", show_default=False)
 ]
@@ -37,15 +50,27 @@ References = Annotated[
 
 def add(
     paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="PATH...", help="Files, and folders with all below them.", show_default=False),
+        list[str],
+        typer.Argument(
+            metavar="PATH...",
+            help="Files, folders with all below them, and addresses of the web (https://...).",
+            show_default=False,
+        ),
     ],
     collection: CollectionOption = "default",
     meta: Annotated[
         list[str], typer.Option("--meta", metavar="K=V", help="Metadata for these documents; may be repeated.")
     ] = [],  # noqa: B006
     sync: Annotated[
-        bool, typer.Option("--sync", help="Also remove documents of these paths whose file is gone.")
+        bool, typer.Option("--sync", help="Also remove documents of these paths whose file is gone or ignored by now.")
+    ] = False,
+    fields: FieldsOption = None,
+    ocr: OcrOption = False,
+    allow_private: Annotated[
+        bool,
+        typer.Option(
+            "--allow-private-addresses", help="Fetch also from addresses that are not public, such as this machine's."
+        ),
     ] = False,
     model: Annotated[
         str | None,
@@ -61,6 +86,8 @@ def add(
 ) -> None:
     """Take in files and folders; unchanged files are skipped, changed ones replaced.
 
+    What .gitignore and .footnoteignore leave out of a folder is not read. Files in archives are documents of their own.
+
     Example: rag add notes/ report.md --meta year=2025
     """
     with errors():
@@ -68,12 +95,15 @@ def add(
 
         from index.errors import StoreMissing
         from rag.config import Config
-        from rag.ingest import nothing_there
+        from rag.folders import find_files
         from rag.service import Service
+        from rag.types import IngestReport
+        from rag.web import is_address
 
-        metadata: Metadata = {
-            key: values[0] if len(values) == 1 else [*values] for key, values in pairs(meta, "--meta").items()
-        }
+        metadata = given_metadata(meta)
+        urls = [path for path in paths if is_address(path)]
+        files = [Path(path) for path in paths if not is_address(path)]
+        options = parse_options(fields, ocr)
         config = Config.from_environment()
         if model is not None:
             config = replace(config, model=model)
@@ -81,29 +111,60 @@ def add(
         try:
             service = Service.open(store_path(store), config)
         except StoreMissing:
-            if any(path.exists() for path in paths):  # else a mistyped path leaves no trace
+            if urls or any(path.exists() for path in files):  # else a mistyped path leaves no trace
                 service = Service.create(store_path(store), config)
         if service is None:
-            report = nothing_there(paths)
+            report = IngestReport(0, 0, 0, 0, tuple(find_files(files)[1]), 0, 0.0)
         else:
             with service:
                 note_rebuilt(service)
-                report = _add_with_progress(service, paths, collection, metadata, sync)
+
+                def work(progress: "ShowProgress | None") -> IngestReport:
+                    return service.add_paths(
+                        files,
+                        collection=collection,
+                        metadata=metadata,
+                        sync=sync,
+                        options=options,
+                        urls=urls,
+                        allow_private=allow_private,
+                        progress=progress,
+                    )
+
+                report = _with_progress(work)
     if json:
         from rag.serialization import report_json
 
         print_json(report_json(report))
     else:
-        _print_report(report)
+        print_report(report)
     if report.failed:
         raise typer.Exit(FAILED)
 
 
-def _add_with_progress(
-    service: "Service", paths: list[Path], collection: str, metadata: "Metadata", sync: bool
-) -> "IngestReport":
+def given_metadata(meta: list[str]) -> "dict[str, JsonScalar | list[JsonScalar]]":
+    """Metadata from ``--meta``: a key that is given more than once has a list."""
+    return {key: values[0] if len(values) == 1 else [*values] for key, values in pairs(meta, "--meta").items()}
+
+
+def parse_options(fields: str | None, ocr: bool) -> "ParseOptions":
+    """How files are read, from the options of a command."""
+    from rag.types import ParseOptions
+
+    names = tuple(name.strip() for name in (fields or "").split(",") if name.strip())
+    if fields is not None and not names:
+        raise BadInput("--fields: name at least one, such as title,body")
+    if ocr:
+        from rag.parsing.recognition import require_program
+
+        require_program()
+    return ParseOptions(names, ocr)
+
+
+def _with_progress(work: "Callable[[ShowProgress | None], IngestReport]") -> "IngestReport":
+    """Do it, with a bar that shows how far it is where someone watches."""
     if not sys.stderr.isatty():
-        return service.add_paths(paths, collection=collection, metadata=metadata, sync=sync)
+        return work(None)
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from rag.types import IngestProgress
@@ -126,10 +187,10 @@ def _add_with_progress(
                 task, completed=progress.documents, total=progress.n_documents, passages=progress.passages, rate=rate
             )
 
-        return service.add_paths(paths, collection=collection, metadata=metadata, sync=sync, progress=advance)
+        return work(advance)
 
 
-def _print_report(report: "IngestReport") -> None:
+def print_report(report: "IngestReport") -> None:
     for failure in report.failed:
         message(f"{failure.path}: {failure.reason}")
     counts = {
@@ -143,11 +204,21 @@ def _print_report(report: "IngestReport") -> None:
     typer.echo(f"{shown}; {report.passages} passages in {report.seconds:.1f} s")
 
 
-def list_documents(collection: CollectionFilter = None, store: StoreOption = None, json: JsonOption = False) -> None:
+def list_documents(
+    collection: CollectionFilter = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="List instead the files that could not be taken in, and why.")
+    ] = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
     """List the documents, in the order they came.
 
     Example: rag list --collection default
     """
+    if failed:
+        _list_failed(collection, store, json)
+        return
     with errors(), open_service(store) as service:
         found: list[Document] = []
         while page := service.documents(collection=collection, after=found[-1].id if found else None, limit=1000):
@@ -170,6 +241,20 @@ def list_documents(collection: CollectionFilter = None, store: StoreOption = Non
             document.added_at[:19].replace("T", " "),
         )
     console().print(table)
+
+
+def _list_failed(collection: str | None, store: Path | None, json: bool) -> None:
+    with errors(), open_service(store) as service:
+        failures = service.failures(collection)
+    if json:
+        from rag.serialization import failed_file_json
+
+        print_json([failed_file_json(one) for one in failures])
+        return
+    for one in failures:
+        typer.echo(f"{one.source}: {one.reason} ({one.at[:19].replace('T', ' ')}, {one.collection})")
+    if not failures:
+        typer.echo("no file failed")
 
 
 def show(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 import typer.exceptions
 
-from rag.cli import ask, documents, verify
+from rag.cli import ask, documents, repair, snapshot, verify, watch
 from rag.cli.output import USAGE
 
 _DISTRIBUTION = "footnote"
@@ -41,6 +41,10 @@ def build() -> typer.Typer:
     app.command("show")(documents.show)
     app.command("rm")(documents.remove)
     app.command("verify")(verify.verify)
+    app.command("repair")(repair.repair)
+    app.command("snapshot")(snapshot.snapshot)
+    app.command("restore")(snapshot.restore)
+    app.command("watch")(watch.watch)
     for entry in sorted(
         distribution(_DISTRIBUTION).entry_points.select(group="footnote.commands"), key=lambda entry: entry.name
     ):

@@ -31,8 +31,13 @@ CollectionOption = Annotated[str, typer.Option("--collection", metavar="C", help
 
 
 def store_path(option: Path | None) -> Path:
-    """The store's directory from the option, the environment or the current folder."""
-    return option or Path(os.environ.get("RAG_STORE") or ".rag")
+    """The store's directory from the option, the environment, the settings file or the current folder."""
+    if option is not None:
+        return option
+    from rag.config import store_from
+
+    with errors():
+        return store_from(os.environ)
 
 
 def open_service(option: Path | None, *, threads: int | None = None) -> "Service":

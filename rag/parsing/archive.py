@@ -1,6 +1,7 @@
 """ZIP containers of office documents and books, read within bounds whatever they claim of themselves."""
 
 import io
+import re
 import zipfile
 import zlib
 
@@ -10,14 +11,26 @@ MAX_MEMBERS = 20_000
 MAX_MEMBER_BYTES = 128 * 2**20
 MAX_TOTAL_BYTES = 512 * 2**20
 _ENCRYPTED = 0x1
-_TOO_LARGE = f"it unpacks to more than {MAX_TOTAL_BYTES // 2**20} MiB: split the file"
 _STEP = 1 << 20
+
+
+# Parts by which a document in a ZIP container is known, whatever the file is called.
+_DOCUMENT_PART = re.compile(
+    r"word/document\d*\.xml|ppt/presentation\d*\.xml|xl/workbook\.xml|META-INF/(?:container|manifest)\.xml|mimetype"
+)
+
+
+def is_document(content: bytes) -> bool:
+    """Whether a ZIP file is a document (office file, book) and no archive of files.  Raises as ``Archive``."""
+    return any(_DOCUMENT_PART.fullmatch(name) for name in Archive(content).names)
 
 
 class Archive:
     """The members of a ZIP file by name. What is read of it in all is bounded."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(
+        self, content: bytes, *, max_member_bytes: int = MAX_MEMBER_BYTES, max_total_bytes: int = MAX_TOTAL_BYTES
+    ) -> None:
         """Raises UnreadableContent for a damaged container, ContentTooLarge for one with too many members."""
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
@@ -30,7 +43,8 @@ class Archive:
             raise ContentTooLarge(f"{len(members)} files in one container, more than {MAX_MEMBERS}")
         self._members = {member.filename.replace("\\", "/"): member for member in members}
         self._content = content
-        self._left = MAX_TOTAL_BYTES
+        self._max_member = max_member_bytes
+        self._max_total = self._left = max_total_bytes
 
     def __contains__(self, name: str) -> bool:
         return name in self._members
@@ -85,8 +99,8 @@ class Archive:
                     f"{member.filename} in the container is damaged: save or download the file again"
                 ) from error
             size += len(part)
-            if size > MAX_MEMBER_BYTES or size > self._left:
-                raise ContentTooLarge(_TOO_LARGE)
+            if size > self._max_member or size > self._left:
+                raise ContentTooLarge(f"it unpacks to more than {self._max_total // 2**20} MiB: split the file")
             parts.append(part)
             if unpacker is None or unpacker.eof or not part:
                 break

@@ -16,7 +16,8 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f\ufffe\ufff
 _SAMPLE_CHARACTERS = 100_000
 _BINARY_SHARE = 0.01
 KNOWN = (
-    "plain text and Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, RTF, EPUB, EML, CSV, TSV, JSON and JSON Lines are read"
+    "plain text, code and logs, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, RTF, EPUB, EML, MSG, CSV, TSV, JSON and JSON Lines"
+    " are read, also inside ZIP, TAR and compressed files"
 )
 _NOT_TEXT = f"this is binary data, not text; {KNOWN}"
 

@@ -4,28 +4,31 @@ import codecs
 import re
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import NoReturn
 
 from rag.errors import RagError, UnreadableContent, UnsupportedFormat
-from rag.parsing import csv, json, odt
-from rag.parsing.archive import Archive
+from rag.parsing import csv, json, msg, odt
+from rag.parsing.archive import Archive, is_document
 from rag.parsing.csv import parse_csv
 from rag.parsing.docx import parse_docx
 from rag.parsing.encoding import KNOWN, decode
 from rag.parsing.epub import parse_epub
 from rag.parsing.html import parse_html
 from rag.parsing.json import parse_json
-from rag.parsing.mail import parse_mail
+from rag.parsing.mail import parse_mail, read_eml
 from rag.parsing.markdown import parse_markdown
+from rag.parsing.members import is_archive
 from rag.parsing.odt import parse_odt
-from rag.parsing.pdf import parse_pdf
+from rag.parsing.pdf import parse_pdf, parse_picture
 from rag.parsing.pptx import parse_pptx
+from rag.parsing.recognition import HINT
 from rag.parsing.rtf import parse_rtf
+from rag.parsing.text import parse_text
 from rag.parsing.xlsx import parse_xlsx
-from rag.types import ParsedText, Section
+from rag.types import ParsedText, ParseOptions
 
 _MARKDOWN_NAMES = (".md", ".markdown", ".mdown", ".mkd")
 _HTML_NAMES = (".html", ".htm", ".xhtml")
+_STRUCTURED_NAMES = (*_MARKDOWN_NAMES, *json.NAMES, *csv.NAMES)  # told by their name where their text does not say it
 _HTML_START = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,2000}?-->\s*){0,5}(?:<!doctype\s+html|<html[\s>]|<head[\s>])",
     re.I | re.S,
@@ -43,26 +46,27 @@ _MAIL_HEADERS = re.compile(
     re.I,
 )
 _BLANK_BYTES = b"\x00\t\n\r \xef\xbb\xbf"
-# Streams of compound files, by which their kinds are told.
+# Parts of compound files, by which their kinds are told.
 _STREAMS = (
     ("EncryptedPackage", UnreadableContent, "it is protected by a password: save it without one"),
     ("WordDocument", UnsupportedFormat, "this is an old Word document (DOC): save it as DOCX"),
     ("PowerPoint Document", UnsupportedFormat, "this is an old PowerPoint file (PPT): save it as PPTX"),
     ("Workbook", UnsupportedFormat, "this is an old Excel file (XLS): save it as XLSX"),
-    ("__properties_version1.0", UnsupportedFormat, "this is an Outlook message (MSG): save it as EML"),
+    ("Book", UnsupportedFormat, "this is an old Excel file (XLS): save it as XLSX"),
 )
+_BINARY_STARTS = (b"{\\rtf", b"PK", b"From ", _OLD_OFFICE[:4])
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*", b"BM\x00\x00")
 # First bytes of kinds that no parser here reads; the name in the message tells people what they have.
 _SIGNATURES = (
-    (b"\x89PNG", "an image"),
-    (b"\xff\xd8\xff", "an image"),
-    (b"GIF8", "an image"),
-    (b"\x1f\x8b", "a compressed file"),
     (b"\x7fELF", "a program"),
     (b"SQLite format 3\x00", "a database"),
 )
 
 
-def parse(name: str, content: bytes) -> ParsedText:
+_USUAL = ParseOptions()
+
+
+def parse(name: str, content: bytes, options: ParseOptions = _USUAL) -> ParsedText:
     """Text, title, sections, blocks, pages and metadata of a file.
 
     name: the file's name, for its title and to tell apart kinds of text that look the same (Markdown and plain text).
@@ -72,7 +76,7 @@ def parse(name: str, content: bytes) -> ParsedText:
     path = PurePath(name)
     kind = "file"
     try:
-        kind, parser = _parser(path.suffix.lower(), content)
+        kind, parser = _parser(path.suffix.lower(), content, options)
         return parser(content, path.stem)
     except RagError:
         raise
@@ -83,32 +87,71 @@ def parse(name: str, content: bytes) -> ParsedText:
         ) from error
 
 
-def _parser(suffix: str, content: bytes) -> tuple[str, Callable[[bytes, str], ParsedText]]:
+def is_plain_text(name: str, content: bytes) -> bool:
+    """Whether ``parse`` takes this for UTF-8 text without structure, told in bounded time: no parser runs on such a file."""
+    suffix = PurePath(name).suffix.lower()
+    if (
+        suffix in _STRUCTURED_NAMES
+        or content.startswith(_BINARY_STARTS)
+        or b"%PDF-" in content[:1024]
+        or b"\x00" in content
+    ):
+        return False
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    beginning = _beginning(content)
+    return not (
+        beginning.lstrip()[:1] in ("{", "[")
+        or _is_html(suffix, content)
+        or _is_mail(beginning)
+        or csv.find_delimiter(beginning, named=False)
+    )
+
+
+def _parser(suffix: str, content: bytes, options: ParseOptions) -> tuple[str, Callable[[bytes, str], ParsedText]]:
+    if content.startswith(_PICTURES) or content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        if options.ocr:
+            return "picture", lambda content, name: parse_picture(content, name)
+        raise UnsupportedFormat(f"this is an image: {HINT}; {KNOWN}")
     for signature, kind in _SIGNATURES:
         if content.startswith(signature):
             raise UnsupportedFormat(f"this is {kind}; {KNOWN}")
     if (start := content[:1024].find(b"%PDF-")) >= 0 and not content[:start].strip(_BLANK_BYTES):
         if b"obj" not in content:
             raise UnsupportedFormat(f"this is the beginning of a PDF; {KNOWN}")
-        return "PDF", parse_pdf
+        return "PDF", lambda content, name: parse_pdf(content, name, ocr=options.ocr)
     if content.startswith(b"{\\rtf"):
         return "RTF document", parse_rtf
-    if content.startswith(b"PK\x03\x04"):
+    if content.startswith(b"PK\x03\x04") and (len(content) < _SHORTEST_ZIP or is_document(content)):
         return _container_parser(content)
     if content.startswith(_OLD_OFFICE[:4]):
-        return _old_office(content)
-    if _HTML_START.match(content[:8192]) and suffix not in _MARKDOWN_NAMES or suffix in _HTML_NAMES and b"<" in content:
+        return _compound_parser(content)
+    if is_archive(content):
+        raise UnsupportedFormat("this is an archive of files: add it with `rag add`, or its files one by one")
+    if _is_html(suffix, content):
         return "HTML page", parse_html
     if suffix in _MARKDOWN_NAMES:
         return "Markdown file", lambda content, name: parse_markdown(decode(content), name)
     beginning = _beginning(content)
-    if _MAIL_START.match(beginning) and _MAIL_HEADERS.search(beginning[:_SNIFFED]) is not None:
-        return "mail", lambda content, name: parse_mail(content, name, parse)
+    if _is_mail(beginning):
+        return "mail", lambda content, name: parse_mail(read_eml(content), name, parse)
     if suffix in json.NAMES or beginning.lstrip()[:1] in ("{", "[") and _is_json(content, beginning):
-        return "JSON file", parse_json
+        return "JSON file", lambda content, name: parse_json(content, name, options.fields)
     if suffix in csv.NAMES or csv.find_delimiter(beginning, named=False):
         return "table", parse_csv
-    return "text", _parse_text
+    return "text", lambda content, name: parse_text(content, name, suffix)
+
+
+def _is_html(suffix: str, content: bytes) -> bool:
+    if _HTML_START.match(content[:8192]) and suffix not in _MARKDOWN_NAMES:
+        return True
+    return suffix in _HTML_NAMES and b"<" in content
+
+
+def _is_mail(beginning: str) -> bool:
+    return _MAIL_START.match(beginning) is not None and _MAIL_HEADERS.search(beginning[:_SNIFFED]) is not None
 
 
 def _is_json(content: bytes, beginning: str) -> bool:
@@ -147,17 +190,15 @@ def _container_parser(content: bytes) -> tuple[str, Callable[[bytes, str], Parse
         return "EPUB book", parse_epub
     if "xl/workbook.xml" in archive:
         return "Excel workbook", parse_xlsx
-    raise UnsupportedFormat(f"this is a ZIP archive: unpack it; {KNOWN}")
+    raise UnsupportedFormat(f"this is a document of a kind that is not read; {KNOWN}")
 
 
-def _old_office(content: bytes) -> NoReturn:
-    """Compound files: encrypted new office documents, or old ones; told by the names of their streams, which are in UTF-16."""
+def _compound_parser(content: bytes) -> tuple[str, Callable[[bytes, str], ParsedText]]:
+    """Compound files: Outlook's mails, encrypted new office documents, or old ones; told by the names of their parts."""
+    names = msg.parts(content)
+    if msg.PROPERTIES in names:
+        return "Outlook message", lambda content, name: parse_mail(msg.read_msg(content), name, parse)
     for stream, error, message in _STREAMS:
-        if stream.encode("utf-16-le") in content:
+        if stream in names or not names and stream.encode("utf-16-le") in content:
             raise error(message)
     raise UnsupportedFormat(f"this is an old office document; {KNOWN}")
-
-
-def _parse_text(content: bytes, name: str) -> ParsedText:
-    text = decode(content)
-    return ParsedText(text, name, (Section(0, 0, len(text), ()),))

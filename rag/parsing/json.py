@@ -1,7 +1,7 @@
 """JSON and JSON Lines: each record a passage of its own, a line a field, under the path of its place in the file."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rag.errors import UnreadableContent
 from rag.parsing.builder import TextBuilder
@@ -11,15 +11,19 @@ from rag.types import ParsedText
 NAMES = (".json", ".jsonl", ".ndjson", ".geojson")
 LINES_NAMES = (".jsonl", ".ndjson")
 _MAX_DEPTH = 200
+_MAX_NAMES = 1000
 
 # What the standard parser gives, with numbers left as they are written.
 Json = dict[str, "Json"] | list["Json"] | str | bool | None
 
 
-def parse_json(content: bytes, name: str) -> ParsedText:
-    """One value, or one to a line.  Raises UnreadableContent, naming the line, where it is neither."""
+def parse_json(content: bytes, name: str, fields: Sequence[str] = ()) -> ParsedText:
+    """One value, or one to a line. fields: names of those to take, with all below them, dots between names; none for all.
+
+    Raises UnreadableContent, naming the line, where it is no JSON, and where no record has any of the fields.
+    """
     text = decode(content)
-    builder = TextBuilder()
+    builder = _Records(fields)
     try:
         value = _load(text)
     except json.JSONDecodeError as error:
@@ -32,7 +36,28 @@ def parse_json(content: bytes, name: str) -> ParsedText:
         raise UnreadableContent(f"its values nest more than {_MAX_DEPTH} levels deep") from error
     else:
         _add_value(builder, value)
+    if fields and not builder.n_characters:
+        there = ", ".join(sorted(builder.names)[:20])
+        raise UnreadableContent(f"no record has a field {' or '.join(fields)}: there are {there or 'none'}")
     return builder.build(title=name, metadata={})
+
+
+class _Records(TextBuilder):
+    """Takes of each record the chosen fields. names: of all fields that were there."""
+
+    def __init__(self, chosen: Sequence[str]) -> None:
+        super().__init__()
+        self._chosen = tuple(chosen)
+        self.names: set[str] = set()
+
+    def add_record(self, fields: Iterable[tuple[str, str]], path: Sequence[str]) -> None:
+        super().add_record(filter(self._is_chosen, fields) if self._chosen else fields, path)
+
+    def _is_chosen(self, field: tuple[str, str]) -> bool:
+        name = field[0]
+        if len(self.names) < _MAX_NAMES:
+            self.names.add(name)
+        return any(name == chosen or name.startswith(chosen + ".") for chosen in self._chosen)
 
 
 def is_json(text: str) -> bool:

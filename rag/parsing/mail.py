@@ -1,82 +1,143 @@
-"""EML: a mail's sender, receivers, date and subject, its text, and its attachments as sections of their own."""
+"""Mails: sender, receivers, date and subject, the text, and attachments as sections of their own; EML by the standard library."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from email import policy
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 from rag.errors import ContentTooLarge, RagError
 from rag.parsing.builder import TextBuilder, plain
 from rag.parsing.html import add_html
+from rag.parsing.members import is_archive, members
 from rag.parsing.metadata import collect
 from rag.types import ParsedText
 
-_SHOWN = ("From", "To", "Cc", "Date", "Subject")
 _MAX_PARTS = 1000
-_MAX_DEPTH = 4
+MAX_ATTACHMENTS = 1000
+MAX_DEPTH = 4
 
 Parse = Callable[[str, bytes], ParsedText]
 
 
-def parse_mail(content: bytes, name: str, parse: Parse, depth: int = 0) -> ParsedText:
+class Attachment(NamedTuple):
+    """A file or a mail inside a mail."""
+
+    title: str
+    content: "bytes | Mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """What a mail says, whatever it was kept in. One of text, html and rtf is what is read, in this order. date: as in RFC 5322."""
+
+    sender: str
+    to: str
+    cc: str
+    date: str
+    subject: str
+    text: str = ""
+    html: str = ""
+    rtf: bytes = b""
+    attachments: list[Attachment] = field(default_factory=list)
+
+
+def parse_mail(mail: Mail, name: str, parse: Parse, depth: int = 0) -> ParsedText:
     """Text under the path of its subject, attachments under their names.
 
     parse: reads the attachments; one that is of no known kind or cannot be read is named in the metadata only.
     """
-    mail = BytesParser(policy=policy.default).parsebytes(content)
     builder = TextBuilder()
-    builder.add_lines("\n".join(f"{key}: {plain(str(mail[key]))}" for key in _SHOWN if mail[key]))
+    shown = (("From", mail.sender), ("To", mail.to), ("Cc", mail.cc), ("Date", mail.date), ("Subject", mail.subject))
+    builder.add_lines("\n".join(f"{key}: {plain(value)}" for key, value in shown if plain(value)))
+    if mail.text:
+        builder.add_lines(mail.text)
+    elif mail.html:
+        add_html(builder, mail.html)
+    elif mail.rtf:
+        builder.add_document(parse("text.rtf", mail.rtf), ())
     unread: list[str] = []
-    names: list[str] = []
-    _add_text(builder, mail)
-    for part in _attachments(mail):
-        title = plain(part.get_filename() or "") or (
-            "forwarded mail" if part.get_content_type() == "message/rfc822" else "attachment"
-        )
-        names.append(title)
-        try:
-            if part.get_content_type() == "message/rfc822":
-                inner = part.get_payload(0)
-                if depth >= _MAX_DEPTH:
-                    raise ContentTooLarge("mails inside mails")
-                parsed = parse_mail(inner.as_bytes(), title, parse, depth + 1)  # type: ignore[union-attr]
-            else:
-                parsed = parse(title, part.get_payload(decode=True) or b"")  # type: ignore[arg-type]
-            builder.add_document(parsed, (title,))
-        except RagError:
-            unread.append(title)
+    for title, content in mail.attachments:
+        for path, part in _files(title, content):
+            try:
+                if isinstance(part, RagError):
+                    raise part
+                if isinstance(part, Mail):
+                    if depth >= MAX_DEPTH:
+                        raise ContentTooLarge("mails inside mails")
+                    parsed = parse_mail(part, title, parse, depth + 1)
+                else:
+                    parsed = parse(path[-1], part)
+                builder.add_document(parsed, path)
+            except RagError:
+                unread.append("!/".join(path))
     metadata = collect(
-        author=_text(mail, "From"),
-        date=_date(mail),
-        to=_text(mail, "To"),
-        attachments=names,
+        author=mail.sender,
+        date=_date(mail.date),
+        to=mail.to,
+        attachments=[title for title, _ in mail.attachments],
         attachments_not_read=unread,
     )
-    return builder.build(title=plain(_text(mail, "Subject")) or name, metadata=metadata)
+    return builder.build(title=plain(mail.subject) or name, metadata=metadata)
+
+
+def _files(title: str, content: bytes | Mail) -> list[tuple[tuple[str, ...], bytes | Mail | RagError]]:
+    """An attachment, or the files inside it where it is an archive, with their names."""
+    if isinstance(content, Mail) or not is_archive(content):
+        return [((title,), content)]
+    found: list[tuple[tuple[str, ...], bytes | Mail | RagError]] = []
+    try:
+        for path, inner in members(title, content):
+            found.append(((title, path) if path else (title,), inner))
+            if len(found) > MAX_ATTACHMENTS:
+                raise ContentTooLarge(f"an archive of more than {MAX_ATTACHMENTS} files")
+    except RagError as error:
+        found.append(((title,), error))
+    return found
+
+
+def read_eml(content: bytes) -> Mail:
+    """The mail in the form in which it is sent."""
+    return _mail(BytesParser(policy=policy.default).parsebytes(content), 0)
+
+
+def _mail(mail: EmailMessage, depth: int) -> Mail:
+    body = mail.get_body(preferencelist=("plain", "html"))
+    text = _decoded(body) if body is not None else ""
+    is_html = body is not None and body.get_content_type() == "text/html"
+    attachments = []
+    for part in _attachments(mail):
+        forwarded = part.get_content_type() == "message/rfc822"
+        title = plain(part.get_filename() or "") or ("forwarded mail" if forwarded else "attachment")
+        inner = part.get_payload(0) if forwarded else None
+        if isinstance(inner, EmailMessage) and depth <= MAX_DEPTH:
+            attachments.append(Attachment(title, _mail(inner, depth + 1)))
+        else:
+            payload = part.get_payload(decode=True)
+            attachments.append(Attachment(title, payload if isinstance(payload, bytes) else b"\x00"))
+    return Mail(
+        sender=_text(mail, "From"),
+        to=_text(mail, "To"),
+        cc=_text(mail, "Cc"),
+        date=_text(mail, "Date"),
+        subject=_text(mail, "Subject"),
+        text="" if is_html else text,
+        html=text if is_html else "",
+        attachments=attachments,
+    )
 
 
 def _text(mail: EmailMessage, key: str) -> str:
     return str(mail[key] or "")
 
 
-def _date(mail: EmailMessage) -> str:
+def _date(written: str) -> str:
     try:
-        return parsedate_to_datetime(_text(mail, "Date")).date().isoformat()
+        return parsedate_to_datetime(written).date().isoformat()
     except (ValueError, TypeError, IndexError, OverflowError):
         return ""
-
-
-def _add_text(builder: TextBuilder, mail: EmailMessage) -> None:
-    """The plain text, or else the HTML."""
-    body = mail.get_body(preferencelist=("plain", "html"))
-    if body is None:
-        return
-    text = _decoded(body)
-    if body.get_content_type() == "text/html":
-        add_html(builder, text)
-    else:
-        builder.add_lines(text)
 
 
 def _decoded(part: MIMEPart) -> str:

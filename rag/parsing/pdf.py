@@ -15,6 +15,7 @@ from rag.parsing.builder import MAX_CHARACTERS, TextBuilder, plain
 from rag.parsing.layout import Line, Page, Word, read_lines
 from rag.parsing.metadata import collect
 from rag.parsing.paragraphs import HYPHEN_AT_LINE_END, Paragraph, Vocabulary, paragraphs
+from rag.parsing.recognition import HINT, recognise
 from rag.types import ParsedText
 
 if TYPE_CHECKING:
@@ -44,20 +45,26 @@ _HEADING_RATIO = 1.12
 _TITLE_RATIO = 1.3
 _MAX_HEADING = 160
 _HEADING_LEVELS = 4
+_RECOGNISED_DPI = 200
+_MAX_PIXELS = 25_000_000
+_MAX_RECOGNISED = 2000  # pages of one file
 
 
-def parse_pdf(content: bytes, name: str) -> ParsedText:
-    """Text with page map, headings, title and metadata.  Raises UnreadableContent when encrypted, damaged or without text."""
-    pages, said, bookmarks = _read(content)
+def parse_pdf(content: bytes, name: str, *, ocr: bool = False) -> ParsedText:
+    """Text with page map, headings, title and metadata. ocr: whether to recognise the text of pages that are pictures.
+
+    Raises UnreadableContent when encrypted, damaged or without text.
+    """
+    pages, said, bookmarks, recognised = _read(content, ocr)
     without_text = [page.number for page in pages if not page.lines]
     if len(without_text) == len(pages):
-        raise UnreadableContent(
-            f"none of its {len(pages)} pages has text, they are pictures: run text recognition first (for example ocrmypdf)"
-        )
+        if ocr:
+            raise UnreadableContent(f"no text can be recognised on its {len(pages)} pages")
+        raise UnreadableContent(f"none of its {len(pages)} pages has text, they are pictures: {HINT}")
     sample = "".join(line.text for page in pages[:50] for line in page.lines)
     if len(_UNMAPPED.findall(sample)) > _MAX_UNMAPPED * len(sample):
         raise UnreadableContent(
-            "its fonts do not say which letters they show: run text recognition first (for example ocrmypdf)"
+            "its fonts do not say which letters they show: print it to a picture and add that with rag add --ocr"
         )
     _drop_repeated(pages)
     printed = _printed_title(pages)
@@ -73,14 +80,29 @@ def parse_pdf(content: bytes, name: str) -> ParsedText:
     metadata["pages"] = len(pages)
     if without_text:
         metadata["pages_without_text"] = list(without_text)
+    if recognised:
+        metadata["pages_recognised"] = list(recognised)
     title = plain(said.get("Title", ""))
     if _JUNK_TITLE.fullmatch(title):
         title = ""
     return builder.build(title=title or printed or builder.first_heading or name, metadata=metadata)
 
 
-def _read(content: bytes) -> tuple[list[Page], dict[str, str], dict[int, dict[str, int]]]:
-    """Pages, the document's own metadata, and per page number the headings among its bookmarks with their level."""
+def parse_picture(content: bytes, name: str) -> ParsedText:
+    """The text recognised in a picture, which may have several pages.  Raises UnreadableContent where there is none."""
+    pages = recognise(content)
+    if not any(page.lines for page in pages):
+        raise UnreadableContent("no text can be recognised in this picture")
+    builder = TextBuilder()
+    _write(builder, pages, {})
+    numbers = [page.number for page in pages if page.lines]
+    return builder.build(
+        title=builder.first_heading or name, metadata={"pages": len(pages), "pages_recognised": [*numbers]}
+    )
+
+
+def _read(content: bytes, ocr: bool) -> tuple[list[Page], dict[str, str], dict[int, dict[str, int]], list[int]]:
+    """Pages, the document's own metadata, per page number the headings among its bookmarks with their level, recognised pages."""
     import pypdfium2
 
     with _PDFIUM:
@@ -101,16 +123,25 @@ def _read(content: bytes) -> tuple[list[Page], dict[str, str], dict[int, dict[st
         if n_pages > MAX_PAGES:
             raise ContentTooLarge(f"{n_pages} pages, more than {MAX_PAGES}: split the file")
         pages = []
+        recognised: list[int] = []
         n_characters = 0
         for index in range(n_pages):
             with _PDFIUM:
                 page, words = _words(document, index)
             page.lines = read_lines(words)
+            if ocr and not page.lines:
+                if len(recognised) >= _MAX_RECOGNISED:
+                    raise ContentTooLarge(f"more than {_MAX_RECOGNISED} pages without text: split the file")
+                with _PDFIUM:
+                    picture, scale = _picture(document, index)
+                page.lines = [line for found in recognise(picture, scale) for line in found.lines]
+                if page.lines:
+                    recognised.append(page.number)
             n_characters += sum(len(line.text) for line in page.lines)
             if n_characters > MAX_CHARACTERS:
                 raise ContentTooLarge(f"more than {MAX_CHARACTERS // 10**6} million characters of text: split the file")
             pages.append(page)
-        return pages, said, bookmarks
+        return pages, said, bookmarks, recognised
     finally:
         with _PDFIUM:
             document.close()
@@ -174,6 +205,25 @@ def _words(document: "PdfDocument", index: int) -> tuple[Page, list[Word]]:
             return Page(index + 1, document.get_page_label(index), height), words
         finally:
             layer.close()
+    finally:
+        page.close()
+
+
+def _picture(document: "PdfDocument", index: int) -> tuple[bytes, float]:
+    """A page drawn in grey as PNM, and its pixels to a point."""
+    page = document[index]
+    try:
+        width, height = page.get_size()
+        scale = min(_RECOGNISED_DPI / 72, (_MAX_PIXELS / max(width * height, 1.0)) ** 0.5)
+        bitmap = page.render(scale=scale, grayscale=True)
+        try:
+            rows = bytes(bitmap.buffer)
+            grey = b"".join(
+                rows[at : at + bitmap.width] for at in range(0, bitmap.height * bitmap.stride, bitmap.stride)
+            )
+            return b"P5 %d %d 255\n" % (bitmap.width, bitmap.height) + grey, scale
+        finally:
+            bitmap.close()
     finally:
         page.close()
 

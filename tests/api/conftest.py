@@ -1,11 +1,16 @@
 """A small working service in memory, and clients for applications around it or around the real one."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from threading import Event
-from typing import cast
+from typing import Any, cast
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -87,7 +92,7 @@ class FakeService:
         words = set(query.question.lower().split())
         found = [pair for pair in self.stored.values() if words & set(pair[1].lower().split())][: query.k]
         passages = tuple(self._passage(rank, *pair, explain=query.explain) for rank, pair in enumerate(found, start=1))
-        answer = AnswerText(passages[0].text, (0,)) if passages else None
+        answer = AnswerText((passages[0].text,), (0,)) if passages else None
         reason = None if passages else "no_match"
         state = IndexState(self.generation, self.fingerprint)
         return Answer(
@@ -109,9 +114,12 @@ class FakeService:
             {"lexical": Signal(rank, 1.0)} if explain else None,
         )
 
-    def documents(self, *, collection: str | None = None, after: str | None = None, limit: int = 100) -> list[Document]:
+    def documents(
+        self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
+    ) -> list[Document]:
         self._work()
-        found = [document for document, _ in self.stored.values() if collection in (None, document.collection)]
+        wanted = [collection] if isinstance(collection, str) else collection
+        found = [document for document, _ in self.stored.values() if wanted is None or document.collection in wanted]
         if after is not None:
             ids = [document.id for document in found]
             if after not in ids:
@@ -122,7 +130,7 @@ class FakeService:
     def document(self, document_id: str) -> Document:
         self._work()
         if document_id not in self.stored:
-            raise DocumentNotFound(f"no document {document_id}")
+            raise DocumentNotFound(f"no document has the id {document_id}")
         return self.stored[document_id][0]
 
     def text(self, document_id: str) -> str:
@@ -149,9 +157,32 @@ class FakeService:
             return CitationCheck("changed", citation.document_id)
         return CitationCheck("moved", citation.document_id, Span(place, place + len(citation.cited_text)))
 
+    def collections(self) -> dict[str, tuple[int, int]]:
+        self._work()
+        names = [document.collection for document, _ in self.stored.values()]
+        return {name: (names.count(name), names.count(name)) for name in sorted(set(names))}
+
     def counts(self) -> tuple[int, int]:
         self._work()
         return len(self.stored), len(self.stored)
+
+
+@pytest.fixture
+def read_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Settings]:
+    """Reads the settings of an environment that holds these variables and no others of ours."""
+    for name in [name for name in os.environ if name.startswith("RAG_")]:
+        monkeypatch.delenv(name)
+    nothing = tmp_path / "nothing.toml"
+    nothing.touch()
+    monkeypatch.setenv("RAG_CONFIG", str(nothing))
+
+    def read(**variables: str) -> Settings:
+        with pytest.MonkeyPatch.context() as within:
+            for name, value in variables.items():
+                within.setenv(name, value)
+            return Settings.read()
+
+    return read
 
 
 @pytest.fixture
@@ -186,3 +217,53 @@ def real_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient
     path: Path = tmp_path_factory.mktemp("api") / "store"
     with Service.open_or_create(path) as service, TestClient(create_app(service, Settings())) as client:
         yield client
+
+
+RAG = Path(sys.executable).parent / "rag"
+Server = tuple["subprocess.Popen[str]", dict[str, Any]]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts a server with a new store, on a free port, with these variables and a key file of its own.
+
+    Gives the process and what it said of itself, with the path of its "log".
+    """
+    if not RAG.exists():
+        pytest.skip("the console command `rag` is not installed")
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, **variables: str) -> Server:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("RAG_")}
+        environment |= {"RAG_KEYS": str(tmp_path / "keys.json"), "XDG_CONFIG_HOME": str(tmp_path), **variables}
+        command = [str(RAG), "serve", "--port", "0", "--store", str(tmp_path / "store"), "--json", *arguments]
+        path = tmp_path / f"serve-{len(started)}.log"
+        with path.open("w") as log:  # not a pipe, which would be full one day and stop the server
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
+        started.append(process)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            pytest.fail(path.read_text(encoding="utf-8"))
+        return process, {**json.loads(line), "log": path}
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def connect() -> Callable[[dict[str, Any]], httpx.Client]:
+    """Makes a client of a server that said this of itself."""
+
+    def client(told: dict[str, Any]) -> httpx.Client:
+        return httpx.Client(base_url=told["url"].replace("0.0.0.0", "127.0.0.1"), timeout=60, trust_env=False)
+
+    return client
+
+
+@pytest.fixture
+def long_form(request: pytest.FixtureRequest) -> bool:
+    """Whether the long form of the tests is asked for."""
+    return bool(request.config.getoption("--long", default=False))

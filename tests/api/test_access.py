@@ -1,25 +1,28 @@
 """Who may ask: the key, and the addresses that need one."""
 
+import asyncio
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import cast
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Message
 
+from api.access import OPEN_PATHS
+from api.app import create_app
+from api.keys import add_key
 from api.settings import Settings, is_loopback
+from rag.service import Service
 
 KEY = "s3cret-ключ"
-ROUTES = [
-    ("POST", "/v1/ask"),
-    ("POST", "/v1/documents"),
-    ("GET", "/v1/documents"),
-    ("GET", "/v1/documents/x"),
-    ("GET", "/v1/documents/x/text"),
-    ("DELETE", "/v1/documents/x"),
-    ("POST", "/v1/verify"),
-    ("GET", "/openapi.json"),
-    ("GET", "/nothing"),
-]
+
+
+class NothingIsDone:
+    """A service of which nothing may be asked."""
+
+    def __getattr__(self, name: str) -> object:
+        raise AssertionError(f"the service was asked for {name}")
 
 
 @pytest.fixture
@@ -27,12 +30,52 @@ def guarded(client_of: Callable[[Settings], TestClient]) -> TestClient:
     return client_of(Settings(api_key=KEY))
 
 
-@pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_without_the_key_nothing_is_done(guarded: TestClient, fake: Any, method: str, path: str) -> None:
-    fake.fail_with = AssertionError("the service was asked")
-    response = guarded.request(method, path, content=b"{", headers={"Content-Type": "application/json"})
-    assert response.status_code == 401
-    assert response.json()["type"] == "/problems/unauthorized"
+def test_without_a_key_no_route_does_anything_and_no_body_is_read(tmp_path: Path) -> None:
+    """Every route of the description and every method at it, and what is no route at all."""
+    service = NothingIsDone()
+    _, secret = add_key(tmp_path / "keys.json", "other", "read")
+    app = create_app(cast(Service, service), Settings(api_key=KEY, keys_file=tmp_path / "keys.json"))
+    paths = [path.replace("{document_id}", "x") for path in app.openapi()["paths"]]
+    paths = [path for path in paths if path not in OPEN_PATHS] + ["/openapi.json", "/nothing", "/v1", "/web/none.js"]
+    assert len(paths) > 10
+    sent: list[tuple[str, str, Message]] = []
+
+    async def receive() -> Message:
+        raise AssertionError("the body was read")
+
+    async def ask_everything() -> None:
+        for path in paths:
+            for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+                for headers in (
+                    [],
+                    [(b"x-api-key", b"wrong")],
+                    [(b"authorization", b"Bearer " + secret[:-1].encode())],
+                ):
+                    scope = {
+                        "type": "http",
+                        "http_version": "1.1",
+                        "method": method,
+                        "path": path,
+                        "raw_path": path.encode(),
+                        "query_string": b"",
+                        "headers": [*headers, (b"content-type", b"application/json"), (b"content-length", b"9")],
+                    }
+
+                    async def send(message: Message, place: tuple[str, str] = (method, path)) -> None:
+                        sent.append((*place, message))
+
+                    await app(scope, receive, send)
+
+    asyncio.run(ask_everything())
+    starts = [one for one in sent if one[2]["type"] == "http.response.start"]
+    assert len(starts) == len(paths) * 8 * 3
+    assert {message["status"] for _, _, message in starts} == {401}, starts
+    assert all(b"/problems/unauthorized" in message["body"] for _, _, message in sent if message.get("body"))
+
+
+def test_a_refusal_says_how_to_send_a_key(guarded: TestClient) -> None:
+    response = guarded.get("/v1/documents")
+    assert response.json()["type"] == "/problems/unauthorized" and "Bearer" in response.json()["detail"]
     assert response.headers["www-authenticate"] == "Bearer"
 
 
@@ -82,11 +125,13 @@ def test_every_other_address_is_not(host: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "  ", "\n"])
-def test_a_blank_key_is_none(value: str) -> None:
-    assert Settings.from_environment({"RAG_API_KEY": value}).api_key is None
+def test_a_blank_key_is_none(read_settings: Callable[..., Settings], value: str) -> None:
+    assert read_settings(RAG_API_KEY=value).api_key is None
 
 
-def test_the_key_is_read_from_the_environment_and_kept_out_of_representations() -> None:
-    settings = Settings.from_environment({"RAG_API_KEY": " s3cret\n"})
+def test_the_key_is_read_from_the_environment_and_kept_out_of_representations(
+    read_settings: Callable[..., Settings],
+) -> None:
+    settings = read_settings(RAG_API_KEY=" s3cret\n")
     assert settings.api_key == "s3cret"
     assert "s3cret" not in repr(settings)

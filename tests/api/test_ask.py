@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.schemas import AnswerOut
+from index.types import Range
 
 
 def ask(client: TestClient, **body: Any) -> Any:
@@ -35,9 +36,10 @@ def test_explain_is_there_when_asked_for(client: TestClient, fake: Any) -> None:
 
 def test_every_field_of_a_question_reaches_the_service(client: TestClient, fake: Any) -> None:
     given = {"a": "x", "b": True, "c": None, "d": 3, "e": 2.5, "f": ["y", False, 1]}
-    assert ask(client, top_k=7, collection="news", filter=given, explain=True).status_code == 200
+    assert ask(client, top_k=7, collection="news", filter=given, explain=True, max_risk=0.1).status_code == 200
     [query] = fake.queries
     assert (query.question, query.k, query.collection, query.explain) == ("apples", 7, "news", True)
+    assert query.max_risk == 0.1
     assert query.where == {
         "a": ["x"],
         "b": ["true"],
@@ -74,6 +76,9 @@ def test_every_field_of_a_question_reaches_the_service(client: TestClient, fake:
         {"question": "apples", "top_k": 10**400},
         {"question": "apples", "explain": "yes"},
         {"question": "apples", "explain": 1},
+        {"question": "apples", "max_risk": 1.01},
+        {"question": "apples", "max_risk": -0.1},
+        {"question": "apples", "max_risk": "0.1"},
         {"question": "apples", "collection": ""},
         {"question": "apples", "collection": "a\nb"},
         {"question": "apples", "collection": "c" * 101},
@@ -85,6 +90,11 @@ def test_every_field_of_a_question_reaches_the_service(client: TestClient, fake:
         {"question": "apples", "filter": {"k": "x\0"}},
         {"question": "apples", "filter": {"k": []}},
         {"question": "apples", "filter": {"k": {"nested": 1}}},
+        {"question": "apples", "filter": {"k": {}}},
+        {"question": "apples", "filter": {"k": {"gte": None}}},
+        {"question": "apples", "filter": {"k": {"gte": "spring"}}},
+        {"question": "apples", "filter": {"k": {"gte": "2025-01-01", "lt": 7.5}}},
+        {"question": "apples", "filter": {"k": [{"gte": 1}]}},
         {"question": "apples", "filter": {"k": [["nested"]]}},
         {"question": "apples", "filter": {"k": 2**63}},
         {"question": "apples", "filter": {"k": 10**400}},
@@ -109,8 +119,8 @@ def test_a_question_within_its_limits_is_asked_as_it_is(client: TestClient, fake
     assert fake.queries[0].question == question
 
 
-@pytest.mark.parametrize("top_k", [1, 100])
-def test_the_limits_of_top_k_are_allowed(client: TestClient, top_k: int) -> None:
+@pytest.mark.parametrize("top_k", [1, 100, 5.0])
+def test_the_limits_of_top_k_are_allowed_however_the_number_is_written(client: TestClient, top_k: float) -> None:
     assert ask(client, top_k=top_k).status_code == 200
 
 
@@ -157,3 +167,14 @@ def test_a_question_of_another_content_type_is_unsupported(client: TestClient, k
 def test_every_spelling_of_json_is_taken(client: TestClient, kind: str) -> None:
     response = client.post("/v1/ask", content=b'{"question": "a"}', headers={"Content-Type": kind})
     assert response.status_code == 200
+
+
+def test_a_range_of_dates_or_numbers_reaches_the_search(client: TestClient, fake: Any) -> None:
+    given = {"date": {"gte": "2025-01-01", "lt": "2026"}, "year": {"lte": 2025}, "size": {"gt": -1.5}, "tag": "x"}
+    assert ask(client, filter=given).status_code == 200
+    assert fake.queries[0].where == {
+        "date": Range(gte="2025-01-01", lt="2026"),
+        "year": Range(lte="2025"),
+        "size": Range(gt="-1.5"),
+        "tag": ["x"],
+    }

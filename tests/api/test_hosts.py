@@ -74,8 +74,10 @@ def test_on_every_address_all_addresses_but_no_names_are_answered(
     assert status(client, "docs.example") == 403
 
 
-def test_the_operator_adds_names(client_of: Callable[[Settings], TestClient]) -> None:
-    extra = Settings.from_environment({"RAG_ALLOWED_HOSTS": "docs.example, Wiki.example 192.0.2.8"}).extra_hosts
+def test_the_operator_adds_names(
+    client_of: Callable[[Settings], TestClient], read_settings: Callable[..., Settings]
+) -> None:
+    extra = read_settings(RAG_ALLOWED_HOSTS="docs.example, Wiki.example 192.0.2.8").extra_hosts
     client = client_of(Settings(bound=LOOPBACK, extra_hosts=extra))
     for host in ("docs.example", "wiki.example:8443", "192.0.2.8", "localhost"):
         assert status(client, host) == 200
@@ -83,9 +85,9 @@ def test_the_operator_adds_names(client_of: Callable[[Settings], TestClient]) ->
 
 
 @pytest.mark.parametrize("value", ["https://docs.example", "docs.example:80", "a,*", "*.example", "a/b"])
-def test_a_name_that_is_none_is_refused_at_the_start(value: str) -> None:
+def test_a_name_that_is_none_is_refused_at_the_start(read_settings: Callable[..., Settings], value: str) -> None:
     with pytest.raises(BadInput, match="RAG_ALLOWED_HOSTS"):
-        Settings.from_environment({"RAG_ALLOWED_HOSTS": value})
+        read_settings(RAG_ALLOWED_HOSTS=value)
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,7 @@ def test_a_body_that_stalls_is_cut_off(fake: Any, path: str, kind: str) -> None:
 def test_each_key_has_its_own_rate(client_of: Callable[[Settings], TestClient], tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     often, seldom = (add_key(path, name, "read")[1] for name in ("often", "seldom"))
-    client = client_of(Settings(keys_file=path, rate=0.01, burst=3))
+    client = client_of(Settings(keys_file=path, rate=0.01, burst_size=3))
     answers = [client.get("/v1/documents", headers={"X-API-Key": often}) for _ in range(5)]
     assert [answer.status_code for answer in answers] == [200] * 3 + [429] * 2
     assert answers[-1].headers["content-type"] == "application/problem+json"
@@ -259,21 +259,24 @@ def test_tokens_come_back_at_the_rate_and_never_beyond_the_burst() -> None:
     assert passed(5) == 3
 
 
-def test_no_rate_counts_unless_one_is_set() -> None:
-    assert Settings.from_environment({}).rate is None
-    assert Settings.from_environment({"RAG_RATE": " "}).rate is None
-    settings = Settings.from_environment({"RAG_RATE": "2.5"})
+def test_no_rate_counts_unless_one_is_set(read_settings: Callable[..., Settings]) -> None:
+    assert read_settings().rate is None
+    assert read_settings(RAG_RATE=" ").rate is None
+    assert read_settings(RAG_RATE="0").rate is None
+    settings = read_settings(RAG_RATE="2.5")
     assert (settings.rate, settings.burst) == (2.5, 5)
-    assert Settings.from_environment({"RAG_RATE": "2.5", "RAG_BURST": "40"}).burst == 40
+    assert read_settings(RAG_RATE="2.5", RAG_BURST="40").burst == 40
 
 
 @pytest.mark.parametrize(
     "name", ["RAG_RATE", "RAG_BURST", "RAG_QUEUE", "RAG_DEADLINE", "RAG_UPLOAD_DEADLINE", "RAG_STOP_DELAY"]
 )
 @pytest.mark.parametrize("value", ["-1", "much", "nan", "1e99"])
-def test_a_limit_that_is_no_sensible_number_is_refused_at_the_start(name: str, value: str) -> None:
+def test_a_limit_that_is_no_sensible_number_is_refused_at_the_start(
+    read_settings: Callable[..., Settings], name: str, value: str
+) -> None:
     with pytest.raises(BadInput, match=name):
-        Settings.from_environment({name: value})
+        read_settings(**{name: value})
 
 
 # --- the end

@@ -23,7 +23,7 @@ SAMPLE = re.compile(r"([a-z_]+)(?:\{((?:[a-z_]+=\"(?:[^\"\\]|\\.)*\",?)*)\})? (\
 
 @pytest.fixture
 def measured(client_of: Callable[[Settings], TestClient]) -> TestClient:
-    return client_of(Settings(metrics=True))
+    return client_of(Settings())
 
 
 def samples(client: TestClient, **headers: str) -> dict[str, float]:
@@ -108,7 +108,7 @@ def test_a_busy_service_still_answers_with_what_it_knows(
 ) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    client = client_of(Settings(threads=1, queue=0, metrics=True))
+    client = client_of(Settings(threads=1, queue=0))
     fake.gate = Event()
     with ThreadPoolExecutor() as pool:
         busy = pool.submit(client.get, "/v1/documents")
@@ -125,15 +125,15 @@ def test_a_busy_service_still_answers_with_what_it_knows(
 
 
 def test_metrics_need_a_key_where_there_is_one(client_of: Callable[[Settings], TestClient]) -> None:
-    client = client_of(Settings(api_key="k", metrics=True))
+    client = client_of(Settings(api_key="k"))
     assert client.get("/metrics").status_code == 401
     assert samples(client, **{"X-API-Key": "k"})["footnote_store_readable"] == 1
     operation = client.get("/openapi.json", headers={"X-API-Key": "k"}).json()["paths"]["/metrics"]["get"]
     assert operation["security"] and "401" in operation["responses"]
 
 
-def test_the_command_offers_metrics() -> None:
-    assert Settings.from_environment({}).metrics
+def test_metrics_can_be_switched_off(client_of: Callable[[Settings], TestClient]) -> None:
+    assert client_of(Settings(metrics=False)).get("/metrics").status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,46 +17,18 @@ import pytest
 from api.keys import add_key, revoke_key
 
 RAG = Path(sys.executable).parent / "rag"
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.skipif(not RAG.exists(), reason="the console command `rag` is not installed"),
-]
+pytestmark = pytest.mark.model
 
 Server = tuple["subprocess.Popen[str]", dict[str, Any]]
 
 
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Starts a server with a new store, on a free port, with these variables and a key file of its own."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*arguments: str, **variables: str) -> Server:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("RAG_")}
-        environment |= {"RAG_KEYS": str(tmp_path / "keys.json"), **variables}
-        command = [str(RAG), "serve", "--port", "0", "--store", str(tmp_path / "store"), "--json", *arguments]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-        started.append(process)
-        assert process.stdout is not None and process.stderr is not None
-        line = process.stdout.readline()
-        if not line:
-            pytest.fail(process.stderr.read())
-        return process, json.loads(line)
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def client_for(told: dict[str, Any]) -> httpx.Client:
-    return httpx.Client(base_url=told["url"].replace("0.0.0.0", "127.0.0.1"), timeout=30, trust_env=False)
-
-
-def test_keys_open_and_close_a_running_server_within_a_second(serve: Callable[..., Server], tmp_path: Path) -> None:
+def test_keys_open_and_close_a_running_server_within_a_second(
+    serve: Callable[..., Server], connect: Callable[..., httpx.Client], tmp_path: Path
+) -> None:
     path = tmp_path / "keys.json"
     _, first = add_key(path, "first", "read")
     _, told = serve("--host", "0.0.0.0")  # allowed, because there is a key
-    with client_for(told) as client:
+    with connect(told) as client:
 
         def status(secret: str) -> int:
             return client.get("/v1/documents", headers={"Authorization": f"Bearer {secret}"}).status_code
@@ -69,12 +41,14 @@ def test_keys_open_and_close_a_running_server_within_a_second(serve: Callable[..
         assert client.get("/v1/documents", headers={"Host": "evil.example", "X-API-Key": second}).status_code == 403
 
 
-def test_readiness_ends_at_once_and_what_is_under_way_is_finished(serve: Callable[..., Server]) -> None:
+def test_readiness_ends_at_once_and_what_is_under_way_is_finished(
+    serve: Callable[..., Server], connect: Callable[..., httpx.Client]
+) -> None:
     process, told = serve(RAG_STOP_DELAY="1")
     address = (told["url"].removeprefix("http://").partition(":")[0], int(told["url"].rpartition(":")[2]))
     body = b'{"text": "The ferry waited nine hours."}'
     head = b"POST /v1/documents HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    with client_for(told) as client, socket.create_connection(address) as slow:
+    with connect(told) as client, socket.create_connection(address) as slow:
         assert client.get("/readyz").status_code == 200
         slow.sendall(head % len(body) + body[:10])
         time.sleep(0.2)
@@ -92,9 +66,11 @@ def test_readiness_ends_at_once_and_what_is_under_way_is_finished(serve: Callabl
     assert process.wait(timeout=20) == 0
 
 
-def test_a_foreign_name_or_origin_reaches_nothing(serve: Callable[..., Server]) -> None:
+def test_a_foreign_name_or_origin_reaches_nothing(
+    serve: Callable[..., Server], connect: Callable[..., httpx.Client]
+) -> None:
     _, told = serve(RAG_ALLOWED_HOSTS="docs.example")
-    with client_for(told) as client:
+    with connect(told) as client:
         assert client.get("/", headers={"Host": "evil.example"}).status_code == 403
         assert client.get("/", headers={"Host": "docs.example"}).status_code == 200
         asked = client.post("/v1/ask", json={"question": "a"}, headers={"Origin": "http://evil.example"})
@@ -113,15 +89,18 @@ def test_a_setting_that_cannot_be_used_ends_the_start_with_2(tmp_path: Path, nam
     assert not (tmp_path / "store").exists()
 
 
-def test_logs_are_json_lines_and_metrics_are_counted(serve: Callable[..., Server]) -> None:
+def test_logs_are_json_lines_and_metrics_are_counted(
+    serve: Callable[..., Server], connect: Callable[..., httpx.Client]
+) -> None:
     process, told = serve("--log-format", "json")
-    with client_for(told) as client:
+    with connect(told) as client:
         client.post("/v1/documents", json={"text": "The ferry waited nine hours."})
         asked = client.post("/v1/ask", json={"question": "How long did the ferry wait?"})
         metrics = client.get("/metrics").text
     process.send_signal(signal.SIGTERM)
-    output, errors = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=20)
     assert (process.returncode, output) == (0, "")
+    errors = told["log"].read_text(encoding="utf-8")
     lines = [json.loads(line) for line in errors.splitlines()]
     assert told["url"] in lines[0]["message"]
     [request] = [line for line in lines if line.get("route") == "/v1/ask"]

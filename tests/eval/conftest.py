@@ -51,7 +51,7 @@ class SentenceSearch:
             confidence=shared / (shared + 1),
             calibrated=False,
             abstain_reason=None if answered else "low_confidence",
-            answer=AnswerText(ranked[0], (0,)) if answered else None,
+            answer=AnswerText((ranked[0],), (0,)) if answered else None,
             passages=tuple(self._passage(rank, text, asked) for rank, text in enumerate(ranked, 1)),
             index=IndexState(1, "fake"),
             timings_ms=Timings(0.0, 0.0, 0.0),

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from eval.comparison import compare
 from eval.runs import Result, Run, StoreState
@@ -23,7 +25,7 @@ def run(*results: Result, measures: tuple[str, ...] = ("RR@10",)) -> Run:
 
 def test_a_run_does_not_differ_from_itself() -> None:
     same = run(*(result(number, number / 20) for number in range(20)))
-    assert compare(same, same) == {"RR@10": (0.0, 0.0, 0.0, 1.0, 20)}
+    assert compare(same, same) == {"RR@10": (0.0, 0.0, 0.0, 1.0, 20, None, 0, 0)}
 
 
 def test_the_difference_is_how_much_higher_this_run_is() -> None:
@@ -34,6 +36,27 @@ def test_the_difference_is_how_much_higher_this_run_is() -> None:
     assert found.low is not None and found.high is not None and 0 < found.low < 0.375 < found.high <= 0.5
     assert found.p == pytest.approx(2 / 2**9)
     assert compare(before, after)["RR@10"].difference == pytest.approx(-0.375)
+
+
+def test_effect_and_counts_say_how_the_difference_is_spread() -> None:
+    before = run(*(result(number, 0.5) for number in range(4)))
+    after = run(*(result(number, value) for number, value in enumerate((1.0, 1.0, 0.25, 0.5))))
+    found = compare(after, before)["RR@10"]
+    # Differences .5, .5, -.25, 0: mean .1875, deviation sqrt(.421875 / 3) = .375.
+    assert (found.higher, found.lower) == (2, 1) and found.effect == pytest.approx(0.1875 / 0.375)
+
+
+def test_p_and_interval_agree_with_scipy() -> None:
+    generator = np.random.default_rng(5)
+    values = [generator.random(30), generator.random(30) + 0.1]
+    found = compare(*(run(*(result(i, float(value)) for i, value in enumerate(column))) for column in values))["RR@10"]
+    difference = values[0] - values[1]
+    test = stats.permutation_test(
+        tuple(values), lambda a, b: np.mean(a - b), permutation_type="samples", n_resamples=9999, rng=1
+    )
+    assert found.p == pytest.approx(test.pvalue, abs=0.02)
+    interval = stats.t.interval(0.95, 29, difference.mean(), difference.std(ddof=1) / np.sqrt(30))
+    assert (found.low, found.high) == pytest.approx(interval, abs=0.02)
 
 
 def test_only_questions_of_both_runs_count() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from eval.confidence import area_under_risk, auroc, calibration_error, risk_at, risk_curve
+from eval.confidence import area_under_risk, auroc, brier_score, calibration_error, log_loss, risk_at, risk_curve
 
 
 def test_auroc_agrees_with_scikit_learn_ties_included() -> None:
@@ -41,3 +41,13 @@ def test_calibration_error_of_two_bins_by_hand() -> None:
     confidence, positive = np.array([0.9, 0.9, 0.9, 0.1]), np.array([1.0, 1.0, 0.0, 1.0])
     assert calibration_error(confidence, positive) == pytest.approx(0.75 * (0.9 - 2 / 3) + 0.25 * 0.9)
     assert calibration_error(np.array([0.0, 1.0]), np.array([0.0, 1.0])) == 0
+
+
+def test_log_loss_and_brier_score_agree_with_scikit_learn() -> None:
+    from sklearn import metrics
+
+    generator = np.random.default_rng(3)
+    confidence, positive = generator.random(200), (generator.random(200) < 0.4).astype(float)
+    assert log_loss(confidence, positive) == pytest.approx(metrics.log_loss(positive, confidence))
+    assert brier_score(confidence, positive) == pytest.approx(metrics.brier_score_loss(positive, confidence))
+    assert np.isfinite(log_loss(np.array([0.0, 1.0]), np.array([1.0, 0.0])))

@@ -123,7 +123,8 @@ def test_a_folder_is_scored_saved_and_compared(evaluate: Evaluate, folder: Path,
     assert set(run["measures"]["RR@10"]) == {"mean", "low", "high"} and run["measures"]["RR@10"]["mean"] == 1.0
     second = evaluate(folder, "--compare", before, "--json")
     change = second.json["compare"]["RR@10"]
-    assert change == {"difference": 0.0, "low": 0.0, "high": 0.0, "p": 1.0, "n": 2}
+    assert (change["difference"], change["low"], change["high"], change["p"], change["n"]) == (0.0, 0.0, 0.0, 1.0, 2)
+    assert (change["effect"], change["higher"], change["lower"]) == (None, 0, 0)
     table = evaluate(folder, "--compare", before)
     assert table.code == 0 and "RR@10" in table.out and "bootstrap interval" in table.out and "+0.000" in table.out
 
@@ -170,3 +171,166 @@ def test_without_a_corpus_the_store_is_asked(evaluate: Evaluate) -> None:
     result = evaluate(SEED_QUESTIONS, "--limit", 5, "--json")
     assert result.code == 0, result.err
     assert result.json["queries"] == 5 and result.json["store"]["documents"] >= 1
+
+
+# --- calibration
+
+
+@pytest.mark.model
+def test_a_store_is_calibrated_and_answers_with_that_from_then_on(evaluate: Evaluate, tmp_path: Path) -> None:
+    assert evaluate(ROOT / "seeds", command="add").code == 0
+    question = ["why did Zelensky refuse to sign?", "--json"]
+    before = evaluate(*question, command="ask").json
+    fitted = evaluate(SEED_QUESTIONS, "--calibrate", "--json")
+    assert fitted.code == 0, fitted.err
+    calibration = fitted.json["calibration"]
+    assert calibration["positives"] >= 40 and calibration["negatives"] >= 20
+    assert calibration["measures"]["log loss"]["difference"]["mean"] < 0
+    after = evaluate(*question, command="ask").json
+    assert after["calibrated"] is True and after["confidence"] != before["confidence"]
+    again = evaluate(SEED_QUESTIONS, "--json")
+    assert "was fitted on these questions" in again.err and again.json["store"]["calibration"]["positives"] >= 40
+    assert again.json["measures"]["ECE"]["mean"] < fitted.json["measures"]["ECE"]["mean"]
+    # Fitting once more starts from the shipped confidence, not from the last fit.
+    table = evaluate(SEED_QUESTIONS, "--calibrate")
+    assert table.code == 0 and "confidence fitted on" in table.out and "log loss" in table.out
+    assert evaluate(*question, command="ask").json["confidence"] == pytest.approx(after["confidence"])
+
+
+@pytest.mark.model
+def test_questions_with_documents_of_their_own_calibrate_the_store_that_is_named(evaluate: Evaluate) -> None:
+    assert evaluate(ROOT / "seeds", command="add").code == 0
+    result = evaluate(SEED_QUESTIONS, "--corpus", ROOT / "seeds", "--calibrate", "--store", ".rag", "--json")
+    assert result.code == 0, result.err
+    assert evaluate(SEED_QUESTIONS, "--limit", 2, "--json").json["store"]["calibration"]["positives"] >= 40
+    apart = evaluate(SEED_QUESTIONS, "--corpus", ROOT / "seeds", "--limit", 2, "--json")
+    assert apart.json["store"]["calibration"] is None
+
+
+def test_calibrating_by_other_documents_needs_a_store_to_keep_it(evaluate: Evaluate, folder: Path) -> None:
+    for arguments in ([folder], [SEED_QUESTIONS, "--corpus", ROOT / "seeds"]):
+        result = evaluate(*arguments, "--calibrate")
+        assert result.code == 2 and "say by --store" in result.err
+
+
+@pytest.mark.model
+def test_too_few_questions_leave_the_confidence_as_it_was(evaluate: Evaluate) -> None:
+    assert evaluate(ROOT / "seeds", command="add").code == 0
+    result = evaluate(SEED_QUESTIONS, "--calibrate", "--limit", 12)
+    assert result.code == 2 and "at least 10 of each" in result.err and result.out == ""
+    assert evaluate(SEED_QUESTIONS, "--limit", 2, "--json").json["store"]["calibration"] is None
+
+
+# --- questions of another set
+
+
+@pytest.mark.model
+def test_questions_of_another_set_are_told_from_the_set_s_own(evaluate: Evaluate, folder: Path) -> None:
+    result = evaluate(folder, "--foreign", SEED_QUESTIONS, "--json")
+    assert result.code == 0, result.err
+    rows = result.json["per_query"]
+    assert [row["answerable"] for row in rows] == [True, True, False, False]
+    assert rows[2]["id"].startswith("seeds/") and result.json["measures"]["AUROC"]["mean"] == 1.0
+
+
+def test_a_set_that_shares_documents_is_not_foreign(evaluate: Evaluate, folder: Path) -> None:
+    result = evaluate(folder, "--foreign", folder)
+    assert result.code == 1 and "shares 3 documents" in result.err
+    missing = evaluate(folder, "--foreign", "nowhere")
+    assert missing.code == 2 and "no gold set" in missing.err
+
+
+# --- changed questions
+
+
+def test_an_unknown_change_ends_with_2_and_the_list(evaluate: Evaluate) -> None:
+    result = evaluate(SEED_QUESTIONS, "--perturb", "tyop")
+    assert result.code == 2 and "use one of typo, two-typos, lower" in result.err
+
+
+@pytest.mark.model
+def test_changed_questions_are_scored_beside_the_clean_ones(evaluate: Evaluate, folder: Path) -> None:
+    result = evaluate(folder, "--perturb", "lower", "--perturb", "typo", "--json")
+    assert result.code == 0, result.err
+    changed = result.json["perturbed"]
+    assert set(changed) == {"lower", "typo"} and changed["lower"]["queries"] == 3
+    assert changed["lower"]["per_query"][0]["question"] == "when do cats purr?"
+    assert changed["lower"]["compare"]["RR@10"]["n"] == 2
+    table = evaluate(folder, "--perturb", "lower")
+    assert "questions changed" in table.out and "all in lower case" in table.out
+
+
+# --- baselines
+
+
+@pytest.mark.model
+def test_this_system_is_set_beside_baselines_over_several_sets(
+    evaluate: Evaluate, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "table.json"
+    result = evaluate(folder, folder, "--baselines", "--out", out, "--json")
+    assert result.code == 0, result.err
+    assert json.loads(out.read_text(encoding="utf-8")) == result.json
+    first = result.json["sets"][0]
+    assert len(result.json["sets"]) == 2 and first["queries"] == 2 and first["headline"] == "RR@10"
+    assert set(first["systems"]) == {"dense", "BM25", "RRF", "this"}
+    assert first["systems"]["BM25"]["measures"]["RR@10"]["mean"] == 1.0
+    assert first["compare"]["RRF"]["RR@10"]["n"] == 2
+    table = out.with_suffix(".txt").read_text(encoding="utf-8")
+    assert table.count("gold") == 2 and "ahead of" in table
+
+
+def test_several_sets_are_for_baselines_only(evaluate: Evaluate) -> None:
+    result = evaluate(SEED_QUESTIONS, SEED_QUESTIONS)
+    assert result.code == 2 and "with --baselines" in result.err
+
+
+# --- why
+
+
+@pytest.mark.model
+def test_why_says_at_which_stage_and_shows_what_ranks_before(evaluate: Evaluate) -> None:
+    run = evaluate(SEED_QUESTIONS, "--corpus", ROOT / "seeds", "--json").json
+    lower = next(row for row in run["per_query"] if row["rank"] and row["rank"] > 1)
+    explained = evaluate(SEED_QUESTIONS, "--corpus", ROOT / "seeds", "--why", lower["id"], "--json")
+    assert explained.code == 0, explained.err
+    found = explained.json
+    assert (found["stage"], found["rank"]) == ("found", lower["rank"])
+    assert [one["rank"] for one in found["above"]] == list(range(1, lower["rank"]))
+    assert set(found["above"][0]["signals"]) == set(found["evidence"][0]["signals"]) >= {"dense", "bm25", "late"}
+    assert found["above"][0]["score"] >= found["evidence"][0]["score"]
+    shown = evaluate(SEED_QUESTIONS, "--corpus", ROOT / "seeds", "--why", lower["id"])
+    assert f"stage: found at rank {lower['rank']}" in shown.out and "rank by meaning" in shown.out
+
+
+@pytest.mark.model
+def test_why_of_a_quote_that_stands_nowhere_says_so(evaluate: Evaluate, write_lines: WriteLines) -> None:
+    rows = [
+        {"id": "lost", "question": "who purrs?", "quotes": ["Cats purr at dawn."]},
+        {"id": "there", "question": "what is it about?", "quotes": ["minerals"]},
+    ]
+    gold = write_lines("gold.jsonl", rows)
+    lost = evaluate(gold, "--corpus", ROOT / "seeds", "--why", "lost", "--json")
+    assert lost.code == 0 and lost.json["stage"] == "not in the documents", lost.err
+    assert evaluate(gold, "--corpus", ROOT / "seeds").code == 1
+    unknown = evaluate(gold, "--corpus", ROOT / "seeds", "--why", "their")
+    assert unknown.code == 2 and "has no question 'their': did you mean 'there'?" in unknown.err
+
+
+# --- the page
+
+
+@pytest.mark.model
+def test_the_report_is_written_as_one_page(evaluate: Evaluate, folder: Path, tmp_path: Path) -> None:
+    page, before = tmp_path / "report.html", tmp_path / "before.json"
+    assert evaluate(folder, "--out", before).code == 0
+    result = evaluate(folder, "--html", page, "--compare", before, "--perturb", "lower")
+    assert result.code == 0, result.err
+    html = page.read_text(encoding="utf-8")
+    assert html.startswith("<!doctype html>") and "RR@10" in html and html.count("<svg") == 2
+    assert "all in lower case" in html and "http" not in html.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_page_that_cannot_be_written_is_told_before_any_work(evaluate: Evaluate) -> None:
+    result = evaluate(SEED_QUESTIONS, "--html", "no/such/report.html")
+    assert result.code == 2 and "--html no/such/report.html: name a file in a folder that exists" in result.err

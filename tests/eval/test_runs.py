@@ -1,12 +1,13 @@
 """Saved runs: what is written is read again, and what is none is refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eval.runs import Listed, Result, Run, StoreState, load_run, run_json
+from eval.runs import CalibrationState, Listed, Result, Run, StoreState, load_run, run_json
 from eval.statistics import Estimate
 from rag.errors import BadInput
 
@@ -29,6 +30,14 @@ def test_a_saved_run_is_read_as_it_was(tmp_path: Path) -> None:
     assert load_run(path) == RUN
 
 
+def test_a_run_of_a_calibrated_store_is_read_as_it_was(tmp_path: Path) -> None:
+    state = CalibrationState("sha", 20, 30, "2026-01-01T00:00:00+00:00")
+    run = replace(RUN, store=replace(RUN.store, calibration=state))
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(run_json(run)), encoding="utf-8")
+    assert load_run(path) == run
+
+
 def test_the_json_has_the_fields_of_the_contract() -> None:
     saved: Any = run_json(RUN)
     assert {"gold", "queries", "measures", "per_query", "store", "seconds"} <= set(saved) and saved["queries"] == 2
@@ -38,6 +47,7 @@ def test_the_json_has_the_fields_of_the_contract() -> None:
         "settings": {"model": "m", "passage_characters": 600},
         "documents": 3,
         "passages": 7,
+        "calibration": None,
     }
     assert saved["per_query"][0] == {
         "id": "q1",

@@ -10,7 +10,7 @@ from eval.gold import GoldSet, Place, Question, locate, read_jsonl
 from eval.runs import Run, StoreState
 from eval.scoring import LOWER_IS_BETTER, measure_names, run
 from rag.errors import BadInput
-from rag.types import Answer, Query
+from rag.types import Answer, AnswerText, IndexState, Query, Timings
 
 Search = Callable[[Mapping[str, str]], Any]
 
@@ -125,6 +125,17 @@ def test_each_set_has_the_measures_that_it_allows() -> None:
 def test_only_unanswerable_questions_leave_what_needs_both_kinds_undefined(search: Search) -> None:
     result = scored(search, FISH)
     assert result.measures["AUROC"] == (None, None, None)
+
+
+def test_the_answer_is_looked_for_in_its_first_sentences() -> None:
+    asked = Question("q", "who?", True, ("a dog",), (Place("d.txt", 0, 5),))
+
+    def ask(query: Query) -> Answer:
+        answer = AnswerText(("Nobody\nbarks.", "It is  A DOG.", "Or a cat."), (0,))
+        return Answer("who?", True, 0.5, True, None, answer, (), IndexState(1, "f"), Timings(0, 0, 0))
+
+    result = run(ask, [asked], gold="tiny", k=3, store=STORE).results[0]
+    assert [result.measures[name] for name in ("Answer@1", "Answer@2", "Answer")] == [0.0, 1.0, 1.0]
 
 
 def test_documents_are_asked_for_deeply_and_progress_is_told() -> None:

@@ -4,7 +4,6 @@ import random
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,9 @@ from index.views import replayed
 
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 TESTS = Path(__file__).parent.parent
+WORKERS = 3  # that write, and as many that read
+CHANGES = 25  # of each writer
+READS = 10  # of each reader, at least
 WRITER = """
 import sys
 from conftest import build_document
@@ -107,15 +109,13 @@ def test_threads_that_write_and_read_at_once_never_see_half_a_change(
     empty_store: Store, make_document: Make, fake_embed: Callable[..., Floats]
 ) -> None:
     """Each version of a document has its own word in each of its passages: whoever sees one must see exactly all."""
-    stop = time.monotonic() + 3
     problems: list[BaseException] = []
-    seen = [0]
+    reads = [0] * WORKERS
 
     def write(worker: int) -> None:
         rng = random.Random(worker)
-        version = 0
-        while time.monotonic() < stop:
-            key, version = f"{worker}-{rng.randrange(4)}", version + 1
+        for version in range(CHANGES):
+            key = f"{worker}-{rng.randrange(4)}"
             word = f"w{worker}v{version}"
             text = " ".join([f"Common {word} words."] * rng.randint(1, 5))
             change = empty_store.add(*make_document(text, key=key, source=word, sentences_per_passage=1))
@@ -126,7 +126,9 @@ def test_threads_that_write_and_read_at_once_never_see_half_a_change(
 
     def read(worker: int) -> None:
         generation = 0
-        while time.monotonic() < stop:
+        while any(writer.is_alive() for writer in writers) or reads[worker] < READS:
+            if problems:
+                return
             with empty_store.read() as reader:
                 assert reader.generation >= generation
                 generation = reader.generation
@@ -140,7 +142,7 @@ def test_threads_that_write_and_read_at_once_never_see_half_a_change(
                 _, matching = reader.matching(["common"], 999, Scope())
                 assert len(nearest) == n == len(matching) == reader.statistics("default", ["common"]).n_passages
                 assert np.array_equal(np.sort(nearest), np.sort(matching))
-            seen[0] += 1
+            reads[worker] += 1
 
     def run(work: Callable[[int], None], worker: int) -> None:
         try:
@@ -148,14 +150,15 @@ def test_threads_that_write_and_read_at_once_never_see_half_a_change(
         except BaseException as problem:
             problems.append(problem)
 
-    threads = [threading.Thread(target=run, args=(work, n)) for work in (write, read) for n in range(3)]
-    for thread in threads:
+    writers = [threading.Thread(target=run, args=(write, n)) for n in range(WORKERS)]
+    readers = [threading.Thread(target=run, args=(read, n)) for n in range(WORKERS)]
+    for thread in (*writers, *readers):
         thread.start()
-    for thread in threads:
+    for thread in (*writers, *readers):
         thread.join()
     assert not problems, problems[0]
     with empty_store.read() as reader:
-        assert reader.generation > 10 and seen[0] > 10
+        assert reader.generation >= WORKERS * CHANGES and min(reads) >= READS
     assert empty_store.verify() == []
 
 

@@ -1,7 +1,7 @@
 """Both searches against plain references, over every way in which passages can be spread over base and delta."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,10 @@ class World:
                 }
                 for key, value in document.metadata.items()
             }
-            fits = all(values.get(key, set()) & set(allowed) for key, allowed in scope.where.items())
+            fits = all(
+                isinstance(allowed, Sequence) and values.get(key, set()) & set(allowed)
+                for key, allowed in scope.where.items()
+            )
             if document.collection == scope.collection and fits:
                 yield stored.id, document, passages[stored.ordinal]
 

@@ -296,3 +296,31 @@ def test_a_closed_store_says_so(store_path: Path) -> None:
     store.close()
     with pytest.raises(ValueError, match="closed"), store.read():
         pass
+
+
+def test_a_note_is_kept_replaced_and_removed_and_outlives_the_process(empty_store: Store) -> None:
+    def note() -> str | None:
+        with Store.open(empty_store.path) as again, again.read() as reader:
+            return reader.note("colour")
+
+    assert note() is None
+    empty_store.set_note("colour", "blue\n\U0001f600")
+    assert note() == "blue\n\U0001f600"
+    empty_store.set_note("colour", "red")
+    assert note() == "red" and empty_store.verify() == []
+    empty_store.set_note("colour", None)
+    assert note() is None
+
+
+def test_a_note_hides_nothing_that_the_store_says_of_itself(empty_store: Store) -> None:
+    empty_store.set_note("dim", "7")
+    with Store.open(empty_store.path) as again, again.read() as reader:
+        assert again.dim == empty_store.dim and reader.note("dim") == "7"
+
+
+def test_the_passages_of_a_document_come_in_order(empty_store: Store, make_document: Make) -> None:
+    empty_store.add(*make_document("One. Two. Three. Four. Five.", key="a"))
+    other = empty_store.add(*make_document("Six. Seven. Eight.", key="b")).document
+    with empty_store.read() as reader:
+        assert [passage.text for passage in reader.passages_of(other.id)] == ["Six. Seven.", "Eight."]
+        assert reader.passages_of("none") == []

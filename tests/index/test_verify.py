@@ -6,6 +6,7 @@ import apsw
 import pytest
 
 from index.checkpoint import read_manifest
+from index.repair import repair
 from index.store import Store
 from index.types import NewDocument, NewPassage
 
@@ -13,14 +14,18 @@ Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 
 FAULTS = {
     "text": "UPDATE texts SET text = replace(text, 'mat', 'hat') WHERE document = 1",
-    "text length": ("text", "UPDATE documents SET n_characters = n_characters + 1 WHERE number = 1"),
-    "text missing": ("text", "DELETE FROM texts WHERE document = 1"),
+    "text-length": "UPDATE documents SET n_characters = n_characters + 1 WHERE number = 1",
+    "text-missing": "DELETE FROM texts WHERE document = 1",
     "document-id": "UPDATE documents SET key = 'other' WHERE number = 1",
-    "metadata": "DELETE FROM metadata WHERE document = 1",
+    "metadata": "UPDATE documents SET metadata = '{' WHERE number = 1",
+    "filters": "DELETE FROM metadata WHERE document = 1",
+    "filter added": ("filters", "INSERT INTO metadata VALUES (2, 'a', 'x')"),
     "passage-order": "UPDATE passages SET ordinal = 7 WHERE id = 1",
     "passage missing": ("passage-order", "DELETE FROM passages WHERE id = 2; DELETE FROM embeddings WHERE passage = 2"),
     "passage-text": "UPDATE passages SET text = text || '!' WHERE id = 1",
-    "passage moved": ("passage-text", 'UPDATE passages SET "end" = "end" - 1 WHERE id = 2'),
+    "passage moved": ("sentences", 'UPDATE passages SET "end" = "end" - 1 WHERE id = 2'),
+    "section": "UPDATE passages SET section = '{}' WHERE id = 1",
+    "section cut": ("section", "UPDATE passages SET section = '[' WHERE id = 1"),
     "sentences": "UPDATE passages SET sentences = x'0900000001000000' WHERE id = 1",
     "sentences cut": ("sentences", "UPDATE passages SET sentences = x'09' WHERE id = 1"),
     "embedding": "DELETE FROM embeddings WHERE passage = 2",
@@ -30,21 +35,30 @@ FAULTS = {
         "vector",
         "UPDATE embeddings SET vector = CAST(x'007e' || zeroblob(30) AS BLOB) WHERE passage = 1",
     ),
-    "sentence vectors": ("vector", "UPDATE embeddings SET sentence_vectors = x'' WHERE passage = 1"),
+    "sentence-vectors": "UPDATE embeddings SET sentence_vectors = x'' WHERE passage = 1",
     "word-signs": "UPDATE embeddings SET word_signs = x'' WHERE passage = 1",
     "word counts": ("word-signs", "UPDATE embeddings SET word_counts = x'' WHERE passage = 1"),
     "terms": "UPDATE embeddings SET terms = zeroblob(length(terms)) WHERE passage = 1",
     "term counts": ("terms", "UPDATE embeddings SET term_counts = zeroblob(length(term_counts)) WHERE passage = 1"),
     "term-frequency": "UPDATE terms SET df = df + 1 WHERE term = 'cat'",
     "term missing": ("term-frequency", "DELETE FROM terms WHERE term = 'cat'"),
-    "term renamed": ("term-frequency", "UPDATE terms SET term = 'dog' WHERE term = 'cat'"),
+    "term": "UPDATE terms SET term = 'dog' WHERE term = 'cat'",
     "counters": "UPDATE collections SET n_terms = n_terms + 1",
     "collection missing": ("counters", "DELETE FROM collections"),
-    "log": "DELETE FROM log WHERE sequence = 2",
-    "log range": ("log", "UPDATE log SET last_passage = last_passage + 5 WHERE sequence = 2"),
+    "log-gap": "DELETE FROM log WHERE sequence = 2",
+    "log": "UPDATE log SET last_passage = last_passage + 5 WHERE sequence = 2",
+    "numbers": "UPDATE sqlite_sequence SET seq = 1 WHERE name = 'passages'",
+    "numbers gone": ("numbers", "DELETE FROM sqlite_sequence"),
+    "schema": "DROP INDEX metadata_value",
+    "trigger": ("schema", "CREATE TRIGGER mine AFTER INSERT ON documents BEGIN DELETE FROM texts; END"),
     "orphan": "DELETE FROM documents WHERE number = 2",
-    "vectors-view": "UPDATE embeddings SET vector = (SELECT vector FROM embeddings WHERE passage = 3) WHERE passage = 1",
+    "view-vector": "UPDATE embeddings SET vector = (SELECT vector FROM embeddings WHERE passage = 3) WHERE passage = 1",
 }
+# What is right follows from the rest of the store.
+MENDABLE = {
+    "text-length", "filters", "filter added", "passage-text", "terms", "term counts", "term-frequency", "term missing", "term",
+    "counters", "collection missing", "log-gap", "log", "numbers", "numbers gone", "schema", "orphan", "view-vector",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -80,11 +94,21 @@ def test_a_fault_in_the_rows_is_found(store: Store, fault: str) -> None:
     kind, statement = (fault, planted) if isinstance(planted, str) else planted
     connection = apsw.Connection(str(store.path / "store.db"), vfs="cksmvfs")
     connection.execute(f"PRAGMA foreign_keys = OFF; {statement}")
-    assert connection.total_changes() >= 1
+    assert connection.total_changes() >= 1 or fault in ("schema", "trigger")
     connection.close()
     findings = store.verify()
     assert kind in {finding.kind for finding in findings}
     assert all(finding.where and finding.detail and finding.remedy for finding in findings)
+    assert all(finding.mendable == ("rag repair" in finding.remedy) for finding in findings)
+    mended = repair(store, findings)
+    assert mended or fault not in MENDABLE
+    left = store.verify()
+    assert (left == []) == (fault in MENDABLE), left
+    if kind != "vector":  # without it the view that holds it cannot be built
+        assert mended == [finding for finding in findings if finding.mendable]
+        assert not any(finding.mendable for finding in left)
+    with Store.open(store.path) as again:
+        assert again.rebuilt == () and again.verify() == left
 
 
 def test_damaged_files_of_the_checkpoint_are_found_while_the_store_is_open(store: Store) -> None:
@@ -98,7 +122,42 @@ def test_damaged_files_of_the_checkpoint_are_found_while_the_store_is_open(store
         assert [finding.where for finding in store.verify()] == [f"{manifest.checkpoint}/{name}"]
         path.write_bytes(content)
     (store.path / "manifest.json").write_text("{}")
-    assert [finding.kind for finding in store.verify()] == ["manifest"]
+    findings = store.verify()
+    assert [finding.kind for finding in findings] == ["manifest"]
+    assert repair(store, findings) == findings and store.verify() == []
+
+
+def test_leftovers_of_interrupted_work_are_found_and_removed(store: Store) -> None:
+    for name in ("restoring", "views/000001-deadbeef"):
+        (store.path / name).mkdir()
+        (store.path / name / "store.db").write_bytes(b"half")
+    (store.path / "manifest.json.new").write_text("half")
+    findings = store.verify()
+    assert {finding.kind for finding in findings} == {"leftover"} and len(findings) == 3
+    assert repair(store, findings) == findings and store.verify() == []
+    assert len(list((store.path / "views").iterdir())) == 1
+
+
+def test_a_healthy_store_is_left_as_it_is(store: Store) -> None:
+    with store.read() as reader:
+        generation = reader.generation
+    assert repair(store, store.verify()) == []
+    with store.read() as reader:
+        assert reader.generation == generation
+
+
+def test_terms_of_the_lexical_view_that_are_not_the_stored_ones_are_found(store: Store) -> None:
+    """A view whose files are as they were written, from rows that were wrong then."""
+    connection = apsw.Connection(str(store.path / "store.db"), vfs="cksmvfs")
+    ((terms,),) = connection.execute("SELECT terms FROM embeddings WHERE passage = 1")
+    connection.execute("UPDATE embeddings SET terms = zeroblob(length(terms)) WHERE passage = 1")
+    store.mend(lambda connection: None, True)  # rebuilds the views
+    connection.execute("UPDATE embeddings SET terms = ? WHERE passage = 1", (terms,))
+    connection.close()
+    findings = store.verify()
+    assert {finding.kind for finding in findings} == {"view-term"}
+    repair(store, findings)
+    assert store.verify() == []
 
 
 @pytest.mark.parametrize("kind", ["vectors-view", "lexical-view"])

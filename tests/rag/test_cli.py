@@ -108,6 +108,27 @@ def test_what_the_documents_do_not_hold_is_said_and_is_no_failure(seeded: Rag) -
     assert len(answer["passages"]) == 5
 
 
+def test_an_answer_that_is_riskier_than_accepted_is_not_given(seeded: Rag) -> None:
+    sure = seeded("ask", QUESTION, "--json").json
+    assert isinstance(sure, dict) and 0.3 <= sure["confidence"] < 0.99
+    risk = 1 - sure["confidence"]
+    given = seeded("ask", QUESTION, "--max-risk", risk + 0.01, "--json").json
+    assert isinstance(given, dict) and given["answered"] is True and given["answer"] == sure["answer"]
+    refused = seeded("ask", QUESTION, "--max-risk", risk - 0.01, "--json")
+    answer = refused.json
+    assert isinstance(answer, dict) and refused.code == 0
+    assert (answer["answered"], answer["answer"], answer["abstain_reason"]) == (False, None, "risk_too_high")
+    assert "riskier than you accept" in seeded("ask", QUESTION, "--max-risk", 0).out
+    unknown = seeded("ask", "how do I replace the battery of a wristwatch?", "--max-risk", 1, "--json").json
+    assert isinstance(unknown, dict) and unknown["answered"] is True
+
+
+@pytest.mark.parametrize("risk", ["-0.1", "10", "nan", "one"])
+def test_a_risk_that_is_no_probability_is_wrong_usage(seeded: Rag, risk: str) -> None:
+    result = seeded("ask", QUESTION, "--max-risk", risk)
+    assert result.code == 2 and "max-risk" in result.err and result.out == ""
+
+
 def test_adding_again_skips_and_a_changed_file_is_replaced(seeded: Rag, tmp_path: Path) -> None:
     again = seeded("add", "article.txt", "--json").json
     assert isinstance(again, dict)
@@ -316,3 +337,38 @@ main()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["passages"] and done.stderr.strip() == "False"
+
+
+def test_failed_files_are_listed_with_the_reason_until_they_are_taken_in(rag: Rag, tmp_path: Path) -> None:
+    (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.4 obj")
+    assert rag("add", "bad.pdf").code == 1
+    listed = rag("list", "--failed")
+    assert listed.code == 0 and listed.out.startswith("bad.pdf: the PDF is damaged")
+    listed_json = rag("list", "--failed", "--json").json
+    assert isinstance(listed_json, list) and len(listed_json) == 1
+    failed = listed_json[0]
+    assert (failed["path"], failed["collection"]) == ("bad.pdf", "default") and "damaged" in failed["reason"]
+    (tmp_path / "bad.pdf").write_text("The mill was built in 1850.")
+    assert rag("add", "bad.pdf").code == 0
+    assert rag("list", "--failed").out == "no file failed\n"
+
+
+def test_fields_of_records_are_chosen(rag: Rag, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"title": "Ship", "body": {"text": "It left Oslo."}, "id": 7}\n')
+    assert rag("add", "a.jsonl", "--fields", "title, body").code == 0
+    assert rag("show", "a.jsonl").out == "title: Ship\nbody.text: It left Oslo.\n"
+    missing = rag("add", "a.jsonl", "--fields", "name")
+    assert missing.code == 1 and "there are body.text, id, title" in missing.err
+    assert rag("add", "a.jsonl", "--fields", ",").code == 2
+
+
+def test_an_address_of_this_machine_is_not_fetched_unless_it_is_allowed(rag: Rag) -> None:
+    refused = rag("add", "http://127.0.0.1:9/")
+    assert refused.code == 1 and "--allow-private-addresses" in refused.err
+    allowed = rag("add", "http://127.0.0.1:9/", "--allow-private-addresses")
+    assert allowed.code == 1 and "cannot be reached" in allowed.err
+
+
+def test_a_file_is_not_watched(rag: Rag, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    assert rag("watch", "a.txt").code == 2

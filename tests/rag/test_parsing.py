@@ -44,7 +44,7 @@ def test_an_empty_file_is_an_empty_text() -> None:
     ids=["all bytes", "null", "image", "pdf", "zip", "controls"],
 )
 def test_what_is_not_text_is_refused_whatever_its_name(content: bytes) -> None:
-    with pytest.raises(UnsupportedFormat, match="plain text and Markdown"):
+    with pytest.raises(UnsupportedFormat, match="plain text, code"):
         parse("looks-like.txt", content)
 
 

@@ -15,6 +15,7 @@ from rag.ranking import (
     confidence_features,
     load_ranker,
     read_ranker,
+    statement_scores,
 )
 from rag.signals import Signals
 
@@ -151,3 +152,21 @@ def test_a_file_that_lacks_a_part_is_no_ranker(tmp_path: Path) -> None:
     path.write_text('{"first": {"dense": 1.0}}', encoding="utf-8")
     with pytest.raises(KeyError):
         read_ranker(path)
+
+
+def test_a_statement_is_ranked_by_words_and_meaning_alike() -> None:
+    zeros = np.zeros(3, dtype=np.float32)
+    signals = Signals(
+        dense=np.array([0.1, 0.5, 0.3], dtype=np.float32),
+        sentence=np.array([0.2, 0.6, 0.4], dtype=np.float32),
+        bm25=np.array([0.5, 0.1, 0.4], dtype=np.float32),
+        coverage=zeros,
+        best_coverage=zeros,
+        phrase=zeros,
+        evidence=zeros,
+        sentence_cosine=zeros,
+        sentence_coverage=zeros,
+        owner=np.arange(3),
+    )
+    # bm25 scaled: 1, 0, 0.75; cosines 0.3, 1.1, 0.7 scaled: 0, 1, 0.5
+    assert statement_scores(signals) == pytest.approx([0.5, 0.5, 0.625])

@@ -150,7 +150,7 @@ def violations(page: Any, options: dict[str, Any]) -> list[tuple[str, list[str]]
 
 
 def test_a_newcomer_is_led_to_adding_documents(page: Any) -> None:
-    page.js("window.fetch = async () => new Response(JSON.stringify({documents: [], next_cursor: null}))")
+    page.js("window.fetch = async () => new Response(JSON.stringify({collections: [], limited: false}))")
     page.js("return import('./web/documents.js').then(documents => documents.learnCollections())")
     assert "no documents yet" in page.text("#start")
 

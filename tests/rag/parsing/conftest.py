@@ -1,6 +1,7 @@
 """What every format owes: positions that hold, and text that stands in the original."""
 
 import re
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -80,3 +81,106 @@ def page_of() -> Callable[[ParsedText, str], int]:
         return [page.number for page in parsed.pages if page.start <= at][-1]
 
     return find
+
+
+Tree = dict[str, "bytes | Tree"]
+
+
+def _compound(tree: Tree) -> bytes:
+    """A compound file (MS-CFB, version 3): names to contents, or to what is inside a storage."""
+    entries: list[tuple[str, int, bytes, int, int]] = []  # name, kind, content, first child, next sibling
+
+    def add(names: Tree) -> int:
+        """Entries of one storage, its children a chain to the right; the number of the first."""
+        first = following = 0xFFFFFFFF
+        for name in sorted(names, key=lambda name: (len(name), name.upper()), reverse=True):
+            inner = names[name]
+            child = add(inner) if isinstance(inner, dict) else 0xFFFFFFFF
+            entries.append(
+                (name, 1 if isinstance(inner, dict) else 2, b"" if isinstance(inner, dict) else inner, child, following)
+            )
+            first = following = len(entries)
+        return first
+
+    root_child = add(tree)
+    mini = b""
+    mini_next: list[int] = []
+    sectors: list[bytes] = []
+    table: list[int] = []
+
+    def store(content: bytes) -> int:
+        if not content:
+            return 0xFFFFFFFE
+        first = len(sectors)
+        for at in range(0, len(content), 512):
+            sectors.append(content[at : at + 512].ljust(512, b"\0"))
+            table.append(len(sectors))
+        table[-1] = 0xFFFFFFFE
+        return first
+
+    starts = []
+    for _, kind, content, _, _ in entries:
+        if kind == 1 or not content:
+            starts.append(0xFFFFFFFE)
+        elif len(content) >= 4096:
+            starts.append(store(content))
+        else:
+            starts.append(len(mini) // 64)
+            count = -(-len(content) // 64)
+            mini_next += [*range(len(mini) // 64 + 1, len(mini) // 64 + count), 0xFFFFFFFE]
+            mini += content.ljust(64 * count, b"\0")
+    mini_start = store(mini)
+    mini_table = store(struct.pack(f"<{len(mini_next)}I", *mini_next))
+    n_mini_table = -(-4 * len(mini_next) // 512)
+
+    def entry(name: str, kind: int, child: int, right: int, start: int, size: int) -> bytes:
+        encoded = (name + "\0").encode("utf-16-le")
+        head = encoded.ljust(64, b"\0") + struct.pack("<HBB3I", len(encoded), kind, 1, 0xFFFFFFFF, right, child)
+        return head + bytes(16 + 4 + 16) + struct.pack("<IQ", start, size)
+
+    directory = entry("Root Entry", 5, root_child, 0xFFFFFFFF, mini_start, len(mini))
+    for (name, kind, content, child, right), start in zip(entries, starts, strict=True):
+        directory += entry(name, kind, child, right, start, len(content))
+    directory_start = store(directory)
+    n_table = 1
+    while (len(table) + n_table) * 4 > n_table * 512:
+        n_table += 1
+    table_sectors = range(len(sectors), len(sectors) + n_table)
+    packed = struct.pack(f"<{len(table)}I", *table) + struct.pack("<I", 0xFFFFFFFD) * n_table
+    packed = packed.ljust(512 * n_table, b"\xff")
+    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<5H6x", 0x3E, 3, 0xFFFE, 9, 6)
+    header += struct.pack("<6I", 0, n_table, directory_start, 0, 4096, mini_table if mini_next else 0xFFFFFFFE)
+    header += struct.pack("<3I", n_mini_table, 0xFFFFFFFE, 0)
+    header += b"".join(struct.pack("<I", number) for number in table_sectors)
+    return header.ljust(512, b"\xff") + b"".join(sectors) + packed
+
+
+@pytest.fixture(scope="session")
+def make_compound() -> Callable[[Tree], bytes]:
+    """A compound file from names and contents."""
+    return _compound
+
+
+@pytest.fixture(scope="session")
+def make_msg() -> Callable[..., bytes]:
+    """An Outlook message. texts: property number to text.  parts: streams and storages.  fixed: number to (type, 8 bytes)."""
+    return lambda *given, **named: _compound(_message(*given, **named))
+
+
+def _message(
+    texts: dict[int, str],
+    parts: Tree | None = None,
+    fixed: dict[int, tuple[int, bytes]] | None = None,
+    header: int = 32,
+) -> Tree:
+    properties = bytes(header)
+    for number, (kind, value) in (fixed or {}).items():
+        properties += struct.pack("<HHI", kind, number, 6) + value.ljust(8, b"\0")
+    tree: Tree = {f"__substg1.0_{number:04X}001F": text.encode("utf-16-le") for number, text in texts.items()}
+    return tree | {"__properties_version1.0": properties} | (parts or {})
+
+
+@pytest.fixture(scope="session")
+def message_parts() -> Callable[..., Tree]:
+    """What is inside an Outlook message, a recipient or an attachment: as ``make_msg``, with the length of its property header."""
+    return _message

@@ -204,7 +204,7 @@ def test_other_containers_are_named() -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as container:
         container.writestr("photo.jpg", b"x")
-    with pytest.raises(UnsupportedFormat, match="ZIP archive"):
+    with pytest.raises(UnsupportedFormat, match="archive of files"):
         parse("x.zip", file.getvalue())
 
 

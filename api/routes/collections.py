@@ -1,0 +1,24 @@
+"""Collections: there as long as a document is in them."""
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from api.deps import AccessDep, RunDep, ServiceDep
+from api.openapi import problems
+from api.schemas import CollectionsOut
+
+router = APIRouter(tags=["documents"])
+
+
+@router.get("/v1/collections", response_model=CollectionsOut, responses=problems(503), summary="List collections")
+async def list_collections(service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
+    """The collections that hold documents, in alphabetical order, and those that the key is made for, empty or not."""
+
+    def read() -> JSONResponse:
+        found = service.collections()
+        names = sorted(found if access.collections is None else access.collections)
+        counts = [(name, *found.get(name, (0, 0))) for name in names]
+        listed = [{"name": name, "documents": documents, "passages": passages} for name, documents, passages in counts]
+        return JSONResponse({"collections": listed, "limited": access.collections is not None})
+
+    return await run(read)

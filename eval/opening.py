@@ -1,0 +1,148 @@
+"""A gold set and the documents that it is asked of, opened for a command, with progress bars where someone watches."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eval import corpora
+from eval.baselines import Standing, stand
+from eval.gold import Asked, GoldSet, locate, read_folder, read_jsonl, sample, with_foreign
+from eval.runs import CalibrationState, Run, StoreState
+from eval.scoring import run
+from rag.baselines import BASELINES
+from rag.cli.output import console, message, open_service
+from rag.config import Config
+from rag.errors import BadInput
+from rag.service import Service
+
+if TYPE_CHECKING:
+    from rag.types import IngestProgress
+
+
+@contextmanager
+def opened(
+    gold: Path,
+    corpus: Path | None,
+    store: Path | None,
+    limit: int | None = None,
+    seed: int = 0,
+    check: Callable[[GoldSet], None] = lambda questions: None,
+    foreign: Path | None = None,
+    only: str | None = None,
+) -> Iterator[tuple[GoldSet, Service]]:
+    """The questions and the service to ask, closed at the end of the block.
+
+    check: may refuse the questions, where that is possible before anything is indexed.  foreign: a gold set whose questions are
+    added as unanswerable, in place of the set's own unanswerable ones.  only: the id of a question, all others left out; its quotes
+    need not be found.
+    """
+
+    def chosen(questions: GoldSet) -> GoldSet:
+        if foreign is not None:
+            questions = with_foreign(questions, gold, foreign, seed)
+        check(questions)
+        return questions
+
+    if gold.is_dir():
+        if corpus is not None or store is not None:
+            raise BadInput(f"{gold} brings its own corpus: leave out --corpus and --store")
+        read = read_folder(gold)
+        questions = chosen(GoldSet(sample(_only(read.questions, only, gold), limit, seed), read.notes))
+        with _indexing() as progress:
+            service = corpora.open_folder(gold, Config.from_environment(), message, progress)
+        with service:
+            yield _noted(questions, gold), service
+        return
+    quoted = sample(_only(read_jsonl(gold), only, gold), limit, seed)
+    if corpus is None:
+        service = open_service(store)
+    else:
+        with _indexing() as progress:
+            service = corpora.open_path(corpus, Config.from_environment(), message, progress)
+    with service:
+        questions = chosen(locate(gold, quoted, _texts(service), required=only is None))
+        yield _noted(questions, gold), service
+
+
+def standing(service: Service, questions: GoldSet, gold: Path) -> Standing:
+    """The answerable questions asked of the service and of all baselines, with a progress bar."""
+    n_answerable = sum(question.answerable for question in questions.questions)
+    with _asking(n_answerable * (1 + len(BASELINES))) as progress:
+        return stand(
+            service.ask,
+            service.inspector.ask_baseline,
+            questions.questions,
+            gold=str(gold),
+            store=StoreState(service.fingerprint, service.settings, *service.counts()),
+            progress=progress,
+        )
+
+
+def asked(service: Service, questions: GoldSet, gold: Path, gold_sha256: str, k: int) -> Run:
+    """The scored run of all questions, with a progress bar."""
+    documents, passages = service.counts()
+    refit = service.refit
+    calibration = None
+    if refit is not None:
+        calibration = CalibrationState(refit.gold, refit.positives, refit.negatives, refit.fitted_at)
+        if refit.gold == gold_sha256:
+            message(f"{gold}: confidence was fitted on these questions, so that its figures are not of unseen ones")
+    state = StoreState(service.fingerprint, service.settings, documents, passages, calibration)
+    with _asking(len(questions.questions)) as progress:
+        return run(service.ask, questions.questions, gold=str(gold), k=k, store=state, progress=progress)
+
+
+def _only(questions: tuple[Asked, ...], query_id: str | None, gold: Path) -> tuple[Asked, ...]:
+    if query_id is None:
+        return questions
+    if chosen := tuple(question for question in questions if question.id == query_id):
+        return chosen
+    near = get_close_matches(query_id, [question.id for question in questions], n=3)
+    hint = f": did you mean {' or '.join(map(repr, near))}?" if near else ""
+    raise BadInput(f"{gold} has no question {query_id!r}{hint}")
+
+
+def _noted(questions: GoldSet, gold: Path) -> GoldSet:
+    for note in questions.notes:
+        message(f"{gold}: {note}")
+    return questions
+
+
+def _texts(service: Service) -> Iterator[tuple[str, str]]:
+    """Name and stored text of every document that a question without a collection is asked of."""
+    after = None
+    while page := service.documents(collection="default", after=after, limit=1000):
+        after = page[-1].id
+        for document in page:
+            yield document.source or document.id, service.text(document.id)
+
+
+@contextmanager
+def _indexing() -> Iterator[Callable[["IngestProgress"], None] | None]:
+    """A progress bar for a corpus that must be indexed first; None where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("indexing"), MofNCompleteColumn(), TextColumn("documents"), TimeElapsedColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task("indexing", total=None, visible=False)
+        yield lambda done: bar.update(task, completed=done.documents, total=done.n_documents, visible=True)
+
+
+@contextmanager
+def _asking(n_questions: int) -> Iterator[Callable[[int], None] | None]:
+    """A progress bar over the questions; None where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TextColumn("time left"), TimeRemainingColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task("asking", total=n_questions)
+        yield lambda done: bar.update(task, completed=done)

@@ -1,0 +1,202 @@
+"""The report of a run as one page that needs nothing else: measures, plots, the worst questions, what differs from another run."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import jinja2
+import numpy as np
+
+from eval.charts import Labelled, reliability_chart, risk_coverage_chart
+from eval.comparison import Comparison
+from eval.gold import Place, Question
+from eval.loss import STAGES, Explanation
+from eval.perturbation import KINDS
+from eval.robustness import Perturbed
+from eval.runs import Result, Run
+from eval.scoring import HEADLINES, LOWER_IS_BETTER, is_listed_hit
+from index.types import Span
+
+_WORST = 20
+_FALSE_ANSWERS = 10
+_DIFFERENT = 40  # questions of each direction
+_RETURNED = 3  # passages shown of each question
+_EVIDENCE = 2
+
+
+class ShownPassage(NamedTuple):
+    """A passage with its label; parts: its text in pieces, with whether each is evidence."""
+
+    label: str
+    parts: Sequence[tuple[str, bool]]
+
+
+class Case(NamedTuple):
+    """One question with what was wanted and what was returned."""
+
+    id: str
+    question: str
+    verdict: str
+    confidence: float
+    wanted: Sequence[str]
+    answer: str | None
+    why: str
+    evidence: Sequence[ShownPassage]
+    returned: Sequence[ShownPassage]
+
+
+class Difference(NamedTuple):
+    """A question in both runs."""
+
+    before: Result
+    now: Result
+    difference: float
+
+
+def render_page(
+    run: Run,
+    questions: Sequence[Question],
+    explain: Callable[[Question], Explanation],
+    *,
+    earlier: Run | None = None,
+    compared: Mapping[str, Comparison] | None = None,
+    perturbed: Sequence[Perturbed] = (),
+) -> str:
+    """The page as HTML. questions: of the run; explain: follows one question's evidence; earlier, compared: another run, if any.
+
+    Everything that comes from documents and questions is escaped.
+    """
+    asked = {question.id: question for question in questions}
+    headline = next((name for name in HEADLINES if name in run.measures), None)
+    short = _short(run.results, headline)
+    false_answers = sorted(
+        (result for result in run.results if result.answered and not result.answerable),
+        key=lambda result: -result.confidence,
+    )
+    charted = {"this run": _labelled(run)}
+    if earlier is not None:
+        both = {(result.id, result.question) for result in run.results}
+        again = tuple(result for result in earlier.results if (result.id, result.question) in both)
+        charted["the run before"] = _labelled(replace(earlier, results=again))
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("eval"), autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters |= {"figure": _figure, "signed": _signed, "percent": _percent, "direction": _direction}
+    return environment.get_template("report.html").render(
+        name=Path(run.gold).name,
+        run=run,
+        earlier=earlier,
+        compared=compared,
+        written_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        n_unanswerable=sum(not result.answerable for result in run.results),
+        lower_is_better=LOWER_IS_BETTER,
+        perturbed=perturbed,
+        kinds=KINDS,
+        headlines=HEADLINES,
+        headline=headline,
+        risk_coverage=risk_coverage_chart(charted),
+        reliability=reliability_chart(charted),
+        changed_questions=_differences(run, earlier, headline) if earlier is not None and headline else [],
+        worst=[_case(explain(asked[result.id]), result, headline) for result in short[:_WORST]],
+        n_short=len(short),
+        false_answers=[_case(explain(asked[one.id]), one, None) for one in false_answers[:_FALSE_ANSWERS]],
+        n_false_answers=len(false_answers),
+    )
+
+
+def _short(results: Iterable[Result], headline: str | None) -> list[Result]:
+    """Questions short of the best value, worst first, the surest of equals first."""
+    if headline is None:
+        return []
+    short = [result for result in results if result.measures.get(headline, 1.0) < 1.0]
+    return sorted(short, key=lambda result: (result.measures[headline], -result.confidence))
+
+
+def _labelled(run: Run) -> Labelled:
+    return Labelled(
+        np.array([result.confidence for result in run.results]),
+        np.array([float(is_listed_hit(result, run.k)) for result in run.results]),
+    )
+
+
+def _differences(run: Run, earlier: Run, headline: str) -> list[tuple[str, list[Difference], int]]:
+    """Title, questions and their number of those with a higher and a lower value than before, largest difference first."""
+    before = {(result.id, result.question): result for result in earlier.results}
+    pairs = [(before[one.id, one.question], one) for one in run.results if (one.id, one.question) in before]
+    found = [
+        Difference(one, other, other.measures[headline] - one.measures[headline])
+        for one, other in pairs
+        if headline in one.measures and headline in other.measures
+    ]
+    better = sorted((one for one in found if one.difference > 0), key=lambda one: -one.difference)
+    worse = sorted((one for one in found if one.difference < 0), key=lambda one: one.difference)
+    return [
+        ("Worse than before", worse[:_DIFFERENT], len(worse)),
+        ("Better than before", better[:_DIFFERENT], len(better)),
+    ]
+
+
+def _case(found: Explanation, result: Result, headline: str | None) -> Case:
+    places = found.question.places
+    value = f"{headline} {result.measures[headline]:.3f}, " if headline else ""
+    rank = f"evidence at rank {found.rank}" if found.rank else found.stage
+    if not found.question.answerable:
+        rank = "not answerable"
+    return Case(
+        found.question.id,
+        found.question.text,
+        value + rank,
+        found.answer.confidence,
+        found.question.answers,
+        found.answer.answer.text if found.answer.answer else None,
+        f"{found.stage}: {STAGES[found.stage]}",
+        [
+            ShownPassage(
+                f"{one.source or one.document_id}, {one.span.start}–{one.span.end}"
+                + (f", rank {one.rank}" if one.rank else ", not ranked"),
+                _parts(one.source or one.document_id, one.span, one.text, places),
+            )
+            for one in found.evidence[:_EVIDENCE]
+        ],
+        [
+            ShownPassage(
+                f"rank {one.rank}: {one.document.source or one.document.id}, {one.citation.span.start}–{one.citation.span.end}, "
+                f"score {one.score:.3f}",
+                _parts(one.document.source or one.document.id, one.citation.span, one.text, places),
+            )
+            for one in found.answer.passages[:_RETURNED]
+        ],
+    )
+
+
+def _parts(document: str, span: Span, text: str, places: Iterable[Place]) -> list[tuple[str, bool]]:
+    """The text in pieces, with whether each is evidence; places may overlap."""
+    evidence = np.zeros(len(text) + 2, dtype=bool)
+    for place in places:
+        if place.document == document:
+            evidence[1 + max(place.start - span.start, 0) : 1 + max(min(place.end - span.start, len(text)), 0)] = True
+    cuts = [0, *np.flatnonzero(evidence[1:-2] != evidence[2:-1]) + 1, len(text)]
+    return [
+        (text[start:end], bool(evidence[start + 1])) for start, end in zip(cuts, cuts[1:], strict=False) if start < end
+    ]
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.3f}"
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0%}"
+
+
+def _direction(change: Comparison, lower_is_better: bool) -> str:
+    """The class of a change for the better or the worse; none where the interval holds 0."""
+    if change.low is None or change.high is None or change.low <= 0 <= change.high:
+        return ""
+    return "higher" if (change.low > 0) != lower_is_better else "lower"

@@ -1,0 +1,60 @@
+"""What changed questions (eval/perturbation.py) cost: each kind's questions against the same questions as they were."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from eval.comparison import Comparison, compare
+from eval.gold import Question
+from eval.perturbation import KINDS, perturb
+from eval.runs import Run, run_json
+from rag.errors import BadInput
+
+
+class Perturbed(NamedTuple):
+    """A kind of change. run: of the questions that it changed.  changes: what differs from the same ones in the clean run."""
+
+    kind: str
+    run: Run
+    changes: Mapping[str, Comparison]
+
+
+def kinds_of(names: Sequence[str]) -> tuple[str, ...]:
+    """The kinds that are meant, "all" being every one.  Raises BadInput for a name that is none."""
+    for name in names:
+        if name != "all" and name not in KINDS:
+            raise BadInput(f"--perturb {name!r}: use one of {', '.join(KINDS)}, or all")
+    return tuple(kind for kind in KINDS if "all" in names or kind in names)
+
+
+def perturbed(
+    clean: Run, questions: Sequence[Question], kinds: Sequence[str], seed: int, ask: Callable[[Sequence[Question]], Run]
+) -> list[Perturbed]:
+    """Ask the changed questions of each kind and compare. clean: the run of ``questions``; ask: gives the run of other ones.
+
+    A kind that changes none of the questions is left out.
+    """
+    texts = {question.id: question.text for question in questions}
+    found = []
+    for kind in kinds:
+        changed = perturb(questions, kind, seed)
+        if changed:
+            run = ask(changed)
+            # Runs are compared by question: these are the same ones, in other words.
+            as_clean = replace(run, results=tuple(replace(one, question=texts[one.id]) for one in run.results))
+            found.append(Perturbed(kind, run, compare(as_clean, clean)))
+    return found
+
+
+def perturbed_json(found: Sequence[Perturbed]) -> dict[str, object]:
+    """Kind -> its figures and questions, ready for json.dumps."""
+    return {
+        one.kind: {
+            "description": KINDS[one.kind],
+            **{
+                name: value for name, value in run_json(one.run).items() if name in ("queries", "measures", "per_query")
+            },
+            "compare": {name: change._asdict() for name, change in one.changes.items()},
+        }
+        for one in found
+    }

@@ -1,0 +1,162 @@
+"""Building the lists of a large store, in a process of its own, while the store is read and written.
+
+Vectors are read from SQLite some thousand at a time, each time in a transaction of its own: a passage never changes, and what came
+or went meanwhile is seen when the lists are taken over. A delete removes the directory that is built in, with the vectors in it:
+the work is then lost, and begun again with the next checkpoint.
+"""
+
+import logging
+import os
+import secrets
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+
+from index import files
+from index.database import Database, translated_files
+from index.types import Ids
+from index.vectors import write_clustered, write_purged
+
+PREFIX = "clustering-"
+LISTS = "lists.faiss"
+_READ_TOGETHER = 5000
+_log = logging.getLogger(__name__)
+
+
+class ClusterBuilder:
+    """Runs one build at a time, which another thread may stop."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+
+    @contextmanager
+    def clustered(self, views: Path, database: Path, dim: int) -> Iterator[Path | None]:
+        """Lists of all passages in a new file, built now; None, and a warning, when that failed. Removed when the block ends."""
+        if self._stopped:
+            yield None
+            return
+        directory = views / f"{PREFIX}{secrets.token_hex(4)}"
+        with translated_files(directory):
+            files.make_directory(directory)
+        try:
+            problem = self._run("cluster", str(database), str(directory), str(dim))
+            if problem and not self._stopped:
+                _log.warning("%s: vectors were not sorted into lists, all are read instead: %s", views.parent, problem)
+            yield directory / LISTS if not problem and (directory / LISTS).exists() else None
+        finally:
+            with suppress(OSError):
+                files.remove(directory)
+
+    def stop(self) -> None:
+        """End the build that is under way, and begin no other."""
+        self._stopped = True
+        if self._process is not None:
+            self._process.kill()
+
+    def _run(self, *arguments: str) -> str:
+        with _started(*arguments) as process:
+            self._process = process
+            if self._stopped:
+                process.kill()
+            problem = _outcome(process)
+            self._process = None
+            return problem
+
+
+def purge(source: Path, target: Path, gone: Ids) -> None:
+    """Write lists without some ids, and sync them. Raises OSError."""
+    listed = target.with_suffix(".gone")
+    files.write(listed, gone.astype("<i8").tobytes())
+    try:
+        if problem := _run("purge", str(source), str(target), str(listed)):
+            raise OSError(f"{target} could not be written: {problem}")
+    finally:
+        with suppress(OSError):
+            files.remove(listed)
+
+
+def _run(*arguments: str) -> str:
+    with _started(*arguments) as process:
+        return _outcome(process)
+
+
+@contextmanager
+def _started(*arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """This module in a fresh interpreter, ended with the block.
+
+    Not forked: after FAISS has run that would hang. It ends when this process does, whose end of its input is then closed.
+    """
+    command = [sys.executable, "-P", "-m", "index.clustering", *arguments]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    with process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+
+
+def _outcome(process: "subprocess.Popen[bytes]") -> str:
+    """Wait; what it said last when it failed, else nothing."""
+    said = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
+    status = process.wait()
+    return "" if status == 0 else said.rpartition("\n")[2] or f"the process ended with {status}"
+
+
+def _cluster(database: Path, directory: Path, dim: int) -> None:
+    ids: list[Ids] = []
+    vectors = directory / "vectors.f16"
+    with vectors.open("xb") as file:
+        for found, packed in _vectors(database):
+            ids.append(found)
+            file.write(packed)
+    numbers = np.concatenate(ids)
+    mapped = np.memmap(vectors, dtype="<f2", mode="r", shape=(len(numbers), dim))
+    write_clustered(directory / LISTS, numbers, mapped)
+    files.sync(directory / LISTS)
+    files.remove(vectors)
+
+
+def _vectors(path: Path) -> Iterator[tuple[Ids, bytes]]:
+    database = Database(path)
+    last = 0
+    query = "SELECT passage, vector FROM embeddings WHERE passage > ? ORDER BY passage LIMIT ?"
+    while True:
+        with database.reading() as connection:
+            rows: list[tuple[int, bytes]] = list(connection.execute(query, (last, _READ_TOGETHER)))
+        if not rows:
+            break
+        last = rows[-1][0]
+        yield np.array([passage for passage, _ in rows], dtype=np.int64), b"".join(vector for _, vector in rows)
+    database.close()
+
+
+def _purge(source: Path, target: Path, listed: Path) -> None:
+    write_purged(source, target, np.fromfile(listed, dtype="<i8"))
+    files.sync(target)
+
+
+def _end_with_parent() -> None:
+    os.read(0, 1)  # not through sys.stdin, whose lock the interpreter wants when it ends
+    os._exit(3)
+
+
+def main() -> None:
+    """``python -m index.clustering cluster DATABASE DIRECTORY DIM`` or ``purge SOURCE TARGET GONE``."""
+    os.nice(10)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    work, *arguments = sys.argv[1:]
+    if work == "cluster":
+        _cluster(Path(arguments[0]), Path(arguments[1]), int(arguments[2]))
+    else:
+        _purge(*map(Path, arguments))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""The store's own file operations, all of them in one place: what is written here is on disk when a function returns.
+
+SQLite and tantivy write their files themselves. Everything else goes through ``system``, in whose place tests put one that fails,
+loses what was not synced, or ends the process at a given call.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_BLOCK_BYTES = 1 << 20
+
+
+class System:
+    """The operating system's calls, as the store uses them."""
+
+    def open(self, path: Path, flags: int) -> int:
+        """A file descriptor, closed on exec; a file that is created can be read by others as the umask says."""
+        return os.open(path, flags | os.O_CLOEXEC, 0o666)
+
+    def read(self, path: Path) -> bytes:
+        """All of a file."""
+        return path.read_bytes()
+
+    def write(self, fd: int, data: memoryview) -> int:
+        """Write some of the data at the descriptor's place, return how many bytes."""
+        return os.write(fd, data)
+
+    def write_at(self, fd: int, data: bytes) -> None:
+        """Make this the content of a small file that is written over in place, without a sync."""
+        os.pwrite(fd, data, 0)
+        os.ftruncate(fd, len(data))
+
+    def sync(self, fd: int) -> None:
+        """Make a file's content, or the names in a directory, durable."""
+        os.fsync(fd)
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Give a file or directory another name; what has that name is replaced."""
+        os.replace(source, target)
+
+    def link(self, source: Path, target: Path) -> None:
+        """Give a file a second name."""
+        os.link(source, target)
+
+    def unlink(self, path: Path) -> None:
+        """Remove a file's name."""
+        os.unlink(path)
+
+    def mkdir(self, path: Path) -> None:
+        """Make a directory."""
+        os.mkdir(path)
+
+    def rmdir(self, path: Path) -> None:
+        """Remove an empty directory."""
+        os.rmdir(path)
+
+
+system = System()
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file and sync its content; its name is durable after ``sync_directory`` of the directory."""
+    write_blocks(path, iter([data]))
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file's content and sync it."""
+    with source.open("rb") as file:
+        write_blocks(target, iter(lambda: file.read(_BLOCK_BYTES), b""))
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file that never changes a second name, or copy it where there are no hard links."""
+    try:
+        system.link(source, target)
+    except OSError:
+        copy(source, target)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Put a synced file or directory in the place of another at once, and make that durable."""
+    system.rename(source, target)
+    sync_directory(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Make a file's content durable."""
+    _sync(path, os.O_RDONLY)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
+    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def sync_directories(path: Path) -> None:
+    """Make the names in a directory, and in each below it, durable."""
+    for entry in path.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            sync_directories(entry)
+    sync_directory(path)
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory, and those above it that are missing."""
+    if not path.is_dir():
+        if not path.parent.exists():
+            make_directory(path.parent)
+        try:
+            system.mkdir(path)
+        except FileExistsError:
+            if not path.is_dir():  # else another process was quicker
+                raise
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a directory with all in it; nothing happens when it is not there."""
+    if path.is_dir() and not path.is_symlink():
+        for entry in sorted(path.iterdir()):
+            remove(entry)
+        system.rmdir(path)
+    elif path.exists() or path.is_symlink():
+        system.unlink(path)
+
+
+def write_blocks(path: Path, blocks: Iterator[bytes]) -> None:
+    """Write a file block by block and sync its content, as ``write``."""
+    fd = system.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        for block in blocks:
+            rest = memoryview(block)
+            while rest:
+                rest = rest[system.write(fd, rest) :]
+        system.sync(fd)
+    finally:
+        os.close(fd)
+
+
+def _sync(path: Path, flags: int) -> None:
+    fd = system.open(path, flags)
+    try:
+        system.sync(fd)
+    finally:
+        os.close(fd)

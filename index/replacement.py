@@ -1,0 +1,68 @@
+"""Putting a complete store in the place of another, all or nothing, while other processes have the old one open.
+
+The new one is built in a directory inside the store's, and decided upon by one rename, to ``replacement``. Whoever opens the store
+from then on first moves what lies there into its place, which can be interrupted and begun again anywhere. (Two directories cannot
+be exchanged at once everywhere, nor can one that is a mount point be renamed.) Those who have the old database open go on reading
+it; each of their writes looks first whether it still is the one of that name.
+"""
+
+from pathlib import Path
+
+from index import files
+from index.checkpoint import MANIFEST, VIEWS, CheckpointDamaged, read_manifest, remove_others
+from index.database import translated_files
+from index.layout import DATABASE, REPLACEMENT, mark
+from index.lock import WriterLock
+
+
+def pending(store: Path) -> bool:
+    """Whether a replacement was decided upon and is not yet in its place."""
+    return (store / REPLACEMENT).exists()
+
+
+def install(store: Path, built: Path, lock: WriterLock) -> None:
+    """Put the store in the directory ``built``, closed, synced and below ``store``, in the place of what is there.
+
+    The caller holds the writer lock. Raises StoreFull or StoreUnwritable: what is there is then one of the two, whole.
+    """
+    if not (built / MANIFEST).exists():
+        raise ValueError(f"{built} has no checkpoint: the old one would be taken for its own")
+    with translated_files(store):
+        finish(store, lock)
+        files.replace(built, store / REPLACEMENT)
+        finish(store, lock)
+
+
+def finish(store: Path, lock: WriterLock) -> None:
+    """Move a replacement that was decided upon into its place, if there is one. The caller holds the writer lock."""
+    source = store / REPLACEMENT
+    if not source.exists():
+        return
+    if (source / DATABASE).exists():
+        lock.reset()
+        files.replace(source / DATABASE, store / DATABASE)
+    # Nobody opens the new database while the replacement is there, so these can only be the old one's.
+    for name in (DATABASE + "-wal", DATABASE + "-shm"):
+        files.remove(store / name)
+    _move_views(source, store)
+    files.remove(source)
+    files.sync_directory(store)
+    mark(store)
+
+
+def _move_views(source: Path, store: Path) -> None:
+    """Move the checkpoint, unless that was done before an interruption."""
+    if not (source / MANIFEST).exists():
+        return
+    try:
+        manifest = read_manifest(source)
+    except CheckpointDamaged:
+        files.remove(store / MANIFEST)
+        return
+    name = Path(manifest.checkpoint).name
+    if (source / VIEWS / name).exists():
+        files.make_directory(store / VIEWS)
+        files.remove(store / VIEWS / name)  # the same, when the snapshot was taken since
+        files.replace(source / VIEWS / name, store / VIEWS / name)
+    files.replace(source / MANIFEST, store / MANIFEST)
+    remove_others(store, name)

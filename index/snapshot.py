@@ -1,0 +1,212 @@
+"""A consistent copy of a store taken while it is used, and a store brought back from one: each of them all or nothing.
+
+A snapshot is a directory like a store's, with the SHA-256 of each file in ``snapshot.json``. It is made aside, checked like a store
+that is verified, and gets its name when it is complete and on disk.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from index import files, replacement
+from index.database import translated_files
+from index.errors import StoreDamaged, StoreMissing, StoreUnwritable
+from index.layout import DATABASE, LOCK, RESTORING, holds_store
+from index.lock import WriterLock
+from index.store import Store
+
+CATALOGUE = "snapshot.json"
+_FORMAT = 1
+_LOCK_TIMEOUT_S = 30.0
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was copied. path: of the snapshot; store: of the store; generation: its last change; bytes: size of its files."""
+
+    path: Path
+    store: Path
+    generation: int
+    documents: int
+    passages: int
+    bytes: int
+
+
+def take(store: Store, target: Path, progress: Progress | None = None) -> Snapshot:
+    """Copy a store, which may be written to meanwhile, into a directory that is new or empty.
+
+    progress: of the check of the copy, as Store.verify calls it.
+    Raises StoreUnwritable for a place that holds something or cannot be written, StoreFull, and StoreDamaged when the copy does not
+    verify: then the store itself is not whole. Nothing is left at ``target`` in each of these cases.
+    """
+    with translated_files(target):
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise StoreUnwritable(f"{target} exists and is not an empty directory: choose a new place for the snapshot")
+        target = target.absolute()
+        if target.is_relative_to(store.path.absolute()):
+            raise StoreUnwritable(f"{target} lies in the store itself: choose a place outside of {store.path}")
+        files.make_directory(target.parent)
+        aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+        with _removed_on_failure(aside):
+            files.system.mkdir(aside)
+            generation = store.copy_to(aside)
+            documents, passages = _check(aside, progress)
+            snapshot = Snapshot(
+                target, store.path, generation, documents, passages, _write_catalogue(aside, generation)
+            )
+            files.replace(aside, target)
+    return snapshot
+
+
+def restore(source: Path, target: Path, *, overwrite: bool = False, progress: Progress | None = None) -> Snapshot:
+    """Bring a store back from a snapshot, or from another store; ``target`` then holds all of it, or what it held before.
+
+    overwrite: whether a store that is there may be replaced; nobody writes to it meanwhile, readers go on with the old one.
+    Raises StoreMissing when ``source`` is neither, StoreDamaged when it is not as it was made, StoreUnwritable when a store or
+    other files are at ``target``, StoreLocked, StoreFull.
+    """
+    _require_snapshot(source)
+    if target.absolute().is_relative_to(source.absolute()):
+        raise StoreUnwritable(f"{target} lies in what is to be restored: choose another place for the store")
+    with translated_files(target):
+        there = _occupied(target)
+        if there and not overwrite:
+            raise StoreUnwritable(
+                f"{target} holds a store: choose another place, or say with --overwrite that it may be replaced"
+            )
+        files.make_directory(target)
+        lock = WriterLock(target / LOCK)
+        with lock.held(_LOCK_TIMEOUT_S):
+            replacement.finish(target, lock)
+            building = target / RESTORING
+            files.remove(building)
+            with _removed_on_failure(building):
+                files.system.mkdir(building)
+                generation = _copy(source, building)
+                documents, passages = _check(building, progress)
+                size = sum(path.stat().st_size for path in _files_of(building))
+                replacement.install(target, building, lock)
+        if not there:
+            files.sync_directory(target.absolute().parent)
+    return Snapshot(source, target, generation, documents, passages, size)
+
+
+def _occupied(target: Path) -> bool:
+    """Whether there is a store, be it a damaged one; raises StoreUnwritable for other files."""
+    if not target.exists():
+        return False
+    try:
+        return holds_store(target)
+    except StoreDamaged:
+        return True
+
+
+def _require_snapshot(source: Path) -> None:
+    """Raises StoreMissing unless there is a snapshot or a store, StoreDamaged when a snapshot's files are not as they were made."""
+    if not source.is_dir():
+        raise StoreMissing(f"no snapshot at {source}: make one with `rag snapshot DEST`")
+    if not (source / CATALOGUE).exists():
+        with translated_files(source):
+            if not holds_store(source):
+                raise StoreMissing(f"{source} is empty: no snapshot is there")
+        return
+    for name, expected in _read_catalogue(source)[1].items():
+        path = source / name
+        if not path.is_file():
+            raise StoreDamaged(f"{path} is missing: the snapshot cannot be used; take another one")
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                raise StoreDamaged(
+                    f"{path} is not as it was when the snapshot was taken: it cannot be used; take another one"
+                )
+
+
+def _copy(source: Path, building: Path) -> int:
+    if not (source / CATALOGUE).exists():
+        with Store.open(source) as store:
+            return store.copy_to(building)
+    generation, catalogue = _read_catalogue(source)
+    for name in catalogue:
+        files.make_directory((building / name).parent)
+        files.copy(source / name, building / name)
+    return generation
+
+
+def _check(copy: Path, progress: Progress | None) -> tuple[int, int]:
+    """Verify a copy and bring its views up to date; documents and passages. Raises StoreDamaged with what was found first."""
+    # Views that could not be copied are built, which is no finding of the copy.
+    Store.open(copy).close()
+    with Store.open(copy) as store:
+        findings = store.verify(progress)
+        if findings:
+            first = findings[0]
+            raise StoreDamaged(
+                f"the copy does not verify ({len(findings)} findings, first {first.kind} in {first.where}: {first.detail}):"
+                " see `rag verify`"
+            )
+        store.checkpoint()
+        with store.read() as reader:
+            counts = reader.counts()
+    for held in [*copy.rglob("*.lock")]:  # the writer's and tantivy's
+        files.remove(held)
+    for left in (copy / (DATABASE + "-wal"), copy / (DATABASE + "-shm")):
+        if left.suffix.endswith("wal") and left.exists() and left.stat().st_size:
+            raise StoreUnwritable(f"{left} was not emptied: something else has the copy open")
+        files.remove(left)
+    files.sync(copy / DATABASE)
+    files.sync_directories(copy)
+    return counts
+
+
+def _files_of(copy: Path) -> list[Path]:
+    return sorted(path for path in copy.rglob("*") if path.is_file())
+
+
+def _write_catalogue(copy: Path, generation: int) -> int:
+    """List the files of a snapshot with their hashes; their size in bytes."""
+    listed, size = {}, 0
+    for path in _files_of(copy):
+        with path.open("rb") as file:
+            listed[path.relative_to(copy).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+            size += file.tell()
+    content = {
+        "format": _FORMAT,
+        "taken_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "generation": generation,
+        "files": listed,
+    }
+    files.write(copy / CATALOGUE, json.dumps({**content, "sha256": _checksum(content)}, indent=1).encode())
+    files.sync_directory(copy)
+    return size
+
+
+def _read_catalogue(source: Path) -> tuple[int, Mapping[str, str]]:
+    try:
+        content = json.loads(files.system.read(source / CATALOGUE))
+        checksum = content.pop("sha256")
+        if content["format"] != _FORMAT or checksum != _checksum(content) or DATABASE not in content["files"]:
+            raise ValueError("its checksum does not fit")
+        return content["generation"], content["files"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreDamaged(f"{source / CATALOGUE} cannot be used ({error}): take another snapshot") from error
+
+
+def _checksum(content: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def _removed_on_failure(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            files.remove(path)
+        raise

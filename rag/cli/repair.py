@@ -1,0 +1,33 @@
+"""``rag repair``: mends what ``rag verify`` found, where what is right follows from the rest of the store."""
+
+import typer
+
+from rag.cli.output import FAILED, JsonOption, StoreOption, errors, open_service, print_json
+from rag.cli.snapshot import checking
+
+
+def repair(store: StoreOption = None, json: JsonOption = False) -> None:
+    """Check the whole store and mend what can be mended: search files, counts, indexes. Documents are never changed.
+
+    What is left needs its document, the model or a snapshot again, and is listed with what to do. Exit code 1 when something is.
+
+    Example: rag repair
+    """
+    with errors():
+        with open_service(store) as service, checking() as progress:
+            mended = service.repair(service.verify(progress))
+        # Opened anew, so that what had to be made at the start is no finding any more.
+        with open_service(store) as service, checking() as progress:
+            left = service.verify(progress)
+    if json:
+        from rag.serialization import finding_json
+
+        print_json({"mended": [finding_json(one) for one in mended], "left": [finding_json(one) for one in left]})
+    else:
+        for finding in mended:
+            typer.echo(f"mended {finding.kind} in {finding.where}: {finding.detail}")
+        for finding in left:
+            typer.echo(f"left {finding.kind} in {finding.where}: {finding.detail}; {finding.remedy}")
+        typer.echo("nothing was to be mended" if not mended else f"{len(mended)} mended")
+    if left:
+        raise typer.Exit(FAILED)

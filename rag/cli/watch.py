@@ -1,0 +1,85 @@
+"""``rag watch``: folders kept in step with the store until it is stopped."""
+
+import signal
+import sys
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.cli.documents import FieldsOption, OcrOption, given_metadata, parse_options, print_report
+from rag.cli.output import (
+    CollectionOption,
+    JsonOption,
+    StoreOption,
+    errors,
+    message,
+    note_rebuilt,
+    print_json,
+    store_path,
+)
+
+if TYPE_CHECKING:
+    from rag.types import IngestReport
+
+
+def watch(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER...", help="Folders, with all below them.", show_default=False)
+    ],
+    collection: CollectionOption = "default",
+    meta: Annotated[
+        list[str], typer.Option("--meta", metavar="K=V", help="Metadata for these documents; may be repeated.")
+    ] = [],  # noqa: B006
+    fields: FieldsOption = None,
+    ocr: OcrOption = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Keep folders in step: what is added, changed, renamed or deleted in them is so in the store, seconds later.
+
+    Ends with Ctrl-C. What it missed while it did not run it makes up for at the start. With --json a line for each round.
+
+    Example: rag watch notes/
+    """
+    with errors():
+        from rag import watch as watching
+        from rag.config import Config
+        from rag.errors import BadInput
+        from rag.service import Service
+
+        for folder in folders:
+            if not folder.is_dir():
+                raise BadInput(f"{folder} is not a folder: rag watch takes folders, rag add also files")
+        metadata, options = given_metadata(meta), parse_options(fields, ocr)
+        stop = Event()
+
+        def end(number: int, frame: FrameType | None) -> None:
+            stop.set()
+
+        signal.signal(signal.SIGINT, end)
+        signal.signal(signal.SIGTERM, end)
+
+        def report(done: "IngestReport") -> None:
+            if json:
+                from rag.serialization import report_json
+
+                print_json(report_json(done))
+            else:
+                print_report(done)
+            sys.stdout.flush()
+
+        with Service.open_or_create(store_path(store), Config.from_environment()) as service:
+            note_rebuilt(service)
+            watching.watch(
+                service,
+                folders,
+                collection=collection,
+                metadata=metadata,
+                options=options,
+                on_report=report,
+                on_delay=lambda error: message(f"{error}; trying again"),
+                stop=stop,
+            )

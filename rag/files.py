@@ -1,0 +1,199 @@
+"""Files read and cut, one after another: an archive gives a document for each file in it, what failed is remembered."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from index.store import Store
+from index.types import FailedFile, Metadata
+from rag.errors import ContentTooLarge, RagError
+from rag.folders import Found
+from rag.ingest import Prepared, Unchanged, prepare, sha256_of
+from rag.parsing.members import SEPARATOR
+from rag.parsing.sandbox import Part, Sandbox
+from rag.types import Failure, ParseOptions
+from rag.web import fetch, without_fragment
+
+_NOTE_TOGETHER = 200  # failures, which are few or many alike (a folder of pictures)
+
+
+@dataclass(slots=True)
+class FileReader:
+    """Reads files for one collection. size, overlap: of passages.  options: how files are read.
+
+    vanished: ids of documents whose file is in an archive no longer, to be deleted once the rest is in.
+    """
+
+    store: Store
+    sandbox: Sandbox
+    collection: str
+    metadata: Metadata
+    size: int
+    overlap: int
+    max_bytes: int
+    options: ParseOptions = ParseOptions()
+    vanished: list[str] = field(default_factory=list)
+    _failed: list[FailedFile] = field(default_factory=list)
+    _mended: list[str] = field(default_factory=list)
+
+    def read(self, found: Found) -> Iterator[Prepared | Unchanged | Failure]:
+        """The documents of a file. One met in a folder that failed before is not tried again as long as its content is the same."""
+        path = found.path
+        key = os.path.abspath(path)
+        try:
+            if not path.is_file():
+                yield Failure(str(path), "not a regular file")
+                return
+            if path.stat().st_size > self.max_bytes:
+                raise ContentTooLarge(f"larger than {self.max_bytes // 2**20} MiB")
+            content = path.read_bytes()
+        except OSError as error:
+            yield self._note(key, str(path), None, f"cannot be read: {error.strerror or error}")
+            return
+        except RagError as error:
+            yield self._note(key, str(path), None, str(error))
+            return
+        yield from self.read_content(key, shown_path(path), path.name, content, again=found.named)
+
+    def read_address(self, url: str, *, allow_private: bool) -> Iterator[Prepared | Unchanged | Failure]:
+        """The documents at an address of the web, which is their source; the last one that it redirects to is metadata."""
+        key = without_fragment(url)
+        try:
+            page = fetch(url, max_bytes=self.max_bytes, allow_private=allow_private)
+        except RagError as error:
+            yield self._note(key, key, None, str(error))
+            return
+        yield from self.read_content(key, key, page.name, page.content, again=True, said={"url": page.url})
+
+    def read_content(
+        self, key: str, source: str, name: str, content: bytes, *, again: bool, said: Metadata | None = None
+    ) -> Iterator[Prepared | Unchanged | Failure]:
+        """The documents of a file's content. again: whether to try what failed before.  said: metadata that comes with it."""
+        digest = self._digest(sha256_of(content))
+        if self._is_unchanged(key, digest):
+            yield Unchanged()
+            return
+        if not again and (before := self._failed_before(key, digest)):
+            yield Failure(source, before)
+            return
+        seen: set[str] = set()
+
+        def wanted(path: str, sha256: str) -> bool:
+            if not path:  # what a compressed file holds: known by the digest of that file
+                return True
+            place, inner = _inside(key, path), self._digest(sha256)
+            return not self._is_unchanged(place, inner) and (again or not self._failed_before(place, inner))
+
+        whole = True
+        for part in self.sandbox.read(name, content, wanted, self.options):
+            place = _inside(key, part.path)
+            seen.add(place)
+            inner = self._digest(part.sha256) if part.path and part.sha256 else digest
+            yield self._outcome(place, _inside(source, part.path), inner, part, said or {})
+            whole = whole and not (part.path == "" and isinstance(part.text, RagError))
+        if whole:
+            self._look_for_vanished(key, seen)
+
+    def _outcome(
+        self, key: str, source: str, digest: str, part: Part, said: Metadata
+    ) -> Prepared | Unchanged | Failure:
+        if part.text is None:
+            before = self._failed_before(key, digest)
+            return Failure(source, before) if before else Unchanged()
+        if isinstance(part.text, RagError):
+            return self._note(key, source, digest, str(part.text))
+        return prepare(
+            part.text,
+            key=key,
+            source=source,
+            collection=self.collection,
+            metadata={**said, **self.metadata},
+            content_sha256=digest,
+            size=self.size,
+            overlap=self.overlap,
+        )
+
+    def finish(self) -> None:
+        """Write down what failed and is not written yet."""
+        self.store.note_failures(self._failed)
+        self._failed.clear()
+        self.store.forget_failures(self.collection, self._mended)
+        self._mended.clear()
+
+    def _digest(self, sha256: str) -> str:
+        """What a document is known by: its content, and the way in which it was read where that is not the usual one."""
+        if self.options == ParseOptions():
+            return sha256
+        return sha256_of(f"{sha256} {self.options!r}".encode())
+
+    def _is_unchanged(self, key: str, digest: str) -> bool:
+        known = self.store.unchanged(self.collection, key, digest)
+        if known is None or not self.metadata.items() <= known.metadata.items():
+            return False
+        if self._failed_before(key, None) is not None:  # it had changed into something that failed, and back again
+            self._mended.append(key)
+        return True
+
+    def _failed_before(self, key: str, digest: str | None) -> str | None:
+        """Why this file failed, with this content or, for None, with any."""
+        with self.store.read() as reader:
+            for known in reader.failures(self.collection, key):
+                if digest is None or known.content_sha256 == digest:
+                    return known.reason
+        return None
+
+    def _note(self, key: str, source: str, digest: str | None, reason: str) -> Failure:
+        self._failed.append(FailedFile(self.collection, key, source, digest, reason))
+        if len(self._failed) >= _NOTE_TOGETHER:
+            self.finish()
+        return Failure(source, reason)
+
+    def _look_for_vanished(self, key: str, seen: set[str]) -> None:
+        """Documents of this file, or of files in it, that its present content does not give."""
+        with self.store.read() as reader:
+            there = reader.below(self.collection, key + SEPARATOR)
+            if key not in seen:
+                there += [one for one in reader.below(self.collection, key) if one.key == key]
+            gone = [known.key for known in reader.failures(self.collection) if _is_inside(known.key, key)]
+        self.vanished += [document.id for document in there if document.key not in seen]
+        self._mended += [place for place in gone if place not in seen]
+
+
+def shown_path(path: Path) -> str:
+    """A file's name as people know it: from here where it lies below, else in full."""
+    full = os.path.abspath(path)
+    relative = os.path.relpath(full)
+    return full if relative.startswith("..") else Path(relative).as_posix()
+
+
+def file_of(key: str) -> str:
+    """The file on disk that a document or failure came from: of a file in an archive, the archive."""
+    while not os.path.lexists(key) and SEPARATOR in key:
+        key = key.rpartition(SEPARATOR)[0]
+    return key
+
+
+def is_gone(key: str) -> bool:
+    """Whether the file of a document is no longer there; one that cannot be looked at is not known to be gone."""
+    try:
+        os.lstat(file_of(key))
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def is_below(key: str, paths: Sequence[str | Path]) -> bool:
+    """Whether a document's key is one of these files, in one of these archives, or below one of these folders."""
+    roots = [os.path.abspath(path) for path in paths]
+    return any(key == root or key.startswith(root.rstrip(os.sep) + os.sep) or _is_inside(key, root) for root in roots)
+
+
+def _inside(place: str, path: str) -> str:
+    return f"{place}{SEPARATOR}{path}" if path else place
+
+
+def _is_inside(key: str, archive: str) -> bool:
+    return key.startswith(archive + SEPARATOR)

@@ -1,0 +1,59 @@
+"""Filters as people write them: ``year=2025``, ``date>=2025-01-01``, ``year=2020..2024``."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from index.filters import is_bound
+from index.types import Condition, Range
+from rag.errors import BadInput
+
+_WRITTEN = re.compile(r"([^=<>]+)(>=|<=|=|>|<)(.*)", re.S)
+_BOUNDS = {">=": "gte", ">": "gt", "<=": "lte", "<": "lt"}
+
+
+def parse_filters(written: Sequence[str]) -> dict[str, Condition]:
+    """Conditions per key. The same key again with ``=`` allows that value too; bounds of one key hold together.
+
+    Raises BadInput for what is none of these, and for a key with both values and bounds.
+    """
+    values: dict[str, list[str]] = {}
+    bounds: dict[str, dict[str, str]] = {}
+    for one in written:
+        found = _WRITTEN.fullmatch(one)
+        if found is None:
+            raise BadInput(f"--filter {one!r}: write it as KEY=VALUE, KEY>=VALUE or KEY=FROM..TO")
+        key, operator, value = found.groups()
+        if operator != "=":
+            _add(bounds, key, {_BOUNDS[operator]: value}, one)
+        elif (span := _span(value)) is not None:
+            _add(bounds, key, span, one)
+        else:
+            values.setdefault(key, []).append(value)
+    if both := values.keys() & bounds.keys():
+        raise BadInput(f"--filter: {min(both)} is given both values and bounds: use one or the other")
+    return {**values, **{key: make_range(key, given) for key, given in bounds.items()}}
+
+
+def make_range(key: str, bounds: Mapping[str, str]) -> Range:
+    """A range, its bounds checked.  Raises BadInput for one that is neither number nor date, or a range of both."""
+    for bound in bounds.values():
+        if not is_bound(bound):
+            raise BadInput(f"{key} is compared with {bound[:80]!r}: use a number, or a date such as 2025-03-01")
+    if len({"-" in bound[1:] for bound in bounds.values() if len(bound) != 4}) > 1:
+        raise BadInput(f"{key} is compared with a number and a date: use two of one kind")
+    return Range(**bounds)
+
+
+def _span(value: str) -> dict[str, str] | None:
+    """The bounds of FROM..TO, either of which may be left out; None for a value that only has dots in it."""
+    first, dots, last = value.partition("..")
+    if not dots or not (first or last) or not all(is_bound(bound) for bound in (first, last) if bound):
+        return None
+    return {name: bound for name, bound in (("gte", first), ("lte", last)) if bound}
+
+
+def _add(bounds: dict[str, dict[str, str]], key: str, given: dict[str, str], written: str) -> None:
+    known = bounds.setdefault(key, {})
+    if known.keys() & given.keys():
+        raise BadInput(f"--filter {written!r}: {key} has this bound already")
+    known.update(given)

@@ -1,0 +1,131 @@
+"""Which files of a folder are documents: found in name order, without what is hidden or ignored.
+
+Rules are those of ``.gitignore``, read from ``.gitignore`` and ``.footnoteignore`` in every folder; where the folder lies in a
+git working tree, also from the folders above it up to the tree's top. A file that is named itself is always taken.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pathspec import GitIgnoreSpec
+
+from rag.types import Failure
+
+IGNORE_FILES = (".gitignore", ".footnoteignore")
+_MAX_RULES_BYTES = 1 << 20
+
+
+class Found(NamedTuple):
+    """A file to read. named: whether it was named itself, and not met in a folder."""
+
+    path: Path
+    named: bool
+
+
+class IgnoreRules:
+    """The rules that hold below some folders, read once when first needed."""
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self._specs: dict[str, GitIgnoreSpec | None] = {}
+        self._tops: dict[str, str] = {}
+        for root in roots:
+            self._tops[os.path.abspath(root)] = _top(os.path.abspath(root))
+
+    def ignores(self, root: Path, path: str, *, is_folder: bool) -> bool:
+        """Whether a path below a root is left out, by its own name; what is above it is not asked. path: absolute."""
+        if os.path.basename(path).startswith("."):
+            return True
+        folder = os.path.dirname(path)
+        top = self._tops[os.path.abspath(root)]
+        while True:  # the nearest folder that says anything of the path decides
+            spec = self._spec(folder)
+            if spec is not None:
+                name = os.path.relpath(path, folder).replace(os.sep, "/") + ("/" if is_folder else "")
+                verdict = spec.check_file(name).include
+                if verdict is not None:
+                    return bool(verdict)
+            if folder == top or folder == os.path.dirname(folder):
+                return False
+            folder = os.path.dirname(folder)
+
+    def ignores_anywhere(self, root: Path, path: str) -> bool:
+        """Whether a path below a root is left out, by its own name or that of a folder between them. path: absolute."""
+        top = os.path.abspath(root)
+        inner = os.path.relpath(path, top)
+        if inner == os.curdir:
+            return False
+        parts = inner.split(os.sep)
+        for number, part in enumerate(parts, 1):
+            top = os.path.join(top, part)
+            if self.ignores(root, top, is_folder=number < len(parts)):
+                return True
+        return False
+
+    def _spec(self, folder: str) -> GitIgnoreSpec | None:
+        if folder not in self._specs:
+            self._specs[folder] = _read_rules(folder)
+        return self._specs[folder]
+
+
+def find_files(paths: Sequence[Path], store: Path | None = None) -> tuple[list[Found], list[Failure]]:
+    """The files to read, each once, and the paths that are not there. Folders behind links are not entered, nor is the store's."""
+    files: dict[str, Found] = {}
+    failures: list[Failure] = []
+    rules = IgnoreRules([path for path in paths if path.is_dir()])
+    for path in paths:
+        if path.is_dir():
+            for file in _walk(path, rules, os.path.abspath(store) if store else None, failures):
+                files.setdefault(os.path.abspath(file), Found(file, named=False))
+        elif path.exists():
+            files[os.path.abspath(path)] = Found(path, named=True)
+        else:
+            failures.append(Failure(str(path), "no such file or folder"))
+    return list(files.values()), failures
+
+
+def _walk(root: Path, rules: IgnoreRules, store: str | None, failures: list[Failure]) -> Iterator[Path]:
+    def refused(error: OSError) -> None:
+        failures.append(Failure(str(error.filename), f"cannot be read: {error.strerror or error}"))
+
+    for folder, folders, names in os.walk(root, onerror=refused):
+        full = os.path.abspath(folder)
+        inner = {name: os.path.join(full, name) for name in sorted(folders)}
+        folders[:] = [
+            name for name, path in inner.items() if path != store and not rules.ignores(root, path, is_folder=True)
+        ]
+        for name in sorted(names):
+            if not rules.ignores(root, os.path.join(full, name), is_folder=False):
+                yield Path(folder) / name
+
+
+def _top(root: str) -> str:
+    """The folder up to which rules above ``root`` hold: the top of its git working tree, or else itself."""
+    folder = root
+    while not os.path.exists(os.path.join(folder, ".git")):
+        above = os.path.dirname(folder)
+        if above == folder:
+            return root
+        folder = above
+    return folder
+
+
+def _read_rules(folder: str) -> GitIgnoreSpec | None:
+    lines: list[str] = []
+    for name in IGNORE_FILES:
+        try:
+            with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
+                lines += file.read(_MAX_RULES_BYTES).splitlines()
+        except OSError:
+            continue
+    return GitIgnoreSpec.from_lines(filter(_is_rule, lines)) if lines else None
+
+
+def _is_rule(line: str) -> bool:
+    """As git does, a line that is no pattern is passed over."""
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return True

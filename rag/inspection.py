@@ -1,0 +1,43 @@
+"""What evaluation looks at beside answers: the passages of a document, how far passages get, and rankings to compare with."""
+
+from collections.abc import Sequence
+
+from index.lexical import analyze
+from index.store import Store
+from index.types import Passage, Scope
+from rag.baselines import rank_baseline
+from rag.embedding import Embedder, word_spans
+from rag.ranking import load_ranker
+from rag.trace import Trace, trace
+from rag.types import Answer, IndexState, Query, Timings
+
+
+class Inspector:
+    """Thread-safe, as the store and the model are that it looks at. All is of the default collection."""
+
+    def __init__(self, store: Store, embedder: Embedder) -> None:
+        self._store = store
+        self._embedder = embedder
+
+    def passages_of(self, document: str) -> list[Passage]:
+        """The passages of the documents of this source or id, in order; none when there is no such document."""
+        with self._store.read() as reader:
+            found = [one for one in reader.find(document, "default") if document in (one.source, one.id)]
+            return [passage for one in found for passage in reader.passages_of(one.id)]
+
+    def trace(self, question: str, wanted: Sequence[int], n_first: int) -> Trace:
+        """How far the passages of these ids get, and the first ``n_first`` beside them."""
+        words = word_spans(question)
+        vectors = self._embedder.embed_question(question, words)
+        with self._store.read() as reader:
+            return trace(reader, vectors, question, words, Scope(), load_ranker(), wanted, n_first)
+
+    def ask_baseline(self, name: str, query: Query) -> Answer:
+        """The passages that a baseline of ``rag.baselines`` lists, without an answer."""
+        vector = self._embedder.embed_question(query.question, word_spans(query.question)).vector
+        with self._store.read() as reader:
+            listed = rank_baseline(name, reader, vector, analyze(query.question), Scope(), query.k)
+            index = IndexState(reader.generation, self._store.fingerprint)
+        return Answer(
+            query.question, False, 0.0, False, "low_confidence", None, tuple(listed), index, Timings(0.0, 0.0, 0.0)
+        )

@@ -1,0 +1,46 @@
+"""Filters as they are written on the command line."""
+
+import pytest
+
+from index.types import Range
+from rag.errors import BadInput
+from rag.filters import parse_filters
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (["year=2025"], {"year": ["2025"]}),
+        (["year=2025", "year=2026"], {"year": ["2025", "2026"]}),
+        (["date>=2025-01-01"], {"date": Range(gte="2025-01-01")}),
+        (["date>2025", "date<=2026-06"], {"date": Range(gt="2025", lte="2026-06")}),
+        (["size<-3.5"], {"size": Range(lt="-3.5")}),
+        (["year=2020..2024"], {"year": Range(gte="2020", lte="2024")}),
+        (["date=2025-03..", "author=Berg"], {"date": Range(gte="2025-03"), "author": ["Berg"]}),
+        (["n=..7"], {"n": Range(lte="7")}),
+        (["formula=a=b"], {"formula": ["a=b"]}),
+        (["version=a..b"], {"version": ["a..b"]}),
+        (["title=.."], {"title": [".."]}),
+        (["empty="], {"empty": [""]}),
+    ],
+)
+def test_filters_mean_what_they_look_like(written: list[str], expected: object) -> None:
+    assert parse_filters(written) == expected
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ["year"],
+        ["=2025"],
+        [">=2025"],
+        ["date>=spring"],
+        ["date>="],
+        ["date>=2025", "date>=2026"],
+        ["date>=2025", "date=2026"],
+        ["date>=2025-01-01", "date<7.5"],
+    ],
+)
+def test_what_is_no_filter_is_refused(written: list[str]) -> None:
+    with pytest.raises(BadInput):
+        parse_filters(written)

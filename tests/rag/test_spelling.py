@@ -1,0 +1,82 @@
+"""Words of a question that no passage has, read as the passages write them."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from index.lexical import analyze
+from rag.embedding import word_spans
+from rag.spelling import respell
+
+PASSAGES = (
+    "President Volodymyr Zelensky and Keith Kellogg met in Kyiv.",
+    "Zelensky spoke of 17 elements and the color of defense equipment.",
+    "Three organizers of Munich's center criticised Vladimir Putin.",
+    "Zelenskyy will sign, said one of them.",
+)
+ENGLISH = frozenset(
+    "who is in the met what are seventeen elements colour of defence west sign president cat said and".split()
+)
+
+
+def frequencies(terms: Sequence[str]) -> Mapping[str, int]:
+    found = [set(analyze(passage)) for passage in PASSAGES]
+    counts = {term: sum(term in passage for passage in found) for term in terms}
+    return {term: n for term, n in counts.items() if n}
+
+
+def read(question: str) -> str:
+    return respell(question, word_spans(question), frequencies, is_english)
+
+
+@pytest.mark.parametrize(
+    ("asked", "as_read"),
+    [
+        ("Who is Zelenski?", "Who is Zelenski?"),  # its stem is that of Zelensky
+        ("Who is Selenskyj?", "Who is zelensky?"),
+        ("Who is Wolodymyr?", "Who is volodymyr?"),
+        ("Who is in Kiev?", "Who is in kyiv?"),
+        ("Who is Kelog?", "Who is kellogg?"),
+        ("What is the colour?", "What is the color?"),
+        ("What are seventeen elements?", "What are 17 elements?"),
+        ("What is 3?", "What is three?"),
+        ("Who is the presidnet?", "Who is the president?"),
+        ("Who met in Munihc and Kyvi?", "Who met in munich and kyiv?"),
+    ],
+)
+def test_a_word_that_no_passage_has_is_read_as_the_passages_write_it(asked: str, as_read: str) -> None:
+    assert read(asked) == as_read
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who is Zelenskyy?",  # rarer than the other form, but there
+        "the west met a cat",  # words of the language, not slips
+        "Who is Kxllxgg Brzmpt?",
+        "What is 18?",
+        "Что это?",
+        "誰ですか",
+        "ab cde",
+        "",
+    ],
+)
+def test_other_questions_stay_as_they_are(question: str) -> None:
+    assert read(question) == question
+
+
+def test_of_several_forms_the_one_in_most_passages_is_taken() -> None:
+    counts = {"zelenski": 2, "zelenska": 1}
+    read_as = respell(
+        "zelenskx", word_spans("zelenskx"), lambda terms: {t: counts[t] for t in terms if t in counts}, is_english
+    )
+    assert analyze(read_as) == ["zelenski"]
+
+
+def test_a_question_of_nothing_but_slips_is_read_up_to_a_limit() -> None:
+    question = " ".join(["presidnet"] * 40)
+    assert read(question).split().count("president") == 20
+
+
+def is_english(word: str) -> bool:
+    return word in ENGLISH

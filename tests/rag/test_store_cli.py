@@ -1,0 +1,123 @@
+"""``rag snapshot``, ``restore`` and ``repair`` as a person or a script meets them. No model is loaded."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apsw
+import pytest
+
+from index.store import Store
+from index.types import NewDocument, NewPassage
+from rag.cli.main import main
+
+Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
+
+
+class Result(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Rag = Callable[..., Result]
+
+
+@pytest.fixture
+def rag(
+    empty_store: Store, make_document: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Rag:
+    """Runs ``rag`` beside a store of four documents in ``store``."""
+    for number in range(4):
+        empty_store.add(*make_document(f"Text {number}. More of it.", key=str(number), source=f"s{number}"))
+    empty_store.checkpoint()
+    empty_store.close()
+    monkeypatch.chdir(empty_store.path.parent)
+    monkeypatch.setenv("RAG_STORE", "store")
+
+    def run(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["rag", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Result(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+def test_a_snapshot_comes_back_as_a_store(rag: Rag) -> None:
+    taken = rag("snapshot", "backup", "--json")
+    assert (taken.code, taken.err) == (0, "")
+    assert {key: taken.json[key] for key in ("snapshot", "store", "generation", "documents", "passages")} == {
+        "snapshot": str(Path("backup").absolute()), "store": "store", "generation": 4, "documents": 4, "passages": 4,
+    }  # fmt: skip
+    assert rag("snapshot", "more/backup").out.startswith("copied 4 documents, 4 passages")
+    assert rag("restore", "backup", "--store", "new").out == "restored 4 documents, 4 passages to new\n"
+    assert rag("verify", "--store", "new").code == 0
+    listed = [rag("list", "--json", "--store", place).json for place in ("store", "new", "more/backup")]
+    assert listed[0] == listed[1] == listed[2]
+
+
+def test_nothing_is_overwritten_unasked(rag: Rag) -> None:
+    rag("snapshot", "backup")
+    again = rag("snapshot", "backup")
+    assert again.code == 1 and "choose a new place" in again.err and again.out == ""
+    refused = rag("restore", "backup")
+    assert refused.code == 1 and "--overwrite" in refused.err
+    done = rag("restore", "backup", "--overwrite", "--json")
+    assert done.code == 0 and done.json["documents"] == 4
+
+
+def test_what_cannot_be_restored_is_told_with_exit_code_3(rag: Rag) -> None:
+    missing = rag("restore", "nowhere", "--store", "new")
+    assert missing.code == 3 and "rag snapshot" in missing.err
+    rag("snapshot", "backup")
+    Path("backup/store.db").write_bytes(b"half")
+    damaged = rag("restore", "backup", "--store", "new")
+    assert damaged.code == 3 and "backup/store.db" in damaged.err
+    assert not Path("new").exists()
+
+
+def test_without_a_store_nothing_is_copied_or_mended(rag: Rag) -> None:
+    for command in (("snapshot", "backup"), ("repair",)):
+        result = rag(*command, "--store", "none")
+        assert result.code == 3 and "no store at none" in result.err
+    assert not Path("backup").exists()
+
+
+def test_repair_mends_what_verify_says_it_does(rag: Rag) -> None:
+    assert rag("repair").out == "nothing was to be mended\n"
+    connection = apsw.Connection("store/store.db", vfs="cksmvfs")
+    connection.execute("UPDATE collections SET n_terms = 1")
+    connection.close()
+    found = rag("verify", "--json")
+    assert found.code == 1
+    assert [(one["kind"], one["mendable"]) for one in found.json["findings"]] == [("counters", True)]
+    mended = rag("repair", "--json")
+    assert mended.code == 0 and mended.json["left"] == [] and mended.json["mended"][0]["kind"] == "counters"
+    assert rag("verify").code == 0
+    shutil.rmtree("store/views")
+    assert "made again" in rag("repair").err
+    assert rag("verify").err == ""
+
+
+def test_what_repair_cannot_mend_is_listed_with_what_to_do(rag: Rag) -> None:
+    connection = apsw.Connection("store/store.db", vfs="cksmvfs")
+    connection.execute("UPDATE texts SET text = 'Else.' WHERE document = 1")
+    connection.close()
+    result = rag("repair")
+    assert result.code == 1 and "left text in document" in result.out and "rag rm" in result.out
+    assert rag("repair", "--json").json["mended"] == []
+
+
+@pytest.mark.parametrize("command", ["snapshot", "restore", "repair"])
+def test_help_has_an_example(rag: Rag, command: str) -> None:
+    assert f"Example: rag {command}" in rag(command, "--help").out

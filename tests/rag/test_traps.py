@@ -1,0 +1,66 @@
+"""Texts made to keep a splitter busy: the time grows with the text and not with its square."""
+
+import gc
+import time
+from collections.abc import Callable
+
+import pytest
+
+from rag.ingest import prepare_incoming
+from rag.sentences import split_sentences
+from rag.types import Incoming
+
+SIZES = (4_000, 8_000, 16_000, 32_000)
+TRAPS: dict[str, Callable[[int], str]] = {
+    "one long word": lambda n: "a" * n,
+    "full stops": lambda n: ". " * (n // 2),
+    "abbreviations": lambda n: "e.g. Mr. A. B. " * (n // 15),
+    "blanks": lambda n: " " * (n - 1) + "a",
+    "line ends": lambda n: "a\n" * (n // 2),
+    "blank lines": lambda n: "\r\n" * (n // 2) + "a",
+    "opening brackets": lambda n: "(" * n,
+    "quotation marks": lambda n: '."' * (n // 2),
+    "digits": lambda n: "1." * (n // 2),
+    "hyphens": lambda n: "a-" * (n // 2),
+    "marks on one letter": lambda n: "a" + "\u0301" * n,
+    "capitals and stops": lambda n: "A." * (n // 2),
+    "emoji": lambda n: "🍎" * n,
+    "ideographs": lambda n: "文" * n,
+    "ideographs and stops": lambda n: "文。" * (n // 2),
+    "ellipses": lambda n: "..." * (n // 3) + "!?",
+    "addresses": lambda n: "http://a.b/c?d=e.f " * (n // 19),
+}
+
+
+def cpu_seconds(work: Callable[[str], object], text: str) -> float:
+    """Processor time of the quicker of two, without the garbage collector, whose time depends on all that is alive."""
+    found = []
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(2):
+            started = time.thread_time()
+            work(text)
+            found.append(time.thread_time() - started)
+    finally:
+        gc.enable()
+    return min(found)
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+@pytest.mark.parametrize(
+    "work",
+    [
+        split_sentences,
+        lambda text: prepare_incoming(Incoming(key="k", title="t", text=text), size=700, overlap=1),
+    ],
+    ids=["sentences", "passages"],
+)
+def test_time_grows_with_the_text_and_not_with_its_square(work: Callable[[str], object], trap: str) -> None:
+    """At most 2.5 times the time for twice the text, in one of three tries: noise passes, four times for twice does not."""
+    for _ in range(3):
+        times = [cpu_seconds(work, TRAPS[trap](size)) for size in SIZES]
+        # What takes no time cannot grow; under a hundredth of a second there is only noise.
+        if all(late <= 2.5 * early for early, late in zip(times, times[1:], strict=False) if late > 0.01):
+            return
+    pytest.fail(f"seconds for {SIZES} characters: {times}")

@@ -1,0 +1,41 @@
+"""A call to the file system that fails, whichever it is, takes nothing that was acknowledged and acknowledges nothing falsely."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+OPERATIONS = ("create", "open", "add", "change", "delete", "checkpoint", "snapshot", "restore", "repair", "ask")
+
+
+def failures(place: Path, action: str, lasting: str, step: int, first: int, *operations: str) -> list[Any]:
+    """Broken promises, then how many calls failed in each operation."""
+    place.mkdir()
+    arguments = [str(place), action, lasting, str(step), str(first), *operations]
+    command = [sys.executable, "-m", "tests.reliability.errors", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1800)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_any_call_may_fail(tmp_path: Path, long: bool) -> None:
+    """Every call of every operation in the long form; here every third of the longest ones."""
+    short = ("open", "add", "change", "checkpoint", "repair", "ask")
+    for step, operations in ((1, OPERATIONS),) if long else ((1, short), (3, tuple({*OPERATIONS} - {*short}))):
+        *broken, last = failures(tmp_path / str(step), "error", "once", step, (step + 1) // 2, *operations)
+        print(last)
+        assert broken == []
+        assert all(last["failed"].values())
+
+
+@pytest.mark.parametrize(("action", "lasting"), [("full", "lasting"), ("error", "lasting"), ("full", "once")])
+def test_a_disk_may_fail_from_any_call_on(tmp_path: Path, long: bool, action: str, lasting: str) -> None:
+    if not long and (action, lasting) != ("full", "lasting"):
+        pytest.skip("a long form: run with --long")
+    *broken, last = failures(tmp_path / "run", action, lasting, 1 if long else 5, 3, *OPERATIONS)
+    print(last)
+    assert broken == []
