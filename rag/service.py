@@ -18,6 +18,7 @@ from index.store import Store
 from index.types import Change, Document, FailedFile, Finding, JsonScalar, Metadata, Receipt, Scope, Span
 from rag import citations, ingest, pipeline
 from rag.answer import compose
+from rag.answer_cache import AnswerCache
 from rag.confidence import REFIT_NOTE, Refit, answers, basis_of, kept_refit, reason_to_abstain
 from rag.config import Config
 from rag.embedding import Embedder, word_spans
@@ -57,6 +58,7 @@ class Service:
         self._config = config
         self._embedder: Embedder | None = None
         self._loading = Lock()
+        self._answers = AnswerCache()
         self._sandbox = Sandbox(Limits(config.parse_seconds, config.parse_mib), workers=config.threads)
         self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._checkpoint: Future[bool] | None = None
@@ -106,6 +108,13 @@ class Service:
         scope = Scope(_checked_collection(query.collection), query.where)
         embedder = self.embedder
         with self._store.read() as reader:
+            refit = kept_refit(reader.note(REFIT_NOTE), self.confidence_basis)
+            where = repr(sorted(query.where.items(), key=lambda item: item[0]))
+            key = (query.question, query.k, query.collection, where, query.explain, query.max_risk, repr(refit))
+            known = self._answers.get(reader.generation, key)
+            if known is not None:
+                spent = round((time.perf_counter() - started) * 1000, 3)
+                return replace(known, timings_ms=Timings(0.0, spent, spent))
             asked = respell(
                 question,
                 word_spans(question),
@@ -119,7 +128,6 @@ class Service:
             documents = reader.documents_of([found.passages[i].id for group in found.groups for i in group])
             generation = reader.generation
             empty = not found.groups and reader.counts(query.collection)[1] == 0
-            refit = kept_refit(reader.note(REFIT_NOTE), self.confidence_basis)
         sure = load_ranker().confidence_of(found.signals, found.late, found.scores)
         if refit is not None:
             sure = refit.apply(sure)
@@ -128,7 +136,7 @@ class Service:
         reason = None if composed.answer else reason_to_abstain(sure, query.max_risk)
         if not composed.passages:
             reason = "no_documents" if empty else "no_match"
-        return Answer(
+        answer = Answer(
             question=query.question,
             corrected_question=asked if asked != question else None,
             answered=composed.answer is not None,
@@ -144,6 +152,8 @@ class Service:
                 round((finished - started) * 1000, 3),
             ),
         )
+        self._answers.put(key, answer)
+        return answer
 
     def examine(self, question: str, ranker: Ranker) -> Examined:
         """All candidates of a question and what a ranker scores them by: what training needs."""
