@@ -18,6 +18,7 @@ from index.store import Store
 from index.types import Change, Document, FailedFile, Finding, JsonScalar, Metadata, Receipt, Scope, Span
 from rag import citations, ingest, pipeline
 from rag.answer import compose
+from rag.answer_cache import AnswerCache
 from rag.confidence import REFIT_NOTE, Refit, answers, basis_of, kept_refit, reason_to_abstain
 from rag.config import Config
 from rag.embedding import Embedder, word_spans
@@ -60,6 +61,7 @@ class Service:
         self._reranker: Reranker | None = None
         self._loading = Lock()
         self._reopening = Lock()
+        self._answers = AnswerCache()
         self._sandbox = Sandbox(Limits(config.parse_seconds, config.parse_mib), workers=config.threads)
         self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._checkpoint: Future[bool] | None = None
@@ -107,6 +109,7 @@ class Service:
                 if self._opened.replaced:
                     self._opened = Store.open(self._opened.path)
                     self._embedder = None  # it may have another model
+                    self._answers = AnswerCache()  # its generations are not those of the one before
         return self._opened
 
     # --- questions
@@ -125,6 +128,13 @@ class Service:
         if self._store is not store:
             return self.ask(query)  # it was replaced meanwhile, perhaps by one with another model
         with store.read() as reader:
+            refit = kept_refit(reader.note(REFIT_NOTE), self.confidence_basis)
+            where = repr(sorted(query.where.items(), key=lambda item: item[0]))
+            key = (query.question, query.k, query.collection, where, query.explain, query.max_risk, repr(refit))
+            known = self._answers.get(reader.generation, key)
+            if known is not None:
+                spent = round((time.perf_counter() - started) * 1000, 3)
+                return replace(known, timings_ms=Timings(0.0, spent, spent))
             asked = respell(
                 question,
                 word_spans(question),
@@ -138,7 +148,6 @@ class Service:
             documents = reader.documents_of([found.passages[i].id for group in found.groups for i in group])
             generation = reader.generation
             empty = not found.groups and reader.counts(query.collection)[1] == 0
-            refit = kept_refit(reader.note(REFIT_NOTE), self.confidence_basis)
         sure = load_ranker().confidence_of(found.signals, found.late, found.scores)
         if refit is not None:
             sure = refit.apply(sure)
@@ -147,7 +156,7 @@ class Service:
         reason = None if composed.answer else reason_to_abstain(sure, query.max_risk)
         if not composed.passages:
             reason = "no_documents" if empty else "no_match"
-        return Answer(
+        answer = Answer(
             question=query.question,
             corrected_question=asked if asked != question else None,
             answered=composed.answer is not None,
@@ -165,6 +174,8 @@ class Service:
                 round((finished - started) * 1000, 3),
             ),
         )
+        self._answers.put(key, answer)
+        return answer
 
     def examine(self, question: str, ranker: Ranker) -> Examined:
         """All candidates of a question and what a ranker scores them by: what training needs."""

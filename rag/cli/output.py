@@ -34,6 +34,8 @@ def store_path(option: Path | None) -> Path:
     """The store's directory from the option, the environment, the settings file or the current folder."""
     if option is not None:
         return option
+    from rag.config import store_from
+
     with errors():
         from rag.config import store_from
 

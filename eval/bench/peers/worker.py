@@ -85,12 +85,15 @@ def llamaindex(job):
 def haystack(job):
     """InMemoryDocumentStore, BM25 and embeddings joined by DocumentJoiner (reciprocal ranks)."""
     from haystack import Document
-    from haystack.components.embedders import SentenceTransformersDocumentEmbedder, SentenceTransformersTextEmbedder
     from haystack.components.joiners import DocumentJoiner
     from haystack.components.preprocessors import DocumentSplitter
     from haystack.components.retrievers.in_memory import InMemoryBM25Retriever, InMemoryEmbeddingRetriever
     from haystack.document_stores.in_memory import InMemoryDocumentStore
     from haystack.utils import ComponentDevice
+    from haystack_integrations.components.embedders.sentence_transformers import (
+        SentenceTransformersDocumentEmbedder,
+        SentenceTransformersTextEmbedder,
+    )
 
     options = {"model": job["model"], "device": ComponentDevice.from_str("cpu"), "progress_bar": False}
     path = os.path.join(job["folder"], "store.json")
