@@ -10,11 +10,11 @@ _COLUMNS = "collection, key, source, content_sha256, reason, at"
 
 
 def write_failures(connection: Connection, failed: Iterable[FailedFile]) -> None:
-    """Remember these, each in place of what was known of the same collection and key."""
+    """Remember these, each in place of what was known of the same collection and key; those that say when keep that."""
     at = datetime.now(UTC).isoformat(timespec="seconds")
     connection.executemany(
         f"INSERT OR REPLACE INTO failures ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
-        [(one.collection, one.key, one.source, one.content_sha256, one.reason, at) for one in failed],
+        [(one.collection, one.key, one.source, one.content_sha256, one.reason, one.at or at) for one in failed],
     )
 
 

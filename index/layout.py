@@ -18,9 +18,16 @@ LOCK = "writer.lock"
 MARKER = "STORE"
 REPLACEMENT = "replacement"  # a store to be put in the place of this one, by `replacement`
 RESTORING = "restoring"  # a store that is being copied here, by `snapshot`
+REBUILDING = "rebuilding"  # this store with other vectors, half made or complete, by `rebuilding`
+REBUILD_LOCK = "rebuild.lock"
 
-_SIGNS = {DATABASE, DATABASE + "-wal", checkpoint.MANIFEST, checkpoint.VIEWS, MARKER, REPLACEMENT}
-_LEFTOVERS = {LOCK, RESTORING, *(DATABASE + suffix for suffix in (".new", ".new-wal", ".new-shm", ".new-journal"))}
+_SIGNS = {DATABASE, DATABASE + "-wal", checkpoint.MANIFEST, checkpoint.VIEWS, MARKER, REPLACEMENT, REBUILDING}
+_LEFTOVERS = {
+    LOCK,
+    REBUILD_LOCK,
+    RESTORING,
+    *(DATABASE + suffix for suffix in (".new", ".new-wal", ".new-shm", ".new-journal")),
+}
 
 
 def holds_store(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """One consistent state of the store: rows and both views as they were after one change."""
 
+import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -117,6 +118,16 @@ class Reader:
         text: str | None = self._connection.execute("SELECT value FROM meta WHERE key = ?", (NOTE + name,)).get
         return text
 
+    def notes(self) -> dict[str, str]:
+        """All texts that ``Store.set_note`` keeps, by name."""
+        query = "SELECT substr(key, ?1 + 1), value FROM meta WHERE substr(key, 1, ?1) = ?2"
+        return {str(name): str(text) for name, text in self._connection.execute(query, (len(NOTE), NOTE))}
+
+    def document_marks(self) -> dict[str, bytes]:
+        """Of each document, by id and in the order of ``documents``, a hash of all that its row says: equal rows, equal hashes."""
+        rows = self._connection.execute(f"SELECT {DOCUMENT_COLUMNS} FROM documents d ORDER BY d.number")
+        return {row[0]: hashlib.sha256(repr(row).encode()).digest() for row in rows}
+
     def passages(self, ids: Sequence[int] | Ids) -> list[Passage]:
         """The passages of these ids, in the order asked; ids that do not exist are left out."""
         if not len(ids):
@@ -134,6 +145,11 @@ class Reader:
             " ORDER BY p.ordinal"
         )
         return [unpack_passage(row) for row in self._connection.execute(query, (document_id,))]
+
+    def contexts_of(self, document_id: str) -> list[str]:
+        """What is searched with each passage of a document beside its own text, in the order of ``passages_of``."""
+        query = "SELECT p.context FROM documents d JOIN passages p ON p.document = d.number WHERE d.id = ? ORDER BY p.ordinal"
+        return [context for (context,) in self._connection.execute(query, (document_id,))]
 
     def documents_of(self, passage_ids: Sequence[int] | Ids) -> dict[int, Document]:
         """The document of each of these passages; ids that do not exist are left out."""

@@ -11,7 +11,8 @@ from pathlib import Path
 from index import files
 from index.checkpoint import MANIFEST, VIEWS, CheckpointDamaged, read_manifest, remove_others
 from index.database import translated_files
-from index.layout import DATABASE, REPLACEMENT, mark
+from index.errors import StoreUnwritable
+from index.layout import DATABASE, REBUILDING, REPLACEMENT, mark
 from index.lock import WriterLock
 
 
@@ -33,6 +34,18 @@ def install(store: Path, built: Path, lock: WriterLock) -> None:
         finish(store, lock)
 
 
+def settle(built: Path) -> None:
+    """Leave of a store that was just closed only what it needs, synced.  Raises StoreUnwritable when something has it open."""
+    for held in [*built.rglob("*.lock")]:  # the writer's and tantivy's
+        files.remove(held)
+    for left in (built / (DATABASE + "-wal"), built / (DATABASE + "-shm")):
+        if left.suffix.endswith("wal") and left.exists() and left.stat().st_size:
+            raise StoreUnwritable(f"{left} was not emptied: something else has {built} open")
+        files.remove(left)
+    files.sync(built / DATABASE)
+    files.sync_directories(built)
+
+
 def finish(store: Path, lock: WriterLock) -> None:
     """Move a replacement that was decided upon into its place, if there is one. The caller holds the writer lock."""
     source = store / REPLACEMENT
@@ -45,6 +58,7 @@ def finish(store: Path, lock: WriterLock) -> None:
     for name in (DATABASE + "-wal", DATABASE + "-shm"):
         files.remove(store / name)
     _move_views(source, store)
+    files.remove(store / REBUILDING)  # made from the old one
     files.remove(source)
     files.sync_directory(store)
     mark(store)

@@ -154,14 +154,7 @@ def _check(copy: Path, progress: Progress | None) -> tuple[int, int]:
         store.checkpoint()
         with store.read() as reader:
             counts = reader.counts()
-    for held in [*copy.rglob("*.lock")]:  # the writer's and tantivy's
-        files.remove(held)
-    for left in (copy / (DATABASE + "-wal"), copy / (DATABASE + "-shm")):
-        if left.suffix.endswith("wal") and left.exists() and left.stat().st_size:
-            raise StoreUnwritable(f"{left} was not emptied: something else has the copy open")
-        files.remove(left)
-    files.sync(copy / DATABASE)
-    files.sync_directories(copy)
+    replacement.settle(copy)
     return counts
 
 

@@ -12,10 +12,10 @@ import numpy as np
 from index import checkpoint, files, replacement
 from index.changes import Removed, find_document, last_sequence, remove_document, write_document
 from index.database import Connection, Database, copy_database, damaged, translated_files
-from index.errors import StoreError, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
+from index.errors import StoreError, StoreLocked, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
 from index.failures import forget_failures, write_failures
 from index.follower import Follower
-from index.layout import DATABASE, LOCK, RESTORING, create_files, holds_store, mark
+from index.layout import DATABASE, LOCK, REBUILDING, RESTORING, create_files, holds_store, mark
 from index.lexical import analyze
 from index.lock import WriterLock
 from index.reader import NOTE, Reader
@@ -244,6 +244,15 @@ class Store:
                 self._follower.rebuild()
             self._remove_leftovers()
 
+    @contextmanager
+    def writers_waiting(self) -> Iterator[WriterLock]:
+        """Keep all writers of this store out within the block; ``read`` sees what no one changes meanwhile.
+
+        Raises StoreLocked, and StoreReplaced when another store has the place of this one by now.
+        """
+        with self._writing():
+            yield self._lock
+
     def close(self) -> None:
         """Let go of all files. Readers that are open in other threads may finish."""
         self._database.close()
@@ -318,6 +327,30 @@ class Store:
         self._follower.forget()
         if left := checkpoint.remove_others(self.path, self._follower.base.name):
             raise StoreUnwritable(f"{left[0]} cannot be removed and may hold what was deleted: remove it")
+        self._purge_rebuilding(timeout_s)
+
+    def _purge_rebuilding(self, timeout_s: float) -> None:
+        """Remove from the store that is being made from this one what this one has no longer. The writer lock is held.
+
+        Nothing is written to it without that lock, so nothing that was removed gets into it later.
+        """
+        path = self.path / REBUILDING
+        if not path.exists():
+            return
+        try:
+            with Store.open(path) as made:
+                made.lock_timeout_s = timeout_s
+                made.delete_many(sorted(made._document_ids() - self._document_ids()))
+        except StoreLocked:
+            raise
+        except StoreError as error:  # it can be made again
+            _log.warning("%s cannot be used and is removed: %s", path, error)
+            with translated_files(path):
+                files.remove(path)
+
+    def _document_ids(self) -> set[str]:
+        with self._database.reading() as connection:
+            return {identifier for (identifier,) in connection.execute("SELECT id FROM documents")}
 
 
 def _receipt(connection: Connection, before: Views, now: Views, document_id: str, removed: Removed) -> Receipt:

@@ -88,10 +88,14 @@ def passage_inputs(prepared: Prepared) -> list[PassageInput]:
 
 def passage_input(document: NewDocument, piece: Chunk) -> PassageInput:
     """One passage as the embedder takes it, with the words of its sentences."""
-    text = document.text[slice(*piece.span)]
+    return input_of(document.text[slice(*piece.span)], piece, context_of(document.title, piece.section, piece.context))
+
+
+def input_of(text: str, piece: Chunk, context: str) -> PassageInput:
+    """The same for a passage's own text and what is searched with it."""
     sentences = tuple(Span(start - piece.span.start, end - piece.span.start) for start, end in piece.sentences)
     words = tuple(word for sentence in sentences for word in word_spans(text, sentence))
-    return PassageInput(context_of(document.title, piece.section, piece.context), text, sentences, words)
+    return PassageInput(context, text, sentences, words)
 
 
 def new_passage(piece: Chunk, given: PassageInput, embedded: PassageVectors) -> NewPassage:

@@ -11,7 +11,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Self
 
-from index.errors import DocumentNotFound, StoreMismatch, StoreMissing
+from index.errors import DocumentNotFound, StoreMismatch, StoreMissing, StoreReplaced
 from index.repair import repair
 from index.snapshot import Snapshot, take
 from index.store import Store
@@ -80,13 +80,7 @@ class Service:
     def create(cls, path: Path, config: Config) -> Self:
         """The service of a new, empty store with the model and passage settings of ``config``."""
         info, _ = converted_model(config.model, None, config)
-        settings: dict[str, JsonScalar] = {
-            "model": info.name,
-            "model_fingerprint": info.fingerprint,
-            "passage_characters": config.passage_characters,
-            "overlap_sentences": config.overlap_sentences,
-        }
-        fingerprint = sha256(repr(sorted(settings.items())).encode()).hexdigest()[:32]
+        settings, fingerprint = store_settings(info, config.passage_characters, config.overlap_sentences)
         return cls(Store.create(path, dim=info.dim, fingerprint=fingerprint, settings=settings), config)
 
     @classmethod
@@ -441,7 +435,8 @@ class Service:
         """The store's model.  Raises StoreMismatch when it is not the one the store was built with."""
         settings = self._store.settings  # first: it may be another store by now
         with self._loading:
-            if self._embedder is None:
+            # Another store may have come in the place of the one for which it was loaded.
+            if self._embedder is None or self._embedder.info.fingerprint != settings["model_fingerprint"]:
                 # Reading and hashing the model's files takes as long as loading the engine, and needs no Python meanwhile.
                 with ThreadPoolExecutor(max_workers=1) as other:
                     found = other.submit(
@@ -500,7 +495,7 @@ class Service:
             raise StoreMismatch(
                 f"this store was built with model {self._store.settings['model']!r} (fingerprint {str(expected)[:12]}), "
                 f"but {info.name!r} here is {info.fingerprint[:12]}: unset RAG_MODEL, "
-                "restore that model, or add the documents to a new store"
+                "restore that model, or change this store over with `rag reindex`"
             )
 
     def _ingest(
@@ -515,8 +510,14 @@ class Service:
             self._store.checkpoint()
 
     def _commit(self, prepared: ingest.Prepared) -> Change:
+        store = self._store  # and no other: one that comes in its place meanwhile may have another model
         [(document, passages)] = pipeline.embedded(lambda: self.embedder, [prepared])
-        change = self._store.add(document.document, passages)
+        try:
+            change = store.add(document.document, passages)
+        except StoreReplaced:
+            if self._store is store:
+                raise
+            return self._commit(prepared)
         self._checkpoint_later()
         return change
 
@@ -560,6 +561,19 @@ class Service:
             after = page[-1].id
             gone += [(document.id, document.key) for document in page if is_out(document.key)]
         return gone + [("", failed.key) for failed in self.failures(collection) if is_out(failed.key)]
+
+
+def store_settings(
+    info: ModelInfo, passage_characters: JsonScalar, overlap_sentences: JsonScalar
+) -> tuple[dict[str, JsonScalar], str]:
+    """What a store keeps of its model and passage settings, and the fingerprint that stands for it."""
+    settings: dict[str, JsonScalar] = {
+        "model": info.name,
+        "model_fingerprint": info.fingerprint,
+        "passage_characters": passage_characters,
+        "overlap_sentences": overlap_sentences,
+    }
+    return settings, sha256(repr(sorted(settings.items())).encode()).hexdigest()[:32]
 
 
 def _checked_question(question: str) -> str:

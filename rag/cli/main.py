@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 import typer.exceptions
 
-from rag.cli import ask, documents, repair, snapshot, verify, watch
+from rag.cli import ask, documents, reindex, repair, snapshot, verify, watch
 from rag.cli.output import USAGE
 
 _DISTRIBUTION = "footnote"
@@ -44,6 +44,7 @@ def build() -> typer.Typer:
     app.command("repair")(repair.repair)
     app.command("snapshot")(snapshot.snapshot)
     app.command("restore")(snapshot.restore)
+    app.command("reindex")(reindex.reindex)
     app.command("watch")(watch.watch)
     for entry in sorted(
         distribution(_DISTRIBUTION).entry_points.select(group="footnote.commands"), key=lambda entry: entry.name

@@ -1,0 +1,68 @@
+"""``rag reindex``: the store changed over to another model, while it is used."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.cli.output import JsonOption, StoreOption, console, errors, print_json, store_path
+
+if TYPE_CHECKING:
+    from rag.reindex import Progress
+
+
+def reindex(
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="M",
+            help="Folder or name of a sentence-transformers model (else $RAG_MODEL, else the default model).",
+            show_default=False,
+        ),
+    ] = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Embed all documents again with another model. Questions and changes go on meanwhile; the new vectors take over at the end.
+
+    Passages stay as they are cut, and with them every citation; for passages of another size add the files to a new store.
+    When it is interrupted, the same command goes on from there; with the store's own model it removes what was begun.
+
+    Example: rag reindex --model models/my-model
+    """
+    from dataclasses import asdict, replace
+
+    with errors():
+        from rag.config import Config
+        from rag.reindex import reindex as reindex_store
+
+        config = Config.from_environment(os.environ)
+        with _bar() as progress:
+            done = reindex_store(store_path(store), config if model is None else replace(config, model=model), progress)
+    if json:
+        print_json({**asdict(done), "seconds": round(done.seconds, 3)})
+    elif done.changed:
+        typer.echo(
+            f"{done.documents} documents, {done.passages} passages now have vectors of {done.model}"
+            f" ({done.embedded} documents embedded, {done.seconds:.1f} s)"
+        )
+    else:
+        typer.echo(f"nothing to do: the store has vectors of {done.model} already")
+
+
+@contextmanager
+def _bar() -> Iterator["Progress | None"]:
+    """What is being done and how far it is, on stderr when it is a terminal."""
+    out = console(stderr=True)
+    if not out.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=out, transient=True) as bar:
+        task = bar.add_task("embedding", total=None)
+        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)

@@ -1,0 +1,133 @@
+"""A store changed over to another model: every passage embedded again as it is cut, while the store goes on being used.
+
+What decided the cut, headings and pages of the files, is not kept with the text, and so passages stay as they are: citations too.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from index import rebuilding
+from index.rebuilding import Rebuilding, StoredDocument
+from index.store import Store
+from index.types import JsonScalar
+from rag import ingest
+from rag.chunking import Chunk
+from rag.config import Config
+from rag.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
+from rag.models import converted_model
+from rag.service import store_settings
+
+Embed = Callable[[Sequence[PassageInput]], list[PassageVectors]]
+Progress = Callable[[str, int, int], None]
+# Passages embedded before their documents are committed: what a kill may cost.
+_PASSAGES_TOGETHER = 2 * TOGETHER
+
+
+@dataclass(frozen=True, slots=True)
+class Reindexed:
+    """What was done. changed: False when the store has that model already.  embedded: documents embedded this time."""
+
+    changed: bool
+    documents: int
+    passages: int
+    embedded: int
+    model: str
+    fingerprint: str
+    seconds: float
+
+
+def reindex(path: Path, config: Config, progress: Progress | None = None) -> Reindexed:
+    """Change the store at ``path`` over to the model of ``config``, or go on with that where it was interrupted.
+
+    progress: called with what is being done ("embedding", "checking"), how much of it is done and how much there is.
+    Raises what the store and the model raise; then the store is as it was.
+    """
+    started = time.perf_counter()
+    with Store.open(path) as store:
+        info, folder = converted_model(config.model, None, config)
+        characters, overlap = store.settings["passage_characters"], store.settings["overlap_sentences"]
+        settings, fingerprint = store_settings(info, characters, overlap)
+        n_embedded, changed = 0, fingerprint != store.fingerprint
+        if changed:
+            embedder = Embedder(info, folder, precision=config.precision, threads=config.threads)
+            n_embedded = change_over(store, info.dim, fingerprint, settings, embedder.embed_passages, progress)
+        else:
+            rebuilding.abandon(store)
+    with Store.open(path) as store, store.read() as reader:
+        documents, passages = reader.counts()
+        seconds = time.perf_counter() - started
+        return Reindexed(changed, documents, passages, n_embedded, info.name, store.fingerprint, seconds)
+
+
+def change_over(
+    store: Store,
+    dim: int,
+    fingerprint: str,
+    settings: dict[str, JsonScalar],
+    embed: Embed,
+    progress: Progress | None = None,
+) -> int:
+    """Put a store with the same documents and other vectors in the place of ``store``; the number of documents embedded.
+
+    Documents that come, change or go meanwhile are followed until nothing is outstanding, which ends when embedding is faster.
+    """
+    report = progress or (lambda what, done, total: None)
+    n_embedded = 0
+    with rebuilding.begun(store, dim=dim, fingerprint=fingerprint, settings=settings) as making:
+        checked = False
+        while True:
+            outstanding = making.outstanding()
+            if not outstanding and not checked:
+                making.check(lambda done, total: report("checking", done, total))
+                checked = True
+            elif not outstanding and making.install():
+                return n_embedded
+            with store.read() as reader:
+                n_documents = reader.counts()[0]
+            done = n_documents - len(outstanding)
+            for group in _groups(making, outstanding):
+                n_embedded += _take_over(making, group, embed)
+                done += len(group)
+                report("embedding", min(done, n_documents), n_documents)
+
+
+def _groups(making: Rebuilding, ids: Sequence[str]) -> Iterator[list[StoredDocument]]:
+    """Documents with so many passages together, or one with more."""
+    group: list[StoredDocument] = []
+    n_passages = 0
+    for identifier in ids:
+        loaded = making.load(identifier)
+        if loaded is None:
+            continue
+        if group and n_passages + len(loaded.passages) > _PASSAGES_TOGETHER:
+            yield group
+            group, n_passages = [], 0
+        group.append(loaded)
+        n_passages += len(loaded.passages)
+    if group:
+        yield group
+
+
+def _take_over(making: Rebuilding, group: Sequence[StoredDocument], embed: Embed) -> int:
+    """Embed these documents and commit them; how many were still as they had been loaded."""
+    pieces = [
+        [Chunk(passage.span, passage.sentences, passage.section, passage.page) for passage in document.passages]
+        for document in group
+    ]
+    inputs = [
+        [
+            ingest.input_of(passage.text, piece, context)
+            for passage, piece, context in zip(document.passages, cut, document.contexts, strict=True)
+        ]
+        for document, cut in zip(group, pieces, strict=True)
+    ]
+    flat = [given for of_document in inputs for given in of_document]
+    vectors = iter(embed(flat) if flat else [])
+    taken = 0
+    for document, cut, given in zip(group, pieces, inputs, strict=True):
+        # All of a document's vectors are drawn, whether or not it is still there.
+        passages = [ingest.new_passage(piece, one, next(vectors)) for piece, one in zip(cut, given, strict=True)]
+        taken += making.add(document, passages)
+    return taken
