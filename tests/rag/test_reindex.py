@@ -1,6 +1,7 @@
 """``rag reindex``: a store changed over to another model while it is used."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from index import rebuilding
+from index import files, rebuilding
 from index.errors import StoreLocked, StoreMismatch, StoreReplaced
 from index.layout import REBUILDING
 from index.rebuilding import Rebuilding
@@ -201,6 +202,99 @@ def test_after_a_kill_it_goes_on_without_embedding_again_what_was_done(store: St
     assert change_over(store, fake) == N_DOCUMENTS - 4
     assert sorted({text.split()[1] for text in fake.texts if text.startswith("Text")}) == ["4.", "5.", "6.", "7."]
     assert said(store.path) == before
+
+
+class Stop(BaseException):
+    """Stands for the end of the process."""
+
+
+class StoppingSystem(files.System):
+    """Ends everything at the n-th change to names."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def _step(self) -> None:
+        if self.left == 0:
+            raise Stop
+        self.left -= 1
+
+    def rename(self, source: Path, target: Path) -> None:
+        self._step()
+        super().rename(source, target)
+
+    def unlink(self, path: Path) -> None:
+        self._step()
+        super().unlink(path)
+
+    def rmdir(self, path: Path) -> None:
+        self._step()
+        super().rmdir(path)
+
+
+def test_a_swap_stopped_anywhere_leaves_the_old_store_or_the_new(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = said(store.path)
+    install = Rebuilding.install
+    monkeypatch.setattr(Rebuilding, "install", lambda self: (_ for _ in ()).throw(Stop))
+    with pytest.raises(Stop):
+        change_over(store, Fake())  # all embedded, and stopped before the swap
+    store.close()
+    seen = []
+    for last in range(200):
+        place = tmp_path / str(last)
+        shutil.copytree(store.path, place)
+
+        def stopped(making: Rebuilding, last: int = last) -> bool:
+            with monkeypatch.context() as patch:
+                patch.setattr(files, "system", StoppingSystem(last))
+                return install(making)
+
+        monkeypatch.setattr(Rebuilding, "install", stopped)
+        fake = Fake()
+        with Store.open(place) as copy:
+            try:
+                change_over(copy, fake)
+            except Stop:
+                ended = False
+            else:
+                ended = True
+        with Store.open(place) as found:
+            seen.append(found.fingerprint)
+            assert (found.verify(), found.rebuilt) == ([], ())
+        assert said(place) == before
+        if seen[-1] == "old":
+            monkeypatch.setattr(Rebuilding, "install", install)
+            with Store.open(place) as copy:
+                change_over(copy, fake)
+        assert fake.calls == 0  # nothing was embedded again
+        assert {entry.name for entry in place.iterdir()} & {REBUILDING, "replacement"} == set()
+        if ended:
+            break
+    assert ended and seen == sorted(seen, reverse=True) and {"old", "new"} == set(seen)
+
+
+def test_an_interrupted_delete_is_finished_in_both_stores(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    word = f"{CANARY}0".encode()
+
+    def stop(call: int) -> None:
+        if call == 5:
+            raise Stop
+
+    with pytest.raises(Stop):
+        change_over(store, Fake(stop))
+    with store.read() as reader:
+        first = reader.documents()[0].id
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "_purge", lambda self, timeout_s: (_ for _ in ()).throw(Stop))
+        with pytest.raises(Stop):
+            store.delete(first)
+    store.close()
+    assert word in bytes_below(store.path / REBUILDING)
+    with Store.open(store.path) as again:
+        assert word not in bytes_below(store.path)
+        assert change_over(again, Fake()) == N_DOCUMENTS - 1 - 3
 
 
 def test_with_another_model_than_before_it_begins_anew(store: Store) -> None:
