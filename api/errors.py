@@ -20,6 +20,7 @@ from index.errors import (
     StoreLocked,
     StoreMismatch,
     StoreMissing,
+    StoreReplaced,
     StoreTooNew,
     StoreUnwritable,
 )
@@ -114,6 +115,9 @@ KINDS: Mapping[type[Exception], Kind] = {
     ),
     Stopping: Kind(503, "stopping", "The service is stopping", "Another one may take its place shortly.", 5),
     Overloaded: Kind(503, "overloaded", "More work is waiting than may wait", "Try again shortly.", 1),
+    StoreReplaced: Kind(
+        503, "store-replaced", "The store was replaced while it was used", "Try again: it is opened anew.", 1
+    ),
     StoreLocked: Kind(503, "store-locked", "Another process is writing", "Try again shortly.", 5),
     StoreFull: Kind(
         507,

@@ -25,7 +25,7 @@ import numpy as np
 from index import clustering
 from index import files as disk
 from index.arrays import SEGMENT_PASSAGES, PassageArrays, PassageRows, Segment, write_segment
-from index.base import NO_IDS, Base, BaseVectors, without
+from index.base import NO_IDS, Base, BaseVectors, empty_base, without
 from index.changes import history, last_sequence
 from index.database import Connection, id_array, translated_files
 from index.errors import StoreUnwritable
@@ -260,8 +260,13 @@ class _Writing:
     def __init__(
         self, store: Path, directory: Path, base: Base, connection: Connection, large: int, purge: bool
     ) -> None:
+        self.old: Manifest | None = None
+        if base.name:
+            try:
+                self.old = read_manifest(store)
+            except CheckpointDamaged:  # nothing on disk can be vouched for: all is written from the database
+                base = empty_base(base.vectors.dim)
         self.store, self.directory, self.base, self.connection = store, directory, base, connection
-        self.old = read_manifest(store) if base.name else None
         self.alive = passage_ids(connection)
         held = np.sort(np.concatenate([base.vectors.ids, base.buried]))
         self.dead: Ids = without(held, self.alive)

@@ -151,8 +151,8 @@ def test_a_snapshot_with_any_file_damaged_or_missing_is_refused(store: Store, tm
     snapshot.take(store, copy)
     before = contents(store.path)
     for name, content in contents(copy).items():
-        flipped = content[:-1] + bytes([content[-1] ^ 1]) if content else b"\0"
-        for damaged in {content[:-1], flipped, None} - {content}:
+        flipped = content[:-1] + bytes([content[-1] ^ 1]) if content else b"x"
+        for damaged in (content[:-1] if content else b"xy", flipped, None):
             (copy / name).unlink() if damaged is None else (copy / name).write_bytes(damaged)
             # Without its catalogue it is a store like any other, and whole.
             if name != "snapshot.json" or damaged is not None:
