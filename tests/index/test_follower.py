@@ -19,7 +19,7 @@ from index.views import replayed
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 TESTS = Path(__file__).parent.parent
 WORKERS = 3  # that write, and as many that read
-CHANGES = 25  # of each writer
+CHANGES = 10  # of each writer
 READS = 10  # of each reader, at least
 WRITER = """
 import sys
