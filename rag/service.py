@@ -29,6 +29,7 @@ from rag.folders import IgnoreRules, find_files
 from rag.inspection import Inspector
 from rag.models import ModelInfo, converted_model
 from rag.parsing.sandbox import Limits, Sandbox
+from rag.questions import joined, split_questions
 from rag.ranking import Calibration, Examined, Ranker, load_ranker
 from rag.reranker import Reranker
 from rag.retrieval import retrieve, score_candidates
@@ -114,6 +115,10 @@ class Service:
         question = _checked_question(query.question)
         if query.k < 1:
             raise BadInput(f"k is {query.k}: ask for at least 1 passage")
+        if len(parts := split_questions(question)) > 1:
+            answers_apart = [self.ask(replace(query, question=part)) for part in parts]
+            if len({answer.index for answer in answers_apart}) == 1:  # else the store has changed meanwhile
+                return joined(query, answers_apart)
         if query.max_risk is not None and not 0.0 <= query.max_risk <= 1.0:
             raise BadInput(f"max_risk is {query.max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
         scope = Scope(_checked_collection(query.collection), query.where)
