@@ -143,6 +143,7 @@ class Embedder:
         }
         self._compiled = core.compile_model(core.read_model(folder / "model.xml"), "CPU", options)
         self._local = local()
+        self._queues: deque[Any] = deque()  # idle ones
         self._questions = Coalescer(self._embed_together, places=threads, most=_QUESTIONS_TOGETHER)
         probe = self.embed_texts([PROBE])[0]
         difference = float(np.abs(probe - np.asarray(info.probe, dtype=np.float32)).max())
@@ -190,11 +191,14 @@ class Embedder:
                 windows.sort(key=lambda window: len(window.tokens))
                 batches = list(_batches(windows))
                 group = _Group(passages, self._no_sums(passages), len(batches))
-                if queue is None:
-                    # Twice as many requests as streams: each stream finds its next batch ready.
-                    queue = self._openvino.AsyncInferQueue(self._compiled, 2 * self.streams)
-                    queue.set_callback(lambda request, given: given[0].collect(given[1], request))
                 pending.append(group)
+                if queue is None and len(batches) == 1:  # nothing to overlap with
+                    request = self._request()
+                    request.infer(self._inputs(batches[0]), share_inputs=True)
+                    group.collect(batches[0], request)
+                    batches = []
+                elif queue is None:
+                    queue = self._borrowed_queue()
                 for batch in batches:
                     queue.start_async(self._inputs(batch), (group, batch))
                 while len(pending) > 1:
@@ -204,6 +208,21 @@ class Embedder:
         finally:
             if queue is not None:
                 queue.wait_all()
+                self._queues.append(queue)
+
+    def _borrowed_queue(self) -> Any:
+        """A queue of requests that nobody else uses, to be given back to ``_queues``.
+
+        Queues are kept: letting go of one right after its last callback damaged the memory of the process (seen: a server that made
+        one for each small upload ended by signal within a minute).
+        """
+        try:
+            return self._queues.pop()
+        except IndexError:
+            # Twice as many requests as streams: each stream finds its next batch ready.
+            queue = self._openvino.AsyncInferQueue(self._compiled, 2 * self.streams)
+            queue.set_callback(lambda request, given: given[0].collect(given[1], request))
+            return queue
 
     def count_tokens(self, passages: Sequence[PassageInput]) -> int:
         """Tokens that the model runs over for these passages, contexts and marks included, padding not."""

@@ -222,8 +222,8 @@ def test_three_hundred_hostile_files_neither_end_the_server_nor_swell_it(
     }
     n_files, statuses = 0, set()
     # What ordinary files of all sizes make it load and keep is not the attacks' doing.
-    words = [f"The ferry number {number} waited nine hours." for number in range(1_000)]
-    for size in (1, 30, 300, 1_000):
+    words = [f"The ferry number {number} waited nine hours." for number in range(3_000)]
+    for size in (1, 30, 300, 3_000):
         assert upload(client, f"{size}.txt", " ".join(words[:size]).encode(), collection="ordinary").status_code == 201
         assert upload(client, f"{size}.md", "\n\n".join(words[:size]).encode()).status_code == 201
     before = resident(process)
