@@ -8,10 +8,11 @@ nothing is cut off. Models whose pooling is not the mean get their sentence vect
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from threading import Event, Lock, local
+from threading import Event, Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,7 +113,7 @@ class _Group:
 
 
 class Embedder:
-    """The model of ``info``, run by OpenVINO. Thread-safe: each thread has its own inference request."""
+    """The model of ``info``, run by OpenVINO. Thread-safe: nobody shares an inference request at the same time."""
 
     def __init__(self, info: ModelInfo, folder: Path, *, precision: str, threads: int) -> None:
         """Load and compile. precision: "f32", "bf16" or "auto" (bf16 where the CPU has it); threads: cores it may use.
@@ -142,7 +143,7 @@ class Embedder:
             properties.inference_num_threads: threads,
         }
         self._compiled = core.compile_model(core.read_model(folder / "model.xml"), "CPU", options)
-        self._local = local()
+        self._requests: deque[Any] = deque()  # idle ones
         self._queues: deque[Any] = deque()  # idle ones
         self._questions = Coalescer(self._embed_together, places=threads, most=_QUESTIONS_TOGETHER)
         probe = self.embed_texts([PROBE])[0]
@@ -193,9 +194,9 @@ class Embedder:
                 group = _Group(passages, self._no_sums(passages), len(batches))
                 pending.append(group)
                 if queue is None and len(batches) == 1:  # nothing to overlap with
-                    request = self._request()
-                    request.infer(self._inputs(batches[0]), share_inputs=True)
-                    group.collect(batches[0], request)
+                    with self._request() as request:
+                        request.infer(self._inputs(batches[0]), share_inputs=True)
+                        group.collect(batches[0], request)
                     batches = []
                 elif queue is None:
                     queue = self._borrowed_queue()
@@ -233,10 +234,10 @@ class Embedder:
         windows = self._windows(passages, prompt)
         windows.sort(key=lambda window: len(window.tokens))
         sums = self._no_sums(passages)
-        request = self._request()
-        for batch in _batches(windows):
-            request.infer(self._inputs(batch), share_inputs=True)
-            _collect(batch, request.get_output_tensor(0).data, sums)
+        with self._request() as request:
+            for batch in _batches(windows):
+                request.infer(self._inputs(batch), share_inputs=True)
+                _collect(batch, request.get_output_tensor(0).data, sums)
         return sums
 
     def _no_sums(self, passages: Sequence[PassageInput]) -> list[Floats]:
@@ -297,11 +298,17 @@ class Embedder:
             pool[row, window.rows, window.columns] = 1.0
         return [ids, mask, pool]
 
-    def _request(self) -> Any:
-        request = getattr(self._local, "request", None)
-        if request is None:
-            request = self._local.request = self._compiled.create_infer_request()
-        return request
+    @contextmanager
+    def _request(self) -> Iterator[Any]:
+        """A request that nobody else uses. There are as many as have run at once, however many threads come and go."""
+        try:
+            request = self._requests.pop()
+        except IndexError:
+            request = self._compiled.create_infer_request()
+        try:
+            yield request
+        finally:
+            self._requests.append(request)
 
 
 def _owners(spans: tuple[Span, ...], starts: Ids) -> Ids:
