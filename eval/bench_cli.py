@@ -37,21 +37,22 @@ def embed(
     gold: GoldOption = None,
     passages: Annotated[int, typer.Option("--passages", min=32, help="How many to embed in a round.")] = 512,
     precision: Annotated[
-        list[str], typer.Option("--precision", metavar="P", help="f32, bf16 or int8; may be repeated.")
-    ] = ["auto"],  # noqa: B006
+        list[str] | None,
+        typer.Option("--precision", metavar="P", help="f32, bf16 or auto (the default); may be repeated."),
+    ] = None,
     out: OutOption = None,
     json: JsonOption = False,
 ) -> None:
     """How fast passages are embedded, as a share of what the machine can multiply.
 
-    Example: rag bench embed --precision bf16 --precision int8
+    Example: rag bench embed --precision f32 --precision bf16
     """
     with errors():
         from eval.bench import embed as question
         from rag.config import Config
 
         config = Config.from_environment()
-        _report(question.rows(gold, passages, precision, config), out, json)
+        _report(question.rows(gold, passages, precision or ["auto"], config), out, json)
 
 
 @bench.command()

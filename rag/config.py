@@ -31,7 +31,7 @@ class Config:
 
     model: folder or name of a sentence-transformers model, None for the default.
     passage_characters: size of a passage.  overlap_sentences: sentences that a passage repeats of the one before.
-    precision: "auto" (bf16 where the CPU has it), "f32" or "bf16".  threads: cores for encoding.
+    precision: "auto" (the faster one on this machine), "f32" or "bf16".  threads: cores for encoding.
     cache: where converted models and indexed evaluation corpora are kept.  max_file_bytes: larger files are refused.
     reranker: folder or name of a cross-encoder that orders the best passages anew, None for none.
     parse_seconds, parse_mib: processor time and memory that reading one file may take.

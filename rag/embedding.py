@@ -23,6 +23,7 @@ from rag.conversion import PROBE
 from rag.engine import load_openvino
 from rag.errors import ModelDamaged
 from rag.models import ModelInfo
+from rag.precision import fastest_precision
 
 MAX_CONTEXT_TOKENS = 48
 # One batch: at most this many tokens with padding. Larger ones leave the cache of a core, smaller ones leave it idle.
@@ -32,6 +33,11 @@ TOGETHER = 256
 _PATIENCE_S = 10.0
 # 16 together cost 0.6 times what they cost one by one, and more together hardly less.
 _QUESTIONS_TOGETHER = 16
+# The engine keeps memory for each shape of input that it met (0.3 MB): like shapes cost less than the padding.
+# Questions are left as they are: there are few shapes of them, and their time counts.
+_FEW_TOKENS = 32
+_TOKENS_STEP = 16
+_VECTORS_STEP = 32
 PROBE_TOLERANCE = 0.02
 
 
@@ -116,7 +122,7 @@ class Embedder:
     """The model of ``info``, run by OpenVINO. Thread-safe: nobody shares an inference request at the same time."""
 
     def __init__(self, info: ModelInfo, folder: Path, *, precision: str, threads: int) -> None:
-        """Load and compile. precision: "f32", "bf16" or "auto" (bf16 where the CPU has it); threads: cores it may use.
+        """Load and compile. precision: "f32", "bf16" or "auto" (the faster one here); threads: cores it may use.
 
         Raises ModelDamaged when a probe text does not come out as it did in the reference.
         """
@@ -135,8 +141,7 @@ class Embedder:
         self._prefix, self._suffix = marked[:at], marked[at + len(plain) :]
         self._openvino = openvino
         core = openvino.Core()
-        capable = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        self.precision = ("bf16" if capable else "f32") if precision == "auto" else precision
+        self.precision = fastest_precision(core, folder) if precision == "auto" else precision
         options = {
             hint.inference_precision: openvino.Type.bf16 if self.precision == "bf16" else openvino.Type.f32,
             properties.num_streams: threads,
@@ -281,6 +286,8 @@ class Embedder:
         """input_ids and attention_mask int64 (rows, tokens), pool float32 (rows, vectors, tokens)."""
         n_tokens = max(len(window.tokens) for window in batch)
         n_vectors = max(len(window.targets) for window in batch)
+        if n_tokens > _FEW_TOKENS:
+            n_tokens, n_vectors = _rounded(n_tokens, _TOKENS_STEP), _rounded(n_vectors, _VECTORS_STEP)
         ids = np.full((len(batch), n_tokens), self.info.pad_id, dtype=np.int64)
         mask = np.zeros((len(batch), n_tokens), dtype=np.int64)
         pool = np.zeros((len(batch), n_vectors, n_tokens), dtype=np.float32)
@@ -309,6 +316,10 @@ class Embedder:
             yield request
         finally:
             self._requests.append(request)
+
+
+def _rounded(n: int, step: int) -> int:
+    return -(-n // step) * step
 
 
 def _owners(spans: tuple[Span, ...], starts: Ids) -> Ids:

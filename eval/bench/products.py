@@ -20,7 +20,7 @@ class Products:
     """A compiled graph of a model's products. flop: operations of one token, a multiplication and an addition counted each."""
 
     def __init__(self, model_xml: Path, precision: str, threads: int) -> None:
-        """precision: "f32", "bf16" or "int8" (then with the quantizing of each input, without which there is no int8 product)."""
+        """precision: "f32" or "bf16"."""
         openvino = load_openvino()
         core = openvino.Core()
         shapes = _weights(core.read_model(model_xml))
@@ -31,7 +31,7 @@ class Products:
             properties.num_streams: threads,
             properties.inference_num_threads: threads,
         }
-        graph, width = _chain(openvino, shapes, quantized=precision == "int8")
+        graph, width = _chain(openvino, shapes)
         self._compiled = core.compile_model(graph, "CPU", options)
         self._queue = openvino.AsyncInferQueue(self._compiled, threads)
         self._tokens = np.random.default_rng(0).standard_normal((BATCH_TOKENS, width)).astype(np.float32)
@@ -66,7 +66,7 @@ def _weights(model: Any) -> list[tuple[int, int]]:
     return shapes
 
 
-def _chain(openvino: Any, shapes: list[tuple[int, int]], *, quantized: bool) -> tuple[Any, int]:
+def _chain(openvino: Any, shapes: list[tuple[int, int]]) -> tuple[Any, int]:
     """The products one after another, and the width of the input.
 
     A product that does not fit the one before it takes its columns repeated, or only some of them.
@@ -81,16 +81,7 @@ def _chain(openvino: Any, shapes: list[tuple[int, int]], *, quantized: bool) -> 
             index = ops.constant(np.arange(rows, dtype=np.int64) % at)
             value = ops.gather(value, index, ops.constant(1, dtype=np.int64))
         weights = (random.standard_normal((rows, columns)) / np.sqrt(rows)).astype(np.float32)
-        matrix = ops.constant(weights)
-        if quantized:
-            value = _quantize(ops, value, 4.0, 256)
-            matrix = _quantize(ops, matrix, float(np.abs(weights).max()), 255)
-        value, at = ops.matmul(value, matrix, False, False), columns
+        value, at = ops.matmul(value, ops.constant(weights), False, False), columns
     # One figure per token: writing the last product out as float32 would be timed too.
     total = ops.reduce_max(value, ops.constant(np.array([1], dtype=np.int64)))
     return openvino.Model([total], [tokens]), width
-
-
-def _quantize(ops: Any, value: Any, limit: float, levels: int) -> Any:
-    low, high = (ops.constant(np.array([[edge]], dtype=np.float32)) for edge in (-limit, limit))
-    return ops.fake_quantize(value, low, high, low, high, levels)
