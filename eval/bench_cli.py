@@ -38,14 +38,14 @@ def embed(
     passages: Annotated[int, typer.Option("--passages", min=32, help="How many to embed in a round.")] = 512,
     precision: Annotated[
         list[str] | None,
-        typer.Option("--precision", metavar="P", help="f32, bf16 or auto (the default); may be repeated."),
+        typer.Option("--precision", metavar="P", help="f32, bf16, int8 or auto (the default); may be repeated."),
     ] = None,
     out: OutOption = None,
     json: JsonOption = False,
 ) -> None:
     """How fast passages are embedded, as a share of what the machine can multiply.
 
-    Example: rag bench embed --precision f32 --precision bf16
+    Example: rag bench embed --precision f32 --precision int8
     """
     with errors():
         from eval.bench import embed as question

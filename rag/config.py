@@ -10,7 +10,7 @@ import platformdirs
 from rag.errors import BadInput
 from rag.settings_file import given, given_path, read_settings_file, refuse_unknown
 
-PRECISIONS = ("auto", "f32", "bf16")
+PRECISIONS = ("auto", "f32", "bf16", "int8")
 # What the environment (RAG_STORE, ...) and the settings file may set here.
 NAMES = ("store", "model", "precision", "threads", "cache", "parse_seconds", "parse_mib", "reranker")
 _PARSE_SECONDS = 120
@@ -31,7 +31,7 @@ class Config:
 
     model: folder or name of a sentence-transformers model, None for the default.
     passage_characters: size of a passage.  overlap_sentences: sentences that a passage repeats of the one before.
-    precision: "auto" (the faster one on this machine), "f32" or "bf16".  threads: cores for encoding.
+    precision: "auto" (the fastest on this machine), "f32", "bf16" or "int8".  threads: cores for encoding.
     cache: where converted models and indexed evaluation corpora are kept.  max_file_bytes: larger files are refused.
     reranker: folder or name of a cross-encoder that orders the best passages anew, None for none.
     parse_seconds, parse_mib: processor time and memory that reading one file may take.

@@ -16,6 +16,7 @@ import numpy as np
 from index.types import Floats
 from rag.engine import load_converter, load_openvino
 from rag.errors import ModelUnavailable
+from rag.quantization import quantize_weights
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -73,7 +74,9 @@ def download(name: str) -> Path:
 
 
 def convert(folder: Path, destination: Path) -> dict[str, Any]:
-    """Write ``model.xml``, ``model.bin`` and ``tokenizer.json`` to destination; what the engine must know of the model comes back.
+    """Write ``model.xml``, ``model-int8.xml`` (each with its .bin) and ``tokenizer.json`` to destination.
+
+    What the engine must know of the model comes back.
 
     Raises ModelUnavailable for a model whose pooling is not linear or whose tokenizer has no fast form.
     """
@@ -117,6 +120,8 @@ def convert(folder: Path, destination: Path) -> dict[str, Any]:
     with _quiet(), torch.no_grad():
         graph = load_converter().convert_model(Pooled().eval(), example_input=example)
     load_openvino().save_model(graph, destination / "model.xml", compress_to_fp16=False)
+    quantize_weights(graph)
+    load_openvino().save_model(graph, destination / "model-int8.xml", compress_to_fp16=False)
     backend.no_truncation()
     backend.no_padding()
     backend.save(str(destination / "tokenizer.json"))

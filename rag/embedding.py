@@ -23,7 +23,7 @@ from rag.conversion import PROBE
 from rag.engine import load_openvino
 from rag.errors import ModelDamaged
 from rag.models import ModelInfo
-from rag.precision import fastest_precision
+from rag.precision import fastest_precision, graph_file, options
 
 MAX_CONTEXT_TOKENS = 48
 # One batch: at most this many tokens with padding. Larger ones leave the cache of a core, smaller ones leave it idle.
@@ -122,15 +122,13 @@ class Embedder:
     """The model of ``info``, run by OpenVINO. Thread-safe: nobody shares an inference request at the same time."""
 
     def __init__(self, info: ModelInfo, folder: Path, *, precision: str, threads: int) -> None:
-        """Load and compile. precision: "f32", "bf16" or "auto" (the faster one here); threads: cores it may use.
+        """Load and compile. precision: "f32", "bf16", "int8" or "auto" (the fastest here); threads: cores it may use.
 
         Raises ModelDamaged when a probe text does not come out as it did in the reference.
         """
         from tokenizers import Tokenizer
 
         openvino = load_openvino()
-        properties, hint = openvino.properties, openvino.properties.hint
-
         self.info = info
         self.dim = info.dim
         self.streams = threads
@@ -142,12 +140,12 @@ class Embedder:
         self._openvino = openvino
         core = openvino.Core()
         self.precision = fastest_precision(core, folder) if precision == "auto" else precision
-        options = {
-            hint.inference_precision: openvino.Type.bf16 if self.precision == "bf16" else openvino.Type.f32,
-            properties.num_streams: threads,
-            properties.inference_num_threads: threads,
+        settings = {
+            **options(self.precision),
+            openvino.properties.num_streams: threads,
+            openvino.properties.inference_num_threads: threads,
         }
-        self._compiled = core.compile_model(core.read_model(folder / "model.xml"), "CPU", options)
+        self._compiled = core.compile_model(core.read_model(graph_file(folder, self.precision)), "CPU", settings)
         self._requests: deque[Any] = deque()  # idle ones
         self._queues: deque[Any] = deque()  # idle ones
         self._questions = Coalescer(self._embed_together, places=threads, most=_QUESTIONS_TOGETHER)

@@ -12,6 +12,8 @@ import numpy as np
 
 from rag.embedding import BATCH_TOKENS
 from rag.engine import load_openvino
+from rag.precision import options
+from rag.quantization import quantized
 
 _LEAST_S = 1.5
 
@@ -20,19 +22,18 @@ class Products:
     """A compiled graph of a model's products. flop: operations of one token, a multiplication and an addition counted each."""
 
     def __init__(self, model_xml: Path, precision: str, threads: int) -> None:
-        """precision: "f32" or "bf16"."""
+        """precision: "f32", "bf16" or "int8" (then with the rounding of each input, without which there is no int8 product)."""
         openvino = load_openvino()
         core = openvino.Core()
         shapes = _weights(core.read_model(model_xml))
         self.flop = sum(2 * rows * columns for rows, columns in shapes)
-        hint, properties = openvino.properties.hint, openvino.properties
-        options = {
-            hint.inference_precision: openvino.Type.f32 if precision == "f32" else openvino.Type.bf16,
-            properties.num_streams: threads,
-            properties.inference_num_threads: threads,
+        settings = {
+            **options(precision),
+            openvino.properties.num_streams: threads,
+            openvino.properties.inference_num_threads: threads,
         }
-        graph, width = _chain(openvino, shapes)
-        self._compiled = core.compile_model(graph, "CPU", options)
+        graph, width = _chain(openvino, shapes, precision)
+        self._compiled = core.compile_model(graph, "CPU", settings)
         self._queue = openvino.AsyncInferQueue(self._compiled, threads)
         self._tokens = np.random.default_rng(0).standard_normal((BATCH_TOKENS, width)).astype(np.float32)
         for request in self._queue:
@@ -66,7 +67,7 @@ def _weights(model: Any) -> list[tuple[int, int]]:
     return shapes
 
 
-def _chain(openvino: Any, shapes: list[tuple[int, int]]) -> tuple[Any, int]:
+def _chain(openvino: Any, shapes: list[tuple[int, int]], precision: str) -> tuple[Any, int]:
     """The products one after another, and the width of the input.
 
     A product that does not fit the one before it takes its columns repeated, or only some of them.
@@ -80,8 +81,9 @@ def _chain(openvino: Any, shapes: list[tuple[int, int]]) -> tuple[Any, int]:
         if rows != at:
             index = ops.constant(np.arange(rows, dtype=np.int64) % at)
             value = ops.gather(value, index, ops.constant(1, dtype=np.int64))
-        weights = (random.standard_normal((rows, columns)) / np.sqrt(rows)).astype(np.float32)
-        value, at = ops.matmul(value, ops.constant(weights), False, False), columns
+        weights = (random.standard_normal((columns, rows)) / np.sqrt(rows)).astype(np.float32)
+        matrix = quantized(weights) if precision == "int8" else ops.constant(weights)
+        value, at = ops.matmul(value, matrix, False, True), columns
     # One figure per token: writing the last product out as float32 would be timed too.
     total = ops.reduce_max(value, ops.constant(np.array([1], dtype=np.int64)))
     return openvino.Model([total], [tokens]), width

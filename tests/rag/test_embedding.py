@@ -1,5 +1,6 @@
 """The engine against its reference, with the real default model."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -43,10 +44,13 @@ def test_float32_agrees_with_sentence_transformers_within_1e_4(exact: Embedder, 
     assert np.abs(exact.embed_texts(TEXTS) - expected).max() < 1e-4
 
 
-def test_the_precision_of_this_machine_stays_close_to_float32(model: tuple[ModelInfo, Path], exact: Embedder) -> None:
-    here = Embedder(*model, precision="auto", threads=1)
-    cosines = np.einsum("ij,ij->i", here.embed_texts(TEXTS), exact.embed_texts(TEXTS))
-    assert cosines.min() > 0.999
+@pytest.mark.parametrize(("precision", "least"), [("bf16", 0.999), ("int8", 0.995), ("auto", 0.995)])
+def test_other_precisions_stay_close_to_float32(
+    model: tuple[ModelInfo, Path], exact: Embedder, precision: str, least: float
+) -> None:
+    rounded = Embedder(*model, precision=precision, threads=1)
+    cosines = np.einsum("ij,ij->i", rounded.embed_texts(TEXTS), exact.embed_texts(TEXTS))
+    assert cosines.min() > least
 
 
 def test_a_sentence_vector_is_the_mean_of_its_own_tokens_in_the_passage(exact: Embedder, reference: object) -> None:
@@ -93,19 +97,21 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
         fingerprint_of(tmp_path)
 
 
-def test_a_damaged_conversion_is_made_again(model: tuple[ModelInfo, Path], tmp_path: Path) -> None:
-    import shutil
-
+@pytest.mark.parametrize(("precision", "name"), [("f32", "model.bin"), ("int8", "model-int8.bin")])
+def test_a_damaged_conversion_is_made_again(
+    model: tuple[ModelInfo, Path], tmp_path: Path, precision: str, name: str
+) -> None:
     info, folder = model
     copy = tmp_path / "models" / folder.name
     shutil.copytree(folder, copy)
-    weights = copy / "model.bin"
+    weights = copy / name
     content = bytearray(weights.read_bytes())
     content[1000] ^= 1
     weights.write_bytes(content)
-    again, place = converted_model(None, info.fingerprint, replace(Config.from_environment(), cache=tmp_path))
+    config = replace(Config.from_environment(), cache=tmp_path, precision=precision)
+    again, place = converted_model(None, info.fingerprint, config)
     assert (again, place) == (info, copy)
-    assert weights.read_bytes() == (folder / "model.bin").read_bytes()
+    assert weights.read_bytes() == (folder / name).read_bytes()
 
 
 def test_a_model_that_computes_something_else_is_refused(model: tuple[ModelInfo, Path]) -> None:
