@@ -24,6 +24,7 @@ from index.errors import (
     StoreLocked,
     StoreMissing,
     StoreReplaced,
+    StoreTooNew,
     StoreUnwritable,
 )
 from index.migrations import FORMAT_VERSION, format_version, migrate, roll_back, transaction
@@ -63,15 +64,16 @@ class Database:
             self.format_version = format_version(connection)
 
     def migrate(self) -> None:
-        """Bring the tables up to date. The caller holds the writer lock."""
+        """Bring the tables up to date, or leave them as they are. The caller holds the writer lock, and has kept a copy."""
         with translated(self.path):
             connection = self._write_connection()
             migrate(connection)
             self.format_version = format_version(connection)
 
-    @property
     def outdated(self) -> bool:
-        """Whether ``migrate`` has something to do."""
+        """Whether ``migrate`` has something to do: asked of the file, for another process may have done it."""
+        with self.reading() as connection:
+            self.format_version = format_version(connection)
         return self.format_version < FORMAT_VERSION
 
     def require_current(self) -> None:
@@ -100,6 +102,7 @@ class Database:
         with translated(self.path):
             connection = self._write_connection()
             with transaction(connection):
+                self._require_format(connection)
                 yield connection
             if self._logged_pages > _WAL_PAGES:
                 # If this fails, on a full disk, the log only stays long.
@@ -133,6 +136,14 @@ class Database:
             # Last, because the last one empties the log. When the disk is full it stays, and nothing is lost.
             with suppress(apsw.Error):
                 self._writer.close()
+
+    def _require_format(self, connection: apsw.Connection) -> None:
+        """Raises StoreTooNew when a newer program has changed the tables since they were opened here."""
+        if (found := connection.pragma("user_version")) != self.format_version:
+            raise StoreTooNew(
+                f"{self.path.parent} was brought to format {found} meanwhile, this program knows {self.format_version}:"
+                " upgrade the program and start it again"
+            )
 
     def _write_connection(self) -> apsw.Connection:
         if self._closed:
