@@ -8,6 +8,7 @@ import errno
 import functools
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,6 +40,7 @@ _LOCK_PAGE = (1 << 30) // _PAGE_BYTES + 1  # SQLite never uses the page at 1 GiB
 _CHECKSUM_BYTES = 8  # reserved at the end of each page; cksumvfs acts on exactly this number
 _WAL_PAGES = 1000
 _BUSY_TIMEOUT_MS = 10_000
+_CHECKPOINT_TRY_MS = 30
 _STEP_PAGES = 1000  # copied before an interrupt is noticed
 _CACHE_KIB = 16_384  # per connection
 
@@ -116,9 +118,9 @@ class Database:
         """
         with translated(self.path):
             connection = self._write_connection()
-            connection.set_busy_timeout(int(timeout_s * 1000))
+            connection.set_busy_timeout(_CHECKPOINT_TRY_MS)
             try:
-                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                _truncate(connection, time.monotonic() + timeout_s)
             finally:
                 connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
             # Its cache holds pages as they were before they were scrubbed, and would log them so with the next change.
@@ -209,6 +211,21 @@ def create_database(path: Path, meta: Mapping[str, str]) -> None:
             connection.close()
     files.sync(draft)
     files.replace(draft, path)
+
+
+def _truncate(connection: apsw.Connection, deadline: float) -> None:
+    """Checkpoint and empty the log, as often as it takes.
+
+    One try looks once which of the log's slots hold older states, and then waits for those slots to be free. A reader that follows
+    another in the same slot holds the newest state, but keeps such a try waiting for ever.
+    """
+    while True:
+        try:
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            return
+        except apsw.BusyError:
+            if time.monotonic() > deadline:
+                raise
 
 
 def copy_database(connection: Connection, target: Path) -> None:
