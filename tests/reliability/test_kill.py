@@ -101,7 +101,7 @@ def test_killed_processes_lose_nothing_and_leave_nothing_half_done(tmp_path: Pat
     assert {"add", "delete", "checkpoint", "snapshot"} <= under_way.keys()
 
 
-@pytest.mark.parametrize("bug", ["acknowledge_before_commit", "checkpoint_one_too_high"])
+@pytest.mark.parametrize("bug", ["acknowledge_before_commit", "checkpoint_one_too_high", "replay_by_operation"])
 def test_the_kill_test_finds_a_planted_bug(tmp_path: Path, bug: str) -> None:
     with pytest.raises(Violation):
         kill_many(tmp_path / "run", 7, 40, bug)
