@@ -117,12 +117,17 @@ class Follower:
             self._write(connection, base, lists=lists)
         return True
 
-    def forget(self) -> None:
-        """Write a checkpoint if the one on disk holds anything that is gone. The caller holds the writer lock."""
+    def forget(self) -> str:
+        """Write a checkpoint if the one on disk holds anything that is gone; the name of the one in force then.
+
+        The caller holds the writer lock. The one in force may be another process's, and not the one that the views build on here.
+        """
         with self._database.reading() as connection:
             base = self._on_disk(connection)
             if not base.name or len(base.buried) or len(without(base.vectors.ids, passage_ids(connection))):
                 self._write(connection, base, purge=True)
+                return self.base.name
+            return base.name
 
     def rebuild(self) -> None:
         """Build the views from the rows alone and write them. The caller holds the writer lock."""

@@ -326,8 +326,8 @@ class Store:
         self._database.empty_wal(timeout_s)
         with translated_files(self.path):
             files.remove(self.path / RESTORING)  # what an interrupted restore left may hold them too
-        self._follower.forget()
-        if left := checkpoint.remove_others(self.path, self._follower.base.name):
+        in_force = self._follower.forget()
+        if left := checkpoint.remove_others(self.path, in_force):
             raise StoreUnwritable(f"{left[0]} cannot be removed and may hold what was deleted: remove it")
         self._purge_rebuilding(timeout_s)
 

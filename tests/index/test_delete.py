@@ -77,6 +77,17 @@ def test_a_base_written_by_another_process_is_cleaned_too(
     assert occurrences(empty_store.path, [b"Canary", b"canary", *traces(secret)]) == []
 
 
+def test_a_delete_keeps_the_checkpoint_that_another_process_has_written(
+    empty_store: Store, make_document: Callable[..., Made]
+) -> None:
+    empty_store.add(*make_document("A cat."))
+    with Store.open(empty_store.path) as other:
+        other.checkpoint()
+    empty_store.delete(empty_store.add(*make_document("A dog.")).document.id)
+    with Store.open(empty_store.path) as again:
+        assert again.rebuilt == () and again.verify() == []
+
+
 def test_a_reader_after_another_without_a_pause_keeps_no_delete_waiting(
     empty_store: Store, make_document: Callable[..., Made]
 ) -> None:
