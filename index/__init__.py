@@ -6,7 +6,8 @@ SQLite is the only truth: `database` (connections, transactions), `scrub` (its f
 `vectors` and `lexical` are views of it: `views` puts them together, `matching` ranks words over them, `follower` keeps them at
 the state that is read, `checkpoint` keeps them on disk.
 `layout` makes the directory, `files` writes in it, `lock` keeps writers apart. `verify` compares everything with everything,
-`snapshot` copies a store and brings it back, `replacement` puts another in its place.
+`snapshot` copies a store and brings it back, `catalogue` lists its files, `replacement` puts another in its place, `upgrade`
+brings an older format to the present one.
 """
 
 from index.errors import (

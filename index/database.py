@@ -8,6 +8,7 @@ import errno
 import functools
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,7 @@ from index.errors import (
     StoreLocked,
     StoreMissing,
     StoreReplaced,
+    StoreTooNew,
     StoreUnwritable,
 )
 from index.migrations import FORMAT_VERSION, format_version, migrate, roll_back, transaction
@@ -38,6 +40,7 @@ _LOCK_PAGE = (1 << 30) // _PAGE_BYTES + 1  # SQLite never uses the page at 1 GiB
 _CHECKSUM_BYTES = 8  # reserved at the end of each page; cksumvfs acts on exactly this number
 _WAL_PAGES = 1000
 _BUSY_TIMEOUT_MS = 10_000
+_CHECKPOINT_TRY_MS = 30
 _STEP_PAGES = 1000  # copied before an interrupt is noticed
 _CACHE_KIB = 16_384  # per connection
 
@@ -63,15 +66,16 @@ class Database:
             self.format_version = format_version(connection)
 
     def migrate(self) -> None:
-        """Bring the tables up to date. The caller holds the writer lock."""
+        """Bring the tables up to date, or leave them as they are. The caller holds the writer lock, and has kept a copy."""
         with translated(self.path):
             connection = self._write_connection()
             migrate(connection)
             self.format_version = format_version(connection)
 
-    @property
     def outdated(self) -> bool:
-        """Whether ``migrate`` has something to do."""
+        """Whether ``migrate`` has something to do: asked of the file, for another process may have done it."""
+        with self.reading() as connection:
+            self.format_version = format_version(connection)
         return self.format_version < FORMAT_VERSION
 
     def require_current(self) -> None:
@@ -100,6 +104,7 @@ class Database:
         with translated(self.path):
             connection = self._write_connection()
             with transaction(connection):
+                self._require_format(connection)
                 yield connection
             if self._logged_pages > _WAL_PAGES:
                 # If this fails, on a full disk, the log only stays long.
@@ -113,9 +118,9 @@ class Database:
         """
         with translated(self.path):
             connection = self._write_connection()
-            connection.set_busy_timeout(int(timeout_s * 1000))
+            connection.set_busy_timeout(_CHECKPOINT_TRY_MS)
             try:
-                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                _truncate(connection, time.monotonic() + timeout_s)
             finally:
                 connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
             # Its cache holds pages as they were before they were scrubbed, and would log them so with the next change.
@@ -133,6 +138,14 @@ class Database:
             # Last, because the last one empties the log. When the disk is full it stays, and nothing is lost.
             with suppress(apsw.Error):
                 self._writer.close()
+
+    def _require_format(self, connection: apsw.Connection) -> None:
+        """Raises StoreTooNew when a newer program has changed the tables since they were opened here."""
+        if (found := connection.pragma("user_version")) != self.format_version:
+            raise StoreTooNew(
+                f"{self.path.parent} was brought to format {found} meanwhile, this program knows {self.format_version}:"
+                " upgrade the program and start it again"
+            )
 
     def _write_connection(self) -> apsw.Connection:
         if self._closed:
@@ -198,6 +211,21 @@ def create_database(path: Path, meta: Mapping[str, str]) -> None:
             connection.close()
     files.sync(draft)
     files.replace(draft, path)
+
+
+def _truncate(connection: apsw.Connection, deadline: float) -> None:
+    """Checkpoint and empty the log, as often as it takes.
+
+    One try looks once which of the log's slots hold older states, and then waits for those slots to be free. A reader that follows
+    another in the same slot holds the newest state, but keeps such a try waiting for ever.
+    """
+    while True:
+        try:
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            return
+        except apsw.BusyError:
+            if time.monotonic() > deadline:
+                raise
 
 
 def copy_database(connection: Connection, target: Path) -> None:

@@ -155,8 +155,11 @@ def roll_back(connection: apsw.Connection) -> None:
 
 
 def migrate(connection: apsw.Connection) -> None:
-    """Take the missing steps, each in a transaction of its own. The caller holds the writer lock."""
-    for version in range(format_version(connection), FORMAT_VERSION):
-        with transaction(connection):
+    """Take the missing steps, all in one transaction: a database has the tables of one version whatever happens.
+
+    The caller holds the writer lock.
+    """
+    with transaction(connection):
+        for version in range(format_version(connection), FORMAT_VERSION):
             MIGRATIONS[version](connection)
-            connection.pragma("user_version", version + 1)
+        connection.pragma("user_version", FORMAT_VERSION)

@@ -4,24 +4,20 @@ A snapshot is a directory like a store's, with the SHA-256 of each file in ``sna
 that is verified, and gets its name when it is complete and on disk.
 """
 
-import hashlib
-import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from index import files, replacement
+from index.catalogue import CATALOGUE, files_of, read_catalogue, require_whole, write_catalogue
 from index.database import translated_files
 from index.errors import StoreDamaged, StoreMissing, StoreUnwritable
-from index.layout import DATABASE, LOCK, RESTORING, holds_store
+from index.layout import LOCK, RESTORING, holds_store
 from index.lock import WriterLock
 from index.store import Store
 
-CATALOGUE = "snapshot.json"
-_FORMAT = 1
 _LOCK_TIMEOUT_S = 30.0
 
 Progress = Callable[[int, int], None]
@@ -58,9 +54,7 @@ def take(store: Store, target: Path, progress: Progress | None = None) -> Snapsh
             files.system.mkdir(aside)
             generation = store.copy_to(aside)
             documents, passages = _check(aside, progress)
-            snapshot = Snapshot(
-                target, store.path, generation, documents, passages, _write_catalogue(aside, generation)
-            )
+            snapshot = Snapshot(target, store.path, generation, documents, passages, write_catalogue(aside, generation))
             files.replace(aside, target)
     return snapshot
 
@@ -91,7 +85,7 @@ def restore(source: Path, target: Path, *, overwrite: bool = False, progress: Pr
                 files.system.mkdir(building)
                 generation = _copy(source, building)
                 documents, passages = _check(building, progress)
-                size = sum(path.stat().st_size for path in _files_of(building))
+                size = sum(path.stat().st_size for path in files_of(building))
                 replacement.install(target, building, lock)
         if not there:
             files.sync_directory(target.absolute().parent)
@@ -117,22 +111,14 @@ def _require_snapshot(source: Path) -> None:
             if not holds_store(source):
                 raise StoreMissing(f"{source} is empty: no snapshot is there")
         return
-    for name, expected in _read_catalogue(source)[1].items():
-        path = source / name
-        if not path.is_file():
-            raise StoreDamaged(f"{path} is missing: the snapshot cannot be used; take another one")
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-                raise StoreDamaged(
-                    f"{path} is not as it was when the snapshot was taken: it cannot be used; take another one"
-                )
+    require_whole(source)
 
 
 def _copy(source: Path, building: Path) -> int:
     if not (source / CATALOGUE).exists():
         with Store.open(source) as store:
             return store.copy_to(building)
-    generation, catalogue = _read_catalogue(source)
+    generation, catalogue = read_catalogue(source)
     for name in catalogue:
         files.make_directory((building / name).parent)
         files.copy(source / name, building / name)
@@ -156,43 +142,6 @@ def _check(copy: Path, progress: Progress | None) -> tuple[int, int]:
             counts = reader.counts()
     replacement.settle(copy)
     return counts
-
-
-def _files_of(copy: Path) -> list[Path]:
-    return sorted(path for path in copy.rglob("*") if path.is_file())
-
-
-def _write_catalogue(copy: Path, generation: int) -> int:
-    """List the files of a snapshot with their hashes; their size in bytes."""
-    listed, size = {}, 0
-    for path in _files_of(copy):
-        with path.open("rb") as file:
-            listed[path.relative_to(copy).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
-            size += file.tell()
-    content = {
-        "format": _FORMAT,
-        "taken_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "generation": generation,
-        "files": listed,
-    }
-    files.write(copy / CATALOGUE, json.dumps({**content, "sha256": _checksum(content)}, indent=1).encode())
-    files.sync_directory(copy)
-    return size
-
-
-def _read_catalogue(source: Path) -> tuple[int, Mapping[str, str]]:
-    try:
-        content = json.loads(files.system.read(source / CATALOGUE))
-        checksum = content.pop("sha256")
-        if content["format"] != _FORMAT or checksum != _checksum(content) or DATABASE not in content["files"]:
-            raise ValueError("its checksum does not fit")
-        return content["generation"], content["files"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreDamaged(f"{source / CATALOGUE} cannot be used ({error}): take another snapshot") from error
-
-
-def _checksum(content: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @contextmanager

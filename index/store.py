@@ -22,6 +22,7 @@ from index.reader import NOTE, Reader
 from index.records import document_id as name_id
 from index.records import pack_document
 from index.types import Change, Document, FailedFile, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
+from index.upgrade import upgrade
 from index.verify import check_store, leftovers
 from index.views import Views
 
@@ -53,11 +54,11 @@ class Store:
         try:
             if replacement.pending(path):
                 raise StoreReplaced(f"another store is being put in the place of {path}: try again")
-            if self._database.outdated:
-                with self._writing():
-                    self._database.migrate()
-            self.format_version = self._database.format_version
             self._read_meta(acknowledged)
+            if self._database.outdated():
+                with self._writing():
+                    upgrade(path, self._database)
+            self.format_version = self._database.format_version
             self._follower = Follower(path, self._database, self.dim, large)
             self.rebuilt = self._follower.rebuilt
             self._finish_interrupted()
@@ -99,6 +100,7 @@ class Store:
     def open(cls, path: Path | str, *, large: int = LARGE_PASSAGES) -> "Store":
         """The store in a directory. Raises StoreMissing, StoreDamaged, StoreTooNew or StoreUnwritable.
 
+        A store of an older format is brought to this program's, after a copy of it was put beside it (``index.upgrade``).
         large: passages above which ``nearest`` reads the likeliest vectors only; up to it all are read, and the result is exact.
         Views that are missing or damaged are rebuilt from SQLite, logged as a warning and named in ``rebuilt``.
         """

@@ -115,7 +115,8 @@ def _convert(source: Path, name: str, fingerprint: str, folder: Path) -> ModelIn
         facts = convert(source, aside)
         info = ModelInfo(name=name, fingerprint=fingerprint, **facts)
         files = {path.name: _sha256(path) for path in sorted(aside.iterdir())}
-        (aside / "model.json").write_text(json.dumps({"model": asdict(info), "files": files}))
+        content: dict[str, object] = {"model": asdict(info), "files": files}
+        (aside / "model.json").write_text(json.dumps({**content, "sha256": _checksum(content)}))
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(aside, folder)
@@ -133,6 +134,8 @@ def _read_converted(folder: Path, precision: str) -> ModelInfo | None:
         precision = kept_precision(folder) or precision
     try:
         content = json.loads((folder / "model.json").read_text())
+        if content.pop("sha256", None) not in (None, _checksum(content)):  # None: of an earlier version
+            raise ValueError("its checksum does not fit")
         unused = {"auto": (), "int8": ("model.bin",)}.get(precision, ("model-int8.bin",))
         damaged = [n for n, digest in content["files"].items() if n not in unused and _sha256(folder / n) != digest]
         damaged += [name for name in _NEEDED if name not in content["files"]]  # an older version's
@@ -148,6 +151,10 @@ def _read_converted(folder: Path, precision: str) -> ModelInfo | None:
         _log.warning("%s in %s is damaged and is made again", ", ".join(damaged), folder)
         return None
     return info
+
+
+def _checksum(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -357,6 +357,16 @@ class Service:
         """Remove a document; the receipt comes when nothing of it can be found any more.  Raises DocumentNotFound."""
         return self._store.delete(document_id)
 
+    def delete_collection(self, collection: str) -> list[Receipt]:
+        """Remove all documents of a collection, several hundred at a time.  Raises BadInput when it has none."""
+        receipts: list[Receipt] = []
+        self._store.forget_failures(collection, [failed.key for failed in self.failures(collection)])
+        while page := self.documents(collection=_checked_collection(collection), limit=_DELETE_TOGETHER):
+            receipts += self._store.delete_many([document.id for document in page])
+        if not receipts:
+            raise BadInput(f"there is no collection {collection!r}: rag list shows what is there")
+        return receipts
+
     # --- the whole
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> list[Finding]:

@@ -44,7 +44,7 @@ FieldsOption = Annotated[
 ]
 OcrOption = Annotated[bool, typer.Option("--ocr", help="Recognise the text of scans and pictures (needs tesseract).")]
 References = Annotated[
-    list[str], typer.Argument(metavar="DOC...", help="Ids, beginnings of ids, or sources.", show_default=False)
+    list[str] | None, typer.Argument(metavar="DOC...", help="Ids, beginnings of ids, or sources.", show_default=False)
 ]
 
 
@@ -284,20 +284,32 @@ def show(
 
 
 def remove(
-    docs: References, collection: CollectionFilter = None, store: StoreOption = None, json: JsonOption = False
+    docs: References = None,
+    collection: CollectionFilter = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """Remove documents: nothing of them can be found once this is done.
+    """Remove documents, or with --collection alone a whole collection: nothing of them can be found once this is done.
 
     Example: rag rm seeds/us-ukraine-minerals-deal.txt
     """
     with errors(), open_service(store) as service:
-        # All are looked up before the first is removed, so that a mistyped name changes nothing.
-        documents = {document.id: document for document in (_one(service, doc, collection) for doc in docs)}
-        receipts = [service.delete(document_id) for document_id in documents]
+        if docs:
+            # All are looked up before the first is removed, so that a mistyped name changes nothing.
+            documents = {document.id: document for document in (_one(service, doc, collection) for doc in docs)}
+            receipts = [service.delete(document_id) for document_id in documents]
+        elif collection is not None:
+            receipts = service.delete_collection(collection)
+        else:
+            raise BadInput("nothing to remove: give documents, or --collection C for all of a collection")
     if json:
         from rag.serialization import receipt_json
 
         print_json([receipt_json(receipt) for receipt in receipts])
+        return
+    if not docs:
+        n_passages = sum(receipt.passages for receipt in receipts)
+        typer.echo(f"removed collection {collection}: {len(receipts)} documents, {n_passages} passages")
         return
     for receipt in receipts:
         document = documents[receipt.document_id]

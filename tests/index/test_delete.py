@@ -1,9 +1,12 @@
 """A receipt means that no byte of the document is left in the directory."""
 
 import random
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import apsw
 import numpy as np
 import pytest
 
@@ -72,6 +75,35 @@ def test_a_base_written_by_another_process_is_cleaned_too(
     # To this store the document is still something that came after its base.
     empty_store.delete(document.id)
     assert occurrences(empty_store.path, [b"Canary", b"canary", *traces(secret)]) == []
+
+
+def test_a_reader_after_another_without_a_pause_keeps_no_delete_waiting(
+    empty_store: Store, make_document: Callable[..., Made]
+) -> None:
+    """SQLite's own wait for readers never ends here, however short each of them is."""
+    done, begun = threading.Event(), threading.Semaphore(0)
+
+    def read() -> None:
+        connection = apsw.Connection(str(empty_store.path / "store.db"), vfs="cksmvfs")
+        while not done.is_set():
+            list(connection.execute("BEGIN; SELECT count(*) FROM documents"))
+            begun.release()
+            time.sleep(0.2)
+            connection.execute("COMMIT")
+        connection.close()
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    try:
+        for number in range(3):
+            document = empty_store.add(*make_document(f"Canary number {number}.")).document
+            while begun.acquire(blocking=False):
+                pass
+            begun.acquire()  # someone reads from the log
+            assert empty_store.delete(document.id).remaining == 0
+    finally:
+        done.set()
+        reading.join()
 
 
 def test_deleting_beside_a_long_reader_fails_openly_and_is_finished_later(

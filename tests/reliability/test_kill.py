@@ -95,13 +95,13 @@ def kill_many(place: Path, seed: int, n_kills: int, bug: str = "") -> Counter[st
 
 
 def test_killed_processes_lose_nothing_and_leave_nothing_half_done(tmp_path: Path, seed: int, long: bool) -> None:
-    n_kills = 1000 if long else 75
+    n_kills = 1000 if long else 50
     under_way = kill_many(tmp_path / "run", seed, n_kills)
     print(f"{n_kills} kills, in the middle of {dict(under_way)}")
     assert {"add", "delete", "checkpoint", "snapshot"} <= under_way.keys()
 
 
-@pytest.mark.parametrize("bug", ["acknowledge_before_commit", "checkpoint_one_too_high"])
+@pytest.mark.parametrize("bug", ["acknowledge_before_commit", "checkpoint_one_too_high", "replay_by_operation"])
 def test_the_kill_test_finds_a_planted_bug(tmp_path: Path, bug: str) -> None:
     with pytest.raises(Violation):
         kill_many(tmp_path / "run", 7, 40, bug)

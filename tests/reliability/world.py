@@ -103,6 +103,11 @@ def apply(state: State, step: Operation, saved: State | None) -> State:
 
 def observed(store: Store) -> State:
     """What a store holds, after checking that each document is whole and found by words, by vectors and in no other way."""
+    return observed_at(store)[0]
+
+
+def observed_at(store: Store) -> tuple[State, int]:
+    """The same, with the generation in which it is so."""
     state: State = {}
     n_passages = 0
     with store.read() as reader:
@@ -121,4 +126,4 @@ def observed(store: Store) -> State:
             n_passages += found.n_passages
         everything = reader.nearest(embed("q"), 100_000, Scope())[1]
         assert len(everything) == n_passages == len(reader.matching(["passag"], 100_000, Scope())[1])
-    return state
+    return state, reader.generation

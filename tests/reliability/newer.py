@@ -1,0 +1,72 @@
+"""A program of a later version, which knows two formats more.
+
+``python -m tests.reliability.newer STORE KILL_AT [step]`` opens a store with it.
+
+KILL_AT is the number of the call to the file system before which the process kills itself, 0 for never; with "step" it does so
+in a third step, before the steps are committed.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from tests.reliability import faults
+
+Step = Callable[[apsw.Connection], None]
+
+
+def add_language(connection: apsw.Connection) -> None:
+    """A column more, filled in, and a change to every row of the texts, so that most pages of the file are written."""
+    connection.execute(
+        "ALTER TABLE documents ADD COLUMN language TEXT NOT NULL DEFAULT 'en'; UPDATE texts SET text = text || ''"
+    )
+
+
+def add_owners(connection: apsw.Connection) -> None:
+    """A table more."""
+    connection.execute("CREATE TABLE owners (document INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT")
+    connection.execute("INSERT INTO owners SELECT number, title FROM documents")
+
+
+def kill(connection: apsw.Connection) -> None:
+    """The end, while all the others are not yet committed."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextmanager
+def program(*more: Step) -> Iterator[int]:
+    """Within the block this process is the later program, with yet more steps at the end if given; its format."""
+    from index import database, migrations, upgrade, verify
+
+    modules = (migrations, database, upgrade)
+    steps, before = migrations.MIGRATIONS, migrations.FORMAT_VERSION
+    vars(migrations)["MIGRATIONS"] = (*steps, add_language, add_owners, *more)
+    for module in modules:
+        vars(module)["FORMAT_VERSION"] = len(migrations.MIGRATIONS)
+    verify.expected_schema.cache_clear()
+    try:
+        yield migrations.FORMAT_VERSION
+    finally:
+        vars(migrations)["MIGRATIONS"] = steps
+        for module in modules:
+            vars(module)["FORMAT_VERSION"] = before
+        verify.expected_schema.cache_clear()
+
+
+def main(store: Path, kill_at: int, in_step: bool) -> None:
+    control = faults.Control(action="kill")
+    faults.install(control)
+    from index.store import Store
+
+    with program(*([kill] if in_step else [])):
+        control.count, control.at = 0, kill_at
+        Store.open(store).close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:] == ["step"])
