@@ -204,8 +204,8 @@ function passageItem(passage, asked) {
     element(
       "article",
       { "aria-labelledby": `passage-${rank}` },
-      element("h3", { id: `passage-${rank}` }, element("a", { class: "open", href, dir: "auto" }, source.title || source.id)),
-      about.length ? element("p", { class: "about", dir: "auto" }, about.join(" · ")) : null,
+      element("h3", { id: `passage-${rank}` }, element("a", { class: "open", href, dir: "auto", title: source.title }, source.title || source.id)),
+      about.length ? element("p", { class: "about", dir: "auto", title: about.join(" · ") }, about.join(" · ")) : null,
       element(
         "blockquote",
         { dir: "auto", onclick: () => getSelection().isCollapsed && (location.hash = href) },
