@@ -25,9 +25,9 @@ pytestmark = [
 
 
 def test_what_the_service_answers_is_what_it_says_it_does(
-    serve: Callable[..., Any], connect: Callable[..., Any], tmp_path: Path, long_form: bool
+    serve: Callable[..., Any], connect: Callable[..., Any], tmp_path: Path, long: bool
 ) -> None:
-    n_requests, examples = (100_000, 14_000) if long_form else (5_000, 560)
+    n_requests, examples = (100_000, 14_000) if long else (5_000, 560)
     _, told = serve(RAG_API_KEY=KEY)
     command = [
         str(SCHEMATHESIS),
