@@ -65,6 +65,7 @@ def test_what_the_service_answers_is_what_it_says_it_does(
     answered: Counter[int] = Counter()
     for status, count in REQUESTS.findall(metrics):
         answered[int(status)] += int(count)
+    print(answered.total(), "requests", dict(answered))
     assert {status: count for status, count in answered.items() if status >= 500} == {}
     assert answered.total() >= n_requests, answered
     # It got somewhere: not everything was turned away at the door.
