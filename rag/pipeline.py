@@ -23,6 +23,7 @@ _BUFFER_CHARACTERS = 2_000_000
 _DOCUMENT_CHARACTERS = 1_000
 
 Progress = Callable[[IngestProgress], None]
+Check = Callable[[], None]
 Seen = Prepared | Unchanged | Failure
 T = TypeVar("T")
 
@@ -96,17 +97,23 @@ def ingest(
 
 
 def embedded(
-    embedder: Callable[[], Embedder], documents: Iterable[Prepared]
+    embedder: Callable[[], Embedder], documents: Iterable[Prepared], check: Check = lambda: None
 ) -> Iterator[tuple[Prepared, list[NewPassage]]]:
-    """Documents with their embedded passages, in order; passages of several documents are embedded together."""
+    """Documents with their embedded passages, in order; passages of several documents are embedded together.
+
+    check: called before each group of passages; what it raises ends the work.
+    """
     opened: deque[_Opened] = deque()
     groups = _groups(documents, opened)
     first = next(groups, None)
     if first is not None:
 
         def all_groups() -> Iterator[Sequence[PassageInput]]:
+            check()
             yield first
-            yield from groups
+            for group in groups:
+                check()
+                yield group
 
         for vectors in embedder().embed_groups(all_groups()):
             given = iter(vectors)

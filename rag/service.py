@@ -257,9 +257,19 @@ class Service:
         )
 
     def add_text(
-        self, *, title: str | None, text: str, source: str | None, metadata: Metadata, collection: str = "default"
+        self,
+        *,
+        title: str | None,
+        text: str,
+        source: str | None,
+        metadata: Metadata,
+        collection: str = "default",
+        check: pipeline.Check = lambda: None,
     ) -> Change:
-        """Take in one text. The same source again replaces it; without a source the text itself tells whether it is known."""
+        """Take in one text. The same source again replaces it; without a source the text itself tells whether it is known.
+
+        check: called again and again until the text goes into the store; what it raises gives it up, and nothing of it stays.
+        """
         _checked_text(text)
         key = source or "text:" + ingest.sha256_of(f"{title}\n{text}".encode())
         incoming = Incoming(
@@ -271,12 +281,21 @@ class Service:
             metadata=metadata,
         )
         size, overlap = self._passage_settings
-        return self._commit(ingest.prepare_incoming(incoming, size=size, overlap=overlap))
+        return self._commit(ingest.prepare_incoming(incoming, size=size, overlap=overlap), check)
 
     def add_file(
-        self, name: str, content: bytes, *, collection: str = "default", metadata: Metadata | None = None
+        self,
+        name: str,
+        content: bytes,
+        *,
+        collection: str = "default",
+        metadata: Metadata | None = None,
+        check: pipeline.Check = lambda: None,
     ) -> Change:
-        """Take in a file that was handed over. The same name again replaces it.  Raises UnsupportedFormat, UnreadableContent."""
+        """Take in a file that was handed over. The same name again replaces it.  Raises UnsupportedFormat, UnreadableContent.
+
+        check: as in ``add_text``.
+        """
         size, overlap = self._passage_settings
         prepared = ingest.prepare(
             self._sandbox.parse(name, content),
@@ -288,7 +307,7 @@ class Service:
             size=size,
             overlap=overlap,
         )
-        return self._commit(prepared)
+        return self._commit(prepared, check)
 
     def add_upload(
         self,
@@ -298,17 +317,20 @@ class Service:
         collection: str = "default",
         metadata: Metadata | None = None,
         options: ParseOptions | None = None,
+        check: pipeline.Check = lambda: None,
     ) -> tuple[list[Change], list[Failure]]:
         """Take in a file that was handed over, or the files of the archive that it is: what went in, and what did not and why.
 
         The same name again replaces it, and of an archive removes what is in it no longer. What is unchanged is "skipped".
+        check: as in ``add_text``; files of an archive that are in by then stay.
         """
         reader = self._file_reader(collection, metadata, options)
         changes: list[Change] = []
         failed: list[Failure] = []
         for part in reader.read_content(name, name, name, content, again=True):
+            check()
             if isinstance(part, ingest.Prepared):
-                changes.append(self._commit(part))
+                changes.append(self._commit(part, check))
             elif isinstance(part, Failure):
                 failed.append(part)
             elif known := self._store.unchanged(collection, name, ingest.sha256_of(content)):
@@ -524,15 +546,16 @@ class Service:
         finally:
             self._store.checkpoint()
 
-    def _commit(self, prepared: ingest.Prepared) -> Change:
+    def _commit(self, prepared: ingest.Prepared, check: pipeline.Check) -> Change:
         store = self._store  # and no other: one that comes in its place meanwhile may have another model
-        [(document, passages)] = pipeline.embedded(lambda: self.embedder, [prepared])
+        [(document, passages)] = pipeline.embedded(lambda: self.embedder, [prepared], check)
+        check()
         try:
             change = store.add(document.document, passages)
         except StoreReplaced:
             if self._store is store:
                 raise
-            return self._commit(prepared)
+            return self._commit(prepared, check)
         self._checkpoint_later()
         return change
 
