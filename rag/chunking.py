@@ -35,13 +35,14 @@ def chunk(
     overlap: int,
     blocks: Sequence[Block] = (),
     pages: Sequence[PageBreak] = (),
+    language: str = "en",
 ) -> list[Chunk]:
     """Cut text into passages of whole sentences.
 
     size: characters a passage may have, unless one piece alone is longer; overlap: sentences that a passage repeats of the one
     before it.  sections: in order, not overlapping, covering the text; passages do not cross them.
     blocks: as in ParsedText; where there are none, the text's own lines say where sentences cannot go on.
-    pages: in order; a passage has sentences that start on one page only.
+    pages: in order; a passage has sentences that start on one page only.  language: as of ``split_sentences``.
     """
     chunks = []
     block_starts = [block.start for block in blocks]
@@ -49,7 +50,7 @@ def chunk(
     for section in sections:
         first, after = (bisect_left(block_starts, edge) for edge in (section.heading_end, section.end))
         stretches = blocks[first:after] if blocks else [Block(section.heading_end, section.end)]
-        sentences = _sentences(text, section, stretches, size)
+        sentences = _sentences(text, section, stretches, size, language)
         for number, group in enumerate(_groups(sentences, size, overlap, page_starts)):
             start = trim(text, section.start, group[0].end).start if number == 0 else group[0].start
             page = pages[max(bisect_right(page_starts, group[0].start) - 1, 0)].number if pages else None
@@ -59,10 +60,10 @@ def chunk(
     return chunks
 
 
-def _sentences(text: str, section: Section, blocks: Iterable[Block], size: int) -> Iterator[Span]:
+def _sentences(text: str, section: Section, blocks: Iterable[Block], size: int, language: str) -> Iterator[Span]:
     for block in blocks:
         whole = trim(text, block.start, block.end)
-        for sentence in [whole] if block.whole else split_sentences(text, block.start, block.end):
+        for sentence in [whole] if block.whole else split_sentences(text, block.start, block.end, language):
             if sentence.end - sentence.start <= size:
                 yield sentence
             else:

@@ -12,6 +12,7 @@ import numpy as np
 from index.types import Metadata, NewDocument, NewPassage, Signs, Span
 from rag.chunking import Chunk, chunk
 from rag.embedding import PassageInput, PassageVectors, word_spans
+from rag.languages import with_language
 from rag.types import Incoming, ParsedText, Section
 
 
@@ -43,7 +44,16 @@ def prepare(
 
     metadata: given with the file; it comes before what the file says of itself.
     """
-    chunks = chunk(parsed.text, parsed.sections, size=size, overlap=overlap, blocks=parsed.blocks, pages=parsed.pages)
+    metadata, language = with_language(parsed.text, parsed.metadata, metadata)
+    chunks = chunk(
+        parsed.text,
+        parsed.sections,
+        size=size,
+        overlap=overlap,
+        blocks=parsed.blocks,
+        pages=parsed.pages,
+        language=language,
+    )
     document = NewDocument(
         collection=collection,
         key=key,
@@ -51,7 +61,8 @@ def prepare(
         source=source,
         text=parsed.text,
         content_sha256=content_sha256,
-        metadata={**parsed.metadata, **metadata},
+        metadata=metadata,
+        language=language,
     )
     return Prepared(document, chunks)
 

@@ -217,6 +217,7 @@ class IngestReport:
     """What one ``rag add`` did; counts are documents, except ``passages``.
 
     cpu_s: processor time of the stages "read", "embed" (without the engine's own threads) and "commit".
+    languages: of the documents added or updated, as far as they are told, by ISO 639 code.  notes: what to tell whoever added them.
     """
 
     added: int
@@ -227,6 +228,8 @@ class IngestReport:
     passages: int
     seconds: float
     cpu_s: Mapping[str, float] = field(default_factory=dict)
+    languages: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
