@@ -17,7 +17,8 @@ from rag.types import Block, PageBreak, Section
 class Chunk:
     """A passage before it is embedded. Sentences lie inside the span, in order; a heading is in the span but is no sentence.
 
-    page: number of the page on which its first sentence starts.  context: what its section says that is searched with it.
+    page: number of the page on which its first sentence starts.  context: what its section and its block
+    say that is searched with it.
     """
 
     span: Span
@@ -54,7 +55,12 @@ def chunk(
         for number, group in enumerate(_groups(sentences, size, overlap, page_starts)):
             start = trim(text, section.start, group[0].end).start if number == 0 else group[0].start
             page = pages[max(bisect_right(page_starts, group[0].start) - 1, 0)].number if pages else None
-            chunks.append(Chunk(Span(start, group[-1].end), tuple(group), section.path, page, section.context))
+            context = section.context
+            if blocks:
+                lead = blocks[max(bisect_right(block_starts, group[0].start) - 1, 0)].context
+                if lead not in text[start : group[-1].end]:
+                    context = ". ".join(filter(None, (context, lead)))
+            chunks.append(Chunk(Span(start, group[-1].end), tuple(group), section.path, page, context))
     for passage in chunks:
         _check(text, passage)
     return chunks

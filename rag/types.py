@@ -21,11 +21,15 @@ class Section(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A paragraph, list item, table row or code block, which no sentence crosses. ``whole``: it is one piece, not sentences."""
+    """A paragraph, list item, table row or code block, which no sentence crosses. ``whole``: it is one piece, not sentences.
+
+    context: what a passage that begins in it is searched with unless it holds that itself, such as the lead-in of a list.
+    """
 
     start: int
     end: int
     whole: bool = False
+    context: str = ""
 
 
 class PageBreak(NamedTuple):

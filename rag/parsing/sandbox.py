@@ -333,7 +333,9 @@ def _from_json(answer: dict[str, Any]) -> ParsedText:
             Section(int(start), int(heading_end), int(end), tuple(map(str, path)), str(context))
             for start, heading_end, end, path, context in answer["sections"]
         ),
-        tuple(Block(int(start), int(end), bool(whole)) for start, end, whole in answer["blocks"]),
+        tuple(
+            Block(int(start), int(end), bool(whole), str(context)) for start, end, whole, context in answer["blocks"]
+        ),
         tuple(PageBreak(int(start), int(number), str(label)) for start, number, label in answer["pages"]),
         dict(answer["metadata"]),
     )
