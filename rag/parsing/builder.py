@@ -12,6 +12,7 @@ MAX_CHARACTERS = 50_000_000
 # A table row up to this long is one piece; a longer one is its cells, each of which has sentences.
 ROW_CHARACTERS = 600
 _MAX_LEAD_IN = 300
+_SHORT_FIELD = 100
 _LEFT_OUT = re.compile("[\u00ad\u200b\ufeff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff\ud800-\udfff]")
 _BLANKS = re.compile(r"\s+")
 
@@ -160,8 +161,14 @@ class TextBuilder:
             start = self._append("\n".join(lines), tight=False)
             self._blocks.append(Block(start, self._length, whole=True))
         else:
+            # What tells the record from others, so that all of its passages are found by it.
+            short: list[str] = []
+            for line in lines:
+                if len(line) <= _SHORT_FIELD and sum(map(len, short)) + len(line) <= _MAX_LEAD_IN:
+                    short.append(line)
             for number, line in enumerate(lines):
-                self._blocks.append(Block(self._append(line, tight=number > 0), self._length))
+                start = self._append(line, tight=number > 0)
+                self._blocks.append(Block(start, self._length, context="\n".join(short)))
         self._body = True
 
     def add_document(self, parsed: ParsedText, path: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """What belongs together is found together: each passage knows the lead-in of its list, the header and caption of its table."""
 
 import io
+import json
 from collections.abc import Callable
 
 import pytest
@@ -165,3 +166,20 @@ def test_a_heading_is_in_the_first_passage_and_beside_all_of_its_section() -> No
         own = [one for one in passages(parsed) if one.section == ("Bridges", f"Part {part}")]
         assert len(own) >= 2
         assert parsed.text[own[0].span.start :].startswith(f"Part {part}\n\nPoint 0")
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv"])
+def test_each_passage_of_a_long_record_is_found_by_its_short_fields(name: str) -> None:
+    long = " ".join(ITEMS)
+    records = [{"title": f"Report {number}", "body": long, "year": number + 1990} for number in range(3)]
+    written = {
+        "a.jsonl": "\n".join(map(json.dumps, records)),
+        "a.json": json.dumps({"reports": records}),
+        "a.csv": "\n".join(["title,body,year", *(f'{one["title"]},"{one["body"]}",{one["year"]}' for one in records)]),
+    }
+    parsed = parse(name, written[name].encode())
+    made = [one for one in passages(parsed) if "Point" in parsed.text[slice(*one.span)]]
+    assert len(made) >= 15
+    for number in range(3):
+        own = [one for one in made if f"title: Report {number}" in known(parsed, one)]
+        assert len(own) == len(made) / 3 and all(f"year: {number + 1990}" in known(parsed, one) for one in own)
