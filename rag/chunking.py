@@ -55,11 +55,10 @@ def chunk(
         for number, group in enumerate(_groups(sentences, size, overlap, page_starts)):
             start = trim(text, section.start, group[0].end).start if number == 0 else group[0].start
             page = pages[max(bisect_right(page_starts, group[0].start) - 1, 0)].number if pages else None
-            context = section.context
+            said = [section.context]
             if blocks:
-                lead = blocks[max(bisect_right(block_starts, group[0].start) - 1, 0)].context
-                if lead not in text[start : group[-1].end]:
-                    context = ". ".join(filter(None, (context, lead)))
+                said.append(blocks[max(bisect_right(block_starts, group[0].start) - 1, 0)].context)
+            context = ". ".join(one for one in said if one and one not in text[start : group[-1].end])
             chunks.append(Chunk(Span(start, group[-1].end), tuple(group), section.path, page, context))
     for passage in chunks:
         _check(text, passage)

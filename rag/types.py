@@ -10,7 +10,7 @@ from index.types import Condition, Metadata, Span
 class Section(NamedTuple):
     """A stretch of text under one heading; its heading line ends at ``heading_end`` (``start`` where there is none).
 
-    context: what is searched with its passages beside the headings, such as the column names of a table; not cited.
+    context: what is searched with its passages beside the headings, unless they hold it, such as the column names of a table.
     """
 
     start: int

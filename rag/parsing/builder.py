@@ -38,6 +38,17 @@ def lead_in(text: str) -> str:
     return text[slice(*last)] if last.end - last.start <= _MAX_LEAD_IN else ""
 
 
+def _short_fields(lines: Iterable[str]) -> str:
+    """What tells a record from others, so that all of its passages are found by it."""
+    taken: list[str] = []
+    length = 0
+    for line in lines:
+        if len(line) <= _SHORT_FIELD and length + len(line) <= _MAX_LEAD_IN:
+            taken.append(line)
+            length += len(line)
+    return "\n".join(taken)
+
+
 class TextBuilder:
     """Takes headings, paragraphs, tables and pages in reading order; ``build`` gives the parsed text.
 
@@ -161,14 +172,9 @@ class TextBuilder:
             start = self._append("\n".join(lines), tight=False)
             self._blocks.append(Block(start, self._length, whole=True))
         else:
-            # What tells the record from others, so that all of its passages are found by it.
-            short: list[str] = []
-            for line in lines:
-                if len(line) <= _SHORT_FIELD and sum(map(len, short)) + len(line) <= _MAX_LEAD_IN:
-                    short.append(line)
+            self._context = _short_fields(lines)
             for number, line in enumerate(lines):
-                start = self._append(line, tight=number > 0)
-                self._blocks.append(Block(start, self._length, context="\n".join(short)))
+                self._blocks.append(Block(self._append(line, tight=number > 0), self._length))
         self._body = True
 
     def add_document(self, parsed: ParsedText, path: Sequence[str]) -> None:
