@@ -16,8 +16,9 @@ serve: .venv/.installed
 	@$(BIN)/rag add seeds
 	@$(BIN)/rag serve
 
+# Two processes, each with whole files: most tests wait for a disk, a server or a browser half of their time.
 test: .venv/.installed-dev .venv/.installed-browser
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-long: .venv/.installed-dev
 	@$(BIN)/python -m pytest --long -s tests/reliability

@@ -19,6 +19,7 @@ from rag.config import Config
 from rag.errors import BadInput
 from rag.folders import find_files
 from rag.models import converted_model
+from rag.precision import kept_precision
 from rag.service import Service
 from rag.types import Incoming, IngestProgress, IngestReport
 
@@ -56,8 +57,9 @@ def open_path(path: Path, config: Config, notify: Notify, progress: Progress | N
 
 def _cached(content: object, config: Config, fill: Callable[[Service], IngestReport], notify: Notify) -> Service:
     """The cached store of this content, built now when there is none that can be opened."""
-    info, _ = converted_model(config.model, None, config)
-    settings = (info.fingerprint, config.passage_characters, config.overlap_sentences, config.precision)
+    info, model = converted_model(config.model, None, config)
+    precision = config.precision if config.precision != "auto" else kept_precision(model) or "auto"
+    settings = (info.fingerprint, config.passage_characters, config.overlap_sentences, precision)
     key = hashlib.sha256(json.dumps([content, settings, _code_digest()]).encode()).hexdigest()[:32]
     folder = config.cache / "corpora" / key
     if not folder.exists():

@@ -1,7 +1,6 @@
 """Which precision is chosen, with the real engine and the real default model."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,20 +12,19 @@ from rag.precision import PRECISIONS, fastest_precision, kept_precision
 
 
 @pytest.fixture(scope="module")
-def core() -> object:
-    return load_openvino().Core()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A copy of the converted model on which nothing was measured yet."""
+def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
+    """The converted model in a folder of its own, the file that keeps what was measured for it there, and the choice."""
     source = converted_model(None, None, Config.from_environment())[1]
-    return Path(shutil.copytree(source, tmp_path / "model", ignore=shutil.ignore_patterns("precision-*")))
-
-
-def test_the_choice_follows_from_the_times_kept_beside_it(core: object, folder: Path) -> None:
-    chosen = fastest_precision(core, folder)
+    folder = tmp_path_factory.mktemp("model")
+    for file in source.glob("model*"):
+        (folder / file.name).symlink_to(file)
+    chosen = fastest_precision(load_openvino().Core(), folder)
     [kept] = folder.glob("precision-*.json")
+    return folder, kept, chosen
+
+
+def test_the_choice_follows_from_the_times_kept_beside_it(measured: tuple[Path, Path, str]) -> None:
+    folder, kept, chosen = measured
     content = json.loads(kept.read_text())
     seconds = content["seconds"]
     assert content["precision"] == chosen == kept_precision(folder)
@@ -37,18 +35,18 @@ def test_the_choice_follows_from_the_times_kept_beside_it(core: object, folder: 
         assert seconds[chosen] == min(seconds.values()) and seconds[chosen] * 1.15 < seconds["f32"]
 
 
-@pytest.mark.parametrize("precision", ["f32", "bf16", "int8"])
-def test_a_measured_choice_is_kept(core: object, folder: Path, precision: str) -> None:
-    fastest_precision(core, folder)
-    [kept] = folder.glob("precision-*.json")
-    kept.write_text(json.dumps({"precision": precision}))
-    assert fastest_precision(core, folder) == precision
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_measured_choice_is_kept(measured: tuple[Path, Path, str], tmp_path: Path, precision: str) -> None:
+    (tmp_path / measured[1].name).write_text(json.dumps({"precision": precision}))
+    assert fastest_precision(load_openvino().Core(), tmp_path) == precision  # there is no model to measure
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"precision": "int4"}'])
-def test_a_damaged_choice_is_measured_again(core: object, folder: Path, damage: str) -> None:
-    fastest_precision(core, folder)
-    [kept] = folder.glob("precision-*.json")
-    kept.write_text(damage)
-    assert fastest_precision(core, folder) in PRECISIONS
-    assert json.loads(kept.read_text())["seconds"]
+def test_a_damaged_choice_is_none(measured: tuple[Path, Path, str], tmp_path: Path, damage: str) -> None:
+    (tmp_path / measured[1].name).write_text(damage)
+    assert kept_precision(tmp_path) is None
+
+
+def test_what_was_measured_elsewhere_does_not_count(measured: tuple[Path, Path, str], tmp_path: Path) -> None:
+    (tmp_path / "precision-0123456789abcdef.json").write_text('{"precision": "bf16"}')
+    assert kept_precision(tmp_path) is None
