@@ -163,7 +163,7 @@ def language_note(counts: Mapping[str, int], model: str) -> str | None:
     listed = ", ".join(f"{language}: {count}" for language, count in others.items())
     return (
         f"{n} {'document is' if n == 1 else 'documents are'} not in English ({listed}); the model {model} knows English only: "
-        "they are found by their words, less by their meaning. A multilingual model finds both: `rag reindex --model`"
+        "found by words, less by meaning. A multilingual model finds both: `rag reindex --model FOLDER`"
     )
 
 
