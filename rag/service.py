@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
@@ -27,7 +27,8 @@ from rag.errors import BadInput
 from rag.files import FileReader, file_of, is_below, is_gone
 from rag.folders import IgnoreRules, find_files
 from rag.inspection import Inspector
-from rag.models import ModelInfo, converted_model
+from rag.languages import language_note
+from rag.models import DEFAULT_MODEL, ModelInfo, converted_model
 from rag.parsing.sandbox import Limits, Sandbox
 from rag.questions import joined, split_questions
 from rag.ranking import Calibration, Examined, Ranker, load_ranker
@@ -139,6 +140,7 @@ class Service:
                 word_spans(question),
                 lambda terms: reader.statistics(scope.collection, terms).df,
                 embedder.is_word,
+                reader.languages(scope.collection),
             )
             words = word_spans(asked)
             vectors = embedder.embed_question(asked, words)
@@ -542,9 +544,16 @@ class Service:
         progress: pipeline.Progress | None,
     ) -> IngestReport:
         try:
-            return pipeline.ingest(self._store, lambda: self.embedder, documents, n_documents, progress)
+            report = pipeline.ingest(self._store, lambda: self.embedder, documents, n_documents, progress)
         finally:
             self._store.checkpoint()
+        return replace(report, notes=self.language_notes(report.languages))
+
+    def language_notes(self, languages: Mapping[str, int]) -> tuple[str, ...]:
+        """What to say of new documents in these languages, counted by code: that the model is not made for them."""
+        model = str(self._store.settings["model"])
+        note = language_note(languages, model) if model == DEFAULT_MODEL else None
+        return (note,) if note else ()
 
     def _commit(self, prepared: ingest.Prepared, check: pipeline.Check) -> Change:
         store = self._store  # and no other: one that comes in its place meanwhile may have another model

@@ -32,6 +32,7 @@ from api.schemas import (
 from index.errors import DocumentNotFound, StoreError
 from index.types import Change, Metadata
 from rag.errors import BadInput, ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
+from rag.languages import languages_of
 from rag.parsing.members import is_archive
 from rag.serialization import document_json, receipt_json
 from rag.service import Service
@@ -108,11 +109,15 @@ async def add_documents(
 
 
 def _add(service: Service, upload: FormUpload | JsonUpload, access: Access, metrics: Metrics, run: Run) -> JSONResponse:
+    changes: list[Change]
+    failed: list[dict[str, object]]
     if isinstance(upload, JsonUpload):
-        change = _add_text(service, upload.body, access, metrics, run)
-        return JSONResponse({"documents": [_added_json(change)], "failed": []}, status_code=201)
-    added, failed = _add_files(service, upload, access, metrics, run)
-    return JSONResponse({"documents": added, "failed": failed}, status_code=201)
+        changes, failed = [_add_text(service, upload.body, access, metrics, run)], []
+    else:
+        changes, failed = _add_files(service, upload, access, metrics, run)
+    notes = service.language_notes(languages_of(changes))
+    added = [_added_json(change) for change in changes]
+    return JSONResponse({"documents": added, "failed": failed, "notes": list(notes)}, status_code=201)
 
 
 def _add_text(service: Service, body: bytes, access: Access, metrics: Metrics, run: Run) -> Change:
@@ -156,11 +161,11 @@ def _counted(metrics: Metrics) -> Iterator[list[Change]]:
 
 def _add_files(
     service: Service, upload: FormUpload, access: Access, metrics: Metrics, run: Run
-) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+) -> tuple[list[Change], list[dict[str, object]]]:
     """What went in and what did not. Raises UploadStopped when nothing did or the store stopped taking documents."""
     files, collection, metadata = _read_form(upload.parts)
     access.require(collection)
-    added: list[dict[str, object]] = []
+    added: list[Change] = []
     failed: list[dict[str, object]] = []
     errors: list[Exception] = []
     seen: set[str] = set()
@@ -184,15 +189,15 @@ def _add_files(
                         )
                 else:
                     done += [service.add_file(name, content, collection=collection, metadata=metadata, check=run.check)]
-            added += [_added_json(change) for change in done]
+            added += done
         except _FILE_ERRORS as error:
             errors.append(error)
             failed.append({"name": clean(name), "reason": clean(str(error))})
         except (RagError, StoreError) as error:
-            raise UploadStopped(error, added, failed) from error
+            raise UploadStopped(error, [_added_json(change) for change in added], failed) from error
     if not added:
         same_kind = len({type(error) for error in errors}) == 1
-        raise UploadStopped(errors[0] if same_kind else BadInput("None of the files could be added."), added, failed)
+        raise UploadStopped(errors[0] if same_kind else BadInput("None of the files could be added."), [], failed)
     return added, failed
 
 

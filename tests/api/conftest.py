@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any, cast
@@ -104,6 +104,9 @@ class FakeService:
         self._work()
         check()
         return self._add(name, name, text, name, collection, metadata)
+
+    def language_notes(self, languages: Mapping[str, int]) -> tuple[str, ...]:
+        return tuple(f"{n} in {language}" for language, n in languages.items() if language != "en")
 
     def ask(self, query: Query) -> Answer:
         self._work()
