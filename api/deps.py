@@ -1,19 +1,21 @@
 """What routes are given: the service, the settings, the certainty that a body is JSON, the parts of an upload."""
 
+import errno
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from threading import Event
 from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect
 
-from api.errors import CollectionClosed, MalformedBody
+from api.errors import ClientLeft, CollectionClosed, MalformedBody
 from api.load import Lane
 from api.metrics import Metrics
 from api.settings import Settings
-from index.errors import DocumentNotFound
+from index.errors import DocumentNotFound, StoreFull
 from index.types import Document
 from rag.errors import UnsupportedFormat
 from rag.service import Service
@@ -23,6 +25,7 @@ T = TypeVar("T")
 _JSON_TYPES = re.compile(r"application/(?:json|[^\s;/]+\+json)", re.IGNORECASE)
 _MAX_FIELD_BYTES = 1024 * 1024
 _MAX_FIELDS = 16
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 async def get_service(request: Request) -> Service:
@@ -62,7 +65,11 @@ class JsonUpload:
 async def read_upload(
     request: Request, settings: Annotated[Settings, Depends(get_settings)]
 ) -> AsyncIterator[FormUpload | JsonUpload]:
-    """The body of an upload, as one of the two kinds. Raises UnsupportedFormat for any other, MalformedBody for a broken one."""
+    """The body of an upload, as one of the two kinds.
+
+    Raises UnsupportedFormat for any other, MalformedBody for a broken one, StoreFull when there is no room to keep its files while
+    they are read.
+    """
     upload = await _read_upload(request, settings)
     if isinstance(upload, JsonUpload):
         yield upload
@@ -86,6 +93,10 @@ async def _read_upload(request: Request, settings: Settings) -> FormData | JsonU
         raise MalformedBody("The body ended early.") from error
     except ValueError as error:  # a part's charset or header that the form parser cannot decode
         raise MalformedBody("The multipart body cannot be parsed.") from error
+    except OSError as error:  # files above 1 MB wait in the directory for temporary files
+        if error.errno not in _NO_ROOM:
+            raise
+        raise StoreFull(f"no space is left for temporary files ({error.strerror})") from error
     raise UnsupportedFormat("Send files as multipart/form-data (field `file`) or one document as application/json.")
 
 
@@ -94,12 +105,18 @@ class Run:
 
     def __init__(self, request: Request) -> None:
         self._request = request
+        self._given_up = Event()
+
+    def check(self) -> None:
+        """For work that takes long to ask now and then.  Raises ClientLeft when nobody waits for it any more."""
+        if self._given_up.is_set():
+            raise ClientLeft
 
     async def __call__(self, work: Callable[[], T], within_s: float | None = None) -> T:
         """What ``work`` gives.  within_s: seconds from the request's first byte, unless as long as its lane allows."""
         lane: Lane = self._request.state.lane
         seconds = lane.deadline_s if within_s is None else within_s
-        return await lane.run(work, self._request.receive, self._request.state.started + seconds)
+        return await lane.run(work, self._request.receive, self._request.state.started + seconds, self._given_up)
 
 
 @dataclass(frozen=True, slots=True)

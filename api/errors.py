@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -42,6 +43,8 @@ MEDIA_TYPE = "application/problem+json"
 CLIENT_LEFT = 499
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _SHOWN_ERRORS = 20
+# What pydantic says of the length of a text that a validator of ours has looked at first.
+_LENGTH = re.compile(r"^Value should have (at (?:least|most) \d+) item(s?) after validation")
 _SHOWN_CHARACTERS = 300
 
 
@@ -237,7 +240,8 @@ def _validation_problem(error: RequestValidationError) -> Response:
 def _violation(location: Sequence[str | int], message: str) -> dict[str, str]:
     place, *steps = location
     where = ".".join(str(step) for step in steps) or str(place)
-    return {"in": clean(where), "reason": clean(message.removeprefix("Value error, "))}
+    reason = _LENGTH.sub(r"String should have \1 character\2", message.removeprefix("Value error, "))
+    return {"in": clean(where), "reason": clean(reason)}
 
 
 async def _handle(request: Request, error: Exception) -> Response:

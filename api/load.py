@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -42,11 +42,11 @@ class Lane:
         """How much is being worked on."""
         return self._running
 
-    async def run(self, work: Callable[[], T], receive: Receive, ends_at: float) -> T:
+    async def run(self, work: Callable[[], T], receive: Receive, ends_at: float, given_up: Event) -> T:
         """What ``work`` gives, in a thread.  ends_at: the deadline, by ``time.monotonic``.
 
         Raises ClientLeft or DeadlineExceeded when that comes first. Work that has not begun is then dropped; work that has begun
-        is seen through, and keeps its place, for nobody.
+        keeps its place until it ends: at its next look at ``given_up``, which is set then, or for nobody.
         """
         future = self._executor.submit(copy_context().run, self._counted, work, time.monotonic())
         finished = asyncio.wrap_future(future)
@@ -61,6 +61,7 @@ class Lane:
         finally:
             left.cancel()
             if not finished.done() and not future.cancel():
+                given_up.set()
                 self._abandon(finished)
 
     def close(self, until: float) -> bool:

@@ -407,6 +407,9 @@ class UploadOut(Output):
 
     documents: list[AddedOut]
     failed: list[FailedOut]
+    notes: list[str] = Field(
+        description="What is good to know: documents in a language that the model is not made for."
+    )
 
 
 class DocumentsOut(Output):

@@ -53,22 +53,23 @@ def history(connection: Connection, sequence: int) -> str:
 def write_document(connection: Connection, row: DocumentRow) -> tuple[str, Document]:
     """Add the document, replace it, or leave it when nothing of it differs: "added", "updated" or "skipped", and what is stored."""
     new = row.new
-    columns = "number, content_sha256, text_sha256, metadata, title, source"
+    columns = "number, content_sha256, text_sha256, metadata, title, source, language"
     known = connection.execute(f"SELECT {columns} FROM documents WHERE id = ?", (row.id,)).fetchone()
-    if known and known[1:] == (new.content_sha256, row.text_sha256, row.metadata, new.title, new.source):
+    if known and known[1:] == (new.content_sha256, row.text_sha256, row.metadata, new.title, new.source, new.language):
         return "skipped", _stored(connection, row.id)
     removed = _clear(connection, known[0]) if known else None
     first = _next_passage(connection) if row.passages else None
     values = (
         row.id, new.collection, new.key, new.title, new.source, row.metadata, row.text_sha256, new.content_sha256,
-        len(new.text), first, len(row.passages), _now(),
+        len(new.text), first, len(row.passages), _now(), new.language,
     )  # fmt: skip
     # An updated document keeps its number, and with it its place in lists.
     number: int = connection.execute(
         "INSERT INTO documents (id, collection, key, title, source, metadata, text_sha256, content_sha256,"
-        " n_characters, first_passage, n_passages, added_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+        " n_characters, first_passage, n_passages, added_at, language)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
         " ON CONFLICT (id) DO UPDATE SET title = ?4, source = ?5, metadata = ?6, text_sha256 = ?7, content_sha256 = ?8,"
-        " n_characters = ?9, first_passage = ?10, n_passages = ?11, added_at = ?12 RETURNING number",
+        " n_characters = ?9, first_passage = ?10, n_passages = ?11, added_at = ?12, language = ?13 RETURNING number",
         values,
     ).get
     connection.execute("INSERT INTO texts VALUES (?, ?)", (number, new.text))

@@ -5,6 +5,7 @@ word of it. An index here never holds a removed passage, so that its totals, and
 passages: removing needs a new index, since tantivy keeps postings of deleted documents until it happens to merge them.
 """
 
+import functools
 import json
 import re
 import unicodedata
@@ -29,27 +30,40 @@ _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff]+"
 )
-_ANALYZER = (
-    # Marks belong to words: without them Hindi and Thai words fall apart.
-    tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(r"[\p{Alphabetic}\p{M}\p{N}]+"))
-    .filter(tantivy.Filter.ascii_fold())
-    .filter(tantivy.Filter.lowercase())
-    .filter(tantivy.Filter.stemmer("english"))
-    .build()
-)
+ENGLISH = "en"
+# ISO 639-1 codes of the languages that the engine has a stemmer for, with its names for them.
+STEMMERS = {
+    "ar": "arabic", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish", "fi": "finnish",
+    "fr": "french", "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese",
+    "ro": "romanian", "ru": "russian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
+}  # fmt: skip
 _ERROR_NUMBER = re.compile(r"\(os error (\d+)\)")
 
 
-def analyze(text: str) -> list[str]:
+@functools.cache
+def _analyzer(language: str) -> tantivy.TextAnalyzer:
+    # Marks belong to words: without them Hindi and Thai words fall apart.
+    words = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(r"[\p{Alphabetic}\p{M}\p{N}]+"))
+    lower, fold = tantivy.Filter.lowercase(), tantivy.Filter.ascii_fold()
+    stem = tantivy.Filter.stemmer(STEMMERS.get(language, STEMMERS[ENGLISH]))
+    # English knows accents from other languages alone; elsewhere endings are told by them (Portuguese -ções, -ção).
+    order = (fold, lower, stem) if language == ENGLISH else (lower, stem, fold)
+    for one in order:
+        words = words.filter(one)
+    return words.build()
+
+
+def analyze(text: str, language: str = ENGLISH) -> list[str]:
     """The terms of a text, in order, with repetition; used for passages and for questions.
 
-    Words are folded to lower case and plain Latin letters and stemmed as English; runs of scripts without blanks become pairs of
-    neighbouring characters.
+    Words are folded to lower case and plain Latin letters and stemmed; runs of scripts without blanks become pairs of
+    neighbouring characters.  language: of STEMMERS; any other is stemmed as English.
     """
+    analyzer = _analyzer(language)
     if text.isascii():
-        terms = _ANALYZER.analyze(text)
+        terms = analyzer.analyze(text)
     else:
-        words = _ANALYZER.analyze(unicodedata.normalize("NFKC", text))
+        words = analyzer.analyze(unicodedata.normalize("NFKC", text))
         terms = [term for word in words for term in ([word] if word.isascii() else _cut(word))]
     return [term for term in terms if len(term) <= _MAX_TERM_LENGTH]
 

@@ -121,7 +121,17 @@ def create_failures(connection: apsw.Connection) -> None:
     )
 
 
-MIGRATIONS = (create_documents, create_passages, create_counts, create_failures)
+def add_languages(connection: apsw.Connection) -> None:
+    """In which language each document's words are stemmed: until then all as English, and so they stay until taken in again."""
+    connection.execute(
+        """
+        ALTER TABLE documents ADD COLUMN language TEXT NOT NULL DEFAULT 'en';
+        CREATE INDEX documents_language ON documents (collection, language) WHERE language <> 'en';
+        """
+    )
+
+
+MIGRATIONS = (create_documents, create_passages, create_counts, create_failures, add_languages)
 FORMAT_VERSION = len(MIGRATIONS)
 
 

@@ -95,6 +95,20 @@ class Reader:
         )
         return [unpack_document(row) for row in rows]
 
+    def languages(self, collection: str) -> tuple[str, ...]:
+        """Languages other than English in which documents of a collection are stemmed, in the order of their codes."""
+        # Each step looks up the next one in the index: DISTINCT would read an entry for every document.
+        rows = self._connection.execute(
+            "WITH RECURSIVE found (language) AS ("
+            " SELECT min(language) FROM documents WHERE collection = ?1 AND language <> 'en' UNION ALL"
+            " SELECT (SELECT min(d.language) FROM documents d"
+            "  WHERE d.collection = ?1 AND d.language <> 'en' AND d.language > found.language)"
+            " FROM found WHERE found.language IS NOT NULL"
+            ") SELECT language FROM found WHERE language IS NOT NULL",
+            (collection,),
+        )
+        return tuple(language for (language,) in rows)
+
     def failures(self, collection: str | None = None, key: str | None = None) -> list[FailedFile]:
         """Files that could not be taken in, of one collection or all, of one key or all."""
         return read_failures(self._connection, collection, key)

@@ -65,7 +65,7 @@ class Rebuilding:
         """Take a document over with new passages; False, and nothing is done, when it was changed or removed meanwhile."""
         old = loaded.document
         new = NewDocument(
-            old.collection, old.key, old.title, old.source, loaded.text, old.content_sha256, old.metadata
+            old.collection, old.key, old.title, old.source, loaded.text, old.content_sha256, old.metadata, old.language
         )  # fmt: skip
         row = pack_document(new, passages, self._made.dim, analyze)
 

@@ -16,7 +16,7 @@ from index.types import Document, Floats, Metadata, NewDocument, NewPassage, Pas
 ID_LENGTH = 16  # hex digits of a document id
 DOCUMENT_COLUMNS = (
     "d.id, d.collection, d.key, d.title, d.source, d.metadata, d.text_sha256, d.content_sha256, d.n_characters,"
-    " d.n_passages, d.added_at"
+    " d.n_passages, d.added_at, d.language"
 )
 _LENGTH_TOLERANCE = 0.01
 PASSAGE_COLUMNS = 'p.id, d.id, p.ordinal, p."start", p."end", p.text, p.section, p.page, p.sentences'
@@ -88,9 +88,9 @@ def filter_pairs(metadata: Metadata) -> frozenset[tuple[str, str]]:
 
 
 def pack_document(
-    document: NewDocument, passages: Sequence[NewPassage], dim: int, analyze: Callable[[str], list[str]]
+    document: NewDocument, passages: Sequence[NewPassage], dim: int, analyze: Callable[[str, str], list[str]]
 ) -> DocumentRow:
-    """The rows of a document.
+    """The rows of a document. analyze: gives the terms of a text in a language.
 
     Raises ValueError for positions that do not fit, vectors that are not of unit length and text that is not Unicode, and
     DimensionMismatch for vectors of another length than dim.
@@ -99,13 +99,17 @@ def pack_document(
         _require_unicode(name, getattr(document, name) or "")
     if not document.collection or "\0" in document.collection or not document.key:
         raise ValueError("a document needs a collection (without NUL) and a key")
+
+    def terms(text: str) -> list[str]:
+        return analyze(text, document.language)
+
     return DocumentRow(
         id=document_id(document.collection, document.key),
         new=document,
         text_sha256=hashlib.sha256(document.text.encode()).hexdigest(),
         metadata=pack_metadata(document.metadata),
         filters=filter_pairs(document.metadata),
-        passages=tuple(_pack_passage(document.text, passage, dim, analyze) for passage in passages),
+        passages=tuple(_pack_passage(document.text, passage, dim, terms) for passage in passages),
     )
 
 

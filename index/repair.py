@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -52,17 +53,18 @@ def _mend_rows(connection: Connection) -> None:
     }
     connection.execute("DELETE FROM terms; DELETE FROM collections")
     query = (
-        "SELECT d.number, d.collection, d.metadata, d.text_sha256, t.text FROM documents d"
+        "SELECT d.number, d.collection, d.metadata, d.text_sha256, d.language, t.text FROM documents d"
         " LEFT JOIN texts t ON t.document = d.number ORDER BY d.number"
     )
     documents = list(connection.execute(query))
     counts: dict[str, _Counts] = {}
-    for number, collection, metadata, text_sha256, text in documents:
+    for number, collection, metadata, text_sha256, language, text in documents:
         whole = text is not None and hashlib.sha256(text.encode()).hexdigest() == text_sha256
         if whole:
             connection.execute("UPDATE documents SET n_characters = ? WHERE number = ?", (len(text), number))
         _mend_filters(connection, number, metadata)
-        _mend_passages(connection, number, text or "", whole, counts.setdefault(collection, _Counts(names)))
+        count = counts.setdefault(collection, _Counts(names))
+        _mend_passages(connection, number, text or "", language, whole, count)
     for collection, count in counts.items():
         count.write(connection, collection)
     _mend_log(connection)
@@ -105,7 +107,7 @@ def _mend_filters(connection: Connection, number: int, metadata: str) -> None:
         connection.executemany("INSERT INTO metadata VALUES (?, ?, ?)", [(number, *pair) for pair in sorted(pairs)])
 
 
-def _mend_passages(connection: Connection, number: int, text: str, whole: bool, counts: _Counts) -> None:
+def _mend_passages(connection: Connection, number: int, text: str, language: str, whole: bool, counts: _Counts) -> None:
     """Bring each passage's text and terms in line with the document's text, where that is right, and count them."""
     query = (
         'SELECT p.id, p."start", p."end", p.text, p.context, p.sentences, e.terms, e.term_counts FROM passages p'
@@ -121,7 +123,7 @@ def _mend_passages(connection: Connection, number: int, text: str, whole: bool, 
         except ValueError:
             counts.add(terms or b"", lengths or b"")
             continue
-        segments = segment_terms(text, context, sentences, analyze)
+        segments = segment_terms(text, context, sentences, partial(analyze, language=language))
         counts.names.update({hash_term(term): term for term in chain(*segments[1:])})
         if whole and stored != text[start:end]:
             connection.execute("UPDATE passages SET text = ? WHERE id = ?", (text[start:end], passage))

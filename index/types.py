@@ -25,7 +25,10 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NewDocument:
-    """A document as handed to the store. ``(collection, key)`` names it: the same pair again replaces it."""
+    """A document as handed to the store. ``(collection, key)`` names it: the same pair again replaces it.
+
+    language: in which its words are stemmed, of index.lexical.STEMMERS.
+    """
 
     collection: str
     key: str
@@ -34,6 +37,7 @@ class NewDocument:
     text: str
     content_sha256: str
     metadata: Metadata = field(default_factory=dict)
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class NewPassage:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A stored document without its text."""
+    """A stored document without its text. language: in which its words are stemmed."""
 
     id: str
     collection: str
@@ -71,6 +75,7 @@ class Document:
     n_characters: int
     n_passages: int
     added_at: str
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)

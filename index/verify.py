@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -186,9 +187,10 @@ def _documents(
     total: int = connection.execute("SELECT count(*) FROM passages").get
     documents = connection.execute(
         "SELECT d.number, d.id, d.collection, d.key, d.metadata, d.text_sha256, d.n_characters, d.first_passage,"
-        " d.n_passages, t.text FROM documents d LEFT JOIN texts t ON t.document = d.number ORDER BY d.number"
+        " d.n_passages, d.language, t.text FROM documents d LEFT JOIN texts t ON t.document = d.number ORDER BY d.number"
     )
-    for number, identifier, collection, key, metadata, sha256, n_characters, first, n_passages, text in documents:
+    for number, identifier, collection, key, metadata, sha256, n_characters, first, n_passages, *rest in documents:
+        language, text = rest
         where, remedy = f"document {identifier}", f"`rag rm {identifier}` and add it again"
         before = len(tally.passages)
         if identifier != document_id(collection, key):
@@ -210,7 +212,7 @@ def _documents(
             yield Finding("metadata", where, "its metadata are not JSON", remedy)
         counters = tally.counters.setdefault(collection, [0, 0, 0, 0])
         counters[0] += 1
-        yield from _passages(connection, dim, number, collection, text, whole, tally, remedy)
+        yield from _passages(connection, dim, number, collection, text, language, whole, tally, remedy)
         ids = tally.passages[before:]
         if ids != list(range(first, first + n_passages) if first else range(0)) or len(ids) != n_passages:
             detail = f"should have {n_passages} passages in order from {first} on, has {len(ids)}"
@@ -220,10 +222,19 @@ def _documents(
 
 
 def _passages(
-    connection: Connection, dim: int, number: int, collection: str, text: str, whole: bool, tally: _Tally, remedy: str
+    connection: Connection,
+    dim: int,
+    number: int,
+    collection: str,
+    text: str,
+    language: str,
+    whole: bool,
+    tally: _Tally,
+    remedy: str,
 ) -> Iterator[Finding]:
     """Each passage of a document against the text, and what is searched of it against both. whole: whether the text is right."""
     counters = tally.counters[collection]
+    terms_of = partial(analyze, language=language)
     rows = connection.execute(
         'SELECT p.id, p."start", p."end", p.text, p.context, p.section, p.sentences, e.terms, e.term_counts, e.vector,'
         " e.sentence_vectors, e.word_counts, e.word_signs FROM passages p LEFT JOIN embeddings e ON e.passage = p.id"
@@ -262,7 +273,7 @@ def _passages(
         if len(signs) != n_words * sign_bytes(dim):
             yield Finding("word-signs", where, "its word signs do not fit its sentences", remedy)
         segments = [
-            [hash_term(term) for term in segment] for segment in segment_terms(text, context, sentences, analyze)
+            [hash_term(term) for term in segment] for segment in segment_terms(text, context, sentences, terms_of)
         ]
         expected = np.array(list(chain(*segments)), dtype="<u4").tobytes()
         lengths = np.array([len(segment) for segment in segments], dtype="<u4").tobytes()

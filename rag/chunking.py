@@ -17,7 +17,8 @@ from rag.types import Block, PageBreak, Section
 class Chunk:
     """A passage before it is embedded. Sentences lie inside the span, in order; a heading is in the span but is no sentence.
 
-    page: number of the page on which its first sentence starts.  context: what its section says that is searched with it.
+    page: number of the page on which its first sentence starts.  context: what its section and its block
+    say that is searched with it.
     """
 
     span: Span
@@ -35,13 +36,14 @@ def chunk(
     overlap: int,
     blocks: Sequence[Block] = (),
     pages: Sequence[PageBreak] = (),
+    language: str = "en",
 ) -> list[Chunk]:
     """Cut text into passages of whole sentences.
 
     size: characters a passage may have, unless one piece alone is longer; overlap: sentences that a passage repeats of the one
     before it.  sections: in order, not overlapping, covering the text; passages do not cross them.
     blocks: as in ParsedText; where there are none, the text's own lines say where sentences cannot go on.
-    pages: in order; a passage has sentences that start on one page only.
+    pages: in order; a passage has sentences that start on one page only.  language: as of ``split_sentences``.
     """
     chunks = []
     block_starts = [block.start for block in blocks]
@@ -49,20 +51,24 @@ def chunk(
     for section in sections:
         first, after = (bisect_left(block_starts, edge) for edge in (section.heading_end, section.end))
         stretches = blocks[first:after] if blocks else [Block(section.heading_end, section.end)]
-        sentences = _sentences(text, section, stretches, size)
+        sentences = _sentences(text, section, stretches, size, language)
         for number, group in enumerate(_groups(sentences, size, overlap, page_starts)):
             start = trim(text, section.start, group[0].end).start if number == 0 else group[0].start
             page = pages[max(bisect_right(page_starts, group[0].start) - 1, 0)].number if pages else None
-            chunks.append(Chunk(Span(start, group[-1].end), tuple(group), section.path, page, section.context))
+            said = [section.context]
+            if blocks:
+                said.append(blocks[max(bisect_right(block_starts, group[0].start) - 1, 0)].context)
+            context = ". ".join(one for one in said if one and one not in text[start : group[-1].end])
+            chunks.append(Chunk(Span(start, group[-1].end), tuple(group), section.path, page, context))
     for passage in chunks:
         _check(text, passage)
     return chunks
 
 
-def _sentences(text: str, section: Section, blocks: Iterable[Block], size: int) -> Iterator[Span]:
+def _sentences(text: str, section: Section, blocks: Iterable[Block], size: int, language: str) -> Iterator[Span]:
     for block in blocks:
         whole = trim(text, block.start, block.end)
-        for sentence in [whole] if block.whole else split_sentences(text, block.start, block.end):
+        for sentence in [whole] if block.whole else split_sentences(text, block.start, block.end, language):
             if sentence.end - sentence.start <= size:
                 yield sentence
             else:

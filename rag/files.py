@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from index.store import Store
-from index.types import FailedFile, Metadata
+from index.types import Document, FailedFile, Metadata
 from rag.errors import ContentTooLarge, RagError
 from rag.folders import Found
 from rag.ingest import Prepared, Unchanged, prepare, sha256_of
+from rag.languages import with_language
 from rag.parsing.members import SEPARATOR
 from rag.parsing.sandbox import Part, Sandbox
 from rag.types import Failure, ParseOptions
@@ -129,11 +130,19 @@ class FileReader:
 
     def _is_unchanged(self, key: str, digest: str) -> bool:
         known = self.store.unchanged(self.collection, key, digest)
-        if known is None or not self.metadata.items() <= known.metadata.items():
+        if known is None or not self.metadata.items() <= known.metadata.items() or self._is_stemmed_anew(known):
             return False
         if self._failed_before(key, None) is not None:  # it had changed into something that failed, and back again
             self._mended.append(key)
         return True
+
+    def _is_stemmed_anew(self, known: Document) -> bool:
+        """Whether the words of a stored document would be stemmed in another language: it is from before that was told."""
+        if known.metadata.get("language") == known.language:
+            return False
+        with self.store.read() as reader:
+            text = reader.text(known.id)
+        return with_language(text, known.metadata, self.metadata)[1] != known.language
 
     def _failed_before(self, key: str, digest: str | None) -> str | None:
         """Why this file failed, with this content or, for None, with any."""

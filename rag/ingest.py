@@ -4,6 +4,7 @@ A file that cannot be read is reported and holds up nothing else.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,14 @@ import numpy as np
 from index.types import Metadata, NewDocument, NewPassage, Signs, Span
 from rag.chunking import Chunk, chunk
 from rag.embedding import PassageInput, PassageVectors, word_spans
+from rag.languages import with_language
 from rag.types import Incoming, ParsedText, Section
+
+_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?(?!\d)")
+_YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
+_MONTHS = (
+    "January February March April May June July August September October November December".split()
+)  # as the default model knows them
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,16 @@ def prepare(
 
     metadata: given with the file; it comes before what the file says of itself.
     """
-    chunks = chunk(parsed.text, parsed.sections, size=size, overlap=overlap, blocks=parsed.blocks, pages=parsed.pages)
+    metadata, language = with_language(parsed.text, parsed.metadata, metadata)
+    chunks = chunk(
+        parsed.text,
+        parsed.sections,
+        size=size,
+        overlap=overlap,
+        blocks=parsed.blocks,
+        pages=parsed.pages,
+        language=language,
+    )
     document = NewDocument(
         collection=collection,
         key=key,
@@ -51,7 +68,8 @@ def prepare(
         source=source,
         text=parsed.text,
         content_sha256=content_sha256,
-        metadata={**parsed.metadata, **metadata},
+        metadata=metadata,
+        language=language,
     )
     return Prepared(document, chunks)
 
@@ -81,6 +99,21 @@ def context_of(title: str, section: Sequence[str], context: str = "") -> str:
     return ". ".join(dict.fromkeys(part for part in (title, *section, context) if part))
 
 
+def date_in_words(metadata: Metadata) -> str:
+    """A document's date as questions say it, "15 April 2021", "April 2021" or "2021"; nothing where it has none.
+
+    With it a question that names a year finds the report of that year among those that say the same every year.
+    """
+    date = metadata.get("date")
+    found = _DATE.match(date) if isinstance(date, str) else None
+    if found is None:
+        return ""
+    year, month, day = found.groups()
+    if month is None or not 1 <= int(month) <= 12:
+        return year
+    return " ".join(filter(None, (day and str(int(day)), _MONTHS[int(month) - 1], year)))
+
+
 def passage_inputs(prepared: Prepared) -> list[PassageInput]:
     """All passages of a document as the embedder takes them."""
     return [passage_input(prepared.document, piece) for piece in prepared.chunks]
@@ -88,7 +121,10 @@ def passage_inputs(prepared: Prepared) -> list[PassageInput]:
 
 def passage_input(document: NewDocument, piece: Chunk) -> PassageInput:
     """One passage as the embedder takes it, with the words of its sentences."""
-    return input_of(document.text[slice(*piece.span)], piece, context_of(document.title, piece.section, piece.context))
+    context = context_of(document.title, piece.section, piece.context)
+    if not _YEAR.search(context):  # what the document calls itself says more than when it was written
+        context = context_of(context, (), date_in_words(document.metadata))
+    return input_of(document.text[slice(*piece.span)], piece, context)
 
 
 def input_of(text: str, piece: Chunk, context: str) -> PassageInput:

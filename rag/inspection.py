@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from index.lexical import analyze
 from index.store import Store
 from index.types import Passage, Scope
 from rag.baselines import rank_baseline
 from rag.embedding import Embedder, word_spans
 from rag.ranking import load_ranker
+from rag.retrieval import analyzed
 from rag.trace import Trace, trace
 from rag.types import Answer, IndexState, Query, Timings
 
@@ -36,7 +36,8 @@ class Inspector:
         """The passages that a baseline of ``rag.baselines`` lists, without an answer."""
         vector = self._embedder.embed_question(query.question, word_spans(query.question)).vector
         with self._store.read() as reader:
-            listed = rank_baseline(name, reader, vector, analyze(query.question), Scope(), query.k)
+            terms, _ = analyzed(reader, query.question, "default")
+            listed = rank_baseline(name, reader, vector, terms, Scope(), query.k)
             index = IndexState(reader.generation, self._store.fingerprint)
         return Answer(
             query.question, False, 0.0, False, "low_confidence", None, tuple(listed), index, Timings(0.0, 0.0, 0.0)

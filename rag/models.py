@@ -109,9 +109,16 @@ def _convert(source: Path, name: str, fingerprint: str, folder: Path) -> ModelIn
     from rag.conversion import convert
 
     _log.info("converting %s for this machine, once", name)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".converting-", dir=folder.parent))
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".converting-", dir=folder.parent))
+    except OSError as error:
+        raise ModelUnavailable(
+            f"the converted model cannot be kept in {folder.parent} ({error.strerror}): "
+            "set RAG_CACHE to a directory that can be written"
+        ) from error
+    try:
+        shutil.copymode(folder.parent, aside)  # not for its maker alone: another user may run what was converted here
         facts = convert(source, aside)
         info = ModelInfo(name=name, fingerprint=fingerprint, **facts)
         files = {path.name: _sha256(path) for path in sorted(aside.iterdir())}
@@ -145,6 +152,8 @@ def _read_converted(folder: Path, precision: str) -> ModelInfo | None:
         if folder.exists():
             _log.warning("the converted model in %s is incomplete and is made again", folder)
         return None
+    except PermissionError as error:
+        raise ModelUnavailable(f"the converted model cannot be read: {error.filename}: {error.strerror}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         damaged, info = ["model.json"], None
     if damaged:

@@ -5,7 +5,7 @@ not grow with the corpus, only with its largest document. A document is acknowle
 """
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Condition, Thread
@@ -15,6 +15,7 @@ from index.store import Store
 from index.types import Change, NewPassage
 from rag.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
 from rag.ingest import Prepared, Unchanged, new_passage, passage_input
+from rag.languages import languages_of
 from rag.types import Failure, IngestProgress, IngestReport
 
 # Enough for several groups of passages; a larger document is let through when the buffer is empty.
@@ -23,6 +24,7 @@ _BUFFER_CHARACTERS = 2_000_000
 _DOCUMENT_CHARACTERS = 1_000
 
 Progress = Callable[[IngestProgress], None]
+Check = Callable[[], None]
 Seen = Prepared | Unchanged | Failure
 T = TypeVar("T")
 
@@ -92,21 +94,28 @@ def ingest(
         tally.passages,
         time.perf_counter() - started,
         cpu_s,
+        tally.languages,
     )
 
 
 def embedded(
-    embedder: Callable[[], Embedder], documents: Iterable[Prepared]
+    embedder: Callable[[], Embedder], documents: Iterable[Prepared], check: Check = lambda: None
 ) -> Iterator[tuple[Prepared, list[NewPassage]]]:
-    """Documents with their embedded passages, in order; passages of several documents are embedded together."""
+    """Documents with their embedded passages, in order; passages of several documents are embedded together.
+
+    check: called before each group of passages; what it raises ends the work.
+    """
     opened: deque[_Opened] = deque()
     groups = _groups(documents, opened)
     first = next(groups, None)
     if first is not None:
 
         def all_groups() -> Iterator[Sequence[PassageInput]]:
+            check()
             yield first
-            yield from groups
+            for group in groups:
+                check()
+                yield group
 
         for vectors in embedder().embed_groups(all_groups()):
             given = iter(vectors)
@@ -167,6 +176,7 @@ class _Tally:
     def __init__(self, n_documents: int | None, progress: Progress | None) -> None:
         self.added = self.updated = self.skipped = self.passages = 0
         self.failed: list[Failure] = []
+        self.languages: Counter[str] = Counter()
         self._done = 0
         self._n_documents = n_documents
         self._progress = progress
@@ -180,6 +190,7 @@ class _Tally:
             self.skipped += 1
         if change.outcome != "skipped":
             self.passages += change.document.n_passages
+            self.languages.update(languages_of([change]))
         self._report()
 
     def pass_over(self, item: Unchanged | Failure) -> None:

@@ -3,16 +3,17 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
-from index.lexical import analyze
+from index.lexical import ENGLISH, analyze
 from index.reader import Reader
 from index.records import hash_term
 from index.types import Candidates, Floats, Ids, Passage, Scope, Span, TermStatistics
 from rag.duplicates import group_duplicates
 from rag.embedding import QuestionVectors
+from rag.languages import common_words, question_language, terms_of_question
 from rag.ranking import Ranker, best_per_passage, load_ranker, statement_scores
 from rag.reranker import RERANKED, Reranker, reordered
 from rag.signals import (
@@ -62,9 +63,22 @@ def asks(text: str) -> bool:
 
 
 @cache
-def function_terms() -> frozenset[str]:
-    """The terms of words that say little of what is asked."""
-    return frozenset(analyze(FUNCTION_WORDS))
+def function_terms(language: str = ENGLISH) -> frozenset[str]:
+    """The terms of a language's words that say little of what is asked."""
+    words = FUNCTION_WORDS if language == ENGLISH else " ".join(sorted(common_words(language)))
+    return frozenset(analyze(words, language))
+
+
+def analyzed(reader: Reader, question: str, collection: str) -> tuple[list[str], str]:
+    """The terms of a question as the documents of a collection have them, and the question's language."""
+    languages = reader.languages(collection)
+    language = question_language(question, languages)
+    frequencies = partial(_frequencies, reader, collection)
+    return terms_of_question(question, language, languages, frequencies), language
+
+
+def _frequencies(reader: Reader, collection: str, terms: Sequence[str]) -> Mapping[str, int]:
+    return reader.statistics(collection, terms).df
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +99,17 @@ def score_candidates(
     reader: Reader, vectors: QuestionVectors, question: str, words: Sequence[Span], scope: Scope, ranker: Ranker
 ) -> Scored:
     """Candidates from both views, scored by a ranker. vectors: of the question and its words; words: spans of it."""
-    terms = analyze(question)
+    terms, language = analyzed(reader, question, scope.collection)
     statistics = reader.statistics(scope.collection, terms)
-    weighted = question_terms(terms, {term: hash_term(term) for term in terms}, statistics, function_terms())
+    weighted = question_terms(terms, {term: hash_term(term) for term in terms}, statistics, function_terms(language))
     _, nearest = reader.nearest(vectors.vector, POOL, scope)
-    _, matching = reader.matching(_proposing(terms, statistics, question), POOL, scope)
+    _, matching = reader.matching(_proposing(question, terms, language, statistics), POOL, scope)
     candidates = reader.candidates(np.union1d(nearest, matching))
     signals = compute_signals(vectors.vector, weighted, statistics, candidates)
 
     first = ranker.first_scores(signals)
     chosen: Ids = np.sort(np.lexsort((candidates.ids, -first))[: ranker.second_stage])
-    functional = [set(analyze(question[slice(*word)])) <= function_terms() for word in words]
+    functional = [set(analyze(question[slice(*word)], language)) <= function_terms(language) for word in words]
     shares = np.where(functional, FUNCTION_WORD_SHARE_LATE, 1.0).astype(np.float32)
     found = late_interaction(vectors.word_vectors, shares, reader.word_signs(candidates.ids[chosen]))
     late = np.full(len(signals.owner), np.nan, dtype=np.float32)
@@ -104,12 +118,13 @@ def score_candidates(
     return Scored(candidates, signals, chosen, late, scores)
 
 
-def _proposing(terms: Sequence[str], statistics: TermStatistics, question: str) -> Sequence[str]:
+def _proposing(question: str, terms: Sequence[str], language: str, statistics: TermStatistics) -> Sequence[str]:
     """The terms by which candidates are looked for. Of what asks nothing they are all: it is ranked by their shares."""
     if not asks(question):
         return terms
     common = COMMON_SHARE * statistics.n_passages
-    telling = [term for term in terms if term not in function_terms() or statistics.df.get(term, 0) <= common]
+    functional = function_terms(language)
+    telling = [term for term in terms if term not in functional or statistics.df.get(term, 0) <= common]
     return telling or terms
 
 

@@ -8,26 +8,11 @@ import re
 from collections.abc import Iterator
 
 from index.types import Span
+from rag.abbreviations import Abbreviations, abbreviations
 
-# Abbreviations that are followed by more of the sentence, whatever comes next.
-_OPEN = frozenset(
-    "mr mrs ms messrs mme dr prof st lt gen col cpt capt cmdr adm maj sgt cpl pvt rep sen gov pres amb hon rev fr sr sra supt insp "
-    "e.g i.e eg ie viz cf vs v fig figs eq eqs ref refs sec no nos vol vols p pp ch art par ed eds trans approx ca c al est resp "
-    "mt ft dept univ assn bros tel ext".split()
-)
-# Abbreviations that often end a sentence too: only a typical first word after them makes a boundary.
-_EITHER = frozenset(
-    "etc inc ltd co corp llc plc jr a.m p.m am pm jan feb mar apr jun jul aug sep sept oct nov dec "
-    "mon tue tues wed thu thur thurs fri sat sun u.s u.k u.n e.u d.c u.s.a ph.d b.c a.d".split()
-)
-_STARTERS = frozenset(
-    "the a an this that these those it its he she they we you i his her their our my in on at as by for from with after before "
-    "since when while if although though however but and or so then there here what who why how where which one some many most "
-    "all both each no not only also yet still today meanwhile according during despite".split()
-)
-_END = re.compile(r"[.!?…][.!?…\"'”’»)\]]*+(?=\s|$)|[。！？｡][。！？｡”’」』）]*+|[।॥؟۔።။]++")
-_WORD_BEFORE = re.compile(r"[^\s\"'“‘«(\[]*$")
-_NEXT = re.compile(r"\s*+[\"'“‘«(\[]*+")
+_END = re.compile(r"[.!?…][.!?…\"'”’»“)\]]*+(?=\s|$)|[。！？｡][。！？｡”’」』）]*+|[।॥؟۔።။]++")
+_WORD_BEFORE = re.compile(r"[^\s\"'“‘«„¿¡(\[]*$")
+_NEXT = re.compile(r"\s*+[\"'“‘«„¿¡(\[]*+")
 _NEXT_WORD = re.compile(r"[^\W\d_]+")
 _ITEM = re.compile(r"[ \t]*+(?:[-*+•‣◦▪–]|\(?\d{1,3}[.)]|\(?[A-Za-z][.)]|#{1,6}|\|)[ \t]")
 _BLANK_LINE = re.compile(r"\n[ \t\f\v\r]*+\n\s*+")
@@ -36,12 +21,16 @@ _LOOK_BACK = 40
 _WRAP_WIDTHS = range(40, 121)
 
 
-def split_sentences(text: str, start: int = 0, end: int | None = None) -> list[Span]:
-    """Sentences of ``text[start:end]``, in order, without the blanks around them; every other character is in one."""
+def split_sentences(text: str, start: int = 0, end: int | None = None, language: str = "en") -> list[Span]:
+    """Sentences of ``text[start:end]``, in order, without the blanks around them; every other character is in one.
+
+    language: whose abbreviations are known; of a language without a list English ones are.
+    """
+    known = abbreviations(language)
     stop = len(text) if end is None else end
     spans = []
     for block_start, block_end in _blocks(text, start, stop):
-        for left, right in _cut(text, block_start, block_end):
+        for left, right in _cut(text, block_start, block_end, known):
             span = trim(text, left, right)
             if span.start < span.end:
                 spans.append(span)
@@ -87,16 +76,16 @@ def _lines(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     yield opened, end
 
 
-def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _cut(text: str, start: int, end: int, known: Abbreviations) -> Iterator[tuple[int, int]]:
     opened = start
     for mark in _END.finditer(text, start, end):
-        if mark.end() < end and _ends_sentence(text, opened, mark, end):
+        if mark.end() < end and _ends_sentence(text, opened, mark, end, known):
             yield opened, mark.end()
             opened = mark.end()
     yield opened, end
 
 
-def _ends_sentence(text: str, opened: int, mark: re.Match[str], end: int) -> bool:
+def _ends_sentence(text: str, opened: int, mark: re.Match[str], end: int, known: Abbreviations) -> bool:
     following = _NEXT.match(text, mark.end(), end)
     at = following.end() if following else mark.end()
     if at >= end:
@@ -115,10 +104,12 @@ def _ends_sentence(text: str, opened: int, mark: re.Match[str], end: int) -> boo
     ):
         return False  # "1." or "a." opens a list item
     next_word = _NEXT_WORD.match(text, at, end)
-    starts_anew = next_word is not None and next_word.group().lower() in _STARTERS
+    starts_anew = next_word is not None and next_word.group().lower() in known.starters
     low = word.lower()
-    if low in _OPEN:
+    if known.ordinals and re.fullmatch(r"\d{1,2}|[IVX]{1,5}", word):
+        return starts_anew  # "am 3. Oktober", "Ludwig XIV. regierte"
+    if low in known.open:
         return False
-    if low in _EITHER or re.fullmatch(r"[A-Z]|(?:[^\W\d_]\.)+[^\W\d_]", word):
+    if low in known.either or re.fullmatch(r"[A-Z]|(?:[^\W\d_]\.)+[^\W\d_]", word):
         return starts_anew
     return True

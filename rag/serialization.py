@@ -151,4 +151,5 @@ def report_json(report: IngestReport) -> Json:
         "failed": [{"path": failure.path, "reason": failure.reason} for failure in report.failed],
         "passages": report.passages,
         "seconds": report.seconds,
+        "notes": list(report.notes),
     }

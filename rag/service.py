@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
@@ -27,7 +27,8 @@ from rag.errors import BadInput
 from rag.files import FileReader, file_of, is_below, is_gone
 from rag.folders import IgnoreRules, find_files
 from rag.inspection import Inspector
-from rag.models import ModelInfo, converted_model
+from rag.languages import language_note
+from rag.models import DEFAULT_MODEL, ModelInfo, converted_model
 from rag.parsing.sandbox import Limits, Sandbox
 from rag.questions import joined, split_questions
 from rag.ranking import Calibration, Examined, Ranker, load_ranker
@@ -139,6 +140,7 @@ class Service:
                 word_spans(question),
                 lambda terms: reader.statistics(scope.collection, terms).df,
                 embedder.is_word,
+                reader.languages(scope.collection),
             )
             words = word_spans(asked)
             vectors = embedder.embed_question(asked, words)
@@ -257,9 +259,19 @@ class Service:
         )
 
     def add_text(
-        self, *, title: str | None, text: str, source: str | None, metadata: Metadata, collection: str = "default"
+        self,
+        *,
+        title: str | None,
+        text: str,
+        source: str | None,
+        metadata: Metadata,
+        collection: str = "default",
+        check: pipeline.Check = lambda: None,
     ) -> Change:
-        """Take in one text. The same source again replaces it; without a source the text itself tells whether it is known."""
+        """Take in one text. The same source again replaces it; without a source the text itself tells whether it is known.
+
+        check: called again and again until the text goes into the store; what it raises gives it up, and nothing of it stays.
+        """
         _checked_text(text)
         key = source or "text:" + ingest.sha256_of(f"{title}\n{text}".encode())
         incoming = Incoming(
@@ -271,12 +283,21 @@ class Service:
             metadata=metadata,
         )
         size, overlap = self._passage_settings
-        return self._commit(ingest.prepare_incoming(incoming, size=size, overlap=overlap))
+        return self._commit(ingest.prepare_incoming(incoming, size=size, overlap=overlap), check)
 
     def add_file(
-        self, name: str, content: bytes, *, collection: str = "default", metadata: Metadata | None = None
+        self,
+        name: str,
+        content: bytes,
+        *,
+        collection: str = "default",
+        metadata: Metadata | None = None,
+        check: pipeline.Check = lambda: None,
     ) -> Change:
-        """Take in a file that was handed over. The same name again replaces it.  Raises UnsupportedFormat, UnreadableContent."""
+        """Take in a file that was handed over. The same name again replaces it.  Raises UnsupportedFormat, UnreadableContent.
+
+        check: as in ``add_text``.
+        """
         size, overlap = self._passage_settings
         prepared = ingest.prepare(
             self._sandbox.parse(name, content),
@@ -288,7 +309,7 @@ class Service:
             size=size,
             overlap=overlap,
         )
-        return self._commit(prepared)
+        return self._commit(prepared, check)
 
     def add_upload(
         self,
@@ -298,17 +319,20 @@ class Service:
         collection: str = "default",
         metadata: Metadata | None = None,
         options: ParseOptions | None = None,
+        check: pipeline.Check = lambda: None,
     ) -> tuple[list[Change], list[Failure]]:
         """Take in a file that was handed over, or the files of the archive that it is: what went in, and what did not and why.
 
         The same name again replaces it, and of an archive removes what is in it no longer. What is unchanged is "skipped".
+        check: as in ``add_text``; files of an archive that are in by then stay.
         """
         reader = self._file_reader(collection, metadata, options)
         changes: list[Change] = []
         failed: list[Failure] = []
         for part in reader.read_content(name, name, name, content, again=True):
+            check()
             if isinstance(part, ingest.Prepared):
-                changes.append(self._commit(part))
+                changes.append(self._commit(part, check))
             elif isinstance(part, Failure):
                 failed.append(part)
             elif known := self._store.unchanged(collection, name, ingest.sha256_of(content)):
@@ -520,19 +544,27 @@ class Service:
         progress: pipeline.Progress | None,
     ) -> IngestReport:
         try:
-            return pipeline.ingest(self._store, lambda: self.embedder, documents, n_documents, progress)
+            report = pipeline.ingest(self._store, lambda: self.embedder, documents, n_documents, progress)
         finally:
             self._store.checkpoint()
+        return replace(report, notes=self.language_notes(report.languages))
 
-    def _commit(self, prepared: ingest.Prepared) -> Change:
+    def language_notes(self, languages: Mapping[str, int]) -> tuple[str, ...]:
+        """What to say of new documents in these languages, counted by code: that the model is not made for them."""
+        model = str(self._store.settings["model"])
+        note = language_note(languages, model) if model == DEFAULT_MODEL else None
+        return (note,) if note else ()
+
+    def _commit(self, prepared: ingest.Prepared, check: pipeline.Check) -> Change:
         store = self._store  # and no other: one that comes in its place meanwhile may have another model
-        [(document, passages)] = pipeline.embedded(lambda: self.embedder, [prepared])
+        [(document, passages)] = pipeline.embedded(lambda: self.embedder, [prepared], check)
+        check()
         try:
             change = store.add(document.document, passages)
         except StoreReplaced:
             if self._store is store:
                 raise
-            return self._commit(prepared)
+            return self._commit(prepared, check)
         self._checkpoint_later()
         return change
 

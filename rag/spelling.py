@@ -6,7 +6,7 @@ the word and looked up among the stored terms: nothing is kept beside the index,
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from index.lexical import analyze
+from index.lexical import ENGLISH, analyze
 from index.types import Span
 
 # Shorter words have too many neighbours; so do numbers, whose neighbours mean something else.
@@ -47,13 +47,18 @@ def respell(
     words: Sequence[Span],
     frequencies: Callable[[Sequence[str]], Mapping[str, int]],
     is_word: Callable[[str], bool],
+    languages: Sequence[str] = (),
 ) -> str:
     """The question with words that no passage has written as the passages do; unchanged when there are none.
 
     words: its words, in order.  frequencies: of analyzed terms, in how many passages they are; those in none are left out.
     is_word: whether the model knows a word, in lower case, as one: then it is no slip, and only read as another spelling.
+    languages: of the passages, beside English.
     """
-    terms = {word: analyze(question[slice(*word)]) for word in words}
+    languages = (ENGLISH, *languages)
+    terms = {
+        word: [term for language in languages for term in analyze(question[slice(*word)], language)] for word in words
+    }
     known = frequencies([term for found in terms.values() for term in found])
     parts, position = [], 0
     unknown = [word for word in words if terms[word] and known.keys().isdisjoint(terms[word])]
@@ -63,7 +68,7 @@ def respell(
             continue
         slip = not is_word(written.lower())
         name = slip or word.start > 0 and written[0].isupper()
-        if form := _best(_tiers(written.lower(), name, slip), frequencies):
+        if form := _best(_tiers(written.lower(), name, slip), frequencies, languages):
             parts += [question[position : word.start], form]
             position = word.end
     return "".join([*parts, question[position:]])
@@ -112,15 +117,21 @@ def _one_edit(word: str) -> set[str]:
     }
 
 
-def _best(tiers: Iterable[Iterable[str]], frequencies: Callable[[Sequence[str]], Mapping[str, int]]) -> str | None:
+def _best(
+    tiers: Iterable[Iterable[str]],
+    frequencies: Callable[[Sequence[str]], Mapping[str, int]],
+    languages: Sequence[str],
+) -> str | None:
     """The form in most passages, of the first kind of which there is one; of equals the first in the alphabet."""
     for tier in tiers:
         forms = sorted(form for form in tier if len(form) >= _MIN_FORM or form.isdigit())
-        terms = analyze("\n".join(forms))
-        if len(terms) != len(forms):  # a script of which a word is several terms: its slips are not told here
-            continue
-        counts = frequencies(list(dict.fromkeys(terms)))
-        there = [(form, counts[term]) for form, term in zip(forms, terms, strict=True) if term in counts]
+        there = []
+        for language in languages:
+            terms = analyze("\n".join(forms), language)
+            if len(terms) != len(forms):  # a script of which a word is several terms: its slips are not told here
+                continue
+            counts = frequencies(list(dict.fromkeys(terms)))
+            there += [(form, counts[term]) for form, term in zip(forms, terms, strict=True) if term in counts]
         if there:
             return max(there, key=lambda pair: pair[1])[0]
     return None

@@ -5,13 +5,12 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from index.lexical import analyze
 from index.reader import Reader
 from index.types import Floats, Ids, Scope, Span
 from rag.duplicates import group_duplicates
 from rag.embedding import QuestionVectors
 from rag.ranking import Ranker, best_per_passage, statement_scores
-from rag.retrieval import Scored, asks, score_candidates
+from rag.retrieval import Scored, analyzed, asks, score_candidates
 
 # Ranks in a view are looked for this deep.
 DEEPEST = 10_000
@@ -72,7 +71,8 @@ def trace(
     leaders = {int(ids[at]): int(ids[group[0]]) for group in groups for at in group}
     deep = min(max(reader.counts(scope.collection)[1], 1), DEEPEST)
     dense = {one: rank for rank, one in enumerate(reader.nearest(vectors.vector, deep, scope)[1].tolist(), 1)}
-    lexical = {one: rank for rank, one in enumerate(reader.matching(analyze(question), deep, scope)[1].tolist(), 1)}
+    terms, _ = analyzed(reader, question, scope.collection)
+    lexical = {one: rank for rank, one in enumerate(reader.matching(terms, deep, scope)[1].tolist(), 1)}
     at = {int(one): position for position, one in enumerate(ids)}
     signals = _signals(scored)
 

@@ -10,7 +10,7 @@ from index.types import Condition, Metadata, Span
 class Section(NamedTuple):
     """A stretch of text under one heading; its heading line ends at ``heading_end`` (``start`` where there is none).
 
-    context: what is searched with its passages beside the headings, such as the column names of a table; not cited.
+    context: what is searched with its passages beside the headings, unless they hold it, such as the column names of a table.
     """
 
     start: int
@@ -21,11 +21,15 @@ class Section(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A paragraph, list item, table row or code block, which no sentence crosses. ``whole``: it is one piece, not sentences."""
+    """A paragraph, list item, table row or code block, which no sentence crosses. ``whole``: it is one piece, not sentences.
+
+    context: what a passage that begins in it is searched with unless it holds that itself, such as the lead-in of a list.
+    """
 
     start: int
     end: int
     whole: bool = False
+    context: str = ""
 
 
 class PageBreak(NamedTuple):
@@ -217,6 +221,7 @@ class IngestReport:
     """What one ``rag add`` did; counts are documents, except ``passages``.
 
     cpu_s: processor time of the stages "read", "embed" (without the engine's own threads) and "commit".
+    languages: of the documents added or updated, as far as they are told, by ISO 639 code.  notes: what to tell whoever added them.
     """
 
     added: int
@@ -227,6 +232,8 @@ class IngestReport:
     passages: int
     seconds: float
     cpu_s: Mapping[str, float] = field(default_factory=dict)
+    languages: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

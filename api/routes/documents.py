@@ -13,8 +13,8 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 
-from api.deps import Access, AccessDep, FormUpload, JsonUpload, MetricsDep, RunDep, ServiceDep, UploadDep
-from api.errors import UploadStopped, clean
+from api.deps import Access, AccessDep, FormUpload, JsonUpload, MetricsDep, Run, RunDep, ServiceDep, UploadDep
+from api.errors import ClientLeft, UploadStopped, clean
 from api.metrics import Metrics
 from api.openapi import problems
 from api.schemas import (
@@ -32,6 +32,7 @@ from api.schemas import (
 from index.errors import DocumentNotFound, StoreError
 from index.types import Change, Metadata
 from rag.errors import BadInput, ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
+from rag.languages import languages_of
 from rag.parsing.members import is_archive
 from rag.serialization import document_json, receipt_json
 from rag.service import Service
@@ -102,19 +103,24 @@ async def add_documents(
     content is skipped. The files of an archive become a document each. When at least one file goes in the status is 201 and
     `failed` names the rest; when none does it is a problem that lists them. When the store stops taking documents half-way (disk
     full, another writer), the problem lists in `documents` what is stored all the same; sending everything again is safe.
+    A document whose client leaves, or whose time is up, before it is in the store is dropped as a whole.
     """
-    return await run(lambda: _add(service, upload, access, metrics))
+    return await run(lambda: _add(service, upload, access, metrics, run))
 
 
-def _add(service: Service, upload: FormUpload | JsonUpload, access: Access, metrics: Metrics) -> JSONResponse:
+def _add(service: Service, upload: FormUpload | JsonUpload, access: Access, metrics: Metrics, run: Run) -> JSONResponse:
+    changes: list[Change]
+    failed: list[dict[str, object]]
     if isinstance(upload, JsonUpload):
-        change = _add_text(service, upload.body, access, metrics)
-        return JSONResponse({"documents": [_added_json(change)], "failed": []}, status_code=201)
-    added, failed = _add_files(service, upload, access, metrics)
-    return JSONResponse({"documents": added, "failed": failed}, status_code=201)
+        changes, failed = [_add_text(service, upload.body, access, metrics, run)], []
+    else:
+        changes, failed = _add_files(service, upload, access, metrics, run)
+    notes = service.language_notes(languages_of(changes))
+    added = [_added_json(change) for change in changes]
+    return JSONResponse({"documents": added, "failed": failed, "notes": list(notes)}, status_code=201)
 
 
-def _add_text(service: Service, body: bytes, access: Access, metrics: Metrics) -> Change:
+def _add_text(service: Service, body: bytes, access: Access, metrics: Metrics, run: Run) -> Change:
     try:
         given = DocumentIn.model_validate_json(body)
     except ValidationError as error:
@@ -128,6 +134,7 @@ def _add_text(service: Service, body: bytes, access: Access, metrics: Metrics) -
                 source=given.source,
                 metadata=given.metadata,
                 collection=given.collection,
+                check=run.check,
             )
         ]
     return done[0]
@@ -135,38 +142,45 @@ def _add_text(service: Service, body: bytes, access: Access, metrics: Metrics) -
 
 @contextmanager
 def _counted(metrics: Metrics) -> Iterator[list[Change]]:
-    """Counts and times one document, whose change the block puts into the list; without one it was refused."""
+    """Counts and times one document, whose change the block puts into the list; without one it was refused, or given up."""
     done: list[Change] = []
     started = time.perf_counter()
+    otherwise = "failed"
     try:
         yield done
+    except ClientLeft:
+        otherwise = "dropped"
+        raise
     finally:
         for change in done:
             metrics.documents.add(change.outcome)
         if not done:
-            metrics.documents.add("failed")
+            metrics.documents.add(otherwise)
         metrics.ingest_seconds.observe(time.perf_counter() - started)
 
 
 def _add_files(
-    service: Service, upload: FormUpload, access: Access, metrics: Metrics
-) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    service: Service, upload: FormUpload, access: Access, metrics: Metrics, run: Run
+) -> tuple[list[Change], list[dict[str, object]]]:
     """What went in and what did not. Raises UploadStopped when nothing did or the store stopped taking documents."""
     files, collection, metadata = _read_form(upload.parts)
     access.require(collection)
-    added: list[dict[str, object]] = []
+    added: list[Change] = []
     failed: list[dict[str, object]] = []
     errors: list[Exception] = []
     seen: set[str] = set()
     for file in files:
         name = _base_name(file.filename or "")
+        run.check()
         try:
             with _counted(metrics) as done:
                 _check_name(name, seen)
                 seen.add(name)
                 content = file.file.read()
                 if is_archive(content):
-                    changes, bad = service.add_upload(name, content, collection=collection, metadata=metadata)
+                    changes, bad = service.add_upload(
+                        name, content, collection=collection, metadata=metadata, check=run.check
+                    )
                     done += changes
                     failed += [{"name": clean(one.path), "reason": clean(one.reason)} for one in bad]
                     if not changes:
@@ -174,16 +188,16 @@ def _add_files(
                             "No file of the archive could be added." if bad else "The archive is empty."
                         )
                 else:
-                    done += [service.add_file(name, content, collection=collection, metadata=metadata)]
-            added += [_added_json(change) for change in done]
+                    done += [service.add_file(name, content, collection=collection, metadata=metadata, check=run.check)]
+            added += done
         except _FILE_ERRORS as error:
             errors.append(error)
             failed.append({"name": clean(name), "reason": clean(str(error))})
         except (RagError, StoreError) as error:
-            raise UploadStopped(error, added, failed) from error
+            raise UploadStopped(error, [_added_json(change) for change in added], failed) from error
     if not added:
         same_kind = len({type(error) for error in errors}) == 1
-        raise UploadStopped(errors[0] if same_kind else BadInput("None of the files could be added."), added, failed)
+        raise UploadStopped(errors[0] if same_kind else BadInput("None of the files could be added."), [], failed)
     return added, failed
 
 
@@ -261,12 +275,12 @@ async def list_documents(
         access.require(collection)
 
     def read() -> JSONResponse:
-        if cursor is not None:
+        if cursor:  # an empty one begins the list, as none does
             try:
                 access.document(service, cursor)
             except DocumentNotFound as error:
                 raise BadInput(f"no document {cursor!r} to go on from: begin the list again") from error
-        found = service.documents(collection=collection or access.collections, after=cursor, limit=limit + 1)
+        found = service.documents(collection=collection or access.collections, after=cursor or None, limit=limit + 1)
         page = found[:limit]
         next_cursor = page[-1].id if len(found) > limit else None
         return JSONResponse({"documents": [document_json(document) for document in page], "next_cursor": next_cursor})

@@ -1,4 +1,4 @@
-"""Health checks, open without a key: they tell no more than yes or no."""
+"""Health checks, open without a key: they tell no more than yes or no. Some probes ask with HEAD."""
 
 from fastapi import APIRouter, Request
 
@@ -10,12 +10,14 @@ from api.schemas import StatusOut
 router = APIRouter(tags=["health"])
 
 
+@router.head("/livez", include_in_schema=False)
 @router.get("/livez", responses=problems(), summary="Is the process alive?")
 async def livez() -> StatusOut:
     """Answers from the event loop, so that busy workers do not make the process look dead."""
     return StatusOut(status="alive")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=problems(503), summary="Can it answer questions?")
 async def readyz(request: Request, service: ServiceDep, run: RunDep) -> StatusOut:
     """Reads the store in a worker: 503 when the store cannot be read, and from the moment that the service is told to stop."""

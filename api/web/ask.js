@@ -146,7 +146,11 @@ function abstentionCard(answer) {
   );
 }
 
-const percent = (share) => `${Math.round(share * 100)}%`;
+/** Nothing is certain: what would round to all or nothing is told as more or less. */
+function percent(share) {
+  if (share > 0.99) return ">99%";
+  return share > 0 && share < 0.01 ? "<1%" : `${Math.round(share * 100)}%`;
+}
 
 function likelihood(share) {
   const steps = [[0.95, "very likely"], [0.75, "likely"], [0.5, "rather likely"], [0.25, "rather unlikely"], [0, "unlikely"]];
@@ -155,7 +159,7 @@ function likelihood(share) {
 
 function confidenceLine({ confidence, calibrated, timings_ms: timings }) {
   const bar = element("span", { class: "bar-of", "aria-hidden": "true" });
-  bar.style.setProperty("--share", percent(confidence));
+  bar.style.setProperty("--share", `${100 * confidence}%`);
   return element(
     "p",
     { class: "confidence" },
@@ -204,8 +208,8 @@ function passageItem(passage, asked) {
     element(
       "article",
       { "aria-labelledby": `passage-${rank}` },
-      element("h3", { id: `passage-${rank}` }, element("a", { class: "open", href, dir: "auto" }, source.title || source.id)),
-      about.length ? element("p", { class: "about", dir: "auto" }, about.join(" · ")) : null,
+      element("h3", { id: `passage-${rank}` }, element("a", { class: "open", href, dir: "auto", title: source.title }, source.title || source.id)),
+      about.length ? element("p", { class: "about", dir: "auto", title: about.join(" · ") }, about.join(" · ")) : null,
       element(
         "blockquote",
         { dir: "auto", onclick: () => getSelection().isCollapsed && (location.hash = href) },

@@ -31,8 +31,15 @@ export async function reload() {
 export async function learnCollections() {
   const { collections, limited } = await request("v1/collections");
   learn(collections.map(({ name }) => name), limited);
-  if (collections.some(({ documents: count }) => count > 0)) return;
-  byId("start").replaceChildren("There are no documents yet. ", element("a", { href: "#documents" }, "Add some"), " and ask about them.");
+  const total = collections.reduce((sum, { documents: some }) => sum + some, 0);
+  const link = (words) => element("a", { href: "#documents" }, words);
+  if (total === 0) byId("start").replaceChildren("There are no documents yet. ", link("Add some"), " and ask about them.");
+  else {
+    const place = collections.length > 1 ? ` in ${collections.length} collections` : "";
+    byId("start").replaceChildren(
+      "Answers are sentences from your ", link(count(total, "document")), `${place}. The number behind each opens the place where it stands.`,
+    );
+  }
 }
 
 /** Reads on until `wanted` documents fit the filter or there are no more. */
@@ -111,7 +118,7 @@ function row(one) {
     element(
       "div",
       {},
-      element("a", { href: hashOf(one.id), class: "open", dir: "auto" }, title),
+      element("a", { href: hashOf(one.id), class: "open", dir: "auto", title }, title),
       element("p", { class: "about", dir: "auto" }, about.join(" · ")),
     ),
     element(

@@ -193,6 +193,8 @@ def _with_progress(work: "Callable[[ShowProgress | None], IngestReport]") -> "In
 def print_report(report: "IngestReport") -> None:
     for failure in report.failed:
         message(f"{failure.path}: {failure.reason}")
+    for note in report.notes:
+        message(f"note: {note}")
     counts = {
         "added": report.added,
         "updated": report.updated,

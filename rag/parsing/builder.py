@@ -5,11 +5,14 @@ from collections.abc import Iterable, Sequence
 
 from index.types import JsonScalar
 from rag.errors import ContentTooLarge
+from rag.sentences import split_sentences
 from rag.types import Block, PageBreak, ParsedText, Section
 
 MAX_CHARACTERS = 50_000_000
 # A table row up to this long is one piece; a longer one is its cells, each of which has sentences.
 ROW_CHARACTERS = 600
+_MAX_LEAD_IN = 300
+_SHORT_FIELD = 100
 _LEFT_OUT = re.compile("[\u00ad\u200b\ufeff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff\ud800-\udfff]")
 _BLANKS = re.compile(r"\s+")
 
@@ -27,10 +30,30 @@ def verbatim(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
 
 
+def lead_in(text: str) -> str:
+    """The sentence that announces what follows a paragraph, a list or code; nothing where none does."""
+    if not text.rstrip(" \n*_").endswith((":", "：")):
+        return ""
+    last = split_sentences(text)[-1]
+    return text[slice(*last)] if last.end - last.start <= _MAX_LEAD_IN else ""
+
+
+def _short_fields(lines: Iterable[str]) -> str:
+    """What tells a record from others, so that all of its passages are found by it."""
+    taken: list[str] = []
+    length = 0
+    for line in lines:
+        if len(line) <= _SHORT_FIELD and length + len(line) <= _MAX_LEAD_IN:
+            taken.append(line)
+            length += len(line)
+    return "\n".join(taken)
+
+
 class TextBuilder:
     """Takes headings, paragraphs, tables and pages in reading order; ``build`` gives the parsed text.
 
     Blocks are set apart by a blank line, or by a line break alone where a block is ``tight`` (list items, table rows).
+    What stands in a list, and code, has the lead-in above it as context.
     """
 
     def __init__(self) -> None:
@@ -45,14 +68,22 @@ class TextBuilder:
         self._body = False  # whether the open section has text below its heading
         self._first_heading = ""
         self._context = ""
+        self._lead = ""
+        self._caption = ""
 
     @property
     def n_characters(self) -> int:
         """Length of the text so far."""
         return self._length
 
+    def add_caption(self, text: str) -> None:
+        """Add a caption: of the table that follows at once, else it is a paragraph."""
+        self._flush_caption()
+        self._caption = plain(text)
+
     def add_heading(self, text: str, level: int) -> None:
         """Open a section. level: 1 is the highest; the path keeps the headings above it."""
+        self._flush_caption()
         text = plain(text)
         if not text:
             return
@@ -65,25 +96,35 @@ class TextBuilder:
 
     def open_section(self, path: Sequence[str], context: str = "") -> None:
         """Open a section that has no heading line of its own in the text, under the given path from the top."""
+        self._flush_caption()
         self._close(self._length)
         self._path = [(number, name) for number, name in enumerate(path, 1)]
         self._context = context
 
     def end_section(self) -> None:
         """What follows, up to the next heading, stands under none."""
+        self._flush_caption()
         self._close(self._length)
         self._path = []
 
-    def add_block(self, text: str, *, whole: bool = False, tight: bool = False) -> None:
-        """Add a paragraph or list item; with ``whole``, lines as they are and never cut into sentences (code)."""
+    def add_block(self, text: str, *, whole: bool = False, tight: bool = False, listed: bool | None = None) -> None:
+        """Add a paragraph or list item; with ``whole``, lines as they are and never cut into sentences (code).
+
+        listed: whether it stands in a list, by default where it is tight.
+        """
+        self._flush_caption()
         text = verbatim(text) if whole else plain(text)
         if text:
+            listed = tight if listed is None else listed
             start = self._append(text, tight=tight)
-            self._blocks.append(Block(start, self._length, whole))
+            self._blocks.append(Block(start, self._length, whole, self._lead if listed or whole else ""))
             self._body = True
+            if not listed:
+                self._lead = "" if whole else lead_in(text)
 
     def add_lines(self, text: str) -> None:
         """Add text with its own lines and blank lines, in which sentences are found as in a plain text file."""
+        self._flush_caption()
         text = verbatim(text)
         if text:
             start = self._append(text, tight=False)
@@ -93,8 +134,11 @@ class TextBuilder:
     def add_table(self, rows: Iterable[Sequence[str]], *, header: Sequence[str] = (), caption: str = "") -> None:
         """Add a table of a running text: a section of its own, a line a row with tabs between cells, its header as context."""
         header = [plain(cell) for cell in header]
-        caption = plain(caption)
-        context = ". ".join(part for part in (caption, ", ".join(cell for cell in header if cell)) if part)
+        caption = plain(caption) or self._caption
+        self._caption = ""
+        context = ". ".join(
+            part for part in (caption or self._lead.rstrip(":："), ", ".join(cell for cell in header if cell)) if part
+        )
         if self._body:
             self._close(self._length)
         for line in (caption, "\t".join(header).strip()):
@@ -128,6 +172,7 @@ class TextBuilder:
             start = self._append("\n".join(lines), tight=False)
             self._blocks.append(Block(start, self._length, whole=True))
         else:
+            self._context = _short_fields(lines)
             for number, line in enumerate(lines):
                 self._blocks.append(Block(self._append(line, tight=number > 0), self._length))
         self._body = True
@@ -140,7 +185,9 @@ class TextBuilder:
         opened = self._opened
         offset = self._append(parsed.text, tight=False)
         blocks = parsed.blocks or (Block(0, len(parsed.text)),)
-        self._blocks += [Block(block.start + offset, block.end + offset, block.whole) for block in blocks]
+        self._blocks += [
+            Block(block.start + offset, block.end + offset, block.whole, block.context) for block in blocks
+        ]
         for section in parsed.sections:
             start, heading_end, end = section.start + offset, section.heading_end + offset, section.end + offset
             start = opened if start == offset else start  # with the blank line before it
@@ -161,6 +208,7 @@ class TextBuilder:
 
     def build(self, *, title: str, metadata: Values) -> ParsedText:
         """The parsed text. title: the document's own, or else its first heading, or else what the caller falls back to."""
+        self._flush_caption()
         self._close(self._length)
         text = "".join(self._parts)
         sections = tuple(self._sections) or (Section(0, 0, 0, ()),)
@@ -171,6 +219,11 @@ class TextBuilder:
     def first_heading(self) -> str:
         """The first heading, or nothing."""
         return self._first_heading
+
+    def _flush_caption(self) -> None:
+        caption, self._caption = self._caption, ""
+        if caption:
+            self.add_block(caption)
 
     def _append(self, text: str, *, tight: bool) -> int:
         """Add text after the separator that belongs before it; returns where it starts."""
@@ -192,4 +245,4 @@ class TextBuilder:
             self._sections.append(Section(self._opened, max(self._heading_end, self._opened), end, path, self._context))
         self._opened = self._heading_end = end
         self._body = False
-        self._context = ""
+        self._context = self._lead = ""

@@ -5,7 +5,7 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from rag.errors import UnreadableContent
+from rag.errors import ContentTooLarge, UnreadableContent
 from rag.parsing.builder import TextBuilder
 from rag.parsing.encoding import decode
 from rag.parsing.tables import is_header, is_value
@@ -33,9 +33,14 @@ def parse_csv(content: bytes, name: str) -> ParsedText:
         text = rest
     csv.field_size_limit(_MAX_FIELD)
     builder = TextBuilder()
+    rows = csv.reader(io.StringIO(text), delimiter=delimiter)
     try:
-        add_rows(builder, enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), 1), ())
+        add_rows(builder, enumerate(rows, 1), ())
     except csv.Error as error:
+        if "field limit" in str(error):
+            raise ContentTooLarge(
+                f"a field of more than {_MAX_FIELD >> 20} MiB near line {rows.line_num}: a quotation mark may be missing there"
+            ) from error
         raise UnreadableContent(f"the table cannot be read ({error}): save it again as CSV") from error
     return builder.build(title=name, metadata={})
 

@@ -80,6 +80,10 @@ def parse(name: str, content: bytes, options: ParseOptions = _USUAL) -> ParsedTe
         return parser(content, path.stem)
     except RagError:
         raise
+    except RecursionError as error:
+        raise UnreadableContent(
+            f"this {kind} nests too deep to be read: take apart what is inside each other"
+        ) from error
     except Exception as error:  # whatever a parser trips over, its file alone is refused
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UnreadableContent(

@@ -40,6 +40,7 @@ _BLOCKS = frozenset(
     "address article blockquote body caption center dd details div dl dt fieldset figcaption figure footer form header hgroup hr "
     "html li legend main ol p section summary table tbody td tfoot th thead tr ul".split()
 )
+_LISTS = frozenset(("ul", "ol", "dl"))
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _PARENT_BLOCKS = frozenset(
     ("div", "ul", "ol", "dl", "table", "section", "header", "footer", "form", "center", "p", "td")
@@ -212,11 +213,14 @@ class _Walk:
         self._builder = builder
         self._text: list[str] = []
         self._tight = False
+        self._lists = 0  # that are open
         self._breaks = 0
 
     def walk(self, root: "LexborNode", left_out: set[int]) -> None:
         """Add everything below the root that is shown, except the elements left out."""
         stack: list[tuple[LexborNode, bool]] = [(root, False)]
+        captions: dict[int, str] = {}  # of tables in figures
+        captioned: set[int] = set()
         while stack:
             node, leaving = stack.pop()
             if node.is_text_node:
@@ -228,11 +232,13 @@ class _Walk:
             tag = node.tag or ""
             if leaving:
                 self.flush()
+                self._lists -= tag in _LISTS
                 continue
             if (
                 not node.is_element_node
                 or tag in _UNSEEN
                 or node.mem_id in left_out
+                or node.mem_id in captioned
                 or (not left_out and _hidden(node))
             ):
                 continue
@@ -243,16 +249,21 @@ class _Walk:
                 self._builder.add_heading(_text_of(node, left_out), _HEADINGS[tag])
             elif tag in ("pre", "listing", "xmp"):
                 self.flush()
-                self._builder.add_block(_text_of(node, left_out), whole=True)
+                self._builder.add_block(_text_of(node, left_out), whole=True, listed=self._lists > 0)
             elif tag == "table" and (table := _data_table(node, left_out)) is not None:
                 self.flush()
                 caption, header, rows = table
-                self._builder.add_table(rows, header=header, caption=caption)
+                self._builder.add_table(rows, header=header, caption=caption or captions.get(node.mem_id, ""))
             else:
                 if tag in _BLOCKS:
                     self.flush()
-                    self._tight = tag in ("li", "dd")
+                    # The first paragraph of an item is the item.
+                    self._tight = tag in ("li", "dd") or tag == "p" and self._tight
+                    self._lists += tag in _LISTS
                     stack.append((node, True))
+                if tag == "figure" and (found := _captioned(node)) is not None:
+                    captions[found[0].mem_id] = _text_of(found[1], left_out)
+                    captioned.add(found[1].mem_id)
                 stack += [(inner, False) for inner in _last_first(node)]
         self.flush()
 
@@ -262,7 +273,7 @@ class _Walk:
         self._text.clear()
         self._breaks = 0
         if text:
-            self._builder.add_block(text, tight=self._tight)
+            self._builder.add_block(text, tight=self._tight, listed=self._lists > 0)
             self._tight = False
 
     def _line_break(self) -> None:
@@ -271,6 +282,14 @@ class _Walk:
             self.flush()
         else:
             self._text.append("\n")
+
+
+def _captioned(figure: "LexborNode") -> "tuple[LexborNode, LexborNode] | None":
+    """The table of data and the caption of a figure, if it has both."""
+    table, caption = figure.css_first("table"), figure.css_first("figcaption")
+    if table is None or caption is None or _data_table(table, set()) is None:
+        return None
+    return table, caption
 
 
 def _text_of(node: "LexborNode", left_out: set[int]) -> str:

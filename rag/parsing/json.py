@@ -4,14 +4,23 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from rag.errors import UnreadableContent
-from rag.parsing.builder import TextBuilder
+from rag.parsing.builder import TextBuilder, Values, plain
 from rag.parsing.encoding import decode
+from rag.parsing.metadata import collect
 from rag.types import ParsedText
 
 NAMES = (".json", ".jsonl", ".ndjson", ".geojson")
 LINES_NAMES = (".jsonl", ".ndjson")
 _MAX_DEPTH = 200
 _MAX_NAMES = 1000
+_MAX_TITLE = 300
+_ABOUT = {
+    "title": ("title", "headline", "name"),
+    "author": ("author", "creator"),
+    "date": ("date", "published", "date_published", "published_at", "datePublished", "created_at"),
+    "language": ("language", "lang"),
+    "url": ("url", "link"),
+}
 
 # What the standard parser gives, with numbers left as they are written.
 Json = dict[str, "Json"] | list["Json"] | str | bool | None
@@ -24,6 +33,7 @@ def parse_json(content: bytes, name: str, fields: Sequence[str] = ()) -> ParsedT
     """
     text = decode(content)
     builder = _Records(fields)
+    value: Json = None
     try:
         value = _load(text)
     except json.JSONDecodeError as error:
@@ -39,7 +49,19 @@ def parse_json(content: bytes, name: str, fields: Sequence[str] = ()) -> ParsedT
     if fields and not builder.n_characters:
         there = ", ".join(sorted(builder.names)[:20])
         raise UnreadableContent(f"no record has a field {' or '.join(fields)}: there are {there or 'none'}")
-    return builder.build(title=name, metadata={})
+    title, metadata = _about(value)
+    return builder.build(title=title or name, metadata=metadata)
+
+
+def _about(value: Json) -> tuple[str, Values]:
+    """What a file that is one object says of itself: its title, and metadata under their usual names."""
+    if not isinstance(value, dict):
+        return "", {}
+    title, *said = (
+        next((value[key] for key in keys if isinstance(value.get(key), str)), "") for keys in _ABOUT.values()
+    )
+    named = dict(zip(list(_ABOUT)[1:], map(str, said), strict=True))
+    return plain(str(title))[:_MAX_TITLE].rstrip(), collect(**named)
 
 
 class _Records(TextBuilder):

@@ -5,14 +5,16 @@ Front matter (YAML or TOML) becomes metadata; it is part of the text but of no s
 
 import re
 import tomllib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import accumulate
+from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from rag.parsing.builder import Values
+from rag.parsing.builder import Values, lead_in
 from rag.parsing.metadata import collect
 from rag.sentences import trim
 from rag.types import Block, ParsedText, Section
@@ -20,6 +22,17 @@ from rag.types import Block, ParsedText, Section
 _FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\n(.{0,65536}?)\n(?:\1|\.\.\.)[ \t]*(?:\n|$)", re.S)
 _MAX_DEPTH = 20
 _CODE = ("fence", "code_block")
+_LISTS = ("bullet_list_open", "ordered_list_open")
+_MAX_COLUMNS = 100
+
+
+class _Part(NamedTuple):
+    """A stretch of the source: code or a table row (whole), or a list that has a lead-in."""
+
+    start: int
+    end: int
+    whole: bool
+    context: str
 
 
 def parse_markdown(text: str, name: str) -> ParsedText:
@@ -27,16 +40,16 @@ def parse_markdown(text: str, name: str) -> ParsedText:
     opened, front = _front_matter(text)
     body = text[opened:]
     starts = [opened, *(opened + start for start in accumulate(len(line) + 1 for line in body.split("\n")))]
-    tokens = MarkdownIt("commonmark").parse(body)
+    tokens = MarkdownIt("commonmark").enable("table").parse(body)
     headings = [
         (min(starts[first], len(text)), min(starts[last], len(text)), level, title)
         for first, last, level, title in _headings(tokens)
     ]
-    codes = [
-        (min(starts[token.map[0]], len(text)), min(starts[token.map[1]], len(text)))
-        for token in tokens
-        if token.type in _CODE and token.map is not None
-    ]
+
+    def place(lines: Sequence[int]) -> tuple[int, int]:
+        return min(starts[lines[0]], len(text)), min(starts[lines[1]], len(text))
+
+    parts = [_Part(*place(lines), whole, context) for lines, whole, context in _parts(tokens)]
     sections = []
     path: list[tuple[int, str]] = []
     heading_end = opened
@@ -48,7 +61,7 @@ def parse_markdown(text: str, name: str) -> ParsedText:
         opened, heading_end = start, end
     first_title = next((title for _, _, level, title in headings if level == 1 and title), name)
     said, metadata = _about(front)
-    return ParsedText(text, said or first_title, tuple(sections), tuple(_blocks(text, sections, codes)), (), metadata)
+    return ParsedText(text, said or first_title, tuple(sections), tuple(_blocks(text, sections, parts)), (), metadata)
 
 
 def _front_matter(text: str) -> tuple[int, Mapping[str, object]]:
@@ -113,22 +126,65 @@ def _value(value: object) -> str | int | float | bool | list[str] | None:
     return None
 
 
-def _blocks(text: str, sections: list[Section], codes: list[tuple[int, int]]) -> Iterator[Block]:
-    """Code blocks whole, and what is between them; nothing where there is no code, as the text then says it itself."""
-    if not codes:
+def _parts(tokens: Sequence[Token]) -> Iterator[tuple[Sequence[int], bool, str]]:
+    """First line and line after the last, whether it is whole, and context: of code, lists with a lead-in, and table rows."""
+    lead = header = above = ""  # above: the lead-in of the list that the token is in
+    list_end = 0
+    for number, token in enumerate(tokens):
+        inline = tokens[number + 1] if number + 1 < len(tokens) else token
+        if token.map is None:
+            continue
+        if token.type in _CODE:
+            yield token.map, True, above if token.map[0] < list_end else lead
+        elif token.type in _LISTS and token.level == 0 and lead:
+            yield token.map, False, lead
+            above, list_end = lead, token.map[1]
+        elif token.type == "tr_open":
+            cells = [one.content for one in tokens[number + 1 : number + 1 + 3 * _MAX_COLUMNS] if one.map == token.map]
+            if tokens[number - 1].type == "thead_open":
+                header = ", ".join(filter(None, cells))
+                # With the line below it, which says how columns are set.
+                yield (token.map[0], token.map[1] + 1), True, ""
+            else:
+                yield token.map, True, header
+        if token.level == 0:
+            lead = lead_in(inline.content) if token.type == "paragraph_open" else lead if token.type in _CODE else ""
+
+
+def _blocks(text: str, sections: Sequence[Section], parts: Sequence[_Part]) -> Iterator[Block]:
+    """What is whole, and what is between; nothing where all is running text, as that says itself where its sentences end."""
+    if not parts:
         return
+    wholes = sorted(part for part in parts if part.whole)
+    lists = sorted(part for part in parts if not part.whole)
+    starts = [part.start for part in wholes]
     for section in sections:
         position = section.heading_end
-        for start, end in [code for code in codes if section.heading_end <= code[0] < section.end] + [
-            (section.end, section.end)
-        ]:
-            between = trim(text, position, start)
-            if between.start < between.end:
-                yield Block(*between)
-            code = trim(text, start, min(end, section.end))
-            if code.start < code.end:
-                yield Block(*code, whole=True)
-            position = max(position, end)
+        inside = wholes[bisect_left(starts, section.heading_end) : bisect_left(starts, section.end)]
+        for part in (*inside, _Part(section.end, section.end, True, "")):
+            yield from _between(text, position, part.start, lists)
+            found = trim(text, max(part.start, position), min(part.end, section.end))
+            if found.start < found.end:
+                yield Block(*found, whole=True, context=part.context)
+            position = max(position, part.end)
+
+
+def _between(text: str, start: int, end: int, lists: Sequence[_Part]) -> Iterator[Block]:
+    """A stretch of running text, cut where a list with a lead-in begins or ends."""
+    position = start
+    first = max(bisect_right(lists, start, key=lambda part: part.start) - 1, 0)
+    for number in range(first, len(lists)):
+        part = lists[number]
+        if part.start >= end:
+            break
+        for edge, context in ((part.start, ""), (part.end, part.context)):
+            found = trim(text, position, min(max(edge, position), end))
+            if found.start < found.end:
+                yield Block(*found, context=context)
+            position = max(position, min(edge, end))
+    found = trim(text, position, end)
+    if found.start < found.end:
+        yield Block(*found)
 
 
 def _headings(tokens: Sequence[Token]) -> list[tuple[int, int, int, str]]:

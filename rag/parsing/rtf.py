@@ -127,7 +127,7 @@ class _Reader:
         self._flush_bytes()
         self._paragraph()
         self._table()
-        if not content.rstrip(b"\x00\r\n \t").endswith(b"}") and self._stack:
+        if self._stack and (position > end or not content.rstrip(b"\x00\r\n \t").endswith(b"}")):
             raise UnreadableContent("the RTF file is cut off: save or download it again")
         title, metadata = self._about()
         return self._builder.build(title=title or self._builder.first_heading or name, metadata=metadata)

@@ -294,7 +294,7 @@ class _Worker:
         timer.start()
         try:
             yield
-        except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as broken:
+        except (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as broken:
             self._process.kill()  # it may be alive and send what is no answer
             raise self._ended(late.is_set()) from broken
         finally:
@@ -323,9 +323,10 @@ def _all(path: str, sha256: str) -> bool:
 def _from_json(answer: dict[str, Any]) -> ParsedText:
     """The parsed text, its positions checked: what comes out of a worker is not trusted.
 
-    Raises ValueError, KeyError, TypeError or AttributeError for what is none.
+    Raises ValueError, LookupError, TypeError or AttributeError for what is none.
     """
     text = str(answer["text"])
+    contexts = [str(context) for context in answer["contexts"]]
     parsed = ParsedText(
         text,
         str(answer["title"]),
@@ -333,7 +334,10 @@ def _from_json(answer: dict[str, Any]) -> ParsedText:
             Section(int(start), int(heading_end), int(end), tuple(map(str, path)), str(context))
             for start, heading_end, end, path, context in answer["sections"]
         ),
-        tuple(Block(int(start), int(end), bool(whole)) for start, end, whole in answer["blocks"]),
+        tuple(
+            Block(int(start), int(end), bool(whole), contexts[int(context)])
+            for start, end, whole, context in answer["blocks"]
+        ),
         tuple(PageBreak(int(start), int(number), str(label)) for start, number, label in answer["pages"]),
         dict(answer["metadata"]),
     )

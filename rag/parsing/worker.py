@@ -48,11 +48,14 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
 
 def to_json(parsed: ParsedText) -> dict[str, Any]:
     """A parsed text as JSON; ``sandbox`` makes it one again."""
+    contexts: dict[str, int] = {}
     return {
         "text": parsed.text,
         "title": parsed.title,
         "sections": parsed.sections,
-        "blocks": parsed.blocks,
+        # A context is that of many blocks: named by its number, not repeated.
+        "blocks": [(*block[:3], contexts.setdefault(block.context, len(contexts))) for block in parsed.blocks],
+        "contexts": list(contexts),
         "pages": parsed.pages,
         "metadata": dict(parsed.metadata),
     }

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any, cast
@@ -60,7 +60,6 @@ class FakeService:
             raise self.fail_with
 
     def _add(self, key: str, title: str, text: str, source: str | None, collection: str, metadata: Metadata) -> Change:
-        self._work()
         document_id = sha256(f"{collection}\0{key}")[:16]
         digest = sha256(text)
         new = Document(
@@ -71,11 +70,29 @@ class FakeService:
         return Change(new, "added" if before is None else "skipped" if before == (new, text) else "updated")
 
     def add_text(
-        self, *, title: str | None, text: str, source: str | None, metadata: Metadata, collection: str
+        self,
+        *,
+        title: str | None,
+        text: str,
+        source: str | None,
+        metadata: Metadata,
+        collection: str,
+        check: Callable[[], None] = lambda: None,
     ) -> Change:
+        self._work()
+        check()
         return self._add(source or sha256(text), title or "untitled", text, source, collection, metadata)
 
-    def add_file(self, name: str, content: bytes, *, collection: str, metadata: Metadata) -> Change:
+    def add_file(
+        self,
+        name: str,
+        content: bytes,
+        *,
+        collection: str,
+        metadata: Metadata,
+        check: Callable[[], None] = lambda: None,
+    ) -> Change:
+        check()
         if name in self.fail_on_name:
             raise self.fail_on_name[name]
         if b"\0" in content:
@@ -84,7 +101,12 @@ class FakeService:
             text = content.decode()
         except UnicodeDecodeError as error:
             raise UnreadableContent("not UTF-8") from error
+        self._work()
+        check()
         return self._add(name, name, text, name, collection, metadata)
+
+    def language_notes(self, languages: Mapping[str, int]) -> tuple[str, ...]:
+        return tuple(f"{n} in {language}" for language, n in languages.items() if language != "en")
 
     def ask(self, query: Query) -> Answer:
         self._work()
@@ -261,9 +283,3 @@ def connect() -> Callable[[dict[str, Any]], httpx.Client]:
         return httpx.Client(base_url=told["url"].replace("0.0.0.0", "127.0.0.1"), timeout=60, trust_env=False)
 
     return client
-
-
-@pytest.fixture
-def long_form(request: pytest.FixtureRequest) -> bool:
-    """Whether the long form of the tests is asked for."""
-    return bool(request.config.getoption("--long", default=False))

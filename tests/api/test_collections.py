@@ -115,7 +115,7 @@ def shared(tmp_path: Path, keys: tuple[Path, Clients]) -> Iterator[TestClient]:
 
 @pytest.mark.model
 def test_two_keys_at_work_never_see_anything_of_each_other(
-    shared: TestClient, keys: tuple[Path, Clients], long_form: bool
+    shared: TestClient, keys: tuple[Path, Clients], long: bool
 ) -> None:
     """Mixed operations by two keys; every answer is searched for the other's word, name and ids. 10,000 with `--long`."""
     random_ = random.Random(6)
@@ -126,7 +126,7 @@ def test_two_keys_at_work_never_see_anything_of_each_other(
     every: dict[str, set[str]] = {name: set() for name in names}
     citations: dict[str, list[Any]] = {name: [] for name in names}
     n_answers = n_found = 0
-    for number in range(10_000 if long_form else 1_000):
+    for number in range(10_000 if long else 1_000):
         mine, other = names if random_.random() < 0.5 else names[::-1]
         headers = who[mine]
         some = random_.choice(ids[mine] or ["nothing"])

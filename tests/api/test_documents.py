@@ -222,6 +222,11 @@ def test_pages_of_a_list_hold_every_document_once(client: TestClient) -> None:
     assert (seen, pages) == (["0", "1", "2", "3", "4"], 3)
 
 
+def test_an_empty_cursor_begins_the_list(client: TestClient) -> None:
+    client.post("/v1/documents", json={"text": "a"})
+    assert len(client.get("/v1/documents?cursor=&limit=1").json()["documents"]) == 1
+
+
 def test_a_last_page_that_is_full_has_no_next(client: TestClient) -> None:
     client.post("/v1/documents", json={"text": "a"})
     assert client.get("/v1/documents?limit=1").json()["next_cursor"] is None

@@ -105,7 +105,7 @@ def test_an_unknown_path_is_a_problem(client: TestClient, path: str) -> None:
         ("PUT", "/v1/documents", "GET, POST"),
         ("OPTIONS", "/v1/ask", "POST"),
         ("OPTIONS", "/v1/documents/x", "GET, DELETE"),
-        ("POST", "/livez", "GET"),
+        ("POST", "/livez", "GET, HEAD"),
         ("POST", "/", "GET, HEAD"),
     ],
 )
@@ -116,6 +116,26 @@ def test_another_method_is_a_problem_that_names_the_right_ones(
     assert response.status_code == 405
     assert response.json()["type"] == "/problems/method-not-allowed"
     assert response.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_a_probe_may_ask_with_head(client: TestClient, fake: Any, path: str) -> None:
+    response = client.head(path)
+    assert (response.status_code, response.content) == (200, b"")
+    fake.fail_with = index.errors.StoreDamaged("x")
+    assert client.head(path).status_code == (200 if path == "/livez" else 503)
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        ("", "String should have at least 1 character, not 0"),
+        ("a" * 2001, "String should have at most 2000 characters, not 2001"),
+    ],
+)
+def test_a_length_is_told_in_characters(client: TestClient, question: str, reason: str) -> None:
+    problem = client.post("/v1/ask", json={"question": question}).json()
+    assert problem["errors"] == [{"in": "question", "reason": reason}]
 
 
 def test_what_a_client_wrote_is_shown_cut_to_a_readable_length(client: TestClient) -> None:

@@ -197,6 +197,23 @@ def test_work_of_a_client_that_left_is_dropped_where_it_has_not_begun(fake: Any)
     assert sorted(query.question for query in fake.queries) == ["number 0", "number 2"]
 
 
+def test_a_document_that_nobody_waits_for_any_more_does_not_go_in(
+    client_of: Callable[[Settings], TestClient], fake: Any
+) -> None:
+    client = client_of(Settings(threads=2, upload_deadline_s=0.3))
+    fake.gate = Event()
+    try:
+        late = client.post("/v1/documents", json={"text": "a"})
+        assert (late.status_code, late.json()["type"]) == (503, "/problems/deadline-exceeded")
+        assert inside(client, "write") == 1
+    finally:
+        fake.gate.set()
+    until(lambda: inside(client, "write") == 0)
+    assert fake.stored == {}
+    assert 'footnote_documents_total{outcome="dropped"} 1' in client.get("/metrics").text
+    assert client.post("/v1/documents", json={"text": "a"}).status_code == 201
+
+
 @pytest.mark.parametrize(
     ("path", "kind"),
     [

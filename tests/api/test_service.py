@@ -1,6 +1,6 @@
 """The whole way through the real service: add, ask, verify, delete."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from starlette.testclient import TestClient
@@ -42,6 +42,30 @@ def test_an_uploaded_file_answers_with_citations_that_hold(real_client: TestClie
     citations = [passage["citation"] for passage in given["passages"]]
     checks = real_client.post("/v1/verify", json={"citations": citations})
     assert {result.status for result in VerifyOut.model_validate(checks.json()).results} == {"valid"}
+
+
+def test_passages_come_best_first_at_most_k_and_the_answer_is_what_they_highlight(
+    real_client: TestClient, document_id: str
+) -> None:
+    for number, thing in enumerate(("soup", "coffee", "blankets")):
+        body = {
+            "text": f"On ferry {number} the passengers were given {thing}. The sea was calm.",
+            "collection": "ferries",
+        }
+        assert real_client.post("/v1/documents", json=body).status_code == 201
+    found = ask(real_client, "What were the passengers given?", collection="ferries", top_k=2)
+    passages = found["passages"]
+    assert [passage["rank"] for passage in passages] == [1, 2]
+    assert passages[0]["score"] >= passages[1]["score"]
+    assert found["answered"] and set(found["answer"]["citations"]) <= {0, 1}
+    rest = found["answer"]["text"]
+    for passage in passages:
+        base = passage["citation"]["start_char_index"]
+        for span in passage["highlights"]:
+            sentence = passage["text"][span["start_char_index"] - base : span["end_char_index"] - base]
+            assert sentence in rest
+            rest = rest.replace(sentence, "")
+    assert rest.strip() == ""
 
 
 @pytest.mark.parametrize(
@@ -88,6 +112,27 @@ def test_odd_texts_are_taken_or_refused_but_never_an_error(real_client: TestClie
 )
 def test_odd_questions_are_answered(real_client: TestClient, document_id: str, question: str) -> None:
     AnswerOut.model_validate(ask(real_client, question))
+
+
+def test_a_text_that_is_given_up_half_way_leaves_nothing(
+    real_client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag.pipeline.TOGETHER", 4)  # passages embedded between two looks: fewer take less time
+    service = cast(Any, real_client.app).state.service
+    before = service.counts()
+    text = "\n\n".join(f"The ferry number {number} waited {number} hours in the fjord. " * 8 for number in range(12))
+    n_checks = 0
+
+    def check() -> None:
+        nonlocal n_checks
+        n_checks += 1
+        if n_checks == 2:  # the first passages are being embedded by then
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        service.add_text(title=None, text=text, source=None, metadata={}, collection="given up", check=check)
+    assert service.counts() == before
+    assert ask(real_client, "How long did the ferry wait?", collection="given up")["abstain_reason"] == "no_documents"
 
 
 def test_an_unknown_cursor_is_refused(real_client: TestClient) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import apsw
 import numpy as np
 import pytest
 
@@ -324,3 +325,23 @@ def test_the_passages_of_a_document_come_in_order(empty_store: Store, make_docum
     with empty_store.read() as reader:
         assert [passage.text for passage in reader.passages_of(other.id)] == ["Six. Seven.", "Eight."]
         assert reader.passages_of("none") == []
+
+
+def test_a_store_from_before_languages_were_told_goes_on_as_it_is(store_path: Path, make_document: Make) -> None:
+    with Store.create(store_path, dim=16, fingerprint="fake", settings={}) as store:
+        store.add(*make_document("Die Häuser am Hafen.", key="old"))
+        store.checkpoint()
+    connection = apsw.Connection(str(store_path / "store.db"))
+    connection.execute(
+        "DROP INDEX documents_language; ALTER TABLE documents DROP COLUMN language; PRAGMA user_version = 4"
+    )
+    connection.close()
+    with Store.open(store_path) as store:
+        document, passages = make_document("Die Häuser am Markt.", key="new")
+        store.add(dataclasses.replace(document, language="de"), passages)
+        assert store.verify() == []
+        with store.read() as reader:
+            assert reader.languages("default") == ("de",) and reader.languages("other") == ()
+            assert [document.language for document in reader.documents()] == ["en", "de"]
+            found = {term: len(reader.matching([term], 9, Scope())[1]) for term in ("hauser", "haus", "am")}
+        assert found == {"hauser": 1, "haus": 1, "am": 2}

@@ -112,6 +112,14 @@ def test_a_damaged_conversion_is_made_again(
     again, place = converted_model(None, info.fingerprint, config)
     assert (again, place) == (info, copy)
     assert weights.read_bytes() == (folder / name).read_bytes()
+    # Whoever may read the cache may read what was converted: an image is built by one user and run by another.
+    assert copy.stat().st_mode == copy.parent.stat().st_mode
+
+
+def test_a_cache_that_cannot_be_written_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ModelUnavailable, match="set RAG_CACHE"):
+        converted_model(None, None, replace(Config.from_environment(), cache=tmp_path / "file"))
 
 
 def test_a_model_that_computes_something_else_is_refused(model: tuple[ModelInfo, Path]) -> None:

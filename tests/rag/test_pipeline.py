@@ -78,6 +78,22 @@ def test_documents_without_passages_need_no_model(empty_store: Store) -> None:
     assert (report.added, report.skipped, report.failed) == (1, 1, (Failure("x", "bad"),))
 
 
+def test_a_check_that_raises_ends_the_embedding_of_a_large_document(embedder: FakeEmbedder) -> None:
+    document = prepared("large", 6 * TOGETHER)
+    assert len(document.chunks) > 5 * TOGETHER
+    n_checks = 0
+
+    def check() -> None:
+        nonlocal n_checks
+        n_checks += 1
+        if n_checks == 3:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        list(pipeline.embedded(lambda: embedder, [document], check))  # type: ignore[arg-type, return-value]
+    assert embedder.groups == [TOGETHER, TOGETHER]
+
+
 def test_what_is_reported_is_in_the_store_already(empty_store: Store, embedder: Any) -> None:
     seen: list[tuple[int, int]] = []
 

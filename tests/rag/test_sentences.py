@@ -77,3 +77,18 @@ def test_nothing_comes_of_white_space(text: str) -> None:
 @pytest.mark.parametrize("text", ["no end", "...", "?!", "a.b.c.d", "\u200b", "🙂. 🙂!"])
 def test_every_visible_character_is_in_a_sentence(text: str) -> None:
     assert "".join(sentences(text)).replace(" ", "") == text.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("language", "sentences"),
+    [
+        ("de", ["Am 3. Oktober kam Dr. Weiß, z.B. mit Hrn. Groß.", "Die Nr. 5 der Abb. 2 zeigt es.", "Es war 1990."]),
+        ("de", ["Er sagte: „Das geht.“", "Danach ging er.", "Ludwig XIV. Nachfolger war jung."]),
+        ("fr", ["M. Dupont et Mme. Martin (cf. p. 12) sont là.", "Elle arrive à 10 h."]),
+        ("es", ["El Sr. García vive en la av. Mayor.", "¿Quién es?", "La Dra. Ruiz lo sabe."]),
+        ("ru", ["В 1990 г. Москва росла, т.е. менялась.", "Она живёт на ул. Ленина."]),
+    ],
+)
+def test_abbreviations_of_the_language_end_no_sentence(language: str, sentences: list[str]) -> None:
+    text = " ".join(sentences)
+    assert [text[start:end] for start, end in split_sentences(text, language=language)] == sentences

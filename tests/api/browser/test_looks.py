@@ -155,13 +155,41 @@ def test_a_newcomer_is_led_to_adding_documents(page: Any) -> None:
     assert "no documents yet" in page.text("#start")
 
 
+def test_the_start_tells_how_many_documents_there_are_to_ask(page: Any) -> None:
+    page.js(
+        "const some = ['a', 'b'].map(name => ({name, documents: 600, passages: 9}));"
+        "window.fetch = async () => new Response(JSON.stringify({collections: some, limited: false}))"
+    )
+    page.js("return import('./web/documents.js').then(documents => documents.learnCollections())")
+    assert "your 1,200 documents in 2 collections" in page.text("#start")
+
+
+def test_a_long_title_takes_two_lines_and_is_told_in_full_by_its_tooltip(page: Any, client: httpx.Client) -> None:
+    title = "A report on herons and everything that they were seen to do " * 15
+    text = "The heron came back to the pond in spring."
+    client.post("/v1/documents", json={"title": title, "text": text, "source": "x/" * 400, "collection": "titles"})
+    page.choose_collection("titles")
+    page.ask("When did the heron come back?")
+    link = page.find(".passage a.open")
+    assert link.get_attribute("title") == title and link.text.startswith("A report on herons")
+    lines = (
+        "const one = document.querySelector(arguments[0]);"
+        "return one.clientHeight / parseFloat(getComputedStyle(one).lineHeight)"
+    )
+    assert page.js(lines, ".passage h3") < 2.5 and page.js(lines, ".passage .about") < 2.5
+    page.find("#nav-documents").click()
+    page.wait(lambda: page.all("#document-list .open"))
+    assert page.js(lines, "#document-list .open") < 2.5
+
+
 def test_the_pictures_are_taken(page: Any, article: Any, client: httpx.Client, request: pytest.FixtureRequest) -> None:
     """`pytest tests/api/browser -k pictures --screenshots docs` makes those of the README."""
     folder = request.config.getoption("--screenshots", default=None)
     if folder is None:
         pytest.skip("only with --screenshots DIR")
-    page.ask(QUESTION)
+    page.ask("Why did Zelensky refuse to sign?")
     page.js("document.activeElement.blur()")
+    stand_still(page)
     page.driver.save_screenshot(str(Path(folder) / "page-light.png"))
     page.emulate(phone=True, dark=True)
     page.open()

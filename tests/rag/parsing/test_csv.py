@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from rag.chunking import chunk
-from rag.errors import UnreadableContent
+from rag.errors import ContentTooLarge
 from rag.parsing import parse
 from rag.types import ParsedText
 
@@ -98,5 +98,5 @@ def test_an_empty_table_keeps_its_column_names() -> None:
 
 
 def test_a_field_without_end_is_refused() -> None:
-    with pytest.raises(UnreadableContent, match="field"):
+    with pytest.raises(ContentTooLarge, match="field of more than 4 MiB"):
         parse("b.csv", b'Name,Built\nArnes,"' + b"x" * (5 << 20))

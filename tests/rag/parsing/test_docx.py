@@ -103,7 +103,7 @@ def test_a_table_has_its_header_as_context(read: Read, path_of: PathOf) -> None:
     parsed = read("t.docx", content, original=text_layer(content))
     assert parsed.text == "Bridges\n\nAll of them:\n\nName\tMetres\nArnes\t48\nVik\t112\n\nThat is all."
     [section] = [section for section in parsed.sections if section.context]
-    assert (section.context, section.path) == ("Name, Metres", ("Bridges",))
+    assert (section.context, section.path) == ("All of them. Name, Metres", ("Bridges",))
     assert path_of(parsed, "That is all") == ("Bridges",)
 
 

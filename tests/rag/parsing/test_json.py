@@ -77,3 +77,17 @@ def test_values_nested_without_end_are_refused(source: str) -> None:
 @pytest.mark.parametrize("source", ["{}", "[]", "null", '""', "[{}]"])
 def test_nothing_comes_of_empty_values(source: str) -> None:
     assert parse("a.json", source.encode()).text == ""
+
+
+def test_an_object_says_its_title_and_metadata_as_a_document_does() -> None:
+    article = {
+        "title": "The flood  of 1927",
+        "author": "A. Vik",
+        "published": "2021-04-15T08:00:00Z",
+        "body": "It rained.",
+    }
+    parsed = parse("a17.json", json.dumps(article).encode())
+    assert parsed.title == "The flood of 1927" and parsed.metadata == {"author": "A. Vik", "date": "2021-04-15"}
+    assert "title: The flood of 1927\nauthor: A. Vik" in parsed.text
+    for other in ([article], {"title": ["x"], "body": "It rained."}):
+        assert parse("a17.json", json.dumps(other).encode()).title == "a17"

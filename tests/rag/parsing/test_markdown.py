@@ -85,3 +85,15 @@ def test_a_list_of_code_blocks_in_a_list_item_covers_the_text() -> None:
 def test_what_is_no_front_matter_or_a_hostile_one_stays_text(source: str) -> None:
     parsed = parse("b.md", source.encode())
     assert parsed.text == source and parsed.metadata == {} and parsed.sections[0].start == 0
+
+
+def test_many_lists_tables_and_code_blocks_cover_the_text_in_linear_time() -> None:
+    piece = "Do this:\n\n- one\n- two\n\n  ```\n  x = 1\n  ```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nText.\n\n"
+    source = "# T\n\n" + piece * 2000
+    parsed = parse("a.md", source.encode())
+    position = parsed.sections[0].heading_end
+    for block in parsed.blocks:
+        assert not parsed.text[position : block.start].strip()
+        position = block.end
+    assert position == len(parsed.text.rstrip())
+    assert [block.context for block in parsed.blocks[:6]] == ["", "Do this:", "Do this:", "", "a, b", ""]
