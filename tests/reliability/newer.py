@@ -20,10 +20,10 @@ from tests.reliability import faults
 Step = Callable[[apsw.Connection], None]
 
 
-def add_language(connection: apsw.Connection) -> None:
+def add_publishers(connection: apsw.Connection) -> None:
     """A column more, filled in, and a change to every row of the texts, so that most pages of the file are written."""
     connection.execute(
-        "ALTER TABLE documents ADD COLUMN language TEXT NOT NULL DEFAULT 'en'; UPDATE texts SET text = text || ''"
+        "ALTER TABLE documents ADD COLUMN publisher TEXT NOT NULL DEFAULT ''; UPDATE texts SET text = text || ''"
     )
 
 
@@ -45,7 +45,7 @@ def program(*more: Step) -> Iterator[int]:
 
     modules = (migrations, database, upgrade)
     steps, before = migrations.MIGRATIONS, migrations.FORMAT_VERSION
-    vars(migrations)["MIGRATIONS"] = (*steps, add_language, add_owners, *more)
+    vars(migrations)["MIGRATIONS"] = (*steps, add_publishers, add_owners, *more)
     for module in modules:
         vars(module)["FORMAT_VERSION"] = len(migrations.MIGRATIONS)
     verify.expected_schema.cache_clear()

@@ -70,14 +70,15 @@ def test_an_older_store_is_kept_as_it_was_and_brought_to_the_new_format(
 
 
 def test_a_store_of_format_3_can_be_used(older: Path, tmp_path: Path) -> None:
-    """Files that failed were remembered from format 4 on; until then the tables were these without the one of failures."""
+    """Its tables were these without the one of failed files (since format 4) and the language of documents (since 5)."""
     store = copied(older, tmp_path)
     connection = apsw.Connection(str(store / "store.db"), vfs="cksmvfs")
+    connection.execute("DROP INDEX documents_language; ALTER TABLE documents DROP COLUMN language")
     connection.execute("DROP TABLE failures; PRAGMA user_version = 3")
     connection.close()
     assert read(store) == STATE
     [copy] = kept(store)
-    assert copy.name == "store.before-format-4"
+    assert copy.name == f"store.before-format-{FORMAT}"
     snapshot.restore(copy, tmp_path / "back")
     assert read(tmp_path / "back") == STATE
 
