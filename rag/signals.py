@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from index.types import Candidates, Floats, Ids, TermStatistics, WordSigns
+from index.types import Candidates, Floats, Ids, Signs, TermStatistics, WordSigns
 
 # Robertson's usual values. Passages are all about one length: between 0.9/0.4 and 1.2/0.75 no set moves by more than 0.003.
 K1 = 1.2
@@ -28,6 +28,8 @@ PRIOR_RATE = 0.002
 PHRASE_DISTANCE = 3
 # Multiplications of a matrix product up to which OpenBLAS stays in the calling thread (4 * 2**16 by default).
 _SINGLE_THREAD_PRODUCT = 1 << 18
+# Rows of unpacked bits at a time.
+_PIECE = 128
 # Softness of the maximum over sentences in ``evidence``, in units of cosine.
 EVIDENCE_SOFTNESS = 0.15
 
@@ -154,9 +156,8 @@ def late_interaction(word_vectors: Floats, shares: Floats, words: WordSigns) -> 
     if not len(words.signs) or not len(word_vectors) or total <= 0:
         return scores
     dim = word_vectors.shape[1]
-    bits = np.unpackbits(words.signs, axis=1, count=dim).astype(np.float32)  # (n_words, dim), 0 or 1
     # sign = 2 * bit - 1, so that the product with signs is twice that with bits less the sum of the question word.
-    products = np.float32(2) * _small_products(bits, word_vectors) - word_vectors.sum(axis=1)
+    products = np.float32(2) * _bit_products(words.signs, word_vectors) - word_vectors.sum(axis=1)
     filled = words.word_counts > 0
     starts = (np.cumsum(words.word_counts) - words.word_counts)[filled]
     best = (np.maximum.reduceat(products, starts, axis=0) / np.sqrt(dim)).astype(np.float32)
@@ -171,12 +172,21 @@ def bm25(tf: Floats, lengths: Floats, mean_length: float, idf: Floats) -> Floats
     return _weighted(saturated, idf)
 
 
-def _small_products(left: Floats, right: Floats) -> Floats:
-    """``left @ right.T`` in pieces below the size at which OpenBLAS wakes its threads: 0.3 ms instead of 3 beside other load."""
-    rows = max(1, _SINGLE_THREAD_PRODUCT // max(right.size, 1))
-    whole = len(left) // rows * rows
-    pieces = np.matmul(left[:whole].reshape(-1, rows, left.shape[1]), right.T).reshape(whole, len(right))
-    return np.concatenate([pieces, left[whole:] @ right.T])
+def _bit_products(packed: Signs, vectors: Floats) -> Floats:
+    """Products of rows of bits, 0 or 1, with vectors (n_vectors, dim): float32 (n, n_vectors). packed: uint8 (n, dim / 8).
+
+    In pieces that stay in the cache, and below the size at which OpenBLAS wakes its threads.
+    """
+    n_vectors, dim = vectors.shape
+    rows = min(_PIECE, max(1, _SINGLE_THREAD_PRODUCT // vectors.size))
+    bits = np.empty((rows, dim), dtype=np.float32)
+    products = np.empty((len(packed), n_vectors), dtype=np.float32)
+    for first in range(0, len(packed), rows):
+        piece = packed[first : first + rows]
+        own = bits[: len(piece)]
+        own[...] = np.unpackbits(piece, axis=1, count=dim)
+        np.matmul(own, vectors.T, out=products[first : first + rows])
+    return products
 
 
 @dataclass(frozen=True, slots=True)
