@@ -90,7 +90,9 @@ class ClusteredIndex:
         # The lists stay in the file; without the flag for reading alone it would be opened for writing.
         self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
         self.dim: int = self._index.d
-        lists = self._index.invlists
+        lists = _untyped.downcast_InvertedLists(self._index.invlists)
+        # Otherwise each search starts 32 threads that read the lists ahead: 2.3 instead of 0.9 ms once they are in memory.
+        lists.prefetch_nthread = 0
         parts = [
             faiss.rev_swig_ptr(lists.get_ids(number), lists.list_size(number)).copy()
             for number in range(self._index.nlist)
