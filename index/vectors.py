@@ -136,8 +136,10 @@ class ClusteredIndex:
 
 # Filters that allow a smaller share are searched exactly.
 FILTERED_EXACTLY = 0.2
-# Vectors that a search reads, over the square root of how many there are: 14,000 of 100,000 and 45,000 of a million.
-_READ_PER_ROOT = 45
+# Vectors that a search reads, over the square root of how many there are: 28,000 of 100,000 and 90,000 of a million. Seen there
+# (noisy copies of real vectors): recall of the nearest 100 .989 and .994 in 1.5 and 6.9 ms; with 45 .975 and .983 in 0.8 and
+# 3.5 ms.
+_READ_PER_ROOT = 90
 # Sample from which the centres are found, vectors for each.
 _SAMPLED_PER_LIST = 40
 _ADDED_TOGETHER = 20_000
