@@ -4,6 +4,7 @@ A model is converted once into the cache, in a folder named by its fingerprint; 
 checking the SHA-256 of each file, and imports neither torch nor sentence-transformers.
 """
 
+import fcntl
 import hashlib
 import importlib.util
 import json
@@ -11,6 +12,8 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -92,7 +95,11 @@ def converted_model(name: str | None, expected: str | None, config: Config) -> t
     folder = root / fingerprint[:16]
     info = _read_converted(folder, config.precision)
     if info is None:
-        info = _convert(source, name or DEFAULT_MODEL, fingerprint, folder)
+        with _alone(root):
+            # Another process may have been at it meanwhile; what it made is used, not replaced under it.
+            info = _read_converted(folder, config.precision) or _convert(
+                source, name or DEFAULT_MODEL, fingerprint, folder
+            )
     return info, folder
 
 
@@ -105,18 +112,26 @@ def _deciding_files(folder: Path) -> list[Path]:
     return [path for path in files if not (safe and path.suffix == ".bin")]
 
 
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """One process at a time converts into a cache; the lock goes with its holder."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = root.with_suffix(".lock").open("w")
+    except OSError as error:
+        raise ModelUnavailable(
+            f"the converted model cannot be kept in {root} ({error.strerror}): set RAG_CACHE to a directory that can be written"
+        ) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _convert(source: Path, name: str, fingerprint: str, folder: Path) -> ModelInfo:
     from rag.conversion import convert
 
     _log.info("converting %s for this machine, once", name)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".converting-", dir=folder.parent))
-    except OSError as error:
-        raise ModelUnavailable(
-            f"the converted model cannot be kept in {folder.parent} ({error.strerror}): "
-            "set RAG_CACHE to a directory that can be written"
-        ) from error
+    aside = Path(tempfile.mkdtemp(prefix=".converting-", dir=folder.parent))
     try:
         shutil.copymode(folder.parent, aside)  # not for its maker alone: another user may run what was converted here
         facts = convert(source, aside)

@@ -1,6 +1,9 @@
 """The engine against its reference, with the real default model."""
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +123,22 @@ def test_a_cache_that_cannot_be_written_is_named_with_what_to_do(tmp_path: Path)
     (tmp_path / "file").touch()
     with pytest.raises(ModelUnavailable, match="set RAG_CACHE"):
         converted_model(None, None, replace(Config.from_environment(), cache=tmp_path / "file"))
+
+
+def test_processes_that_start_together_convert_the_model_once(tmp_path: Path) -> None:
+    code = (
+        "import logging; logging.basicConfig(level='INFO'); from rag.config import Config; from rag.models import converted_model\n"
+        "print(converted_model(None, None, Config.from_environment())[1])"
+    )
+    environment = {**os.environ, "RAG_CACHE": str(tmp_path)}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=-1, stderr=-1, text=True)
+        for _ in range(2)
+    ]
+    told = [process.communicate(timeout=300) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], told
+    assert told[0][0] == told[1][0]
+    assert sum(errors.count("converting") for _, errors in told) == 1
 
 
 def test_a_model_that_computes_something_else_is_refused(model: tuple[ModelInfo, Path]) -> None:
