@@ -226,8 +226,6 @@ def test_three_hundred_hostile_files_neither_end_the_server_nor_swell_it(
     for size in (1, 30, 300, 3_000):
         assert upload(client, f"{size}.txt", " ".join(words[:size]).encode(), collection="ordinary").status_code == 201
         assert upload(client, f"{size}.md", "\n\n".join(words[:size]).encode()).status_code == 201
-    for name, content in small.values():  # and what a kind of file makes it load once is not growth
-        upload(client, name, content, collection="first")
     before = resident(process)
     for turn in range(30):
         for number, (attack, (name, content)) in enumerate(small.items()):

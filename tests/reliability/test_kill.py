@@ -95,7 +95,7 @@ def kill_many(place: Path, seed: int, n_kills: int, bug: str = "") -> Counter[st
 
 
 def test_killed_processes_lose_nothing_and_leave_nothing_half_done(tmp_path: Path, seed: int, long: bool) -> None:
-    n_kills = 1000 if long else 50
+    n_kills = 1000 if long else 75
     under_way = kill_many(tmp_path / "run", seed, n_kills)
     print(f"{n_kills} kills, in the middle of {dict(under_way)}")
     assert {"add", "delete", "checkpoint", "snapshot"} <= under_way.keys()
