@@ -1,7 +1,7 @@
 """Which embedding model, where its converted form lies, and whether it is what it should be.
 
 A model is converted once into the cache, in a folder named by its fingerprint; every later start reads only that folder, after
-checking the SHA-256 of each file, and imports neither torch nor sentence-transformers.
+checking the SHA-256 of each file that it needs, and imports neither torch nor sentence-transformers.
 """
 
 import fcntl
