@@ -8,10 +8,11 @@ nothing is cut off. Models whose pooling is not the mean get their sentence vect
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, Lock
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +30,6 @@ MAX_CONTEXT_TOKENS = 48
 BATCH_TOKENS = 2048
 # Passages in one go: enough that batches of like length fill. Their sums are held in float32, 200 kB each with word vectors.
 TOGETHER = 256
-_PATIENCE_S = 10.0
 # 16 together cost 0.6 times what they cost one by one, and more together hardly less.
 _QUESTIONS_TOGETHER = 16
 # The engine keeps memory for each shape of input that it met (0.3 MB): like shapes cost less than the padding.
@@ -93,29 +93,15 @@ class _Window:
 
 @dataclass(slots=True)
 class _Group:
-    """Passages that are computed together. n_left: batches that are not done.  sums: per passage the sums of token vectors,
+    """Passages that are computed together. parts: their batches under way.
 
-    float32 (1 + n_sentences + n_words, dim), complete when ``done`` is set.  error: why they never will be.
+    sums: per passage the sums of token vectors, float32 (1 + n_sentences + n_words, dim), complete when all parts are done.
     """
 
     passages: Sequence[PassageInput]
     sums: list[Floats]
-    n_left: int
-    done: Event = field(default_factory=Event)
-    counting: Lock = field(default_factory=Lock)
-    error: Exception | None = None
-
-    def collect(self, batch: list[_Window], request: Any) -> None:
-        """Add what a batch gave. Called by the engine's threads, whose windows of one passage may be in several batches."""
-        try:
-            with self.counting:
-                _collect(batch, request.get_output_tensor(0).data, self.sums)
-        except Exception as error:  # an exception in a callback of the engine would end the process
-            self.error = error
-        with self.counting:
-            self.n_left -= 1
-            if self.n_left == 0:
-                self.done.set()
+    parts: list[Future[None]] = field(default_factory=list)
+    adding: Lock = field(default_factory=Lock)
 
 
 class Embedder:
@@ -137,7 +123,6 @@ class Embedder:
         plain: list[int] = self._tokenizer.encode("a", add_special_tokens=False).ids
         at = marked.index(plain[0])
         self._prefix, self._suffix = marked[:at], marked[at + len(plain) :]
-        self._openvino = openvino
         core = openvino.Core()
         self.precision = fastest_precision(core, folder) if precision == "auto" else precision
         settings = {
@@ -147,7 +132,9 @@ class Embedder:
         }
         self._compiled = core.compile_model(core.read_model(graph_file(folder, self.precision)), "CPU", settings)
         self._requests: deque[Any] = deque()  # idle ones
-        self._queues: deque[Any] = deque()  # idle ones
+        # Twice as many as streams: each stream finds its next batch ready. Not openvino.AsyncInferQueue: its callbacks damaged the
+        # memory of a server that took small uploads (ended by signal within minutes, also when queues were kept).
+        self._workers = ThreadPoolExecutor(max_workers=2 * threads, thread_name_prefix="embed")
         self._questions = Coalescer(self._embed_together, places=threads, most=_QUESTIONS_TOGETHER)
         probe = self.embed_texts([PROBE])[0]
         difference = float(np.abs(probe - np.asarray(info.probe, dtype=np.float32)).max())
@@ -187,46 +174,29 @@ class Embedder:
 
         The next group is taken and tokenized while the one before is computed, so that no core waits.
         """
-        queue: Any = None
         pending: deque[_Group] = deque()
         try:
             for passages in groups:
                 windows = self._windows(passages, self.info.passage_prompt)
                 windows.sort(key=lambda window: len(window.tokens))
-                batches = list(_batches(windows))
-                group = _Group(passages, self._no_sums(passages), len(batches))
+                group = _Group(passages, self._no_sums(passages))
                 pending.append(group)
-                if queue is None and len(batches) == 1:  # nothing to overlap with
-                    with self._request() as request:
-                        request.infer(self._inputs(batches[0]), share_inputs=True)
-                        group.collect(batches[0], request)
-                    batches = []
-                elif queue is None:
-                    queue = self._borrowed_queue()
-                for batch in batches:
-                    queue.start_async(self._inputs(batch), (group, batch))
+                group.parts = [self._workers.submit(self._add_batch, group, batch) for batch in _batches(windows)]
                 while len(pending) > 1:
-                    yield _finished(pending.popleft(), queue)
+                    yield _finished(pending.popleft())
             while pending:
-                yield _finished(pending.popleft(), queue)
+                yield _finished(pending.popleft())
         finally:
-            if queue is not None:
-                queue.wait_all()
-                self._queues.append(queue)
+            for group in pending:
+                for part in group.parts:
+                    part.cancel()
 
-    def _borrowed_queue(self) -> Any:
-        """A queue of requests that nobody else uses, to be given back to ``_queues``.
-
-        Queues are kept: letting go of one right after its last callback damaged the memory of the process (seen: a server that made
-        one for each small upload ended by signal within a minute).
-        """
-        try:
-            return self._queues.pop()
-        except IndexError:
-            # Twice as many requests as streams: each stream finds its next batch ready.
-            queue = self._openvino.AsyncInferQueue(self._compiled, 2 * self.streams)
-            queue.set_callback(lambda request, given: given[0].collect(given[1], request))
-            return queue
+    def _add_batch(self, group: _Group, batch: list[_Window]) -> None:
+        """Compute a batch and add it to its group, of which windows of one passage may be in several batches."""
+        with self._request() as request:
+            request.infer(self._inputs(batch), share_inputs=True)
+            with group.adding:
+                _collect(batch, request.get_output_tensor(0).data, group.sums)
 
     def count_tokens(self, passages: Sequence[PassageInput]) -> int:
         """Tokens that the model runs over for these passages, contexts and marks included, padding not."""
@@ -334,11 +304,9 @@ def _collect(batch: list[_Window], pooled: Floats, sums: list[Floats]) -> None:
         sums[window.passage][window.targets] += pooled[row, : len(window.targets)]
 
 
-def _finished(group: _Group, queue: Any) -> list[PassageVectors]:
-    while group.n_left and not group.done.wait(_PATIENCE_S):
-        queue.wait_all()  # raises what the engine failed with, for then nothing sets ``done``
-    if group.error is not None:
-        raise group.error
+def _finished(group: _Group) -> list[PassageVectors]:
+    for part in group.parts:
+        part.result()
     results = []
     for passage, sums in zip(group.passages, group.sums, strict=True):
         n = 1 + len(passage.sentences)
