@@ -113,7 +113,9 @@ def score_candidates(
     shares = np.where(functional, FUNCTION_WORD_SHARE_LATE, 1.0).astype(np.float32)
     found = late_interaction(vectors.word_vectors, shares, reader.word_signs(candidates.ids[chosen]))
     late = np.full(len(signals.owner), np.nan, dtype=np.float32)
-    late[np.isin(signals.owner, chosen)] = found
+    is_chosen = np.zeros(len(first), dtype=np.bool_)
+    is_chosen[chosen] = True
+    late[is_chosen[signals.owner]] = found
     scores = ranker.scores(signals, first, chosen, best_per_passage(late, signals.owner, len(first))[chosen])
     return Scored(candidates, signals, chosen, late, scores)
 
@@ -144,7 +146,9 @@ def retrieve(
     # The weights were fitted on questions; what asks nothing looks for the passages that are about it.
     ranking = scores if asks(question) else statement_scores(scored.signals)
     order: Ids = np.lexsort((candidates.ids, -ranking))
-    passages: dict[int, Passage] = {}
+    passages: dict[int, Passage] = dict(
+        zip(order[:k].tolist(), reader.passages(candidates.ids[order[:k]]), strict=True)
+    )
 
     def passage_at(position: int) -> Passage:
         if position not in passages:
@@ -160,7 +164,7 @@ def retrieve(
         by_score = sorted(zip(best, found.tolist(), strict=True), key=lambda pair: -pair[1])
         order[: len(best)] = [position for position, _ in by_score]  # ids decide nothing where scores are equal
         reranked = dict(by_score)
-    groups = group_duplicates(candidates.vectors, order, k, lambda position: passage_at(position).text)
+    groups = group_duplicates(candidates.passage_vectors, order, k, lambda position: passage_at(position).text)
     for group in groups:
         for position in group:
             passage_at(position)
