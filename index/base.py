@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from index.arrays import PassageArrays
 from index.lexical import LexicalIndex
 from index.types import Floats, Ids
-from index.vectors import Bitmap, ClusteredIndex, VectorIndex, best
+from index.vectors import Bitmap, ClusteredIndex, VectorIndex, among, best
 
 NO_IDS: Ids = np.empty(0, dtype=np.int64)
 
@@ -34,11 +34,7 @@ class BaseVectors:
 
     def holds(self, ids: Ids) -> NDArray[np.bool_]:
         """bool (n,): which of these passages existed."""
-        if not len(self.ids):
-            return np.zeros(len(ids), dtype=np.bool_)
-        place = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
-        found: NDArray[np.bool_] = self.ids[place] == ids
-        return found
+        return among(ids, self.ids)
 
     def search(
         self, vector: Floats, k: int, allowed: Bitmap | None, gone: Ids, *, exact: bool = False

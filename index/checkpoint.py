@@ -31,7 +31,7 @@ from index.database import Connection, id_array, translated_files
 from index.errors import StoreUnwritable
 from index.lexical import LexicalIndex, LexicalRow, segment_files
 from index.types import Ids
-from index.vectors import ClusteredIndex, VectorIndex
+from index.vectors import CODES, ClusteredIndex, VectorIndex
 
 MANIFEST = "manifest.json"
 VIEWS = "views"
@@ -146,8 +146,8 @@ def _problems(
 
 
 def lists_undamaged(store: Path, manifest: Manifest) -> bool:
-    """Whether the file of the lists, which is read as long as it is mapped, still is what the manifest says."""
-    return not _problems(store, manifest, [name for name in manifest.files if name == _LISTS], _state_once)
+    """Whether the files of the lists, one of which is read as long as it is mapped, still are what the manifest says."""
+    return not _problems(store, manifest, [name for name in manifest.files if name in (_LISTS, CODES)], _state_once)
 
 
 def write(
@@ -306,16 +306,17 @@ class _Writing:
         lists = self.base.vectors.lists
         if made is not None and made.exists():
             disk.system.rename(made, target)
-            lists = ClusteredIndex(target)
-            self.files[_LISTS] = _state(target)
+            if made.with_name(CODES).exists():
+                disk.system.rename(made.with_name(CODES), self.directory / CODES)
+            lists = self._lists_written()
         elif lists is not None:
             dead = lists.ids[np.isin(lists.ids, self.dead)]
             if len(dead) and not self.bury:
                 clustering.purge(lists.path, target, dead)
-                lists = ClusteredIndex(target)
-                self.files[_LISTS] = _state(target)
+                lists = self._lists_written()
             else:
-                self._link(_LISTS)
+                for name in lists.files:
+                    self._link(name)
         in_lists = lists.ids if lists is not None else NO_IDS
         self._bury(in_lists)
         ids: Ids = without(self.alive, in_lists)
@@ -325,6 +326,11 @@ class _Writing:
         packed = [recent.codes()[known].tobytes(), *(row[0] for row in _rows(self.connection, unknown, "vector"))]
         index = VectorIndex.build(np.concatenate([recent.ids[known], unknown]), b"".join(packed), self.base.vectors.dim)
         disk.write(self.directory / _VECTORS, index.dump())
+
+    def _lists_written(self) -> ClusteredIndex:
+        lists = ClusteredIndex(self.directory / _LISTS)
+        self.files.update((name, _state(self.directory / name)) for name in lists.files)
+        return lists
 
     def _write_lexical(self) -> LexicalIndex:
         directory = self.directory / _LEXICAL

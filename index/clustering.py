@@ -20,7 +20,7 @@ import numpy as np
 from index import files
 from index.database import Database, translated_files
 from index.types import Ids
-from index.vectors import write_clustered, write_purged
+from index.vectors import CODES, write_clustered, write_purged
 
 PREFIX = "clustering-"
 LISTS = "lists.faiss"
@@ -37,7 +37,7 @@ class ClusterBuilder:
 
     @contextmanager
     def clustered(self, views: Path, database: Path, dim: int) -> Iterator[Path | None]:
-        """Lists of all passages in a new file, built now; None, and a warning, when that failed. Removed when the block ends."""
+        """Lists of all passages in new files, built now; None, and a warning, when that failed. Removed when the block ends."""
         if self._stopped:
             yield None
             return
@@ -119,7 +119,7 @@ def _cluster(database: Path, directory: Path, dim: int) -> None:
     numbers = np.concatenate(ids)
     mapped = np.memmap(vectors, dtype="<f2", mode="r", shape=(len(numbers), dim))
     write_clustered(directory / LISTS, numbers, mapped)
-    files.sync(directory / LISTS)
+    _sync(directory / LISTS)
     files.remove(vectors)
 
 
@@ -139,7 +139,13 @@ def _vectors(path: Path) -> Iterator[tuple[Ids, bytes]]:
 
 def _purge(source: Path, target: Path, listed: Path) -> None:
     write_purged(source, target, np.fromfile(listed, dtype="<i8"))
-    files.sync(target)
+    _sync(target)
+
+
+def _sync(lists: Path) -> None:
+    files.sync(lists)
+    if lists.with_name(CODES).exists():
+        files.sync(lists.with_name(CODES))
 
 
 def _end_with_parent() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import numpy as np
 
 from index import filters
-from index.arrays import PassageRows, starts
+from index.arrays import PassageRows
 from index.changes import find_document
 from index.database import Connection, id_array
 from index.errors import DimensionMismatch, DocumentNotFound
@@ -227,14 +227,9 @@ class Reader:
     def candidates(self, ids: Sequence[int] | Ids) -> Candidates:
         """What scoring needs of these passages, in the order asked; ids that do not exist are left out."""
         found = self._rows(np.asarray(ids, dtype=np.int64))
-        firsts = starts(found.n_rows)
-        is_sentence = np.ones(len(found.term_counts), dtype=np.bool_)
-        is_sentence[firsts] = False
-        vectors = found.vectors.astype(np.float32)
         return Candidates(
             ids=found.ids,
-            vectors=vectors[firsts],
-            sentence_vectors=vectors[is_sentence],
+            vectors=found.vectors,
             sentence_counts=found.n_rows - 1,
             terms=found.terms,
             term_counts=found.term_counts,

@@ -129,17 +129,33 @@ class TermStatistics:
 class Candidates:
     """What scoring needs of n passages, as flat arrays; segment 0 of a passage's terms is its context, then one per sentence.
 
-    ids: int64 (n,).  vectors: float32 (n, dim).
-    sentence_vectors: float32 (n_sentences in all, dim); sentence_counts: int64 (n,), their sum is n_sentences.
+    ids: int64 (n,).  vectors: float16 (n + n_sentences, dim), of each passage its own, then its sentences'.
+    sentence_counts: int64 (n,), their sum is n_sentences.
     terms: uint32, hashed terms of all segments of all passages in order; term_counts: int64 (n + n_sentences,), terms per segment.
     """
 
     ids: Ids
-    vectors: Floats
-    sentence_vectors: Floats
+    vectors: NDArray[np.float16]
     sentence_counts: Ids
     terms: Terms
     term_counts: Ids
+
+    @property
+    def firsts(self) -> Ids:
+        """Where each passage's own vector and its context's term count stand: int64 (n,)."""
+        rows = self.sentence_counts + 1
+        firsts: Ids = np.cumsum(rows) - rows
+        return firsts
+
+    @property
+    def passage_vectors(self) -> NDArray[np.float16]:
+        """The passages' own vectors: float16 (n, dim)."""
+        return self.vectors[self.firsts]
+
+    @property
+    def sentence_vectors(self) -> NDArray[np.float16]:
+        """The vectors of all sentences: float16 (n_sentences, dim)."""
+        return np.delete(self.vectors, self.firsts, axis=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from index.base import NO_IDS, Base
 from index.database import Connection
 from index.lexical import LexicalIndex, LexicalRow
 from index.types import Floats, Ids
-from index.vectors import Bitmap, VectorIndex, best
+from index.vectors import Bitmap, VectorIndex, among, best
 
 
 class ViewRow(NamedTuple):
@@ -55,7 +55,7 @@ class Views:
         """bool (n,): which of these are passages in this state."""
         here = self.base.vectors.holds(ids)
         if len(self.gone):
-            here &= ~np.isin(ids, self.gone)
+            here &= ~among(ids, self.gone)
         return here | self.vectors.holds(ids) if self.rows else here
 
     def found(self, ids: Ids) -> tuple[int, int]:

@@ -5,8 +5,10 @@ from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
-from index.types import Floats, Ids
+from index.types import Ids
+from index.vectors import inner_products
 
 # Only passages this close in meaning are compared word by word.
 _NEAR_COSINE = 0.9
@@ -30,18 +32,24 @@ def same_statement(one: str, other: str) -> bool:
     return not any(word in _NEGATIONS or any(letter.isdigit() for letter in word) for word in different)
 
 
-def group_duplicates(vectors: Floats, order: Ids, limit: int, text_of: Callable[[int], str]) -> list[list[int]]:
+def group_duplicates(
+    vectors: NDArray[np.float16], order: Ids, limit: int, text_of: Callable[[int], str]
+) -> list[list[int]]:
     """The first ``limit`` groups of near-duplicates, each in rank order, as positions in ``vectors``.
 
-    vectors: float32 (n, dim), unit length; order: int64 (n,), positions best first; text_of: the text at a position.
+    vectors: float16 (n, dim), unit length; order: int64 (n,), positions best first; text_of: the text at a position.
     """
     groups: list[list[int]] = []
-    remaining = order
-    while len(remaining) and len(groups) < limit:
-        leader = int(remaining[0])
-        remaining = remaining[1:]
-        close = remaining[np.einsum("ij,j->i", vectors[remaining], vectors[leader]) >= _NEAR_COSINE].tolist()
+    grouped = np.zeros(len(vectors), dtype=np.bool_)
+    for leader in order.tolist():
+        if len(groups) == limit:
+            break
+        if grouped[leader]:
+            continue
+        grouped[leader] = True
+        near = inner_products(vectors, vectors[leader].astype(np.float32)) >= _NEAR_COSINE
+        close: list[int] = order[(near & ~grouped)[order]].tolist()
         copies = [position for position in close if same_statement(text_of(leader), text_of(position))]
+        grouped[copies] = True
         groups.append([leader, *copies])
-        remaining = remaining[~np.isin(remaining, copies)]
     return groups

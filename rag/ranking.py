@@ -127,7 +127,9 @@ def confidence_features(signals: Signals, late: Floats, scores: Floats) -> dict[
     the fifth (or last): many passages scoring alike are a topic that is there, one far ahead is an answer.
     """
     best = np.argsort(-scores, kind="stable")[:CONFIDENCE_PASSAGES]
-    in_best = np.isin(signals.owner, best)
+    is_best = np.zeros(len(scores), dtype=np.bool_)
+    is_best[best] = True
+    in_best = is_best[signals.owner]
     return {
         "late": float(np.nan_to_num(late[in_best]).max(initial=0.0)),
         "sentence": float(signals.sentence[best].max()),

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.types import Candidates, Floats, Ids, Signs, TermStatistics, WordSigns
+from index.vectors import inner_products
 
 # Robertson's usual values. Passages are all about one length: between 0.9/0.4 and 1.2/0.75 no set moves by more than 0.003.
 K1 = 1.2
@@ -111,7 +112,7 @@ def compute_signals(
     counts = candidates.sentence_counts
     owner = np.repeat(np.arange(n), counts)
     first = np.cumsum(counts) - counts  # of each candidate's sentences
-    context_rows = np.arange(n) + first
+    context_rows = candidates.firsts
     is_sentence = np.ones(n + len(owner), dtype=bool)
     is_sentence[context_rows] = False
 
@@ -125,9 +126,10 @@ def compute_signals(
 
     total = float(question.weights.sum()) or 1.0
     weights = question.weights / total
-    sentence_cosine = np.einsum("ij,j->i", candidates.sentence_vectors, vector)
+    cosine = inner_products(candidates.vectors, vector)
+    sentence_cosine = cosine[is_sentence]
     own_coverage = _weighted(in_sentence > 0, weights)
-    dense = np.einsum("ij,j->i", candidates.vectors, vector)
+    dense = cosine[context_rows]
     whole_tf = in_body + in_context
     return Signals(
         dense=dense,

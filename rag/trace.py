@@ -61,12 +61,12 @@ def trace(
     n_first: int,
 ) -> Trace:
     """Follow the passages of these ids. n_first: how many of the best to show beside them; the rest as of ``score_candidates``."""
-    scored = score_candidates(reader, vectors, question, words, scope, ranker)
+    scored = score_candidates(reader, lambda: vectors, question, words, scope, ranker)
     ids = scored.candidates.ids
     ranking = scored.scores if asks(question) else statement_scores(scored.signals)
     order: Ids = np.lexsort((ids, -ranking))
     texts = {int(passage.id): passage.text for passage in reader.passages(ids)}
-    groups = group_duplicates(scored.candidates.vectors, order, len(ids), lambda at: texts[int(ids[at])])
+    groups = group_duplicates(scored.candidates.passage_vectors, order, len(ids), lambda at: texts[int(ids[at])])
     ranks = {int(ids[at]): rank for rank, group in enumerate(groups, 1) for at in group}
     leaders = {int(ids[at]): int(ids[group[0]]) for group in groups for at in group}
     deep = min(max(reader.counts(scope.collection)[1], 1), DEEPEST)

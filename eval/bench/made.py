@@ -62,14 +62,14 @@ def read_passages(stores: Sequence[Store]) -> RealPassages:
                 found = reader.candidates(ids)
                 words = reader.word_signs(ids)
                 signs = np.split(words.signs, np.cumsum(words.word_counts)[:-1])
-                vectors.append(found.vectors.astype("<f2"))
+                vectors.append(found.passage_vectors)
                 counts.append(found.sentence_counts)
                 texts = [
                     passage.text[start - passage.span.start : end - passage.span.start]
                     for passage in reader.passages(ids)
                     for start, end in passage.sentences
                 ]
-                for text, vector, own in zip(texts, found.sentence_vectors.astype("<f2"), signs, strict=True):
+                for text, vector, own in zip(texts, found.sentence_vectors, signs, strict=True):
                     terms = [(hash_term(term), term) for term in analyze(text)]
                     hashes = np.array([number for number, _ in terms], dtype="<u4").tobytes()
                     sentences.append(_Sentence(text, dict(terms), hashes, vector.tobytes(), len(own), own.tobytes()))

@@ -3,14 +3,16 @@
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import faiss
 import numpy as np
 import pytest
 
 from index.arrays import PassageRows, Segment, write_segment
 from index.store import Store
 from index.types import Floats, Ids, NewDocument, NewPassage, Scope
-from index.vectors import ClusteredIndex, bitmap, write_clustered
+from index.vectors import ClusteredIndex, VectorIndex, bitmap, inner_products, write_clustered, write_purged
 
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 LARGE = 150
@@ -55,19 +57,55 @@ def test_all_lists_together_hold_every_vector_and_rank_as_the_product_does(
             assert set(found.tolist()) == set(expected.tolist())
 
 
-def test_the_nearest_lists_hold_almost_all_of_the_nearest_vectors_with_the_same_scores(
+def test_codes_propose_almost_all_of_the_nearest_and_the_vectors_give_the_scores(
     clustered: tuple[ClusteredIndex, Ids, Floats],
 ) -> None:
-    index, ids, vectors = clustered
-    queries = unit(np.random.default_rng(2), 100, 16)
+    index, _, _ = clustered
+    assert index.files == ["lists.faiss", "codes.faiss"]
     shared = 0
-    for vector in queries:
+    for vector in unit(np.random.default_rng(2), 100, 16):
         scores, found = index.search(vector, 100, None, NOTHING)
         all_scores, everything = index.search(vector, 100, None, NOTHING, exact=True)
         known = dict(zip(everything.tolist(), all_scores.tolist(), strict=True))
         assert all(known.get(one, score) == score for one, score in zip(found.tolist(), scores.tolist(), strict=True))
+        assert np.array_equal(np.lexsort((found, -scores)), np.arange(100))
         shared += len(np.intersect1d(found, everything))
-    assert shared / 10_000 >= 0.99
+    assert shared / 10_000 >= 0.985
+
+
+def test_what_is_gone_is_not_proposed_and_lists_are_read_where_too_little_is_left(
+    clustered: tuple[ClusteredIndex, Ids, Floats],
+) -> None:
+    index, _, _ = clustered
+    vector = unit(np.random.default_rng(3), 100, 16)[0]
+    gone = np.sort(index.search(vector, 550, None, NOTHING, exact=True)[1])
+    scores, found = index.search(vector, 100, None, gone)
+    exact_scores, exact = index.search(vector, 100, None, gone, exact=True)
+    assert np.array_equal(found, exact) and np.array_equal(scores, exact_scores)
+    _, others = index.search(vector, 100, None, gone[:20])
+    assert len(others) == 100 and not np.isin(others, gone[:20]).any()
+
+
+def test_no_code_of_a_purged_passage_is_left(clustered: tuple[ClusteredIndex, Ids, Floats], tmp_path: Path) -> None:
+    index, ids, vectors = clustered
+    gone = ids[::3]
+    write_purged(index.path, tmp_path / "lists.faiss", gone)
+    kept = ClusteredIndex(tmp_path / "lists.faiss")
+    assert np.array_equal(kept.ids, np.setdiff1d(ids, gone))
+    for vector in vectors[:30]:
+        scores, found = kept.search(vector, 100, None, NOTHING)
+        exact_scores, exact = kept.search(vector, 100, None, NOTHING, exact=True)
+        assert not np.isin(found, gone).any() and len(np.intersect1d(found, exact)) >= 95
+        assert np.array_equal(scores[np.isin(found, exact)], exact_scores[np.isin(exact, found)])
+    untyped: Any = faiss
+    codes = untyped.read_index(str(tmp_path / "codes.faiss"))
+    lists = untyped.downcast_InvertedLists(codes.invlists)
+    for number in range(lists.nlist):
+        size = lists.list_size(number)
+        n_blocks = -(-size // lists.packer.nvec)
+        blocks = untyped.rev_swig_ptr(lists.get_codes(number), n_blocks * lists.packer.block_size).reshape(n_blocks, -1)
+        behind = range(size, n_blocks * lists.packer.nvec)
+        assert not any(lists.packer.unpack_1(blocks, place).any() for place in behind)
 
 
 def test_a_narrow_filter_is_searched_exactly_and_what_is_gone_is_not_found(
@@ -80,7 +118,7 @@ def test_a_narrow_filter_is_searched_exactly_and_what_is_gone_is_not_found(
     inside = np.isin(ids, allowed)
     assert set(found.tolist()) == set(reference(vector, 50, ids[inside], vectors[inside])[1].tolist())
     _, best = index.search(vector, 5, None, NOTHING)
-    _, others = index.search(vector, 5, None, best)
+    _, others = index.search(vector, 5, None, np.sort(best))
     assert not set(best.tolist()) & set(others.tolist())
 
 
@@ -199,3 +237,17 @@ def test_a_damaged_row_counts_as_not_there(tmp_path: Path) -> None:
                 assert np.array_equal(one.term_counts, other.term_counts)
             assert len(found.ids) < 3
         path.write_bytes(content)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 16, 50, 384])
+def test_inner_products_are_to_the_last_bit_those_of_a_search(dim: int) -> None:
+    rng = np.random.default_rng(dim)
+    rows = rng.standard_normal((40, dim + 5)).astype(np.float16)
+    vector = rng.standard_normal(dim).astype(np.float32)
+    ids = np.arange(40)
+    whole = np.ascontiguousarray(rows[:, :dim])
+    scores, found = VectorIndex.build(ids, whole.tobytes(), dim).search(vector, 40, None, NOTHING)
+    for given in (rows[:, :dim], whole, rows.astype(">f2").astype("<f2")[:, :dim]):
+        assert np.array_equal(inner_products(given, vector)[found], scores)
+    np.testing.assert_allclose(scores, whole.astype(np.float64)[found] @ vector, rtol=1e-4, atol=1e-4)
+    assert len(inner_products(rows[:0, :dim], vector)) == 0

@@ -197,12 +197,12 @@ def test_candidates_come_back_as_they_were_given_in_the_order_asked(
         found = reader.candidates([3, 99, 1])
     assert found.ids.tolist() == [3, 1]
     chosen = [passages[2], passages[0]]
-    np.testing.assert_allclose(found.vectors, np.stack([p.vector for p in chosen]), atol=1e-3)
+    np.testing.assert_allclose(found.passage_vectors, np.stack([p.vector for p in chosen]), atol=1e-3)
     np.testing.assert_allclose(found.sentence_vectors, np.concatenate([p.sentence_vectors for p in chosen]), atol=1e-3)
     assert found.sentence_counts.tolist() == [1, 2]
     assert found.term_counts.tolist() == [2, 1, 2, 2, 3]
     assert len(found.terms) == 10 and found.terms[0] == found.terms[3]  # both contexts begin with "on"
-    assert [str(a.dtype) for a in (found.vectors, found.terms, found.term_counts)] == ["float32", "uint32", "int64"]
+    assert [str(a.dtype) for a in (found.vectors, found.terms, found.term_counts)] == ["float16", "uint32", "int64"]
 
 
 def test_word_signs_come_back_as_they_were_given_in_the_order_asked(
@@ -222,7 +222,7 @@ def test_an_empty_store_finds_nothing(empty_store: Store, fake_embed: Callable[.
         assert reader.nearest(fake_embed("x"), 5, Scope())[1].tolist() == []
         assert reader.matching(["cat"], 5, Scope())[1].tolist() == []
         candidates = reader.candidates([])
-        assert candidates.vectors.shape == (0, 16) and candidates.sentence_vectors.shape == (0, 16)
+        assert candidates.passage_vectors.shape == (0, 16) and candidates.sentence_vectors.shape == (0, 16)
         assert reader.statistics("default", ["cat"]).mean_length == 0.0
 
 

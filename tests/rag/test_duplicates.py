@@ -33,7 +33,7 @@ def test_a_half_shared_text_is_another_statement() -> None:
 
 def test_groups_keep_rank_order_and_are_cut_at_the_limit() -> None:
     texts = [BASE, "Another thing altogether happened", BASE.upper(), "A third thing came to pass"]
-    vectors = np.eye(4, dtype=np.float32)
+    vectors = np.eye(4, dtype=np.float16)
     vectors[2] = vectors[0]
     order = np.array([2, 1, 0, 3])
     assert group_duplicates(vectors, order, 5, texts.__getitem__) == [[2, 0], [1], [3]]

@@ -23,11 +23,11 @@ def hashed(term: str) -> int:
 
 def candidates_of(passages: Sequence[PassageTerms], sentence_vectors: Sequence[Floats] = ()) -> Candidates:
     segments = [segment.split() for context, sentences in passages for segment in (context, *sentences)]
-    n_sentences = sum(len(sentences) for _, sentences in passages)
+    own = iter(sentence_vectors)
+    vectors = [vector for _, sentences in passages for vector in (EAST, *(next(own, NORTH) for _ in sentences))]
     return Candidates(
         ids=np.arange(len(passages), dtype=np.int64),
-        vectors=np.tile(EAST, (len(passages), 1)),
-        sentence_vectors=np.stack(sentence_vectors) if sentence_vectors else np.tile(NORTH, (n_sentences, 1)),
+        vectors=np.stack(vectors).astype(np.float16),
         sentence_counts=np.array([len(sentences) for _, sentences in passages], dtype=np.int64),
         terms=np.array([hashed(term) for segment in segments for term in segment], dtype=np.uint32),
         term_counts=np.array([len(segment) for segment in segments], dtype=np.int64),
@@ -103,11 +103,11 @@ def test_coverage_is_the_weighted_share_of_terms_present() -> None:
 
 
 def test_cosines_of_passages_and_sentences() -> None:
-    half = np.array([0.6, 0.8], dtype=np.float32)
+    half = np.array([0.625, 0.75], dtype=np.float32)  # exact in half precision
     found = compute_signals(NORTH, terms_of("q"), statistics(), candidates_of([("", ["a", "b"])], [EAST, half]))
     assert found.dense == pytest.approx([0.0])
-    assert found.sentence_cosine == pytest.approx([0.0, 0.8])
-    assert found.sentence == pytest.approx([0.8])
+    assert found.sentence_cosine == pytest.approx([0.0, 0.75])
+    assert found.sentence == pytest.approx([0.75])
 
 
 def test_evidence_is_the_soft_maximum_over_sentences() -> None:
@@ -156,8 +156,7 @@ def test_terms_with_the_same_low_bits_are_told_apart() -> None:
 def test_nothing_found_or_asked_gives_empty_or_zero_signals(question: str) -> None:
     empty = Candidates(
         ids=np.empty(0, dtype=np.int64),
-        vectors=np.empty((0, 2), dtype=np.float32),
-        sentence_vectors=np.empty((0, 2), dtype=np.float32),
+        vectors=np.empty((0, 2), dtype=np.float16),
         sentence_counts=np.empty(0, dtype=np.int64),
         terms=np.empty(0, dtype=np.uint32),
         term_counts=np.empty(0, dtype=np.int64),
