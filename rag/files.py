@@ -10,7 +10,7 @@ from index.types import Document, FailedFile, Metadata
 from rag.errors import ContentTooLarge, RagError
 from rag.folders import Found
 from rag.ingest import Prepared, Unchanged, prepare, sha256_of
-from rag.languages import with_language
+from rag.languages import may_be_untold, with_language
 from rag.parsing.members import SEPARATOR
 from rag.parsing.sandbox import Part, Sandbox
 from rag.types import Failure, ParseOptions
@@ -138,7 +138,7 @@ class FileReader:
 
     def _is_stemmed_anew(self, known: Document) -> bool:
         """Whether the words of a stored document would be stemmed in another language: it is from before that was told."""
-        if known.metadata.get("language") == known.language:
+        if not may_be_untold(known):
             return False
         with self.store.read() as reader:
             text = reader.text(known.id)
