@@ -10,7 +10,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from rag.errors import UnreadableContent
-from rag.parsing import parse
+from rag.parsing.formats import parse
 from rag.service import Service
 from rag.types import ParsedText, Query
 
