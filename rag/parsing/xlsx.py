@@ -98,13 +98,17 @@ def _rows(sheet: object, merged: dict[int, list[tuple[int, int]]]) -> Iterator[t
 
 
 def _shown(value: object, cell: object) -> str:
-    """A value as text: dates in ISO 8601, whole numbers without decimals, percentages as such."""
+    """A value as text: dates in ISO 8601, durations in hours, whole numbers without decimals, percentages as such."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, datetime.datetime):
         return value.date().isoformat() if value.time() == datetime.time() else value.isoformat(" ", "minutes")
+    if isinstance(value, datetime.timedelta):
+        seconds = round(value.total_seconds())
+        sign, hours = "-" if seconds < 0 else "", abs(seconds) // 3600
+        return f"{sign}{hours}:{abs(seconds) // 60 % 60:02}:{abs(seconds) % 60:02}"
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, (int, float)):

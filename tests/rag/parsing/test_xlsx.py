@@ -163,3 +163,8 @@ def test_a_merge_over_more_rows_than_a_table_has_fills_nothing(read: Read) -> No
     workbook = book({"Bridges": ROWS})
     workbook["Bridges"].merge_cells("A2:A1400")
     assert read("s.xlsx", saved(workbook)).text.count("Arnes") == 1
+
+
+def test_a_duration_is_shown_in_hours_as_the_sheet_shows_it(read: Read) -> None:
+    rows: list[tuple[object, ...]] = [("Job", "Time"), ("Paint", datetime.timedelta(hours=30, minutes=5))]
+    assert read("d.xlsx", saved(book({"Jobs": rows}))).text == "Job: Paint\nTime: 30:05:00"
