@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from index.vectors import CODES, ClusteredIndex, VectorIndex
 
 MANIFEST = "manifest.json"
 VIEWS = "views"
+PARTS = ("vectors", "lexical")
 _FORMAT = 3
 _VECTORS = "vectors.faiss"
 _LISTS = clustering.LISTS
@@ -94,7 +95,7 @@ def read_manifest(store: Path) -> Manifest:
         counts = content["n_passages"], content["n_entries"], content["n_terms"]
         return Manifest(content["checkpoint"], content["sequence"], content["history"], *counts, files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointDamaged(("vectors", "lexical"), f"{MANIFEST} cannot be used: {error}") from error
+        raise CheckpointDamaged(PARTS, f"{MANIFEST} cannot be used: {error}") from error
 
 
 def load(store: Path, dim: int, connection: Connection) -> Base:
@@ -107,15 +108,29 @@ def load(store: Path, dim: int, connection: Connection) -> Base:
         if manifest.sequence <= last_sequence(connection) and manifest.history != history(
             connection, manifest.sequence
         ):
-            raise CheckpointDamaged(
-                ("vectors", "lexical"), f"{MANIFEST} belongs to another store or to another time of it"
-            )
+            raise CheckpointDamaged(PARTS, f"{MANIFEST} belongs to another store or to another time of it")
         try:
             return _load(store, manifest, dim)
         except CheckpointDamaged:
             # Another process may have replaced this checkpoint between the two reads.
             if read_manifest(store) == manifest:
                 raise
+
+
+def load_whole(store: Path, dim: int, connection: Connection, damage: CheckpointDamaged) -> Base:
+    """What is whole of the current checkpoint when ``load`` raised this, with the rest named in its ``missing``.
+
+    connection: of a transaction, in which the passages of missing vectors are looked up.
+    """
+    sequence = last_sequence(connection)
+    try:
+        manifest = read_manifest(store)
+        if manifest.sequence <= sequence and manifest.history == history(connection, manifest.sequence):
+            return _load(store, manifest, dim, damage.parts, connection)
+    except CheckpointDamaged:
+        pass
+    missing = BaseVectors(VectorIndex.build(NO_IDS, b"", dim), None, NO_IDS, passage_ids(connection))
+    return replace(empty_base(dim), sequence=sequence, vectors=missing, missing=PARTS)
 
 
 def damaged_files(store: Path, manifest: Manifest) -> dict[str, str]:
@@ -222,25 +237,48 @@ def remove_others(store: Path, name: str, *, keep_builds: bool = False) -> list[
     return [path for path in others if path.exists()]
 
 
-def _load(store: Path, manifest: Manifest, dim: int) -> Base:
+def _load(
+    store: Path, manifest: Manifest, dim: int, missing: tuple[str, ...] = (), connection: Connection | None = None
+) -> Base:
+    """missing: parts to leave out; with "vectors", ids come from the connection's transaction."""
     directory = store / manifest.checkpoint
-    hashed = [name for name in manifest.files if not name.startswith(_ARRAYS + "/")]
+    hashed = [name for name in manifest.files if not name.startswith(_ARRAYS + "/") and _part(name) not in missing]
     problems = _problems(store, manifest, hashed, _state_once)
     if problems:
-        parts = sorted({"lexical" if name.startswith(_LEXICAL) else "vectors" for name in problems}, reverse=True)
+        parts = sorted({_part(name) for name in problems}, reverse=True)
         raise CheckpointDamaged(tuple(parts), "; ".join(f"{name} {problem}" for name, problem in problems.items()))
     try:
+        lexical = LexicalIndex.in_memory()
+        if "lexical" not in missing:
+            lexical = LexicalIndex.open(directory / _LEXICAL, manifest.n_entries, manifest.n_terms)
+        if connection is not None and "vectors" in missing:
+            ids = without(passage_ids(connection), _added(connection, manifest.sequence))
+            vectors = BaseVectors(VectorIndex.build(NO_IDS, b"", dim), None, NO_IDS, ids)
+            arrays = PassageArrays(_segments(directory, manifest, dim), dim)
+            # Without a name: nothing is taken over from it into the next checkpoint.
+            return Base("", manifest.sequence, vectors, lexical, arrays, NO_IDS, missing)
         recent = VectorIndex.load(disk.system.read(directory / _VECTORS))
         lists = ClusteredIndex(directory / _LISTS) if _LISTS in manifest.files else None
         buried: Ids = np.frombuffer(disk.system.read(directory / _BURIED), dtype="<i8").astype(np.int64)
-        lexical = LexicalIndex.open(directory / _LEXICAL, manifest.n_entries, manifest.n_terms)
     except (OSError, ValueError, RuntimeError) as error:
-        raise CheckpointDamaged(("vectors", "lexical"), str(error)) from error
+        raise CheckpointDamaged(PARTS, str(error)) from error
     vectors = BaseVectors(recent, lists, buried)
     if vectors.dim != dim or len(vectors.ids) != manifest.n_passages:
         raise CheckpointDamaged(("vectors",), f"{_VECTORS} holds {len(vectors.ids)} vectors of length {vectors.dim}")
     arrays = PassageArrays(_segments(directory, manifest, dim), dim)
-    return Base(directory.name, manifest.sequence, vectors, lexical, arrays, buried)
+    return Base(directory.name, manifest.sequence, vectors, lexical, arrays, buried, missing)
+
+
+def _part(name: str) -> str:
+    """Which view a file belongs to."""
+    return "lexical" if name.startswith(_LEXICAL + "/") else "vectors"
+
+
+def _added(connection: Connection, after: int) -> Ids:
+    """All passages that came after a change, whether they are still there or not."""
+    query = "SELECT first_passage, last_passage + 1 FROM log WHERE sequence > ? AND first_passage IS NOT NULL"
+    ranges = [np.arange(first, end) for first, end in connection.execute(query, (after,))]
+    return np.concatenate(ranges) if ranges else NO_IDS
 
 
 def _segments(directory: Path, manifest: Manifest, dim: int) -> Iterator[Segment]:

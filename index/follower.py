@@ -28,8 +28,11 @@ _log = logging.getLogger(__name__)
 class Follower:
     """The views of one store in this process. rebuilt: those whose checkpoint was missing or damaged when it was loaded."""
 
-    def __init__(self, store: Path, database: Database, dim: int, large: int) -> None:
-        """large: passages above which vectors are sorted into lists, and checkpoints are not written anew."""
+    def __init__(self, store: Path, database: Database, dim: int, large: int, *, whole_only: bool = True) -> None:
+        """large: passages above which vectors are sorted into lists, and checkpoints are not written anew.
+
+        whole_only: build what is missing in memory before anything is answered; else it stays missing until it is there.
+        """
         self._store = store
         self._database = database
         self._dim = dim
@@ -45,6 +48,8 @@ class Follower:
                 # Without a change there is nothing that could have been lost: making the store was interrupted.
                 if last_sequence(connection):
                     self.rebuilt = damage.parts
+                    if not whole_only:
+                        base = checkpoint.load_whole(store, dim, connection, damage)
                     _log.warning("%s: %s; rebuilding %s from SQLite", store, damage, " and ".join(damage.parts))
         self._views = views_of(base)
 
@@ -85,7 +90,7 @@ class Follower:
         with self._database.reading() as connection:
             self._require_seen(last_sequence(connection), self.base.sequence)
             behind = _n_changed(connection, self.base.sequence) > _DUE_PASSAGES_AT_MOST
-            return not self.base.name or behind
+            return not self.base.name or bool(self.base.missing) or behind
 
     @contextmanager
     def clustered(self) -> Iterator[Path | None]:
@@ -112,7 +117,7 @@ class Follower:
         """Write the state that SQLite has now, unless the checkpoint on disk holds it already. The caller holds the writer lock."""
         with self._database.reading() as connection:
             base = self._on_disk(connection)
-            if base.name and base.sequence == last_sequence(connection) and lists is None:
+            if base.name and not base.missing and base.sequence == last_sequence(connection) and lists is None:
                 return False
             self._write(connection, base, lists=lists)
         return True
@@ -124,10 +129,29 @@ class Follower:
         """
         with self._database.reading() as connection:
             base = self._on_disk(connection)
-            if not base.name or len(base.buried) or len(without(base.vectors.ids, passage_ids(connection))):
+            if (
+                not base.name
+                or base.missing
+                or len(base.buried)
+                or len(without(base.vectors.ids, passage_ids(connection)))
+            ):
                 self._write(connection, base, purge=True)
                 return self.base.name
             return base.name
+
+    def take_over(self) -> bool:
+        """Go on with the checkpoint on disk, which another process wrote, where views are missing; whether none is missing now."""
+        if not self.base.missing:
+            return True
+        with self._database.reading() as connection:
+            base = self._reloaded(connection)
+        if base is None:
+            return False
+        # A transaction that begins under this lock sees no less than the views that are replaced.
+        with self._refreshing, self._database.reading() as connection:
+            if self.base.missing:
+                self._views = replayed(views_of(base), connection, last_sequence(connection))
+        return True
 
     def rebuild(self) -> None:
         """Build the views from the rows alone and write them. The caller holds the writer lock."""

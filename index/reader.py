@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from index import filters
+from index import filters, scan
 from index.arrays import PassageRows
 from index.changes import find_document
 from index.database import Connection, id_array
@@ -200,6 +200,8 @@ class Reader:
             raise DimensionMismatch(f"the question's vector has shape {vector.shape}, this store's have ({dim},)")
         if not np.isfinite(vector).all():
             raise ValueError("the question's vector is not finite")
+        if "vectors" in self._views.base.missing:
+            return scan.nearest(self._connection, self._passages_in(scope), vector, k)
         return self._views.nearest(vector, k, self._allowed_passages(scope))
 
     def matching(self, terms: Sequence[str], k: int, scope: Scope) -> tuple[Floats, Ids]:
@@ -220,6 +222,8 @@ class Reader:
             {number: inverse_frequency(n_passages, df.get(term, 0)) for number, term in hashes.items()},
             (n_terms + n_context_terms) / n_passages,
         )
+        if "lexical" in self._views.base.missing:
+            return scan.matching(self._passages_in(scope), weights, k, self._term_rows)
         parts = [self._views.base.lexical, self._views.lexical] if self._views.rows else [self._views.base.lexical]
         collection = None if self.collections() == [scope.collection] else scope.collection
         return best_matches(parts, weights, k, collection, documents, self._term_rows)
@@ -313,6 +317,14 @@ class Reader:
         if scope.collection not in self._views.scopes:
             self._views.scopes[scope.collection] = bitmap(self._ranges("d.collection = ?", scope.collection))
         return self._views.scopes[scope.collection]
+
+    def _passages_in(self, scope: Scope) -> Ids:
+        """All passages that the scope allows, int64 ascending."""
+        if scope.where:
+            ranges = self._ranges("d.number IN (SELECT value FROM carray(?))", self._matching_documents(scope))
+        else:
+            ranges = self._ranges("d.collection = ?", scope.collection)
+        return np.sort(np.concatenate([np.arange(*one) for one in ranges])) if ranges else _NO_IDS
 
     def _ranges(self, condition: str, value: str | list[int]) -> list[tuple[int, int]]:
         """Half-open ranges of the passage ids of some documents."""

@@ -90,7 +90,7 @@ def check_store(
     """
     tally = _Tally()
     checks = [
-        _opening(rebuilt),
+        _opening(rebuilt, views.base.missing),
         _database(connection),
         _schema(connection),
         _numbers(connection),
@@ -114,8 +114,12 @@ def check_store(
     return findings
 
 
-def _opening(rebuilt: tuple[str, ...]) -> Iterator[Finding]:
+def _opening(rebuilt: tuple[str, ...], missing: tuple[str, ...]) -> Iterator[Finding]:
+    for part in missing:
+        yield Finding("view-missing", part, "was missing or damaged when the store was opened", _REPAIR, True)
     for part in rebuilt:
+        if part in missing:
+            continue
         detail = "was missing or damaged when the store was opened, and has been rebuilt"
         yield Finding("view-rebuilt", part, detail, "nothing is left to do; check the disk if it happens again")
 
@@ -336,6 +340,8 @@ def _files(store: Path) -> Iterator[Finding]:
 
 def _view_contents(connection: Connection, views: Views, tally: _Tally) -> Iterator[Finding]:
     """Both views hold exactly the passages that exist, each once, and the stored vectors."""
+    if views.base.missing:
+        return
     passages: Ids = np.array(sorted(tally.embedded), dtype=np.int64)
     base = views.base.lexical.ids()
     stored = np.concatenate([ids for ids, _ in _vector_blocks(views)] or [NO_IDS])
