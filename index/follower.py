@@ -140,9 +140,13 @@ class Follower:
             return base.name
 
     def take_over(self) -> bool:
-        """Go on with the checkpoint on disk, which another process wrote, where views are missing; whether none is missing now."""
+        """Go on with the checkpoint on disk, which another process wrote, where views are missing; whether none is missing now.
+
+        Raises StoreReplaced or StoreMissing when the store that lies there is no longer the one that was opened.
+        """
         if not self.base.missing:
             return True
+        self._database.require_current()
         with self._database.reading() as connection:
             base = self._reloaded(connection)
         if base is None:

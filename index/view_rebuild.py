@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 from index.child import end_with_parent, outcome, started
-from index.errors import StoreError
+from index.errors import StoreError, StoreMissing, StoreReplaced
 from index.follower import Follower
 
 # What fails for want of room may do so for long: so many seconds between two attempts, twice as many after each, and at most.
@@ -51,6 +51,8 @@ class ViewRebuild:
                 if self._follower.take_over():
                     _log.warning("%s: the search files are there again", self._store)
                     return
+            except (StoreReplaced, StoreMissing):
+                return
             except StoreError as error:
                 problem = problem or str(error)
             _log.warning(

@@ -1,6 +1,8 @@
 """A store whose views are missing or damaged answers at once, and as it will when they are there again."""
 
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import checkpoint, view_rebuild
+from index import checkpoint, scan, view_rebuild
 from index.store import Store
 from index.types import Floats, NewDocument, NewPassage, Scope
 from tests.reliability.mounts import fill, small_disk
@@ -87,6 +89,13 @@ def wait_until(done: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def running(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 @pytest.fixture
 def quick_retry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(view_rebuild, "_FIRST_PAUSE_S", 0.05)
@@ -120,6 +129,18 @@ def test_what_is_missing_is_answered_from_the_rows_with_the_same_ids_order_and_s
         assert answers(store, fake_embed) == expected
     with Store.open(kept) as store:
         assert store.rebuilt == () and answers(store, fake_embed) == expected and store.verify() == []
+
+
+@pytest.mark.parametrize("view", ["nearest", "matching"])
+def test_the_comparison_finds_a_missing_view_that_is_passed_over(
+    kept: Path, fake_embed: Callable[..., Floats], monkeypatch: pytest.MonkeyPatch, view: str
+) -> None:
+    expected = expected_of(kept, fake_embed)
+    delete_views(kept)
+    nothing = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
+    monkeypatch.setattr(scan, view, lambda *arguments: nothing)
+    with Store.open(kept, views="none") as store:
+        assert answers(store, fake_embed) != expected
 
 
 @pytest.mark.parametrize(("damage", "parts"), DAMAGES)
@@ -173,6 +194,44 @@ def test_a_killed_build_is_begun_again(kept: Path, fake_embed: Callable[..., Flo
             assert answers(store, fake_embed) == expected and store.rebuilding == checkpoint.PARTS
         wait_until(lambda: store.rebuilding == ())
         assert answers(store, fake_embed) == expected
+
+
+KILLED = """
+import sys, time
+from index.store import Store
+with Store.open(sys.argv[1], views="behind") as store, store.writers_waiting():
+    while store._view_rebuild._process is None:
+        time.sleep(0.01)
+    print(store._view_rebuild._process.pid, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_the_build_ends_with_a_killed_process_and_the_next_open_does_it(
+    kept: Path, fake_embed: Callable[..., Floats]
+) -> None:
+    expected = expected_of(kept, fake_embed)
+    delete_views(kept)
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(kept)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        build = int(process.stdout.readline())
+        process.kill()
+    wait_until(lambda: not running(build))
+    with Store.open(kept) as store:
+        assert answers(store, fake_embed) == expected and store.verify()[2:] == []
+
+
+def test_another_store_in_the_place_ends_the_build(kept: Path, tmp_path: Path, make_document: Make) -> None:
+    other = filled(tmp_path / "other", make_document, 3)
+    delete_views(kept)
+    with Store.open(kept, views="behind") as store:
+        with store.writers_waiting():
+            kept.rename(tmp_path / "moved")
+            other.rename(kept)
+        rebuild = store._view_rebuild
+        assert rebuild is not None
+        rebuild._thread.join(120)
+        assert not rebuild._thread.is_alive()
 
 
 def test_closing_ends_the_build_and_the_next_open_does_it(kept: Path, fake_embed: Callable[..., Floats]) -> None:
