@@ -23,7 +23,7 @@ from index.records import (
     unpack_passage,
 )
 from index.types import Candidates, Document, FailedFile, Floats, Ids, Passage, Scope, Span, TermStatistics, WordSigns
-from index.vectors import Bitmap, bitmap
+from index.vectors import Bitmap, among, bitmap
 from index.views import Views
 
 NOTE = "note:"  # what the keys of notes begin with, in the table of what the store says of itself
@@ -39,6 +39,10 @@ class Reader:
         self._connection = connection
         self._views = views
         self.generation = views.sequence
+        # What a question asks for several times: all is of one transaction.
+        self._names: list[str] | None = None
+        self._totals: dict[str, tuple[int, int, int]] = {}
+        self._df: dict[str, dict[int, int]] = {}
 
     def documents(
         self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
@@ -265,27 +269,31 @@ class Reader:
 
     def collections(self) -> list[str]:
         """Names of the collections that have documents, in alphabetical order."""
-        return [name for (name,) in self._connection.execute("SELECT name FROM collections ORDER BY name")]
+        if self._names is None:
+            self._names = [name for (name,) in self._connection.execute("SELECT name FROM collections ORDER BY name")]
+        return list(self._names)
 
     def _counters(self, collection: str) -> tuple[int, int, int]:
         """Passages, terms of their bodies, terms of their contexts."""
-        query = "SELECT n_passages, n_terms, n_context_terms FROM collections WHERE name = ?"
-        return self._connection.execute(query, (collection,)).get or (0, 0, 0)
+        if collection not in self._totals:
+            query = "SELECT n_passages, n_terms, n_context_terms FROM collections WHERE name = ?"
+            self._totals[collection] = self._connection.execute(query, (collection,)).get or (0, 0, 0)
+        return self._totals[collection]
 
     def _frequencies(self, collection: str, terms: Mapping[int, str]) -> dict[str, int]:
         """df by term, for those of the terms (by hash) that the collection has."""
-        if not terms:
-            return {}
-        query = "SELECT t.hash, t.df FROM carray(?) c CROSS JOIN terms t ON t.collection = ? AND t.hash = c.value"
-        return {
-            terms[number]: df for number, df in self._connection.execute(query, (id_array(list(terms)), collection))
-        }
+        known = self._df.setdefault(collection, {})
+        if unknown := [number for number in terms if number not in known]:
+            query = "SELECT t.hash, t.df FROM carray(?) c CROSS JOIN terms t ON t.collection = ? AND t.hash = c.value"
+            known.update(dict.fromkeys(unknown, 0))
+            known.update(self._connection.execute(query, (id_array(unknown), collection)))
+        return {term: known[number] for number, term in terms.items() if known[number]}
 
     def _rows(self, ids: Ids) -> PassageRows:
         """Rows of these passages, in the order asked; ids that do not exist are left out."""
         ids = ids[self._views.here(ids)]
         found = self._views.base.arrays.rows(ids)
-        missing = np.setdiff1d(ids, found.ids)
+        missing = ids[~among(ids, np.sort(found.ids))]
         if len(missing):
             query = (
                 "SELECT passage, terms, term_counts, vector, sentence_vectors"
@@ -298,7 +306,7 @@ class Reader:
     def _term_rows(self, ids: Ids) -> TermRows:
         ids = ids[self._views.here(ids)]
         found, lengths, terms = self._views.base.arrays.terms(ids)
-        missing = np.setdiff1d(ids, found)
+        missing = ids[~among(ids, np.sort(found))]
         if len(missing):
             query = "SELECT passage, terms FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
             rows: list[tuple[int, bytes]] = list(self._connection.execute(query, (id_array(missing),)))

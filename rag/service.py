@@ -17,9 +17,9 @@ from index.snapshot import Snapshot, take
 from index.store import Store
 from index.types import Change, Document, FailedFile, Finding, JsonScalar, Metadata, Receipt, Scope, Span
 from rag import citations, ingest, pipeline
-from rag.answer import compose
 from rag.answer_cache import AnswerCache
-from rag.confidence import REFIT_NOTE, Refit, answers, basis_of, kept_refit, reason_to_abstain
+from rag.asking import answer_question, calibration_of
+from rag.confidence import REFIT_NOTE, Refit, basis_of, kept_refit
 from rag.config import Config
 from rag.embedding import Embedder, word_spans
 from rag.engine import load_openvino
@@ -31,21 +31,18 @@ from rag.languages import language_note
 from rag.models import DEFAULT_MODEL, ModelInfo, converted_model
 from rag.parsing.sandbox import Limits, Sandbox
 from rag.questions import joined, split_questions
-from rag.ranking import Calibration, Examined, Ranker, load_ranker
+from rag.ranking import Calibration, Examined, Ranker
 from rag.reranker import Reranker
-from rag.retrieval import retrieve, score_candidates
-from rag.spelling import respell
+from rag.retrieval import score_candidates
 from rag.types import (
     Answer,
     Citation,
     CitationCheck,
     Failure,
     Incoming,
-    IndexState,
     IngestReport,
     ParseOptions,
     Query,
-    Timings,
 )
 
 MAX_QUESTION = 2000
@@ -80,7 +77,7 @@ class Service:
         service._views = views
         if config.model is not None and config.model != service._store.settings["model"]:
             info, _ = converted_model(config.model, None, config)
-            service._refuse_other_model(info)
+            _refuse_other_model(service._store, info)
         return service
 
     @classmethod
@@ -129,61 +126,9 @@ class Service:
                 return joined(query, answers_apart)
         if query.max_risk is not None and not 0.0 <= query.max_risk <= 1.0:
             raise BadInput(f"max_risk is {query.max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
-        scope = Scope(_checked_collection(query.collection), query.where)
+        _checked_collection(query.collection)
         store = self._store
-        embedder = self.embedder
-        if self._store is not store:
-            return self.ask(query)  # it was replaced meanwhile, perhaps by one with another model
-        with store.read() as reader:
-            refit = kept_refit(reader.note(REFIT_NOTE), self.confidence_basis)
-            where = repr(sorted(query.where.items(), key=lambda item: item[0]))
-            key = (query.question, query.k, query.collection, where, query.explain, query.max_risk, repr(refit))
-            known = self._answers.get(reader.generation, key)
-            if known is not None:
-                spent = round((time.perf_counter() - started) * 1000, 3)
-                return replace(known, timings_ms=Timings(0.0, spent, spent))
-            asked = respell(
-                question,
-                word_spans(question),
-                lambda terms: reader.statistics(scope.collection, terms).df,
-                embedder.is_word,
-                reader.languages(scope.collection),
-            )
-            words = word_spans(asked)
-            vectors = embedder.embed_question(asked, words)
-            embedded = time.perf_counter()
-            found = retrieve(reader, vectors, asked, words, scope, query.k, self.reranker)
-            documents = reader.documents_of([found.passages[i].id for group in found.groups for i in group])
-            generation = reader.generation
-            empty = not found.groups and reader.counts(query.collection)[1] == 0
-        sure = load_ranker().confidence_of(found.signals, found.late, found.scores)
-        if refit is not None:
-            sure = refit.apply(sure)
-        composed = compose(found, documents, answers=answers(sure, query.max_risk), explain=query.explain)
-        finished = time.perf_counter()
-        reason = None if composed.answer else reason_to_abstain(sure, query.max_risk)
-        if not composed.passages:
-            reason = "no_documents" if empty else "no_match"
-        answer = Answer(
-            question=query.question,
-            corrected_question=asked if asked != question else None,
-            answered=composed.answer is not None,
-            confidence=sure,
-            calibrated=refit is not None
-            or self._config.reranker is None
-            and load_ranker().is_calibrated_for(**self.calibration),
-            abstain_reason=reason,
-            answer=composed.answer,
-            passages=composed.passages,
-            index=IndexState(generation, self.fingerprint),
-            timings_ms=Timings(
-                round((embedded - started) * 1000, 3),
-                round((finished - embedded) * 1000, 3),
-                round((finished - started) * 1000, 3),
-            ),
-        )
-        self._answers.put(key, answer)
-        return answer
+        return answer_question(query, question, store, self._embedder_of(store), self.reranker, self._answers, started)
 
     def examine(self, question: str, ranker: Ranker) -> Examined:
         """All candidates of a question and what a ranker scores them by: what training needs."""
@@ -191,7 +136,7 @@ class Service:
         words = word_spans(text)
         vectors = self.embedder.embed_question(text, words)
         with self._store.read() as reader:
-            scored = score_candidates(reader, vectors, text, words, Scope(), ranker)
+            scored = score_candidates(reader, vectors.result, text, words, Scope(), ranker)
             passages = reader.passages(scored.candidates.ids)
             documents = reader.documents_of(scored.candidates.ids)
         return Examined(
@@ -446,12 +391,7 @@ class Service:
     @property
     def calibration(self) -> Calibration:
         """What a calibration of confidence depends on."""
-        size, overlap = self._passage_settings
-        return Calibration(
-            model_fingerprint=str(self._store.settings["model_fingerprint"]),
-            passage_characters=size,
-            overlap_sentences=overlap,
-        )
+        return calibration_of(self._store.settings)
 
     @property
     def confidence_basis(self) -> dict[str, JsonScalar]:
@@ -484,20 +424,7 @@ class Service:
     @property
     def embedder(self) -> Embedder:
         """The store's model.  Raises StoreMismatch when it is not the one the store was built with."""
-        settings = self._store.settings  # first: it may be another store by now
-        with self._loading:
-            # Another store may have come in the place of the one for which it was loaded.
-            if self._embedder is None or self._embedder.info.fingerprint != settings["model_fingerprint"]:
-                # Reading and hashing the model's files takes as long as loading the engine, and needs no Python meanwhile.
-                with ThreadPoolExecutor(max_workers=1) as other:
-                    found = other.submit(
-                        converted_model, str(settings["model"]), str(settings["model_fingerprint"]), self._config
-                    )
-                    load_openvino()
-                    info, folder = found.result()
-                self._refuse_other_model(info)
-                self._embedder = Embedder(info, folder, precision=self._config.precision, threads=self._config.threads)
-            return self._embedder
+        return self._embedder_of(self._store)
 
     @property
     def inspector(self) -> Inspector:
@@ -540,14 +467,21 @@ class Service:
         settings = self._store.settings
         return int(str(settings["passage_characters"])), int(str(settings["overlap_sentences"]))
 
-    def _refuse_other_model(self, info: ModelInfo) -> None:
-        expected = self._store.settings["model_fingerprint"]
-        if info.fingerprint != expected:
-            raise StoreMismatch(
-                f"this store was built with model {self._store.settings['model']!r} (fingerprint {str(expected)[:12]}), "
-                f"but {info.name!r} here is {info.fingerprint[:12]}: unset RAG_MODEL, "
-                "restore that model, or change this store over with `rag reindex`"
-            )
+    def _embedder_of(self, store: Store) -> Embedder:
+        settings = store.settings
+        with self._loading:
+            # Another store may have come in the place of the one for which it was loaded.
+            if self._embedder is None or self._embedder.info.fingerprint != settings["model_fingerprint"]:
+                # Reading and hashing the model's files takes as long as loading the engine, and needs no Python meanwhile.
+                with ThreadPoolExecutor(max_workers=1) as other:
+                    found = other.submit(
+                        converted_model, str(settings["model"]), str(settings["model_fingerprint"]), self._config
+                    )
+                    load_openvino()
+                    info, folder = found.result()
+                _refuse_other_model(store, info)
+                self._embedder = Embedder(info, folder, precision=self._config.precision, threads=self._config.threads)
+            return self._embedder
 
     def _ingest(
         self,
@@ -620,6 +554,16 @@ class Service:
             after = page[-1].id
             gone += [(document.id, document.key) for document in page if is_out(document.key)]
         return gone + [("", failed.key) for failed in self.failures(collection) if is_out(failed.key)]
+
+
+def _refuse_other_model(store: Store, info: ModelInfo) -> None:
+    expected = store.settings["model_fingerprint"]
+    if info.fingerprint != expected:
+        raise StoreMismatch(
+            f"this store was built with model {store.settings['model']!r} (fingerprint {str(expected)[:12]}), "
+            f"but {info.name!r} here is {info.fingerprint[:12]}: unset RAG_MODEL, "
+            "restore that model, or change this store over with `rag reindex`"
+        )
 
 
 def store_settings(
