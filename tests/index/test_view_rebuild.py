@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import checkpoint, scan, view_rebuild
+from index import scan, view_rebuild
+from index.manifest import MANIFEST, PARTS
 from index.store import Store
 from index.types import Floats, NewDocument, NewPassage, Scope
 from tests.reliability.mounts import fill, small_disk
@@ -36,7 +37,7 @@ def delete_views(path: Path) -> None:
 
 
 def delete_manifest(path: Path) -> None:
-    (path / checkpoint.MANIFEST).unlink()
+    (path / MANIFEST).unlink()
 
 
 DAMAGES = [
@@ -165,7 +166,7 @@ def test_views_are_built_behind_what_is_asked_and_taken_over_when_they_are_there
     delete_views(kept)
     with Store.open(kept, views="behind") as store:
         with store.writers_waiting(), store.read() as reader:  # so that they cannot come yet
-            assert store.rebuilding == checkpoint.PARTS and not (kept / "views").exists()
+            assert store.rebuilding == PARTS and not (kept / "views").exists()
             assert answers(store, fake_embed) == expected
             early = reader.matching(["common"], 200, Scope())
         with store.read() as reader:
@@ -191,7 +192,7 @@ def test_a_killed_build_is_begun_again(kept: Path, fake_embed: Callable[..., Flo
             assert first is not None
             first.kill()
             wait_until(lambda: rebuild._process not in (None, first))
-            assert answers(store, fake_embed) == expected and store.rebuilding == checkpoint.PARTS
+            assert answers(store, fake_embed) == expected and store.rebuilding == PARTS
         wait_until(lambda: store.rebuilding == ())
         assert answers(store, fake_embed) == expected
 
@@ -242,7 +243,7 @@ def test_closing_ends_the_build_and_the_next_open_does_it(kept: Path, fake_embed
         with other.writers_waiting():
             Store.open(kept, views="behind").close()
     with Store.open(kept) as store:
-        assert store.rebuilt == checkpoint.PARTS and answers(store, fake_embed) == expected
+        assert store.rebuilt == PARTS and answers(store, fake_embed) == expected
 
 
 def test_without_room_for_the_views_questions_are_answered_and_it_is_said(
@@ -262,7 +263,7 @@ def test_without_room_for_the_views_questions_are_answered_and_it_is_said(
         with Store.open(path, views="behind") as store:
             wait_until(lambda: "could not be built again" in caplog.text)
             assert "no space is left" in caplog.text
-            assert store.rebuilding == checkpoint.PARTS and answers(store, fake_embed) == expected
+            assert store.rebuilding == PARTS and answers(store, fake_embed) == expected
             ballast.unlink()
             wait_until(lambda: store.rebuilding == ())
             assert answers(store, fake_embed) == expected

@@ -6,7 +6,7 @@ from typing import Any
 
 import apsw
 
-from index import changes, checkpoint, database, files, views
+from index import changes, checkpoint, database, files, manifest, views
 from index.store import Store
 
 # What is to be said of the operation under way, once it is done; empty when it was said already.
@@ -68,7 +68,7 @@ def checkpoint_one_too_high() -> None:
 
 
 def no_checksum() -> None:
-    checkpoint._problems = lambda *arguments: {}
+    manifest.Manifest.problems = lambda self, *arguments, **options: {}  # type: ignore[method-assign]
 
 
 def delete_without_wal_checkpoint() -> None:
@@ -79,7 +79,7 @@ def manifest_in_place() -> None:
     original = files.replace
 
     def replace_in_place(source: Path, target: Path) -> None:
-        if target.name == checkpoint.MANIFEST:
+        if target.name == manifest.MANIFEST:
             files.write(target, files.system.read(source))
             files.remove(source)
         else:
