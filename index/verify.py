@@ -48,6 +48,7 @@ VIEW_KINDS = {
     "lexical-view",
     "view-vector",
     "view-term",
+    "view-missing",
 }  # what a rebuild mends
 _MOST = 100  # findings of one kind that are listed
 

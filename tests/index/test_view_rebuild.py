@@ -12,8 +12,9 @@ import pytest
 
 from index import scan, view_rebuild
 from index.manifest import MANIFEST, PARTS
+from index.repair import repair
 from index.store import Store
-from index.types import Floats, NewDocument, NewPassage, Scope
+from index.types import Finding, Floats, NewDocument, NewPassage, Scope
 from tests.reliability.mounts import fill, small_disk
 
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
@@ -220,6 +221,17 @@ def test_the_build_ends_with_a_killed_process_and_the_next_open_does_it(
     wait_until(lambda: not running(build))
     with Store.open(kept) as store:
         assert answers(store, fake_embed) == expected and store.verify()[2:] == []
+
+
+def test_repair_builds_what_is_missing_unless_a_stored_vector_is_damaged(kept: Path) -> None:
+    delete_views(kept)
+    with Store.open(kept, views="none") as store:
+        missing = [finding for finding in store.verify() if finding.kind == "view-missing"]
+        assert repair(store, [*missing, Finding("vector", "passage 1", "is damaged", "`rag rm`")]) == []
+        assert store.rebuilding == PARTS
+        assert repair(store, missing) == missing
+    with Store.open(kept) as store:
+        assert store.rebuilt == () and store.verify() == []
 
 
 def test_another_store_in_the_place_ends_the_build(kept: Path, tmp_path: Path, make_document: Make) -> None:
