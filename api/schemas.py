@@ -408,7 +408,7 @@ class UploadOut(Output):
     documents: list[AddedOut]
     failed: list[FailedOut]
     notes: list[str] = Field(
-        description="What is good to know: documents in a language that the model is not made for."
+        description="What is good to know: pages that could not be read, documents in a language that the model is not made for."
     )
 
 
