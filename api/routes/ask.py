@@ -2,10 +2,10 @@
 
 from dataclasses import asdict
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
-from api.deps import AccessDep, MetricsDep, RunDep, ServiceDep, require_json
+from api.deps import Run, access_of, metrics_of, require_json, service_of
 from api.openapi import problems
 from api.schemas import AnswerOut, AskIn
 from rag.serialization import answer_json
@@ -20,10 +20,12 @@ router = APIRouter(tags=["ask"])
     dependencies=[Depends(require_json)],
     summary="Ask a question",
 )
-async def ask(body: AskIn, service: ServiceDep, access: AccessDep, run: RunDep, metrics: MetricsDep) -> JSONResponse:
+async def ask(body: AskIn, request: Request) -> JSONResponse:
     """The sentences that answer and the ranked passages they stand in; an abstention is a 200 with `answered` false."""
 
-    access.require(body.collection)
+    # Called, not injected: for each dependency the framework takes a tenth of the time that answering from the cache takes.
+    service, metrics = service_of(request), metrics_of(request)
+    access_of(request).require(body.collection)
 
     def answer() -> JSONResponse:
         found = service.ask(body.query())
@@ -32,4 +34,4 @@ async def ask(body: AskIn, service: ServiceDep, access: AccessDep, run: RunDep, 
         metrics.answers.add("true" if found.answered else "false")
         return JSONResponse(answer_json(found))
 
-    return await run(answer)
+    return await Run(request)(answer)
