@@ -475,6 +475,15 @@ class StatusOut(Output):
     status: Literal["alive", "ready"]
 
 
+class ReadyOut(StatusOut):
+    """A service that can answer."""
+
+    rebuilding: tuple[str, ...] = Field(
+        (),
+        description="Search files (`vectors`, `lexical`) that are being made again; until then answers are the same, and slower.",
+    )
+
+
 class ViolationOut(Output):
     """One thing that does not fit."""
 

@@ -35,7 +35,7 @@ _QUESTIONS_TOGETHER = 16
 # The engine keeps memory for each shape of input that it met (0.3 MB): like shapes cost less than the padding.
 # Questions are rounded less, for their time counts: 0.1 ms.
 _FEW_TOKENS = 32
-_FEW_TOKENS_STEP = 4
+_FEW_TOKENS_STEP = 8
 _TOKENS_STEP = 16
 _VECTORS_STEP = 32
 PROBE_TOLERANCE = 0.02

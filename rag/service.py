@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from index.errors import DocumentNotFound, StoreMismatch, StoreMissing, StoreReplaced
 from index.repair import repair
@@ -56,6 +56,7 @@ class Service:
 
     def __init__(self, store: Store, config: Config) -> None:
         self._opened = store
+        self._views: Literal["first", "behind"] = "first"
         self._config = config
         self._embedder: Embedder | None = None
         self._reranker: Reranker | None = None
@@ -67,10 +68,14 @@ class Service:
         self._checkpoint: Future[bool] | None = None
 
     @classmethod
-    def open(cls, path: Path, config: Config | None = None) -> Self:
-        """The service of an existing store.  Raises StoreMissing, StoreDamaged, StoreTooNew or StoreMismatch."""
+    def open(cls, path: Path, config: Config | None = None, *, views: Literal["first", "behind"] = "first") -> Self:
+        """The service of an existing store; views: as for ``Store.open``.
+
+        Raises StoreMissing, StoreDamaged, StoreTooNew or StoreMismatch.
+        """
         config = config or Config.from_environment()
-        service = cls(Store.open(path), config)
+        service = cls(Store.open(path, views=views), config)
+        service._views = views
         if config.model is not None and config.model != service._store.settings["model"]:
             info, _ = converted_model(config.model, None, config)
             _refuse_other_model(service._store, info)
@@ -84,11 +89,13 @@ class Service:
         return cls(Store.create(path, dim=info.dim, fingerprint=fingerprint, settings=settings), config)
 
     @classmethod
-    def open_or_create(cls, path: Path, config: Config | None = None) -> Self:
+    def open_or_create(
+        cls, path: Path, config: Config | None = None, *, views: Literal["first", "behind"] = "first"
+    ) -> Self:
         """The service of the store at ``path``, created when nothing is there."""
         config = config or Config.from_environment()
         try:
-            return cls.open(path, config)
+            return cls.open(path, config, views=views)
         except StoreMissing:
             return cls.create(path, config)
 
@@ -101,7 +108,7 @@ class Service:
         if self._opened.replaced:
             with self._reopening:
                 if self._opened.replaced:
-                    self._opened = Store.open(self._opened.path)
+                    self._opened = Store.open(self._opened.path, views=self._views)
                     self._embedder = None  # it may have another model
                     self._answers = AnswerCache()  # its generations are not those of the one before
         return self._opened
@@ -409,6 +416,11 @@ class Service:
     def rebuilt(self) -> tuple[str, ...]:
         """Views that were missing or damaged at the start and were made again from the truth."""
         return self._store.rebuilt
+
+    @property
+    def rebuilding(self) -> tuple[str, ...]:
+        """Views that are being made again: until they are there, questions are answered from the truth, slower."""
+        return self._store.rebuilding
 
     @property
     def embedder(self) -> Embedder:

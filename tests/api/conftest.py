@@ -46,6 +46,7 @@ class FakeService:
 
     generation = 1
     fingerprint = "fake"
+    rebuilding: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.stored: dict[str, tuple[Document, str]] = {}
