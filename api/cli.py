@@ -76,13 +76,22 @@ def serve(
     path = store_path(store)
     try:
         # Before the model is loaded, so that a port in use is told at once.
-        with server.bind(host, settings.port) as bound, errors(), Service.open_or_create(path) as service:
+        with (
+            server.bind(host, settings.port) as bound,
+            errors(),
+            Service.open_or_create(path, views="behind") as service,
+        ):
             from api.app import create_app
 
             # It warns of every malformed upload; the client is told, and the operator has nothing to do.
             logging.getLogger("python_multipart").setLevel(logging.ERROR)
             say: Callable[[str], None] = message if settings.log_format == "text" else logging.getLogger(__name__).info
-            if settings.log_format == "text":
+            if missing := service.rebuilding:
+                say(
+                    f"search files ({', '.join(missing)}) were missing or damaged and are being made again; "
+                    "until they are there, questions are answered from the database, slower"
+                )
+            elif settings.log_format == "text":
                 note_rebuilt(service)
             elif service.rebuilt:
                 say(f"search files were missing or damaged and have been made again: {', '.join(service.rebuilt)}")

@@ -408,7 +408,7 @@ class UploadOut(Output):
     documents: list[AddedOut]
     failed: list[FailedOut]
     notes: list[str] = Field(
-        description="What is good to know: documents in a language that the model is not made for."
+        description="What is good to know: pages that could not be read, documents in a language that the model is not made for."
     )
 
 
@@ -473,6 +473,15 @@ class StatusOut(Output):
     """A health check that passed."""
 
     status: Literal["alive", "ready"]
+
+
+class ReadyOut(StatusOut):
+    """A service that can answer."""
+
+    rebuilding: tuple[str, ...] = Field(
+        (),
+        description="Search files (`vectors`, `lexical`) that are being made again; until then answers are the same, and slower.",
+    )
 
 
 class ViolationOut(Output):

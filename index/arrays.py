@@ -25,7 +25,7 @@ _ROWS, _TERMS = "rows", "terms"
 _ID, _FIRST_ROW, _N_ROWS, _FIRST_TERM, _N_TERMS, _SUM = range(6)
 _COLUMNS = 6
 # Mapped pages that were read count as memory of this process until they are let go: some 64 kB for each passage.
-_LET_GO_PASSAGES = 1500
+_LET_GO_PASSAGES = 3000
 
 _Sums = NDArray[np.uint64]
 # Odd, so that no single bit of what they multiply can change without changing the sum.

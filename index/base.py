@@ -25,12 +25,19 @@ class BaseVectors:
     ids: int64 (n,) ascending, of the passages that existed.
     """
 
-    def __init__(self, recent: VectorIndex, lists: ClusteredIndex | None, buried: Ids) -> None:
-        """buried: ids in the lists that were passages no more."""
+    def __init__(
+        self, recent: VectorIndex, lists: ClusteredIndex | None, buried: Ids, missing: Ids | None = None
+    ) -> None:
+        """buried: ids in the lists that were passages no more.  missing: all ids, where the vectors themselves are missing."""
         self.recent = recent
         self.lists = lists
         self.dim = recent.dim
-        self.ids = recent.ids if lists is None else np.sort(np.concatenate([without(lists.ids, buried), recent.ids]))
+        if missing is not None:
+            self.ids = missing
+        else:
+            self.ids = (
+                recent.ids if lists is None else np.sort(np.concatenate([without(lists.ids, buried), recent.ids]))
+            )
 
     def holds(self, ids: Ids) -> NDArray[np.bool_]:
         """bool (n,): which of these passages existed."""
@@ -62,6 +69,7 @@ class Base:
     """The views of a checkpoint. name: its directory under ``views``, "" for none; sequence: the last change it holds.
 
     buried: ids that are in its files and were passages no more, int64 ascending; only large stores have any.
+    missing: views ("vectors", "lexical") that are empty here since their files cannot be used: ``scan`` answers in their place.
     """
 
     name: str
@@ -70,6 +78,7 @@ class Base:
     lexical: LexicalIndex
     arrays: PassageArrays
     buried: Ids
+    missing: tuple[str, ...] = ()
 
 
 def empty_base(dim: int) -> Base:

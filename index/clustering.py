@@ -6,11 +6,9 @@ the work is then lost, and begun again with the next checkpoint.
 """
 
 import logging
-import os
 import secrets
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from index import files
+from index.child import end_with_parent, outcome, started
 from index.database import Database, translated_files
 from index.types import Ids
 from index.vectors import CODES, write_clustered, write_purged
@@ -60,11 +59,11 @@ class ClusterBuilder:
             self._process.kill()
 
     def _run(self, *arguments: str) -> str:
-        with _started(*arguments) as process:
+        with started("index.clustering", *arguments) as process:
             self._process = process
             if self._stopped:
                 process.kill()
-            problem = _outcome(process)
+            problem = outcome(process)
             self._process = None
             return problem
 
@@ -82,31 +81,8 @@ def purge(source: Path, target: Path, gone: Ids) -> None:
 
 
 def _run(*arguments: str) -> str:
-    with _started(*arguments) as process:
-        return _outcome(process)
-
-
-@contextmanager
-def _started(*arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """This module in a fresh interpreter, ended with the block.
-
-    Not forked: after FAISS has run that would hang. It ends when this process does, whose end of its input is then closed.
-    """
-    command = [sys.executable, "-P", "-m", "index.clustering", *arguments]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    with process:
-        try:
-            yield process
-        except BaseException:
-            process.kill()
-            raise
-
-
-def _outcome(process: "subprocess.Popen[bytes]") -> str:
-    """Wait; what it said last when it failed, else nothing."""
-    said = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
-    status = process.wait()
-    return "" if status == 0 else said.rpartition("\n")[2] or f"the process ended with {status}"
+    with started("index.clustering", *arguments) as process:
+        return outcome(process)
 
 
 def _cluster(database: Path, directory: Path, dim: int) -> None:
@@ -148,15 +124,9 @@ def _sync(lists: Path) -> None:
         files.sync(lists.with_name(CODES))
 
 
-def _end_with_parent() -> None:
-    os.read(0, 1)  # not through sys.stdin, whose lock the interpreter wants when it ends
-    os._exit(3)
-
-
 def main() -> None:
     """``python -m index.clustering cluster DATABASE DIRECTORY DIM`` or ``purge SOURCE TARGET GONE``."""
-    os.nice(10)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     work, *arguments = sys.argv[1:]
     if work == "cluster":
         _cluster(Path(arguments[0]), Path(arguments[1]), int(arguments[2]))

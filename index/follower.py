@@ -9,9 +9,10 @@ from pathlib import Path
 from index import checkpoint
 from index.base import Base, empty_base, without
 from index.changes import last_sequence
-from index.checkpoint import CheckpointDamaged, Manifest, passage_ids
+from index.checkpoint_draft import passage_ids
 from index.clustering import ClusterBuilder
 from index.database import Connection, Database, damaged
+from index.manifest import VIEWS, CheckpointDamaged, Manifest, read_manifest
 from index.views import Views, replayed, views_of
 
 # From so many changed passages on, reading another process's checkpoint is quicker than replaying.
@@ -28,8 +29,11 @@ _log = logging.getLogger(__name__)
 class Follower:
     """The views of one store in this process. rebuilt: those whose checkpoint was missing or damaged when it was loaded."""
 
-    def __init__(self, store: Path, database: Database, dim: int, large: int) -> None:
-        """large: passages above which vectors are sorted into lists, and checkpoints are not written anew."""
+    def __init__(self, store: Path, database: Database, dim: int, large: int, *, whole_only: bool = True) -> None:
+        """large: passages above which vectors are sorted into lists, and checkpoints are not written anew.
+
+        whole_only: build what is missing in memory before anything is answered; else it stays missing until it is there.
+        """
         self._store = store
         self._database = database
         self._dim = dim
@@ -45,6 +49,8 @@ class Follower:
                 # Without a change there is nothing that could have been lost: making the store was interrupted.
                 if last_sequence(connection):
                     self.rebuilt = damage.parts
+                    if not whole_only:
+                        base = checkpoint.load_whole(store, dim, connection, damage)
                     _log.warning("%s: %s; rebuilding %s from SQLite", store, damage, " and ".join(damage.parts))
         self._views = views_of(base)
 
@@ -85,7 +91,7 @@ class Follower:
         with self._database.reading() as connection:
             self._require_seen(last_sequence(connection), self.base.sequence)
             behind = _n_changed(connection, self.base.sequence) > _DUE_PASSAGES_AT_MOST
-            return not self.base.name or behind
+            return not self.base.name or bool(self.base.missing) or behind
 
     @contextmanager
     def clustered(self) -> Iterator[Path | None]:
@@ -101,7 +107,7 @@ class Follower:
         if n - n_listed <= most_outside:
             yield None
             return
-        with self._builder.clustered(self._store / checkpoint.VIEWS, self._database.path, self._dim) as made:
+        with self._builder.clustered(self._store / VIEWS, self._database.path, self._dim) as made:
             yield made
 
     def stop_clustering(self) -> None:
@@ -112,7 +118,7 @@ class Follower:
         """Write the state that SQLite has now, unless the checkpoint on disk holds it already. The caller holds the writer lock."""
         with self._database.reading() as connection:
             base = self._on_disk(connection)
-            if base.name and base.sequence == last_sequence(connection) and lists is None:
+            if base.name and not base.missing and base.sequence == last_sequence(connection) and lists is None:
                 return False
             self._write(connection, base, lists=lists)
         return True
@@ -124,10 +130,33 @@ class Follower:
         """
         with self._database.reading() as connection:
             base = self._on_disk(connection)
-            if not base.name or len(base.buried) or len(without(base.vectors.ids, passage_ids(connection))):
+            if (
+                not base.name
+                or base.missing
+                or len(base.buried)
+                or len(without(base.vectors.ids, passage_ids(connection)))
+            ):
                 self._write(connection, base, purge=True)
                 return self.base.name
             return base.name
+
+    def take_over(self) -> bool:
+        """Go on with the checkpoint on disk, which another process wrote, where views are missing; whether none is missing now.
+
+        Raises StoreReplaced or StoreMissing when the store that lies there is no longer the one that was opened.
+        """
+        if not self.base.missing:
+            return True
+        self._database.require_current()
+        with self._database.reading() as connection:
+            base = self._reloaded(connection)
+        if base is None:
+            return False
+        # A transaction that begins under this lock sees no less than the views that are replaced.
+        with self._refreshing, self._database.reading() as connection:
+            if self.base.missing:
+                self._views = replayed(views_of(base), connection, last_sequence(connection))
+        return True
 
     def rebuild(self) -> None:
         """Build the views from the rows alone and write them. The caller holds the writer lock."""
@@ -140,7 +169,7 @@ class Follower:
         if manifest is None:
             return empty_base(self._dim)
         base = self.base
-        if manifest.checkpoint != f"{checkpoint.VIEWS}/{base.name}":
+        if manifest.checkpoint != f"{VIEWS}/{base.name}":
             return self._reloaded(connection) or empty_base(self._dim)
         if not checkpoint.lists_undamaged(self._store, manifest):
             _log.warning("%s: the lists of vectors were damaged since the start; rebuilding from SQLite", self._store)
@@ -179,7 +208,7 @@ class Follower:
 
     def _manifest(self) -> Manifest | None:
         try:
-            return checkpoint.read_manifest(self._store)
+            return read_manifest(self._store)
         except CheckpointDamaged:
             return None
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from index.lexical import K1, B, LexicalIndex
 from index.types import Floats, Ids, Terms
-from index.vectors import best
+from index.vectors import among, best
 
 # Rounding of float32 scores; far above what was seen (1e-6).
 _SLACK = 1.0001
@@ -44,10 +44,9 @@ def inverse_frequency(n_passages: int, df: int) -> float:
 def bm25(rows: TermRows, weights: Weights) -> NDArray[np.float64]:
     """Okapi BM25 (Robertson and Zaragoza 2009; k1 1.2, b 0.75) of a passage's terms, its context included: float64 (n,)."""
     hashes = np.array(sorted(weights.idf), dtype=np.uint32)  # (n_terms,)
-    slot = np.minimum(np.searchsorted(hashes, rows.terms), len(hashes) - 1)
-    owner = np.repeat(np.arange(len(rows.ids)), rows.lengths)
-    found = hashes[slot] == rows.terms
-    cells = owner[found] * len(hashes) + slot[found]
+    places, slots = occurrences(rows.terms, hashes)
+    owners = np.searchsorted(np.cumsum(rows.lengths), places, side="right")
+    cells = owners * len(hashes) + slots
     tf = np.bincount(cells, minlength=len(rows.ids) * len(hashes)).reshape(len(rows.ids), len(hashes))
     norm = K1 * (1 - B + B * rows.lengths / weights.mean_length)
     scores = np.zeros(len(rows.ids))
@@ -55,6 +54,22 @@ def bm25(rows: TermRows, weights: Weights) -> NDArray[np.float64]:
     for column, term in enumerate(hashes.tolist()):
         scores += weights.idf[term] * (K1 + 1) * tf[:, column] / (tf[:, column] + norm)
     return scores
+
+
+def occurrences(terms: Terms, wanted: Terms) -> tuple[Ids, Ids]:
+    """Where some terms stand among others: places in ``terms``, ascending, and which of the wanted each is, both int64 (n_found,).
+
+    terms: uint32 hashes (n,); wanted: distinct uint32 hashes, ascending.
+    """
+    # Few of the terms are wanted: a table over 16 bits of the hash drops the rest faster than a search.
+    passed = np.zeros(1 << 16, dtype=np.bool_)
+    passed[wanted & 0xFFFF] = True
+    places = np.flatnonzero(passed[terms & 0xFFFF])
+    if not len(places):
+        return places, places
+    slots = np.minimum(np.searchsorted(wanted, terms[places]), len(wanted) - 1)
+    same = wanted[slots] == terms[places]
+    return places[same], slots[same]
 
 
 def best_matches(
@@ -77,7 +92,8 @@ def best_matches(
         proposed: dict[LexicalIndex, tuple[Floats, Ids]] = {
             part: part.search(weights.idf, limit, collection, documents) for part, limit in limits.items()
         }
-        fresh = np.setdiff1d(np.concatenate([found for _, found in proposed.values()]), ids)
+        fresh = np.sort(np.concatenate([found for _, found in proposed.values()]))
+        fresh = fresh[~among(fresh, np.sort(ids))]
         if len(fresh):
             rows = fetch(fresh)
             scores, ids = np.concatenate([scores, bm25(rows, weights)]), np.concatenate([ids, rows.ids])

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from index import filters
+from index import filters, scan
 from index.arrays import PassageRows
 from index.changes import find_document
 from index.database import Connection, id_array
@@ -23,7 +23,7 @@ from index.records import (
     unpack_passage,
 )
 from index.types import Candidates, Document, FailedFile, Floats, Ids, Passage, Scope, Span, TermStatistics, WordSigns
-from index.vectors import Bitmap, bitmap
+from index.vectors import Bitmap, among, bitmap
 from index.views import Views
 
 NOTE = "note:"  # what the keys of notes begin with, in the table of what the store says of itself
@@ -39,6 +39,10 @@ class Reader:
         self._connection = connection
         self._views = views
         self.generation = views.sequence
+        # What a question asks for several times: all is of one transaction.
+        self._names: list[str] | None = None
+        self._totals: dict[str, tuple[int, int, int]] = {}
+        self._df: dict[str, dict[int, int]] = {}
 
     def documents(
         self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
@@ -200,6 +204,8 @@ class Reader:
             raise DimensionMismatch(f"the question's vector has shape {vector.shape}, this store's have ({dim},)")
         if not np.isfinite(vector).all():
             raise ValueError("the question's vector is not finite")
+        if "vectors" in self._views.base.missing:
+            return scan.nearest(self._connection, self._passages_in(scope), vector, k)
         return self._views.nearest(vector, k, self._allowed_passages(scope))
 
     def matching(self, terms: Sequence[str], k: int, scope: Scope) -> tuple[Floats, Ids]:
@@ -220,6 +226,8 @@ class Reader:
             {number: inverse_frequency(n_passages, df.get(term, 0)) for number, term in hashes.items()},
             (n_terms + n_context_terms) / n_passages,
         )
+        if "lexical" in self._views.base.missing:
+            return scan.matching(self._passages_in(scope), weights, k, self._term_rows)
         parts = [self._views.base.lexical, self._views.lexical] if self._views.rows else [self._views.base.lexical]
         collection = None if self.collections() == [scope.collection] else scope.collection
         return best_matches(parts, weights, k, collection, documents, self._term_rows)
@@ -261,27 +269,31 @@ class Reader:
 
     def collections(self) -> list[str]:
         """Names of the collections that have documents, in alphabetical order."""
-        return [name for (name,) in self._connection.execute("SELECT name FROM collections ORDER BY name")]
+        if self._names is None:
+            self._names = [name for (name,) in self._connection.execute("SELECT name FROM collections ORDER BY name")]
+        return list(self._names)
 
     def _counters(self, collection: str) -> tuple[int, int, int]:
         """Passages, terms of their bodies, terms of their contexts."""
-        query = "SELECT n_passages, n_terms, n_context_terms FROM collections WHERE name = ?"
-        return self._connection.execute(query, (collection,)).get or (0, 0, 0)
+        if collection not in self._totals:
+            query = "SELECT n_passages, n_terms, n_context_terms FROM collections WHERE name = ?"
+            self._totals[collection] = self._connection.execute(query, (collection,)).get or (0, 0, 0)
+        return self._totals[collection]
 
     def _frequencies(self, collection: str, terms: Mapping[int, str]) -> dict[str, int]:
         """df by term, for those of the terms (by hash) that the collection has."""
-        if not terms:
-            return {}
-        query = "SELECT t.hash, t.df FROM carray(?) c CROSS JOIN terms t ON t.collection = ? AND t.hash = c.value"
-        return {
-            terms[number]: df for number, df in self._connection.execute(query, (id_array(list(terms)), collection))
-        }
+        known = self._df.setdefault(collection, {})
+        if unknown := [number for number in terms if number not in known]:
+            query = "SELECT t.hash, t.df FROM carray(?) c CROSS JOIN terms t ON t.collection = ? AND t.hash = c.value"
+            known.update(dict.fromkeys(unknown, 0))
+            known.update(self._connection.execute(query, (id_array(unknown), collection)))
+        return {term: known[number] for number, term in terms.items() if known[number]}
 
     def _rows(self, ids: Ids) -> PassageRows:
         """Rows of these passages, in the order asked; ids that do not exist are left out."""
         ids = ids[self._views.here(ids)]
         found = self._views.base.arrays.rows(ids)
-        missing = np.setdiff1d(ids, found.ids)
+        missing = ids[~among(ids, np.sort(found.ids))]
         if len(missing):
             query = (
                 "SELECT passage, terms, term_counts, vector, sentence_vectors"
@@ -294,7 +306,7 @@ class Reader:
     def _term_rows(self, ids: Ids) -> TermRows:
         ids = ids[self._views.here(ids)]
         found, lengths, terms = self._views.base.arrays.terms(ids)
-        missing = np.setdiff1d(ids, found)
+        missing = ids[~among(ids, np.sort(found))]
         if len(missing):
             query = "SELECT passage, terms FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
             rows: list[tuple[int, bytes]] = list(self._connection.execute(query, (id_array(missing),)))
@@ -313,6 +325,14 @@ class Reader:
         if scope.collection not in self._views.scopes:
             self._views.scopes[scope.collection] = bitmap(self._ranges("d.collection = ?", scope.collection))
         return self._views.scopes[scope.collection]
+
+    def _passages_in(self, scope: Scope) -> Ids:
+        """All passages that the scope allows, int64 ascending."""
+        if scope.where:
+            ranges = self._ranges("d.number IN (SELECT value FROM carray(?))", self._matching_documents(scope))
+        else:
+            ranges = self._ranges("d.collection = ?", scope.collection)
+        return np.sort(np.concatenate([np.arange(*one) for one in ranges])) if ranges else _NO_IDS
 
     def _ranges(self, condition: str, value: str | list[int]) -> list[tuple[int, int]]:
         """Half-open ranges of the passage ids of some documents."""

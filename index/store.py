@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from index.records import pack_document
 from index.types import Change, Document, FailedFile, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
 from index.upgrade import upgrade
 from index.verify import check_store, leftovers
+from index.view_rebuild import ViewRebuild
 from index.views import Views
 
 _CREATE_TIMEOUT_S = 30.0
@@ -37,11 +39,11 @@ class Store:
 
     id: of this store, for ever.  dim: length of the vectors.  fingerprint: of the model that made them.
     settings: what the store was created with.  format_version: of its tables.
-    rebuilt: views ("vectors", "lexical") that were missing or damaged at open and were rebuilt from SQLite.
+    rebuilt: views ("vectors", "lexical") that were missing or damaged at open and are rebuilt from SQLite: by then, or meanwhile.
     lock_timeout_s: how long a write waits for other writers before it raises StoreLocked; may be set.
     """
 
-    def __init__(self, path: Path, large: int) -> None:
+    def __init__(self, path: Path, large: int, views: Literal["first", "behind", "none"]) -> None:
         """Use ``Store.open`` or ``Store.create``."""
         self.path = path
         self.lock_timeout_s = 30.0
@@ -59,9 +61,13 @@ class Store:
                 with self._writing():
                     upgrade(path, self._database)
             self.format_version = self._database.format_version
-            self._follower = Follower(path, self._database, self.dim, large)
+            self._follower = Follower(path, self._database, self.dim, large, whole_only=views == "first")
             self.rebuilt = self._follower.rebuilt
-            self._finish_interrupted()
+            self._view_rebuild: ViewRebuild | None = None
+            if not self.rebuilding:
+                self._finish_interrupted()
+            elif views == "behind":
+                self._view_rebuild = ViewRebuild(path, self._follower, large)
         except BaseException:
             self._database.close()
             raise
@@ -97,19 +103,27 @@ class Store:
         return store
 
     @classmethod
-    def open(cls, path: Path | str, *, large: int = LARGE_PASSAGES) -> "Store":
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        large: int = LARGE_PASSAGES,
+        views: Literal["first", "behind", "none"] = "first",
+    ) -> "Store":
         """The store in a directory. Raises StoreMissing, StoreDamaged, StoreTooNew or StoreUnwritable.
 
         A store of an older format is brought to this program's, after a copy of it was put beside it (``index.upgrade``).
         large: passages above which ``nearest`` reads the likeliest vectors only; up to it all are read, and the result is exact.
         Views that are missing or damaged are rebuilt from SQLite, logged as a warning and named in ``rebuilt``.
+        views: whether that is done "first", or "behind" what is asked, which is answered from the rows until then: as exactly, and
+        slower; "none" leaves it to the caller.
         """
         path = Path(path)
         with translated_files(path):
             there = path.exists() and holds_store(path)
         if not there:
             raise StoreMissing(f"no store at {path}: create one with `rag add PATH --store {path}`")
-        return cls(path, large)
+        return cls(path, large, views)
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
@@ -137,6 +151,22 @@ class Store:
                 sequence = last_sequence(connection)
             self._lock.acknowledge(sequence)
         return Change(stored, outcome)
+
+    def write_anew(self, old: Document, new: NewDocument, passages: Sequence[NewPassage]) -> bool:
+        """Put another form of a document in its place, which keeps when it was added.
+
+        False, and nothing is written, when ``old`` is not what is stored any more.  Raises as ``add`` does.
+        """
+        row = pack_document(new, passages, self.dim, analyze)
+        with self._writing():
+            with self._database.writing() as connection:
+                if find_document(connection, old.id) != old:
+                    return False
+                write_document(connection, row)
+                connection.execute("UPDATE documents SET added_at = ? WHERE id = ?", (old.added_at, old.id))
+                sequence = last_sequence(connection)
+            self._lock.acknowledge(sequence)
+        return True
 
     def delete(self, document_id: str) -> Receipt:
         """Remove a document so that no byte of its text, terms or vectors is left in the directory. Raises DocumentNotFound."""
@@ -189,8 +219,8 @@ class Store:
 
     @property
     def checkpoint_due(self) -> bool:
-        """Whether so much has changed since the last checkpoint that a new one pays."""
-        return self._follower.checkpoint_due()
+        """Whether so much has changed since the last checkpoint that a new one pays, and none is being made."""
+        return not self.rebuilding and self._follower.checkpoint_due()
 
     def checkpoint(self) -> bool:
         """Write the views to disk as they are now, so that the next start replays nothing; False when that is already so.
@@ -200,9 +230,23 @@ class Store:
         with self._follower.clustered() as lists, self._writing():
             return self._follower.checkpoint(lists)
 
+    @property
+    def rebuilding(self) -> tuple[str, ...]:
+        """Views that are missing now: what they would answer is answered from the rows, as exactly, and slower."""
+        return self._follower.base.missing
+
+    def write_views(self) -> None:
+        """Write views that are missing, and leave nothing of those that were damaged. Raises as ``checkpoint``."""
+        mark(self.path)
+        with self._follower.clustered() as lists, self._writing():
+            self._follower.checkpoint(lists)
+            self._purge(self.lock_timeout_s)
+
     def stop_background_work(self) -> None:
         """End what ``checkpoint`` does in another thread and can do without, so that it returns soon."""
         self._follower.stop_clustering()
+        if self._view_rebuild is not None:
+            self._view_rebuild.stop()
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
         """Everything in the store that does not fit together, found by comparing all of it; empty for a healthy store.
@@ -257,6 +301,8 @@ class Store:
 
     def close(self) -> None:
         """Let go of all files. Readers that are open in other threads may finish."""
+        if self._view_rebuild is not None:
+            self._view_rebuild.stop()
         self._database.close()
 
     def __enter__(self) -> "Store":

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.base import NO_IDS
-from index.checkpoint import VIEWS, CheckpointDamaged, damaged_files, read_manifest
 from index.database import Connection, id_array
 from index.errors import StoreLocked, StoreUnwritable
 from index.layout import LOCK, RESTORING
 from index.lexical import analyze
 from index.lock import WriterLock
+from index.manifest import VIEWS, CheckpointDamaged, read_manifest
 from index.migrations import migrate
 from index.records import (
     check_positions,
@@ -48,6 +48,7 @@ VIEW_KINDS = {
     "lexical-view",
     "view-vector",
     "view-term",
+    "view-missing",
 }  # what a rebuild mends
 _MOST = 100  # findings of one kind that are listed
 
@@ -90,7 +91,7 @@ def check_store(
     """
     tally = _Tally()
     checks = [
-        _opening(rebuilt),
+        _opening(rebuilt, views.base.missing),
         _database(connection),
         _schema(connection),
         _numbers(connection),
@@ -114,8 +115,12 @@ def check_store(
     return findings
 
 
-def _opening(rebuilt: tuple[str, ...]) -> Iterator[Finding]:
+def _opening(rebuilt: tuple[str, ...], missing: tuple[str, ...]) -> Iterator[Finding]:
+    for part in missing:
+        yield Finding("view-missing", part, "was missing or damaged when the store was opened", _REPAIR, True)
     for part in rebuilt:
+        if part in missing:
+            continue
         detail = "was missing or damaged when the store was opened, and has been rebuilt"
         yield Finding("view-rebuilt", part, detail, "nothing is left to do; check the disk if it happens again")
 
@@ -330,12 +335,14 @@ def _files(store: Path) -> Iterator[Finding]:
     except CheckpointDamaged as damage:
         yield Finding("manifest", "manifest.json", str(damage), _REPAIR, True)
         return
-    for name, problem in damaged_files(store, manifest).items():
+    for name, problem in manifest.problems(store, manifest.files, anew=True).items():
         yield Finding("view-file", f"{manifest.checkpoint}/{name}", problem, _REPAIR, True)
 
 
 def _view_contents(connection: Connection, views: Views, tally: _Tally) -> Iterator[Finding]:
     """Both views hold exactly the passages that exist, each once, and the stored vectors."""
+    if views.base.missing:
+        return
     passages: Ids = np.array(sorted(tally.embedded), dtype=np.int64)
     base = views.base.lexical.ids()
     stored = np.concatenate([ids for ids, _ in _vector_blocks(views)] or [NO_IDS])

@@ -60,8 +60,11 @@ class Views:
 
     def found(self, ids: Ids) -> tuple[int, int]:
         """How many of these passages the vector and the lexical view can still return: both counted by looking for them."""
+        vectors = int(self.vectors.holds(ids).sum() + (self.base.vectors.holds(ids) & ~np.isin(ids, self.gone)).sum())
+        if "lexical" in self.base.missing:  # what is found by its words is what is there
+            return vectors, int(self.here(ids).sum())
         return (
-            int(self.vectors.holds(ids).sum() + (self.base.vectors.holds(ids) & ~np.isin(ids, self.gone)).sum()),
+            vectors,
             len(self.lexical.ids(ids.tolist())) + len(np.setdiff1d(self.base.lexical.ids(ids.tolist()), self.hidden)),
         )
 

@@ -35,7 +35,7 @@ _QUESTIONS_TOGETHER = 16
 # The engine keeps memory for each shape of input that it met (0.3 MB): like shapes cost less than the padding.
 # Questions are rounded less, for their time counts: 0.1 ms.
 _FEW_TOKENS = 32
-_FEW_TOKENS_STEP = 4
+_FEW_TOKENS_STEP = 8
 _TOKENS_STEP = 16
 _VECTORS_STEP = 32
 PROBE_TOLERANCE = 0.02
@@ -147,13 +147,13 @@ class Embedder:
         """Whether the model has one token for all of this text, and so knows it as a word."""
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids) == 1
 
-    def embed_question(self, question: str, words: tuple[Span, ...]) -> QuestionVectors:
-        """The vectors of a question and of its words, spans of it.
+    def embed_question(self, question: str, words: tuple[Span, ...]) -> Future[QuestionVectors]:
+        """The vectors of a question and of its words, spans of it, to come: computed in another thread.
 
         Questions that wait at the same time run as one batch. In bfloat16 a question's vectors may then differ from those that it
         gets alone in the last digits (3 of 64 did, by at most 1e-3 of their length).
         """
-        return self._questions(PassageInput("", question, (), words))
+        return self._questions.submit(PassageInput("", question, (), words))
 
     def _embed_together(self, questions: Sequence[PassageInput]) -> list[QuestionVectors]:
         units = map(_unit, self._sums(questions, self.info.query_prompt))

@@ -28,13 +28,13 @@ class Inspector:
     def trace(self, question: str, wanted: Sequence[int], n_first: int) -> Trace:
         """How far the passages of these ids get, and the first ``n_first`` beside them."""
         words = word_spans(question)
-        vectors = self._embedder.embed_question(question, words)
+        vectors = self._embedder.embed_question(question, words).result()
         with self._store.read() as reader:
             return trace(reader, vectors, question, words, Scope(), load_ranker(), wanted, n_first)
 
     def ask_baseline(self, name: str, query: Query) -> Answer:
         """The passages that a baseline of ``rag.baselines`` lists, without an answer."""
-        vector = self._embedder.embed_question(query.question, word_spans(query.question)).vector
+        vector = self._embedder.embed_question(query.question, word_spans(query.question)).result().vector
         with self._store.read() as reader:
             terms, _ = analyzed(reader, query.question, "default")
             listed = rank_baseline(name, reader, vector, terms, Scope(), query.k)

@@ -1,7 +1,7 @@
 """From a question to ranked passages: candidates from both views, exact signals for all of them, one order."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 
@@ -96,21 +96,30 @@ class Scored:
 
 
 def score_candidates(
-    reader: Reader, vectors: QuestionVectors, question: str, words: Sequence[Span], scope: Scope, ranker: Ranker
+    reader: Reader,
+    embedded: Callable[[], QuestionVectors],
+    question: str,
+    words: Sequence[Span],
+    scope: Scope,
+    ranker: Ranker,
 ) -> Scored:
-    """Candidates from both views, scored by a ranker. vectors: of the question and its words; words: spans of it."""
+    """Candidates from both views, scored by a ranker. words: spans of the question.
+
+    embedded: gives the vectors of the question and its words. It is asked for them when all that needs none is done.
+    """
     terms, language = analyzed(reader, question, scope.collection)
     statistics = reader.statistics(scope.collection, terms)
     weighted = question_terms(terms, {term: hash_term(term) for term in terms}, statistics, function_terms(language))
-    _, nearest = reader.nearest(vectors.vector, POOL, scope)
+    functional = [set(analyze(question[slice(*word)], language)) <= function_terms(language) for word in words]
+    shares = np.where(functional, FUNCTION_WORD_SHARE_LATE, 1.0).astype(np.float32)
     _, matching = reader.matching(_proposing(question, terms, language, statistics), POOL, scope)
+    vectors = embedded()
+    _, nearest = reader.nearest(vectors.vector, POOL, scope)
     candidates = reader.candidates(np.union1d(nearest, matching))
     signals = compute_signals(vectors.vector, weighted, statistics, candidates)
 
     first = ranker.first_scores(signals)
     chosen: Ids = np.sort(np.lexsort((candidates.ids, -first))[: ranker.second_stage])
-    functional = [set(analyze(question[slice(*word)], language)) <= function_terms(language) for word in words]
-    shares = np.where(functional, FUNCTION_WORD_SHARE_LATE, 1.0).astype(np.float32)
     found = late_interaction(vectors.word_vectors, shares, reader.word_signs(candidates.ids[chosen]))
     late = np.full(len(signals.owner), np.nan, dtype=np.float32)
     is_chosen = np.zeros(len(first), dtype=np.bool_)
@@ -132,7 +141,7 @@ def _proposing(question: str, terms: Sequence[str], language: str, statistics: T
 
 def retrieve(
     reader: Reader,
-    vectors: QuestionVectors,
+    embedded: Callable[[], QuestionVectors],
     question: str,
     words: Sequence[Span],
     scope: Scope,
@@ -140,7 +149,7 @@ def retrieve(
     reranker: Reranker | None = None,
 ) -> Retrieved:
     """The best k passages by the shipped ranker, near-duplicates as one. Arguments as of ``score_candidates``."""
-    scored = score_candidates(reader, vectors, question, words, scope, load_ranker())
+    scored = score_candidates(reader, embedded, question, words, scope, load_ranker())
     candidates = scored.candidates
     scores = scored.scores
     # The weights were fitted on questions; what asks nothing looks for the passages that are about it.

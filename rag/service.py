@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from index.errors import DocumentNotFound, StoreMismatch, StoreMissing, StoreReplaced
 from index.repair import repair
@@ -17,9 +17,9 @@ from index.snapshot import Snapshot, take
 from index.store import Store
 from index.types import Change, Document, FailedFile, Finding, JsonScalar, Metadata, Receipt, Scope, Span
 from rag import citations, ingest, pipeline
-from rag.answer import compose
 from rag.answer_cache import AnswerCache
-from rag.confidence import REFIT_NOTE, Refit, answers, basis_of, kept_refit, reason_to_abstain
+from rag.asking import answer_question, calibration_of
+from rag.confidence import REFIT_NOTE, Refit, basis_of, kept_refit
 from rag.config import Config
 from rag.embedding import Embedder, word_spans
 from rag.engine import load_openvino
@@ -27,25 +27,23 @@ from rag.errors import BadInput
 from rag.files import FileReader, file_of, is_below, is_gone
 from rag.folders import IgnoreRules, find_files
 from rag.inspection import Inspector
-from rag.languages import language_note
+from rag.languages import language_note, languages_of
 from rag.models import DEFAULT_MODEL, ModelInfo, converted_model
+from rag.notes import reading_notes
 from rag.parsing.sandbox import Limits, Sandbox
 from rag.questions import joined, split_questions
-from rag.ranking import Calibration, Examined, Ranker, load_ranker
+from rag.ranking import Calibration, Examined, Ranker
 from rag.reranker import Reranker
-from rag.retrieval import retrieve, score_candidates
-from rag.spelling import respell
+from rag.retrieval import score_candidates
 from rag.types import (
     Answer,
     Citation,
     CitationCheck,
     Failure,
     Incoming,
-    IndexState,
     IngestReport,
     ParseOptions,
     Query,
-    Timings,
 )
 
 MAX_QUESTION = 2000
@@ -58,6 +56,7 @@ class Service:
 
     def __init__(self, store: Store, config: Config) -> None:
         self._opened = store
+        self._views: Literal["first", "behind"] = "first"
         self._config = config
         self._embedder: Embedder | None = None
         self._reranker: Reranker | None = None
@@ -69,13 +68,17 @@ class Service:
         self._checkpoint: Future[bool] | None = None
 
     @classmethod
-    def open(cls, path: Path, config: Config | None = None) -> Self:
-        """The service of an existing store.  Raises StoreMissing, StoreDamaged, StoreTooNew or StoreMismatch."""
+    def open(cls, path: Path, config: Config | None = None, *, views: Literal["first", "behind"] = "first") -> Self:
+        """The service of an existing store; views: as for ``Store.open``.
+
+        Raises StoreMissing, StoreDamaged, StoreTooNew or StoreMismatch.
+        """
         config = config or Config.from_environment()
-        service = cls(Store.open(path), config)
+        service = cls(Store.open(path, views=views), config)
+        service._views = views
         if config.model is not None and config.model != service._store.settings["model"]:
             info, _ = converted_model(config.model, None, config)
-            service._refuse_other_model(info)
+            _refuse_other_model(service._store, info)
         return service
 
     @classmethod
@@ -86,11 +89,13 @@ class Service:
         return cls(Store.create(path, dim=info.dim, fingerprint=fingerprint, settings=settings), config)
 
     @classmethod
-    def open_or_create(cls, path: Path, config: Config | None = None) -> Self:
+    def open_or_create(
+        cls, path: Path, config: Config | None = None, *, views: Literal["first", "behind"] = "first"
+    ) -> Self:
         """The service of the store at ``path``, created when nothing is there."""
         config = config or Config.from_environment()
         try:
-            return cls.open(path, config)
+            return cls.open(path, config, views=views)
         except StoreMissing:
             return cls.create(path, config)
 
@@ -103,7 +108,7 @@ class Service:
         if self._opened.replaced:
             with self._reopening:
                 if self._opened.replaced:
-                    self._opened = Store.open(self._opened.path)
+                    self._opened = Store.open(self._opened.path, views=self._views)
                     self._embedder = None  # it may have another model
                     self._answers = AnswerCache()  # its generations are not those of the one before
         return self._opened
@@ -122,61 +127,9 @@ class Service:
                 return joined(query, answers_apart)
         if query.max_risk is not None and not 0.0 <= query.max_risk <= 1.0:
             raise BadInput(f"max_risk is {query.max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
-        scope = Scope(_checked_collection(query.collection), query.where)
+        _checked_collection(query.collection)
         store = self._store
-        embedder = self.embedder
-        if self._store is not store:
-            return self.ask(query)  # it was replaced meanwhile, perhaps by one with another model
-        with store.read() as reader:
-            refit = kept_refit(reader.note(REFIT_NOTE), self.confidence_basis)
-            where = repr(sorted(query.where.items(), key=lambda item: item[0]))
-            key = (query.question, query.k, query.collection, where, query.explain, query.max_risk, repr(refit))
-            known = self._answers.get(reader.generation, key)
-            if known is not None:
-                spent = round((time.perf_counter() - started) * 1000, 3)
-                return replace(known, timings_ms=Timings(0.0, spent, spent))
-            asked = respell(
-                question,
-                word_spans(question),
-                lambda terms: reader.statistics(scope.collection, terms).df,
-                embedder.is_word,
-                reader.languages(scope.collection),
-            )
-            words = word_spans(asked)
-            vectors = embedder.embed_question(asked, words)
-            embedded = time.perf_counter()
-            found = retrieve(reader, vectors, asked, words, scope, query.k, self.reranker)
-            documents = reader.documents_of([found.passages[i].id for group in found.groups for i in group])
-            generation = reader.generation
-            empty = not found.groups and reader.counts(query.collection)[1] == 0
-        sure = load_ranker().confidence_of(found.signals, found.late, found.scores)
-        if refit is not None:
-            sure = refit.apply(sure)
-        composed = compose(found, documents, answers=answers(sure, query.max_risk), explain=query.explain)
-        finished = time.perf_counter()
-        reason = None if composed.answer else reason_to_abstain(sure, query.max_risk)
-        if not composed.passages:
-            reason = "no_documents" if empty else "no_match"
-        answer = Answer(
-            question=query.question,
-            corrected_question=asked if asked != question else None,
-            answered=composed.answer is not None,
-            confidence=sure,
-            calibrated=refit is not None
-            or self._config.reranker is None
-            and load_ranker().is_calibrated_for(**self.calibration),
-            abstain_reason=reason,
-            answer=composed.answer,
-            passages=composed.passages,
-            index=IndexState(generation, self.fingerprint),
-            timings_ms=Timings(
-                round((embedded - started) * 1000, 3),
-                round((finished - embedded) * 1000, 3),
-                round((finished - started) * 1000, 3),
-            ),
-        )
-        self._answers.put(key, answer)
-        return answer
+        return answer_question(query, question, store, self._embedder_of(store), self.reranker, self._answers, started)
 
     def examine(self, question: str, ranker: Ranker) -> Examined:
         """All candidates of a question and what a ranker scores them by: what training needs."""
@@ -184,7 +137,7 @@ class Service:
         words = word_spans(text)
         vectors = self.embedder.embed_question(text, words)
         with self._store.read() as reader:
-            scored = score_candidates(reader, vectors, text, words, Scope(), ranker)
+            scored = score_candidates(reader, vectors.result, text, words, Scope(), ranker)
             passages = reader.passages(scored.candidates.ids)
             documents = reader.documents_of(scored.candidates.ids)
         return Examined(
@@ -439,12 +392,7 @@ class Service:
     @property
     def calibration(self) -> Calibration:
         """What a calibration of confidence depends on."""
-        size, overlap = self._passage_settings
-        return Calibration(
-            model_fingerprint=str(self._store.settings["model_fingerprint"]),
-            passage_characters=size,
-            overlap_sentences=overlap,
-        )
+        return calibration_of(self._store.settings)
 
     @property
     def confidence_basis(self) -> dict[str, JsonScalar]:
@@ -470,22 +418,14 @@ class Service:
         return self._store.rebuilt
 
     @property
+    def rebuilding(self) -> tuple[str, ...]:
+        """Views that are being made again: until they are there, questions are answered from the truth, slower."""
+        return self._store.rebuilding
+
+    @property
     def embedder(self) -> Embedder:
         """The store's model.  Raises StoreMismatch when it is not the one the store was built with."""
-        settings = self._store.settings  # first: it may be another store by now
-        with self._loading:
-            # Another store may have come in the place of the one for which it was loaded.
-            if self._embedder is None or self._embedder.info.fingerprint != settings["model_fingerprint"]:
-                # Reading and hashing the model's files takes as long as loading the engine, and needs no Python meanwhile.
-                with ThreadPoolExecutor(max_workers=1) as other:
-                    found = other.submit(
-                        converted_model, str(settings["model"]), str(settings["model_fingerprint"]), self._config
-                    )
-                    load_openvino()
-                    info, folder = found.result()
-                self._refuse_other_model(info)
-                self._embedder = Embedder(info, folder, precision=self._config.precision, threads=self._config.threads)
-            return self._embedder
+        return self._embedder_of(self._store)
 
     @property
     def inspector(self) -> Inspector:
@@ -528,14 +468,21 @@ class Service:
         settings = self._store.settings
         return int(str(settings["passage_characters"])), int(str(settings["overlap_sentences"]))
 
-    def _refuse_other_model(self, info: ModelInfo) -> None:
-        expected = self._store.settings["model_fingerprint"]
-        if info.fingerprint != expected:
-            raise StoreMismatch(
-                f"this store was built with model {self._store.settings['model']!r} (fingerprint {str(expected)[:12]}), "
-                f"but {info.name!r} here is {info.fingerprint[:12]}: unset RAG_MODEL, "
-                "restore that model, or change this store over with `rag reindex`"
-            )
+    def _embedder_of(self, store: Store) -> Embedder:
+        settings = store.settings
+        with self._loading:
+            # Another store may have come in the place of the one for which it was loaded.
+            if self._embedder is None or self._embedder.info.fingerprint != settings["model_fingerprint"]:
+                # Reading and hashing the model's files takes as long as loading the engine, and needs no Python meanwhile.
+                with ThreadPoolExecutor(max_workers=1) as other:
+                    found = other.submit(
+                        converted_model, str(settings["model"]), str(settings["model_fingerprint"]), self._config
+                    )
+                    load_openvino()
+                    info, folder = found.result()
+                _refuse_other_model(store, info)
+                self._embedder = Embedder(info, folder, precision=self._config.precision, threads=self._config.threads)
+            return self._embedder
 
     def _ingest(
         self,
@@ -547,10 +494,13 @@ class Service:
             report = pipeline.ingest(self._store, lambda: self.embedder, documents, n_documents, progress)
         finally:
             self._store.checkpoint()
-        return replace(report, notes=self.language_notes(report.languages))
+        return replace(report, notes=report.notes + self._language_notes(report.languages))
 
-    def language_notes(self, languages: Mapping[str, int]) -> tuple[str, ...]:
-        """What to say of new documents in these languages, counted by code: that the model is not made for them."""
+    def notes(self, changes: Sequence[Change]) -> tuple[str, ...]:
+        """What to tell whoever made these changes: what of the files was not read, and what the model is not made for."""
+        return (*reading_notes(changes), *self._language_notes(languages_of(changes)))
+
+    def _language_notes(self, languages: Mapping[str, int]) -> tuple[str, ...]:
         model = str(self._store.settings["model"])
         note = language_note(languages, model) if model == DEFAULT_MODEL else None
         return (note,) if note else ()
@@ -608,6 +558,16 @@ class Service:
             after = page[-1].id
             gone += [(document.id, document.key) for document in page if is_out(document.key)]
         return gone + [("", failed.key) for failed in self.failures(collection) if is_out(failed.key)]
+
+
+def _refuse_other_model(store: Store, info: ModelInfo) -> None:
+    expected = store.settings["model_fingerprint"]
+    if info.fingerprint != expected:
+        raise StoreMismatch(
+            f"this store was built with model {store.settings['model']!r} (fingerprint {str(expected)[:12]}), "
+            f"but {info.name!r} here is {info.fingerprint[:12]}: unset RAG_MODEL, "
+            "restore that model, or change this store over with `rag reindex`"
+        )
 
 
 def store_settings(

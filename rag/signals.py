@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from index.matching import occurrences
 from index.types import Candidates, Floats, Ids, Signs, TermStatistics, WordSigns
 from index.vectors import inner_products
 
@@ -204,18 +205,10 @@ class _Occurrences:
 
 
 def _occurrences(question: QuestionTerms, candidates: Candidates) -> _Occurrences:
-    # Few of the candidates' terms are the question's: a table over 16 bits of the hash drops the rest faster than a search.
-    passed = np.zeros(1 << 16, dtype=bool)
-    passed[question.hashes & 0xFFFF] = True
-    place = np.flatnonzero(passed[candidates.terms & 0xFFFF])
     order = np.argsort(question.hashes)
-    hashes = question.hashes[order]
-    slot = np.minimum(np.searchsorted(hashes, candidates.terms[place]), max(len(hashes) - 1, 0))
-    if len(place):
-        same = hashes[slot] == candidates.terms[place]
-        place, slot = place[same], slot[same]
+    place, slot = occurrences(candidates.terms, question.hashes[order])
     segment = np.searchsorted(np.cumsum(candidates.term_counts), place, side="right")
-    return _Occurrences(order[slot] if len(order) else slot, segment, place)
+    return _Occurrences(order[slot], segment, place)
 
 
 def _phrases(found: _Occurrences, question: QuestionTerms, context_rows: Ids, n: int) -> Floats:

@@ -61,7 +61,7 @@ def trace(
     n_first: int,
 ) -> Trace:
     """Follow the passages of these ids. n_first: how many of the best to show beside them; the rest as of ``score_candidates``."""
-    scored = score_candidates(reader, vectors, question, words, scope, ranker)
+    scored = score_candidates(reader, lambda: vectors, question, words, scope, ranker)
     ids = scored.candidates.ids
     ranking = scored.scores if asks(question) else statement_scores(scored.signals)
     order: Ids = np.lexsort((ids, -ranking))

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request
 from api.deps import RunDep, ServiceDep
 from api.errors import Stopping
 from api.openapi import problems
-from api.schemas import StatusOut
+from api.schemas import ReadyOut, StatusOut
 
 router = APIRouter(tags=["health"])
 
@@ -18,10 +18,12 @@ async def livez() -> StatusOut:
 
 
 @router.head("/readyz", include_in_schema=False)
-@router.get("/readyz", responses=problems(503), summary="Can it answer questions?")
-async def readyz(request: Request, service: ServiceDep, run: RunDep) -> StatusOut:
+@router.get(
+    "/readyz", responses=problems(503), summary="Can it answer questions?", response_model_exclude_defaults=True
+)
+async def readyz(request: Request, service: ServiceDep, run: RunDep) -> ReadyOut:
     """Reads the store in a worker: 503 when the store cannot be read, and from the moment that the service is told to stop."""
     if request.app.state.stopping:
         raise Stopping
     await run(service.counts)
-    return StatusOut(status="ready")
+    return ReadyOut(status="ready", rebuilding=service.rebuilding)

@@ -41,3 +41,5 @@ def _store(service: Service) -> Iterator[str]:
     yield from metrics.gauge("footnote_store_passages", "Passages in the store.", [({}, passages)])
     yield from metrics.gauge("footnote_store_generation", "Number of the last change.", [({}, service.generation)])
     yield from metrics.gauge("footnote_store_readable", "Whether the store could be read just now.", [({}, 1)])
+    rebuilding = [({"files": name}, int(name in service.rebuilding)) for name in ("vectors", "lexical")]
+    yield from metrics.gauge("footnote_store_rebuilding", "Search files that are being made again.", rebuilding)

@@ -89,7 +89,7 @@ def _ask(path: Path, questions: Sequence[str]) -> dict[str, object]:
             total.append(answer.timings_ms.total)
             search.append(answer.timings_ms.search)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-    found = [_recall(service, embedder.embed_question(question, ()).vector) for question in questions]
+    found = [_recall(service, embedder.embed_question(question, ()).result().vector) for question in questions]
     service.close()
     return {
         "dim": embedder.dim,

@@ -1,7 +1,6 @@
 """Calls of several threads that are done together."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event, Lock
 
 import pytest
@@ -17,7 +16,7 @@ def test_a_lone_call_is_made_at_once_and_alone() -> None:
         return [item * 2 for item in items]
 
     double = Coalescer(work, places=1, most=4)
-    assert [double(3), double(4)] == [6, 8]
+    assert [double.submit(3).result(60), double.submit(4).result(60)] == [6, 8]
     assert calls == [[3], [4]]
 
 
@@ -33,14 +32,11 @@ def test_calls_that_wait_are_done_together_and_each_gets_its_own_result() -> Non
         return [item * 2 for item in items]
 
     double = Coalescer(work, places=1, most=4)
-    with ThreadPoolExecutor(8) as threads:
-        first = threads.submit(double, 0)
-        assert first_runs.wait(60)
-        rest = [threads.submit(double, number) for number in range(1, 8)]
-        while len(double._waiting) < 7:  # all of them wait before the first call ends
-            pass
-        go_on.set()
-        assert [first.result(60), *(one.result(60) for one in rest)] == [0, 2, 4, 6, 8, 10, 12, 14]
+    first = double.submit(0)
+    assert first_runs.wait(60)
+    rest = [double.submit(number) for number in range(1, 8)]
+    go_on.set()
+    assert [first.result(60), *(one.result(60) for one in rest)] == [0, 2, 4, 6, 8, 10, 12, 14]
     assert calls == [1, 4, 3]
 
 
@@ -60,8 +56,8 @@ def test_no_more_calls_run_at_once_than_there_are_places() -> None:
         return items
 
     same = Coalescer(work, places=2, most=1)
-    with ThreadPoolExecutor(6) as threads:
-        assert sorted(threads.map(same, range(40))) == list(range(40))
+    results = [same.submit(number) for number in range(40)]
+    assert [result.result(60) for result in results] == list(range(40))
     assert most == 2
 
 
@@ -73,5 +69,5 @@ def test_what_a_call_raises_reaches_all_that_were_in_it_and_nobody_else() -> Non
 
     same = Coalescer(work, places=1, most=4)
     with pytest.raises(ValueError, match="thirteen"):
-        same(13)
-    assert same(14) == 14
+        same.submit(13).result(60)
+    assert same.submit(14).result(60) == 14

@@ -1,13 +1,19 @@
 """Faults planted on purpose: each test of a promise must fail with the one that breaks it."""
 
-from collections.abc import Callable
+import shutil
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from index import changes, checkpoint, database, files, views
+from index import changes, checkpoint, database, files, manifest, migrations, store, upgrade, views
+from index.errors import StoreError
+from index.lexical import analyze
+from index.records import pack_document
 from index.store import Store
+from index.types import Change, NewDocument, NewPassage
 
 # What is to be said of the operation under way, once it is done; empty when it was said already.
 current: list[str] = []
@@ -68,7 +74,7 @@ def checkpoint_one_too_high() -> None:
 
 
 def no_checksum() -> None:
-    checkpoint._problems = lambda *arguments: {}
+    manifest.Manifest.problems = lambda self, *arguments, **options: {}  # type: ignore[method-assign]
 
 
 def delete_without_wal_checkpoint() -> None:
@@ -79,13 +85,83 @@ def manifest_in_place() -> None:
     original = files.replace
 
     def replace_in_place(source: Path, target: Path) -> None:
-        if target.name == checkpoint.MANIFEST:
+        if target.name == manifest.MANIFEST:
             files.write(target, files.system.read(source))
             files.remove(source)
         else:
             original(source, target)
 
     files.replace = replace_in_place
+
+
+class _Undone(Exception):
+    """Rolls a transaction back."""
+
+
+def commit_with_the_next() -> None:
+    """A document is acknowledged as if it were stored, and stored only when the next change comes."""
+    add, delete_many = Store.add, Store.delete_many
+    waiting: list[tuple[NewDocument, Sequence[NewPassage]]] = []
+    one_at_a_time = threading.RLock()
+
+    def store_waiting(self: Store) -> None:
+        while waiting:
+            add(self, *waiting.pop())
+
+    def acknowledge(self: Store, document: NewDocument, passages: Sequence[NewPassage]) -> Change:
+        with one_at_a_time:
+            store_waiting(self)
+            try:
+                with self._writing(), self._database.writing() as connection:
+                    outcome, stored = changes.write_document(
+                        connection, pack_document(document, passages, self.dim, analyze)
+                    )
+                    raise _Undone
+            except _Undone:
+                waiting.append((document, passages))
+                return Change(stored, outcome)
+
+    def delete(self: Store, document_ids: Sequence[str]) -> Any:
+        with one_at_a_time:
+            store_waiting(self)
+            return delete_many(self, document_ids)
+
+    Store.add, Store.delete_many = acknowledge, delete  # type: ignore[method-assign]
+
+
+def acknowledge_what_failed() -> None:
+    original = Store.add
+
+    def add(self: Store, *arguments: Any) -> Any:
+        try:
+            return original(self, *arguments)
+        except StoreError:
+            return None
+
+    Store.add = add  # type: ignore[method-assign, assignment]
+
+
+def migrate_step_by_step() -> None:
+    def migrate(connection: apsw.Connection) -> None:
+        for version in range(migrations.format_version(connection), migrations.FORMAT_VERSION):
+            with migrations.transaction(connection):
+                migrations.MIGRATIONS[version](connection)
+                connection.pragma("user_version", version + 1)
+
+    vars(database)["migrate"] = migrate
+
+
+def migrate_without_a_copy() -> None:
+    upgrade._kept = lambda store, database: store
+
+
+def snapshot_without_the_log() -> None:
+    """Of the database its file alone is copied, without what its log holds."""
+
+    def copy_database(connection: apsw.Connection, target: Path) -> None:
+        shutil.copyfile(connection.filename, target)
+
+    vars(store)["copy_database"] = copy_database
 
 
 BUGS: dict[str, Callable[[], None]] = {
@@ -99,5 +175,10 @@ BUGS: dict[str, Callable[[], None]] = {
         no_checksum,
         delete_without_wal_checkpoint,
         manifest_in_place,
+        commit_with_the_next,
+        acknowledge_what_failed,
+        migrate_step_by_step,
+        migrate_without_a_copy,
+        snapshot_without_the_log,
     )
 }

@@ -1,7 +1,8 @@
 """A process that lets the n-th call to the file system fail, for every n until none is hit, in each operation of a store.
 
-``python -m tests.reliability.errors PLACE ACTION LASTING STEP FIRST OPERATION...`` with ACTION "error" or "full"; of the calls each
-STEP-th fails in turn, from the FIRST on. It prints one line of JSON a broken promise, and at last how many calls failed.
+``python -m tests.reliability.errors PLACE ACTION LASTING STEP FIRST BUG OPERATION...`` with ACTION "error" or "full"; of the calls
+each STEP-th fails in turn, from the FIRST on. BUG: one to be planted, or "". It prints one line of JSON a broken promise, and at
+last how many calls failed.
 """
 
 import json
@@ -15,7 +16,7 @@ from tests.reliability import faults
 CALLS = frozenset({"open", "read", "write", "sync", "truncate", "rename", "link", "unlink", "mkdir", "rmdir"})
 
 
-def main(place: Path, action: str, lasting: bool, step: int, first: int, names: list[str]) -> None:
+def main(place: Path, action: str, lasting: bool, step: int, first: int, bug: str, names: list[str]) -> None:
     control = faults.Control(action=action, lasting=lasting, names=CALLS)
     faults.install(control)
     from index import snapshot
@@ -23,8 +24,9 @@ def main(place: Path, action: str, lasting: bool, step: int, first: int, names: 
     from index.records import document_id
     from index.repair import repair
     from index.store import Store
-    from tests.reliability import world
+    from tests.reliability import bugs, world
 
+    bugs.plant(bug)
     template, copy, work = place / "template", place / "copy", place / "work"
     world.create(template)
     with Store.open(template) as store:
@@ -135,5 +137,5 @@ def main(place: Path, action: str, lasting: bool, step: int, first: int, names: 
 
 
 if __name__ == "__main__":
-    place, action, lasting, step, first, *rest = sys.argv[1:]
-    main(Path(place), action, lasting == "lasting", int(step), int(first), rest)
+    place, action, lasting, step, first, bug, *rest = sys.argv[1:]
+    main(Path(place), action, lasting == "lasting", int(step), int(first), bug, rest)

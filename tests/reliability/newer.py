@@ -1,6 +1,6 @@
 """A program of a later version, which knows two formats more.
 
-``python -m tests.reliability.newer STORE KILL_AT [step]`` opens a store with it.
+``python -m tests.reliability.newer STORE KILL_AT [step] [BUG]`` opens a store with it, with a planted bug if one is named.
 
 KILL_AT is the number of the call to the file system before which the process kills itself, 0 for never; with "step" it does so
 in a third step, before the steps are committed.
@@ -58,15 +58,18 @@ def program(*more: Step) -> Iterator[int]:
         verify.expected_schema.cache_clear()
 
 
-def main(store: Path, kill_at: int, in_step: bool) -> None:
+def main(store: Path, kill_at: int, in_step: bool, bug: str) -> None:
     control = faults.Control(action="kill")
     faults.install(control)
     from index.store import Store
+    from tests.reliability import bugs
 
+    bugs.plant(bug)
     with program(*([kill] if in_step else [])):
         control.count, control.at = 0, kill_at
         Store.open(store).close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:] == ["step"])
+    path, number, *rest = sys.argv[1:]
+    main(Path(path), int(number), "step" in rest, "".join(word for word in rest if word != "step"))

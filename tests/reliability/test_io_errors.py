@@ -12,10 +12,12 @@ ROOT = Path(__file__).parent.parent.parent
 OPERATIONS = ("create", "open", "add", "change", "delete", "checkpoint", "snapshot", "restore", "repair", "ask")
 
 
-def failures(place: Path, action: str, lasting: str, step: int, first: int, *operations: str) -> list[Any]:
+def failures(
+    place: Path, action: str, lasting: str, step: int, first: int, *operations: str, bug: str = ""
+) -> list[Any]:
     """Broken promises, then how many calls failed in each operation."""
     place.mkdir()
-    arguments = [str(place), action, lasting, str(step), str(first), *operations]
+    arguments = [str(place), action, lasting, str(step), str(first), bug, *operations]
     command = [sys.executable, "-m", "tests.reliability.errors", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stderr
@@ -39,3 +41,8 @@ def test_a_disk_may_fail_from_any_call_on(tmp_path: Path, long: bool, action: st
     *broken, last = failures(tmp_path / "run", action, lasting, 1 if long else 5, 3, *OPERATIONS)
     print(last)
     assert broken == []
+
+
+def test_the_test_finds_an_error_that_is_acknowledged_as_if_it_were_none(tmp_path: Path) -> None:
+    *broken, _ = failures(tmp_path / "run", "error", "once", 9, 2, "add", bug="acknowledge_what_failed")
+    assert broken and all(one["operation"] == "add" and one["what"].startswith("done, found") for one in broken)

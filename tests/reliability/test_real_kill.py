@@ -23,7 +23,8 @@ from index.store import Store
 from rag.config import Config
 from rag.service import Service
 
-RAG = Path(sys.executable).parent / "rag"
+ROOT = Path(__file__).parent.parent.parent
+RAG = [str(Path(sys.executable).parent / "rag")]
 pytestmark = pytest.mark.model
 
 Texts = dict[str, str]  # source -> text of the document
@@ -112,10 +113,16 @@ class Client:
 
 
 def serve_and_kill(place: Path, clients: list[Client], after_s: float) -> None:
-    command = [str(RAG), "serve", "--port", "0", "--json"]
+    command = [*RAG, "serve", "--port", "0", "--json"]
     with (place / "log").open("w") as log:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment(place), start_new_session=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=environment(place),
+            start_new_session=True,
+            cwd=ROOT,
         )
     threads: list[threading.Thread] = []
     problems: list[BaseException] = []
@@ -167,6 +174,18 @@ def test_a_killed_server_loses_nothing_that_it_acknowledged(tmp_path: Path, seed
     assert acknowledged["add"]
 
 
+def test_the_kill_of_a_server_finds_a_document_that_was_acknowledged_and_not_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = "import sys; from tests.reliability import bugs; bugs.plant('commit_with_the_next');"
+    monkeypatch.setattr(
+        sys.modules[__name__], "RAG", [sys.executable, "-c", program + "from rag.cli.main import main; main()"]
+    )
+    with pytest.raises(AssertionError) as found:
+        kill_servers(tmp_path, 7, 30)  # until one is killed after its first acknowledgement
+    assert "compare" in {entry.name for entry in found.traceback}
+
+
 def change_files(folder: Path, rng: random.Random, number: int) -> None:
     """Write, change and remove some files."""
     for _ in range(8):
@@ -188,7 +207,7 @@ def kill_adds(place: Path, seed: int, n_kills: int) -> Counter[str]:
     folder.mkdir()
     Service.create(store, Config()).close()
     allowed: dict[str, set[str | None]] = {}
-    command = [str(RAG), "add", str(folder), "--sync", "--json"]
+    command = [*RAG, "add", str(folder), "--sync", "--json"]
     ended: Counter[str] = Counter()
     longest_s = 5.0
     n_killed = tries = 0

@@ -3,6 +3,7 @@
 import random
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import cycle
 from pathlib import Path
@@ -15,6 +16,7 @@ from api.app import create_app
 from api.settings import Settings
 from index import catalogue, changes, lock, snapshot
 from index.errors import StoreError, StoreUnwritable
+from index.reader import Reader
 from index.store import Store
 from rag.cli.main import main
 from rag.config import Config
@@ -137,6 +139,21 @@ def test_a_store_that_turns_read_only_answers_and_takes_nothing(
         assert store.verify() == []
 
 
+def test_the_test_finds_a_writer_that_goes_on_without_its_lock(
+    empty_store: Store, rag: Rag, make_document: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that were open before the file system turned read-only can be written: what keeps a writer out is the lock."""
+
+    @contextmanager
+    def held(self: lock.WriterLock, timeout_s: float) -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(lock.WriterLock, "held", held)
+    monkeypatch.setattr(lock.WriterLock, "_write", lambda self, acknowledged: None)
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        test_a_store_that_turns_read_only_answers_and_takes_nothing(empty_store, rag, make_document)
+
+
 def test_a_clock_that_jumps_back_changes_nothing(
     empty_store: Store, make_document: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -166,3 +183,14 @@ def test_a_clock_that_jumps_back_changes_nothing(
     with Store.open(empty_store.path) as store, store.read() as reader:
         assert [document.key for document in reader.documents()] == ["0", "2", "3", "4", "5"]
         assert store.verify() == []
+
+
+def test_the_test_finds_an_order_that_goes_by_the_clock(
+    empty_store: Store, make_document: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    right = Reader.documents
+    monkeypatch.setattr(
+        Reader, "documents", lambda self, **options: sorted(right(self, **options), key=lambda one: one.added_at)
+    )
+    with pytest.raises(AssertionError):
+        test_a_clock_that_jumps_back_changes_nothing(empty_store, make_document, monkeypatch, tmp_path)

@@ -158,10 +158,11 @@ def require_old_or_new(store: Path, *more: newer.Step) -> str:
     assert found == "old" or [path for path in kept(store) if not path.name.endswith(".partial")]
     with newer.program(*more):
         assert read(store) == STATE
-    [copy] = kept(store)
-    snapshot.restore(copy, seen)
+    copies = kept(store)
+    assert len(copies) == 1
+    snapshot.restore(copies[0], seen)
     assert read(seen) == STATE
-    for path in (seen, copy, store):
+    for path in (seen, *copies, store):
         shutil.rmtree(path)
     return found
 
@@ -176,3 +177,15 @@ def test_a_killed_upgrade_leaves_one_format_or_the_other(older: Path, tmp_path: 
     shutil.rmtree(tmp_path / "store")
     print(f"{len(found)} kills, before up to call {at}: {found.count('new')} of them with the new format")
     assert found[0] == "old" and len(found) > 2
+
+
+@pytest.mark.parametrize(
+    ("bug", "arguments", "which"),
+    [("migrate_step_by_step", ("0", "step"), "old"), ("migrate_without_a_copy", ("0",), "new")],
+)
+def test_the_upgrade_test_finds_a_planted_bug(
+    older: Path, tmp_path: Path, bug: str, arguments: tuple[str, ...], which: str
+) -> None:
+    killed(copied(older, tmp_path), *arguments, bug)
+    with pytest.raises(AssertionError):
+        assert require_old_or_new(tmp_path / "store", lambda connection: None) == which

@@ -1,0 +1,104 @@
+"""One question to one store: from its words to the answer with its citations."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from index.store import Store
+from index.types import JsonScalar, Scope
+from rag.answer import compose
+from rag.answer_cache import AnswerCache
+from rag.confidence import REFIT_NOTE, answers, basis_of, kept_refit, reason_to_abstain
+from rag.embedding import Embedder, QuestionVectors, word_spans
+from rag.ranking import Calibration, load_ranker
+from rag.reranker import Reranker
+from rag.retrieval import retrieve
+from rag.spelling import respell
+from rag.types import Answer, IndexState, Query, Timings
+
+
+def answer_question(
+    query: Query,
+    question: str,
+    store: Store,
+    embedder: Embedder,
+    reranker: Reranker | None,
+    known_answers: AnswerCache,
+    started: float,
+) -> Answer:
+    """The answer to one question, of which ``question`` is the text to search with.
+
+    embedder: the store's.  known_answers: from which an answer is taken, or to which it is added.
+    started: when the question came, by ``time.perf_counter``.
+    """
+    scope = Scope(query.collection, query.where)
+    with store.read() as reader:
+        refit = kept_refit(
+            reader.note(REFIT_NOTE), basis_of(store.settings, reranker.fingerprint if reranker is not None else None)
+        )
+        where = repr(sorted(query.where.items(), key=lambda item: item[0]))
+        # The store too: generations of one that comes in its place meanwhile have the same numbers.
+        key = (store, query.question, query.k, query.collection, where, query.explain, query.max_risk, repr(refit))
+        known = known_answers.get(reader.generation, key)
+        if known is not None:
+            spent = _milliseconds(time.perf_counter() - started)
+            return replace(known, timings_ms=Timings(0.0, spent, spent))
+        asked = respell(
+            question,
+            word_spans(question),
+            lambda terms: reader.statistics(scope.collection, terms).df,
+            embedder.is_word,
+            reader.languages(scope.collection),
+        )
+        words = word_spans(asked)
+        coming = embedder.embed_question(asked, words)
+        embedded = started
+
+        def vectors() -> QuestionVectors:
+            nonlocal embedded
+            found = coming.result()
+            embedded = time.perf_counter()
+            return found
+
+        found = retrieve(reader, vectors, asked, words, scope, query.k, reranker)
+        documents = reader.documents_of([found.passages[i].id for group in found.groups for i in group])
+        generation = reader.generation
+        empty = not found.groups and reader.counts(query.collection)[1] == 0
+    ranker = load_ranker()
+    sure = ranker.confidence_of(found.signals, found.late, found.scores)
+    if refit is not None:
+        sure = refit.apply(sure)
+    composed = compose(found, documents, answers=answers(sure, query.max_risk), explain=query.explain)
+    finished = time.perf_counter()
+    reason = None if composed.answer else reason_to_abstain(sure, query.max_risk)
+    if not composed.passages:
+        reason = "no_documents" if empty else "no_match"
+    answer = Answer(
+        question=query.question,
+        corrected_question=asked if asked != question else None,
+        answered=composed.answer is not None,
+        confidence=sure,
+        calibrated=refit is not None or reranker is None and ranker.is_calibrated_for(**calibration_of(store.settings)),
+        abstain_reason=reason,
+        answer=composed.answer,
+        passages=composed.passages,
+        index=IndexState(generation, store.fingerprint),
+        timings_ms=Timings(
+            _milliseconds(embedded - started), _milliseconds(finished - embedded), _milliseconds(finished - started)
+        ),
+    )
+    known_answers.put(key, answer)
+    return answer
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 3)
+
+
+def calibration_of(settings: Mapping[str, JsonScalar]) -> Calibration:
+    """What a calibration of confidence depends on, of a store with these settings."""
+    return Calibration(
+        model_fingerprint=str(settings["model_fingerprint"]),
+        passage_characters=int(str(settings["passage_characters"])),
+        overlap_sentences=int(str(settings["overlap_sentences"])),
+    )

@@ -1,0 +1,74 @@
+"""A real server whose search files are damaged: it is ready at once, says so, and answers as before."""
+
+import json
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from index.layout import LOCK
+from index.lock import WriterLock
+from tests.index.test_view_rebuild import wait_until
+from tests.reliability.test_real_kill import RAG, environment
+
+pytestmark = pytest.mark.model
+
+TEXTS = [
+    "The ferry to the island waited nine hours for the tide. Nobody was told why.",
+    "Bread is baked at four in the morning. The oven is heated with beech wood.",
+    "The museum keeps a globe from 1542. It shows a continent that does not exist.",
+]
+QUESTIONS = ["How long did the ferry wait?", "What heats the oven?", "From which year is the globe?"]
+
+
+@contextmanager
+def served(place: Path) -> Iterator[tuple[httpx.Client, Path]]:
+    log = place / "log"
+    command = [str(RAG), "serve", "--port", "0", "--json"]
+    with log.open("w") as said:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, env=environment(place))
+    try:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+            yield client, log
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def asked(client: httpx.Client) -> list[Any]:
+    found = [client.post("/v1/ask", json={"question": question, "explain": True}).json() for question in QUESTIONS]
+    return [{name: value for name, value in answer.items() if name != "timings_ms"} for answer in found]
+
+
+def test_a_server_with_damaged_search_files_is_ready_says_so_and_answers_the_same(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    with served(tmp_path) as (client, _):
+        for text in TEXTS:
+            assert client.post("/v1/documents", json={"text": text, "source": text[:9]}).status_code == 201
+        expected = asked(client)
+        assert all(answer["answered"] for answer in expected) and client.get("/readyz").json() == {"status": "ready"}
+    shutil.rmtree(store / "views")
+    with ExitStack() as writing:
+        writing.enter_context(
+            WriterLock(store / LOCK).held(10)
+        )  # nothing can be written: the search files cannot come yet
+        with served(tmp_path) as (client, log):
+            assert client.get("/readyz").json() == {"status": "ready", "rebuilding": ["vectors", "lexical"]}
+            assert 'footnote_store_rebuilding{files="lexical"} 1' in client.get("/metrics").text
+            assert asked(client) == expected
+            assert "being made again" in log.read_text()
+            writing.close()
+            wait_until(lambda: client.get("/readyz").json() == {"status": "ready"})
+            # Another question first: an answer that is known is not searched for again.
+            assert client.post("/v1/ask", json={"question": "Who waited for the tide?"}).json()["answered"]
+            assert asked(client) == expected
