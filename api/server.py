@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _DRAIN_S = 30
 _HEAD_S = 10
-_MAX_HEAD_BYTES = 64 * 1024
+_MAX_HEAD_BYTES = 16 * 1024
 _TOO_LONG = "The request's head is too long."
 
 

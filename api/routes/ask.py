@@ -7,8 +7,9 @@ from fastapi.responses import Response
 from pydantic_core import to_json
 
 from api.deps import Run, access_of, metrics_of, require_json, service_of
+from api.inputs import AskIn
 from api.openapi import problems
-from api.schemas import AnswerOut, AskIn
+from api.outputs import AnswerOut
 from rag.serialization import answer_json
 
 router = APIRouter(tags=["ask"])

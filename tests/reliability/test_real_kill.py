@@ -174,13 +174,16 @@ def test_a_killed_server_loses_nothing_that_it_acknowledged(tmp_path: Path, seed
     assert acknowledged["add"]
 
 
-def test_the_kill_of_a_server_finds_a_document_that_was_acknowledged_and_not_stored(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = "import sys; from tests.reliability import bugs; bugs.plant('commit_with_the_next');"
-    monkeypatch.setattr(
-        sys.modules[__name__], "RAG", [sys.executable, "-c", program + "from rag.cli.main import main; main()"]
-    )
+@pytest.fixture
+def storing_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a test ``rag`` stores what it acknowledges when the next change comes, and not before."""
+    program = "from tests.reliability import bugs; bugs.plant('commit_with_the_next');"
+    program += "from rag.cli.main import main; main()"
+    monkeypatch.setattr(sys.modules[__name__], "RAG", [sys.executable, "-c", program])
+
+
+@pytest.mark.usefixtures("storing_late")
+def test_the_kill_of_a_server_finds_a_document_that_was_acknowledged_and_not_stored(tmp_path: Path) -> None:
     with pytest.raises(AssertionError) as found:
         kill_servers(tmp_path, 7, 30)  # until one is killed after its first acknowledgement
     assert "compare" in {entry.name for entry in found.traceback}
@@ -255,3 +258,11 @@ def test_a_killed_rag_add_leaves_each_document_as_it_was_or_as_it_is_in_its_file
     ended = kill_adds(tmp_path, seed, 1000 if long else 1)
     print(f"`rag add`: {dict(ended)}: 0 lost, 0 half, 0 that nobody sent")
     assert any(how.startswith("killed") for how in ended)
+
+
+@pytest.mark.usefixtures("storing_late")
+def test_the_kill_of_rag_add_finds_a_file_that_was_acknowledged_and_not_stored(tmp_path: Path, long: bool) -> None:
+    if not long:
+        pytest.skip("a long form: run with --long")
+    with pytest.raises(AssertionError):
+        kill_adds(tmp_path, 7, 1)
