@@ -30,7 +30,7 @@ QUESTIONS = ["How long did the ferry wait?", "What heats the oven?", "From which
 @contextmanager
 def served(place: Path) -> Iterator[tuple[httpx.Client, Path]]:
     log = place / "log"
-    command = [str(RAG), "serve", "--port", "0", "--json"]
+    command = [*RAG, "serve", "--port", "0", "--json"]
     with log.open("w") as said:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, env=environment(place))
     try:
