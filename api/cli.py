@@ -47,6 +47,9 @@ def serve(
 
     Example: rag serve --port 8080
     """
+    from api.memory import keep_few_arenas
+
+    keep_few_arenas()
     from api import logs
     from api.keys import KeyRing
     from api.settings import Settings, is_loopback

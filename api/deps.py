@@ -28,9 +28,14 @@ _MAX_FIELDS = 16
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
-async def get_service(request: Request) -> Service:
+def service_of(request: Request) -> Service:
     """The service that this application was created with."""
     return cast(Service, request.app.state.service)
+
+
+async def get_service(request: Request) -> Service:
+    """The same, as a dependency: the framework runs what is not async in a thread."""
+    return service_of(request)
 
 
 async def get_settings(request: Request) -> Settings:
@@ -138,14 +143,24 @@ class Access:
         return document
 
 
-async def get_access(request: Request) -> Access:
+def access_of(request: Request) -> Access:
     """What the request's key opens."""
     return Access(getattr(request.state, "collections", None))
 
 
-async def get_metrics(request: Request) -> Metrics:
+async def get_access(request: Request) -> Access:
+    """The same, as a dependency."""
+    return access_of(request)
+
+
+def metrics_of(request: Request) -> Metrics:
     """What this application counts."""
     return cast(Metrics, request.app.state.metrics)
+
+
+async def get_metrics(request: Request) -> Metrics:
+    """The same, as a dependency."""
+    return metrics_of(request)
 
 
 async def get_run(request: Request) -> Run:

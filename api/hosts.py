@@ -17,6 +17,7 @@ from api.errors import FOREIGN_HOST, FOREIGN_ORIGIN, problem
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/\s]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
 _ORIGIN = re.compile(r"(https?)://([^/]+)", re.IGNORECASE)
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+_MOST_KEPT = 16
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
@@ -32,6 +33,7 @@ class AllowedHosts:
         self.names = {_plain(name) for name in ("localhost", *bound, *extra)}
         self.extra = {_plain(name) for name in extra}
         self.any_address = any(_is_wildcard(host) for host in bound)
+        self._known: set[str] = set()  # as they were sent, found good before; few, because a client chooses them
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,6 +51,14 @@ class AllowedHosts:
         await self.app(scope, receive, send)
 
     def _is_known(self, host: str) -> bool:
+        if host in self._known:
+            return True
+        known = self._names_us(host)
+        if known and len(self._known) < _MOST_KEPT:
+            self._known.add(host)
+        return known
+
+    def _names_us(self, host: str) -> bool:
         parsed = _HOST.fullmatch(host)
         if parsed is None:
             return False

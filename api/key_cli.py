@@ -1,12 +1,14 @@
 """The commands ``rag key add``, ``list`` and ``revoke``. They work on the key file alone: no store and no server is needed."""
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api import keys as keyring
 from rag.cli.output import JsonOption, errors, message, print_json
+
+if TYPE_CHECKING:
+    from api.keys import Key
 
 key = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -37,6 +39,8 @@ def add(
 
     Example: rag key add laptop --scope write --collection minutes
     """
+    from api import keys as keyring
+
     if scope not in keyring.SCOPES:
         raise typer.BadParameter(f"{scope!r}: use read or write", param_hint="--scope")
     with errors():
@@ -55,6 +59,8 @@ def list_keys(json: JsonOption = False) -> None:
 
     Example: rag key list --json
     """
+    from api import keys as keyring
+
     with errors():
         path = keyring.path_from(os.environ)
         found = keyring.read_keys(path)
@@ -73,6 +79,8 @@ def revoke(name: Name, json: JsonOption = False) -> None:
 
     Example: rag key revoke laptop
     """
+    from api import keys as keyring
+
     with errors():
         path = keyring.path_from(os.environ)
         gone = keyring.revoke_key(path, name)
@@ -82,7 +90,7 @@ def revoke(name: Name, json: JsonOption = False) -> None:
         message(f"the key {gone.name!r} is revoked")
 
 
-def _public(one: keyring.Key) -> dict[str, object]:
+def _public(one: "Key") -> dict[str, object]:
     return {
         "name": one.name,
         "scope": one.scope,
@@ -91,5 +99,5 @@ def _public(one: keyring.Key) -> dict[str, object]:
     }
 
 
-def _opened(one: keyring.Key) -> str:
+def _opened(one: "Key") -> str:
     return f"only {', '.join(one.collections)}" if one.collections else "all collections"

@@ -132,6 +132,9 @@ class Admission:
     def __init__(self, app: ASGIApp, lanes: Lanes) -> None:
         self.app = app
         self.lanes = lanes
+        # Made once: under load there is no time for it.
+        self.full = problem(KINDS[Overloaded])
+        self.full_for_uploads = problem(KINDS[Overloaded], headers={"Connection": "close"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -142,8 +145,8 @@ class Admission:
             return await self.app(scope, receive, send)
         if lane.inside >= lane.places:
             # A question's body is short and gets read away, so that its connection stays of use; an upload's is not worth reading.
-            headers = {"Connection": "close"} if lane is self.lanes.write else {}
-            return await problem(KINDS[Overloaded], headers=headers)(scope, receive, send)
+            response = self.full_for_uploads if lane is self.lanes.write else self.full
+            return await response(scope, receive, send)
         lane.inside += 1
         try:
             await self.app(scope, receive, send)

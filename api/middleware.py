@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +21,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+_PAIRS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
 
 
 class SecurityHeaders:
@@ -32,9 +33,9 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = message.setdefault("headers", [])
+                own = {name for name, _ in headers}
+                headers += [pair for pair in _PAIRS if pair[0] not in own]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
@@ -92,7 +93,8 @@ class BodyLimit:
             if is_whole:  # what still comes is the client's leaving, and that has time
                 return await receive()
             try:
-                message = await asyncio.wait_for(receive(), ends_at - time.monotonic())
+                async with asyncio.timeout(ends_at - time.monotonic()):
+                    message = await receive()
             except TimeoutError as error:
                 late = f"A body must be here whole within {seconds:g} seconds."
                 raise HTTPException(TOO_SLOW.status, late, headers=close) from error

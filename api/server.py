@@ -7,13 +7,14 @@ import socket
 from collections.abc import Callable
 from types import FrameType
 
-import h11
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _DRAIN_S = 30
 _HEAD_S = 10
+_MAX_HEAD_BYTES = 16 * 1024
+_TOO_LONG = "The request's head is too long."
 
 
 class CannotListen(Exception):
@@ -52,21 +53,33 @@ def url_of(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-class _Protocol(H11Protocol):
-    """Closes a connection whose request line and headers do not come whole in time, counted from its opening or their first byte.
+class _Protocol(HttpToolsProtocol):
+    """Closes a connection whose request line and headers do not come whole in time, counted from its opening or their first byte,
+    and refuses those that are too long.
 
     (What uvicorn itself times is the pause between requests.)
     """
 
     _late: asyncio.TimerHandle | None = None
+    _reading = "nothing"  # or a request's "head" or its "body"
+    _has_progressed = False
+    _head_bytes = 0
+    _unparsed_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._late = self.loop.call_later(_HEAD_S, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
+        self._has_progressed = False
         super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
+        # The parser keeps what it cannot pass on yet: a header that does not end, line ends between requests, a chunk's extensions.
+        self._unparsed_bytes = 0 if self._has_progressed else self._unparsed_bytes + len(data)
+        if self.transport.is_closing():
+            self._disarm()
+        elif self._unparsed_bytes > _MAX_HEAD_BYTES:
+            self.send_400_response(_TOO_LONG)
+        elif self._reading == "body" or (self._reading == "nothing" and self._has_progressed):
             self._disarm()
         elif self._late is None:
             self._late = self.loop.call_later(_HEAD_S, self.timeout_keep_alive_handler)
@@ -79,6 +92,41 @@ class _Protocol(H11Protocol):
         if self._late is not None:
             self._late.cancel()
             self._late = None
+
+    # What the parser calls. An exception makes it refuse the request.
+
+    def on_message_begin(self) -> None:
+        self._reading = "head"
+        self._head_bytes = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value) + 4)
+        if self._reading == "head":  # one that follows a body comes too late to mean anything
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._reading = "body"
+        self._has_progressed = True
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._has_progressed = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._reading = "nothing"
+        self._has_progressed = True
+        super().on_message_complete()
+
+    def _count(self, n_bytes: int) -> None:
+        self._head_bytes += n_bytes
+        if self._head_bytes > _MAX_HEAD_BYTES:
+            raise ValueError(_TOO_LONG)
 
 
 class _Server(uvicorn.Server):

@@ -11,7 +11,7 @@ from rag.cli.output import JsonOption, errors, message, print_json
 from rag.errors import BadInput
 
 if TYPE_CHECKING:
-    from eval.train import Examiner
+    from eval.samples import Examiner
 
 
 def train(

@@ -9,9 +9,10 @@ from pathlib import Path
 from index import checkpoint
 from index.base import Base, empty_base, without
 from index.changes import last_sequence
-from index.checkpoint import CheckpointDamaged, Manifest, passage_ids
+from index.checkpoint_draft import passage_ids
 from index.clustering import ClusterBuilder
 from index.database import Connection, Database, damaged
+from index.manifest import VIEWS, CheckpointDamaged, Manifest, read_manifest
 from index.views import Views, replayed, views_of
 
 # From so many changed passages on, reading another process's checkpoint is quicker than replaying.
@@ -106,7 +107,7 @@ class Follower:
         if n - n_listed <= most_outside:
             yield None
             return
-        with self._builder.clustered(self._store / checkpoint.VIEWS, self._database.path, self._dim) as made:
+        with self._builder.clustered(self._store / VIEWS, self._database.path, self._dim) as made:
             yield made
 
     def stop_clustering(self) -> None:
@@ -168,7 +169,7 @@ class Follower:
         if manifest is None:
             return empty_base(self._dim)
         base = self.base
-        if manifest.checkpoint != f"{checkpoint.VIEWS}/{base.name}":
+        if manifest.checkpoint != f"{VIEWS}/{base.name}":
             return self._reloaded(connection) or empty_base(self._dim)
         if not checkpoint.lists_undamaged(self._store, manifest):
             _log.warning("%s: the lists of vectors were damaged since the start; rebuilding from SQLite", self._store)
@@ -207,7 +208,7 @@ class Follower:
 
     def _manifest(self) -> Manifest | None:
         try:
-            return checkpoint.read_manifest(self._store)
+            return read_manifest(self._store)
         except CheckpointDamaged:
             return None
 

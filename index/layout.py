@@ -11,6 +11,7 @@ from index import checkpoint, files
 from index.base import empty_base
 from index.database import Database, create_database, damaged
 from index.errors import StoreUnwritable
+from index.manifest import MANIFEST, VIEWS
 from index.types import JsonScalar
 
 DATABASE = "store.db"
@@ -21,7 +22,7 @@ RESTORING = "restoring"  # a store that is being copied here, by `snapshot`
 REBUILDING = "rebuilding"  # this store with other vectors, half made or complete, by `rebuilding`
 REBUILD_LOCK = "rebuild.lock"
 
-_SIGNS = {DATABASE, DATABASE + "-wal", checkpoint.MANIFEST, checkpoint.VIEWS, MARKER, REPLACEMENT, REBUILDING}
+_SIGNS = {DATABASE, DATABASE + "-wal", MANIFEST, VIEWS, MARKER, REPLACEMENT, REBUILDING}
 _LEFTOVERS = {
     LOCK,
     REBUILD_LOCK,

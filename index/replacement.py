@@ -9,11 +9,12 @@ it; each of their writes looks first whether it still is the one of that name.
 from pathlib import Path
 
 from index import files
-from index.checkpoint import MANIFEST, VIEWS, CheckpointDamaged, read_manifest, remove_others
+from index.checkpoint import remove_others
 from index.database import translated_files
 from index.errors import StoreUnwritable
 from index.layout import DATABASE, REBUILDING, REPLACEMENT, mark
 from index.lock import WriterLock
+from index.manifest import MANIFEST, VIEWS, CheckpointDamaged, read_manifest
 
 
 def pending(store: Path) -> bool:

@@ -152,6 +152,22 @@ class Store:
             self._lock.acknowledge(sequence)
         return Change(stored, outcome)
 
+    def write_anew(self, old: Document, new: NewDocument, passages: Sequence[NewPassage]) -> bool:
+        """Put another form of a document in its place, which keeps when it was added.
+
+        False, and nothing is written, when ``old`` is not what is stored any more.  Raises as ``add`` does.
+        """
+        row = pack_document(new, passages, self.dim, analyze)
+        with self._writing():
+            with self._database.writing() as connection:
+                if find_document(connection, old.id) != old:
+                    return False
+                write_document(connection, row)
+                connection.execute("UPDATE documents SET added_at = ? WHERE id = ?", (old.added_at, old.id))
+                sequence = last_sequence(connection)
+            self._lock.acknowledge(sequence)
+        return True
+
     def delete(self, document_id: str) -> Receipt:
         """Remove a document so that no byte of its text, terms or vectors is left in the directory. Raises DocumentNotFound."""
         return self.delete_many([document_id])[0]

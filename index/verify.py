@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.base import NO_IDS
-from index.checkpoint import VIEWS, CheckpointDamaged, damaged_files, read_manifest
 from index.database import Connection, id_array
 from index.errors import StoreLocked, StoreUnwritable
 from index.layout import LOCK, RESTORING
 from index.lexical import analyze
 from index.lock import WriterLock
+from index.manifest import VIEWS, CheckpointDamaged, read_manifest
 from index.migrations import migrate
 from index.records import (
     check_positions,
@@ -48,6 +48,7 @@ VIEW_KINDS = {
     "lexical-view",
     "view-vector",
     "view-term",
+    "view-missing",
 }  # what a rebuild mends
 _MOST = 100  # findings of one kind that are listed
 
@@ -334,7 +335,7 @@ def _files(store: Path) -> Iterator[Finding]:
     except CheckpointDamaged as damage:
         yield Finding("manifest", "manifest.json", str(damage), _REPAIR, True)
         return
-    for name, problem in damaged_files(store, manifest).items():
+    for name, problem in manifest.problems(store, manifest.files, anew=True).items():
         yield Finding("view-file", f"{manifest.checkpoint}/{name}", problem, _REPAIR, True)
 
 

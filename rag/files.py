@@ -10,11 +10,9 @@ from index.types import Document, FailedFile, Metadata
 from rag.errors import ContentTooLarge, RagError
 from rag.folders import Found
 from rag.ingest import Prepared, Unchanged, prepare, sha256_of
-from rag.languages import with_language
-from rag.parsing.members import SEPARATOR
+from rag.languages import may_be_untold, with_language
 from rag.parsing.sandbox import Part, Sandbox
-from rag.types import Failure, ParseOptions
-from rag.web import fetch, without_fragment
+from rag.types import SEPARATOR, Failure, ParseOptions
 
 _NOTE_TOGETHER = 200  # failures, which are few or many alike (a folder of pictures)
 
@@ -59,6 +57,8 @@ class FileReader:
 
     def read_address(self, url: str, *, allow_private: bool) -> Iterator[Prepared | Unchanged | Failure]:
         """The documents at an address of the web, which is their source; the last one that it redirects to is metadata."""
+        from rag.web import fetch, without_fragment
+
         key = without_fragment(url)
         try:
             page = fetch(url, max_bytes=self.max_bytes, allow_private=allow_private)
@@ -138,7 +138,7 @@ class FileReader:
 
     def _is_stemmed_anew(self, known: Document) -> bool:
         """Whether the words of a stored document would be stemmed in another language: it is from before that was told."""
-        if known.metadata.get("language") == known.language:
+        if not may_be_untold(known):
             return False
         with self.store.read() as reader:
             text = reader.text(known.id)

@@ -7,11 +7,12 @@ git working tree, also from the folders above it up to the tree's top. A file th
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING, NamedTuple
 
 from rag.types import Failure
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 IGNORE_FILES = (".gitignore", ".footnoteignore")
 _MAX_RULES_BYTES = 1 << 20
@@ -63,7 +64,7 @@ class IgnoreRules:
                 return True
         return False
 
-    def _spec(self, folder: str) -> GitIgnoreSpec | None:
+    def _spec(self, folder: str) -> "GitIgnoreSpec | None":
         if folder not in self._specs:
             self._specs[folder] = _read_rules(folder)
         return self._specs[folder]
@@ -111,7 +112,9 @@ def _top(root: str) -> str:
     return folder
 
 
-def _read_rules(folder: str) -> GitIgnoreSpec | None:
+def _read_rules(folder: str) -> "GitIgnoreSpec | None":
+    from pathspec import GitIgnoreSpec
+
     lines: list[str] = []
     for name in IGNORE_FILES:
         try:
@@ -124,6 +127,8 @@ def _read_rules(folder: str) -> GitIgnoreSpec | None:
 
 def _is_rule(line: str) -> bool:
     """As git does, a line that is no pattern is passed over."""
+    from pathspec import GitIgnoreSpec
+
     try:
         GitIgnoreSpec.from_lines([line])
     except ValueError:

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from index.lexical import ENGLISH, STEMMERS, analyze
-from index.types import Change, Metadata
+from index.types import Change, Document, Metadata
 
 if TYPE_CHECKING:
     import gcld3
@@ -104,6 +104,11 @@ def with_language(text: str, stated: Metadata, given: Metadata) -> tuple[Metadat
             metadata["language"] = said
     language = _code(said)
     return metadata, language if language in STEMMERS else ENGLISH
+
+
+def may_be_untold(document: Document) -> bool:
+    """Whether a document may be from before languages were told: then all were stemmed as English, whatever they say."""
+    return document.language == ENGLISH != document.metadata.get("language")
 
 
 def terms_of_question(question: str, first: str, languages: Sequence[str], frequencies: Frequencies) -> list[str]:

@@ -16,6 +16,7 @@ from index.types import Change, NewPassage
 from rag.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
 from rag.ingest import Prepared, Unchanged, new_passage, passage_input
 from rag.languages import languages_of
+from rag.notes import reading_notes
 from rag.types import Failure, IngestProgress, IngestReport
 
 # Enough for several groups of passages; a larger document is let through when the buffer is empty.
@@ -95,6 +96,7 @@ def ingest(
         time.perf_counter() - started,
         cpu_s,
         tally.languages,
+        tuple(tally.notes),
     )
 
 
@@ -177,6 +179,7 @@ class _Tally:
         self.added = self.updated = self.skipped = self.passages = 0
         self.failed: list[Failure] = []
         self.languages: Counter[str] = Counter()
+        self.notes: list[str] = []
         self._done = 0
         self._n_documents = n_documents
         self._progress = progress
@@ -191,6 +194,7 @@ class _Tally:
         if change.outcome != "skipped":
             self.passages += change.document.n_passages
             self.languages.update(languages_of([change]))
+            self.notes += reading_notes([change])
         self._report()
 
     def pass_over(self, item: Unchanged | Failure) -> None:

@@ -6,6 +6,7 @@ What decided the cut, headings and pages of the files, is not kept with the text
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from index import rebuilding
@@ -17,6 +18,7 @@ from rag.chunking import Chunk
 from rag.config import Config
 from rag.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
 from rag.models import converted_model
+from rag.reanalysis import reanalyze
 from rag.service import store_settings
 
 Embed = Callable[[Sequence[PassageInput]], list[PassageVectors]]
@@ -27,12 +29,16 @@ _PASSAGES_TOGETHER = 2 * TOGETHER
 
 @dataclass(frozen=True, slots=True)
 class Reindexed:
-    """What was done. changed: False when the store has that model already.  embedded: documents embedded this time."""
+    """What was done. changed: False when the store has that model already.  embedded: documents embedded this time.
+
+    reanalyzed: documents whose words are stemmed in their own language since now, having been as English.
+    """
 
     changed: bool
     documents: int
     passages: int
     embedded: int
+    reanalyzed: int
     model: str
     fingerprint: str
     seconds: float
@@ -41,12 +47,14 @@ class Reindexed:
 def reindex(path: Path, config: Config, progress: Progress | None = None) -> Reindexed:
     """Change the store at ``path`` over to the model of ``config``, or go on with that where it was interrupted.
 
-    progress: called with what is being done ("embedding", "checking"), how much of it is done and how much there is.
-    Raises what the store and the model raise; then the store is as it was.
+    Documents of an older version are stemmed in their own language before.
+    progress: called with what is being done ("languages", "embedding", "checking"), how much of it is done and how much there is.
+    Raises what the store and the model raise; then the store has the model that it had.
     """
     started = time.perf_counter()
     with Store.open(path) as store:
         info, folder = converted_model(config.model, None, config)
+        n_reanalyzed = reanalyze(store, progress and partial(progress, "languages"))
         characters, overlap = store.settings["passage_characters"], store.settings["overlap_sentences"]
         settings, fingerprint = store_settings(info, characters, overlap)
         n_embedded, changed = 0, fingerprint != store.fingerprint
@@ -55,10 +63,11 @@ def reindex(path: Path, config: Config, progress: Progress | None = None) -> Rei
             n_embedded = change_over(store, info.dim, fingerprint, settings, embedder.embed_passages, progress)
         else:
             rebuilding.abandon(store)
+            store.checkpoint()
     with Store.open(path) as store, store.read() as reader:
         documents, passages = reader.counts()
         seconds = time.perf_counter() - started
-        return Reindexed(changed, documents, passages, n_embedded, info.name, store.fingerprint, seconds)
+        return Reindexed(changed, documents, passages, n_embedded, n_reanalyzed, info.name, store.fingerprint, seconds)
 
 
 def change_over(

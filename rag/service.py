@@ -27,8 +27,9 @@ from rag.errors import BadInput
 from rag.files import FileReader, file_of, is_below, is_gone
 from rag.folders import IgnoreRules, find_files
 from rag.inspection import Inspector
-from rag.languages import language_note
+from rag.languages import language_note, languages_of
 from rag.models import DEFAULT_MODEL, ModelInfo, converted_model
+from rag.notes import reading_notes
 from rag.parsing.sandbox import Limits, Sandbox
 from rag.questions import joined, split_questions
 from rag.ranking import Calibration, Examined, Ranker
@@ -493,10 +494,13 @@ class Service:
             report = pipeline.ingest(self._store, lambda: self.embedder, documents, n_documents, progress)
         finally:
             self._store.checkpoint()
-        return replace(report, notes=self.language_notes(report.languages))
+        return replace(report, notes=report.notes + self._language_notes(report.languages))
 
-    def language_notes(self, languages: Mapping[str, int]) -> tuple[str, ...]:
-        """What to say of new documents in these languages, counted by code: that the model is not made for them."""
+    def notes(self, changes: Sequence[Change]) -> tuple[str, ...]:
+        """What to tell whoever made these changes: what of the files was not read, and what the model is not made for."""
+        return (*reading_notes(changes), *self._language_notes(languages_of(changes)))
+
+    def _language_notes(self, languages: Mapping[str, int]) -> tuple[str, ...]:
         model = str(self._store.settings["model"])
         note = language_note(languages, model) if model == DEFAULT_MODEL else None
         return (note,) if note else ()

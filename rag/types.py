@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from index.types import Condition, Metadata, Span
 
+OCR_LANGUAGES = "RAG_OCR_LANGUAGES"  # the variable that names the languages of recognition, as tesseract does
+SEPARATOR = "!/"  # between an archive's name and that of a file in it: "a.zip!/notes/b.txt"
+
 
 class Section(NamedTuple):
     """A stretch of text under one heading; its heading line ends at ``heading_end`` (``start`` where there is none).

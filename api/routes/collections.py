@@ -5,7 +5,7 @@ from fastapi.responses import JSONResponse
 
 from api.deps import AccessDep, RunDep, ServiceDep
 from api.openapi import problems
-from api.schemas import CollectionsOut
+from api.outputs import CollectionsOut
 
 router = APIRouter(tags=["documents"])
 

@@ -15,24 +15,13 @@ from starlette.datastructures import UploadFile
 
 from api.deps import Access, AccessDep, FormUpload, JsonUpload, MetricsDep, Run, RunDep, ServiceDep, UploadDep
 from api.errors import ClientLeft, UploadStopped, clean
+from api.inputs import CollectionName, DocumentIn, Input, MetadataIn, Text
 from api.metrics import Metrics
 from api.openapi import problems
-from api.schemas import (
-    CollectionName,
-    DocumentIn,
-    DocumentOut,
-    DocumentsOut,
-    Input,
-    MetadataIn,
-    ReceiptOut,
-    Text,
-    TextOut,
-    UploadOut,
-)
+from api.outputs import DocumentOut, DocumentsOut, ReceiptOut, TextOut, UploadOut
 from index.errors import DocumentNotFound, StoreError
 from index.types import Change, Metadata
 from rag.errors import BadInput, ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
-from rag.languages import languages_of
 from rag.parsing.members import is_archive
 from rag.serialization import document_json, receipt_json
 from rag.service import Service
@@ -115,7 +104,7 @@ def _add(service: Service, upload: FormUpload | JsonUpload, access: Access, metr
         changes, failed = [_add_text(service, upload.body, access, metrics, run)], []
     else:
         changes, failed = _add_files(service, upload, access, metrics, run)
-    notes = service.language_notes(languages_of(changes))
+    notes = service.notes(changes)
     added = [_added_json(change) for change in changes]
     return JSONResponse({"documents": added, "failed": failed, "notes": list(notes)}, status_code=201)
 

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request
 from api.deps import RunDep, ServiceDep
 from api.errors import Stopping
 from api.openapi import problems
-from api.schemas import ReadyOut, StatusOut
+from api.outputs import ReadyOut, StatusOut
 
 router = APIRouter(tags=["health"])
 

@@ -4,8 +4,9 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
 from api.deps import Access, AccessDep, RunDep, ServiceDep, require_json
+from api.inputs import VerifyIn
 from api.openapi import problems
-from api.schemas import VerifyIn, VerifyOut
+from api.outputs import VerifyOut
 from index.errors import DocumentNotFound
 from rag.serialization import check_json
 from rag.service import Service

@@ -1,11 +1,13 @@
 """Does a service under ten times the load it can serve still serve, in time, and refuse quickly?
 
 A real `rag serve` on this machine with the corpus in it; the load comes from this process over loopback, so both share the
-machine's cores. First the peak: so many clients that ask one after another as give most answers a second. Then questions at ten
-times that rate, whether the ones before are answered or not. Then uploads, some of them bombs, while questions go on. Meanwhile
-`/livez` is asked fifty times a second. Not timed: start, ingest of the corpus, the first questions.
+machine's cores; `load_cpu` and `server_cpu` say how many each took. First the peak: so many clients that ask one after another as
+give most answers a second. Then questions at ten times that rate, whether the ones before are answered or not. Then uploads, some
+of them bombs, while questions go on. Meanwhile `/livez` is asked fifty times a second. Not timed: start, ingest of the corpus,
+the first questions.
 
-Latency counts from the moment a request is due, so that a service that stalls the load is not forgiven.
+Latency counts from the moment a request is due, so that a service that stalls the load is not forgiven. What this process could
+not send before its time was over is `unsent`: then the load was less than was meant.
 """
 
 import asyncio
@@ -20,15 +22,20 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 
 from eval.bench import corpus
 from eval.bench.results import Figure, Row, percentiles
+from rag.types import Incoming
 
 DEADLINE_S = 2.0
 _CLIENTS = (2, 4, 8, 16)
 _PROBE_EVERY_S = 0.02
 _MOST_CONNECTIONS = 1000  # open at once; past it a request waits for its connection, which counts
+_N_QUESTIONS = 20_000  # all different, so that no answer is one that was kept
+_MOST_DOCUMENTS = 300  # of the corpus: what is measured is the way in, not the search
+_MOST_WAIT_S = 3 * DEADLINE_S  # for an answer; the service promises one, or a refusal, within its deadline
 _BOMB_MIB = 200
 
 
@@ -37,6 +44,7 @@ class Replies:
     """What came back. milliseconds: by status, from when each was due."""
 
     milliseconds: dict[int, list[float]] = field(default_factory=dict)
+    unsent: int = 0
 
     def note(self, status: int, seconds: float) -> None:
         """Count one; status 0: the connection broke."""
@@ -121,7 +129,7 @@ class _Load:
             try:
                 if connection is None or not connection.is_open:
                     _, connection = await loop.create_connection(_Connection, *self._place)
-                status = await asyncio.wait_for(connection.ask(request), 60)
+                status = await _within(connection.ask(request), _MOST_WAIT_S)
             except (OSError, TimeoutError):
                 status = 0
             replies.note(status, loop.time() - due)
@@ -143,7 +151,7 @@ class _Load:
         return replies
 
     async def at_rate(self, requests: Sequence[bytes], rate: float, seconds: float) -> Replies:
-        """So many requests a second, whether those before are answered or not; ends when all are."""
+        """So many requests a second, whether those before are answered or not; ends when all that were sent are."""
         replies = Replies()
         loop = asyncio.get_running_loop()
         started = loop.time()
@@ -152,6 +160,11 @@ class _Load:
             due = started + number / rate
             if (early := due - loop.time()) > 0.001:
                 await asyncio.sleep(early)
+            elif loop.time() > started + seconds:
+                replies.unsent = int(rate * seconds) - number
+                break
+            elif number % 20 == 0:  # late already: the answers that have come have to be read all the same
+                await asyncio.sleep(0)
             task = asyncio.create_task(self.send(requests[number % len(requests)], replies, due))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
@@ -162,48 +175,103 @@ class _Load:
 def rows(gold: Path | None, seconds: float) -> Iterator[Row]:
     """The peak, ten times it, and uploads; each case for so many seconds."""
     documents = corpus.read(gold)
-    with tempfile.TemporaryDirectory() as folder, _serving(Path(folder), documents) as url:
-        yield from asyncio.run(_measure(url, documents, seconds))
+    stored = documents.documents[:_MOST_DOCUMENTS]
+    with tempfile.TemporaryDirectory() as folder:
+        _say(f"adding {len(stored)} documents and starting a server")
+        with _serving(Path(folder), stored) as (url, pid), asyncio.Runner() as runner:
+            load = _Load(url)
+            questions = [
+                load.request("/v1/ask", json.dumps({"question": f"{question[:1900]} ({number})"}).encode())
+                for number, question in zip(range(_N_QUESTIONS), cycle(documents.questions), strict=False)
+            ]
+            _say("asking the first questions")
+            runner.run(load.one_after_another(questions, 4, min(seconds, 3)))  # loads what the first questions load
+            peak, row = runner.run(_peak(load, questions, pid, seconds))
+            yield row
+            _say(f"asking {10 * peak:.0f} questions a second")
+            yield runner.run(_case("ten times the peak", load, questions, 10 * peak, peak, pid, seconds))
+            _say("asking while documents and bombs are uploaded")
+            yield runner.run(_case("uploads and bombs", load, questions, peak / 4, peak, pid, seconds, stored))
 
 
-async def _measure(url: str, documents: corpus.Corpus, seconds: float) -> list[Row]:
-    load = _Load(url)
-    questions = [
-        load.request("/v1/ask", json.dumps({"question": question[:2000]}).encode())
-        for question in documents.questions[:200]
-    ]
-    await load.one_after_another(questions, 4, min(seconds, 3))  # loads what the first questions load
-    found = []
-    peak = 0.0
+def _say(what: str) -> None:
+    sys.stderr.write(f"overload: {what}\n")
+
+
+async def _peak(load: _Load, questions: Sequence[bytes], pid: int, seconds: float) -> tuple[float, Row]:
+    """Most answers a second, and its row."""
+    found: list[tuple[float, dict[str, Figure]]] = []
     for clients in _CLIENTS:
-        started = time.perf_counter()
+        _say(f"{clients} clients ask one after another")
+        watch = _Watch(pid)
         replies = await load.one_after_another(questions, clients, seconds)
-        answered = len(replies.of(200)) / (time.perf_counter() - started)
-        if answered > peak:
-            peak, best = answered, (clients, replies)
-    figures: dict[str, Figure] = {"answers_per_s": round(peak, 1), "clients": best[0], **percentiles(best[1].of(200))}
-    found.append(Row("overload", "peak", figures))
+        rate = len(replies.of(200)) / watch.seconds
+        figures: dict[str, Figure] = {"answers_per_s": round(rate, 1), "clients": clients}
+        found.append((rate, {**figures, **percentiles(replies.of(200)), **watch.cores()}))
+    rate, figures = max(found, key=lambda one: one[0])
+    return rate, Row("overload", "peak", figures)
 
-    probes = Replies()
-    probe = asyncio.create_task(_probe(load, probes))
-    started = time.perf_counter()
-    replies = await load.at_rate(questions, 10 * peak, seconds)
-    took = time.perf_counter() - started
-    probe.cancel()
-    found.append(Row("overload", "ten times the peak", _figures(replies, probes, took, 10 * peak, peak)))
 
-    probes = Replies()
-    probe = asyncio.create_task(_probe(load, probes))
-    uploads = Replies()
-    uploading = asyncio.create_task(_upload(load, documents, uploads))
-    started = time.perf_counter()
-    replies = await load.at_rate(questions, peak / 4, seconds)
-    took = time.perf_counter() - started
-    uploading.cancel()
-    probe.cancel()
-    figures = _figures(replies, probes, took, peak / 4, peak) | {"uploads": uploads.count}
-    found.append(Row("overload", "uploads and bombs", figures))
-    return found
+async def _case(
+    name: str,
+    load: _Load,
+    questions: Sequence[bytes],
+    rate: float,
+    peak: float,
+    pid: int,
+    seconds: float,
+    uploaded: Sequence[Incoming] = (),
+) -> Row:
+    """Questions at a rate while `/livez` is asked, and documents are uploaded where there are any."""
+    probes, uploads = Replies(), Replies()
+    beside = [asyncio.create_task(_probe(load, probes))]
+    if uploaded:
+        beside.append(asyncio.create_task(_upload(load, uploaded, uploads)))
+    watch = _Watch(pid)
+    replies = await load.at_rate(questions, rate, seconds)
+    figures = _figures(replies, probes, watch.seconds, rate, peak) | watch.cores()
+    for task in beside:
+        task.cancel()
+    await asyncio.gather(*beside, return_exceptions=True)
+    return Row("overload", name, figures | ({"uploads": uploads.count} if uploaded else {}))
+
+
+class _Watch:
+    """Time, and the processor time of this process and of the server, from now on."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._started = time.perf_counter()
+        self._cpu = time.process_time(), _cpu_seconds(pid)
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.perf_counter() - self._started
+
+    def cores(self) -> dict[str, Figure]:
+        """Cores that were busy with the load and with the server."""
+        own, server = self._cpu
+        seconds = self.seconds
+        found: dict[str, Figure] = {"load_cpu": round((time.process_time() - own) / seconds, 2)}
+        if server is not None and (now := _cpu_seconds(self._pid)) is not None:
+            found["server_cpu"] = round((now - server) / seconds, 2)
+        return found
+
+
+def _cpu_seconds(pid: int) -> float | None:
+    """Processor time of a process; None where the system does not show it this way."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def _within(answer: "asyncio.Future[int]", seconds: float) -> int:
+    """The status, or TimeoutError. (``asyncio.wait_for`` makes a task for each.)"""
+    async with asyncio.timeout(seconds):
+        return await answer
 
 
 def _figures(replies: Replies, probes: Replies, took: float, rate: float, peak: float) -> dict[str, Figure]:
@@ -213,6 +281,7 @@ def _figures(replies: Replies, probes: Replies, took: float, rate: float, peak: 
         "asked_per_s": round(rate, 1),
         "answers_per_s": round(answered, 1),
         "share_of_peak": round(answered / peak, 3),
+        "unsent": replies.unsent,
         "refused": len(refused),
         "broken": replies.count - len(accepted) - len(refused),
     }
@@ -236,7 +305,7 @@ async def _probe(load: _Load, replies: Replies) -> None:
         await asyncio.sleep(max(0.0, due - loop.time()))
 
 
-async def _upload(load: _Load, documents: corpus.Corpus, replies: Replies) -> None:
+async def _upload(load: _Load, documents: Sequence[Incoming], replies: Replies) -> None:
     """Documents and bombs, by two clients, until cancelled."""
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -245,7 +314,7 @@ async def _upload(load: _Load, documents: corpus.Corpus, replies: Replies) -> No
 
     async def client(number: int) -> None:
         while True:
-            document = documents.documents[number % len(documents.documents)]
+            document = documents[number % len(documents)]
             name, content = f"{number}.txt", document.text.encode()
             if number % 5 == 0:
                 name, content = hostile[number // 5 % len(hostile)]
@@ -262,10 +331,10 @@ def _form(load: _Load, name: str, content: bytes) -> bytes:
 
 
 @contextmanager
-def _serving(folder: Path, documents: corpus.Corpus) -> Iterator[str]:
-    """The address of a server with the corpus in it."""
+def _serving(folder: Path, documents: Sequence[Incoming]) -> Iterator[tuple[str, int]]:
+    """The address of a server with the corpus in it, and the id of its process."""
     files = folder / "files"
-    corpus.write_files(documents.documents, files)
+    corpus.write_files(documents, files)
     rag = str(Path(sys.executable).with_name("rag"))
     settings: Mapping[str, str] = {
         **os.environ,
@@ -281,7 +350,7 @@ def _serving(folder: Path, documents: corpus.Corpus) -> Iterator[str]:
         )
     try:
         assert server.stdout is not None
-        yield json.loads(server.stdout.readline())["url"]
+        yield json.loads(server.stdout.readline())["url"], server.pid
     finally:
         server.terminate()
         try:

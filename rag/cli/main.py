@@ -2,20 +2,35 @@
 
 import logging
 import sys
-from importlib.metadata import distribution, version
+from importlib import import_module
 from typing import Annotated
 
 import typer
 import typer.exceptions
 
-from rag.cli import ask, documents, reindex, repair, snapshot, verify, watch
 from rag.cli.output import USAGE
 
 _DISTRIBUTION = "footnote"
+# Where each command is, in the order of ``rag --help``.
+_COMMANDS = {
+    "add": "rag.cli.documents:add",
+    "ask": "rag.cli.ask:ask",
+    "list": "rag.cli.documents:list_documents",
+    "show": "rag.cli.documents:show",
+    "rm": "rag.cli.documents:remove",
+    "verify": "rag.cli.verify:verify",
+    "repair": "rag.cli.repair:repair",
+    "snapshot": "rag.cli.snapshot:snapshot",
+    "restore": "rag.cli.snapshot:restore",
+    "reindex": "rag.cli.reindex:reindex",
+    "watch": "rag.cli.watch:watch",
+}
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"footnote {version(_DISTRIBUTION)}")
         raise typer.Exit
 
@@ -31,37 +46,38 @@ def _root(
     """
 
 
-def build() -> typer.Typer:
-    """The whole command line."""
+def build(wanted: str = "") -> typer.Typer:
+    """The command line. wanted: the command that will be run, if it is known; where it is one of ``_COMMANDS``, the others are
+    left out and nothing of theirs is imported.
+    """
     app = typer.Typer(name="rag", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.callback()(_root)
-    app.command("add")(documents.add)
-    app.command("ask")(ask.ask)
-    app.command("list")(documents.list_documents)
-    app.command("show")(documents.show)
-    app.command("rm")(documents.remove)
-    app.command("verify")(verify.verify)
-    app.command("repair")(repair.repair)
-    app.command("snapshot")(snapshot.snapshot)
-    app.command("restore")(snapshot.restore)
-    app.command("reindex")(reindex.reindex)
-    app.command("watch")(watch.watch)
-    for entry in sorted(
-        distribution(_DISTRIBUTION).entry_points.select(group="footnote.commands"), key=lambda entry: entry.name
-    ):
+    for name in [wanted] if wanted in _COMMANDS else _COMMANDS:
+        module, function = _COMMANDS[name].split(":")
+        app.command(name)(getattr(import_module(module), function))
+    if wanted not in _COMMANDS:
+        _add_plugged_in(app)
+    return app
+
+
+def _add_plugged_in(app: typer.Typer) -> None:
+    """The commands of the folders that build on this one."""
+    from importlib.metadata import distribution
+
+    found = distribution(_DISTRIBUTION).entry_points.select(group="footnote.commands")
+    for entry in sorted(found, key=lambda entry: entry.name):
         command = entry.load()
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=entry.name)
         else:
             app.command(entry.name)(command)
-    return app
 
 
 def main() -> None:
     """Run ``rag`` and end the process with its exit code."""
     logging.basicConfig(level=logging.WARNING, format="rag: %(message)s", stream=sys.stderr)
     logging.getLogger("rag").setLevel(logging.INFO)
-    command = typer.main.get_command(build())
+    command = typer.main.get_command(build(sys.argv[1] if len(sys.argv) > 1 else ""))
     try:
         code = command.main(prog_name="rag", standalone_mode=False)
     except typer.exceptions.TyperException as error:

@@ -28,6 +28,7 @@ def reindex(
 ) -> None:
     """Embed all documents again with another model. Questions and changes go on meanwhile; the new vectors take over at the end.
 
+    Documents that an older version took for English are found by the words of their own language from then on.
     Passages stay as they are cut, and with them every citation; for passages of another size add the files to a new store.
     When it is interrupted, the same command goes on from there; with the store's own model it removes what was begun.
 
@@ -44,12 +45,15 @@ def reindex(
             done = reindex_store(store_path(store), config if model is None else replace(config, model=model), progress)
     if json:
         print_json({**asdict(done), "seconds": round(done.seconds, 3)})
-    elif done.changed:
+        return
+    if done.reanalyzed:
+        typer.echo(f"documents found by the words of their own language now: {done.reanalyzed}")
+    if done.changed:
         typer.echo(
             f"{done.documents} documents, {done.passages} passages now have vectors of {done.model}"
             f" ({done.embedded} documents embedded, {done.seconds:.1f} s)"
         )
-    else:
+    elif not done.reanalyzed:
         typer.echo(f"nothing to do: the store has vectors of {done.model} already")
 
 

@@ -5,15 +5,17 @@ from collections.abc import Iterable, Sequence
 
 from index.types import JsonScalar
 from rag.errors import ContentTooLarge
-from rag.sentences import split_sentences
+from rag.parsing.lists import blocks_of_lists, lead_in
 from rag.types import Block, PageBreak, ParsedText, Section
 
 MAX_CHARACTERS = 50_000_000
 # A table row up to this long is one piece; a longer one is its cells, each of which has sentences.
 ROW_CHARACTERS = 600
-_MAX_LEAD_IN = 300
+_MAX_FIELDS = 300
 _SHORT_FIELD = 100
 _LEFT_OUT = re.compile("[\u00ad\u200b\ufeff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff\ud800-\udfff]")
+# Begins of captions that are no table's.
+_FIGURE = re.compile(r"(?:fig|abb|bild|illustr|рис)", re.I)
 _BLANKS = re.compile(r"\s+")
 
 Values = dict[str, JsonScalar | list[JsonScalar]]
@@ -30,20 +32,12 @@ def verbatim(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
 
 
-def lead_in(text: str) -> str:
-    """The sentence that announces what follows a paragraph, a list or code; nothing where none does."""
-    if not text.rstrip(" \n*_").endswith((":", "：")):
-        return ""
-    last = split_sentences(text)[-1]
-    return text[slice(*last)] if last.end - last.start <= _MAX_LEAD_IN else ""
-
-
 def _short_fields(lines: Iterable[str]) -> str:
     """What tells a record from others, so that all of its passages are found by it."""
     taken: list[str] = []
     length = 0
     for line in lines:
-        if len(line) <= _SHORT_FIELD and length + len(line) <= _MAX_LEAD_IN:
+        if len(line) <= _SHORT_FIELD and length + len(line) <= _MAX_FIELDS:
             taken.append(line)
             length += len(line)
     return "\n".join(taken)
@@ -77,9 +71,13 @@ class TextBuilder:
         return self._length
 
     def add_caption(self, text: str) -> None:
-        """Add a caption: of the table that follows at once, else it is a paragraph."""
+        """Add a caption: of the table that follows at once, else a paragraph, which stands where its figure does."""
         self._flush_caption()
-        self._caption = plain(text)
+        text = plain(text)
+        if _FIGURE.match(text):
+            self.add_block(text)
+        else:
+            self._caption = text
 
     def add_heading(self, text: str, level: int) -> None:
         """Open a section. level: 1 is the highest; the path keeps the headings above it."""
@@ -112,9 +110,9 @@ class TextBuilder:
 
         listed: whether it stands in a list, by default where it is tight.
         """
-        self._flush_caption()
         text = verbatim(text) if whole else plain(text)
         if text:
+            self._flush_caption()
             listed = tight if listed is None else listed
             start = self._append(text, tight=tight)
             self._blocks.append(Block(start, self._length, whole, self._lead if listed or whole else ""))
@@ -124,11 +122,12 @@ class TextBuilder:
 
     def add_lines(self, text: str) -> None:
         """Add text with its own lines and blank lines, in which sentences are found as in a plain text file."""
-        self._flush_caption()
         text = verbatim(text)
         if text:
+            self._flush_caption()
             start = self._append(text, tight=False)
-            self._blocks.append(Block(start, self._length))
+            blocks = blocks_of_lists(text) or [Block(0, len(text))]
+            self._blocks += [Block(one.start + start, one.end + start, one.whole, one.context) for one in blocks]
             self._body = True
 
     def add_table(self, rows: Iterable[Sequence[str]], *, header: Sequence[str] = (), caption: str = "") -> None:

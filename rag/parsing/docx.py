@@ -20,7 +20,6 @@ _SKIPPED = frozenset(
     "annotationRef".split()
 )
 _HEADING_NAME = re.compile(r"heading (\d)")
-_FIGURE = re.compile(r"(?:fig|abb|bild|рис)", re.I)
 _NO_HEADING = 9  # outline level of body text
 _MAX_CELL = 1000
 
@@ -147,7 +146,7 @@ class _Reader:
                 self.builder.add_heading(text, level + 1)
             else:
                 numbered = child(format_, "numPr") is not None if format_ is not None else False
-                if style.name == "caption" and not _FIGURE.match(text):
+                if style.name == "caption":
                     self.builder.add_caption(text)
                 else:
                     self.builder.add_block(text, tight=numbered or style.listed)

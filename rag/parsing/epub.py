@@ -47,7 +47,7 @@ def parse_epub(content: bytes, name: str) -> ParsedText:
 def _package(archive: Archive) -> str:
     for element in parse_xml(archive.read(_CONTAINER)).iter():
         if local(element.tag) == "rootfile" and (place := element.get("full-path")):
-            return place
+            return place if place in archive else unquote(place)
     raise UnreadableContent("the book does not say where its content is: download it again")
 
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from rag.parsing.builder import Values, lead_in
+from rag.parsing.builder import Values
+from rag.parsing.lists import lead_in
 from rag.parsing.metadata import collect
 from rag.sentences import trim
 from rag.types import Block, ParsedText, Section

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from rag.errors import ContentTooLarge, RagError, UnreadableContent
 from rag.parsing.archive import Archive, is_document
+from rag.types import SEPARATOR
 
-SEPARATOR = "!/"  # between an archive's name and a member's: "a.zip!/notes/b.txt"
 MAX_MEMBERS = 20_000
 MAX_MEMBER_BYTES = 256 * 2**20
 MAX_TOTAL_BYTES = 2 * 2**30

@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from index.types import JsonScalar
 from rag.parsing.builder import Values, plain
 
+PAGES_NOT_READ = "pages_not_read"  # numbers of the pages of a PDF that are damaged
 _MAX_CHARACTERS = 500
 _ISO = re.compile(r"(?:D:)?\s*(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})(?!\d{3,5}(?:\D|$))")
 _YEAR = re.compile(r"(?:D:)?\s*((?:1[5-9]|20)\d{2})(?:-(\d{2}))?\s*$")

@@ -1,6 +1,6 @@
 """ODT: headings by their outline level, paragraphs, lists and tables of an OpenDocument text. Notes follow their paragraph."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element
 
 from rag.errors import UnreadableContent
@@ -13,6 +13,7 @@ from rag.types import ParsedText
 
 MIMETYPES = ("application/vnd.oasis.opendocument.text", "application/vnd.oasis.opendocument.text-template")
 _MANIFEST = "META-INF/manifest.xml"
+_STYLES = "styles.xml"
 _LEFT_OUT = frozenset(
     "tracked-changes table-of-content alphabetical-index illustration-index table-index object-index user-index sequence-decls "
     "variable-decls user-field-decls forms annotation annotation-end note-citation ruby-text hidden-text hidden-paragraph".split()
@@ -29,7 +30,7 @@ def parse_odt(content: bytes, name: str) -> ParsedText:
         if b"encryption-data" in manifest:
             raise UnreadableContent("it is protected by a password: save it without one")
     root = parse_xml(archive.read("content.xml"))
-    reader = _Reader(_title_styles(root))
+    reader = _Reader(_ancestry([root, *([parse_xml(archive.read(_STYLES))] if _STYLES in archive else [])]))
     body = child(root, "body")
     text = child(body, "text") if body is not None else None
     if text is None:
@@ -39,22 +40,37 @@ def parse_odt(content: bytes, name: str) -> ParsedText:
     return reader.builder.build(title=reader.title or title or reader.builder.first_heading or name, metadata=metadata)
 
 
-def _title_styles(root: Element) -> set[str]:
-    """Names of the paragraph styles that are the title's, also those the program derived from it."""
-    styles = {"Title"}
-    for element in root.iter():
-        if local(element.tag) == "style" and attribute(element, "parent-style-name") == "Title":
-            styles.add(attribute(element, "name") or "")
-    return styles
+def _ancestry(parts: Iterable[Element]) -> dict[str, set[str]]:
+    """Each paragraph style with those it is derived from: programs derive one of their own for every variation of a style."""
+    parents = {
+        "Table": "Caption",
+        "Illustration": "Caption",
+        "Figure": "Caption",
+        "Drawing": "Caption",
+    }  # as OpenOffice has them
+    for root in parts:
+        for element in root.iter():
+            parent = attribute(element, "parent-style-name") if local(element.tag) == "style" else None
+            if parent:
+                parents[attribute(element, "name") or ""] = parent
+    found = {}
+    for name in (*parents, *parents.values()):
+        chain: set[str] = set()
+        at: str | None = name
+        while at is not None and at not in chain:
+            chain.add(at)
+            at = parents.get(at)
+        found[name] = chain
+    return found
 
 
 class _Reader:
     """Takes the blocks of a text in order."""
 
-    def __init__(self, title_styles: set[str]) -> None:
+    def __init__(self, ancestry: dict[str, set[str]]) -> None:
         self.builder = TextBuilder()
         self.title = ""
-        self._title_styles = title_styles
+        self._ancestry = ancestry
 
     def read(self, parent: Element, *, listed: bool = False) -> None:
         """Add all headings, paragraphs, lists and tables below an element."""
@@ -76,9 +92,13 @@ class _Reader:
     def _paragraph(self, element: Element, listed: bool) -> None:
         aside: list[Element] = []
         text = plain("".join(_runs(element, aside)))
-        if text and attribute(element, "style-name") in self._title_styles:
+        style = attribute(element, "style-name") or ""
+        styles = self._ancestry.get(style, {style})
+        if text and "Title" in styles:
             self.title = self.title or text
             self.builder.add_heading(text, 0)
+        elif "Caption" in styles:
+            self.builder.add_caption(text)
         else:
             self.builder.add_block(text, tight=listed)
         for inner in aside:

@@ -8,33 +8,29 @@ import re
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rag.errors import ContentTooLarge, UnreadableContent
 from rag.parsing.builder import MAX_CHARACTERS, TextBuilder, plain
 from rag.parsing.layout import Line, Page, Word, read_lines
-from rag.parsing.metadata import collect
+from rag.parsing.metadata import PAGES_NOT_READ, collect
 from rag.parsing.paragraphs import HYPHEN_AT_LINE_END, Paragraph, Vocabulary, paragraphs
 from rag.parsing.recognition import HINT, recognise
+from rag.parsing.repeated import drop_repeated
 from rag.types import ParsedText
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfTextPage
 
 MAX_PAGES = 20_000
+_SAVE_AGAIN = "save or download it again"
 # PDFium is not thread-safe: every call into it is made under this lock.
 _PDFIUM = threading.Lock()
 _LIGATURES = str.maketrans(
     {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
 )
 _WORD = re.compile(r"[^\s\x02]+\x02?|\x02")
-_EDGE_SHARE = 0.12  # of the page's height, at top and bottom, where headers and footers stand
-_EDGE_LINES = 4
-_PAGE_NUMBER = re.compile(
-    r"(?:page|seite|p\.|side|página|стр\.)?\s*[-–—|]?\s*(\d{1,5})\s*[-–—|]?(?:\s*(?:/|of|von|av|de|из)\s*\d{1,5})?",
-    re.I,
-)
-_NUMBER = re.compile(r"\d+")
 _JUNK_TITLE = re.compile(
     r"(?:untitled.*|(?:microsoft (?:word|powerpoint|excel) - ).*|.*\.(?:docx?|dvi|tex|indd|qxd|pptx?|rtf|odt|pdf)|\W*)",
     re.I,
@@ -53,23 +49,23 @@ _MAX_RECOGNISED = 2000  # pages of one file
 def parse_pdf(content: bytes, name: str, *, ocr: bool = False) -> ParsedText:
     """Text with page map, headings, title and metadata. ocr: whether to recognise the text of pages that are pictures.
 
-    Raises UnreadableContent when encrypted, damaged or without text.
+    A page that is damaged costs itself alone: the others keep their numbers, and `pages_not_read` names it.
+    Raises UnreadableContent when encrypted, damaged as a whole or without text.
     """
-    pages, said, bookmarks, recognised = _read(content, ocr)
+    layer = _read(content, ocr)
+    pages, said = layer.pages, layer.said
     without_text = [page.number for page in pages if not page.lines]
     if len(without_text) == len(pages):
-        if ocr:
-            raise UnreadableContent(f"no text can be recognised on its {len(pages)} pages")
-        raise UnreadableContent(f"none of its {len(pages)} pages has text, they are pictures: {HINT}")
+        raise _nothing_to_read(layer, ocr)
     sample = "".join(line.text for page in pages[:50] for line in page.lines)
     if len(_UNMAPPED.findall(sample)) > _MAX_UNMAPPED * len(sample):
         raise UnreadableContent(
             "its fonts do not say which letters they show: print it to a picture and add that with rag add --ocr"
         )
-    _drop_repeated(pages)
+    drop_repeated(pages)
     printed = _printed_title(pages)
     builder = TextBuilder()
-    _write(builder, pages, bookmarks)
+    _write(builder, pages, layer.bookmarks)
     metadata = collect(
         author=said.get("Author"),
         date=said.get("CreationDate") or said.get("ModDate"),
@@ -77,11 +73,14 @@ def parse_pdf(content: bytes, name: str, *, ocr: bool = False) -> ParsedText:
         description=said.get("Subject"),
         keywords=[word for word in re.split("[,;]", said.get("Keywords", "")) if word.strip()],
     )
-    metadata["pages"] = len(pages)
-    if without_text:
-        metadata["pages_without_text"] = list(without_text)
-    if recognised:
-        metadata["pages_recognised"] = list(recognised)
+    metadata["pages"] = layer.n_pages
+    for name_of_list, numbers in (
+        ("pages_without_text", without_text),
+        ("pages_recognised", layer.recognised),
+        (PAGES_NOT_READ, layer.not_read),
+    ):
+        if numbers:
+            metadata[name_of_list] = [*numbers]
     title = plain(said.get("Title", ""))
     if _JUNK_TITLE.fullmatch(title):
         title = ""
@@ -101,8 +100,31 @@ def parse_picture(content: bytes, name: str) -> ParsedText:
     )
 
 
-def _read(content: bytes, ocr: bool) -> tuple[list[Page], dict[str, str], dict[int, dict[str, int]], list[int]]:
-    """Pages, the document's own metadata, per page number the headings among its bookmarks with their level, recognised pages."""
+@dataclass(slots=True)
+class _Layer:
+    """What a file holds. said: its own metadata.  bookmarks: per page number the headings among them with their level.
+
+    recognised, not_read: numbers of the pages whose text was recognised, and of those that are damaged, which are not in ``pages``.
+    """
+
+    n_pages: int
+    said: dict[str, str]
+    bookmarks: dict[int, dict[str, int]]
+    pages: list[Page] = field(default_factory=list)
+    recognised: list[int] = field(default_factory=list)
+    not_read: list[int] = field(default_factory=list)
+
+
+def _nothing_to_read(layer: _Layer, ocr: bool) -> UnreadableContent:
+    if not layer.pages:
+        return UnreadableContent(f"none of its {layer.n_pages} pages can be read, they are damaged: {_SAVE_AGAIN}")
+    damaged = f" ({len(layer.not_read)} more are damaged)" if layer.not_read else ""
+    if ocr:
+        return UnreadableContent(f"no text can be recognised on its {len(layer.pages)} pages{damaged}")
+    return UnreadableContent(f"none of its {len(layer.pages)} pages{damaged} has text, they are pictures: {HINT}")
+
+
+def _read(content: bytes, ocr: bool) -> _Layer:
     import pypdfium2
 
     with _PDFIUM:
@@ -111,37 +133,39 @@ def _read(content: bytes, ocr: bool) -> tuple[list[Page], dict[str, str], dict[i
         except pypdfium2.PdfiumError as error:
             if "assword" in str(error):
                 raise UnreadableContent("it is protected by a password: save it without one") from error
-            raise UnreadableContent("the PDF is damaged or cut off: save or download it again") from error
+            raise UnreadableContent(f"the PDF is damaged or cut off: {_SAVE_AGAIN}") from error
     try:
         with _PDFIUM:
             n_pages = len(document)
             said = document.get_metadata_dict()
             said["Language"] = _language(document)
-            bookmarks = _bookmarks(document)
+            layer = _Layer(n_pages, said, _bookmarks(document))
         if not n_pages:
-            raise UnreadableContent("the PDF has no pages: save or download it again")
+            raise UnreadableContent(f"the PDF has no pages: {_SAVE_AGAIN}")
         if n_pages > MAX_PAGES:
             raise ContentTooLarge(f"{n_pages} pages, more than {MAX_PAGES}: split the file")
-        pages = []
-        recognised: list[int] = []
         n_characters = 0
         for index in range(n_pages):
-            with _PDFIUM:
-                page, words = _words(document, index)
+            try:
+                with _PDFIUM:
+                    page, words = _words(document, index)
+            except pypdfium2.PdfiumError:
+                layer.not_read.append(index + 1)
+                continue
             page.lines = read_lines(words)
             if ocr and not page.lines:
-                if len(recognised) >= _MAX_RECOGNISED:
+                if len(layer.recognised) >= _MAX_RECOGNISED:
                     raise ContentTooLarge(f"more than {_MAX_RECOGNISED} pages without text: split the file")
                 with _PDFIUM:
                     picture, scale = _picture(document, index)
                 page.lines = [line for found in recognise(picture, scale) for line in found.lines]
                 if page.lines:
-                    recognised.append(page.number)
+                    layer.recognised.append(page.number)
             n_characters += sum(len(line.text) for line in page.lines)
             if n_characters > MAX_CHARACTERS:
                 raise ContentTooLarge(f"more than {MAX_CHARACTERS // 10**6} million characters of text: split the file")
-            pages.append(page)
-        return pages, said, bookmarks, recognised
+            layer.pages.append(page)
+        return layer
     finally:
         with _PDFIUM:
             document.close()
@@ -256,51 +280,6 @@ def _spans(layer: "PdfTextPage") -> Iterator[tuple[int, int, str]]:
         if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
             word = word.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         yield found.start(), found.end(), word
-
-
-def _drop_repeated(pages: list[Page]) -> None:
-    """Take away the headers, footers and page numbers.
-
-    That is what stands at the edge of three pages close to each other, or of both where there are two.
-    """
-    seen: dict[tuple[str, str, int], list[int]] = defaultdict(list)
-    edges: list[list[tuple[Line, list[tuple[str, str, int]]]]] = []
-    for page in pages:
-        top, bottom = page.height * (1 - _EDGE_SHARE), page.height * _EDGE_SHARE
-        ordered = sorted(page.lines, key=lambda line: line.y0 + line.y1)
-        candidates = [("bottom", line) for line in ordered[:_EDGE_LINES] if line.y1 < bottom]
-        candidates += [("top", line) for line in ordered[-_EDGE_LINES:] if line.y0 > top]
-        edge = []
-        for zone, line in candidates:
-            keys = list(_repeat_keys(zone, line.text, page.number))
-            edge.append((line, keys))
-            for key in keys:
-                seen[key].append(page.number)
-        edges.append(edge)
-    repeated = {key for key, numbers in seen.items() if _recurs(key, numbers, len(pages))}
-    for page, edge in zip(pages, edges, strict=True):
-        dropped = {id(line) for line, keys in edge if repeated.intersection(keys)}
-        if dropped:
-            page.lines = [line for line in page.lines if id(line) not in dropped]
-
-
-def _repeat_keys(zone: str, text: str, page: int) -> Iterator[tuple[str, str, int]]:
-    """What must recur for a line to be a header: its words, or its words but for a number that counts the pages."""
-    words = plain(text).casefold()
-    yield zone, words, 0
-    if found := _PAGE_NUMBER.fullmatch(words):
-        yield zone, "#", int(found[1]) - page
-    elif numbers := list(_NUMBER.finditer(words)):
-        for number in {numbers[0], numbers[-1]}:
-            if len(number[0]) <= 5:
-                yield zone, words[: number.start()] + "#" + words[number.end() :], int(number[0]) - page
-
-
-def _recurs(key: tuple[str, str, int], numbers: list[int], n_pages: int) -> bool:
-    if key[1] == "#":
-        return len(numbers) >= 2 or n_pages == 1
-    close = sum(after - before <= 2 for before, after in zip(numbers, numbers[1:], strict=False))
-    return len(numbers) >= max(min(n_pages, 3), 2) and close * 2 >= len(numbers) - 1
 
 
 def _write(builder: TextBuilder, pages: list[Page], bookmarks: dict[int, dict[str, int]]) -> None:

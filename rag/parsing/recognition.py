@@ -10,9 +10,9 @@ from statistics import median
 
 from rag.errors import BadInput, UnreadableContent
 from rag.parsing.layout import Page, Word, read_lines
+from rag.types import OCR_LANGUAGES
 
 PROGRAM = "tesseract"
-LANGUAGES = "RAG_OCR_LANGUAGES"
 HINT = "rag add --ocr recognises their text where tesseract is installed (for example apt-get install tesseract-ocr)"
 _SECONDS_A_PAGE = 120
 _LARGER = 1.4  # times the usual height of a line: type that is larger, and not only higher by its letters
@@ -32,7 +32,7 @@ def recognise(picture: bytes, scale: float = 1.0) -> list[Page]:
     """
     try:
         ran = subprocess.run(
-            [PROGRAM, "stdin", "stdout", "-l", os.environ.get(LANGUAGES) or "eng", "tsv"],
+            [PROGRAM, "stdin", "stdout", "-l", os.environ.get(OCR_LANGUAGES) or "eng", "tsv"],
             input=picture,
             capture_output=True,
             check=False,

@@ -49,6 +49,7 @@ _CHARSETS = {
 }
 _CHARSETS |= {186: 1257, 204: 1251, 222: 874, 238: 1250}
 _STYLE = re.compile(r"heading (\d)$", re.I)
+_CAPTION = "caption"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class _Reader:
         self._rows: list[list[str]] = []
         self._styles: dict[int, int] = {}  # number of a style -> heading level
         self._style = 0
+        self._captions: set[int] = set()  # numbers of the styles of captions, and of those based on them
         self._fonts: dict[int, str] = {}
         self._default = "cp1252"
         self._starred = False
@@ -137,9 +139,11 @@ class _Reader:
         if closed.target == "footnote" and self._state.target != "footnote":
             self._asides.append("".join(self._said.pop("footnote", [])))
         if closed.target == "style":
-            found = _STYLE.match("".join(self._said.pop("style", [])).strip(" ;"))
-            if found:
+            name = "".join(self._said.pop("style", [])).strip(" ;")
+            if found := _STYLE.match(name):
                 self._styles[self._style] = int(found[1])
+            if name.lower() == _CAPTION:
+                self._captions.add(self._style)
         self._starred = False
         self._skipping = 0
 
@@ -228,6 +232,8 @@ class _Reader:
         self._table()
         if text and self._level is not None:
             self._builder.add_heading(text, self._level)
+        elif text and self._style in self._captions:
+            self._builder.add_caption(text)
         else:
             self._builder.add_block(text, tight=self._listed)
         self._notes()
@@ -269,6 +275,10 @@ class _Reader:
         self._style = value or 0
         if self._state.target == "":
             self._level = self._styles.get(self._style)
+
+    def _set_base(self, value: int | None) -> None:
+        if self._state.target == "style" and value in self._captions:
+            self._captions.add(self._style)
 
     def _set_level(self, value: int | None) -> None:
         if self._state.target == "" and value is not None and 0 <= value < 9:
@@ -326,6 +336,7 @@ _ACTIONS: dict[str, Callable[[_Reader, int | None], None]] = {
     "row": _Reader._row,
     "intbl": _Reader._set_table,
     "s": _Reader._set_style,
+    "sbasedon": _Reader._set_base,
     "outlinelevel": _Reader._set_level,
     "f": _Reader._set_font,
     "fcharset": _Reader._set_charset,

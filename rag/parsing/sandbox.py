@@ -21,10 +21,8 @@ from typing import Any, NamedTuple, Self
 import rag
 from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.parsing.builder import MAX_CHARACTERS
-from rag.parsing.formats import is_plain_text, parse
-from rag.parsing.recognition import LANGUAGES
 from rag.parsing.worker import receive, send
-from rag.types import Block, PageBreak, ParsedText, ParseOptions, Section
+from rag.types import OCR_LANGUAGES, Block, PageBreak, ParsedText, ParseOptions, Section
 
 # JSON in UTF-8: up to four bytes a letter, and positions beside the text.
 _MAX_ANSWER = 8 * MAX_CHARACTERS
@@ -48,7 +46,7 @@ _ENVIRONMENT = (
     "OPENBLAS_CORETYPE",
     "TESSDATA_PREFIX",
     "TZ",
-    LANGUAGES,
+    OCR_LANGUAGES,
 )
 
 
@@ -89,7 +87,7 @@ class _Ended(Exception):
 
 
 class Sandbox:
-    """Thread-safe. ``parse`` is called as ``rag.parsing.parse``; at most ``workers`` files are parsed at once, others wait."""
+    """Thread-safe. ``parse`` is called as ``formats.parse``; at most ``workers`` files are parsed at once, others wait."""
 
     def __init__(self, limits: Limits | None = None, workers: int = 1) -> None:
         self._limits = limits or Limits()
@@ -99,7 +97,7 @@ class Sandbox:
         self._closed = False
 
     def parse(self, name: str, content: bytes, options: ParseOptions = _USUAL) -> ParsedText:
-        """As ``rag.parsing.parse``; UnreadableContent also when a parser crashed, ContentTooLarge past the limits."""
+        """As ``rag.parsing.formats.parse``; UnreadableContent also when a parser crashed, ContentTooLarge past the limits."""
         [part] = self._read(name, content, _all, options, archives=False)
         if isinstance(part.text, RagError):
             raise part.text
@@ -117,6 +115,8 @@ class Sandbox:
     def _read(
         self, name: str, content: bytes, wanted: Wanted, options: ParseOptions, *, archives: bool
     ) -> Iterator[Part]:
+        from rag.parsing.formats import is_plain_text, parse  # all parsers, which a question does not wait for
+
         if is_plain_text(name, content):
             try:
                 yield Part("", parse(name, content))

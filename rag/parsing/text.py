@@ -1,12 +1,14 @@
 """Plain text, source code and logs: the text as it is; what differs is what may not be cut.
 
-Prose is cut into sentences; of code, what stands between blank lines is one piece; of a log, each entry with its further lines.
+Prose is cut into sentences, and its lists know their lead-ins; of code, what stands between blank lines is one piece; of a log,
+each entry with its further lines.
 """
 
 import re
 from collections.abc import Iterator
 
 from rag.parsing.encoding import decode
+from rag.parsing.lists import blocks_of_lists
 from rag.sentences import trim
 from rag.types import Block, ParsedText, Section
 
@@ -42,7 +44,7 @@ def parse_text(content: bytes, name: str, suffix: str) -> ParsedText:
     if suffix in CODE_NAMES or text.startswith("#!") or _is_code(sample):
         # The file's whole name, as people name a piece of code.
         return ParsedText(text, name + suffix, sections, tuple(_pieces(text)))
-    return ParsedText(text, name, sections)
+    return ParsedText(text, name, sections, tuple(blocks_of_lists(text)))
 
 
 def _is_code(sample: str) -> bool:

@@ -1,17 +1,26 @@
-"""XLSX: each row a passage of its own under its sheet, its values with the names of their columns (openpyxl, row by row)."""
+"""XLSX: each row a passage of its own under its sheet, its values with the names of their columns (openpyxl, row by row).
+
+A cell that is merged over several rows counts in each of them that has values of its own, as whoever looks at the sheet reads it.
+"""
 
 import datetime
 import io
 import re
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from rag.parsing.archive import Archive
 from rag.parsing.builder import TextBuilder, plain
 from rag.parsing.csv import add_rows
-from rag.parsing.office import properties
+from rag.parsing.markup import local, parse_xml
+from rag.parsing.office import main_part, properties, relations
 from rag.types import ParsedText
 
+_MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^<>]*?\bref=[\"']([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})")
+# Higher ones, and more of them, are layout or hostile.
+_MAX_MERGED, _MAX_MERGED_ROWS = 10_000, 1000
 _PERCENT = re.compile(r"0(?:\.(0+))?%")
 
 
@@ -22,6 +31,7 @@ def parse_xlsx(content: bytes, name: str) -> ParsedText:
     archive = Archive(content)
     archive.check()
     title, metadata = properties(archive)
+    parts = _parts(archive)
     builder = TextBuilder()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about features of the file that have no text
@@ -30,27 +40,75 @@ def parse_xlsx(content: bytes, name: str) -> ParsedText:
             for sheet in book.worksheets:
                 if sheet.sheet_state == "visible":
                     sheet.reset_dimensions()  # what the file states of its size is not believed
-                    add_rows(builder, _rows(sheet), (sheet.title,))
+                    add_rows(builder, _rows(sheet, _merged(content, parts.get(sheet.title, ""))), (sheet.title,))
         finally:
             book.close()
     return builder.build(title=plain(title) or name, metadata=metadata)
 
 
-def _rows(sheet: object) -> Iterator[tuple[int, Sequence[str]]]:
+def _parts(archive: Archive) -> dict[str, str]:
+    """The part of the container that each sheet is in, by its name."""
+    part = main_part(archive)
+    related = relations(archive, part)
+    places = {}
+    for element in parse_xml(archive.read(part)).iter():
+        if local(element.tag) == "sheet":
+            relation = next((value for key, value in element.attrib.items() if local(key) == "id"), "")
+            places[element.get("name", "")] = related.get(relation, ("", ""))[1]
+    return places
+
+
+def _merged(content: bytes, part: str) -> dict[int, list[tuple[int, int]]]:
+    """Of the cells that are merged over several rows, by their first row, column (from 0) and last row."""
+    archive = Archive(content)  # with bounds of its own, as the sheet was unpacked before
+    found: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    if part in archive:
+        for one in islice(_MERGED.finditer(archive.read(part)), _MAX_MERGED):
+            first, last = int(one[2]), int(one[3])
+            if 0 < last - first < _MAX_MERGED_ROWS:
+                found[first].append((_column(one[1]), last))
+    return found
+
+
+def _column(letters: bytes) -> int:
+    """0 of "A", 26 of "AA"."""
+    number = 0
+    for letter in letters:
+        number = 26 * number + letter - 64
+    return number - 1
+
+
+def _rows(sheet: object, merged: dict[int, list[tuple[int, int]]]) -> Iterator[tuple[int, Sequence[str]]]:
     """Rows with their number, cells as text."""
+    lasting: dict[int, tuple[int, str]] = {}  # by column, the last row and the value of a merged cell
     for number, row in enumerate(sheet.iter_rows(), 1):  # type: ignore[attr-defined]
-        if row:
-            yield number, [_shown(cell.value, cell) for cell in row]
+        cells = [_shown(cell.value, cell) for cell in row]
+        if any(cells):
+            for column, (last, value) in list(lasting.items()):
+                if last < number:
+                    del lasting[column]
+                else:
+                    cells += [""] * (column + 1 - len(cells))
+                    cells[column] = cells[column] or value
+        for column, last in merged.get(number, ()):
+            if column < len(cells) and cells[column]:
+                lasting[column] = last, cells[column]
+        if cells:
+            yield number, cells
 
 
 def _shown(value: object, cell: object) -> str:
-    """A value as text: dates in ISO 8601, whole numbers without decimals, percentages as such."""
+    """A value as text: dates in ISO 8601, durations in hours, whole numbers without decimals, percentages as such."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, datetime.datetime):
         return value.date().isoformat() if value.time() == datetime.time() else value.isoformat(" ", "minutes")
+    if isinstance(value, datetime.timedelta):
+        seconds = round(value.total_seconds())
+        sign, hours = "-" if seconds < 0 else "", abs(seconds) // 3600
+        return f"{sign}{hours}:{abs(seconds) // 60 % 60:02}:{abs(seconds) % 60:02}"
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, (int, float)):

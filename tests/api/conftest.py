@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any, cast
@@ -19,6 +19,7 @@ from api.settings import Settings
 from index.errors import DocumentNotFound
 from index.types import Change, Document, Metadata, Receipt, Span
 from rag.errors import BadInput, UnreadableContent, UnsupportedFormat
+from rag.languages import languages_of
 from rag.service import Service
 from rag.types import (
     Answer,
@@ -106,7 +107,8 @@ class FakeService:
         check()
         return self._add(name, name, text, name, collection, metadata)
 
-    def language_notes(self, languages: Mapping[str, int]) -> tuple[str, ...]:
+    def notes(self, changes: Sequence[Change]) -> tuple[str, ...]:
+        languages = languages_of(changes)
         return tuple(f"{n} in {language}" for language, n in languages.items() if language != "en")
 
     def ask(self, query: Query) -> Answer:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from api.schemas import AnswerOut
+from api.outputs import AnswerOut
 from index.types import Range
 
 

@@ -298,6 +298,47 @@ def test_a_hostile_request_is_refused_or_cut_off(server: tuple[Any, str], client
     assert is_alive(client)
 
 
+CHUNKED = HEAD + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+ENDLESS = {
+    "request line": (b"GET /", b"a"),
+    "header": (HEAD + b"X-A: ", b"a"),
+    "headers": (HEAD, b"X-A: a\r\n"),
+    "chunk extension": (CHUNKED + b"1;", b"a"),
+    "trailer": (CHUNKED + b"0\r\nX-A: ", b"a"),
+    "trailers": (CHUNKED + b"0\r\n", b"X-A: a\r\n"),
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+def test_what_does_not_end_is_cut_off_before_it_fills_memory(server: tuple[Any, str], what: str) -> None:
+    host, _, port = server[1].removeprefix("http://").partition(":")
+    first, more = ENDLESS[what]
+    piece, sent = more * (8192 // len(more)), 0
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(first)
+        with pytest.raises(OSError):
+            while sent < 20 * MEBIBYTE:  # far more than the sockets' own buffers take
+                connection.sendall(piece)
+                sent += len(piece)
+    assert sent < 20 * MEBIBYTE
+
+
+def test_a_head_that_is_whole_but_too_long_is_refused(server: tuple[Any, str]) -> None:
+    assert (
+        exchange(server[1], b"GET /livez HTTP/1.1\r\nHost: localhost\r\n" + b"X-A: a\r\n" * 2_500 + b"\r\n")[9:12]
+        == b"400"
+    )
+
+
+def test_headers_behind_a_body_change_nothing(server: tuple[Any, str]) -> None:
+    body = b'{"question": "Where?"}'
+    chunks = b"%x\r\n%s\r\n0\r\nHost: elsewhere\r\nContent-Type: text/plain\r\n\r\n" % (len(body), body)
+    host, _, port = server[1].removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(CHUNKED.replace(b"/v1/documents", b"/v1/ask") + chunks)
+        assert connection.recv(65536)[9:12] == b"200"
+
+
 def test_bodies_that_trickle_in_keep_nobody_else_waiting(server: tuple[Any, str], client: httpx.Client) -> None:
     host, _, port = server[1].removeprefix("http://").partition(":")
     slow = [socket.create_connection((host, int(port))) for _ in range(100)]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from api.schemas import VerifyOut
+from api.outputs import VerifyOut
 
 
 def cited(client: TestClient, text: str) -> dict[str, Any]:

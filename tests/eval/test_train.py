@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.train import FIRST, SECOND, train
+from eval.samples import FIRST, SECOND
+from eval.train import train
 from index.types import Span
 from rag.ranking import CONFIDENCE_FEATURES, Examined, Ranker, read_ranker
 from rag.signals import Signals

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import apsw
 import pytest
 
-from index.checkpoint import read_manifest
+from index.manifest import read_manifest
 from index.repair import repair
 from index.store import Store
 from index.types import NewDocument, NewPassage

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import checkpoint, scan, view_rebuild
+from index import scan, view_rebuild
+from index.manifest import MANIFEST, PARTS
+from index.repair import repair
 from index.store import Store
-from index.types import Floats, NewDocument, NewPassage, Scope
+from index.types import Finding, Floats, NewDocument, NewPassage, Scope
 from tests.reliability.mounts import fill, small_disk
 
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
@@ -36,7 +38,7 @@ def delete_views(path: Path) -> None:
 
 
 def delete_manifest(path: Path) -> None:
-    (path / checkpoint.MANIFEST).unlink()
+    (path / MANIFEST).unlink()
 
 
 DAMAGES = [
@@ -165,7 +167,7 @@ def test_views_are_built_behind_what_is_asked_and_taken_over_when_they_are_there
     delete_views(kept)
     with Store.open(kept, views="behind") as store:
         with store.writers_waiting(), store.read() as reader:  # so that they cannot come yet
-            assert store.rebuilding == checkpoint.PARTS and not (kept / "views").exists()
+            assert store.rebuilding == PARTS and not (kept / "views").exists()
             assert answers(store, fake_embed) == expected
             early = reader.matching(["common"], 200, Scope())
         with store.read() as reader:
@@ -191,7 +193,7 @@ def test_a_killed_build_is_begun_again(kept: Path, fake_embed: Callable[..., Flo
             assert first is not None
             first.kill()
             wait_until(lambda: rebuild._process not in (None, first))
-            assert answers(store, fake_embed) == expected and store.rebuilding == checkpoint.PARTS
+            assert answers(store, fake_embed) == expected and store.rebuilding == PARTS
         wait_until(lambda: store.rebuilding == ())
         assert answers(store, fake_embed) == expected
 
@@ -221,6 +223,17 @@ def test_the_build_ends_with_a_killed_process_and_the_next_open_does_it(
         assert answers(store, fake_embed) == expected and store.verify()[2:] == []
 
 
+def test_repair_builds_what_is_missing_unless_a_stored_vector_is_damaged(kept: Path) -> None:
+    delete_views(kept)
+    with Store.open(kept, views="none") as store:
+        missing = [finding for finding in store.verify() if finding.kind == "view-missing"]
+        assert repair(store, [*missing, Finding("vector", "passage 1", "is damaged", "`rag rm`")]) == []
+        assert store.rebuilding == PARTS
+        assert repair(store, missing) == missing
+    with Store.open(kept) as store:
+        assert store.rebuilt == () and store.verify() == []
+
+
 def test_another_store_in_the_place_ends_the_build(kept: Path, tmp_path: Path, make_document: Make) -> None:
     other = filled(tmp_path / "other", make_document, 3)
     delete_views(kept)
@@ -242,7 +255,7 @@ def test_closing_ends_the_build_and_the_next_open_does_it(kept: Path, fake_embed
         with other.writers_waiting():
             Store.open(kept, views="behind").close()
     with Store.open(kept) as store:
-        assert store.rebuilt == checkpoint.PARTS and answers(store, fake_embed) == expected
+        assert store.rebuilt == PARTS and answers(store, fake_embed) == expected
 
 
 def test_without_room_for_the_views_questions_are_answered_and_it_is_said(
@@ -262,7 +275,7 @@ def test_without_room_for_the_views_questions_are_answered_and_it_is_said(
         with Store.open(path, views="behind") as store:
             wait_until(lambda: "could not be built again" in caplog.text)
             assert "no space is left" in caplog.text
-            assert store.rebuilding == checkpoint.PARTS and answers(store, fake_embed) == expected
+            assert store.rebuilding == PARTS and answers(store, fake_embed) == expected
             ballast.unlink()
             wait_until(lambda: store.rebuilding == ())
             assert answers(store, fake_embed) == expected

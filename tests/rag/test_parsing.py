@@ -3,7 +3,7 @@
 import pytest
 
 from rag.errors import UnreadableContent, UnsupportedFormat
-from rag.parsing import parse
+from rag.parsing.formats import parse
 
 PROSE = "Ein schöner Tag für Zürich, sagte Müller. Später kamen Gäste aus Österreich und blieben über Nacht. " * 5
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import apsw
 
-from index import changes, checkpoint, database, files, migrations, store, upgrade, views
+from index import changes, checkpoint, database, files, manifest, migrations, store, upgrade, views
 from index.errors import StoreError
 from index.lexical import analyze
 from index.records import pack_document
@@ -74,7 +74,7 @@ def checkpoint_one_too_high() -> None:
 
 
 def no_checksum() -> None:
-    checkpoint._problems = lambda *arguments: {}
+    manifest.Manifest.problems = lambda self, *arguments, **options: {}  # type: ignore[method-assign]
 
 
 def delete_without_wal_checkpoint() -> None:
@@ -85,7 +85,7 @@ def manifest_in_place() -> None:
     original = files.replace
 
     def replace_in_place(source: Path, target: Path) -> None:
-        if target.name == checkpoint.MANIFEST:
+        if target.name == manifest.MANIFEST:
             files.write(target, files.system.read(source))
             files.remove(source)
         else:

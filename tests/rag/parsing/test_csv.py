@@ -8,7 +8,7 @@ import pytest
 
 from rag.chunking import chunk
 from rag.errors import ContentTooLarge
-from rag.parsing import parse
+from rag.parsing.formats import parse
 from rag.types import ParsedText
 
 Read = Callable[..., ParsedText]

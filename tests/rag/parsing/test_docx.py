@@ -12,7 +12,7 @@ from docx.oxml import parse_xml as element
 from docx.oxml.ns import nsdecls
 
 from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
-from rag.parsing import parse
+from rag.parsing.formats import parse
 from rag.types import ParsedText
 
 Read = Callable[..., ParsedText]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from rag.errors import RagError, UnreadableContent
-from rag.parsing import parse
+from rag.parsing.formats import parse
 from rag.types import ParsedText
 
 Read = Callable[..., ParsedText]
@@ -53,6 +53,7 @@ def epub(
     with zipfile.ZipFile(file, "w") as book:
         book.writestr("mimetype", "application/epub+zip")
         book.writestr("META-INF/container.xml", CONTAINER.format(folder + "content.opf"))
+        folder = folder.replace("%20", " ")
         nav = '<item id="nav" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>'
         book.writestr(folder + "content.opf", package(list(chapters), order or list(chapters), nav))
         book.writestr(folder + "nav.xhtml", chapter("<nav><ol><li>Contents of the book</li></ol></nav>"))
@@ -113,6 +114,11 @@ def test_copy_protection_is_said() -> None:
 
 def test_hidden_fonts_are_no_copy_protection() -> None:
     assert "1784" in parse("b.epub", epub(rights=RIGHTS.format("OEBPS/font.otf"))).text
+
+
+@pytest.mark.parametrize("folder", ["My%20book/", "My book/", ""])
+def test_the_book_may_say_where_it_is_as_an_address_does(folder: str, read: Read) -> None:
+    assert "A flood took the second arch." in read("b.epub", epub(folder)).text
 
 
 def test_a_chapter_outside_the_book_is_not_read(read: Read) -> None:

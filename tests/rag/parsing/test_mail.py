@@ -8,7 +8,7 @@ from email.message import EmailMessage
 import docx
 import pytest
 
-from rag.parsing import parse
+from rag.parsing.formats import parse
 from rag.types import ParsedText
 
 Read = Callable[..., ParsedText]

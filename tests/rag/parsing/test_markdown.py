@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rag.parsing import parse
+from rag.parsing.formats import parse
 from rag.types import ParsedText
 
 Path = Callable[[ParsedText, str], tuple[str, ...]]

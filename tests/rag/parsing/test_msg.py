@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rag.errors import RagError, UnsupportedFormat
-from rag.parsing import parse
+from rag.parsing.formats import parse
 from rag.parsing.msg import decompress_rtf
 
 Make = Callable[..., Any]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from rag.errors import RagError, UnreadableContent
-from rag.parsing import parse
+from rag.parsing.formats import parse
 from rag.types import ParsedText
 
 Read = Callable[..., ParsedText]

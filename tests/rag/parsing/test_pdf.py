@@ -18,7 +18,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from rag.errors import RagError, UnreadableContent
-from rag.parsing import parse
+from rag.parsing.formats import parse
 from rag.types import ParsedText
 
 Read = Callable[..., ParsedText]

@@ -10,7 +10,7 @@ from pptx.presentation import Presentation
 from pptx.util import Inches
 
 from rag.errors import RagError, UnreadableContent
-from rag.parsing import parse
+from rag.parsing.formats import parse
 from rag.types import ParsedText
 
 Read = Callable[..., ParsedText]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
-from rag.parsing import parse
+from rag.parsing.formats import parse
 from rag.parsing.sandbox import Limits, Sandbox
 
 PAGE = (

@@ -2,6 +2,9 @@
 
 import io
 import json
+import re
+import textwrap
+import zipfile
 from collections.abc import Callable
 
 import pytest
@@ -30,6 +33,38 @@ def passages(parsed: ParsedText, size: int = 300) -> list[Chunk]:
 def known(parsed: ParsedText, passage: Chunk) -> str:
     """All that a passage is searched by."""
     return " ".join([*passage.section, passage.context, parsed.text[slice(*passage.span)]])
+
+
+def without_mark(item: str) -> str:
+    return " ".join(re.sub(r"^(?:- |\d+\. )", "", item).split())
+
+
+def odt(body: str) -> tuple[str, bytes]:
+    names = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "text", "table", "style")
+    )
+    styles = '<style:style style:name="P7" style:family="paragraph" style:parent-style-name="Tabelle"/>'
+    named = '<style:style style:name="Tabelle" style:family="paragraph" style:parent-style-name="Caption"/>'
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as container:
+        container.writestr("mimetype", "application/vnd.oasis.opendocument.text")
+        container.writestr(
+            "content.xml",
+            f"<office:document-content {names}><office:automatic-styles>{styles}</office:automatic-styles><office:body>"
+            f'<office:text><text:h text:outline-level="1">Bridges</text:h>{body}</office:text></office:body>'
+            "</office:document-content>",
+        )
+        container.writestr(
+            "styles.xml",
+            f"<office:document-styles {names}><office:styles>{named}</office:styles></office:document-styles>",
+        )
+    return "a.odt", file.getvalue()
+
+
+def rtf(body: str) -> tuple[str, bytes]:
+    styles = r"{\stylesheet{\s0 Normal;}{\s1\outlinelevel0 heading 1;}{\s3\sbasedon0 caption;}{\s4\sbasedon3 Table;}}"
+    return "a.rtf", (r"{\rtf1\ansi" + styles + r"\pard\s1 Bridges\par" + body + "}").encode("ascii")
 
 
 def html(body: str) -> tuple[str, bytes]:
@@ -66,9 +101,35 @@ def list_in_markdown(code: str = "") -> tuple[str, bytes]:
     return "a.md", "\n".join(["# Bridges", "", code, LEAD, *(f"- {item}" for item in ITEMS), "", AFTER]).encode()
 
 
+def list_in_text(between: str = "\n", mark: str = "- ", wrap: int = 0) -> tuple[str, bytes]:
+    items = [mark.format(number) + item for number, item in enumerate(ITEMS, 1)]
+    lines = [textwrap.fill(item, wrap, subsequent_indent="  ") for item in items] if wrap else items
+    return "a.txt", f"Bridges of the north.\n\nIt rains. {LEAD}\n{between.join(['', *lines])}\n\n{AFTER}\n".encode()
+
+
+def list_in_mail() -> tuple[str, bytes]:
+    head = b"From: a@example.org\nTo: b@example.org\nSubject: Bridges\nDate: Tue, 1 Jul 2025 10:00:00 +0200\n\n"
+    return "a.eml", head + list_in_text()[1]
+
+
+def list_in_odt() -> tuple[str, bytes]:
+    items = "".join(f"<text:list-item><text:p>{item}</text:p></text:list-item>" for item in ITEMS)
+    return odt(f"<text:p>{LEAD}</text:p><text:list>{items}</text:list><text:p>{AFTER}</text:p>")
+
+
+def list_in_rtf() -> tuple[str, bytes]:
+    items = "".join(rf"\pard\ls1{{\listtext\'b7\tab}}{item}\par" for item in ITEMS)
+    return rtf(rf"\pard {LEAD}\par{items}\pard {AFTER}\par")
+
+
 @pytest.mark.parametrize(
     "file",
     [
+        pytest.param(list_in_text(), id="text"),
+        pytest.param(list_in_text("\n\n", "{}. "), id="text-numbered-apart"),
+        pytest.param(list_in_mail(), id="mail"),
+        pytest.param(list_in_odt(), id="odt"),
+        pytest.param(list_in_rtf(), id="rtf"),
         pytest.param(list_in_html(), id="html"),
         pytest.param(list_in_html("<p>{}</p>"), id="html-paragraphs"),
         pytest.param(list_in_docx(), id="docx"),
@@ -83,11 +144,45 @@ def test_each_item_of_a_long_list_is_found_by_its_lead_in(file: tuple[str, bytes
     assert len(holding) >= 5
     for passage in holding:
         assert known(parsed, passage).count(LEAD) == 1  # in the text or beside it, not both
-        assert passage.section == ("Bridges",)
+        assert passage.section == (() if file[0] in ("a.txt", "a.eml") else ("Bridges",))
     [last] = [one for one in made if AFTER in parsed.text[slice(*one.span)]]
     assert last is made[-1]
     for item in ITEMS:
-        assert any(item in [parsed.text[slice(*sentence)].lstrip("- ") for sentence in one.sentences] for one in made)
+        assert any(item in [without_mark(parsed.text[slice(*sentence)]) for sentence in one.sentences] for one in made)
+
+
+def test_the_wrapped_lines_of_an_item_stay_in_the_list() -> None:
+    parsed = parse(*list_in_text(wrap=60))
+    made = passages(parsed)
+    of_list = [one for one in made if "Point" in parsed.text[slice(*one.span)]]
+    assert len(of_list) >= 5 and all(known(parsed, one).count(LEAD) == 1 for one in of_list)
+    items = [" ".join(parsed.text[slice(*sentence)].split()) for one in made for sentence in one.sentences]
+    assert all(f"- {item}" in items for item in ITEMS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{LEAD}\n\nIt rains.\n\n- A point.\n- Another.",
+        f"{ITEMS[0]}\n- A point.\n- Another.",
+        f"- {LEAD}\n- A point.",
+        f"{LEAD}\nNo list follows.\n\n    def x() -> None:",
+    ],
+)
+def test_plain_text_without_a_list_that_is_announced_is_left_as_it_is(text: str) -> None:
+    parsed = parse("a.txt", text.encode())
+    assert (parsed.text, parsed.blocks) == (text, ())
+
+
+def test_a_list_in_plain_text_ends_where_prose_goes_on() -> None:
+    text = "Bring these:\n - a rope\n\n   of hemp,\n\n - a lamp.\n\nWe meet at noon.\n\nAnd these:\n\n1) bread\n2) cheese\n"
+    blocks = parse("a.txt", text.encode()).blocks
+    assert [(text[one.start : one.end], one.context) for one in blocks] == [
+        ("Bring these:", ""),
+        (" - a rope\n\n   of hemp,\n\n - a lamp.", "Bring these:"),
+        ("We meet at noon.\n\nAnd these:", ""),
+        ("1) bread\n2) cheese", "And these:"),
+    ]
 
 
 def test_a_list_without_a_lead_in_takes_none_from_above() -> None:
@@ -119,12 +214,31 @@ def table_in_markdown() -> tuple[str, bytes]:
     return "a.md", ("# Bridges\n\nText.\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in lines)).encode()
 
 
+def table_in_odt(style: str, between: str = "", caption: str = "Table 2. Spans of the north") -> tuple[str, bytes]:
+    rows = "".join(
+        "<table:table-row>"
+        + "".join(f"<table:table-cell><text:p>{cell}</text:p></table:table-cell>" for cell in row)
+        + "</table:table-row>"
+        for row in (HEADER, *ROWS)
+    )
+    return odt(f'<text:p text:style-name="{style}">{caption}</text:p>{between}<table:table>{rows}</table:table>')
+
+
+def table_in_rtf(style: int, between: str = "") -> tuple[str, bytes]:
+    rows = "".join(rf"\pard\intbl {row[0]}\cell {row[1]}\cell {row[2]}\cell\row" for row in (HEADER, *ROWS))
+    return rtf(rf"\pard Text.\par\pard\s{style} Table 2. Spans of the north\par{between}{rows}\pard\plain {AFTER}\par")
+
+
 @pytest.mark.parametrize(
     ("file", "caption"),
     [
         pytest.param(table_in_html(), "Spans of the north", id="html"),
         pytest.param(table_in_docx(), "Spans of the north", id="docx"),
         pytest.param(table_in_markdown(), "", id="markdown"),
+        pytest.param(table_in_odt("Table"), "Spans of the north", id="odt"),
+        pytest.param(table_in_odt("P7", "<text:p/>"), "Spans of the north", id="odt-derived-style"),
+        pytest.param(table_in_rtf(3), "Spans of the north", id="rtf"),
+        pytest.param(table_in_rtf(4, r"\pard\par"), "Spans of the north", id="rtf-derived-style"),
     ],
 )
 def test_each_row_of_a_long_table_is_found_by_header_and_caption(file: tuple[str, bytes], caption: str) -> None:
@@ -145,6 +259,23 @@ def test_a_caption_that_belongs_to_no_table_stays_a_paragraph() -> None:
         document.add_paragraph("It was built in 1843.")  # type: ignore[attr-defined]
 
     assert parse(*docx(fill)).text == "Bridges\n\nFigure 1. The old harbour\n\nIt was built in 1843."
+
+
+def test_a_figure_keeps_its_caption_from_the_table_below() -> None:
+    box = (
+        '<text:p><draw:frame xmlns:draw="urn:d"><draw:text-box><text:p text:style-name="Illustration"><draw:frame><draw:image/>'
+        "</draw:frame>Figure 1. The old harbour</text:p></draw:text-box></draw:frame></text:p>"
+    )
+    files = (
+        table_in_odt("Standard", box, "Text."),
+        table_in_odt("Caption", caption="Figure 1. The old harbour"),
+        (rewritten := table_in_rtf(3))[:1]
+        + (rewritten[1].replace(b"Table 2. Spans of the north", b"Figure 1. The old harbour"),),
+    )
+    for file in files:
+        parsed = parse(*file)
+        found = [one for one in passages(parsed) if "old harbour" in known(parsed, one)]
+        assert len(found) == 1 and "metres" not in parsed.text[slice(*found[0].span)]
 
 
 def test_code_stays_whole_and_knows_what_it_is_for() -> None:

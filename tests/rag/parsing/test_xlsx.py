@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 
 from rag.errors import ContentTooLarge, RagError, UnreadableContent
-from rag.parsing import parse
+from rag.parsing.formats import parse
 from rag.types import ParsedText
 
 Read = Callable[..., ParsedText]
@@ -136,3 +136,35 @@ def test_any_damage_is_an_error_of_our_own() -> None:
                 parse("b.xlsx", broken)
             except RagError as error:
                 assert "\n" not in str(error)
+
+
+def test_a_cell_merged_over_rows_counts_in_each_of_them(read: Read) -> None:
+    workbook = book(
+        {
+            "Shifts": [
+                ("Quay", "Shift", "Warden"),
+                ("North", "early", "Ida"),
+                ("", "late", "Karl"),
+                (),
+                ("", "night", "Ole"),
+            ]
+        }
+    )
+    sheet = workbook["Shifts"]
+    sheet.merge_cells("A2:A4")
+    sheet.merge_cells("B3:C3")  # within one row
+    parsed = read("s.xlsx", saved(workbook))
+    assert parsed.text == (
+        "Quay: North\nShift: early\nWarden: Ida\n\nQuay: North\nShift: late\n\nShift: night\nWarden: Ole"
+    )
+
+
+def test_a_merge_over_more_rows_than_a_table_has_fills_nothing(read: Read) -> None:
+    workbook = book({"Bridges": ROWS})
+    workbook["Bridges"].merge_cells("A2:A1400")
+    assert read("s.xlsx", saved(workbook)).text.count("Arnes") == 1
+
+
+def test_a_duration_is_shown_in_hours_as_the_sheet_shows_it(read: Read) -> None:
+    rows: list[tuple[object, ...]] = [("Job", "Time"), ("Paint", datetime.timedelta(hours=30, minutes=5))]
+    assert read("d.xlsx", saved(book({"Jobs": rows}))).text == "Job: Paint\nTime: 30:05:00"

@@ -1,0 +1,173 @@
+"""What fitting learns from: questions against collections, with the signals of their candidates and which of them are hits."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.gold import Question, read_corpus, read_folder
+from rag.ranking import (
+    CONFIDENCE_FEATURES,
+    CONFIDENCE_PASSAGES,
+    Examined,
+    Ranker,
+    best_per_passage,
+    confidence_features,
+)
+from rag.signals import Signals
+
+Values = NDArray[np.float64]
+Hits = NDArray[np.bool_]
+
+FIRST = ("bm25", "dense", "sentence", "coverage", "phrase", "evidence")
+SECOND = (*FIRST, "late")
+_PER_SENTENCE = frozenset({"sentence_cosine", "sentence_coverage", "owner"})
+
+
+class Examiner(Protocol):
+    """An indexed collection that shows how it scores."""
+
+    def examine(self, question: str, ranker: Ranker) -> Examined:
+        """All candidates of a question; late interaction for the ranker's second stage."""
+
+
+class Collection(NamedTuple):
+    """A gold set and its corpus, indexed. documents: keys by which sets are seen to share a document."""
+
+    name: str
+    questions: tuple[Question, ...]
+    documents: frozenset[str]
+    examiner: Examiner
+    calibrated_for: Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One question against one collection, cut down to the candidates of the second stage.
+
+    signals, late, hits, sentence_hits: of these and their sentences.  sources: of each, the document.
+    sentence_ids: int64 (n_sentences,), equal for a sentence that stands in two overlapping passages.
+    all_first: (n, len(FIRST)), all_hits: (n,), of all candidates, empty for questions of other sets.
+    """
+
+    collection: str
+    asked: str  # the set that the question comes from
+    question: Question
+    signals: Signals
+    late: Values
+    hits: Hits
+    sentence_hits: Hits
+    sentence_ids: NDArray[np.int64]
+    sources: tuple[str | None, ...]
+    all_first: Values
+    all_hits: Hits
+
+    @property
+    def own(self) -> bool:
+        """Whether the collection is the one that the question was asked about."""
+        return self.collection == self.asked
+
+
+def collection_of(
+    folder: Path, open_collection: Callable[[Path], tuple[Examiner, Mapping[str, str | int]]]
+) -> Collection:
+    """A gold folder, and its corpus as ``open_collection`` opens it."""
+    examiner, calibrated_for = open_collection(folder)
+    # Sets may hold extracts of one document under ids of their own: the title tells.
+    documents = frozenset(document.title or document.id for document in read_corpus(folder / "corpus.jsonl"))
+    return Collection(folder.name, read_folder(folder).questions, documents, examiner, calibrated_for)
+
+
+def sample_of(collection: Collection, asked: str, question: Question, ranker: Ranker) -> Sample:
+    """A question as a collection scores it with this ranker. asked: the set that it comes from."""
+    found = collection.examiner.examine(question.text, ranker)
+    own = collection.name == asked
+    n = len(found.spans)
+    hits = np.array([own and _is_hit(question, found.sources[i], *found.spans[i]) for i in range(n)], dtype=bool)
+    in_chosen = np.isin(found.signals.owner, found.chosen)
+    chosen = _restricted(found.signals, found.chosen, in_chosen)
+    sentences = [(found.sources[i], *sentence) for i in found.chosen for sentence in found.sentences[i]]
+    numbers = {sentence: number for number, sentence in enumerate(dict.fromkeys(sentences))}
+    return Sample(
+        collection.name,
+        asked,
+        question,
+        chosen,
+        np.nan_to_num(found.late[in_chosen]).astype(np.float64),
+        hits[found.chosen],
+        np.array([own and _is_hit(question, *sentence) for sentence in sentences], dtype=bool),
+        np.array([numbers[sentence] for sentence in sentences], dtype=np.int64),
+        tuple(found.sources[i] for i in found.chosen),
+        np.stack([getattr(found.signals, name) for name in FIRST], axis=1) if own else np.empty((0, len(FIRST))),
+        hits if own else np.empty(0, dtype=bool),
+    )
+
+
+def _is_hit(question: Question, source: str | None, start: int, end: int) -> bool:
+    """Whether ``[start, end)`` of a document holds an answer whole; without places, whether the document is relevant."""
+    if question.places:
+        return any(place.document == source and start <= place.start and place.end <= end for place in question.places)
+    return source in question.relevant
+
+
+def _restricted(signals: Signals, chosen: NDArray[np.int64], in_chosen: Hits) -> Signals:
+    """The signals of some candidates, ascending, and of their sentences."""
+    values = {
+        field.name: getattr(signals, field.name)[in_chosen if field.name in _PER_SENTENCE else chosen]
+        for field in fields(Signals)
+    }
+    return Signals(**{**values, "owner": np.searchsorted(chosen, values["owner"])})
+
+
+def _late_per_passage(sample: Sample) -> Values:
+    return best_per_passage(sample.late.astype(np.float32), sample.signals.owner, len(sample.hits)).astype(np.float64)
+
+
+def second_values(sample: Sample) -> Values:
+    """Signals of the second stage: float64 (n, len(SECOND))."""
+    cheap = np.stack([getattr(sample.signals, name) for name in FIRST], axis=1)
+    return np.concatenate([cheap, _late_per_passage(sample)[:, None]], axis=1)
+
+
+def scores_of(sample: Sample, ranker: Ranker) -> NDArray[np.float32]:
+    """The ranker's scores of a sample's candidates: float32 (n,)."""
+    everything = np.arange(len(sample.hits))
+    late = _late_per_passage(sample).astype(np.float32)
+    return ranker.scores(sample.signals, np.zeros(len(late), np.float32), everything, late)
+
+
+def _best_passages(scores: NDArray[np.float32]) -> NDArray[np.int64]:
+    return np.argsort(-scores, kind="stable")[:CONFIDENCE_PASSAGES]
+
+
+def listed_hits(sample: Sample, ranker: Ranker) -> Hits:
+    """Of the passages that confidence looks at, best first, which are hits."""
+    return sample.hits[_best_passages(scores_of(sample, ranker))]
+
+
+def listed_sentences(sample: Sample, scores: NDArray[np.float32]) -> Hits:
+    """Which sentences stand in those passages: (n_sentences,)."""
+    return np.isin(sample.signals.owner, _best_passages(scores))
+
+
+def sentence_values(sample: Sample, scores: NDArray[np.float32]) -> Values:
+    """Signals of all sentences: float64 (n_sentences, 4)."""
+    signals = sample.signals
+    parts: list[Values] = [
+        signals.sentence_cosine.astype(np.float64),
+        signals.sentence_coverage.astype(np.float64),
+        sample.late,
+        scores[signals.owner].astype(np.float64),
+    ]
+    return np.stack(parts, axis=1)
+
+
+def confidence_values(sample: Sample, ranker: Ranker) -> list[float]:
+    """The features of confidence, 0 where there is no candidate."""
+    if not len(sample.hits):
+        return [0.0] * len(CONFIDENCE_FEATURES)
+    features = confidence_features(sample.signals, sample.late.astype(np.float32), scores_of(sample, ranker))
+    return [features[name] for name in CONFIDENCE_FEATURES]

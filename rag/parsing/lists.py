@@ -1,0 +1,60 @@
+"""Lists and the sentences that announce them: each item is searched with its lead-in."""
+
+import re
+
+from rag.sentences import split_sentences, trim
+from rag.types import Block
+
+_MAX_LEAD_IN = 300
+_COLONS = (":", "：")
+_ITEM = re.compile(r"[ \t]*+(?:[-*+•‣◦▪–]|\(?\d{1,3}[.)]|\(?[A-Za-z][.)])[ \t]+\S")
+_BLANK = re.compile(r"[ \t\f\v\r]*")
+_INDENTED = re.compile(r"(?: {2}|\t)")
+
+
+def lead_in(text: str) -> str:
+    """The sentence that announces what follows a paragraph, a list or code; nothing where none does."""
+    if not text.rstrip(" \n*_").endswith(_COLONS):
+        return ""
+    last = split_sentences(text)[-1]
+    return text[slice(*last)] if last.end - last.start <= _MAX_LEAD_IN else ""
+
+
+def blocks_of_lists(text: str) -> list[Block]:
+    """The blocks of a plain text, each of its lists one that has its lead-in as context; none where no list has a lead-in.
+
+    A list begins with an item and goes on over further items and indented lines until a blank line that neither follows.
+    """
+    lists = []
+    paragraph = 0  # where the one above begins
+    opened: int | None = None  # where the list begins
+    lead = ""
+    after_blank = True
+    position = 0
+    for line in text.split("\n"):
+        if _BLANK.fullmatch(line):
+            after_blank = True
+        else:
+            item = _ITEM.match(line)
+            if opened is not None and after_blank and not item and not _INDENTED.match(line):
+                lists.append((opened, position, lead))
+                opened = None
+            if opened is None and item:
+                opened, lead = position, lead_in(text[paragraph:position].rstrip())
+            elif opened is None and after_blank:
+                paragraph = position
+            after_blank = False
+        position += len(line) + 1
+    if opened is not None:
+        lists.append((opened, len(text), lead))
+    edges = [(0, 0, ""), *(one for one in lists if one[2]), (len(text), len(text), "")]
+    if len(edges) == 2:
+        return []
+    blocks = []
+    for (_, before, _), (start, end, context) in zip(edges, edges[1:], strict=False):
+        for left, right, said in ((before, start, ""), (start, end, context)):
+            span = trim(text, left, right)
+            if span.start < span.end:
+                first = max(text.rfind("\n", left, span.start) + 1, left)  # indentation stays with the first line
+                blocks.append(Block(first, span.end, False, said))
+    return blocks

@@ -1,0 +1,85 @@
+"""PDF files of which some pages are damaged: the others are read, under their own numbers, and whoever adds them is told."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfgen.canvas import Canvas
+
+from rag.errors import UnreadableContent
+from rag.parsing.formats import parse
+from rag.service import Service
+from rag.types import ParsedText, Query
+
+PageOf = Callable[[ParsedText, str], int]
+Read = Callable[..., ParsedText]
+KIDS = b"/Kids [ 3 0 R 4 0 R 5 0 R 6 0 R ]"
+FACTS = ["Bridges", "Canals", "Tunnels", "Harbours"]
+
+
+def pdf(*kids: str, scans: bool = False) -> bytes:
+    """Four pages, of which some are replaced in the page tree."""
+    file = io.BytesIO()
+    canvas = Canvas(file, invariant=1, pageCompression=0)
+    for fact in FACTS:
+        if scans:
+            canvas.drawImage(ImageReader(Image.new("RGB", (40, 40), "grey")), 72, 400, 300, 300)
+        else:
+            canvas.drawString(72, 700, f"{fact} were built by the parish of Norwell.")
+        canvas.showPage()
+    canvas.save()
+    content = file.getvalue()
+    if not scans:
+        assert KIDS in content
+    start = content.index(b"/Kids [")
+    end = content.index(b"]", start) + 1
+    there = content[start + len(b"/Kids [ ") : end - 2].decode().split(" R ")
+    pages = [page.removesuffix(" R") + " R" for page in there]
+    changed = " ".join(given or page for given, page in zip(kids or [""] * 4, pages, strict=True))
+    return content[:start] + f"/Kids [ {changed} ]".encode().ljust(end - start) + content[end:]
+
+
+@pytest.mark.parametrize("bad", ["null", "99 0 R", "2 0 R"], ids=["null", "missing", "not a page"])
+def test_the_other_pages_are_read_under_their_own_numbers(bad: str, read: Read, page_of: PageOf) -> None:
+    parsed = read("a.pdf", pdf("", bad, "", ""))
+    assert [page_of(parsed, FACTS[number]) for number in (0, 2, 3)] == [1, 3, 4]
+    assert "Canals" not in parsed.text
+    assert (parsed.metadata["pages"], parsed.metadata["pages_not_read"]) == (4, [2])
+    assert "pages_without_text" not in parsed.metadata
+
+
+def test_the_first_page_may_be_the_damaged_one(read: Read, page_of: PageOf) -> None:
+    parsed = read("a.pdf", pdf("null", "null", "", ""))
+    assert [page_of(parsed, fact) for fact in FACTS[2:]] == [3, 4]
+    assert parsed.metadata["pages_not_read"] == [1, 2]
+
+
+def test_a_file_without_one_good_page_says_so() -> None:
+    with pytest.raises(UnreadableContent, match="none of its 4 pages can be read, they are damaged: save or download"):
+        parse("a.pdf", pdf(*["null"] * 4))
+
+
+def test_damaged_pages_among_scans_do_not_hide_that_they_are_scans() -> None:
+    with pytest.raises(UnreadableContent, match=r"none of its 3 pages \(1 more are damaged\) has text.*rag add --ocr"):
+        parse("a.pdf", pdf("", "null", "", "", scans=True))
+
+
+def test_whoever_adds_the_file_is_told_which_pages_are_missing(service: Service) -> None:
+    change = service.add_file("parish.pdf", pdf("null", "", "null", "null"))
+    [note] = service.notes([change])
+    assert note.startswith("parish.pdf: pages 1, 3-4 of 4 cannot be read, the rest is in: save or download")
+    [passage] = service.ask(Query("Who built the canals?")).passages
+    assert passage.page == 2
+    again = service.add_file("parish.pdf", pdf("null", "", "null", "null"))
+    assert service.notes([again]) == ()
+
+
+def test_a_folder_is_taken_in_with_a_note_on_each_damaged_file(service: Service) -> None:
+    Path("good.pdf").write_bytes(pdf())
+    Path("bad.pdf").write_bytes(pdf("", "", "", "null"))
+    report = service.add_paths([Path()])
+    assert (report.added, report.failed) == (2, ())
+    assert [note.partition(" cannot")[0] for note in report.notes] == ["bad.pdf: page 4 of 4"]

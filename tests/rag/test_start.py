@@ -1,0 +1,42 @@
+"""What a command imports before it does anything: nothing that only other commands need."""
+
+import subprocess
+import sys
+
+import pytest
+
+PARSERS = {
+    "rag.parsing.pdf",
+    "rag.parsing.html",
+    "rag.parsing.docx",
+    "rag.parsing.members",
+    "markdown_it",
+    "yaml",
+    "olefile",
+}
+OTHERS = {"rag.web", "pathspec", "torch", "transformers", "sentence_transformers", "langchain_text_splitters"}
+
+
+def imported_by(code: str) -> set[str]:
+    """All modules that are there after this code, in a process of its own."""
+    shown = "import sys; print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", f"{code}; {shown}"], capture_output=True, text=True, check=True)
+    return set(ended.stdout.split())
+
+
+def test_a_question_waits_for_no_parser() -> None:
+    modules = imported_by("import rag.service, rag.cli.ask")
+    assert "rag.asking" in modules and modules & (PARSERS | OTHERS) == set()
+
+
+@pytest.mark.parametrize("command", ["ask", "list", "add"])
+def test_a_command_of_its_own_loads_no_other(command: str) -> None:
+    modules = imported_by(f"from rag.cli.main import build; build({command!r})")
+    assert modules & {"importlib.metadata", "rag.cli.watch", "api.cli", "eval.cli", "numpy", "pydantic"} == set()
+
+
+@pytest.mark.parametrize("wanted", ["", "serve", "--help", "asj"])
+def test_the_help_and_plugged_in_commands_have_all_of_them(wanted: str) -> None:
+    modules = imported_by(f"from rag.cli.main import build; build({wanted!r})")
+    assert {"rag.cli.watch", "api.cli", "eval.cli"} <= modules
+    assert modules & {"numpy", "pydantic", "rag.service", "api.keys", "fastapi"} == set()
