@@ -104,8 +104,7 @@ class Lanes:
         def lane(name: str, n_running: int, n_waiting: int, deadline_s: float) -> Lane:
             return Lane(name, n_running=n_running, n_waiting=n_waiting, deadline_s=deadline_s, metrics=metrics)
 
-        # Twice as many: questions are embedded, together, while others are searched for.
-        self.ask = lane("ask", 2 * settings.threads, settings.queue, settings.deadline_s)
+        self.ask = lane("ask", settings.threads, settings.queue, settings.deadline_s)
         self.read = lane("read", settings.threads, settings.queue, settings.deadline_s)
         # Few at once: the store has one writer. Few waiting: each holds a whole upload.
         self.write = lane(
