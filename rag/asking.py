@@ -37,21 +37,8 @@ def answer_question(
     embedder: the store's.  known_answers: from which an answer is taken, or to which it is added.
     started: when the question came, by ``time.perf_counter``.
     """
-    with _turn:
-        return _answer_in_turn(query, question, store, embedder, reranker, known_answers, started)
-
-
-def _answer_in_turn(
-    query: Query,
-    question: str,
-    store: Store,
-    embedder: Embedder,
-    reranker: Reranker | None,
-    known_answers: AnswerCache,
-    started: float,
-) -> Answer:
     scope = Scope(query.collection, query.where)
-    with store.read() as reader:
+    with _turn, store.read() as reader:
         refit = kept_refit(
             reader.note(REFIT_NOTE), basis_of(store.settings, reranker.fingerprint if reranker is not None else None)
         )

@@ -1,5 +1,6 @@
 """Stores whose vectors are in lists: the same answers, from files that are not written anew with every change."""
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,11 +58,15 @@ def test_all_lists_together_hold_every_vector_and_rank_as_the_product_does(
             assert set(found.tolist()) == set(expected.tolist())
 
 
-def test_codes_propose_almost_all_of_the_nearest_and_the_vectors_give_the_scores(
-    clustered: tuple[ClusteredIndex, Ids, Floats],
+@pytest.mark.parametrize("files", [["lists.faiss"], ["lists.faiss", "codes.faiss"]], ids=["lists", "codes"])
+def test_the_nearest_lists_hold_almost_all_of_the_nearest_vectors_with_the_same_scores(
+    clustered: tuple[ClusteredIndex, Ids, Floats], files: list[str], tmp_path: Path
 ) -> None:
-    index, _, _ = clustered
-    assert index.files == ["lists.faiss", "codes.faiss"]
+    """Also where codes propose, which an older checkpoint does not have."""
+    for name in files:
+        shutil.copy(clustered[0].path.with_name(name), tmp_path / name)
+    index = ClusteredIndex(tmp_path / "lists.faiss")
+    assert index.files == files
     shared = 0
     for vector in unit(np.random.default_rng(2), 100, 16):
         scores, found = index.search(vector, 100, None, NOTHING)
@@ -70,7 +75,7 @@ def test_codes_propose_almost_all_of_the_nearest_and_the_vectors_give_the_scores
         assert all(known.get(one, score) == score for one, score in zip(found.tolist(), scores.tolist(), strict=True))
         assert np.array_equal(np.lexsort((found, -scores)), np.arange(100))
         shared += len(np.intersect1d(found, everything))
-    assert shared / 10_000 >= 0.985
+    assert shared / 10_000 >= 0.99
 
 
 def test_what_is_gone_is_not_proposed_and_lists_are_read_where_too_little_is_left(

@@ -53,17 +53,21 @@ def test_float32_agrees_with_sentence_transformers_within_1e_4(exact: Embedder, 
     assert np.abs(exact.embed_texts(TEXTS) - expected).max() < 1e-4
 
 
-# The least cosine to float32 of questions, of whole sentences, and of single words and letters, which have nothing to average over.
-INT8 = (0.998, 0.997, 0.99)
+# The least cosine to float32 of texts of all sorts, of questions, of whole sentences, and of single words and letters, which have
+# nothing to average over.
+INT8 = (0.995, 0.998, 0.997, 0.99)
 
 
-@pytest.mark.parametrize(("precision", "least"), [("bf16", (0.9995,) * 3), ("int8", INT8), ("auto", INT8)])
+@pytest.mark.parametrize(
+    ("precision", "least"), [("bf16", (0.999, 0.9995, 0.9995, 0.9995)), ("int8", INT8), ("auto", INT8)]
+)
 def test_other_precisions_stay_close_to_float32(
     model: tuple[ModelInfo, Path], exact: Embedder, precision: str, least: tuple[float, ...]
 ) -> None:
     article = (ROOT / "seeds" / "us-ukraine-minerals-deal.txt").read_text(encoding="utf-8")
     gold = (ROOT / "eval" / "gold" / "seeds.jsonl").read_text(encoding="utf-8").splitlines()
     kinds = (
+        TEXTS,
         [json.loads(line)["question"] for line in gold],
         [article[slice(*sentence)] for sentence in split_sentences(article)],
         [*dict.fromkeys(re.findall(r"\w+", article)), *string.ascii_letters, *string.digits],
@@ -71,7 +75,7 @@ def test_other_precisions_stay_close_to_float32(
     rounded = Embedder(*model, precision=precision, threads=1)
     cosines = [np.einsum("ij,ij->i", rounded.embed_texts(texts), exact.embed_texts(texts)) for texts in kinds]
     assert all(found.min() > bound for found, bound in zip(cosines, least, strict=True))
-    assert min(map(len, kinds)) > 20
+    assert min(map(len, kinds[1:])) > 20
 
 
 def test_a_sentence_vector_is_the_mean_of_its_own_tokens_in_the_passage(exact: Embedder, reference: object) -> None:
