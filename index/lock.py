@@ -23,6 +23,9 @@ _POLL_S = 0.01
 class WriterLock:
     """``flock`` on one file, which dies with its holder, around a lock between threads.
 
+    Who waits holds a second lock, on the file's directory and between threads, without which nobody can begin to wait: a writer
+    that comes back at once comes after the one that has waited, and not again and again before it.
+
     The file also names the holder, for the message of who waits in vain, and carries the number of the last acknowledged change.
     That number is written without a sync after each commit: it survives a killed process, and after a power loss it is at most too
     small, so that a database which holds less has lost its write-ahead log.
@@ -31,18 +34,19 @@ class WriterLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._threads = threading.Lock()
+        self._next_thread = threading.Lock()
         self._fd: int | None = None
 
     @contextmanager
     def held(self, timeout_s: float) -> Iterator[None]:
         """Hold the lock. Raises StoreLocked, naming the holder, when it was not free within timeout_s seconds."""
         deadline = time.monotonic() + timeout_s
-        if not self._threads.acquire(timeout=timeout_s):
+        if not self._acquire_thread(deadline):
             raise StoreLocked(
                 f"another thread of this process kept the store for over {timeout_s:g} s: try again later"
             )
         try:
-            self._fd = self._acquire(deadline, timeout_s)
+            self._fd = self._acquire_file(deadline, timeout_s)
             try:
                 self._write(self.acknowledged())
                 yield
@@ -69,25 +73,43 @@ class WriterLock:
         noted = content.get("acknowledged")
         return noted if isinstance(noted, int) and content.get("check") == _check(noted) else 0
 
-    def _acquire(self, deadline: float, timeout_s: float) -> int:
-        while True:
-            try:
-                fd = files.system.open(self._path, os.O_RDWR | os.O_CREAT)
-            except OSError as error:
-                raise StoreUnwritable(f"{self._path} cannot be opened for writing: {error.strerror}") from error
-            try:
-                while not _lock(fd):
-                    if time.monotonic() >= deadline:
-                        raise StoreLocked(
-                            f"{self._holder()} has been writing for over {timeout_s:g} s: try again later"
-                        )
-                    time.sleep(_POLL_S)
-                if _is_file(fd, self._path):
-                    return fd
-            except BaseException:
-                os.close(fd)
-                raise
-            os.close(fd)  # somebody removed the file meanwhile: its lock keeps nobody out
+    def _acquire_thread(self, deadline: float) -> bool:
+        if not self._next_thread.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            return False
+        try:
+            return self._threads.acquire(timeout=max(0.0, deadline - time.monotonic()))
+        finally:
+            self._next_thread.release()
+
+    def _acquire_file(self, deadline: float, timeout_s: float) -> int:
+        """Descriptor of the file, locked, to be closed by the caller."""
+        queue = self._opened(self._path.parent, os.O_RDONLY)
+        try:
+            self._wait(queue, deadline, timeout_s)
+            while True:
+                fd = self._opened(self._path, os.O_RDWR | os.O_CREAT)
+                try:
+                    self._wait(fd, deadline, timeout_s)
+                    if _is_file(fd, self._path):
+                        return fd
+                except BaseException:
+                    os.close(fd)
+                    raise
+                os.close(fd)  # somebody removed the file meanwhile: its lock keeps nobody out
+        finally:
+            os.close(queue)
+
+    def _opened(self, path: Path, flags: int) -> int:
+        try:
+            return files.system.open(path, flags)
+        except OSError as error:
+            raise StoreUnwritable(f"{self._path} cannot be opened for writing: {error.strerror}") from error
+
+    def _wait(self, fd: int, deadline: float, timeout_s: float) -> None:
+        while not _lock(fd):
+            if time.monotonic() >= deadline:
+                raise StoreLocked(f"{self._holder()} has been writing for over {timeout_s:g} s: try again later")
+            time.sleep(_POLL_S)
 
     def _holder(self) -> str:
         holder = self._read()

@@ -65,6 +65,36 @@ def test_a_lock_held_by_another_thread_is_waited_for(tmp_path: Path) -> None:
     thread.join()
 
 
+def take_turns(waiting: WriterLock, greedy: WriterLock, n_rounds: int) -> int:
+    """How many rounds of one that takes its lock again and again have begun when one that waits has it, at most n_rounds."""
+    rounds, stop = 0, threading.Event()
+    begun = threading.Event()
+
+    def hold_again_and_again() -> None:
+        nonlocal rounds
+        while rounds < n_rounds and not stop.is_set():
+            with greedy.held(30):
+                rounds += 1
+                begun.set()
+                time.sleep(0.005)
+
+    thread = threading.Thread(target=hold_again_and_again)
+    thread.start()
+    begun.wait(10)
+    with waiting.held(30):
+        passed = rounds
+    stop.set()
+    thread.join()
+    return passed
+
+
+def test_who_waits_comes_before_who_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert take_turns(WriterLock(path), WriterLock(path), 300) < 300  # as two processes
+    shared = WriterLock(path)
+    assert take_turns(shared, shared, 300) < 300  # two threads
+
+
 def test_a_lock_whose_file_was_removed_keeps_others_out_again(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with WriterLock(path).held(1):
