@@ -9,6 +9,7 @@ of its segment (context, then sentences). ``terms``: all terms, then a table wit
 """
 
 import mmap
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,8 @@ class Segment:
         self.path = path
         self.dim = dim
         words = _row_words(dim)
-        tail = np.fromfile(path / _TERMS, dtype="<i8", offset=max((path / _TERMS).stat().st_size - 24, 0))
+        with files.reading(path / _TERMS) as file:
+            tail = np.fromfile(file, dtype="<i8", offset=max(os.fstat(file.fileno()).st_size - 24, 0))
         if len(tail) != 3 or min(tail) < 0:
             raise ValueError(f"{path / _TERMS} has no totals")
         n, n_rows, n_terms = (int(total) for total in tail)
@@ -271,7 +273,7 @@ def _mapped(path: Path, dtype: np.dtype[Any], offset: int, n: int) -> tuple[mmap
     """A file's map and n values of it from an offset on."""
     if not n:
         return None, np.empty(0, dtype=dtype)
-    with path.open("rb") as file:
+    with files.reading(path) as file:
         view = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
     return view, np.ndarray(n, dtype=dtype, buffer=view, offset=offset)
 

@@ -18,7 +18,7 @@ def write_catalogue(copy: Path, generation: int) -> int:
     """List the files of a snapshot with their hashes; their size in bytes. generation: the last change that it holds."""
     listed, size = {}, 0
     for path in files_of(copy):
-        with path.open("rb") as file:
+        with files.reading(path) as file:
             listed[path.relative_to(copy).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
             size += file.tell()
     content = {
@@ -50,7 +50,7 @@ def require_whole(source: Path) -> None:
         path = source / name
         if not path.is_file():
             raise StoreDamaged(f"{path} is missing: the snapshot cannot be used; take another one")
-        with path.open("rb") as file:
+        with files.reading(path) as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != expected:
                 raise StoreDamaged(
                     f"{path} is not as it was when the snapshot was taken: it cannot be used; take another one"

@@ -10,6 +10,7 @@ pay.
 """
 
 import logging
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
@@ -107,6 +108,7 @@ def write(
     name = f"{sequence:06d}-{secrets.token_hex(4)}"
     directory = store / VIEWS / name
     with translated_files(directory):
+        disk.clear_for_directory(store / VIEWS)
         try:
             manifest = CheckpointDraft(store, directory, base, connection, large, purge).manifest(sequence, lists)
         except BaseException:
@@ -135,7 +137,7 @@ def copy(store: Path, target: Path, connection: Connection) -> None:
             path = target / manifest.checkpoint / name
             disk.make_directory(path.parent)
             disk.copy(store / manifest.checkpoint / name, path)
-    except (CheckpointDamaged, FileNotFoundError):
+    except (CheckpointDamaged, disk.SourceUnreadable):
         disk.remove(target / VIEWS)
         return
     if manifest.problems(target, manifest.files, anew=True):
@@ -148,16 +150,19 @@ def copy(store: Path, target: Path, connection: Connection) -> None:
 def remove_others(store: Path, name: str, *, keep_builds: bool = False) -> list[Path]:
     """Remove the checkpoints other than the named one, replaced or interrupted; those that could not be. Under the writer lock.
 
-    keep_builds: leave the directories in which ``clustering`` is at work.
+    keep_builds: leave the directories in which ``clustering`` is at work.  Raises StoreUnwritable when they cannot be looked for.
     """
     directory = store / VIEWS
-    others = [path for path in directory.iterdir() if path.name != name] if directory.exists() else []
+    others: list[Path] = []
+    if directory.is_dir():
+        with translated_files(directory):
+            others = [path for path in directory.iterdir() if path.name != name]
     if keep_builds:
         others = [path for path in others if not path.name.startswith(clustering.PREFIX)]
     for path in others:
         with suppress(OSError):
             disk.remove(path)
-    return [path for path in others if path.exists()]
+    return [path for path in others if os.path.lexists(path)]
 
 
 def _load(

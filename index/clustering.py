@@ -42,6 +42,7 @@ class ClusterBuilder:
             return
         directory = views / f"{PREFIX}{secrets.token_hex(4)}"
         with translated_files(directory):
+            files.clear_for_directory(views)
             files.make_directory(directory)
         try:
             problem = self._run("cluster", str(database), str(directory), str(dim))

@@ -53,6 +53,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         """Open an existing database. Raises StoreDamaged, StoreTooNew or StoreUnwritable."""
+        _check_kinds(path)
         self.path = path
         self._idle: list[apsw.Connection] = []
         self._writer: apsw.Connection | None = None
@@ -345,6 +346,15 @@ def _register_file_layers() -> None:
         raise StoreUnwritable(
             f"this build of apsw lacks cksumvfs, which guards the store's pages: install the wheel from PyPI ({error})"
         ) from error
+
+
+def _check_kinds(path: Path) -> None:
+    """What SQLite would open is a file, or is not there: of anything else it says only that it cannot open something."""
+    if files.not_a_file(path):
+        raise damaged(path, "is not a file")
+    for beside in (path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        if files.not_a_file(beside):
+            raise StoreUnwritable(f"{beside} is not a file: remove it and try again")
 
 
 def _check_identity(connection: apsw.Connection, path: Path) -> None:

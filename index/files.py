@@ -4,8 +4,12 @@ SQLite and tantivy write their files themselves. Everything else goes through ``
 loses what was not synced, or ends the process at a given call.
 """
 
+import errno
+import io
 import os
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _BLOCK_BYTES = 1 << 20
@@ -20,7 +24,8 @@ class System:
 
     def read(self, path: Path) -> bytes:
         """All of a file."""
-        return path.read_bytes()
+        with reading(path) as file:
+            return file.read()
 
     def write(self, fd: int, data: memoryview) -> int:
         """Write some of the data at the descriptor's place, return how many bytes."""
@@ -59,15 +64,35 @@ class System:
 system = System()
 
 
+class SourceUnreadable(OSError):
+    """What was to be copied cannot be read."""
+
+
+def reading(path: Path) -> io.BufferedReader:
+    """A file to read from. Raises OSError for anything else: a named pipe would keep who opens it waiting for ever."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "is not a file", str(path))
+    return os.fdopen(fd, "rb")
+
+
+def not_a_file(path: Path) -> bool:
+    """Whether there is something else than a file, or than a link to one."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return path.is_symlink()
+
+
 def write(path: Path, data: bytes) -> None:
     """Write a file and sync its content; its name is durable after ``sync_directory`` of the directory."""
     write_blocks(path, iter([data]))
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a file's content and sync it."""
-    with source.open("rb") as file:
-        write_blocks(target, iter(lambda: file.read(_BLOCK_BYTES), b""))
+    """Copy a file's content and sync it. Raises SourceUnreadable, or OSError when the copy cannot be written."""
+    write_blocks(target, _blocks(source))
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -79,7 +104,12 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def replace(source: Path, target: Path) -> None:
-    """Put a synced file or directory in the place of another at once, and make that durable."""
+    """Put a synced file or directory in the place of another at once, and make that durable.
+
+    A directory that lies where a file belongs is removed before.
+    """
+    if target.is_dir() and not target.is_symlink() and not source.is_dir():
+        remove(target)
     system.rename(source, target)
     sync_directory(target.parent)
 
@@ -114,13 +144,20 @@ def make_directory(path: Path) -> None:
                 raise
 
 
+def clear_for_directory(path: Path) -> None:
+    """Remove what lies where a directory belongs and is neither one nor leads to one; nobody else is kept from making it."""
+    if os.path.lexists(path) and not path.is_dir():
+        with suppress(FileNotFoundError, IsADirectoryError):  # another process was quicker
+            system.unlink(path)
+
+
 def remove(path: Path) -> None:
     """Remove a file, a link or a directory with all in it; nothing happens when it is not there."""
     if path.is_dir() and not path.is_symlink():
         for entry in sorted(path.iterdir()):
             remove(entry)
         system.rmdir(path)
-    elif path.exists() or path.is_symlink():
+    elif os.path.lexists(path):
         system.unlink(path)
 
 
@@ -135,6 +172,15 @@ def write_blocks(path: Path, blocks: Iterator[bytes]) -> None:
         system.sync(fd)
     finally:
         os.close(fd)
+
+
+def _blocks(source: Path) -> Iterator[bytes]:
+    try:
+        with reading(source) as file:
+            while block := file.read(_BLOCK_BYTES):
+                yield block
+    except OSError as error:
+        raise SourceUnreadable(*error.args) from error
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -1,6 +1,7 @@
 """What lies where in a store's directory, and how a new one comes to be."""
 
 import json
+import os
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,7 +12,7 @@ from index import checkpoint, files
 from index.base import empty_base
 from index.database import Database, create_database, damaged
 from index.errors import StoreUnwritable
-from index.manifest import MANIFEST, VIEWS
+from index.manifest import MANIFEST, VIEWS, CheckpointDamaged, read_manifest
 from index.types import JsonScalar
 
 DATABASE = "store.db"
@@ -80,3 +81,13 @@ def mark(path: Path) -> None:
     if not marker.exists():
         with suppress(OSError):
             files.write(marker, b"This directory is a store of Footnote. Change nothing in it by hand.\n")
+
+
+def leftovers(store: Path) -> list[Path]:
+    """Checkpoints that are not in force, half-made files, and what is of no use where it lies. The caller holds the writer lock."""
+    left = [store / RESTORING, *store.glob("*.new")]
+    left += [path for path in (store / REPLACEMENT, store / REBUILDING) if not path.is_dir()]
+    with suppress(CheckpointDamaged, OSError):
+        current = store / read_manifest(store).checkpoint
+        left += [path for path in (store / VIEWS).iterdir() if path != current]
+    return [path for path in left if os.path.lexists(path)]

@@ -99,11 +99,20 @@ class WriterLock:
         finally:
             os.close(queue)
 
+    @property
+    def wrong_kind(self) -> bool:
+        """Whether something lies in the file's place that can never be locked."""
+        return files.not_a_file(self._path)
+
     def _opened(self, path: Path, flags: int) -> int:
+        if self.wrong_kind:
+            raise StoreUnwritable(f"{self._path} is not a file, so nothing can be written: remove it and try again")
         try:
             return files.system.open(path, flags)
         except OSError as error:
-            raise StoreUnwritable(f"{self._path} cannot be opened for writing: {error.strerror}") from error
+            raise StoreUnwritable(
+                f"{self._path} cannot be opened for writing: {error.strerror}: check its permissions"
+            ) from error
 
     def _wait(self, fd: int, deadline: float, timeout_s: float) -> None:
         while not _lock(fd):
@@ -117,7 +126,7 @@ class WriterLock:
 
     def _read(self) -> dict[str, object]:
         try:
-            content = json.loads(self._path.read_bytes())
+            content = json.loads(files.system.read(self._path))
         except (OSError, ValueError):
             return {}
         return content if isinstance(content, dict) else {}

@@ -125,7 +125,7 @@ def part_of(name: str) -> str:
 
 def file_state(path: Path) -> FileState:
     """What a file is now."""
-    with path.open("rb") as file:
+    with disk.reading(path) as file:
         digest = hashlib.file_digest(file, "sha256")
         return FileState(digest.hexdigest(), file.tell())
 

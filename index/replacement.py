@@ -19,7 +19,7 @@ from index.manifest import MANIFEST, VIEWS, CheckpointDamaged, read_manifest
 
 def pending(store: Path) -> bool:
     """Whether a replacement was decided upon and is not yet in its place."""
-    return (store / REPLACEMENT).exists()
+    return (store / REPLACEMENT).is_dir()
 
 
 def install(store: Path, built: Path, lock: WriterLock) -> None:
@@ -31,6 +31,7 @@ def install(store: Path, built: Path, lock: WriterLock) -> None:
         raise ValueError(f"{built} has no checkpoint: the old one would be taken for its own")
     with translated_files(store):
         finish(store, lock)
+        files.clear_for_directory(store / REPLACEMENT)
         files.replace(built, store / REPLACEMENT)
         finish(store, lock)
 
@@ -50,14 +51,16 @@ def settle(built: Path) -> None:
 def finish(store: Path, lock: WriterLock) -> None:
     """Move a replacement that was decided upon into its place, if there is one. The caller holds the writer lock."""
     source = store / REPLACEMENT
-    if not source.exists():
+    if not source.is_dir():
         return
     if (source / DATABASE).exists():
         lock.reset()
         files.replace(source / DATABASE, store / DATABASE)
-    # Nobody opens the new database while the replacement is there, so these can only be the old one's.
-    for name in (DATABASE + "-wal", DATABASE + "-shm"):
-        files.remove(store / name)
+    # Nobody opens the new database while the replacement is there, so these can only be the old one's. (An empty directory is what
+    # is left after all of this, and may be anybody's.)
+    if any(source.iterdir()):
+        for name in (DATABASE + "-wal", DATABASE + "-shm"):
+            files.remove(store / name)
     _move_views(source, store)
     files.remove(store / REBUILDING)  # made from the old one
     files.remove(source)
@@ -76,6 +79,7 @@ def _move_views(source: Path, store: Path) -> None:
         return
     name = Path(manifest.checkpoint).name
     if (source / VIEWS / name).exists():
+        files.clear_for_directory(store / VIEWS)
         files.make_directory(store / VIEWS)
         files.remove(store / VIEWS / name)  # the same, when the snapshot was taken since
         files.replace(source / VIEWS / name, store / VIEWS / name)

@@ -5,6 +5,8 @@ pages (seen: of some 500 deleted documents one was still readable in such a plac
 into the database file. It happens in the file layer because there it cannot disturb a reader: to SQLite these bytes mean nothing.
 """
 
+import os
+
 import apsw
 
 NAME = "footnote-scrub"
@@ -22,6 +24,10 @@ class _Scrubbing(apsw.VFS):
     def __init__(self, base: str) -> None:
         self._base = base
         super().__init__(NAME, base)
+
+    def xFullPathname(self, name: str) -> str:
+        # SQLite's own says of a link that it was followed, which apsw takes for an error.
+        return os.path.realpath(name)
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
         if flags[0] & apsw.SQLITE_OPEN_MAIN_DB:

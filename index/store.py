@@ -16,7 +16,7 @@ from index.database import Connection, Database, copy_database, damaged, transla
 from index.errors import StoreError, StoreLocked, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
 from index.failures import forget_failures, write_failures
 from index.follower import Follower
-from index.layout import DATABASE, LOCK, REBUILDING, RESTORING, create_files, holds_store, mark
+from index.layout import DATABASE, LOCK, REBUILDING, RESTORING, create_files, holds_store, leftovers, mark
 from index.lexical import analyze
 from index.lock import WriterLock
 from index.reader import NOTE, Reader
@@ -24,7 +24,7 @@ from index.records import document_id as name_id
 from index.records import pack_document
 from index.types import Change, Document, FailedFile, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
 from index.upgrade import upgrade
-from index.verify import check_store, leftovers
+from index.verify import check_store
 from index.view_rebuild import ViewRebuild
 from index.views import Views
 

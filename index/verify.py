@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from index.base import NO_IDS
 from index.database import Connection, id_array
 from index.errors import StoreLocked, StoreUnwritable
-from index.layout import LOCK, RESTORING
+from index.layout import LOCK, leftovers
 from index.lexical import analyze
 from index.lock import WriterLock
-from index.manifest import VIEWS, CheckpointDamaged, read_manifest
+from index.manifest import CheckpointDamaged, read_manifest
 from index.migrations import migrate
 from index.records import (
     check_positions,
@@ -384,19 +384,11 @@ def _left(store: Path, views: Views) -> Iterator[Finding]:
             for path in leftovers(store):
                 detail = "was left by work that was interrupted"
                 yield Finding("leftover", str(path.relative_to(store)), detail, _REPAIR, True)
-    except (StoreLocked, StoreUnwritable):
+    except StoreLocked:
         return
-
-
-def leftovers(store: Path) -> list[Path]:
-    """Checkpoints that are not in force, and half-made files. The caller holds the writer lock."""
-    left = [store / RESTORING, *store.glob("*.new")]
-    try:
-        current = store / read_manifest(store).checkpoint
-        left += [path for path in (store / VIEWS).iterdir() if path != current]
-    except (CheckpointDamaged, FileNotFoundError):
-        pass
-    return [path for path in left if path.exists()]
+    except StoreUnwritable as error:
+        if WriterLock(store / LOCK).wrong_kind:
+            yield Finding("lock", LOCK, str(error), "remove it")
 
 
 def _is_section(section: str) -> bool:
