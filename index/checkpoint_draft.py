@@ -104,8 +104,11 @@ class CheckpointDraft:
         recent = self.base.vectors.recent
         known = np.isin(recent.ids, ids)
         unknown: Ids = without(ids, recent.ids)
-        packed = [recent.codes()[known].tobytes(), *(row[0] for row in _rows(self.connection, unknown, "vector"))]
-        index = VectorIndex.build(np.concatenate([recent.ids[known], unknown]), b"".join(packed), self.base.vectors.dim)
+        packed = bytearray(recent.codes()[known].tobytes())
+        for (vector,) in _rows(self.connection, unknown, "vector"):
+            packed += vector
+        index = VectorIndex.build(np.concatenate([recent.ids[known], unknown]), packed, self.base.vectors.dim)
+        del packed
         disk.write(self.directory / VECTORS, index.dump())
 
     def _lists_written(self) -> ClusteredIndex:

@@ -85,7 +85,7 @@ def not_a_file(path: Path) -> bool:
         return path.is_symlink()
 
 
-def write(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes | memoryview) -> None:
     """Write a file and sync its content; its name is durable after ``sync_directory`` of the directory."""
     write_blocks(path, iter([data]))
 
@@ -161,7 +161,7 @@ def remove(path: Path) -> None:
         system.unlink(path)
 
 
-def write_blocks(path: Path, blocks: Iterator[bytes]) -> None:
+def write_blocks(path: Path, blocks: Iterator[bytes | memoryview]) -> None:
     """Write a file block by block and sync its content, as ``write``."""
     fd = system.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:

@@ -94,12 +94,12 @@ class Follower:
             return not self.base.name or bool(self.base.missing) or behind
 
     @contextmanager
-    def clustered(self) -> Iterator[Path | None]:
+    def clustered(self, *, anew: bool = False) -> Iterator[Path | None]:
         """A file with the vectors sorted into lists, if there are so many outside of lists that it pays; made without any lock.
 
-        To be given to ``checkpoint`` within the block.
+        To be given to ``checkpoint`` within the block; to ``rebuild`` when all are to be sorted ``anew``.
         """
-        lists = self.base.vectors.lists
+        lists = None if anew else self.base.vectors.lists
         with self._database.reading() as connection:
             n: int = connection.execute("SELECT coalesce(sum(n_passages), 0) FROM collections").get
         n_listed = len(lists.ids) if lists is not None else 0
@@ -158,10 +158,10 @@ class Follower:
                 self._views = replayed(views_of(base), connection, last_sequence(connection))
         return True
 
-    def rebuild(self) -> None:
-        """Build the views from the rows alone and write them. The caller holds the writer lock."""
+    def rebuild(self, lists: Path | None) -> None:
+        """Build the views from the rows alone, and from such lists, and write them. The caller holds the writer lock."""
         with self._database.reading() as connection:
-            self._write(connection, empty_base(self._dim))
+            self._write(connection, empty_base(self._dim), lists=lists)
 
     def _on_disk(self, connection: Connection) -> Base:
         """The checkpoint that is on disk now; the empty one if that cannot be used."""

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -281,13 +281,13 @@ class Store:
 
     def mend(self, rows: Callable[[Connection], None], rebuild: bool) -> None:
         """Change rows in one transaction, build the views from them if asked, and remove what interrupted work left."""
-        with self._writing():
+        with self._follower.clustered(anew=True) if rebuild else nullcontext() as lists, self._writing():
             with self._database.writing() as connection:
                 rows(connection)
                 sequence = last_sequence(connection)
             self._lock.acknowledge(sequence)
             if rebuild:
-                self._follower.rebuild()
+                self._follower.rebuild(lists)
             self._remove_leftovers()
 
     @contextmanager

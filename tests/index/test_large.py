@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from index.arrays import PassageRows, Segment, write_segment
+from index.repair import repair
 from index.store import Store
 from index.types import Floats, Ids, NewDocument, NewPassage, Scope
 from index.vectors import ClusteredIndex, VectorIndex, bitmap, inner_products, write_clustered, write_purged
@@ -256,3 +258,25 @@ def test_inner_products_are_to_the_last_bit_those_of_a_search(dim: int) -> None:
         assert np.array_equal(inner_products(given, vector)[found], scores)
     np.testing.assert_allclose(scores, whole.astype(np.float64)[found] @ vector, rtol=1e-4, atol=1e-4)
     assert len(inner_products(rows[:0, :dim], vector)) == 0
+
+
+def test_an_index_is_built_without_a_larger_copy_of_its_vectors(fake_embed: Callable[..., Floats]) -> None:
+    ids = np.arange(1, 20_001)
+    packed = np.tile(fake_embed("a").astype("<f2"), len(ids)).tobytes()
+    tracemalloc.start()
+    index = VectorIndex.build(ids, packed, 16)
+    peak = tracemalloc.get_traced_memory()[1] - index.ids.nbytes - index._order.nbytes
+    tracemalloc.stop()
+    assert peak < len(packed)
+    assert index.codes().tobytes() == packed
+
+
+def test_repair_sorts_vectors_into_lists(large: Store) -> None:
+    before = len(ClusteredIndex(next(large.path.glob("views/*/lists.faiss"))).ids)
+    with large._writing(), large._database.writing() as connection:
+        connection.execute("UPDATE collections SET n_terms = n_terms + 1")
+    findings = large.verify()
+    assert repair(large, findings) == findings != []
+    lists = ClusteredIndex(next(large.path.glob("views/*/lists.faiss")))
+    assert len(lists.ids) >= before
+    assert large.verify() == []
