@@ -13,7 +13,7 @@ from api.answering import Question, Task, Unexpected, answer
 from api.memory import keep_few_arenas
 from index.errors import StoreError
 from rag.errors import RagError
-from rag.service import Service
+from rag.loading import begin_loading
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +34,11 @@ def main() -> None:
 
 
 def _serve(connection: "Connection[object, Task | Question]", task: Task) -> None:
+    loading = begin_loading(task.store, task.config)
+    from rag.service import Service
+
     try:
-        service = Service.open(task.store, task.config)
+        service = Service.open(task.store, task.config, loading=loading)
     except (RagError, StoreError) as error:
         return connection.send(error)
     with service:

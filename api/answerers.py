@@ -62,15 +62,14 @@ class Answerers:
             return len(self._all)
 
     def start(self) -> None:
-        """Start all of them; returns when the first can answer.
+        """Begin to start them: one, and the others when it can answer, so that it can soon."""
+        threading.Thread(target=self._start_first, daemon=True).start()
 
-        Raises what ``Service.open`` and ``Service.warm`` raise, when one could not be made ready.
-        """
-        for _ in range(self.n):
-            threading.Thread(target=self._start_first, daemon=True).start()
+    def wait(self) -> None:
+        """Return when one can answer.  Raises what ``Service.open`` and ``Service.warm`` raise when it could not be made ready."""
         with self._changed:
-            self._changed.wait_for(lambda: self._all or self._failure or self._closed)
-            if not self._all and self._failure:
+            self._changed.wait_for(lambda: self._started or self._failure or self._closed)
+            if self._failure:
                 raise self._failure
 
     def start_when(self, ready: Callable[[], bool]) -> None:
@@ -80,7 +79,7 @@ class Answerers:
             while not self._closed and not ready():
                 time.sleep(_LOOK_S)
             for _ in range(self.n):
-                threading.Thread(target=self._start_again, daemon=True).start()
+                self._start_again()
 
         threading.Thread(target=wait_and_start, daemon=True).start()
 
@@ -155,11 +154,11 @@ class Answerers:
             self._start()
         except Exception as error:
             with self._changed:
-                self._failure = self._failure or error
-                started = bool(self._all)
+                self._failure = error
                 self._changed.notify_all()
-            if started:
-                self._start_again()
+            return
+        for _ in range(self.n - 1):
+            self._start_again()
 
     def _start_again(self) -> None:
         while not self._closed:

@@ -22,12 +22,12 @@ from rag.asking import answer_question, calibration_of
 from rag.confidence import REFIT_NOTE, Refit, basis_of, kept_refit
 from rag.config import Config
 from rag.embedding import Embedder, word_spans
-from rag.engine import load_openvino
-from rag.errors import BadInput
+from rag.errors import BadInput, RagError
 from rag.files import FileReader, file_of, is_below, is_gone
 from rag.folders import IgnoreRules, find_files
 from rag.inspection import Inspector
 from rag.languages import language_note, languages_of
+from rag.loading import load_embedder
 from rag.models import DEFAULT_MODEL, ModelInfo, converted_model
 from rag.notes import reading_notes
 from rag.parsing.sandbox import Limits, Sandbox
@@ -59,6 +59,7 @@ class Service:
         self._views: Literal["first", "behind"] = "first"
         self._config = config
         self._embedder: Embedder | None = None
+        self._loading_model: Future[Embedder] | None = None
         self._reranker: Reranker | None = None
         self._loading = Lock()
         self._reopening = Lock()
@@ -68,14 +69,22 @@ class Service:
         self._checkpoint: Future[bool] | None = None
 
     @classmethod
-    def open(cls, path: Path, config: Config | None = None, *, views: Literal["first", "behind"] = "first") -> Self:
-        """The service of an existing store; views: as for ``Store.open``.
+    def open(
+        cls,
+        path: Path,
+        config: Config | None = None,
+        *,
+        views: Literal["first", "behind"] = "first",
+        loading: "Future[Embedder] | None" = None,
+    ) -> Self:
+        """The service of an existing store.  views: as for ``Store.open``.  loading: from ``rag.loading.begin_loading``.
 
         Raises StoreMissing, StoreDamaged, StoreTooNew or StoreMismatch.
         """
         config = config or Config.from_environment()
         service = cls(Store.open(path, views=views), config)
         service._views = views
+        service._loading_model = loading
         if config.model is not None and config.model != service._store.settings["model"]:
             info, _ = converted_model(config.model, None, config)
             _refuse_other_model(service._store, info)
@@ -473,16 +482,22 @@ class Service:
         with self._loading:
             # Another store may have come in the place of the one for which it was loaded.
             if self._embedder is None or self._embedder.info.fingerprint != settings["model_fingerprint"]:
-                # Reading and hashing the model's files takes as long as loading the engine, and needs no Python meanwhile.
-                with ThreadPoolExecutor(max_workers=1) as other:
-                    found = other.submit(
-                        converted_model, str(settings["model"]), str(settings["model_fingerprint"]), self._config
-                    )
-                    load_openvino()
-                    info, folder = found.result()
-                _refuse_other_model(store, info)
-                self._embedder = Embedder(info, folder, precision=self._config.precision, threads=self._config.threads)
+                model, fingerprint = str(settings["model"]), str(settings["model_fingerprint"])
+                embedder = self._begun_embedder(fingerprint) or load_embedder(model, fingerprint, self._config)
+                _refuse_other_model(store, embedder.info)
+                self._embedder = embedder
             return self._embedder
+
+    def _begun_embedder(self, fingerprint: str) -> Embedder | None:
+        """The model whose loading was begun before, if it is this one and whole."""
+        loading, self._loading_model = self._loading_model, None
+        if loading is None:
+            return None
+        try:
+            embedder = loading.result()
+        except RagError:
+            return None  # loading it here will say why
+        return embedder if embedder.info.fingerprint == fingerprint else None
 
     def _ingest(
         self,

@@ -153,6 +153,7 @@ def test_what_keeps_them_from_starting_is_said(tmp_path: Path) -> None:
         pytest.raises(StoreMissing, match="nowhere"),
     ):
         started.start()
+        started.wait()
 
 
 def test_until_they_are_started_the_service_itself_answers(service: Service) -> None:
@@ -175,7 +176,8 @@ def test_they_end_with_the_service_and_not_before_it(
     number: signal.Signals, serve: Callable[..., Any], connect: Callable[..., httpx.Client]
 ) -> None:
     process, about = serve("--workers", "2")
-    until(lambda: len(answering(process.pid)) == 2)
+    with connect(about) as client:
+        until(lambda: "footnote_workers 2" in client.get("/metrics").text)
     pids = answering(process.pid)
     for pid in pids:
         if number != signal.SIGKILL:
