@@ -23,9 +23,9 @@ _OTHER = re.compile(
 _FILTERS = re.compile(rb"/Filter\s*(?:\[([^\]]*)\]|(/\w+))")
 _CONTENTS = re.compile(rb"/Contents\s*(?:\[([\d\sR]*)\]|(\d+ \d+ R))")
 _NUMBER = re.compile(rb"(\d+) \d+ R")
-_WHOLE = re.compile(
-    rb"(?:^|[\s>\])])(?:Q|ET|EMC|S|s|f\*?|F|B\*?|b\*?|n|W\*?|Do|EI|sh|q|BT|re|h|l|cm|gs|Tj|TJ)\s*\Z"
-)  # ends of drawings
+# What some programs end a stream with, in place of an end.
+_FLUSHED = b"\x00\x00\xff\xff"
+_OPERATOR = re.compile(rb"(?:^|[\s>\])])[A-Za-z]{1,3}\*?\s*\Z")
 _STEP = 1 << 20
 _MAX_UNPACKED = 256 << 20
 _LAST = 100
@@ -86,7 +86,7 @@ def is_damaged(document: "PdfDocument", index: int, *, checksums: bool, is_empty
         unpacked = _unpack(data, filters)
         if not unpacked.whole or checksums and not unpacked.is_sum_right:
             return True
-        if is_empty and not filters[1:] and unpacked.last.strip(_BLANK) and not _WHOLE.search(unpacked.last):
+        if is_empty and not filters[1:] and unpacked.last.strip(_BLANK) and not _OPERATOR.search(unpacked.last):
             return True
     return False
 
@@ -154,5 +154,5 @@ def _unpack(data: bytes, filters: list[bytes]) -> _Unpacked:
         return _Unpacked(False, True, size, last)
     stated = unpacker.unused_data[:4]
     right = len(stated) < 4 or not stated.strip(b"\0") or int.from_bytes(stated, "big") == checksum
-    whole = unpacker.eof or size >= _MAX_UNPACKED or _WHOLE.search(last) is not None
+    whole = unpacker.eof or size >= _MAX_UNPACKED or data.rstrip(_BLANK).endswith(_FLUSHED)
     return _Unpacked(whole, right, size, last)
