@@ -12,7 +12,7 @@ from rag.parsing.archive import Archive
 from rag.parsing.builder import TextBuilder, plain
 from rag.parsing.markup import attribute, child, local, parse_xml
 from rag.parsing.office import chosen, is_on, main_part, properties, relations
-from rag.parsing.tables import split_header
+from rag.parsing.tables import Cell, joined_down, lay_out, n_covered
 from rag.types import ParsedText
 
 _SKIPPED = frozenset(
@@ -198,13 +198,13 @@ class _Reader:
 
     def _table(self, element: Element) -> None:
         rows: list[list[Element]] = []
-        headed = False
+        n_headed = 0  # of the first rows, those that are repeated on every page
         for row in _children(element, "tr"):
             cells = list(_children(row, "tc"))
             format_ = child(row, "trPr")
             if format_ is not None and is_on(child(format_, "del")):
                 continue
-            headed = headed or not rows and format_ is not None and is_on(child(format_, "tblHeader"))
+            n_headed += n_headed == len(rows) and format_ is not None and is_on(child(format_, "tblHeader"))
             rows.append(cells)
         texts = [[plain("\n".join(self._plain_paragraphs(cell))) for cell in cells] for cells in rows]
         nested = any(local(found.tag) == "tbl" for cells in rows for cell in cells for found in cell)
@@ -213,11 +213,20 @@ class _Reader:
             for cells in rows:
                 for cell in cells:
                     self.read(cell)
-        elif headed:
-            self.builder.add_table(texts[1:], header=texts[0])
         else:
-            header, data = split_header(texts)
-            self.builder.add_table(data, header=header)
+            merged = [[*map(_merge, cells, said)] for cells, said in zip(rows, texts, strict=True)]
+            self.builder.add_table(lay_out(joined_down(merged), n_headed or None))
+
+
+def _merge(cell: Element, text: str) -> tuple[Cell, bool | None]:
+    """A cell with the columns that it covers, and whether it begins to cover rows or goes on with the one above."""
+    format_ = child(cell, "tcPr")
+    spans = child(format_, "gridSpan") if format_ is not None else None
+    merge = child(format_, "vMerge") if format_ is not None else None
+    return (
+        Cell(text, n_covered(attribute(spans, "val")) if spans is not None else 1),
+        None if merge is None else attribute(merge, "val") == "restart",
+    )
 
 
 def _children(element: Element, name: str) -> Iterator[Element]:

@@ -13,6 +13,7 @@ from rag.errors import ContentTooLarge
 from rag.parsing.builder import TextBuilder, Values, plain
 from rag.parsing.encoding import decode
 from rag.parsing.metadata import collect
+from rag.parsing.tables import Cell, Table, lay_out, n_covered
 from rag.types import ParsedText
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ _PARENT_BLOCKS = frozenset(
     ("div", "ul", "ol", "dl", "table", "section", "header", "footer", "form", "center", "p", "td")
 )
 _MAX_CELL = 1000
+_TO_THE_END = 65_534  # what rowspan="0" means, in a table of one part
 # Elements that stay open until they are closed. The tree takes time with the square of their depth: 0.2 s at this one.
 _NESTING = re.compile(
     r"<(/?)(?:div|section|article|span|ul|ol|dl|blockquote|table|center|font|form|fieldset|details)\b", re.I
@@ -252,8 +254,8 @@ class _Walk:
                 self._builder.add_block(_text_of(node, left_out), whole=True, listed=self._lists > 0)
             elif tag == "table" and (table := _data_table(node, left_out)) is not None:
                 self.flush()
-                caption, header, rows = table
-                self._builder.add_table(rows, header=header, caption=caption or captions.get(node.mem_id, ""))
+                caption, said = table
+                self._builder.add_table(said, caption or captions.get(node.mem_id, ""))
             else:
                 if tag in _BLOCKS:
                     self.flush()
@@ -320,11 +322,12 @@ def _last_first(node: "LexborNode") -> Iterator["LexborNode"]:
         inner = inner.prev
 
 
-def _data_table(table: "LexborNode", left_out: set[int]) -> tuple[str, list[str], list[list[str]]] | None:
-    """Caption, header and rows of a table of data; None for one that only lays out the page."""
+def _data_table(table: "LexborNode", left_out: set[int]) -> tuple[str, Table] | None:
+    """Caption and content of a table of data; None for one that only lays out the page."""
     if (table.attributes.get("role") or "").lower() in ("presentation", "none"):
         return None
-    rows: list[tuple[bool, list[str]]] = []
+    rows: list[list[Cell]] = []
+    kinds: list[str] = []  # of each row: "head" in the head of the table, "th" for header cells alone
     caption = ""
     stack = [table]
     while stack:
@@ -338,7 +341,7 @@ def _data_table(table: "LexborNode", left_out: set[int]) -> tuple[str, list[str]
             inner = inner.prev
         if node.tag == "tr":
             cells = []
-            headed = True
+            tags = set()
             inner = node.first_child
             while inner is not None:
                 if inner.tag in ("td", "th"):
@@ -347,17 +350,28 @@ def _data_table(table: "LexborNode", left_out: set[int]) -> tuple[str, list[str]
                     text = plain(_text_of(inner, left_out))
                     if len(text) > _MAX_CELL:
                         return None
-                    headed = headed and inner.tag == "th"
-                    cells.append(text)
+                    tags.add(inner.tag if text or inner.tag == "th" else "")
+                    cells.append(Cell(text, n_covered((inner.attributes.get("colspan") or "").strip()), _n_rows(inner)))
                 inner = inner.next
-            if any(cells):
+            if cells:
                 parent = node.parent
-                rows.append((headed or parent is not None and parent.tag == "thead", cells))
-    if len(rows) < 2 or max(len(cells) for _, cells in rows) < 2:
+                in_head = parent is not None and parent.tag == "thead"
+                rows.append(cells)
+                kinds.append(
+                    "head" if in_head else "th" if tags <= {"th", ""} and "th" in tags else "td" if "td" in tags else ""
+                )
+    filled = sum(any(cell.text for cell in cells) for cells in rows)
+    if filled < 2 or max(map(len, rows)) < 2:
         return None
-    if rows[0][0]:
-        return caption, rows[0][1], [cells for _, cells in rows[1:]]
-    return caption, [], [cells for _, cells in rows]
+    first = next((kind for kind in kinds if kind), "td")
+    if first != "td":
+        return caption, lay_out(rows, next((at for at, kind in enumerate(kinds) if kind not in (first, "")), len(rows)))
+    return caption, lay_out(rows, 0 if table.css_first("th") is not None else None)
+
+
+def _n_rows(cell: "LexborNode") -> int:
+    value = (cell.attributes.get("rowspan") or "").strip()
+    return _TO_THE_END if value == "0" else n_covered(value)
 
 
 def _about(tree: "LexborHTMLParser") -> tuple[str, Values]:

@@ -16,6 +16,7 @@ from rag.parsing.builder import MAX_CHARACTERS, TextBuilder, plain
 from rag.parsing.layout import Line, Page, Word, read_lines
 from rag.parsing.metadata import PAGES_NOT_READ, collect
 from rag.parsing.paragraphs import HYPHEN_AT_LINE_END, Paragraph, Vocabulary, paragraphs
+from rag.parsing.pdf_streams import is_damaged, suspect
 from rag.parsing.recognition import HINT, recognise
 from rag.parsing.repeated import drop_repeated
 from rag.types import ParsedText
@@ -145,10 +146,16 @@ def _read(content: bytes, ocr: bool) -> _Layer:
         if n_pages > MAX_PAGES:
             raise ContentTooLarge(f"{n_pages} pages, more than {MAX_PAGES}: split the file")
         n_characters = 0
+        suspected = suspect(content)
         for index in range(n_pages):
             try:
                 with _PDFIUM:
-                    page, words = _words(document, index)
+                    page, words, is_empty = _words(document, index)
+                    if (suspected.damage or is_empty) and is_damaged(
+                        document, index, checksums=suspected.checksums, is_empty=is_empty
+                    ):
+                        layer.not_read.append(index + 1)
+                        continue
             except pypdfium2.PdfiumError:
                 layer.not_read.append(index + 1)
                 continue
@@ -205,8 +212,8 @@ def _key(text: str) -> str:
     )
 
 
-def _words(document: "PdfDocument", index: int) -> tuple[Page, list[Word]]:
-    """The words of a page as the file draws them, turned as the page is shown."""
+def _words(document: "PdfDocument", index: int) -> tuple[Page, list[Word], bool]:
+    """The words of a page as the file draws them, turned as the page is shown; and whether nothing at all is drawn on it."""
     from pypdfium2 import raw
 
     page = document[index]
@@ -226,7 +233,8 @@ def _words(document: "PdfDocument", index: int) -> tuple[Page, list[Word]]:
                     x0, y0, x1, y1 = min(x0, box.left), min(y0, box.bottom), max(x1, box.right), max(y1, box.top)
                 x0, y0, x1, y1 = _turned((x0 - left, y0 - bottom, x1 - left, y1 - bottom), turn, width, height)
                 words.append(Word(text.translate(_LIGATURES), x0, y0, x1, y1, round(2 * (y1 - y0)) / 2))
-            return Page(index + 1, document.get_page_label(index), height), words
+            is_empty = not words and raw.FPDFPage_CountObjects(page) == 0
+            return Page(index + 1, document.get_page_label(index), height), words, is_empty
         finally:
             layer.close()
     finally:

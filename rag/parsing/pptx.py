@@ -7,7 +7,7 @@ from rag.parsing.archive import Archive
 from rag.parsing.builder import TextBuilder, plain
 from rag.parsing.markup import attribute, child, local, parse_xml
 from rag.parsing.office import chosen, main_part, properties, relations
-from rag.parsing.tables import split_header
+from rag.parsing.tables import Cell, lay_out, n_covered
 from rag.types import ParsedText
 
 _TITLES = ("title", "ctrTitle")
@@ -58,18 +58,21 @@ def _add_slide(builder: TextBuilder, slide: Element, number: int) -> None:
         if local(shape.tag) == "graphicFrame":
             for table in shape.iter():
                 if local(table.tag) == "tbl":
-                    rows = [
-                        [plain(" ".join(_texts(cell))) for cell in row if local(cell.tag) == "tc"]
-                        for row in table
-                        if local(row.tag) == "tr"
-                    ]
-                    header, data = split_header(rows)
-                    builder.add_table(data, header=header)
+                    builder.add_table(lay_out([_cells(row) for row in table if local(row.tag) == "tr"]))
         elif _placeholder(shape) not in (*_TITLES, *_FURNITURE):
             for count, text in enumerate(_texts(shape)):
                 builder.add_block(text, tight=count > 0)
         elif _placeholder(shape) in _TITLES and (text := plain(" ".join(_texts(shape)))) != heading:
             builder.add_block(text)
+
+
+def _cells(row: Element) -> list[Cell]:
+    """The cells that begin in a row of a table."""
+    return [
+        Cell(plain(" ".join(_texts(cell))), n_covered(cell.get("gridSpan")), n_covered(cell.get("rowSpan")))
+        for cell in row
+        if local(cell.tag) == "tc" and not {"1", "true"} & {cell.get("hMerge"), cell.get("vMerge")}
+    ]
 
 
 def _add_notes(builder: TextBuilder, notes: Element) -> None:
