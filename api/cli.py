@@ -33,6 +33,16 @@ def serve(
         ),
     ] = None,
     store: StoreOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=256,
+            help="Processes that answer questions; 0 answers in the service's own. (else $RAG_WORKERS, else one for each core, "
+            "at most 4)",
+            show_default=False,
+        ),
+    ] = None,
     log_format: Annotated[
         str | None,
         typer.Option(
@@ -58,7 +68,7 @@ def serve(
         raise typer.BadParameter(f"{log_format!r}: use text or json", param_hint="--log-format")
     with errors():
         settings = Settings.read()
-        options = {"host": host, "port": port, "log_format": log_format}
+        options = {"host": host, "port": port, "workers": workers, "log_format": log_format}
         settings = settings.model_copy(update={name: value for name, value in options.items() if value is not None})
         logs.configure(settings.log_format)
         keys = KeyRing(settings.api_key, settings.keys_file)
@@ -71,6 +81,8 @@ def serve(
         )
 
     from api import server
+    from api.answerers import Answerers
+    from rag.config import Config
     from rag.service import Service
 
     path = store_path(store)
@@ -79,7 +91,10 @@ def serve(
         with (
             server.bind(host, settings.port) as bound,
             errors(),
-            Service.open_or_create(path, views="behind") as service,
+            Service.open_or_create(path, config := Config.from_environment(), views="behind") as service,
+            Answerers(
+                path, config, settings.workers, log_format=settings.log_format, patience_s=settings.deadline_s
+            ) as answerers,
         ):
             from api.app import create_app
 
@@ -95,9 +110,19 @@ def serve(
                 note_rebuilt(service)
             elif service.rebuilt:
                 say(f"search files were missing or damaged and have been made again: {', '.join(service.rebuilt)}")
-            service.warm()
+            if answerers.n and not missing:
+                answerers.start()
+            else:
+                service.warm()
             url = server.url_of(bound)
-            app = create_app(service, settings.model_copy(update={"bound": (host, bound.getsockname()[0])}))
+            app = create_app(
+                service,
+                settings.model_copy(update={"bound": (host, bound.getsockname()[0])}),
+                answerers if answerers.n else None,
+            )
+            if answerers.n and missing:
+                # Until then this process answers from the rows; the others would each make the search files for themselves.
+                answerers.start_when(lambda: not service.rebuilding)
             server.run(
                 app,
                 bound,
