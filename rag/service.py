@@ -297,8 +297,8 @@ class Service:
                 changes.append(self._commit(part, check))
             elif isinstance(part, Failure):
                 failed.append(part)
-            elif known := self._store.unchanged(collection, name, ingest.sha256_of(content)):
-                changes.append(Change(known, "skipped"))
+            else:
+                changes.append(Change(part.document, "skipped"))
         self._store.delete_many(reader.vanished)
         return changes, failed
 
