@@ -25,7 +25,7 @@ _CHARSET = re.compile(
 )
 _UNSEEN = frozenset(
     "script style noscript template svg iframe object embed head button select option input textarea datalist canvas audio video "
-    "map annotation annotation-xml rp dialog".split()
+    "map annotation annotation-xml rp rt dialog del".split()
 )
 _FURNITURE = frozenset(("nav", "aside", "menu"))
 _FURNITURE_ROLES = frozenset(
