@@ -39,8 +39,8 @@ _MAX_FOREIGN, _MIN_KNOWN = 0.4, 0.97  # of the plain letters; of the foreign one
 _SAMPLE_CHARACTERS = 100_000
 _BINARY_SHARE = 0.01
 KNOWN = (
-    "plain text, code and logs, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, RTF, EPUB, EML, MSG, CSV, TSV, JSON and JSON Lines"
-    " are read, also inside ZIP, TAR and compressed files"
+    "plain text, code and logs, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, RTF, EPUB, EML, MSG, CSV, TSV, JSON, JSON Lines,"
+    " notebooks and subtitles are read, also inside ZIP, TAR and compressed files"
 )
 _NOT_TEXT = f"this is binary data, not text; {KNOWN}"
 

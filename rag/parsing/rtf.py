@@ -19,7 +19,7 @@ _LEFT_OUT = frozenset(
     "colortbl pict object header headerl headerr headerf footer footerl footerr footerf fldinst themedata "
     "colorschememapping datastore latentstyles listtable listoverridetable revtbl rsidtbl generator xmlnstbl pgptbl "
     "filetbl annotation atnid atnauthor atntime atndate atnref pntext listtext bkmkstart bkmkend nonshppict shppict "
-    "mmathPr wgrffmtfilter template operator company xe tc txe".split()
+    "mmathPr wgrffmtfilter template operator company xe tc txe sp shprslt".split()
 )
 _INFO = ("title", "author", "subject", "keywords")
 _CHARACTERS = {
@@ -171,15 +171,15 @@ class _Reader:
             self._add(_CHARACTERS[word])
         elif action := _ACTIONS.get(word):
             action(self, value)
-        elif word in _LEFT_OUT or starred:
+        elif word in _LEFT_OUT or starred and word != "shpinst":
             self._state = replace(self._state, target=None)
         elif (
             word in _INFO
             and self._state.target == "info"
-            or word in ("fonttbl", "stylesheet", "info", "footnote", "creatim", "revtim")
+            or word in ("fonttbl", "stylesheet", "info", "footnote", "shptxt", "creatim", "revtim")
         ):
             if self._state.target is not None:
-                target = {"stylesheet": "style", "revtim": None, "creatim": "creatim"}.get(word, word)
+                target = {"stylesheet": "style", "revtim": None, "shptxt": "footnote"}.get(word, word)
                 self._state = replace(self._state, target=target)
 
     def _symbol(self, symbol: str) -> None:
