@@ -57,7 +57,7 @@ def serve(
 
     Example: rag serve --port 8080
     """
-    from api.memory import keep_few_arenas
+    from api.memory import collecting_when_idle, keep_few_arenas
 
     keep_few_arenas()
     from api import logs
@@ -123,13 +123,14 @@ def serve(
             if answerers.n and missing:
                 # Until then this process answers from the rows; the others would each make the search files for themselves.
                 answerers.start_when(lambda: not service.rebuilding)
-            server.run(
-                app,
-                bound,
-                on_ready=lambda: _announce(service, url, str(path), json, say),
-                on_stop=lambda: setattr(app.state, "stopping", True),
-                linger_s=settings.linger_s,
-            )
+            with collecting_when_idle(lambda: app.state.lanes.write.running > 0):
+                server.run(
+                    app,
+                    bound,
+                    on_ready=lambda: _announce(service, url, str(path), json, say),
+                    on_stop=lambda: setattr(app.state, "stopping", True),
+                    linger_s=settings.linger_s,
+                )
             if not getattr(app.state, "idle", True):
                 # Its threads would keep the process; what was acknowledged is on disk, and what was not is not.
                 say("work that nobody waits for any more was not finished; nothing of it was acknowledged")
