@@ -57,7 +57,7 @@ def serve(
 
     Example: rag serve --port 8080
     """
-    from api.memory import keep_few_arenas
+    from api.memory import collecting_when_idle, keep_few_arenas
 
     keep_few_arenas()
     from api import logs
@@ -126,13 +126,14 @@ def serve(
                 answerers.start_when(lambda: not service.rebuilding)
             elif answerers.n:
                 answerers.wait()
-            server.run(
-                app,
-                bound,
-                on_ready=lambda: _announce(service, url, str(path), json, say),
-                on_stop=lambda: setattr(app.state, "stopping", True),
-                linger_s=settings.linger_s,
-            )
+            with collecting_when_idle(lambda: app.state.lanes.write.running > 0):
+                server.run(
+                    app,
+                    bound,
+                    on_ready=lambda: _announce(service, url, str(path), json, say),
+                    on_stop=lambda: setattr(app.state, "stopping", True),
+                    linger_s=settings.linger_s,
+                )
             if not getattr(app.state, "idle", True):
                 # Its threads would keep the process; what was acknowledged is on disk, and what was not is not.
                 say("work that nobody waits for any more was not finished; nothing of it was acknowledged")
