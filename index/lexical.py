@@ -99,6 +99,7 @@ class LexicalIndex:
         """A new index of these passages in an existing, empty directory."""
         with _file_errors():
             index = tantivy.Index(_SCHEMA, path=str(path))
+            index.config_reader("manual")  # as below; a lock file would appear where all is just being removed
         return cls(index, 0, 0).extended(rows, _LARGE_HEAP)
 
     @classmethod
