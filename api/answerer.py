@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 def main() -> None:
     """Serve the connection whose descriptor is the first argument."""
-    # These reach all processes of a terminal or a unit; it is the service that says when this one ends.
+    # A supervisor sends these to all processes of a unit; it is the service that says when this one ends.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     keep_few_arenas()

@@ -32,6 +32,10 @@ _TRIES = 3  # of one question, whose processes end
 logger = logging.getLogger(__name__)
 
 
+class CannotStart(Exception):
+    """No process can be had that answers; the message says what became of it."""
+
+
 class Answerers:
     """So many processes, each at work on one question at most. Thread-safe.
 
@@ -66,9 +70,14 @@ class Answerers:
         threading.Thread(target=self._start_first, daemon=True).start()
 
     def wait(self) -> None:
-        """Return when one can answer.  Raises what ``Service.open`` and ``Service.warm`` raise when it could not be made ready."""
+        """Return when one can answer.
+
+        Raises what ``Service.open`` and ``Service.warm`` raise when it could not be made ready, CannotStart when it ended.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._started or self._failure or self._closed)
+            if isinstance(self._failure, _Ended):
+                raise CannotStart(f"the process that is to answer questions {self._failure} while it started")
             if self._failure:
                 raise self._failure
 
@@ -203,6 +212,7 @@ class _Process:
                 stdout=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
                 pass_fds=[there.fileno()],
+                process_group=0,  # an interrupt from the terminal is the service's alone
             )
         self._connection.send(task)
 

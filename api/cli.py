@@ -81,7 +81,7 @@ def serve(
         )
 
     from api import server
-    from api.answerers import Answerers
+    from api.answerers import Answerers, CannotStart
     from rag.config import Config
     from rag.service import Service
 
@@ -140,7 +140,7 @@ def serve(
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(0)
-    except server.CannotListen as error:
+    except (server.CannotListen, CannotStart) as error:
         fail(str(error))
 
 
