@@ -142,3 +142,11 @@ def test_a_plain_text_that_says_nothing_gives_way_to_what_is_shown(stub: str) ->
     )
     text = parse("a.eml", mail.as_bytes()).text
     assert "pays half." in text and "cannot show" not in text
+
+
+def test_a_damaged_attachment_is_named_and_costs_itself_alone() -> None:
+    message = mail()
+    message.add_attachment(b"PK\x03\x04" + bytes(100), maintype="application", subtype="zip", filename="plans.docx")
+    message.add_attachment(b"The quay is 200 metres long.", maintype="text", subtype="plain", filename="b.txt")
+    parsed = parse("a.eml", message.as_bytes())
+    assert parsed.metadata["attachments_not_read"] == ["plans.docx"] and "200 metres" in parsed.text
