@@ -39,9 +39,9 @@ _BLANK_LINES = re.compile(r"\n[ \t\f\v\r]*\n\s*")
 
 def parse_text(content: bytes, name: str, suffix: str) -> ParsedText:
     """The text as it is, under no heading. suffix: of the file's name, which says "code" where the text alone might not."""
-    text = decode(content)
-    if text.count("\n") > MAX_LINES:
+    if max(content.count(b"\n"), content.count(b"\r")) > MAX_LINES:
         raise ContentTooLarge(f"more than {MAX_LINES // 10**6} million lines of text: split the file")
+    text = decode(content)
     sections = (Section(0, 0, len(text), ()),)
     sample = text[:_SAMPLE_CHARACTERS]
     if _is_log(sample):
