@@ -10,12 +10,13 @@ from starlette.middleware import Middleware
 
 from api import errors
 from api.access import RequireKey
+from api.answerers import Answerers
 from api.hosts import AllowedHosts
 from api.keys import KeyRing
 from api.load import Admission, Lanes, RateLimit
-from api.logs import Observe
 from api.metrics import Metrics
 from api.middleware import BodyLimit, LastCatch, SecurityHeaders
+from api.observe import Observe
 from api.openapi import describe
 from api.routes import ask, collections, documents, health, metrics, page, verify
 from api.settings import Settings
@@ -29,11 +30,14 @@ def _version() -> str:
         return "0"
 
 
-def create_app(service: Service, settings: Settings) -> FastAPI:
-    """The application that answers from ``service``, which stays its owner's to close.  Raises KeysUnusable."""
+def create_app(service: Service, settings: Settings, answerers: Answerers | None = None) -> FastAPI:
+    """The application that answers from ``service``, which stays its owner's to close.  Raises KeysUnusable.
+
+    answerers: processes that answer questions once they are started, also their owner's; without them this process does.
+    """
 
     counted = Metrics()
-    lanes = Lanes(settings, counted)
+    lanes = Lanes(settings, counted, n_asking=answerers.n if answerers is not None else settings.threads)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -69,6 +73,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         },
     )
     app.state.service = service
+    app.state.answerers = answerers
     app.state.settings = settings
     app.state.metrics = counted
     app.state.lanes = lanes

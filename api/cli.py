@@ -33,6 +33,16 @@ def serve(
         ),
     ] = None,
     store: StoreOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=256,
+            help="Processes that answer questions; 0 answers in the service's own. (else $RAG_WORKERS, else one for each core, "
+            "at most 4)",
+            show_default=False,
+        ),
+    ] = None,
     log_format: Annotated[
         str | None,
         typer.Option(
@@ -47,7 +57,7 @@ def serve(
 
     Example: rag serve --port 8080
     """
-    from api.memory import keep_few_arenas
+    from api.memory import collecting_when_idle, keep_few_arenas
 
     keep_few_arenas()
     from api import logs
@@ -58,7 +68,7 @@ def serve(
         raise typer.BadParameter(f"{log_format!r}: use text or json", param_hint="--log-format")
     with errors():
         settings = Settings.read()
-        options = {"host": host, "port": port, "log_format": log_format}
+        options = {"host": host, "port": port, "workers": workers, "log_format": log_format}
         settings = settings.model_copy(update={name: value for name, value in options.items() if value is not None})
         logs.configure(settings.log_format)
         keys = KeyRing(settings.api_key, settings.keys_file)
@@ -71,6 +81,8 @@ def serve(
         )
 
     from api import server
+    from api.answerers import Answerers, CannotStart
+    from rag.config import Config
     from rag.service import Service
 
     path = store_path(store)
@@ -79,14 +91,20 @@ def serve(
         with (
             server.bind(host, settings.port) as bound,
             errors(),
-            Service.open_or_create(path, views="behind") as service,
+            Service.open_or_create(path, config := Config.from_environment(), views="behind") as service,
+            Answerers(
+                path, config, settings.workers, log_format=settings.log_format, patience_s=settings.deadline_s
+            ) as answerers,
         ):
+            missing = service.rebuilding
+            if answerers.n and not missing:
+                answerers.start()
             from api.app import create_app
 
             # It warns of every malformed upload; the client is told, and the operator has nothing to do.
             logging.getLogger("python_multipart").setLevel(logging.ERROR)
             say: Callable[[str], None] = message if settings.log_format == "text" else logging.getLogger(__name__).info
-            if missing := service.rebuilding:
+            if missing:
                 say(
                     f"search files ({', '.join(missing)}) were missing or damaged and are being made again; "
                     "until they are there, questions are answered from the database, slower"
@@ -95,23 +113,34 @@ def serve(
                 note_rebuilt(service)
             elif service.rebuilt:
                 say(f"search files were missing or damaged and have been made again: {', '.join(service.rebuilt)}")
-            service.warm()
+            if answerers.n == 0 or missing:
+                service.warm()
             url = server.url_of(bound)
-            app = create_app(service, settings.model_copy(update={"bound": (host, bound.getsockname()[0])}))
-            server.run(
-                app,
-                bound,
-                on_ready=lambda: _announce(service, url, str(path), json, say),
-                on_stop=lambda: setattr(app.state, "stopping", True),
-                linger_s=settings.linger_s,
+            app = create_app(
+                service,
+                settings.model_copy(update={"bound": (host, bound.getsockname()[0])}),
+                answerers if answerers.n else None,
             )
+            if answerers.n and missing:
+                # Until then this process answers from the rows; the others would each make the search files for themselves.
+                answerers.start_when(lambda: not service.rebuilding)
+            elif answerers.n:
+                answerers.wait()
+            with collecting_when_idle(lambda: app.state.lanes.write.running > 0):
+                server.run(
+                    app,
+                    bound,
+                    on_ready=lambda: _announce(service, url, str(path), json, say),
+                    on_stop=lambda: setattr(app.state, "stopping", True),
+                    linger_s=settings.linger_s,
+                )
             if not getattr(app.state, "idle", True):
                 # Its threads would keep the process; what was acknowledged is on disk, and what was not is not.
                 say("work that nobody waits for any more was not finished; nothing of it was acknowledged")
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(0)
-    except server.CannotListen as error:
+    except (server.CannotListen, CannotStart) as error:
         fail(str(error))
 
 

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect
 
+from api.answerers import Answerers
 from api.errors import ClientLeft, CollectionClosed, MalformedBody
 from api.load import Lane
 from api.metrics import Metrics
@@ -31,6 +32,12 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 def service_of(request: Request) -> Service:
     """The service that this application was created with."""
     return cast(Service, request.app.state.service)
+
+
+def answerers_of(request: Request) -> Answerers | None:
+    """The processes that answer; None while the service's own process does."""
+    answerers = cast(Answerers | None, request.app.state.answerers)
+    return answerers if answerers is not None and answerers.started else None
 
 
 async def get_service(request: Request) -> Service:

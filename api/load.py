@@ -98,13 +98,13 @@ async def _disconnected(receive: Receive) -> None:
 
 
 class Lanes:
-    """The lanes of one application."""
+    """The lanes of one application.  n_asking: questions that are answered at once."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, *, n_asking: int) -> None:
         def lane(name: str, n_running: int, n_waiting: int, deadline_s: float) -> Lane:
             return Lane(name, n_running=n_running, n_waiting=n_waiting, deadline_s=deadline_s, metrics=metrics)
 
-        self.ask = lane("ask", settings.threads, settings.queue, settings.deadline_s)
+        self.ask = lane("ask", n_asking, settings.queue, settings.deadline_s)
         self.read = lane("read", settings.threads, settings.queue, settings.deadline_s)
         # Few at once: the store has one writer. Few waiting: each holds a whole upload.
         self.write = lane(

@@ -22,12 +22,19 @@ from rag.errors import BadInput
 from rag.settings_file import SERVE, SettingsFile, read_settings_file, refuse_unknown
 
 MEBIBYTE = 1024 * 1024
+_MOST_WORKERS = 4  # unless more are asked for
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?")
 
 
 def _threads() -> int:
     # Encoding has one slot per core; the rest of a request waits for disk or for its turn.
     return max(4, 2 * (os.cpu_count() or 1))
+
+
+def _workers() -> int:
+    # One for each core, each with a model of its own in memory; where there is one core, none gains from another process.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _MOST_WORKERS) if cores > 1 else 0
 
 
 def _hosts(names: object) -> object:
@@ -83,6 +90,12 @@ class Settings(BaseSettings):
         ge=1,
         le=1024,
         description="requests worked on at once",
+    )
+    workers: int = Field(
+        default_factory=_workers,
+        ge=0,
+        le=256,
+        description="processes that answer questions; 0 answers in the service's own",
     )
     queue: int = Field(
         default=64,

@@ -129,6 +129,7 @@ class Embedder:
             **options(self.precision),
             openvino.properties.num_streams: threads,
             openvino.properties.inference_num_threads: threads,
+            openvino.properties.hint.enable_cpu_pinning: False,
         }
         self._compiled = core.compile_model(core.read_model(graph_file(folder, self.precision)), "CPU", settings)
         self._requests: deque[Any] = deque()  # idle ones

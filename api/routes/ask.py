@@ -1,16 +1,13 @@
 """Questions."""
 
-from dataclasses import asdict
-
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from pydantic_core import to_json
 
-from api.deps import Run, access_of, metrics_of, require_json, service_of
+from api.answering import answer
+from api.deps import Run, access_of, answerers_of, metrics_of, require_json, service_of
 from api.inputs import AskIn
 from api.openapi import problems
 from api.outputs import AnswerOut
-from rag.serialization import answer_json
 
 router = APIRouter(tags=["ask"])
 
@@ -29,12 +26,13 @@ async def ask(body: AskIn, request: Request) -> Response:
     service, metrics = service_of(request), metrics_of(request)
     access_of(request).require(body.collection)
 
-    def answer() -> Response:
-        found = service.ask(body.query())
-        for stage, milliseconds in asdict(found.timings_ms).items():
+    query, run, answerers = body.query(), Run(request), answerers_of(request)
+
+    def response() -> Response:
+        found = answerers.answer(query, run.check) if answerers else answer(service, query)
+        for stage, milliseconds in found.stages.items():
             metrics.stage_seconds.observe(milliseconds / 1000, stage)
         metrics.answers.add("true" if found.answered else "false")
-        # The bytes are those of ``json``, in a sixth of the time.
-        return Response(to_json(answer_json(found)), media_type="application/json")
+        return Response(found.body, media_type="application/json")
 
-    return await Run(request)(answer)
+    return await run(response)

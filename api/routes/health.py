@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter, Request
 
-from api.deps import RunDep, ServiceDep
+from api.deps import RunDep, ServiceDep, answerers_of
 from api.errors import Stopping
 from api.openapi import problems
 from api.outputs import ReadyOut, StatusOut
+from rag.errors import Overloaded
 
 router = APIRouter(tags=["health"])
 
@@ -25,5 +26,8 @@ async def readyz(request: Request, service: ServiceDep, run: RunDep) -> ReadyOut
     """Reads the store in a worker: 503 when the store cannot be read, and from the moment that the service is told to stop."""
     if request.app.state.stopping:
         raise Stopping
+    answerers = answerers_of(request)
+    if answerers is not None and not answerers.running:
+        raise Overloaded("All processes that answer questions have ended; they are being started again.")
     await run(service.counts)
     return ReadyOut(status="ready", rebuilding=service.rebuilding)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 
 from api import metrics
-from api.deps import MetricsDep, RunDep, ServiceDep
+from api.deps import MetricsDep, RunDep, ServiceDep, answerers_of
 from api.errors import DeadlineExceeded
 from api.openapi import problems
 from index.errors import StoreError
@@ -23,12 +23,15 @@ async def get_metrics(request: Request, service: ServiceDep, run: RunDep, counte
     except (StoreError, DeadlineExceeded):
         store = list(metrics.gauge("footnote_store_readable", "Whether the store could be read just now.", [({}, 0)]))
     lanes = [({"lane": lane.name}, lane) for lane in request.app.state.lanes]
+    answerers = answerers_of(request)
+    running = answerers.running if answerers is not None else 0
     lines = [
         *metrics.gauge("footnote_info", "The version that runs.", [({"version": request.app.version}, 1)]),
         *counted.lines(),
         *metrics.gauge("footnote_inside", "Requests that wait or are worked on.", [(n, o.inside) for n, o in lanes]),
         *metrics.gauge("footnote_running", "Work that is being done now.", [(n, o.running) for n, o in lanes]),
         *metrics.gauge("footnote_places", "More than this many inside are refused.", [(n, o.places) for n, o in lanes]),
+        *metrics.gauge("footnote_workers", "Processes that can answer questions.", [({}, running)]),
         *store,
         *metrics.process(),
     ]

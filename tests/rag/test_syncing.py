@@ -62,6 +62,18 @@ def test_a_folder_is_kept_in_step(service: Service) -> None:
     assert not service.verify()
 
 
+def test_a_file_that_becomes_a_folder_is_gone(service: Service) -> None:
+    folder = Path("docs")
+    folder.mkdir()
+    (folder / "ship").write_text(SHIP)
+    service.add_paths([folder])
+    (folder / "ship").unlink()
+    (folder / "ship").mkdir()
+    (folder / "ship" / "mill.txt").write_text(MILL)
+    assert counts(service.add_paths([folder], sync=True)) == (1, 0, 0, 1, 0)
+    assert sources(service) == ["docs/ship/mill.txt"]
+
+
 def test_without_sync_nothing_is_removed(service: Service) -> None:
     Path("a.txt").write_text(BRIDGE)
     service.add_paths([Path("a.txt")])
@@ -229,6 +241,9 @@ def test_chosen_fields_are_read_again_when_the_choice_changes(service: Service) 
 def test_an_upload_of_an_archive_gives_its_files(service: Service) -> None:
     changes, failed = service.add_upload("a.zip", zipped({"one.txt": SHIP, "two.png": IMAGE}))
     assert [(change.document.source, change.outcome) for change in changes] == [("a.zip!/one.txt", "added")]
+    assert [failure.path for failure in failed] == ["a.zip!/two.png"]
+    changes, failed = service.add_upload("a.zip", zipped({"one.txt": SHIP, "two.png": IMAGE}))
+    assert [(change.document.source, change.outcome) for change in changes] == [("a.zip!/one.txt", "skipped")]
     assert [failure.path for failure in failed] == ["a.zip!/two.png"]
     changes, _ = service.add_upload("a.zip", zipped({"three.txt": MILL}))
     assert sources(service) == ["a.zip!/three.txt"]

@@ -1,0 +1,49 @@
+"""An answer as the bytes that go out, made in this process or in one of ``api.answerers``."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic_core import to_json
+
+from api.logs import Format
+from rag.config import Config
+from rag.serialization import answer_json
+from rag.types import Query
+
+if TYPE_CHECKING:
+    from rag.service import Service
+
+
+class Task(NamedTuple):
+    """What a process of ``api.answerers`` is told first. It replies None once it can answer, or why it cannot."""
+
+    store: Path
+    config: Config
+    log_format: Format
+
+
+class Question(NamedTuple):
+    """What it is asked then. It replies an ``Answered``, or the exception for which there is none."""
+
+    query: Query
+    request_id: str | None
+
+
+class Unexpected(Exception):
+    """Something went wrong for which there is no error of its own; where is in the log of the process in which it happened."""
+
+
+class Answered(NamedTuple):
+    """body: JSON.  answered: False for an abstention.  stages: milliseconds spent in each."""
+
+    body: bytes
+    answered: bool
+    stages: dict[str, float]
+
+
+def answer(service: "Service", query: Query) -> Answered:
+    """What a service answers.  Raises as ``Service.ask``."""
+    found = service.ask(query)
+    # The bytes are those of ``json``, in a sixth of the time.
+    return Answered(to_json(answer_json(found)), found.answered, asdict(found.timings_ms))

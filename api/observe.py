@@ -1,0 +1,75 @@
+"""A line in the log for each request, and a number in the metrics."""
+
+import logging
+import re
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.access import OPEN_PATHS
+from api.errors import CLIENT_LEFT
+from api.logs import request_id
+from api.metrics import Metrics
+
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS = ("GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS")
+_ROUTES = (*OPEN_PATHS, "/v1/ask", "/v1/collections", "/v1/documents", "/v1/verify", "/metrics", "/openapi.json")
+
+logger = logging.getLogger(__name__)
+
+
+class Observe:
+    """Gives every request an id, counts it and logs it once it is answered.
+
+    The id is the client's ``X-Request-ID`` where that is short and plain, else a new one; the response carries it back.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        started = time.perf_counter()
+        given = Headers(scope=scope).get("x-request-id", "")
+        identity = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
+        token = request_id.set(identity)
+        status = CLIENT_LEFT  # unless an answer is begun
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = identity
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        finally:
+            self._note(scope, status, time.perf_counter() - started)
+            request_id.reset(token)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        route = route_of(scope["path"])
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self.metrics.requests.add(method, route, str(status))
+        self.metrics.request_seconds.observe(seconds, route)
+        # Probes and the page's files say something only when they fail.
+        is_routine = scope["path"] in OPEN_PATHS and status < 400
+        fields = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+        if "key" in scope.get("state", {}):
+            fields["key"] = scope["state"]["key"]
+        message = f"{method} {route} {status} {fields['ms']} ms"
+        logger.log(logging.DEBUG if is_routine else logging.INFO, message, extra=fields)
+
+
+def route_of(path: str) -> str:
+    """The route of a path as it is described, without what a client put in it; "other" for paths that lead nowhere."""
+    if path in _ROUTES:
+        return path
+    if path.startswith("/v1/documents/"):
+        return "/v1/documents/{document_id}" + ("/text" if path.endswith("/text") else "")
+    return "other"
