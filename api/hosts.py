@@ -39,7 +39,8 @@ class AllowedHosts:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         headers = Headers(scope=scope)
-        host = headers.get("host", "")
+        hosts = headers.getlist("host")
+        host = hosts[0] if len(hosts) == 1 else ""
         close = {"Connection": "close"}
         if not self._is_known(host):
             detail = "This service does not answer to the name in `Host`; RAG_ALLOWED_HOSTS adds names."

@@ -1,6 +1,7 @@
 """What goes in: strict, and closed to fields that nobody knows."""
 
 import math
+import re
 import unicodedata
 from typing import Annotated, Literal
 
@@ -24,6 +25,7 @@ MAX_TOP_K = 100
 MAX_CITATIONS = 1000
 MAX_METADATA_KEYS = 100
 MAX_VALUES = 1000
+MAX_FOLDER = 700
 _INT64 = 2**63
 # The largest whole number that every JSON client writes exactly.
 _MAX_POSITION = 2**53 - 1
@@ -73,6 +75,22 @@ CollectionName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=100),
     AfterValidator(_printable),
+    Field(json_schema_extra={"pattern": r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]+( +[\p{L}\p{M}\p{N}\p{P}\p{S}]+)*$"}),
+]
+
+
+def _relative(path: str) -> str:
+    steps = [step for step in re.split(r"[/\\]", path) if step not in ("", ".")]
+    if ".." in steps:
+        raise ValueError("must not lead upwards")
+    return "/".join(steps)
+
+
+Folder = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_FOLDER),
+    AfterValidator(_printable),
+    AfterValidator(_relative),
     Field(json_schema_extra={"pattern": r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]+( +[\p{L}\p{M}\p{N}\p{P}\p{S}]+)*$"}),
 ]
 MetadataKey = Annotated[Text, StringConstraints(min_length=1, max_length=100)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import re
 import signal
 import socket
 from collections.abc import Callable
@@ -15,6 +16,10 @@ _DRAIN_S = 30
 _HEAD_S = 10
 _MAX_HEAD_BYTES = 16 * 1024
 _TOO_LONG = "The request's head is too long."
+# Requests that one connection may send before the one before them is answered: each takes a few kB while it waits.
+_MAX_PIPELINED = 100
+_TOO_MANY = "Too many requests wait for their answers."
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
 
 
 class CannotListen(Exception):
@@ -112,6 +117,13 @@ class _Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._reading = "body"
         self._has_progressed = True
+        if len(self.pipeline) >= _MAX_PIPELINED:
+            raise ValueError(_TOO_MANY)
+        if target := _ABSOLUTE.match(self.url):
+            # It names the host that is meant, whatever `Host` says (RFC 9112, 3.2.2).
+            self.headers[:] = [(name, value) for name, value in self.headers if name != b"host"] + [
+                (b"host", target[1])
+            ]
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

@@ -12,6 +12,9 @@ from index.types import Span
 from rag.sentences import split_sentences, trim
 from rag.types import Block, PageBreak, Section
 
+# Characters of a block without a sentence's end that are cut into pieces at once.
+_STRETCH = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -90,15 +93,27 @@ def _pieces(text: str, block: Span, limit: int) -> Iterator[Span]:
         strip_whitespace=False,
     )
     position = block.start
-    for piece in splitter.split_text(text[block.start : block.end]):
-        if not text.startswith(piece, position):
-            raise AssertionError(f"a piece of the block at {block.start} is not where it should be ({position})")
-        span = trim(text, position, position + len(piece))
-        if span.start < span.end:
-            yield span
-        position += len(piece)
+    for start, end in _stretches(text, block):
+        for piece in splitter.split_text(text[start:end]):
+            if not text.startswith(piece, position):
+                raise AssertionError(f"a piece of the block at {block.start} is not where it should be ({position})")
+            span = trim(text, position, position + len(piece))
+            if span.start < span.end:
+                yield span
+            position += len(piece)
     if position != block.end:
         raise AssertionError(f"pieces of the block at {block.start} end at {position} instead of {block.end}")
+
+
+def _stretches(text: str, block: Span) -> Iterator[tuple[int, int]]:
+    """A block in parts that the splitter takes at once, cut at a blank where there is one: it may make a string of each letter."""
+    start = block.start
+    while block.end - start > _STRETCH:
+        blank = max(text.rfind("\n", start, start + _STRETCH), text.rfind(" ", start, start + _STRETCH))
+        end = blank + 1 if blank > start else start + _STRETCH
+        yield start, end
+        start = end
+    yield start, block.end
 
 
 def _groups(sentences: Iterator[Span], size: int, overlap: int, page_starts: Sequence[int]) -> Iterator[list[Span]]:

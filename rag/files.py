@@ -72,8 +72,8 @@ class FileReader:
     ) -> Iterator[Prepared | Unchanged | Failure]:
         """The documents of a file's content. again: whether to try what failed before.  said: metadata that comes with it."""
         digest = self._digest(sha256_of(content))
-        if self._is_unchanged(key, digest):
-            yield Unchanged()
+        if known := self._unchanged(key, digest):
+            yield Unchanged(known)
             return
         if not again and (before := self._failed_before(key, digest)):
             yield Failure(source, before)
@@ -84,7 +84,7 @@ class FileReader:
             if not path:  # what a compressed file holds: known by the digest of that file
                 return True
             place, inner = _inside(key, path), self._digest(sha256)
-            return not self._is_unchanged(place, inner) and (again or not self._failed_before(place, inner))
+            return not self._unchanged(place, inner) and (again or not self._failed_before(place, inner))
 
         whole = True
         for part in self.sandbox.read(name, content, wanted, self.options):
@@ -99,9 +99,13 @@ class FileReader:
     def _outcome(
         self, key: str, source: str, digest: str, part: Part, said: Metadata
     ) -> Prepared | Unchanged | Failure:
-        if part.text is None:
-            before = self._failed_before(key, digest)
-            return Failure(source, before) if before else Unchanged()
+        if part.text is None:  # it was not wanted
+            known = self.store.unchanged(self.collection, key, digest)
+            return (
+                Unchanged(known)
+                if known
+                else Failure(source, self._failed_before(key, digest) or "was removed meanwhile: add it again")
+            )
         if isinstance(part.text, RagError):
             return self._note(key, source, digest, str(part.text))
         return prepare(
@@ -128,13 +132,14 @@ class FileReader:
             return sha256
         return sha256_of(f"{sha256} {self.options!r}".encode())
 
-    def _is_unchanged(self, key: str, digest: str) -> bool:
+    def _unchanged(self, key: str, digest: str) -> Document | None:
+        """The document of this key, where nothing of it is to be stored anew."""
         known = self.store.unchanged(self.collection, key, digest)
         if known is None or not self.metadata.items() <= known.metadata.items() or self._is_stemmed_anew(known):
-            return False
+            return None
         if self._failed_before(key, None) is not None:  # it had changed into something that failed, and back again
             self._mended.append(key)
-        return True
+        return known
 
     def _is_stemmed_anew(self, known: Document) -> bool:
         """Whether the words of a stored document would be stemmed in another language: it is from before that was told."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from index.types import Metadata, NewDocument, NewPassage, Signs, Span
+from index.types import Document, Metadata, NewDocument, NewPassage, Signs, Span
 from rag.chunking import Chunk, chunk
 from rag.embedding import PassageInput, PassageVectors, word_spans
 from rag.languages import with_language
@@ -33,7 +33,9 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """A document that is in the store already as it is now."""
+    """A document that is in the store already as it is now: the stored one."""
+
+    document: Document
 
 
 def prepare(

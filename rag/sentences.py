@@ -17,6 +17,7 @@ _NEXT_WORD = re.compile(r"[^\W\d_]+")
 _ITEM = re.compile(r"[ \t]*+(?:[-*+•‣◦▪–]|\(?\d{1,3}[.)]|\(?[A-Za-z][.)]|#{1,6}|\|)[ \t]")
 _BLANK_LINE = re.compile(r"\n[ \t\f\v\r]*+\n\s*+")
 _LOOK_BACK = 40
+_STRETCH = 100_000
 # Lines are taken as hard-wrapped only in blocks at least and at most this wide.
 _WRAP_WIDTHS = range(40, 121)
 
@@ -78,11 +79,26 @@ def _lines(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def _cut(text: str, start: int, end: int, known: Abbreviations) -> Iterator[tuple[int, int]]:
     opened = start
-    for mark in _END.finditer(text, start, end):
+    for mark in _marks(text, start, end):
         if mark.end() < end and _ends_sentence(text, opened, mark, end, known):
             yield opened, mark.end()
             opened = mark.end()
     yield opened, end
+
+
+def _marks(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
+    """All that may end a sentence, looked for in one stretch after another: no other thread runs while one is searched."""
+    width = _STRETCH
+    while start < end:
+        edge = min(end, start + width)
+        after = edge
+        for mark in _END.finditer(text, start, edge):
+            if mark.end() == edge < end:  # it may go on beyond
+                after = mark.start()
+                break
+            yield mark
+        width = _STRETCH if after > start else 2 * width
+        start = after
 
 
 def _ends_sentence(text: str, opened: int, mark: re.Match[str], end: int, known: Abbreviations) -> bool:

@@ -15,7 +15,7 @@ from starlette.datastructures import UploadFile
 
 from api.deps import Access, AccessDep, FormUpload, JsonUpload, MetricsDep, Run, RunDep, ServiceDep, UploadDep
 from api.errors import ClientLeft, UploadStopped, clean
-from api.inputs import CollectionName, DocumentIn, Input, MetadataIn, Text
+from api.inputs import CollectionName, DocumentIn, Folder, Input, MetadataIn, Text
 from api.metrics import Metrics
 from api.openapi import problems
 from api.outputs import DocumentOut, DocumentsOut, ReceiptOut, TextOut, UploadOut
@@ -46,6 +46,7 @@ class _FormFields(Input):
     """The fields beside the files."""
 
     collection: CollectionName = "default"
+    folder: Folder | None = None
     metadata: MetadataIn = {}
 
 
@@ -61,6 +62,11 @@ _UPLOAD_BODY: dict[str, Any] = {
                     "properties": {
                         "file": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}},
                         "collection": TypeAdapter(CollectionName).json_schema() | {"default": "default"},
+                        "folder": TypeAdapter(Folder).json_schema()
+                        | {
+                            "description": "Where the files are from: goes before their names, no place on a disk.",
+                            "examples": ["notes/2025"],
+                        },
                         "metadata": {
                             "type": "string",
                             "description": "A JSON object, for every file.",
@@ -88,10 +94,11 @@ async def add_documents(
 ) -> JSONResponse:
     """Adds files (multipart) or one text (JSON); answers once they are durable and searchable.
 
-    A file is known by its name without folders: the same name again in the same collection replaces the document, the same
-    content is skipped. The files of an archive become a document each. When at least one file goes in the status is 201 and
-    `failed` names the rest; when none does it is a problem that lists them. When the store stops taking documents half-way (disk
-    full, another writer), the problem lists in `documents` what is stored all the same; sending everything again is safe.
+    A file is known by the field `folder`, where it is given, and its name without folders: the same again in the same
+    collection replaces the document, the same content is skipped. The files of an archive become a document each. When at
+    least one file goes in the status is 201 and `failed` names the rest; when none does it is a problem that lists them. When
+    the store stops taking documents half-way (disk full, another writer), the problem lists in `documents` what is stored all
+    the same; sending everything again is safe.
     A document whose client leaves, or whose time is up, before it is in the store is dropped as a whole.
     """
     return await run(lambda: _add(service, upload, access, metrics, run))
@@ -152,7 +159,8 @@ def _add_files(
     service: Service, upload: FormUpload, access: Access, metrics: Metrics, run: Run
 ) -> tuple[list[Change], list[dict[str, object]]]:
     """What went in and what did not. Raises UploadStopped when nothing did or the store stopped taking documents."""
-    files, collection, metadata = _read_form(upload.parts)
+    files, given = _read_form(upload.parts)
+    collection, metadata = given.collection, given.metadata
     access.require(collection)
     added: list[Change] = []
     failed: list[dict[str, object]] = []
@@ -165,6 +173,7 @@ def _add_files(
             with _counted(metrics) as done:
                 _check_name(name, seen)
                 seen.add(name)
+                name = f"{given.folder}/{name}" if given.folder else name
                 content = file.file.read()
                 if is_archive(content):
                     changes, bad = service.add_upload(
@@ -190,8 +199,8 @@ def _add_files(
     return added, failed
 
 
-def _read_form(parts: Iterable[tuple[str, str | UploadFile]]) -> tuple[list[UploadFile], str, Metadata]:
-    """Files, collection and metadata of a form.
+def _read_form(parts: Iterable[tuple[str, str | UploadFile]]) -> tuple[list[UploadFile], _FormFields]:
+    """Files and other fields of a form.
 
     Raises BadInput for fields that do not belong, RequestValidationError for values that do not fit.
     """
@@ -217,7 +226,7 @@ def _read_form(parts: Iterable[tuple[str, str | UploadFile]]) -> tuple[list[Uplo
         known = _FormFields.model_validate(fields)
     except ValidationError as error:
         raise _invalid(error, "form") from error
-    return files, known.collection, known.metadata
+    return files, known
 
 
 _METADATA: TypeAdapter[Metadata] = TypeAdapter(MetadataIn)

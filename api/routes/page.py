@@ -25,6 +25,7 @@ _FILES = {
             "collections",
             "dialogs",
             "documents",
+            "files",
             "reader",
             "storage",
             "text",

@@ -12,6 +12,11 @@ export class Problem extends Error {
     this.failed = failed;
     this.retryAfter = retryAfter;
   }
+
+  /** Whether the same may succeed later, or with another key. */
+  get passes() {
+    return [0, 401, 403, 429].includes(this.status) || this.status >= 500;
+  }
 }
 
 let keyAsked = null;
@@ -89,12 +94,13 @@ export function request(path, { method = "GET", json, signal } = {}) {
 }
 
 /** Sends one file; `progress` is told the share sent, 0 to 1. XMLHttpRequest, because fetch does not tell. */
-export function upload(file, collection, { progress, signal }) {
+export function upload(file, folder, collection, { progress, signal }) {
   return sendWithKey(
     (headers) =>
       new Promise((resolve, reject) => {
         const form = new FormData();
         form.append("collection", collection);
+        if (folder) form.append("folder", folder);
         form.append("file", file, file.name);
         const sending = new XMLHttpRequest();
         sending.open("POST", "v1/documents");

@@ -1,7 +1,7 @@
 /** The page: which view the address asks for, the theme, the keys that work everywhere. */
 
 import { key, onKeyWanted } from "./api.js";
-import { focusQuestion } from "./ask.js";
+import { focusQuestion, forgetEmptiness } from "./ask.js";
 import { askForKey } from "./dialogs.js";
 import { learnCollections, reload } from "./documents.js";
 import * as reader from "./reader.js";
@@ -52,8 +52,9 @@ function show(name) {
   if (name === "documents") {
     reload();
     byId("documents-view").querySelector("h1").focus();
-  } else if (!first || !placeOf(location.hash)) {
-    focusQuestion();
+  } else {
+    forgetEmptiness();
+    if (!first || !placeOf(location.hash)) focusQuestion();
   }
 }
 
@@ -113,4 +114,4 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 
 route();
-learnCollections().catch(() => {}); // asked again, with its error in words, by whatever is done next
+if (view !== "documents") learnCollections().catch(() => {}); // asked again, with its error in words, by whatever is done next

@@ -4,9 +4,11 @@ import { Problem, request } from "./api.js";
 import { collection, onCollection } from "./collections.js";
 import { remember } from "./reader.js";
 import { lasting } from "./storage.js";
-import { count, element, hashOf, marked, slice } from "./text.js";
+import { count, element, failure, hashOf, marked, slice } from "./text.js";
 
 const MAX_RECENT = 8;
+const MAX_QUESTION = 2000; // code points
+const SLOW_MS = 500;
 const ABSTENTIONS = {
   no_documents: "There are no documents in this collection yet.",
   no_match: "No document fits the filter.",
@@ -31,6 +33,19 @@ export function focusQuestion() {
   box.select();
 }
 
+/** Takes back that there is nothing to ask: by now there may be. */
+export function forgetEmptiness() {
+  if (results.querySelector(".empty")) clear();
+}
+
+function clear() {
+  running.abort();
+  results.replaceChildren();
+  byId("ask-error").replaceChildren();
+  byId("announce").textContent = "";
+  byId("start").hidden = false;
+}
+
 async function ask(question) {
   // The newest question wins: whatever an older one still brings is dropped.
   running.abort();
@@ -38,7 +53,10 @@ async function ask(question) {
   results.setAttribute("aria-busy", "true");
   byId("ask-error").replaceChildren();
   byId("announce").textContent = "Searching…";
+  const slow = setTimeout(() => (byId("searching").hidden = mine !== running), SLOW_MS);
   try {
+    const length = [...question].length;
+    if (length > MAX_QUESTION) throw new Problem(413, `The question has ${count(length, "character")}; at most ${MAX_QUESTION.toLocaleString("en")} are read: shorten it.`);
     const json = { question, top_k: Number(byId("top-k").value), collection: collection(), filter: filterOf(byId("where").value) };
     const answer = await request("v1/ask", { method: "POST", json, signal: mine.signal });
     if (mine !== running) return;
@@ -48,9 +66,13 @@ async function ask(question) {
     if (mine !== running || error.name === "AbortError") return;
     results.replaceChildren();
     byId("announce").textContent = "";
-    byId("ask-error").replaceChildren(element("p", { class: "notice bad" }, wordsOf(error)));
+    byId("ask-error").replaceChildren(failure(wordsOf(error), error.passes ? () => ask(question) : null));
   } finally {
-    if (mine === running) results.setAttribute("aria-busy", "false");
+    clearTimeout(slow);
+    if (mine === running) {
+      results.setAttribute("aria-busy", "false");
+      byId("searching").hidden = true;
+    }
   }
 }
 
@@ -64,7 +86,7 @@ function filterOf(words) {
   const wanted = {};
   for (const pair of words.split(",").filter((part) => part.trim())) {
     const cut = pair.indexOf("=");
-    if (cut < 1) throw new Problem(0, `“${pair.trim()}” is no filter: write key=value, several with commas between.`);
+    if (cut < 1) throw new Problem(400, `“${pair.trim()}” is no filter: write key=value, several with commas between.`);
     const [name, value] = [pair.slice(0, cut).trim(), pair.slice(cut + 1).trim()];
     (wanted[name] ??= []).push(value);
   }
@@ -139,7 +161,7 @@ function abstentionCard(answer) {
   const empty = answer.abstain_reason === "no_documents";
   return element(
     "section",
-    { class: "answer none", "aria-labelledby": "answer-title" },
+    { class: empty ? "answer none empty" : "answer none", "aria-labelledby": "answer-title" },
     element("h2", { id: "answer-title" }, empty ? "There is nothing to ask yet." : "These documents do not say."),
     element("p", {}, ABSTENTIONS[answer.abstain_reason] ?? `Reason: ${answer.abstain_reason}.`),
     empty ? element("p", {}, element("a", { href: "#documents" }, "Add documents")) : confidenceLine(answer),
@@ -262,7 +284,7 @@ async function toggleWhy(button, why, asked) {
     why.replaceChildren();
     why.hidden = true;
     button.setAttribute("aria-expanded", "false");
-    byId("ask-error").replaceChildren(element("p", { class: "notice bad" }, wordsOf(error)));
+    byId("ask-error").replaceChildren(failure(wordsOf(error)));
   }
 }
 
@@ -348,12 +370,10 @@ byId("clear-recent").addEventListener("click", () => {
   showRecent();
   box.focus();
 });
-onCollection(() => {
-  // The answer on show is one of another collection.
+byId("stop-asking").addEventListener("click", () => {
   running.abort();
-  results.replaceChildren();
-  results.setAttribute("aria-busy", "false");
-  byId("ask-error").replaceChildren();
   byId("announce").textContent = "";
+  focusQuestion();
 });
+onCollection(clear); // the answer on show is one of another collection
 showRecent();

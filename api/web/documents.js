@@ -3,7 +3,7 @@
 import { Problem, request } from "./api.js";
 import { collection, learn, onCollection } from "./collections.js";
 import { confirmed } from "./dialogs.js";
-import { count, element, hashOf } from "./text.js";
+import { count, element, failure, hashOf } from "./text.js";
 
 const PAGE = 50;
 // With a filter, pages are read until as many fit as a page shows.
@@ -16,22 +16,24 @@ let running = new AbortController();
 let documents = [];
 let cursor = null;
 let wanted = PAGE;
+let totals = new Map(); // documents by collection, as far as they are known
 
-/** Reads the list anew. */
+/** Reads the list anew, and how long it is. */
 export async function reload() {
   running.abort();
   running = new AbortController();
   documents = [];
   cursor = null;
   wanted = PAGE;
-  await read();
+  await Promise.all([read(), learnCollections().then(showStatus, () => {})]); // the list tells what goes wrong with both
 }
 
 /** Learns which collections there are, and tells a newcomer when there are none. */
 export async function learnCollections() {
   const { collections, limited } = await request("v1/collections");
   learn(collections.map(({ name }) => name), limited);
-  const total = collections.reduce((sum, { documents: some }) => sum + some, 0);
+  totals = new Map(collections.map(({ name, documents: some }) => [name, some]));
+  const total = [...totals.values()].reduce((sum, some) => sum + some, 0);
   const link = (words) => element("a", { href: "#documents" }, words);
   if (total === 0) byId("start").replaceChildren("There are no documents yet. ", link("Add some"), " and ask about them.");
   else {
@@ -67,7 +69,7 @@ async function read() {
 
 function fail(error) {
   if (!(error instanceof Problem)) throw error;
-  byId("documents-error").replaceChildren(element("p", { class: "notice bad" }, error.message));
+  byId("documents-error").replaceChildren(failure(error.message, error.passes ? reload : null));
 }
 
 const words = () => filter.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
@@ -90,16 +92,21 @@ function show() {
   const found = fitting();
   const shown = found.slice(0, wanted);
   list.replaceChildren(...shown.map(row));
-  const more = found.length > shown.length || cursor !== null;
-  byId("more").hidden = !more;
-  byId("documents-status").textContent = statusOf(shown.length, more);
+  byId("more").hidden = found.length === shown.length && cursor === null;
+  showStatus();
+}
+
+function showStatus() {
+  byId("documents-status").textContent = statusOf(list.children.length, !byId("more").hidden);
 }
 
 function statusOf(shown, more) {
   const where = byId("all-collections").checked ? "" : ` in the collection ${collection()}`;
   if (words().length) return shown === 0 ? `No document${where} fits the filter.` : `${count(shown, "document")} of ${documents.length}${more ? " read so far" : ""}`;
   if (shown === 0) return `No documents${where} yet.`;
-  return more ? `The first ${count(shown, "document")}${where}` : `${count(shown, "document")}${where}`;
+  if (!more) return `${count(shown, "document")}${where}`;
+  const total = byId("all-collections").checked ? [...totals.values()].reduce((sum, some) => sum + some, 0) : totals.get(collection());
+  return total > shown ? `The first ${shown} of ${count(total, "document")}${where}` : `The first ${count(shown, "document")}${where}`;
 }
 
 function row(one) {
@@ -140,6 +147,7 @@ async function remove(one, title) {
   }
   const place = [...list.children].findIndex((item) => item.dataset.id === one.id);
   documents = documents.filter((other) => other.id !== one.id);
+  totals.set(one.collection, totals.get(one.collection) - 1);
   // The cursor names the last document read: when that one is gone, reading on needs a new start.
   if (cursor === one.id) await reload();
   else show();

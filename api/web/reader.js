@@ -55,6 +55,7 @@ export async function open(id, span) {
     if (mine !== running || error.name === "AbortError") return;
     if (!(error instanceof Problem)) throw error;
     say(error.status === 404 ? "This document is not in the store: it was deleted, or the link is of another store." : error.message, true);
+    if (error.passes) byId("reader-status").append(" ", element("button", { type: "button", class: "quiet", onclick: () => open(id, span) }, "Try again"));
     byId("close-reader").focus();
   }
 }

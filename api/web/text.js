@@ -14,6 +14,11 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** A failure in words, with a button where trying again may help. */
+export function failure(words, again = null) {
+  return element("p", { class: "notice bad" }, words, again && element("button", { type: "button", class: "quiet", onclick: again }, "Try again"));
+}
+
 /** UTF-16 offsets of ascending code point positions; positions past the end become the end. */
 export function utf16Offsets(text, positions) {
   let point = 0;

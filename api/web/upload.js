@@ -3,80 +3,99 @@
 import { Problem, upload } from "./api.js";
 import { collection, onCollection } from "./collections.js";
 import { reload } from "./documents.js";
+import { chosen, dropped } from "./files.js";
 import { count, element } from "./text.js";
 
 const TRIES = 4;
+const MOST_REASONS = 10;
 const OUTCOMES = { added: "Added", updated: "Updated", skipped: "Already there, unchanged" };
-const SAME_NAME = "Another file of this upload has the same name (folders do not count).";
+const WORDS = { added: "added", updated: "updated", skipped: "unchanged", failed: "failed", stopped: "stopped" };
+const SAME_NAME = "Another file of this upload has the same name and folder.";
 
 const byId = (id) => document.getElementById(id);
+const list = byId("upload-list");
 const queue = [];
+let again = []; // what did not go in and may at another try
 let totals = {};
+let nHidden = 0;
 let working = false;
 let stopping = new AbortController();
 
-/** Puts files into the current collection. */
-export async function add(files) {
-  if (!files.length) return;
-  const names = new Set();
+/** Puts files into the current collection. found: as `files.js` gives them. */
+async function add(found) {
   byId("uploads").hidden = false;
-  for (const file of files) {
-    const item = itemOf(file, collection());
-    byId("upload-list").append(item.row);
+  nHidden += found.nHidden;
+  const names = new Set();
+  for (const { file, folder } of found.files) {
+    const item = itemOf(file, folder, collection());
+    list.append(item.row);
     // One by one the second would silently replace the first: the service keeps documents by name.
-    if (names.has(file.name)) finish(item, "failed", SAME_NAME);
+    if (names.has(item.name)) finish(item, { failed: 1 }, SAME_NAME);
     else queue.push(item);
-    names.add(file.name);
+    names.add(item.name);
   }
   if (!working) await work();
 }
 
-function itemOf(file, into) {
-  const bar = element("progress", { max: 1, value: 0, "aria-label": `Sending ${file.name}` });
+function itemOf(file, folder, into) {
+  const name = folder ? `${folder}/${file.name}` : file.name;
+  const bar = element("progress", { max: 1, value: 0, "aria-label": `Sending ${name}` });
   const state = element("span", { class: "state" }, "Waiting");
-  const row = element("li", {}, element("span", { class: "name", dir: "auto" }, file.name), state, bar);
-  return { file, into, bar, state, row };
+  const row = element("li", {}, element("span", { class: "name", dir: "auto" }, name), state, bar);
+  return { file, folder, name, into, bar, state, row };
 }
 
 async function work() {
   working = true;
   stopping = new AbortController();
-  byId("stop-uploads").hidden = false;
-  byId("clear-uploads").hidden = true;
+  showButtons();
   while (queue.length) {
     byId("upload-summary").textContent = `${count(queue.length, "file")} to go`;
     await send(queue.shift());
   }
   working = false;
-  byId("stop-uploads").hidden = true;
-  byId("clear-uploads").hidden = false;
-  const done = `Done: ${summary()}.`;
+  const left = nHidden ? ` ${count(nHidden, "hidden file")} left out.` : "";
+  const done = `${Object.keys(totals).length ? `Done: ${inWords(totals)}.` : "There was no file to add."}${left}`;
   totals = {};
+  nHidden = 0;
+  list.prepend(...list.querySelectorAll(".failed, .stopped"));
+  list.scrollTop = 0;
   await reload();
-  if (!working) byId("upload-summary").textContent = done;
+  if (working) return;
+  showButtons();
+  byId("upload-summary").textContent = done;
 }
 
-function summary() {
-  const words = { added: "added", updated: "updated", skipped: "unchanged", failed: "failed", stopped: "stopped" };
-  return Object.entries(words).flatMap(([outcome, word]) => (totals[outcome] ? [`${totals[outcome]} ${word}`] : [])).join(", ");
+function showButtons() {
+  byId("stop-uploads").hidden = !working;
+  byId("clear-uploads").hidden = working;
+  byId("retry-uploads").hidden = working || again.length === 0;
+}
+
+/** "2 added, 1 failed" */
+function inWords(counts) {
+  return Object.keys(WORDS).flatMap((outcome) => (counts[outcome] ? [`${counts[outcome]} ${WORDS[outcome]}`] : [])).join(", ");
 }
 
 async function send(item) {
-  const { file, into, bar, state } = item;
+  const { file, folder, into, bar, state, row } = item;
   const progress = (share) => {
     bar.value = share;
     state.textContent = share < 1 ? `Sending, ${Math.round(share * 100)}%` : "Reading and indexing…";
     if (share === 1) bar.removeAttribute("value");
   };
+  list.scrollTop = row.offsetTop - list.clientHeight / 2;
   for (let attempt = 1; ; attempt += 1) {
     try {
       state.textContent = "Sending";
-      const { documents } = await upload(file, into, { progress, signal: stopping.signal });
-      return finish(item, documents[0].outcome, OUTCOMES[documents[0].outcome]);
+      return taken(item, await upload(file, folder, into, { progress, signal: stopping.signal }));
     } catch (error) {
-      if (error.name === "AbortError") return finish(item, "stopped", "Stopped");
+      if (error.name === "AbortError") return stop(item);
       if (!(error instanceof Problem)) throw error;
-      if (error.retryAfter === null || attempt === TRIES) return finish(item, "failed", error.failed[0]?.reason ?? error.message);
+      if (error.retryAfter === null || attempt === TRIES) {
+        if (error.passes) again.push(item);
+        return finish(item, { failed: 1 }, ...(error.failed.length ? error.failed.map(({ reason }) => reason) : [error.message]));
+      }
       state.textContent = `The service is busy: waiting ${count(error.retryAfter, "second")}`;
       await pause(error.retryAfter);
     }
@@ -90,34 +109,28 @@ function pause(seconds) {
   });
 }
 
-function finish({ bar, state, row }, outcome, words) {
-  totals[outcome] = (totals[outcome] ?? 0) + 1;
+/** Shows what became of a file: one document, or the many of an archive. */
+function taken(item, { documents, failed, notes }) {
+  const counts = {};
+  for (const { outcome } of documents) counts[outcome] = (counts[outcome] ?? 0) + 1;
+  const bad = failed.map(({ name, reason }) => `${name}: ${reason}`);
+  if (bad.length) counts.failed = bad.length;
+  const first = documents.length === 1 && !bad.length ? OUTCOMES[documents[0].outcome] : inWords(counts);
+  finish(item, counts, first, ...bad, ...notes);
+}
+
+function stop(item) {
+  again.push(item);
+  finish(item, { stopped: 1 }, "Stopped");
+}
+
+/** counts: documents by what became of them.  lines: that in words. */
+function finish({ bar, state, row }, counts, ...lines) {
+  for (const [outcome, n] of Object.entries(counts)) totals[outcome] = (totals[outcome] ?? 0) + n;
   bar.remove();
-  row.className = outcome;
-  state.textContent = outcome === "failed" ? `Failed: ${words}` : words;
-}
-
-// Where files come from
-
-/** All files of a drop, those in folders too. */
-async function filesOf(transfer) {
-  // The list is emptied when the event is over: everything is taken from it before the first wait.
-  const items = [...transfer.items].filter((item) => item.kind === "file");
-  const taken = items.map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
-  return (await Promise.all(taken.map(filesIn))).flat();
-}
-
-async function filesIn(entry) {
-  if (entry === null) return [];
-  if (entry instanceof File) return [entry];
-  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
-  const reader = entry.createReader();
-  const found = [];
-  for (;;) {
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!some.length) return found;
-    found.push(...(await Promise.all(some.map(filesIn))).flat());
-  }
+  row.className = counts.failed ? "failed" : Object.keys(counts)[0];
+  if (lines.length > MOST_REASONS + 1) lines.splice(MOST_REASONS, Infinity, `and ${lines.length - MOST_REASONS} more`);
+  state.textContent = (Object.keys(counts).join() === "failed" ? "Failed: " : "") + lines.join("\n");
 }
 
 const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
@@ -138,26 +151,41 @@ addEventListener("drop", async (event) => {
   veil((depth = 0) > 0);
   location.hash = "#documents";
   try {
-    await add(await filesOf(event.dataTransfer));
+    await add(await dropped(event.dataTransfer));
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
     byId("documents-error").replaceChildren(element("p", { class: "notice bad" }, `What was dropped cannot be read: ${error.message}`));
   }
 });
-byId("files").addEventListener("change", async () => {
-  const files = [...byId("files").files];
-  byId("files").value = ""; // so that the same file can be chosen again
-  await add(files);
-});
+for (const field of [byId("files"), byId("folder")]) {
+  field.addEventListener("change", async () => {
+    const found = chosen(field);
+    field.value = ""; // so that the same file can be chosen again
+    await add(found);
+  });
+}
 byId("stop-uploads").addEventListener("click", () => {
-  for (const item of queue.splice(0)) finish(item, "stopped", "Stopped");
+  queue.splice(0).forEach(stop);
   stopping.abort();
 });
+byId("retry-uploads").addEventListener("click", async () => {
+  for (const item of again) {
+    item.row.className = "";
+    item.state.textContent = "Waiting";
+    item.bar.value = 0;
+    item.row.append(item.bar);
+  }
+  queue.push(...again);
+  again = [];
+  await work();
+});
 byId("clear-uploads").addEventListener("click", () => {
-  byId("upload-list").replaceChildren();
+  again = [];
+  list.replaceChildren();
   byId("uploads").hidden = true;
   byId("files").focus();
 });
+addEventListener("beforeunload", (event) => working && event.preventDefault()); // what waits would be lost
 
 function showTarget() {
   byId("target").textContent = collection();

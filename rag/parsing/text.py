@@ -7,6 +7,7 @@ each entry with its further lines.
 import re
 from collections.abc import Iterator
 
+from rag.errors import ContentTooLarge
 from rag.parsing.encoding import decode
 from rag.parsing.lists import blocks_of_lists
 from rag.sentences import trim
@@ -18,6 +19,8 @@ CODE_NAMES = frozenset(
     " .less .vue .svelte .dart .zig .nim .f .f90 .pas .vb .asm .s .v .vhd .tf .proto .graphql .toml .ini .cfg .conf .properties"
     " .yaml .yml .xml .xsd .xsl .gradle .cmake .mk .diff .patch".split()
 )
+# Each costs a hundred bytes and more while its place in a passage is found.
+MAX_LINES = 2_000_000
 _SAMPLE_CHARACTERS = 20_000
 _CODE_LINE = re.compile(
     r"\s*(?:(?:def|class|func|fn|fun|sub|function)\s+\w+.*[({:]\s*$|(?:import|from|use|using|package|require)\s+[\w.{*\"'<]+.*;?$"
@@ -36,6 +39,8 @@ _BLANK_LINES = re.compile(r"\n[ \t\f\v\r]*\n\s*")
 
 def parse_text(content: bytes, name: str, suffix: str) -> ParsedText:
     """The text as it is, under no heading. suffix: of the file's name, which says "code" where the text alone might not."""
+    if max(content.count(b"\n"), content.count(b"\r")) > MAX_LINES:
+        raise ContentTooLarge(f"more than {MAX_LINES // 10**6} million lines of text: split the file")
     text = decode(content)
     sections = (Section(0, 0, len(text), ()),)
     sample = text[:_SAMPLE_CHARACTERS]

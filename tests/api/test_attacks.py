@@ -323,6 +323,33 @@ def test_what_does_not_end_is_cut_off_before_it_fills_memory(server: tuple[Any, 
     assert sent < 20 * MEBIBYTE
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET http://evil.example/v1/documents HTTP/1.1\r\nHost: localhost\r\n",
+        b"GET HTTP://localhost@evil.example/v1/documents HTTP/1.1\r\nHost: localhost\r\n",
+        b"GET /v1/documents HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n",
+    ],
+)
+def test_a_second_name_beside_an_allowed_one_is_not_answered(server: tuple[Any, str], head: bytes) -> None:
+    assert exchange(server[1], head + b"Connection: close\r\n\r\n")[9:12] == b"403"
+
+
+def test_a_target_that_names_this_service_is_answered(server: tuple[Any, str]) -> None:
+    head = b"GET http://localhost/livez HTTP/1.1\r\nHost: proxy.example\r\nConnection: close\r\n\r\n"
+    assert exchange(server[1], head)[9:12] == b"200"
+
+
+def test_requests_that_come_before_their_answers_are_taken_up_to_a_number(server: tuple[Any, str]) -> None:
+    host, _, port = server[1].removeprefix("http://").partition(":")
+    replies = b""
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2_000)
+        while piece := connection.recv(65536):
+            replies += piece
+    assert replies.count(b"HTTP/1.1 200") <= 110 and replies.count(b"HTTP/1.1 400") == 1
+
+
 def test_a_head_that_is_whole_but_too_long_is_refused(server: tuple[Any, str]) -> None:
     assert (
         exchange(server[1], b"GET /livez HTTP/1.1\r\nHost: localhost\r\n" + b"X-A: a\r\n" * 2_500 + b"\r\n")[9:12]

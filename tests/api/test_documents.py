@@ -106,6 +106,23 @@ def test_only_the_base_name_of_a_file_is_kept(client: TestClient, given: str, st
     assert names(response) == [stored]
 
 
+def test_a_folder_tells_files_of_one_name_apart(client: TestClient, fake: Any) -> None:
+    for folder, text in (("notes/2024", b"apples"), ("notes\\2025/./", b"pears")):
+        response = client.post("/v1/documents", files={"file": ("a.txt", text)}, data={"folder": folder})
+        assert response.status_code == 201
+    assert sorted(key for key in (document.key for document, _ in fake.stored.values())) == [
+        "notes/2024/a.txt",
+        "notes/2025/a.txt",
+    ]
+
+
+@pytest.mark.parametrize("folder", ["", "..", "a/../../etc", "a\\..", " a", "a\x1bb", "n" * 701])
+def test_a_folder_that_is_none_is_refused(client: TestClient, fake: Any, folder: str) -> None:
+    response = client.post("/v1/documents", files={"file": ("a.txt", b"apples")}, data={"folder": folder})
+    assert response.status_code == 422
+    assert fake.stored == {}
+
+
 @pytest.mark.parametrize("name", ["", "   ", ".", "..", "folder/", "a/..", "n" * 256, "a\x00b", "a\x1bb"])
 def test_a_file_without_a_usable_name_is_refused(client: TestClient, fake: Any, name: str) -> None:
     body = part(f'form-data; name="file"; filename="{name}"') + b"--XX--\r\n"

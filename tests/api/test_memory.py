@@ -1,11 +1,14 @@
-"""Many threads share few of the allocator's arenas."""
+"""Many threads share few of the allocator's arenas; garbage is looked for between pieces of work."""
 
+import gc
 import os
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from api.memory import collecting_when_idle
 
 # Threads that are all alive and have all allocated; then what the allocator says of itself.
 COUNT = """
@@ -44,3 +47,21 @@ def test_threads_share_an_arena_for_each_core() -> None:
 
     assert arenas("as they come") > cores
     assert arenas("few") <= cores
+
+
+def test_much_work_is_not_interrupted_to_look_through_all_objects() -> None:
+    seen = set()
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        seen.add((phase, info["generation"]))
+
+    before = gc.get_threshold()
+    gc.callbacks.append(note)
+    try:
+        with collecting_when_idle(lambda: True):
+            seen.clear()
+            assert len([[number] for number in range(1_000_000)]) == 1_000_000
+    finally:
+        gc.callbacks.remove(note)
+    assert ("start", 1) in seen and ("start", 2) not in seen
+    assert gc.get_threshold() == before and gc.get_freeze_count() == 0

@@ -47,6 +47,15 @@ def test_a_sentence_longer_than_a_passage_is_cut_at_blanks() -> None:
     assert " ".join(text[slice(*passage.span)] for passage in passages) == text.strip()
 
 
+def test_a_very_long_block_is_cut_stretch_by_stretch_and_nothing_of_it_is_lost() -> None:
+    text = "letter " * 30_000 + "x" * 210_000
+    passages = plain(text, size=600, overlap=0)
+    assert all(end - start <= 600 for start, end in (passage.span for passage in passages))
+    assert "".join(text[slice(*passage.span)] for passage in passages).replace(" ", "") == text.replace(" ", "")
+    words = " ".join(text[slice(*passage.span)] for passage in passages).split(" ")
+    assert words[:30_000] == ["letter"] * 30_000
+
+
 @pytest.mark.parametrize("text", ["x" * 1000, "漢字" * 500, "\u200d" * 300])
 def test_text_without_blanks_is_cut_anyway(text: str) -> None:
     passages = plain(text, size=50, overlap=0)

@@ -74,7 +74,11 @@ def test_documents_without_passages_need_no_model(empty_store: Store) -> None:
     def no_model() -> Any:
         raise AssertionError("the model was asked for")
 
-    report = pipeline.ingest(empty_store, no_model, [prepared("empty", 0), Unchanged(), Failure("x", "bad")], 3, None)
+    pipeline.ingest(empty_store, no_model, [prepared("known", 0)], 1, None)
+    with empty_store.read() as reader:
+        [known] = reader.documents()
+    documents: list[Prepared | Unchanged | Failure] = [prepared("empty", 0), Unchanged(known), Failure("x", "bad")]
+    report = pipeline.ingest(empty_store, no_model, documents, 3, None)
     assert (report.added, report.skipped, report.failed) == (1, 1, (Failure("x", "bad"),))
 
 

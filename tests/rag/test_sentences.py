@@ -1,7 +1,10 @@
 """Where sentences end."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from rag import sentences as module
 from rag.sentences import split_sentences
 
 
@@ -72,6 +75,14 @@ def test_long_unwrapped_lines_are_paragraphs() -> None:
 @pytest.mark.parametrize("text", ["", "   \n\t\n ", "\n\n\n"])
 def test_nothing_comes_of_white_space(text: str) -> None:
     assert sentences(text) == []
+
+
+@given(text=st.text(alphabet="aB .!”。\n", max_size=60), width=st.integers(1, 9))
+def test_looking_for_ends_stretch_by_stretch_changes_nothing(text: str, width: int) -> None:
+    whole = split_sentences(text)
+    with pytest.MonkeyPatch.context() as within:
+        within.setattr(module, "_STRETCH", width)
+        assert split_sentences(text) == whole
 
 
 @pytest.mark.parametrize("text", ["no end", "...", "?!", "a.b.c.d", "\u200b", "🙂. 🙂!"])

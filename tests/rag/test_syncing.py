@@ -242,6 +242,9 @@ def test_an_upload_of_an_archive_gives_its_files(service: Service) -> None:
     changes, failed = service.add_upload("a.zip", zipped({"one.txt": SHIP, "two.png": IMAGE}))
     assert [(change.document.source, change.outcome) for change in changes] == [("a.zip!/one.txt", "added")]
     assert [failure.path for failure in failed] == ["a.zip!/two.png"]
+    changes, failed = service.add_upload("a.zip", zipped({"one.txt": SHIP, "two.png": IMAGE}))
+    assert [(change.document.source, change.outcome) for change in changes] == [("a.zip!/one.txt", "skipped")]
+    assert [failure.path for failure in failed] == ["a.zip!/two.png"]
     changes, _ = service.add_upload("a.zip", zipped({"three.txt": MILL}))
     assert sources(service) == ["a.zip!/three.txt"]
     changes, failed = service.add_upload("b.txt", BRIDGE.encode())

@@ -119,12 +119,15 @@ def test_an_abstention_says_so_with_its_reason_and_the_nearest_passages(page: An
     assert not page.all("mark") and "do not say" in page.text("#announce")
 
 
-def test_an_empty_collection_leads_to_adding_documents(page: Any, article: Any) -> None:
+def test_an_empty_collection_leads_to_adding_documents(page: Any, article: Any, client: httpx.Client) -> None:
     page.choose_collection("empty")
     page.ask(QUESTION)
     assert "no documents in this collection" in page.text(".answer")
     page.find(".answer a").click()
     page.wait(lambda: page.find("#drop").is_displayed())
+    client.post("/v1/documents", json={"text": "By now there is one.", "collection": "empty"})
+    page.find("#nav-ask").click()
+    assert page.text("#results") == "" and page.find("#start").is_displayed()
 
 
 def test_why_a_passage_is_here_is_told_on_request(page: Any, article: Any, client: httpx.Client) -> None:
@@ -171,7 +174,27 @@ def test_an_error_of_the_service_is_shown_in_its_words(page: Any, article: Any) 
         " {status: 503, headers: {'Retry-After': '2'}})"
     )
     page.ask(QUESTION)
-    assert page.text("#ask-error") == "Too much is waiting. Try again in 2 seconds."
+    assert page.text("#ask-error") == "Too much is waiting. Try again in 2 seconds." + "Try again"  # a button
+
+
+def test_a_question_beyond_the_limit_is_told_and_not_cut(page: Any) -> None:
+    page.js("document.querySelector('#question').value = arguments[0]", "🚢" * 2000 + "x")
+    page.find("#ask button").click()
+    page.wait_for_text("#ask-error", "2,001 characters; at most 2,000")
+    assert page.js("return [...document.querySelector('#question').value].length") == 2001
+
+
+def test_a_question_that_takes_long_can_be_stopped(page: Any) -> None:
+    page.js(
+        "window.fetch = (path, {signal}) => new Promise((_, reject) =>"
+        "signal.addEventListener('abort', () => reject(new DOMException('', 'AbortError'))))"
+    )
+    page.find("#question").send_keys("Is it slow?\n")
+    page.wait(lambda: page.find("#searching").is_displayed())
+    page.find("#stop-asking").click()
+    page.wait(lambda: not page.find("#searching").is_displayed())
+    assert page.find("#results").get_attribute("aria-busy") == "false" and page.text("#ask-error") == ""
+    assert page.active().startswith("textarea question")
 
 
 def test_a_filter_limits_the_documents_that_are_asked(page: Any, client: httpx.Client) -> None:

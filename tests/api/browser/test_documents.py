@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ HOSTILE = '<img src=x onerror=alert(1)><script>alert(2)</script></textarea></tit
 
 
 def write(folder: Path, name: str, content: str | bytes) -> str:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return str(path)
@@ -53,7 +54,7 @@ def test_files_go_in_one_by_one_and_a_bad_one_is_reported(page: Any, client: htt
     assert any("indexing" in state for state in page.js("return window.seen"))
     states = dict(zip(page.texts("#upload-list .name"), page.texts("#upload-list .state"), strict=True))
     assert states["minutes.md"] == "Added" and states["photo.txt"].startswith("Failed: this is an image")
-    assert page.texts("#upload-list .failed .state")[-1].endswith("same name (folders do not count).")
+    assert page.texts("#upload-list .failed .state")[-1].endswith("same name and folder.")
     page.wait(lambda: sorted(listed(page)) == ["Minutes", "plan"])
     page.find("#clear-uploads").click()
     page.find("#files").send_keys(files[0])
@@ -72,6 +73,55 @@ def test_files_can_be_dropped_anywhere(page: Any) -> None:
     assert page.wait_for_text("#upload-summary", "Done") == "Done: 1 added."
     page.wait(lambda: listed(page) == ["dropped"])
     assert not page.find("#drop-veil").is_displayed()
+
+
+def test_a_folder_goes_in_with_its_folders_and_without_what_is_hidden(
+    page: Any, client: httpx.Client, tmp_path: Path
+) -> None:
+    write(tmp_path / "notes" / "a", "readme.md", "The herons came in May.")
+    write(tmp_path / "notes" / "b", "readme.md", "The terns came in June.")
+    write(tmp_path / "notes" / ".git", "config", "Nothing for a reader.")
+    with ZipFile(tmp_path / "notes" / "more.zip", "w") as archive:
+        archive.writestr("gulls.txt", "The gulls stayed.")
+        archive.writestr("noise.bin", bytes(range(256)))
+    page.choose_collection("birds")
+    for kind in ("dragEnter", "dragOver", "drop"):
+        data = {"items": [], "files": [str(tmp_path / "notes")], "dragOperationsMask": 1}
+        page.driver.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, "x": 400, "y": 300, "data": data})
+    assert page.wait_for_text("#upload-summary", "Done") == "Done: 3 added, 1 failed. 1 hidden file left out."
+    assert page.text("#upload-list .failed .name") == "notes/more.zip"  # first, though it was sent last
+    assert page.text("#upload-list .failed .state").startswith("1 added, 1 failed\nnotes/more.zip!/noise.bin: ")
+    stored = client.get("/v1/documents", params={"collection": "birds"}).json()["documents"]
+    assert [one["source"] for one in stored] == ["notes/a/readme.md", "notes/b/readme.md", "notes/more.zip!/gulls.txt"]
+    page.find("#folder").send_keys(str(tmp_path / "notes"))
+    page.wait_for_text("#upload-summary", "Done: 3 unchanged, 1 failed. 1 hidden file left out.")
+
+
+def test_when_the_service_is_gone_the_page_says_so_and_goes_on_once_it_is_back(page: Any, tmp_path: Path) -> None:
+    def network(*, gone: bool) -> None:
+        page.driver.execute_cdp_cmd("Network.enable", {})
+        conditions = {"offline": gone, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        page.driver.execute_cdp_cmd("Network.emulateNetworkConditions", conditions)
+
+    page.choose_collection("gone")
+    network(gone=True)
+    try:
+        page.ask("Is anyone there?")
+        assert page.text("#ask-error").startswith("The service cannot be reached.")
+        page.find("#nav-documents").click()
+        page.wait_for_text("#documents-error", "cannot be reached")
+        page.find("#files").send_keys(write(tmp_path, "back.txt", "The pilot is back."))
+        page.wait_for_text("#upload-summary", "Done: 1 failed.")
+    finally:
+        network(gone=False)
+    page.find("#documents-error button").click()
+    page.wait_for_text("#documents-status", "No documents in the collection gone yet.")
+    assert page.text("#documents-error") == ""
+    page.find("#retry-uploads").click()
+    page.wait_for_text("#upload-summary", "Done: 1 added.")
+    page.find("#nav-ask").click()
+    page.find("#ask-error button").click()
+    page.wait_for_text("#results", "The pilot is back.")
 
 
 def test_a_busy_service_is_asked_again(page: Any, tmp_path: Path) -> None:
@@ -122,6 +172,7 @@ def test_a_long_list_comes_a_page_at_a_time_and_is_filtered_as_a_whole(page: Any
         add(client, title=f"Note {number}", source=f"{number}", text="Short.", collection="many")
     show_documents(page, "many")
     page.wait(lambda: len(listed(page)) == 50)
+    page.wait_for_text("#documents-status", "The first 50 of 53 documents in the collection many")
     page.find("#more").click()
     page.wait(lambda: len(listed(page)) == 53)
     assert not page.find("#more").is_displayed()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.errors import RagError
+from rag.errors import ContentTooLarge, RagError
 from rag.parsing.sandbox import Limits, Sandbox
 from rag.service import Service
 
@@ -224,3 +224,8 @@ def test_a_folder_of_hostile_files_holds_up_none_of_the_others(service: Service,
     report = service.add_paths([tmp_path])
     assert sorted(Path(failure.path).name for failure in report.failed) == sorted(refused)
     assert report.added == 2 and service.verify() == []
+
+
+def test_a_text_of_too_many_lines_is_refused_before_they_are_taken_apart() -> None:
+    with pytest.raises(ContentTooLarge, match="lines of text"), Sandbox() as sandbox:
+        sandbox.parse("lines.txt", b"a\n" * 2_000_001)

@@ -1,0 +1,25 @@
+"""Run inside schemathesis: writes each answer of status 500 and up whole, as a line of JSON, into the directory where it runs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+
+FOUND = "server-errors.jsonl"
+
+
+@schemathesis.hook
+def after_call(context: Any, case: Any, response: Any) -> None:
+    if response.status_code < 500:
+        return
+    line = {
+        "method": case.method,
+        "path": case.formatted_path,
+        "status": response.status_code,
+        "seconds": round(response.elapsed, 3),
+        "headers": {name: values for name, values in response.headers.items() if name != "date"},
+        "body": response.content[:2000].decode(errors="replace"),
+    }
+    with Path(FOUND).open("a", encoding="utf-8") as found:
+        found.write(json.dumps(line) + "\n")
