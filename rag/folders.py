@@ -6,6 +6,7 @@ git working tree, also from the folders above it up to the tree's top. A file th
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 IGNORE_FILES = (".gitignore", ".footnoteignore")
+# What editors and file managers put beside documents: locks, backups, pictures and settings of a folder.
+_NO_DOCUMENT = re.compile(r"~\$.*|.*~|#.*#|thumbs\.db|desktop\.ini", re.I | re.S)
 _MAX_RULES_BYTES = 1 << 20
 
 
@@ -38,7 +41,8 @@ class IgnoreRules:
 
     def ignores(self, root: Path, path: str, *, is_folder: bool) -> bool:
         """Whether a path below a root is left out, by its own name; what is above it is not asked. path: absolute."""
-        if os.path.basename(path).startswith("."):
+        name = os.path.basename(path)
+        if name.startswith(".") or not is_folder and _NO_DOCUMENT.fullmatch(name):
             return True
         folder = os.path.dirname(path)
         top = self._tops[os.path.abspath(root)]

@@ -23,7 +23,7 @@ ENGINES = {
     "olefile": {"rag/parsing/msg.py"},
     "openpyxl": {"rag/parsing/xlsx.py"},
     "pypdfium2": {"rag/parsing/pdf.py"},
-    "selectolax": {"rag/parsing/html.py"},
+    "selectolax": {"rag/parsing/furniture.py", "rag/parsing/html.py"},
 }
 # It drives other systems, in an environment of its own, and imports nothing of this project.
 FOREIGN = ROOT / "eval" / "bench" / "peers" / "worker.py"

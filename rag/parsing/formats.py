@@ -64,6 +64,8 @@ _SIGNATURES = (
 
 
 _USUAL = ParseOptions()
+# What these say of damage is of use to who wrote the parser alone.
+_OF_PROGRAM = (TypeError, LookupError, AttributeError, AssertionError)
 
 
 def parse(name: str, content: bytes, options: ParseOptions = _USUAL) -> ParsedText:
@@ -85,9 +87,9 @@ def parse(name: str, content: bytes, options: ParseOptions = _USUAL) -> ParsedTe
             f"this {kind} nests too deep to be read: take apart what is inside each other"
         ) from error
     except Exception as error:  # whatever a parser trips over, its file alone is refused
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = "" if isinstance(error, _OF_PROGRAM) else " ".join(str(error).split())[:120]
         raise UnreadableContent(
-            f"this {kind} cannot be read ({reason}): open it in its own program and save it again"
+            f"this {kind} cannot be read{f' ({reason})' if reason else ''}: open it in its own program and save it again"
         ) from error
 
 

@@ -18,7 +18,7 @@ _FURNITURE_ROLES = frozenset(
     ("navigation", "banner", "contentinfo", "search", "complementary", "menu", "menubar", "dialog", "toolbar")
 )
 _FURNITURE_NAMES = re.compile(
-    r"(?:^|[\s_-])(?:nav|navbar|navigation|menu|sidebar|breadcrumbs?|footer|cookies?|cookie-\w+|gdpr|masthead|share|sharing|social|"
+    r"(?:^|[\s_-])(?:nav|navbar|navbox|navigation|menu|sidebar|breadcrumbs?|footer|cookies?|cookie-\w+|gdpr|masthead|share|sharing|social|"
     r"related|recommended|onetrust[\w-]*|cc-(?:window|banner)|advert\w*|ads?|promo|newsletter|subscribe|skip-?link|skip|"
     r"pagination|pager|toc|headerlink|noprint|mw-editsection|popup|modal)(?:$|[\s_-])",
     re.I,

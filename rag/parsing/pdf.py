@@ -4,6 +4,7 @@ Left out: lines that are repeated at the top or bottom of the pages, and page nu
 from type that is larger than the body's.
 """
 
+import io
 import math
 import re
 import threading
@@ -156,7 +157,7 @@ def _read(content: bytes, ocr: bool) -> _Layer:
                 with _PDFIUM:
                     page, is_empty = _page(document, index)
                     if (suspected.damage or is_empty) and is_damaged(
-                        document, index, checksums=suspected.checksums, is_empty=is_empty
+                        _alone(document, index), checksums=suspected.checksums, is_empty=is_empty
                     ):
                         layer.not_read.append(index + 1)
                         continue
@@ -249,6 +250,20 @@ def _page(document: "PdfDocument", index: int) -> tuple[Page, bool]:
             layer.close()
     finally:
         page.close()
+
+
+def _alone(document: "PdfDocument", index: int) -> bytes:
+    """A page as a file of its own."""
+    import pypdfium2
+
+    alone = pypdfium2.PdfDocument.new()
+    try:
+        alone.import_pages(document, [index])
+        written = io.BytesIO()
+        alone.save(written)
+        return written.getvalue()
+    finally:
+        alone.close()
 
 
 def _has_entries(page: "PdfPage") -> bool:

@@ -5,15 +5,11 @@ its text, or none.
 """
 
 import binascii
-import io
 import re
 import zlib
 from base64 import a85decode
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument
+from typing import NamedTuple
 
 _STREAM = re.compile(rb">>[ \t\r\n]{0,4}stream\r?\n")
 _DICTIONARY = 2000  # bytes in which a stream says how it is packed
@@ -68,21 +64,12 @@ def suspect(content: bytes) -> Suspicion:
     return Suspicion(damage or n_wrong > 0 and trusted, trusted)
 
 
-def is_damaged(document: "PdfDocument", index: int, *, checksums: bool, is_empty: bool) -> bool:
-    """Whether what draws a page is damaged. Not thread-safe, as all of PDFium.
+def is_damaged(page: bytes, *, checksums: bool, is_empty: bool) -> bool:
+    """Whether what draws a page is damaged. page: a file of that page alone, as PDFium writes it.
 
     checksums: whether they are trusted.  is_empty: whether PDFium finds nothing on the page; then it must be drawn so.
     """
-    import pypdfium2
-
-    alone = pypdfium2.PdfDocument.new()
-    try:
-        alone.import_pages(document, [index])
-        written = io.BytesIO()
-        alone.save(written)
-    finally:
-        alone.close()
-    for data, filters in _drawings(written.getvalue()):
+    for data, filters in _drawings(page):
         unpacked = _unpack(data, filters)
         if not unpacked.whole or checksums and not unpacked.is_sum_right:
             return True

@@ -118,7 +118,7 @@ def lay_out(rows: Sequence[Sequence[Cell]], n_header: int | None = None) -> Tabl
             said.append(Row([_value(place) for place in row], group))
     about = ". ".join(filter(None, (_over_all(row, width) for row in above)))
     names = _names([row for row in above if not _over_all(row, width)])
-    return Table(lines, names, said, about if names else "")
+    return Table(lines, names, said, about)
 
 
 def joined_down(rows: Sequence[Sequence[tuple[Cell, bool | None]]]) -> list[list[Cell]]:

@@ -22,6 +22,7 @@ from rag.types import ParsedText
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^<>]*?\bref=[\"']([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})")
 # Higher ones, and more of them, are layout or hostile.
 _BOLD_ROWS = 20
+_MAX_ROWS = 1_048_576  # that a sheet can have: the rows before one that claims to stand further down would be made up
 _MAX_MERGED, _MAX_MERGED_ROWS = 10_000, 1000
 
 
@@ -83,7 +84,7 @@ def _rows(sheet: object, merged: dict[int, list[tuple[int, int]]]) -> Iterator[S
     """Rows with their number, cells as text."""
     lasting: dict[int, tuple[int, str]] = {}  # by column, the last row and the value of a merged cell
     since_gap = 0
-    for number, row in enumerate(sheet.iter_rows(), 1):  # type: ignore[attr-defined]
+    for number, row in enumerate(sheet.iter_rows(max_row=_MAX_ROWS), 1):  # type: ignore[attr-defined]
         cells = [_shown(cell.value, cell) for cell in row]
         if any(cells):
             for column, (last, value) in list(lasting.items()):

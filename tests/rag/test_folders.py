@@ -105,6 +105,15 @@ def test_what_is_no_file_is_passed_over_in_a_folder(tmp_path: Path) -> None:
     assert ([found.path.name for found in files], failures) == (["a.txt"], [])
 
 
+def test_what_programs_put_beside_documents_is_passed_over(tmp_path: Path) -> None:
+    make(
+        tmp_path,
+        {"~$report.docx": "", "a.txt~": "", "#a.txt#": "", "Thumbs.db": "", "desktop.ini": "", "a~b.txt": "", "c#": ""},
+    )
+    assert found(tmp_path, root=tmp_path) == ["a~b.txt", "c#"]
+    assert [file.named for file in find_files([tmp_path / "a.txt~"])[0]] == [True]
+
+
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     files, [failure] = find_files([tmp_path / "nothing"])
     assert not files and failure.reason == "no such file or folder"

@@ -178,6 +178,15 @@ def test_a_cell_at_the_far_end_of_the_sheet_costs_nothing() -> None:
     assert parse("b.xlsx", saved(workbook)).text.endswith("far away")
 
 
+def test_a_row_that_claims_to_stand_beyond_the_sheet_costs_nothing() -> None:
+    content = saved(book({"A": ROWS}))
+    with zipfile.ZipFile(io.BytesIO(content)) as container:
+        sheet = container.read("xl/worksheets/sheet1.xml").replace(b'r="4"', b'r="99999999999"')
+    assert parse("b.xlsx", part(content, "xl/worksheets/sheet1.xml", sheet)).text.endswith(
+        "Name: Vik\nBuilt: 1901\nLength: 112"
+    )
+
+
 def test_an_empty_workbook_is_an_empty_text() -> None:
     assert parse("b.xlsx", saved(book({"A": []}))).text == ""
 
