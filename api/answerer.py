@@ -13,14 +13,14 @@ from api.answering import Question, Task, Unexpected, answer
 from api.memory import keep_few_arenas
 from index.errors import StoreError
 from rag.errors import RagError
-from rag.service import Service
+from rag.loading import begin_loading
 
 logger = logging.getLogger(__name__)
 
 
 def main() -> None:
     """Serve the connection whose descriptor is the first argument."""
-    # These reach all processes of a terminal or a unit; it is the service that says when this one ends.
+    # A supervisor sends these to all processes of a unit; it is the service that says when this one ends.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     keep_few_arenas()
@@ -34,8 +34,11 @@ def main() -> None:
 
 
 def _serve(connection: "Connection[object, Task | Question]", task: Task) -> None:
+    loading = begin_loading(task.store, task.config)
+    from rag.service import Service
+
     try:
-        service = Service.open(task.store, task.config)
+        service = Service.open(task.store, task.config, loading=loading)
     except (RagError, StoreError) as error:
         return connection.send(error)
     with service:

@@ -32,6 +32,10 @@ _TRIES = 3  # of one question, whose processes end
 logger = logging.getLogger(__name__)
 
 
+class CannotStart(Exception):
+    """No process can be had that answers; the message says what became of it."""
+
+
 class Answerers:
     """So many processes, each at work on one question at most. Thread-safe.
 
@@ -62,15 +66,19 @@ class Answerers:
             return len(self._all)
 
     def start(self) -> None:
-        """Start all of them; returns when the first can answer.
+        """Begin to start them: one, and the others when it can answer, so that it can soon."""
+        threading.Thread(target=self._start_first, daemon=True).start()
 
-        Raises what ``Service.open`` and ``Service.warm`` raise, when one could not be made ready.
+    def wait(self) -> None:
+        """Return when one can answer.
+
+        Raises what ``Service.open`` and ``Service.warm`` raise when it could not be made ready, CannotStart when it ended.
         """
-        for _ in range(self.n):
-            threading.Thread(target=self._start_first, daemon=True).start()
         with self._changed:
-            self._changed.wait_for(lambda: self._all or self._failure or self._closed)
-            if not self._all and self._failure:
+            self._changed.wait_for(lambda: self._started or self._failure or self._closed)
+            if isinstance(self._failure, _Ended):
+                raise CannotStart(f"the process that is to answer questions {self._failure} while it started")
+            if self._failure:
                 raise self._failure
 
     def start_when(self, ready: Callable[[], bool]) -> None:
@@ -80,7 +88,7 @@ class Answerers:
             while not self._closed and not ready():
                 time.sleep(_LOOK_S)
             for _ in range(self.n):
-                threading.Thread(target=self._start_again, daemon=True).start()
+                self._start_again()
 
         threading.Thread(target=wait_and_start, daemon=True).start()
 
@@ -155,11 +163,11 @@ class Answerers:
             self._start()
         except Exception as error:
             with self._changed:
-                self._failure = self._failure or error
-                started = bool(self._all)
+                self._failure = error
                 self._changed.notify_all()
-            if started:
-                self._start_again()
+            return
+        for _ in range(self.n - 1):
+            self._start_again()
 
     def _start_again(self) -> None:
         while not self._closed:
@@ -204,6 +212,7 @@ class _Process:
                 stdout=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
                 pass_fds=[there.fileno()],
+                process_group=0,  # an interrupt from the terminal is the service's alone
             )
         self._connection.send(task)
 

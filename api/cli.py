@@ -81,7 +81,7 @@ def serve(
         )
 
     from api import server
-    from api.answerers import Answerers
+    from api.answerers import Answerers, CannotStart
     from rag.config import Config
     from rag.service import Service
 
@@ -96,12 +96,15 @@ def serve(
                 path, config, settings.workers, log_format=settings.log_format, patience_s=settings.deadline_s
             ) as answerers,
         ):
+            missing = service.rebuilding
+            if answerers.n and not missing:
+                answerers.start()
             from api.app import create_app
 
             # It warns of every malformed upload; the client is told, and the operator has nothing to do.
             logging.getLogger("python_multipart").setLevel(logging.ERROR)
             say: Callable[[str], None] = message if settings.log_format == "text" else logging.getLogger(__name__).info
-            if missing := service.rebuilding:
+            if missing:
                 say(
                     f"search files ({', '.join(missing)}) were missing or damaged and are being made again; "
                     "until they are there, questions are answered from the database, slower"
@@ -110,9 +113,7 @@ def serve(
                 note_rebuilt(service)
             elif service.rebuilt:
                 say(f"search files were missing or damaged and have been made again: {', '.join(service.rebuilt)}")
-            if answerers.n and not missing:
-                answerers.start()
-            else:
+            if answerers.n == 0 or missing:
                 service.warm()
             url = server.url_of(bound)
             app = create_app(
@@ -123,6 +124,8 @@ def serve(
             if answerers.n and missing:
                 # Until then this process answers from the rows; the others would each make the search files for themselves.
                 answerers.start_when(lambda: not service.rebuilding)
+            elif answerers.n:
+                answerers.wait()
             with collecting_when_idle(lambda: app.state.lanes.write.running > 0):
                 server.run(
                     app,
@@ -137,7 +140,7 @@ def serve(
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(0)
-    except server.CannotListen as error:
+    except (server.CannotListen, CannotStart) as error:
         fail(str(error))
 
 

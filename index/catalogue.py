@@ -8,7 +8,7 @@ from pathlib import Path
 
 from index import files
 from index.errors import StoreDamaged
-from index.layout import DATABASE
+from index.names import DATABASE
 
 CATALOGUE = "snapshot.json"
 _FORMAT = 1

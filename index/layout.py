@@ -12,15 +12,8 @@ from index.base import empty_base
 from index.database import Database, create_database, damaged
 from index.errors import StoreUnwritable
 from index.manifest import MANIFEST, VIEWS
+from index.names import DATABASE, LOCK, MARKER, REBUILD_LOCK, REBUILDING, REPLACEMENT, RESTORING
 from index.types import JsonScalar
-
-DATABASE = "store.db"
-LOCK = "writer.lock"
-MARKER = "STORE"
-REPLACEMENT = "replacement"  # a store to be put in the place of this one, by `replacement`
-RESTORING = "restoring"  # a store that is being copied here, by `snapshot`
-REBUILDING = "rebuilding"  # this store with other vectors, half made or complete, by `rebuilding`
-REBUILD_LOCK = "rebuild.lock"
 
 _SIGNS = {DATABASE, DATABASE + "-wal", MANIFEST, VIEWS, MARKER, REPLACEMENT, REBUILDING}
 _LEFTOVERS = {

@@ -27,6 +27,7 @@ from index.vectors import Bitmap, among, bitmap
 from index.views import Views
 
 NOTE = "note:"  # what the keys of notes begin with, in the table of what the store says of itself
+_MOST_KNOWN = 50_000  # terms whose frequency is kept: words that nobody wrote are without number
 _SHORTEST_PREFIX = 4  # hex digits
 _NO_SCORES: Floats = np.empty(0, dtype=np.float32)
 _NO_IDS: Ids = np.empty(0, dtype=np.int64)
@@ -39,10 +40,7 @@ class Reader:
         self._connection = connection
         self._views = views
         self.generation = views.sequence
-        # What a question asks for several times: all is of one transaction.
-        self._names: list[str] | None = None
-        self._totals: dict[str, tuple[int, int, int]] = {}
-        self._df: dict[str, dict[int, int]] = {}
+        self._known = views.known
 
     def documents(
         self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
@@ -101,6 +99,8 @@ class Reader:
 
     def languages(self, collection: str) -> tuple[str, ...]:
         """Languages other than English in which documents of a collection are stemmed, in the order of their codes."""
+        if collection in self._known.languages:
+            return self._known.languages[collection]
         # Each step looks up the next one in the index: DISTINCT would read an entry for every document.
         rows = self._connection.execute(
             "WITH RECURSIVE found (language) AS ("
@@ -111,7 +111,10 @@ class Reader:
             ") SELECT language FROM found WHERE language IS NOT NULL",
             (collection,),
         )
-        return tuple(language for (language,) in rows)
+        languages = tuple(language for (language,) in rows)
+        if languages or self._counters(collection)[0]:  # names of what is not there would add up
+            self._known.languages[collection] = languages
+        return languages
 
     def failures(self, collection: str | None = None, key: str | None = None) -> list[FailedFile]:
         """Files that could not be taken in, of one collection or all, of one key or all."""
@@ -269,24 +272,34 @@ class Reader:
 
     def collections(self) -> list[str]:
         """Names of the collections that have documents, in alphabetical order."""
-        if self._names is None:
-            self._names = [name for (name,) in self._connection.execute("SELECT name FROM collections ORDER BY name")]
-        return list(self._names)
+        if self._known.names is None:
+            query = "SELECT name FROM collections ORDER BY name"
+            self._known.names = [name for (name,) in self._connection.execute(query)]
+        return list(self._known.names)
 
     def _counters(self, collection: str) -> tuple[int, int, int]:
         """Passages, terms of their bodies, terms of their contexts."""
-        if collection not in self._totals:
+        totals = self._known.totals.get(collection)
+        if totals is None:
             query = "SELECT n_passages, n_terms, n_context_terms FROM collections WHERE name = ?"
-            self._totals[collection] = self._connection.execute(query, (collection,)).get or (0, 0, 0)
-        return self._totals[collection]
+            totals = self._connection.execute(query, (collection,)).get
+            if totals is None:
+                return 0, 0, 0
+            self._known.totals[collection] = totals
+        return totals
 
     def _frequencies(self, collection: str, terms: Mapping[int, str]) -> dict[str, int]:
         """df by term, for those of the terms (by hash) that the collection has."""
-        known = self._df.setdefault(collection, {})
+        if not self._counters(collection)[0]:
+            return {}
+        known = self._known.df.setdefault(collection, {})
+        if len(known) > _MOST_KNOWN:
+            known = self._known.df[collection] = {}
         if unknown := [number for number in terms if number not in known]:
             query = "SELECT t.hash, t.df FROM carray(?) c CROSS JOIN terms t ON t.collection = ? AND t.hash = c.value"
-            known.update(dict.fromkeys(unknown, 0))
-            known.update(self._connection.execute(query, (id_array(unknown), collection)))
+            found = dict.fromkeys(unknown, 0)
+            found.update(self._connection.execute(query, (id_array(unknown), collection)))
+            known.update(found)  # in one step, for other threads read it
         return {term: known[number] for number, term in terms.items() if known[number]}
 
     def _rows(self, ids: Ids) -> PassageRows:
@@ -322,9 +335,9 @@ class Reader:
             return bitmap(self._ranges("d.number IN (SELECT value FROM carray(?))", self._matching_documents(scope)))
         if self.collections() == [scope.collection]:
             return None
-        if scope.collection not in self._views.scopes:
-            self._views.scopes[scope.collection] = bitmap(self._ranges("d.collection = ?", scope.collection))
-        return self._views.scopes[scope.collection]
+        if scope.collection not in self._known.scopes:
+            self._known.scopes[scope.collection] = bitmap(self._ranges("d.collection = ?", scope.collection))
+        return self._known.scopes[scope.collection]
 
     def _passages_in(self, scope: Scope) -> Ids:
         """All passages that the scope allows, int64 ascending."""

@@ -15,9 +15,10 @@ from index.changes import write_document
 from index.database import Connection, translated_files
 from index.errors import DocumentNotFound, StoreDamaged, StoreError, StoreLocked
 from index.failures import write_failures
-from index.layout import LOCK, REBUILD_LOCK, REBUILDING, create_files, holds_store
+from index.layout import create_files, holds_store
 from index.lexical import analyze
 from index.lock import WriterLock
+from index.names import LOCK, REBUILD_LOCK, REBUILDING
 from index.reader import NOTE
 from index.records import pack_document
 from index.snapshot import Progress

@@ -75,6 +75,8 @@ def _mend_rows(connection: Connection) -> None:
             (table,),
         )
         connection.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (used, table))
+    # A generation of its own: what others know of the one before, answers too, may be of what was wrong.
+    connection.execute("INSERT INTO log (operation, document_id, at) VALUES ('repair', '', ?)", (_now(),))
 
 
 class _Counts:
@@ -143,7 +145,7 @@ def _mend_passages(connection: Connection, number: int, text: str, language: str
 def _mend_log(connection: Connection) -> None:
     """Add entries until the log accounts for exactly the passages that there are, without a gap in its numbers."""
     n, first, last = connection.execute("SELECT count(*), min(sequence), max(sequence) FROM log").get
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    now = _now()
     if n and n != last - first + 1:
         there = {sequence for (sequence,) in connection.execute("SELECT sequence FROM log")}
         connection.executemany(
@@ -161,3 +163,7 @@ def _mend_log(connection: Connection) -> None:
         "INSERT INTO log (operation, document_id, first_passage, last_passage, at) VALUES ('repair', ?1, ?2, ?2, ?3)",
         [(owners[passage], passage, now) for passage in sorted(owners.keys() - logged)],
     )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -16,9 +16,10 @@ from index.database import Connection, Database, copy_database, damaged, transla
 from index.errors import StoreError, StoreLocked, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
 from index.failures import forget_failures, write_failures
 from index.follower import Follower
-from index.layout import DATABASE, LOCK, REBUILDING, RESTORING, create_files, holds_store, mark
+from index.layout import create_files, holds_store, mark
 from index.lexical import analyze
 from index.lock import WriterLock
+from index.names import DATABASE, LOCK, REBUILDING, RESTORING
 from index.reader import NOTE, Reader
 from index.records import document_id as name_id
 from index.records import pack_document

@@ -14,8 +14,9 @@ from index.catalogue import read_catalogue, require_whole, write_catalogue
 from index.changes import last_sequence
 from index.database import Connection, Database, copy_database, damaged, translated_files
 from index.errors import StoreDamaged, StoreFull, StoreUnwritable
-from index.layout import DATABASE, LOCK, mark
+from index.layout import mark
 from index.migrations import FORMAT_VERSION
+from index.names import DATABASE, LOCK
 
 _log = logging.getLogger(__name__)
 

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from index.base import NO_IDS
 from index.database import Connection, id_array
 from index.errors import StoreLocked, StoreUnwritable
-from index.layout import LOCK, RESTORING
 from index.lexical import analyze
 from index.lock import WriterLock
 from index.manifest import VIEWS, CheckpointDamaged, read_manifest
 from index.migrations import migrate
+from index.names import LOCK, RESTORING
 from index.records import (
     check_positions,
     document_id,

@@ -21,12 +21,26 @@ class ViewRow(NamedTuple):
     vector: bytes
 
 
+@dataclass(slots=True)
+class Known:
+    """What readers of one state have looked up in its rows, for those that come after them.
+
+    names: of the collections.  By collection: totals: passages, terms of their bodies, terms of their contexts;  df: passages by
+    term's hash;  languages: other than English;  scopes: a bit for each of its passages.
+    """
+
+    names: list[str] | None = None
+    totals: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    df: dict[str, dict[int, int]] = field(default_factory=dict)
+    languages: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    scopes: dict[str, Bitmap] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Views:
     """One state. rows: passages since the base, by id; gone: ids of the base's passages that are no more, int64 ascending.
 
     hidden: those, and what was buried in the base already.
-    scopes: allowed passages per collection, filled by readers of this state as they need them.
     """
 
     sequence: int
@@ -36,7 +50,7 @@ class Views:
     lexical: LexicalIndex
     gone: Ids
     hidden: Ids
-    scopes: dict[str, Bitmap] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
 
     @property
     def n_changes(self) -> int:
@@ -104,7 +118,7 @@ def replayed(views: Views, connection: Connection, sequence: int) -> Views:
         lexical=lexical,
         gone=all_gone,
         hidden=np.union1d(all_gone, views.base.buried),
-        scopes={},
+        known=Known(),
     )
 
 

@@ -189,14 +189,15 @@ def file_of(key: str) -> str:
 
 
 def is_gone(key: str) -> bool:
-    """Whether the file of a document is no longer there; one that cannot be looked at is not known to be gone."""
+    """Whether the file of a document is no longer there, or is a folder by now; one that cannot be looked at may be there."""
+    place = file_of(key)
     try:
-        os.lstat(file_of(key))
+        os.lstat(place)
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:
         return False
-    return False
+    return os.path.isdir(place)
 
 
 def is_below(key: str, paths: Sequence[str | Path]) -> bool:

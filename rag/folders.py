@@ -4,7 +4,9 @@ Rules are those of ``.gitignore``, read from ``.gitignore`` and ``.footnoteignor
 git working tree, also from the folders above it up to the tree's top. A file that is named itself is always taken.
 """
 
+import errno
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -97,8 +99,19 @@ def _walk(root: Path, rules: IgnoreRules, store: str | None, failures: list[Fail
             name for name, path in inner.items() if path != store and not rules.ignores(root, path, is_folder=True)
         ]
         for name in sorted(names):
-            if not rules.ignores(root, os.path.join(full, name), is_folder=False):
+            place = os.path.join(full, name)
+            if _may_be_file(place) and not rules.ignores(root, place, is_folder=False):
                 yield Path(folder) / name
+
+
+def _may_be_file(path: str) -> bool:
+    """Whether this is no pipe, socket or device, nor a link that leads nowhere; one that cannot be looked at may be."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return not os.path.islink(path)
+    except OSError as error:
+        return error.errno != errno.ELOOP
 
 
 def _top(root: str) -> str:

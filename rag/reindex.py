@@ -19,7 +19,7 @@ from rag.config import Config
 from rag.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
 from rag.models import converted_model
 from rag.reanalysis import reanalyze
-from rag.service import store_settings
+from rag.store_models import store_settings
 
 Embed = Callable[[Sequence[PassageInput]], list[PassageVectors]]
 Progress = Callable[[str, int, int], None]

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -22,19 +21,19 @@ from rag.asking import answer_question, calibration_of
 from rag.confidence import REFIT_NOTE, Refit, basis_of, kept_refit
 from rag.config import Config
 from rag.embedding import Embedder, word_spans
-from rag.engine import load_openvino
 from rag.errors import BadInput
 from rag.files import FileReader, file_of, is_below, is_gone
 from rag.folders import IgnoreRules, find_files
 from rag.inspection import Inspector
 from rag.languages import language_note, languages_of
-from rag.models import DEFAULT_MODEL, ModelInfo, converted_model
+from rag.models import DEFAULT_MODEL, converted_model
 from rag.notes import reading_notes
 from rag.parsing.sandbox import Limits, Sandbox
 from rag.questions import joined, split_questions
 from rag.ranking import Calibration, Examined, Ranker
 from rag.reranker import Reranker
 from rag.retrieval import score_candidates
+from rag.store_models import StoreModels, refuse_other_model, store_settings
 from rag.types import (
     Answer,
     Citation,
@@ -54,13 +53,12 @@ _DELETE_TOGETHER = 500
 class Service:
     """Thread-safe; every method blocks. The model is loaded when first needed."""
 
-    def __init__(self, store: Store, config: Config) -> None:
+    def __init__(self, store: Store, config: Config, loading: "Future[Embedder] | None" = None) -> None:
+        """Use ``open`` or ``create``."""
         self._opened = store
         self._views: Literal["first", "behind"] = "first"
         self._config = config
-        self._embedder: Embedder | None = None
-        self._reranker: Reranker | None = None
-        self._loading = Lock()
+        self._models = StoreModels(config, loading)
         self._reopening = Lock()
         self._answers = AnswerCache()
         self._sandbox = Sandbox(Limits(config.parse_seconds, config.parse_mib), workers=config.threads)
@@ -68,17 +66,24 @@ class Service:
         self._checkpoint: Future[bool] | None = None
 
     @classmethod
-    def open(cls, path: Path, config: Config | None = None, *, views: Literal["first", "behind"] = "first") -> Self:
-        """The service of an existing store; views: as for ``Store.open``.
+    def open(
+        cls,
+        path: Path,
+        config: Config | None = None,
+        *,
+        views: Literal["first", "behind"] = "first",
+        loading: "Future[Embedder] | None" = None,
+    ) -> Self:
+        """The service of an existing store.  views: as for ``Store.open``.  loading: from ``rag.loading.begin_loading``.
 
         Raises StoreMissing, StoreDamaged, StoreTooNew or StoreMismatch.
         """
         config = config or Config.from_environment()
-        service = cls(Store.open(path, views=views), config)
+        service = cls(Store.open(path, views=views), config, loading)
         service._views = views
         if config.model is not None and config.model != service._store.settings["model"]:
             info, _ = converted_model(config.model, None, config)
-            _refuse_other_model(service._store, info)
+            refuse_other_model(service._store, info)
         return service
 
     @classmethod
@@ -109,7 +114,6 @@ class Service:
             with self._reopening:
                 if self._opened.replaced:
                     self._opened = Store.open(self._opened.path, views=self._views)
-                    self._embedder = None  # it may have another model
                     self._answers = AnswerCache()  # its generations are not those of the one before
         return self._opened
 
@@ -129,7 +133,9 @@ class Service:
             raise BadInput(f"max_risk is {query.max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
         _checked_collection(query.collection)
         store = self._store
-        return answer_question(query, question, store, self._embedder_of(store), self.reranker, self._answers, started)
+        return answer_question(
+            query, question, store, self._models.embedder(store), self.reranker, self._answers, started
+        )
 
     def examine(self, question: str, ranker: Ranker) -> Examined:
         """All candidates of a question and what a ranker scores them by: what training needs."""
@@ -425,7 +431,7 @@ class Service:
     @property
     def embedder(self) -> Embedder:
         """The store's model.  Raises StoreMismatch when it is not the one the store was built with."""
-        return self._embedder_of(self._store)
+        return self._models.embedder(self._store)
 
     @property
     def inspector(self) -> Inspector:
@@ -435,12 +441,7 @@ class Service:
     @property
     def reranker(self) -> Reranker | None:
         """The configured cross-encoder, loaded when first needed; None without one.  Raises ModelUnavailable."""
-        if self._config.reranker is None:
-            return None
-        with self._loading:
-            if self._reranker is None:
-                self._reranker = Reranker(self._config.reranker)
-            return self._reranker
+        return self._models.reranker
 
     def warm(self) -> None:
         """Load model and views now, so that the first question does not wait."""
@@ -467,22 +468,6 @@ class Service:
     def _passage_settings(self) -> tuple[int, int]:
         settings = self._store.settings
         return int(str(settings["passage_characters"])), int(str(settings["overlap_sentences"]))
-
-    def _embedder_of(self, store: Store) -> Embedder:
-        settings = store.settings
-        with self._loading:
-            # Another store may have come in the place of the one for which it was loaded.
-            if self._embedder is None or self._embedder.info.fingerprint != settings["model_fingerprint"]:
-                # Reading and hashing the model's files takes as long as loading the engine, and needs no Python meanwhile.
-                with ThreadPoolExecutor(max_workers=1) as other:
-                    found = other.submit(
-                        converted_model, str(settings["model"]), str(settings["model_fingerprint"]), self._config
-                    )
-                    load_openvino()
-                    info, folder = found.result()
-                _refuse_other_model(store, info)
-                self._embedder = Embedder(info, folder, precision=self._config.precision, threads=self._config.threads)
-            return self._embedder
 
     def _ingest(
         self,
@@ -558,29 +543,6 @@ class Service:
             after = page[-1].id
             gone += [(document.id, document.key) for document in page if is_out(document.key)]
         return gone + [("", failed.key) for failed in self.failures(collection) if is_out(failed.key)]
-
-
-def _refuse_other_model(store: Store, info: ModelInfo) -> None:
-    expected = store.settings["model_fingerprint"]
-    if info.fingerprint != expected:
-        raise StoreMismatch(
-            f"this store was built with model {store.settings['model']!r} (fingerprint {str(expected)[:12]}), "
-            f"but {info.name!r} here is {info.fingerprint[:12]}: unset RAG_MODEL, "
-            "restore that model, or change this store over with `rag reindex`"
-        )
-
-
-def store_settings(
-    info: ModelInfo, passage_characters: JsonScalar, overlap_sentences: JsonScalar
-) -> tuple[dict[str, JsonScalar], str]:
-    """What a store keeps of its model and passage settings, and the fingerprint that stands for it."""
-    settings: dict[str, JsonScalar] = {
-        "model": info.name,
-        "model_fingerprint": info.fingerprint,
-        "passage_characters": passage_characters,
-        "overlap_sentences": overlap_sentences,
-    }
-    return settings, sha256(repr(sorted(settings.items())).encode()).hexdigest()[:32]
 
 
 def _checked_question(question: str) -> str:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from index.changes import write_document
 from index.database import Database
-from index.layout import DATABASE
 from index.lexical import analyze
+from index.names import DATABASE
 from index.records import DocumentRow, PassageRow, document_id, filter_pairs, hash_term, pack_metadata
 from index.store import Store
 from index.types import Floats, Ids, NewDocument, Span

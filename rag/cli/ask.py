@@ -61,7 +61,7 @@ def ask(
         if max_risk is not None and not 0 <= max_risk <= 1:
             raise BadInput(f"--max-risk {max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
         query = Query(question, k, collection, parse_filters(filters), explain, max_risk)
-        with open_service(store, threads=1) as service:
+        with open_service(store, to_ask=True) as service:
             answer = service.ask(query)
         if json:
             from rag.serialization import answer_json

@@ -42,18 +42,24 @@ def store_path(option: Path | None) -> Path:
         return store_from(os.environ)
 
 
-def open_service(option: Path | None, *, threads: int | None = None) -> "Service":
+def open_service(option: Path | None, *, to_ask: bool = False) -> "Service":
     """The service of the chosen store; says on stderr when a view had to be made again.
 
-    threads: cores for encoding, None for as many as are set; with more the model takes longer to load.
+    to_ask: for one question, so that the model is loaded from the start, on one core, with which it loads fastest.
     """
     from dataclasses import replace
 
     from rag.config import Config
+
+    config, loading = Config.from_environment(), None
+    if to_ask:
+        from rag.loading import begin_loading
+
+        config = replace(config, threads=1)
+        loading = begin_loading(store_path(option), config)
     from rag.service import Service
 
-    config = Config.from_environment()
-    service = Service.open(store_path(option), config if threads is None else replace(config, threads=threads))
+    service = Service.open(store_path(option), config, loading=loading)
     note_rebuilt(service)
     return service
 

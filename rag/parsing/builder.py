@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from index.types import JsonScalar
 from rag.errors import ContentTooLarge
 from rag.parsing.lists import blocks_of_lists, lead_in
+from rag.parsing.tables import Table
 from rag.types import Block, PageBreak, ParsedText, Section
 
 MAX_CHARACTERS = 50_000_000
@@ -30,6 +31,11 @@ def verbatim(text: str) -> str:
     """The text with its lines and indents, without trailing blanks and control characters."""
     text = _LEFT_OUT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     return "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
+
+
+def _line(cells: Sequence[str]) -> str:
+    """A row of a table on one line."""
+    return "\t".join(map(plain, cells)).strip()
 
 
 def _short_fields(lines: Iterable[str]) -> str:
@@ -130,31 +136,32 @@ class TextBuilder:
             self._blocks += [Block(one.start + start, one.end + start, one.whole, one.context) for one in blocks]
             self._body = True
 
-    def add_table(self, rows: Iterable[Sequence[str]], *, header: Sequence[str] = (), caption: str = "") -> None:
+    def add_table(self, table: Table, caption: str = "") -> None:
         """Add a table of a running text: a section of its own, a line a row with tabs between cells, its header as context."""
-        header = [plain(cell) for cell in header]
+        names = [plain(name) for name in table.names]
         caption = plain(caption) or self._caption
         self._caption = ""
         context = ". ".join(
-            part for part in (caption or self._lead.rstrip(":："), ", ".join(cell for cell in header if cell)) if part
+            part
+            for part in (caption or self._lead.rstrip(":："), plain(table.about), ", ".join(filter(None, names)))
+            if part
         )
         if self._body:
             self._close(self._length)
-        for line in (caption, "\t".join(header).strip()):
+        for line in (caption, *(_line(cells) for cells in table.header)):
             if line:
                 self._append(line, tight=self._heading_end > self._opened)
                 self._heading_end = self._length
         self._context = context
-        for row in rows:
-            cells = [plain(cell) for cell in row]
-            line = "\t".join(cells).strip()
+        for cells, group in table.rows:
+            line = _line(cells)
             if len(line) <= ROW_CHARACTERS:
                 if line:
                     start = self._append(line, tight=True)
-                    self._blocks.append(Block(start, self._length, whole=True))
+                    self._blocks.append(Block(start, self._length, True, group))
             else:
-                for cell in filter(None, cells):
-                    self._blocks.append(Block(self._append(cell, tight=True), self._length))
+                for cell in filter(None, map(plain, cells)):
+                    self._blocks.append(Block(self._append(cell, tight=True), self._length, False, group))
         self._close(self._length)
 
     def add_record(self, fields: Iterable[tuple[str, str]], path: Sequence[str]) -> None:

@@ -3,11 +3,12 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from itertools import starmap
 
 from rag.errors import ContentTooLarge, UnreadableContent
 from rag.parsing.builder import TextBuilder
 from rag.parsing.encoding import decode
+from rag.parsing.rows import SheetRow, add_rows
 from rag.parsing.tables import is_header, is_value
 from rag.types import ParsedText
 
@@ -16,7 +17,6 @@ _DELIMITERS = "\t,;|"
 _SAMPLE_CHARACTERS = 65_536
 _SAMPLE_ROWS = 200
 _MAX_FIELD = 4 * 2**20
-_ROWS_ABOVE = 20
 # Texts that are not called tables must look like one throughout.
 _ROWS_SURE = 5
 _CELL_SURE = 40
@@ -35,7 +35,7 @@ def parse_csv(content: bytes, name: str) -> ParsedText:
     builder = TextBuilder()
     rows = csv.reader(io.StringIO(text), delimiter=delimiter)
     try:
-        add_rows(builder, enumerate(rows, 1), ())
+        add_rows(builder, starmap(SheetRow, enumerate(rows, 1)), ())
     except csv.Error as error:
         if "field limit" in str(error):
             raise ContentTooLarge(
@@ -43,37 +43,6 @@ def parse_csv(content: bytes, name: str) -> ParsedText:
             ) from error
         raise UnreadableContent(f"the table cannot be read ({error}): save it again as CSV") from error
     return builder.build(title=name, metadata={})
-
-
-def add_rows(builder: TextBuilder, rows: Iterable[tuple[int, Sequence[str]]], path: Sequence[str]) -> None:
-    """Add numbered rows as records under ``path`` and their number. The first that can name columns does, if it is near the top.
-
-    Rows above it stand as they are.
-    """
-    header: Sequence[str] = ()
-    above: list[tuple[int, Sequence[str]]] | None = []  # None once the header is found or no longer looked for
-    for number, row in rows:
-        if not any(cell.strip() for cell in row):
-            continue
-        if above is None:
-            builder.add_record(_fields(header, row), (*path, f"row {number}"))
-            continue
-        if is_header(row):
-            header = row
-        else:
-            above.append((number, row))
-        if header or len(above) == _ROWS_ABOVE:
-            for earlier, cells in above:
-                builder.add_record(_fields((), cells), (*path, f"row {earlier}"))
-            above = None
-    for earlier, cells in above or ():
-        builder.add_record(_fields((), cells), (*path, f"row {earlier}"))
-    if header and not builder.n_characters:
-        builder.add_block(", ".join(header))
-
-
-def _fields(header: Sequence[str], row: Sequence[str]) -> list[tuple[str, str]]:
-    return [(header[at] if at < len(header) else "", cell) for at, cell in enumerate(row)]
 
 
 def find_delimiter(text: str, *, named: bool) -> str | None:

@@ -10,14 +10,15 @@ from xml.etree.ElementTree import Element
 
 from rag.parsing.archive import Archive
 from rag.parsing.builder import TextBuilder, plain
+from rag.parsing.charts import add_figures
 from rag.parsing.markup import attribute, child, local, parse_xml
 from rag.parsing.office import chosen, is_on, main_part, properties, relations
-from rag.parsing.tables import split_header
+from rag.parsing.tables import Cell, joined_down, lay_out, n_covered
 from rag.types import ParsedText
 
 _SKIPPED = frozenset(
     "del moveFrom instrText delText delInstrText rPr pPr sdtPr sdtEndPr tblPr tblGrid trPr tcPr sectPr fldData "
-    "annotationRef".split()
+    "annotationRef rt".split()
 )
 _HEADING_NAME = re.compile(r"heading (\d)")
 _NO_HEADING = 9  # outline level of body text
@@ -38,12 +39,15 @@ def parse_docx(content: bytes, name: str) -> ParsedText:
     related = {kind: place for kind, place in relations(archive, part).values() if place in archive}
     root = parse_xml(archive.read(part))
     reader = _Reader(
+        archive,
+        relations(archive, part),
         _styles(archive, related.get("styles")),
         {kind: _notes(archive, related.get(f"{kind}s")) for kind in ("footnote", "endnote")},
     )
     body = child(root, "body")
     if body is not None:
         reader.read(body)
+        reader.flush()
     title, metadata = properties(archive)
     return reader.builder.build(
         title=reader.title or plain(title) or reader.builder.first_heading or name, metadata=metadata
@@ -99,7 +103,16 @@ def _number(element: Element | None) -> int | None:
 class _Reader:
     """Takes the blocks of a body in order."""
 
-    def __init__(self, styles: dict[str, _Style], notes: dict[str, dict[str, Element]]) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        related: dict[str, tuple[str, str]],
+        styles: dict[str, _Style],
+        notes: dict[str, dict[str, Element]],
+    ) -> None:
+        self._archive = archive
+        self._related = related
+        self._before = ""  # text of paragraphs whose end was deleted: the next one goes on with it
         self.builder = TextBuilder()
         self.title = ""
         self._styles = styles
@@ -118,7 +131,7 @@ class _Reader:
                     (attribute(found, "val") for found in element.iter() if local(found.tag) == "docPartGallery"), None
                 )
                 inner = child(element, "sdtContent")
-                if inner is not None and gallery != "Table of Contents":
+                if inner is not None and gallery != "Table of Contents" and not _is_unfilled(element):
                     self.read(inner)
             elif tag == "AlternateContent":
                 if (taken := chosen(element)) is not None:
@@ -137,8 +150,10 @@ class _Reader:
         level = style.outline if outline is None else outline
         boxes: list[Element] = []
         notes: list[Element] = []
-        text = plain("".join(self._runs(element, boxes, notes)))
-        if text:
+        said = self._before + "".join(self._runs(element, boxes, notes))
+        self._before = said if _ends_deleted(format_) else ""
+        text = plain(said)
+        if text and not self._before:
             if style.name == "title":
                 self.title = self.title or text
                 self.builder.add_heading(text, 0)
@@ -151,9 +166,20 @@ class _Reader:
                 else:
                     self.builder.add_block(text, tight=numbered or style.listed)
         for box in boxes:
-            self.read(box)
+            if local(box.tag) == "graphicData":
+                add_figures(self.builder, box, self._archive, self._related)
+            else:
+                self.read(box)
+        self._add_notes(notes)
+
+    def flush(self) -> None:
+        """Add what waits for another paragraph to go on with it."""
+        self.builder.add_block(self._before)
+        self._before = ""
+
+    def _add_notes(self, notes: list[Element]) -> None:
         for note in notes:
-            self.builder.add_block(" ".join(self._plain_paragraphs(note)))
+            self.builder.add_block(" ".join(self._plain_paragraphs(note, [])))
 
     def _runs(self, element: Element, boxes: list[Element], notes: list[Element]) -> Iterator[str]:
         """The running text below a paragraph; text boxes and notes on the way are put aside."""
@@ -179,6 +205,10 @@ class _Reader:
                     notes.append(note)
             elif tag == "txbxContent":
                 boxes.append(inner)
+            elif tag == "graphicData" and (attribute(inner, "uri") or "").endswith(("/chart", "/diagram")):
+                boxes.append(inner)
+            elif tag == "sdt" and _is_unfilled(inner):
+                continue
             elif tag == "AlternateContent":
                 if (taken := chosen(inner)) is not None:
                     yield from self._runs(taken, boxes, notes)
@@ -189,35 +219,67 @@ class _Reader:
             elif tag not in _SKIPPED:
                 yield from self._runs(inner, boxes, notes)
 
-    def _plain_paragraphs(self, element: Element) -> Iterator[str]:
+    def _plain_paragraphs(self, element: Element, notes: list[Element]) -> Iterator[str]:
         """Texts of the paragraphs below an element, in a table cell or a note."""
-        for paragraph in element.iter():
-            if local(paragraph.tag) == "p":
+        for inner in element:
+            tag = local(inner.tag)
+            if tag == "p":
                 boxes: list[Element] = []
-                yield "".join(self._runs(paragraph, boxes, []))
+                yield "".join(self._runs(inner, boxes, notes))
+                for box in boxes:
+                    yield from self._plain_paragraphs(box, notes)
+            elif tag == "AlternateContent":
+                if (taken := chosen(inner)) is not None:
+                    yield from self._plain_paragraphs(taken, notes)
+            elif tag not in _SKIPPED and not (tag == "sdt" and _is_unfilled(inner)):
+                yield from self._plain_paragraphs(inner, notes)
 
     def _table(self, element: Element) -> None:
         rows: list[list[Element]] = []
-        headed = False
+        n_headed = 0  # of the first rows, those that are repeated on every page
         for row in _children(element, "tr"):
             cells = list(_children(row, "tc"))
             format_ = child(row, "trPr")
             if format_ is not None and is_on(child(format_, "del")):
                 continue
-            headed = headed or not rows and format_ is not None and is_on(child(format_, "tblHeader"))
+            n_headed += n_headed == len(rows) and format_ is not None and is_on(child(format_, "tblHeader"))
             rows.append(cells)
-        texts = [[plain("\n".join(self._plain_paragraphs(cell))) for cell in cells] for cells in rows]
+        self.flush()
+        notes: list[Element] = []
+        texts = [[plain("\n".join(self._plain_paragraphs(cell, notes))) for cell in cells] for cells in rows]
         nested = any(local(found.tag) == "tbl" for cells in rows for cell in cells for found in cell)
         long = any(len(text) > _MAX_CELL for cells in texts for text in cells)
         if nested or long or max(map(len, texts), default=0) < 2:  # a table that lays out the page
             for cells in rows:
                 for cell in cells:
                     self.read(cell)
-        elif headed:
-            self.builder.add_table(texts[1:], header=texts[0])
         else:
-            header, data = split_header(texts)
-            self.builder.add_table(data, header=header)
+            merged = [[*map(_merge, cells, said)] for cells, said in zip(rows, texts, strict=True)]
+            self.builder.add_table(lay_out(joined_down(merged), n_headed or None))
+            self._add_notes(notes)
+
+
+def _ends_deleted(paragraph_format: Element | None) -> bool:
+    """Whether the mark that ends a paragraph was deleted, so that it is one with the next."""
+    mark = child(paragraph_format, "rPr") if paragraph_format is not None else None
+    return mark is not None and any(local(change.tag) in ("del", "moveFrom") for change in mark)
+
+
+def _is_unfilled(control: Element) -> bool:
+    """Whether a content control shows what is to be filled in, and nothing that was."""
+    said = child(control, "sdtPr")
+    return said is not None and is_on(child(said, "showingPlcHdr"))
+
+
+def _merge(cell: Element, text: str) -> tuple[Cell, bool | None]:
+    """A cell with the columns that it covers, and whether it begins to cover rows or goes on with the one above."""
+    format_ = child(cell, "tcPr")
+    spans = child(format_, "gridSpan") if format_ is not None else None
+    merge = child(format_, "vMerge") if format_ is not None else None
+    return (
+        Cell(text, n_covered(attribute(spans, "val")) if spans is not None else 1),
+        None if merge is None else attribute(merge, "val") == "restart",
+    )
 
 
 def _children(element: Element, name: str) -> Iterator[Element]:

@@ -1,7 +1,10 @@
-"""Bytes to text: the encoding is told by its mark, by being valid UTF-8, or by charset-normalizer's statistics."""
+"""Bytes to text: the encoding is told by its mark, by being valid UTF-8, by the letters of Western languages, or by
+charset-normalizer's statistics.
+"""
 
 import codecs
 import re
+from collections import Counter
 
 from rag.errors import UnreadableContent, UnsupportedFormat
 
@@ -13,11 +16,31 @@ _MARKS = (  # the longer ones first: UTF-32's little-endian mark begins with UTF
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_ACCENTED = re.compile("[\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff\u0152\u0153\u0160\u0161\u0178\u017d\u017e]")
+# Signs that no Western word has inside it: letters of another code page.
+_BROKEN_WORD = re.compile(
+    "[A-Za-z][\u00a1-\u00a8\u00ac\u00af\u00b1-\u00b6\u00b8\u00b9\u00bc-\u00bf\u00d7\u00f7\u0192\u02c6\u2020\u2021\u2030][a-z]"
+)
+_ALPHABETS = [
+    set(letters + letters.upper())
+    for letters in (
+        "äöüß",
+        "àâæçéèêëîïôœùûüÿ",
+        "áéíñóúü",
+        "àèéìíîòóù",
+        "áàâãçéêíóôõúü",
+        "åæøäöéü",
+        "ëéïöüèáóí",
+        "áðéíóúýþæö",
+        "äåöõü\u0161\u017e",
+    )
+]
+_MAX_FOREIGN, _MIN_KNOWN = 0.4, 0.97  # of the plain letters; of the foreign ones
 _SAMPLE_CHARACTERS = 100_000
 _BINARY_SHARE = 0.01
 KNOWN = (
-    "plain text, code and logs, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, RTF, EPUB, EML, MSG, CSV, TSV, JSON and JSON Lines"
-    " are read, also inside ZIP, TAR and compressed files"
+    "plain text, code and logs, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, RTF, EPUB, EML, MSG, CSV, TSV, JSON, JSON Lines,"
+    " notebooks and subtitles are read, also inside ZIP, TAR and compressed files"
 )
 _NOT_TEXT = f"this is binary data, not text; {KNOWN}"
 
@@ -47,12 +70,33 @@ def _decode(content: bytes) -> str:
         pass
     if b"\x00" in content:
         return _unmarked_utf16(content)
+    if (text := _western(content)) is not None:
+        return text
     from charset_normalizer import from_bytes
 
     best = from_bytes(content).best()
     if best is None:
         raise UnreadableContent("the encoding cannot be told: save the file as UTF-8")
     return str(best)
+
+
+def _western(content: bytes) -> str | None:
+    """Text in Windows' Western code page, of which Latin-1 is a part, if its letters are those of one Western language.
+
+    Statistics of letters, which tell the other code pages, go wrong for the few accents of a short text.
+    """
+    try:
+        text = content.decode("cp1252")
+    except UnicodeDecodeError:
+        return None
+    letters = Counter(_ACCENTED.findall(text))
+    n_foreign = sum(letters.values())
+    if n_foreign > _MAX_FOREIGN * len(re.findall("[A-Za-z]", text)):
+        return None
+    if _BROKEN_WORD.search(text):
+        return None
+    known = max(sum(letters[letter] for letter in alphabet) for alphabet in _ALPHABETS)
+    return text if known >= _MIN_KNOWN * n_foreign else None
 
 
 def _unmarked_utf16(content: bytes) -> str:

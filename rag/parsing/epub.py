@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+from collections.abc import Iterable
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
@@ -16,6 +17,7 @@ from rag.types import ParsedText
 _CONTAINER = "META-INF/container.xml"
 _RIGHTS = "META-INF/encryption.xml"
 _PAGES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml")
+_HEADING = re.compile(r"<h[1-6][\s>]", re.I)
 _DOCTYPE = re.compile(rb"<!DOCTYPE[^\[>]{0,1000}>", re.I)
 
 
@@ -27,6 +29,7 @@ def parse_epub(content: bytes, name: str) -> ParsedText:
     folder = posixpath.dirname(package)
     root = parse_xml(_DOCTYPE.sub(b"", archive.read(package), count=1))
     items = {element.get("id"): element for element in root.iter() if local(element.tag) == "item"}
+    labels = _labels(archive, folder, items.values())
     builder = TextBuilder()
     for reference in root.iter():
         if local(reference.tag) != "itemref":
@@ -34,14 +37,49 @@ def parse_epub(content: bytes, name: str) -> ParsedText:
         item = items.get(reference.get("idref"))
         if item is None or item.get("media-type") not in _PAGES or "nav" in (item.get("properties") or "").split():
             continue
-        place = posixpath.normpath(posixpath.join(folder, unquote(item.get("href", "").partition("#")[0])))
+        place = _inside(folder, item.get("href", ""))
         if place in protected:
             raise UnreadableContent("the book is under copy protection (DRM): a copy without it is needed")
         if place in archive:
-            add_html(builder, decode_html(archive.read(place)))
+            source = decode_html(archive.read(place))
+            if (label := labels.get(place)) and not _HEADING.search(source):
+                builder.open_section((label,))
+            add_html(builder, source)
             builder.end_section()
     title, metadata = _about(root)
     return builder.build(title=title or builder.first_heading or name, metadata=metadata)
+
+
+def _labels(archive: Archive, folder: str, items: Iterable[Element]) -> dict[str, str]:
+    """What the table of contents (EPUB 3, or else EPUB 2) calls the parts of a book, for those that have no heading."""
+    found: dict[str, str] = {}
+    for item in items:
+        place = _inside(folder, item.get("href", ""))
+        is_nav = "nav" in (item.get("properties") or "").split()
+        if place not in archive or not is_nav and item.get("media-type") != "application/x-dtbncx+xml":
+            continue
+        try:
+            root = parse_xml(_DOCTYPE.sub(b"", archive.read(place), count=1))
+        except UnreadableContent:
+            continue  # the book has its text all the same
+        above = posixpath.dirname(place)
+        for element in root.iter():
+            if is_nav and local(element.tag) == "a":
+                target, label = element.get("href", ""), "".join(element.itertext())
+            elif local(element.tag) == "navPoint":
+                said = {local(inner.tag): inner for inner in element}
+                target = said["content"].get("src", "") if "content" in said else ""
+                label = "".join(said["navLabel"].itertext()) if "navLabel" in said else ""
+            else:
+                continue
+            if plain(label):
+                found.setdefault(_inside(above, target), plain(label))
+    return found
+
+
+def _inside(folder: str, target: str) -> str:
+    """The part of the container that a link leads to."""
+    return posixpath.normpath(posixpath.join(folder, unquote(target.partition("#")[0])))
 
 
 def _package(archive: Archive) -> str:

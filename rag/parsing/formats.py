@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 
 from rag.errors import RagError, UnreadableContent, UnsupportedFormat
-from rag.parsing import csv, json, msg, odt
+from rag.parsing import csv, json, msg, notebook, odt, subtitles
 from rag.parsing.archive import Archive, is_document
 from rag.parsing.csv import parse_csv
 from rag.parsing.docx import parse_docx
@@ -110,6 +110,7 @@ def is_plain_text(name: str, content: bytes) -> bool:
         beginning.lstrip()[:1] in ("{", "[")
         or _is_html(suffix, content)
         or _is_mail(beginning)
+        or subtitles.is_subtitles(beginning)
         or csv.find_delimiter(beginning, named=False)
     )
 
@@ -141,6 +142,10 @@ def _parser(suffix: str, content: bytes, options: ParseOptions) -> tuple[str, Ca
     beginning = _beginning(content)
     if _is_mail(beginning):
         return "mail", lambda content, name: parse_mail(read_eml(content), name, parse)
+    if subtitles.is_subtitles(beginning):
+        return "subtitles", lambda content, name: subtitles.parse_subtitles(decode(content), name)
+    if beginning.lstrip()[:1] == "{" and notebook.is_notebook(decode(content)):
+        return "notebook", lambda content, name: notebook.parse_notebook(decode(content), name)
     if suffix in json.NAMES or beginning.lstrip()[:1] in ("{", "[") and _is_json(content, beginning):
         return "JSON file", lambda content, name: parse_json(content, name, options.fields)
     if suffix in csv.NAMES or csv.find_delimiter(beginning, named=False):

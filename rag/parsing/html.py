@@ -1,18 +1,19 @@
 """HTML: the main content of a page as text, by the tree that a browser would build (selectolax: lexbor).
 
-Left out: what is never shown, and the page's furniture, told by element, role, usual names and by being mostly links.
+Left out is what ``furniture`` tells.
 """
 
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rag.errors import ContentTooLarge
 from rag.parsing.builder import TextBuilder, Values, plain
 from rag.parsing.encoding import decode
+from rag.parsing.furniture import HEADINGS, UNSEEN, furniture, is_hidden, main_element, measure
 from rag.parsing.metadata import collect
+from rag.parsing.tables import Cell, Table, lay_out, n_covered
 from rag.types import ParsedText
 
 if TYPE_CHECKING:
@@ -22,30 +23,13 @@ _CHARSET = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})|<\?xml[^>]{0,100}?encoding=["']([A-Za-z0-9_.:-]{2,40})""",
     re.I,
 )
-_UNSEEN = frozenset(
-    "script style noscript template svg iframe object embed head button select option input textarea datalist canvas audio video "
-    "map annotation annotation-xml rp dialog".split()
-)
-_FURNITURE = frozenset(("nav", "aside", "menu"))
-_FURNITURE_ROLES = frozenset(
-    ("navigation", "banner", "contentinfo", "search", "complementary", "menu", "menubar", "dialog", "toolbar")
-)
-_FURNITURE_NAMES = re.compile(
-    r"(?:^|[\s_-])(?:nav|navbar|navigation|menu|sidebar|breadcrumbs?|footer|cookies?|cookie-\w+|gdpr|masthead|share|sharing|social|"
-    r"related|recommended|advert\w*|ads?|promo|newsletter|subscribe|skip-?link|skip|pagination|pager|toc|headerlink|noprint|"
-    r"mw-editsection|popup|modal)(?:$|[\s_-])",
-    re.I,
-)
 _BLOCKS = frozenset(
     "address article blockquote body caption center dd details div dl dt fieldset figcaption figure footer form header hgroup hr "
     "html li legend main ol p section summary table tbody td tfoot th thead tr ul".split()
 )
 _LISTS = frozenset(("ul", "ol", "dl"))
-_HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_PARENT_BLOCKS = frozenset(
-    ("div", "ul", "ol", "dl", "table", "section", "header", "footer", "form", "center", "p", "td")
-)
 _MAX_CELL = 1000
+_TO_THE_END = 65_534  # what rowspan="0" means, in a table of one part
 # Elements that stay open until they are closed. The tree takes time with the square of their depth: 0.2 s at this one.
 _NESTING = re.compile(
     r"<(/?)(?:div|section|article|span|ul|ol|dl|blockquote|table|center|font|form|fieldset|details)\b", re.I
@@ -60,9 +44,9 @@ def parse_html(content: bytes, name: str) -> ParsedText:
     tree = LexborHTMLParser(_bounded(decode_html(content)))
     builder = TextBuilder()
     if (body := tree.body) is not None:
-        sizes = _measure(body)
-        root = _main(tree, body, sizes)
-        left_out = _furniture(root, sizes, links=root.mem_id == body.mem_id)
+        sizes = measure(body)
+        root = main_element(tree, body, sizes)
+        left_out = furniture(root, sizes, links=root.mem_id == body.mem_id)
         _Walk(builder).walk(root, left_out)
     title, metadata = _about(tree)
     if builder.first_heading and builder.first_heading in title:  # "Heading - Name of the site"
@@ -109,103 +93,6 @@ def _bounded(source: str) -> str:
     return source
 
 
-@dataclass(slots=True)
-class _Size:
-    """Characters shown below an element, those of them in links, and how many links."""
-
-    text: int = 0
-    linked: int = 0
-    links: int = 0
-
-
-def _measure(root: "LexborNode") -> dict[int, _Size]:
-    sizes: dict[int, _Size] = {}
-    stack: list[tuple[LexborNode, bool]] = [(root, False)]
-    while stack:
-        node, leaving = stack.pop()
-        size = sizes.setdefault(node.mem_id, _Size())
-        if not leaving:
-            stack.append((node, True))
-            inner = node.first_child
-            while inner is not None:
-                if inner.is_text_node:
-                    size.text += len(plain(inner.text_content or ""))
-                elif inner.is_element_node and inner.tag not in _UNSEEN:
-                    stack.append((inner, False))
-                inner = inner.next
-            continue
-        if node.tag == "a":
-            size.linked, size.links = size.text, 1
-        if node.mem_id != root.mem_id and (parent := node.parent) is not None:
-            above = sizes[parent.mem_id]
-            above.text += size.text
-            above.linked += size.linked
-            above.links += size.links
-    return sizes
-
-
-def _main(tree: "LexborHTMLParser", body: "LexborNode", sizes: dict[int, _Size]) -> "LexborNode":
-    """The element that says it is the main content and holds a fair share of the text, or else the body."""
-    for selector in ("main", "[role=main]", "article"):
-        found = [node for node in tree.css(selector) if node.mem_id in sizes]
-        if len(found) == 1 or found and selector == "main":
-            best = max(found, key=lambda node: sizes[node.mem_id].text)
-            size = sizes[best.mem_id]
-            if size.text - size.linked >= 0.25 * (sizes[body.mem_id].text - sizes[body.mem_id].linked) > 0:
-                return best
-    return body
-
-
-def _furniture(root: "LexborNode", sizes: dict[int, _Size], *, links: bool) -> set[int]:
-    """Elements below the root that are not its content. links: whether blocks that are mostly links are among them."""
-    total = sizes[root.mem_id].text
-    prose = total - sizes[root.mem_id].linked
-    named: set[int] = set()
-    linked: set[int] = set()
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        inner = node.first_child
-        while inner is not None:
-            if inner.is_element_node and inner.mem_id in sizes:
-                size = sizes[inner.mem_id]
-                if _is_furniture(inner, root) and (size.text - size.linked) <= 0.4 * prose or _hidden(inner):
-                    named.add(inner.mem_id)
-                elif links and inner.tag in _PARENT_BLOCKS and size.links >= 3 and size.linked > 0.7 * size.text:
-                    linked.add(inner.mem_id)
-                else:
-                    stack.append(inner)
-            inner = inner.next
-    if sum(sizes[number].text for number in linked) > 0.6 * total:
-        linked = set()  # a page of links: they are its content
-    return named | linked
-
-
-def _is_furniture(node: "LexborNode", root: "LexborNode") -> bool:
-    tag = node.tag
-    if tag in _FURNITURE:
-        return True
-    if tag in ("header", "footer"):  # the page's own, not an article's
-        parent = node.parent
-        while parent is not None and parent.mem_id != root.mem_id:
-            if parent.tag in ("article", "section", "main", "blockquote", "figure"):
-                return False
-            parent = parent.parent
-        return root.tag == "body"
-    attributes = node.attributes
-    if (attributes.get("role") or "").lower() in _FURNITURE_ROLES:
-        return True
-    if tag in ("body", "main", "article", "table", "p", "code", "pre") or tag in _HEADINGS:
-        return False
-    return any(_FURNITURE_NAMES.search(attributes.get(key) or "") for key in ("class", "id"))
-
-
-def _hidden(node: "LexborNode") -> bool:
-    attributes = node.attributes
-    style = (attributes.get("style") or "").replace(" ", "").lower()
-    return "hidden" in attributes or (attributes.get("aria-hidden") or "").lower() == "true" or "display:none" in style
-
-
 class _Walk:
     """Takes a tree in document order, collecting running text until a block ends."""
 
@@ -236,24 +123,24 @@ class _Walk:
                 continue
             if (
                 not node.is_element_node
-                or tag in _UNSEEN
+                or tag in UNSEEN
                 or node.mem_id in left_out
                 or node.mem_id in captioned
-                or (not left_out and _hidden(node))
+                or (not left_out and is_hidden(node))
             ):
                 continue
             if tag == "br":
                 self._line_break()
-            elif tag in _HEADINGS:
+            elif tag in HEADINGS:
                 self.flush()
-                self._builder.add_heading(_text_of(node, left_out), _HEADINGS[tag])
+                self._builder.add_heading(_text_of(node, left_out), HEADINGS[tag])
             elif tag in ("pre", "listing", "xmp"):
                 self.flush()
                 self._builder.add_block(_text_of(node, left_out), whole=True, listed=self._lists > 0)
             elif tag == "table" and (table := _data_table(node, left_out)) is not None:
                 self.flush()
-                caption, header, rows = table
-                self._builder.add_table(rows, header=header, caption=caption or captions.get(node.mem_id, ""))
+                caption, said = table
+                self._builder.add_table(said, caption or captions.get(node.mem_id, ""))
             else:
                 if tag in _BLOCKS:
                     self.flush()
@@ -302,7 +189,7 @@ def _text_of(node: "LexborNode", left_out: set[int]) -> str:
             parts.append(found.text_content or "")
         elif found.tag == "br":
             parts.append("\n")
-        elif found.is_element_node and found.tag not in _UNSEEN and found.mem_id not in left_out:
+        elif found.is_element_node and found.tag not in UNSEEN and found.mem_id not in left_out:
             classes = (found.attributes.get("class") or "").split()
             if found.tag == "a" and {"anchor", "headerlink", "doc-anchor"} & set(classes):
                 continue  # the mark beside a heading that links to itself
@@ -320,11 +207,12 @@ def _last_first(node: "LexborNode") -> Iterator["LexborNode"]:
         inner = inner.prev
 
 
-def _data_table(table: "LexborNode", left_out: set[int]) -> tuple[str, list[str], list[list[str]]] | None:
-    """Caption, header and rows of a table of data; None for one that only lays out the page."""
+def _data_table(table: "LexborNode", left_out: set[int]) -> tuple[str, Table] | None:
+    """Caption and content of a table of data; None for one that only lays out the page."""
     if (table.attributes.get("role") or "").lower() in ("presentation", "none"):
         return None
-    rows: list[tuple[bool, list[str]]] = []
+    rows: list[list[Cell]] = []
+    kinds: list[str] = []  # of each row: "head" in the head of the table, "th" for header cells alone
     caption = ""
     stack = [table]
     while stack:
@@ -338,7 +226,7 @@ def _data_table(table: "LexborNode", left_out: set[int]) -> tuple[str, list[str]
             inner = inner.prev
         if node.tag == "tr":
             cells = []
-            headed = True
+            tags = set()
             inner = node.first_child
             while inner is not None:
                 if inner.tag in ("td", "th"):
@@ -347,17 +235,28 @@ def _data_table(table: "LexborNode", left_out: set[int]) -> tuple[str, list[str]
                     text = plain(_text_of(inner, left_out))
                     if len(text) > _MAX_CELL:
                         return None
-                    headed = headed and inner.tag == "th"
-                    cells.append(text)
+                    tags.add(inner.tag if text or inner.tag == "th" else "")
+                    cells.append(Cell(text, n_covered((inner.attributes.get("colspan") or "").strip()), _n_rows(inner)))
                 inner = inner.next
-            if any(cells):
+            if cells:
                 parent = node.parent
-                rows.append((headed or parent is not None and parent.tag == "thead", cells))
-    if len(rows) < 2 or max(len(cells) for _, cells in rows) < 2:
+                in_head = parent is not None and parent.tag == "thead"
+                rows.append(cells)
+                kinds.append(
+                    "head" if in_head else "th" if tags <= {"th", ""} and "th" in tags else "td" if "td" in tags else ""
+                )
+    filled = sum(any(cell.text for cell in cells) for cells in rows)
+    if filled < 2 or max(map(len, rows)) < 2:
         return None
-    if rows[0][0]:
-        return caption, rows[0][1], [cells for _, cells in rows[1:]]
-    return caption, [], [cells for _, cells in rows]
+    first = next((kind for kind in kinds if kind), "td")
+    if first != "td":
+        return caption, lay_out(rows, next((at for at, kind in enumerate(kinds) if kind not in (first, "")), len(rows)))
+    return caption, lay_out(rows, 0 if table.css_first("th") is not None else None)
+
+
+def _n_rows(cell: "LexborNode") -> int:
+    value = (cell.attributes.get("rowspan") or "").strip()
+    return _TO_THE_END if value == "0" else n_covered(value)
 
 
 def _about(tree: "LexborHTMLParser") -> tuple[str, Values]:

@@ -9,7 +9,7 @@ from rag.parsing.encoding import decode
 from rag.parsing.metadata import collect
 from rag.types import ParsedText
 
-NAMES = (".json", ".jsonl", ".ndjson", ".geojson")
+NAMES = (".json", ".jsonl", ".ndjson", ".geojson", ".ipynb")
 LINES_NAMES = (".jsonl", ".ndjson")
 _MAX_DEPTH = 200
 _MAX_NAMES = 1000

@@ -12,6 +12,8 @@ _MIN_ROWS = 4  # lines side by side that make two columns
 _MIN_CHARACTERS = 16  # of a line of running text in a column; cells of a table are shorter
 _MAX_CROSSING = 0.5  # share of lines across the gutter (titles, wide figures) that a page with columns may have
 _MAX_COLUMNS_DEPTH = 4
+_RAISED = 0.85  # of the type beside it: smaller words are marks of reference and the like
+_CLOSING = ".,;:!?)]}”’»"
 
 
 class Word(NamedTuple):
@@ -27,7 +29,10 @@ class Word(NamedTuple):
 
 @dataclass(slots=True)
 class Line:
-    """A line in reading order. left, right: edges of the column it stands in; ``column`` counts the columns of its page."""
+    """A line in reading order. left, right: edges of the column it stands in; ``column`` counts the columns of its page.
+
+    quarters: by which its page is turned clockwise for it to stand upright.
+    """
 
     text: str
     x0: float
@@ -38,6 +43,7 @@ class Line:
     left: float
     right: float
     column: int
+    quarters: int = 0
 
 
 @dataclass(slots=True)
@@ -60,9 +66,13 @@ def read_lines(words: Sequence[Word]) -> list[Line]:
 
 
 def _runs(words: Sequence[Word]) -> list[Word]:
-    """Words that follow each other on a baseline without a gap wider than a letter is high, joined."""
+    """Words that follow each other on a baseline without a gap wider than a letter is high, joined.
+
+    A run stands where its larger words do and has the size in which most of it is set.
+    """
     runs: list[Word] = []
     parts: list[str] = []
+    sizes: Counter[float] = Counter()
     for word in words:
         if runs:
             last = runs[-1]
@@ -71,13 +81,18 @@ def _runs(words: Sequence[Word]) -> list[Word]:
             if abs(word.y0 + word.y1 - last.y0 - last.y1) < height and -0.3 * height < gap < min(
                 height, 1.2 * word.size + 2
             ):
-                parts += (" ", word.text)
-                runs[-1] = Word(
-                    "", last.x0, min(last.y0, word.y0), word.x1, max(last.y1, word.y1), max(last.size, word.size)
-                )
+                parts += ("" if gap < 0.1 * height and word.text[0] in _CLOSING else " ", word.text)
+                sizes[word.size] += len(word.text)
+                low, high = min(last.y0, word.y0), max(last.y1, word.y1)
+                if word.size < _RAISED * last.size:
+                    low, high = last.y0, last.y1
+                elif last.size < _RAISED * word.size:
+                    low, high = word.y0, word.y1
+                runs[-1] = Word("", last.x0, low, word.x1, high, max(sizes, key=lambda size: (sizes[size], size)))
                 continue
             runs[-1] = last._replace(text="".join(parts))
         parts = [word.text]
+        sizes = Counter({word.size: len(word.text)})
         runs.append(word)
     if runs:
         runs[-1] = runs[-1]._replace(text="".join(parts))

@@ -1,5 +1,6 @@
 """Mails: sender, receivers, date and subject, the text, and attachments as sections of their own; EML by the standard library."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email import policy
@@ -18,6 +19,9 @@ from rag.types import ParsedText
 _MAX_PARTS = 1000
 MAX_ATTACHMENTS = 1000
 MAX_DEPTH = 4
+# A plain text shorter than this, and many times shorter than what the mail shows, says only that it shows more.
+_STUB, _STUB_SHARE = 200, 4
+_TAG = re.compile("<[^<>]*>")
 
 Parse = Callable[[str, bytes], ParsedText]
 
@@ -106,6 +110,11 @@ def read_eml(content: bytes) -> Mail:
 def _mail(mail: EmailMessage, depth: int) -> Mail:
     body = mail.get_body(preferencelist=("plain", "html"))
     text = _decoded(body) if body is not None else ""
+    shown = mail.get_body(preferencelist=("html",))
+    if shown is not None and len(text.strip()) < _STUB:  # "your program cannot show this mail"
+        written = _decoded(shown)
+        if len(text.strip()) * _STUB_SHARE < len(_TAG.sub("", written).strip()):
+            body, text = shown, written
     is_html = body is not None and body.get_content_type() == "text/html"
     attachments = []
     for part in _attachments(mail):

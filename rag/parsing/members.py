@@ -58,14 +58,24 @@ class _Budget:
 
 
 def is_archive(content: bytes) -> bool:
-    """Whether ``members`` reads this: an archive, a compressed file or a mailbox, but no document in a ZIP container."""
+    """Whether ``members`` reads this: an archive, a compressed file or a mailbox, but no document in a ZIP container.
+
+    A damaged container is none: ``parse`` says what is wrong with it.
+    """
     return (
         content.startswith((*_COMPRESSED, _EMPTY_ZIP))
         or content[_TAR_MAGIC] == b"ustar"
         or _MBOX_START.match(content) is not None
         or content.startswith(_ZIP)
-        and not is_document(content)
+        and _is_zip_of_files(content)
     )
+
+
+def _is_zip_of_files(content: bytes) -> bool:
+    try:
+        return not is_document(content)
+    except RagError:
+        return False
 
 
 def members(name: str, content: bytes) -> Iterator[Member]:

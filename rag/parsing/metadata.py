@@ -10,6 +10,12 @@ from rag.parsing.builder import Values, plain
 PAGES_NOT_READ = "pages_not_read"  # numbers of the pages of a PDF that are damaged
 _MAX_CHARACTERS = 500
 _ISO = re.compile(r"(?:D:)?\s*(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})(?!\d{3,5}(?:\D|$))")
+# What programs write where nobody has said anything.
+_JUNK = re.compile(
+    r"\(?(?:anonymous|unspecified|unknown|untitled|author|user|administrator|python-docx|openpyxl|none|n/?a|default)\)?"
+    r"|generated (?:by|using) .*",
+    re.I,
+)
 _YEAR = re.compile(r"(?:D:)?\s*((?:1[5-9]|20)\d{2})(?:-(\d{2}))?\s*$")
 
 
@@ -18,6 +24,7 @@ def collect(**values: JsonScalar | list[str]) -> Values:
     kept: Values = {}
     for name, value in values.items():
         if isinstance(value, str):
+            value = "" if name in ("author", "description") and _JUNK.fullmatch(value.strip()) else value
             value = iso_date(value) if name == "date" else plain(value)[:_MAX_CHARACTERS].rstrip()
         elif isinstance(value, list):
             value = [text for text in (plain(item)[:_MAX_CHARACTERS].rstrip() for item in value) if text]

@@ -8,7 +8,7 @@ from rag.parsing.archive import Archive
 from rag.parsing.builder import TextBuilder, Values, plain
 from rag.parsing.markup import attribute, child, local, parse_xml
 from rag.parsing.metadata import collect
-from rag.parsing.tables import split_header
+from rag.parsing.tables import Cell, lay_out, n_covered
 from rag.types import ParsedText
 
 MIMETYPES = ("application/vnd.oasis.opendocument.text", "application/vnd.oasis.opendocument.text-template")
@@ -106,9 +106,9 @@ class _Reader:
 
     def _table(self, element: Element) -> None:
         rows: list[list[Element]] = []
-        headed = False
+        n_headed = 0
         for row, is_header in _rows(element):
-            headed = headed or is_header and not rows
+            n_headed += is_header and n_headed == len(rows)
             rows.append([cell for cell in row if local(cell.tag) == "table-cell"])
         texts = [
             [plain(" ".join("".join(_runs(p, [])) for p in cell.iter() if local(p.tag) in ("p", "h"))) for cell in row]
@@ -120,8 +120,14 @@ class _Reader:
                 for cell in cells:
                     self.read(cell)
             return
-        header, data = (texts[0], texts[1:]) if headed else split_header(texts)
-        self.builder.add_table(data, header=header)
+        merged = [
+            [
+                Cell(text, *(n_covered(attribute(cell, f"number-{what}-spanned")) for what in ("columns", "rows")))
+                for cell, text in zip(cells, said, strict=True)
+            ]
+            for cells, said in zip(rows, texts, strict=True)
+        ]
+        self.builder.add_table(lay_out(merged, n_headed or None))
 
 
 def _rows(table: Element, headed: bool = False) -> Iterator[tuple[Element, bool]]:

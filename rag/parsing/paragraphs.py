@@ -9,6 +9,7 @@ from rag.parsing.layout import Line, Page
 HYPHEN_AT_LINE_END = "\x02"  # what PDFium gives for a hyphen at which a word is broken
 _HYPHENS = (HYPHEN_AT_LINE_END, "-", "\u00ad", "\u2010")
 _BULLET = re.compile(r"(?:[•‣◦▪–∙·*\uf0b7]|\(?\d{1,2}[.)]|\[\d{1,3}\]|\(?[a-z][.)])\s")
+_SECTION = re.compile(r"(?:\d{1,2}|[A-Z]|[IVX]{1,4})(?:\.\d{1,2})*\.?\s+\S")
 _LARGER = 1.12
 _HEADING_PITCH = 1.4  # lines of one heading stand closer than this, in their size
 _SENTENCE_END = re.compile(r"[.!?:;…。]['\"’”»)\]]*\d{0,3}$")
@@ -42,7 +43,11 @@ def _starts_paragraph(group: list[Line], line: Line, pitch: float, usual: float)
     if abs(line.size - before.size) > 0.12 * max(line.size, before.size) or line.column != before.column:
         return True
     if usual * _LARGER < line.size == before.size:
-        return before.y1 - line.y1 > _HEADING_PITCH * line.size
+        return (
+            before.y1 - line.y1 > _HEADING_PITCH * line.size
+            or _SECTION.match(line.text) is not None
+            or not _aligned(before, line)
+        )
     if before.y1 - line.y1 > 1.3 * pitch or _BULLET.match(line.text):
         return True
     size = line.size
@@ -51,6 +56,18 @@ def _starts_paragraph(group: list[Line], line: Line, pitch: float, usual: float)
         return True
     short = before.right - before.x1 > 0.15 * (before.right - before.left) + size
     return short and (_SENTENCE_END.search(before.text) is not None or not line.text[:1].islower() and len(group) == 1)
+
+
+def _aligned(before: Line, line: Line) -> bool:
+    """Whether two lines of large type begin, end or have their middle at one place, as those of one heading do."""
+    near = 0.3 * line.size
+    indented = line.x0 > before.x0 and _SECTION.match(before.text) is not None
+    return (
+        indented
+        or abs(line.x0 - before.x0) < near
+        or abs(line.x1 - before.x1) < near
+        or abs(line.x0 + line.x1 - before.x0 - before.x1) < 2 * near
+    )
 
 
 class Vocabulary:
@@ -112,6 +129,8 @@ class Paragraph:
             return False
         first, last = group[0], self._last
         if abs(first.size - last.size) > 0.12 * max(first.size, last.size) or _BULLET.match(first.text):
+            return False
+        if first.quarters != last.quarters:
             return False
         if self._parts[-1].endswith(_HYPHENS):
             return True

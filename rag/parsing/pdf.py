@@ -4,6 +4,7 @@ Left out: lines that are repeated at the top or bottom of the pages, and page nu
 from type that is larger than the body's.
 """
 
+import math
 import re
 import threading
 from collections import Counter, defaultdict
@@ -13,15 +14,17 @@ from typing import TYPE_CHECKING
 
 from rag.errors import ContentTooLarge, UnreadableContent
 from rag.parsing.builder import MAX_CHARACTERS, TextBuilder, plain
-from rag.parsing.layout import Line, Page, Word, read_lines
+from rag.parsing.layout import Line, Page
 from rag.parsing.metadata import PAGES_NOT_READ, collect
+from rag.parsing.orientation import Box, read_directions, turned, turned_word
 from rag.parsing.paragraphs import HYPHEN_AT_LINE_END, Paragraph, Vocabulary, paragraphs
+from rag.parsing.pdf_streams import is_damaged, suspect
 from rag.parsing.recognition import HINT, recognise
 from rag.parsing.repeated import drop_repeated
 from rag.types import ParsedText
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument, PdfTextPage
+    from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
 
 MAX_PAGES = 20_000
 _SAVE_AGAIN = "save or download it again"
@@ -30,6 +33,8 @@ _PDFIUM = threading.Lock()
 _LIGATURES = str.maketrans(
     {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
 )
+_MAX_ANNOTATIONS = 10_000
+_QUARTER = math.pi / 2
 _WORD = re.compile(r"[^\s\x02]+\x02?|\x02")
 _JUNK_TITLE = re.compile(
     r"(?:untitled.*|(?:microsoft (?:word|powerpoint|excel) - ).*|.*\.(?:docx?|dvi|tex|indd|qxd|pptx?|rtf|odt|pdf)|\W*)",
@@ -145,14 +150,19 @@ def _read(content: bytes, ocr: bool) -> _Layer:
         if n_pages > MAX_PAGES:
             raise ContentTooLarge(f"{n_pages} pages, more than {MAX_PAGES}: split the file")
         n_characters = 0
+        suspected = suspect(content)
         for index in range(n_pages):
             try:
                 with _PDFIUM:
-                    page, words = _words(document, index)
+                    page, is_empty = _page(document, index)
+                    if (suspected.damage or is_empty) and is_damaged(
+                        document, index, checksums=suspected.checksums, is_empty=is_empty
+                    ):
+                        layer.not_read.append(index + 1)
+                        continue
             except pypdfium2.PdfiumError:
                 layer.not_read.append(index + 1)
                 continue
-            page.lines = read_lines(words)
             if ocr and not page.lines:
                 if len(layer.recognised) >= _MAX_RECOGNISED:
                     raise ContentTooLarge(f"more than {_MAX_RECOGNISED} pages without text: split the file")
@@ -205,32 +215,54 @@ def _key(text: str) -> str:
     )
 
 
-def _words(document: "PdfDocument", index: int) -> tuple[Page, list[Word]]:
-    """The words of a page as the file draws them, turned as the page is shown."""
+def _page(document: "PdfDocument", index: int) -> tuple[Page, bool]:
+    """A page with its lines as it is shown; and whether nothing at all is drawn on it."""
     from pypdfium2 import raw
 
     page = document[index]
     try:
+        if _has_entries(page) and raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY) == raw.FLATTEN_SUCCESS:
+            page.close()  # read anew, with what the forms show
+            page = document[index]
         width, height = page.get_size()
         turn = page.get_rotation()
         layer = page.get_textpage()
         try:
             left, bottom, _, _ = page.get_cropbox()
             box = raw.FS_RECTF()
+
+            def place(at: int) -> Box:
+                raw.FPDFText_GetLooseCharBox(layer, at, box)
+                shown = (box.left - left, box.bottom - bottom, box.right - left, box.top - bottom)
+                return turned(shown, turn, width, height) if turn else shown
+
             words = []
             for first, end, text in _spans(layer):
-                raw.FPDFText_GetLooseCharBox(layer, first, box)
-                x0, y0, x1, y1 = box.left, box.bottom, box.right, box.top
-                if end - first > 1:
-                    raw.FPDFText_GetLooseCharBox(layer, end - 1, box)
-                    x0, y0, x1, y1 = min(x0, box.left), min(y0, box.bottom), max(x1, box.right), max(y1, box.top)
-                x0, y0, x1, y1 = _turned((x0 - left, y0 - bottom, x1 - left, y1 - bottom), turn, width, height)
-                words.append(Word(text.translate(_LIGATURES), x0, y0, x1, y1, round(2 * (y1 - y0)) / 2))
-            return Page(index + 1, document.get_page_label(index), height), words
+                quarters = -(round(raw.FPDFText_GetCharAngle(layer, first) / _QUARTER) + turn // 90) % 4
+                begin = place(first)
+                last = place(end - 1) if end - first > 1 else begin
+                words.append(turned_word(text.translate(_LIGATURES), begin, last, quarters, width, height))
+            is_empty = not words and raw.FPDFPage_CountObjects(page) == 0
+            lines, height = read_directions(words, width, height)
+            return Page(index + 1, document.get_page_label(index), height, lines), is_empty
         finally:
             layer.close()
     finally:
         page.close()
+
+
+def _has_entries(page: "PdfPage") -> bool:
+    """Whether a page has fields of a form, or text typed over it."""
+    from pypdfium2 import raw
+
+    for number in range(min(raw.FPDFPage_GetAnnotCount(page), _MAX_ANNOTATIONS)):
+        annotation = raw.FPDFPage_GetAnnot(page, number)
+        if annotation:
+            kind = raw.FPDFAnnot_GetSubtype(annotation)
+            raw.FPDFPage_CloseAnnot(annotation)
+            if kind in (raw.FPDF_ANNOT_WIDGET, raw.FPDF_ANNOT_FREETEXT):
+                return True
+    return False
 
 
 def _picture(document: "PdfDocument", index: int) -> tuple[bytes, float]:
@@ -250,20 +282,6 @@ def _picture(document: "PdfDocument", index: int) -> tuple[bytes, float]:
             bitmap.close()
     finally:
         page.close()
-
-
-def _turned(
-    box: tuple[float, float, float, float], turn: int, width: float, height: float
-) -> tuple[float, float, float, float]:
-    """A box of the page as drawn on the page as shown. width, height: as shown; turn: degrees clockwise."""
-    x0, y0, x1, y1 = box
-    if turn == 90:
-        return y0, height - x1, y1, height - x0
-    if turn == 180:
-        return width - x1, height - y1, width - x0, height - y0
-    if turn == 270:
-        return width - y1, x0, width - y0, x1
-    return box
 
 
 def _spans(layer: "PdfTextPage") -> Iterator[tuple[int, int, str]]:

@@ -1,13 +1,15 @@
 """PPTX: the slides in order, each a page under its title; then its notes. Texts in reading order of their places on the slide."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from xml.etree.ElementTree import Element
 
 from rag.parsing.archive import Archive
 from rag.parsing.builder import TextBuilder, plain
+from rag.parsing.charts import add_figures
 from rag.parsing.markup import attribute, child, local, parse_xml
 from rag.parsing.office import chosen, main_part, properties, relations
-from rag.parsing.tables import split_header
+from rag.parsing.tables import Cell, lay_out, n_covered
 from rag.types import ParsedText
 
 _TITLES = ("title", "ctrTitle")
@@ -34,8 +36,9 @@ def parse_pptx(content: bytes, name: str) -> ParsedText:
             slide = parse_xml(archive.read(place))
             if slide.get("show") not in ("0", "false"):
                 builder.add_page(number)
-                _add_slide(builder, slide, number)
-                for kind, notes in relations(archive, place).values():
+                figures = relations(archive, place)
+                _add_slide(builder, slide, number, partial(add_figures, builder, archive=archive, related=figures))
+                for kind, notes in figures.values():
                     if kind == "notesSlide" and notes in archive:
                         _add_notes(builder, parse_xml(archive.read(notes)))
     title, metadata = properties(archive)
@@ -45,7 +48,7 @@ def parse_pptx(content: bytes, name: str) -> ParsedText:
     return builder.build(title=title or builder.first_heading or name, metadata=metadata)
 
 
-def _add_slide(builder: TextBuilder, slide: Element, number: int) -> None:
+def _add_slide(builder: TextBuilder, slide: Element, number: int, add_figures_of: Callable[[Element], None]) -> None:
     shapes = list(_shapes(slide))
     heading = next(
         (text for shape in shapes if _placeholder(shape) in _TITLES and (text := plain(" ".join(_texts(shape))))), ""
@@ -56,20 +59,24 @@ def _add_slide(builder: TextBuilder, slide: Element, number: int) -> None:
         builder.open_section((f"slide {number}",))
     for shape in shapes:
         if local(shape.tag) == "graphicFrame":
+            add_figures_of(shape)
             for table in shape.iter():
                 if local(table.tag) == "tbl":
-                    rows = [
-                        [plain(" ".join(_texts(cell))) for cell in row if local(cell.tag) == "tc"]
-                        for row in table
-                        if local(row.tag) == "tr"
-                    ]
-                    header, data = split_header(rows)
-                    builder.add_table(data, header=header)
+                    builder.add_table(lay_out([_cells(row) for row in table if local(row.tag) == "tr"]))
         elif _placeholder(shape) not in (*_TITLES, *_FURNITURE):
             for count, text in enumerate(_texts(shape)):
                 builder.add_block(text, tight=count > 0)
         elif _placeholder(shape) in _TITLES and (text := plain(" ".join(_texts(shape)))) != heading:
             builder.add_block(text)
+
+
+def _cells(row: Element) -> list[Cell]:
+    """The cells that begin in a row of a table."""
+    return [
+        Cell(plain(" ".join(_texts(cell))), n_covered(cell.get("gridSpan")), n_covered(cell.get("rowSpan")))
+        for cell in row
+        if local(cell.tag) == "tc" and not {"1", "true"} & {cell.get("hMerge"), cell.get("vMerge")}
+    ]
 
 
 def _add_notes(builder: TextBuilder, notes: Element) -> None:

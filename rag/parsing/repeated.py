@@ -14,12 +14,14 @@ _PAGE_NUMBER = re.compile(
     re.I,
 )
 _NUMBER = re.compile(r"\d+")
+_FEW_PAGES = 5
 
 
 def drop_repeated(pages: list[Page]) -> None:
     """Take away the headers, footers and page numbers.
 
-    That is what stands at the edge of three pages close to each other, or of both where there are two.
+    That is what stands at the edge of three pages close to each other, of both where there are two, or of two on the same side of
+    the leaf where there are few.
     """
     seen: dict[tuple[str, str, int], list[int]] = defaultdict(list)
     edges: list[list[tuple[Line, list[tuple[str, str, int]]]]] = []
@@ -57,5 +59,7 @@ def _repeat_keys(zone: str, text: str, page: int) -> Iterator[tuple[str, str, in
 def _recurs(key: tuple[str, str, int], numbers: list[int], n_pages: int) -> bool:
     if key[1] == "#":
         return len(numbers) >= 2 or n_pages == 1
+    if len(numbers) == 2 and numbers[1] - numbers[0] == 2 and n_pages <= _FEW_PAGES:
+        return True  # on left or right pages alone
     close = sum(after - before <= 2 for before, after in zip(numbers, numbers[1:], strict=False))
     return len(numbers) >= max(min(n_pages, 3), 2) and close * 2 >= len(numbers) - 1

@@ -8,20 +8,21 @@ import io
 import re
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 
+from rag.parsing import number_format
 from rag.parsing.archive import Archive
 from rag.parsing.builder import TextBuilder, plain
-from rag.parsing.csv import add_rows
 from rag.parsing.markup import local, parse_xml
 from rag.parsing.office import main_part, properties, relations
+from rag.parsing.rows import SheetRow, add_rows
 from rag.types import ParsedText
 
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^<>]*?\bref=[\"']([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})")
 # Higher ones, and more of them, are layout or hostile.
+_BOLD_ROWS = 20
 _MAX_MERGED, _MAX_MERGED_ROWS = 10_000, 1000
-_PERCENT = re.compile(r"0(?:\.(0+))?%")
 
 
 def parse_xlsx(content: bytes, name: str) -> ParsedText:
@@ -78,9 +79,10 @@ def _column(letters: bytes) -> int:
     return number - 1
 
 
-def _rows(sheet: object, merged: dict[int, list[tuple[int, int]]]) -> Iterator[tuple[int, Sequence[str]]]:
+def _rows(sheet: object, merged: dict[int, list[tuple[int, int]]]) -> Iterator[SheetRow]:
     """Rows with their number, cells as text."""
     lasting: dict[int, tuple[int, str]] = {}  # by column, the last row and the value of a merged cell
+    since_gap = 0
     for number, row in enumerate(sheet.iter_rows(), 1):  # type: ignore[attr-defined]
         cells = [_shown(cell.value, cell) for cell in row]
         if any(cells):
@@ -94,25 +96,25 @@ def _rows(sheet: object, merged: dict[int, list[tuple[int, int]]]) -> Iterator[t
             if column < len(cells) and cells[column]:
                 lasting[column] = last, cells[column]
         if cells:
-            yield number, cells
+            since_gap = since_gap + 1 if any(cells) else 0
+            # Asked only where column names may stand: it takes as long as the rest of the row.
+            bold = since_gap <= _BOLD_ROWS and all(cell.value is None or cell.font.b for cell in row)
+            yield SheetRow(number, cells, bold)
 
 
 def _shown(value: object, cell: object) -> str:
-    """A value as text: dates in ISO 8601, durations in hours, whole numbers without decimals, percentages as such."""
+    """A value as text: dates in ISO 8601, durations in hours, numbers with their unit, percentages as such."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
-    if isinstance(value, datetime.datetime):
-        return value.date().isoformat() if value.time() == datetime.time() else value.isoformat(" ", "minutes")
     if isinstance(value, datetime.timedelta):
         seconds = round(value.total_seconds())
         sign, hours = "-" if seconds < 0 else "", abs(seconds) // 3600
         return f"{sign}{hours}:{abs(seconds) // 60 % 60:02}:{abs(seconds) % 60:02}"
-    if isinstance(value, (datetime.date, datetime.time)):
-        return value.isoformat()
-    if isinstance(value, (int, float)):
-        if percent := _PERCENT.fullmatch(getattr(cell, "number_format", None) or ""):
-            return f"{100 * value:.{len(percent[1] or '')}f}%"
-        return f"{value:.15g}" if isinstance(value, float) else str(value)
-    return str(value)
+    if isinstance(value, datetime.time):
+        return value.isoformat("seconds" if value.second else "minutes")
+    shape = getattr(cell, "number_format", None) or ""
+    if isinstance(value, datetime.date):
+        return number_format.date(value, shape)
+    return number_format.number(value, shape) if isinstance(value, (int, float)) else str(value)

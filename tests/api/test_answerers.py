@@ -15,7 +15,7 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from api.answerers import Answerers
+from api.answerers import Answerers, CannotStart
 from api.answering import Unexpected, answer
 from api.app import create_app
 from api.settings import Settings
@@ -153,6 +153,16 @@ def test_what_keeps_them_from_starting_is_said(tmp_path: Path) -> None:
         pytest.raises(StoreMissing, match="nowhere"),
     ):
         started.start()
+        started.wait()
+
+
+def test_one_that_is_killed_while_it_starts_is_told_of(service: Service) -> None:
+    others = set(answering(os.getpid()))
+    with Answerers(service.path, Config(), 1, log_format="text", patience_s=5) as started:
+        started.start()
+        os.kill(until(lambda: set(answering(os.getpid())) - others).pop(), signal.SIGKILL)
+        with pytest.raises(CannotStart, match="was ended by signal 9 while it started"):
+            started.wait()
 
 
 def test_until_they_are_started_the_service_itself_answers(service: Service) -> None:
@@ -175,7 +185,8 @@ def test_they_end_with_the_service_and_not_before_it(
     number: signal.Signals, serve: Callable[..., Any], connect: Callable[..., httpx.Client]
 ) -> None:
     process, about = serve("--workers", "2")
-    until(lambda: len(answering(process.pid)) == 2)
+    with connect(about) as client:
+        until(lambda: "footnote_workers 2" in client.get("/metrics").text)
     pids = answering(process.pid)
     for pid in pids:
         if number != signal.SIGKILL:

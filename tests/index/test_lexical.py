@@ -1,5 +1,6 @@
 """The analyzer, and the lexical index by itself."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -52,3 +53,13 @@ def test_a_saved_index_opens_with_the_same_scores(tmp_path: Path) -> None:
     opened = LexicalIndex.open(tmp_path, saved.n_passages, saved.n_terms)
     for found in zip(*(index.search({3: 1.5, 4: 0.5}, 50, "default", None) for index in (saved, opened)), strict=True):
         np.testing.assert_array_equal(*found)
+
+
+def test_an_index_that_was_made_writes_nothing_later_by_itself(tmp_path: Path) -> None:
+    """Its directory may be removed any time: a file that appears meanwhile would keep it there."""
+    made = LexicalIndex.create(tmp_path, rows((1, [7])))
+    for lock in tmp_path.glob("*.lock"):
+        lock.unlink()
+    time.sleep(1)  # twice as long as the engine waits between two looks at its directory
+    assert list(tmp_path.glob("*.lock")) == []
+    assert made.ids().tolist() == [1]

@@ -127,6 +127,25 @@ def test_damaged_files_of_the_checkpoint_are_found_while_the_store_is_open(store
     assert repair(store, findings) == findings and store.verify() == []
 
 
+def test_who_has_the_store_open_sees_what_was_repaired_at_once(store: Store) -> None:
+    with store.read() as reader:
+        right = reader.statistics("default", ["cat"])
+        generation = reader.generation
+    assert right.df["cat"] > 0
+    with store._database.writing() as connection:
+        connection.execute("UPDATE terms SET df = df + 7; UPDATE collections SET n_terms = n_terms + 7")
+    with Store.open(store.path) as other:
+        with other.read() as reader:
+            assert reader.statistics("default", ["cat"]) != right
+        with Store.open(store.path) as mender:
+            repair(mender, mender.verify())
+        for one in (store, other):
+            with one.read() as reader:
+                assert reader.statistics("default", ["cat"]) == right
+                assert reader.generation > generation  # so that nobody's answer of before is taken for one of now
+        assert other.verify() == []
+
+
 def test_leftovers_of_interrupted_work_are_found_and_removed(store: Store) -> None:
     for name in ("restoring", "views/000001-deadbeef"):
         (store.path / name).mkdir()

@@ -23,5 +23,5 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded_embedder: Em
     work.mkdir()
     monkeypatch.chdir(work)
     with Service.create(tmp_path / "store", Config()) as made:
-        monkeypatch.setattr(made, "_embedder", loaded_embedder)
+        monkeypatch.setattr(made._models, "_embedder", loaded_embedder)
         yield made

@@ -86,7 +86,7 @@ def test_links_that_lead_in_a_circle_end(tmp_path: Path) -> None:
     make(tmp_path, {"a/b.txt": ""})
     (tmp_path / "a" / "loop").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "self").symlink_to("self")
-    assert found(tmp_path, root=tmp_path) == ["self", "a/b.txt"]
+    assert found(tmp_path, root=tmp_path) == ["a/b.txt"]
 
 
 def test_a_linked_file_is_read_and_a_linked_folder_is_not_entered(tmp_path: Path) -> None:
@@ -94,6 +94,15 @@ def test_a_linked_file_is_read_and_a_linked_folder_is_not_entered(tmp_path: Path
     (tmp_path / "folder" / "c.txt").symlink_to(tmp_path / "real" / "b.txt")
     (tmp_path / "folder" / "more").symlink_to(tmp_path / "real", target_is_directory=True)
     assert found(tmp_path / "folder", root=tmp_path) == ["folder/c.txt", "folder/x.txt"]
+
+
+def test_what_is_no_file_is_passed_over_in_a_folder(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "nowhere").symlink_to("gone.txt")
+    (tmp_path / "itself").symlink_to("itself")
+    (tmp_path / "a.txt").write_text("text")
+    files, failures = find_files([tmp_path])
+    assert ([found.path.name for found in files], failures) == (["a.txt"], [])
 
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from index import files, rebuilding
 from index.errors import StoreLocked, StoreMismatch, StoreReplaced
-from index.layout import REBUILDING
+from index.names import REBUILDING
 from index.rebuilding import Rebuilding
 from index.store import Store
 from index.types import FailedFile, Floats, JsonScalar, NewDocument, NewPassage, Scope

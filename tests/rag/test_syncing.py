@@ -62,6 +62,18 @@ def test_a_folder_is_kept_in_step(service: Service) -> None:
     assert not service.verify()
 
 
+def test_a_file_that_becomes_a_folder_is_gone(service: Service) -> None:
+    folder = Path("docs")
+    folder.mkdir()
+    (folder / "ship").write_text(SHIP)
+    service.add_paths([folder])
+    (folder / "ship").unlink()
+    (folder / "ship").mkdir()
+    (folder / "ship" / "mill.txt").write_text(MILL)
+    assert counts(service.add_paths([folder], sync=True)) == (1, 0, 0, 1, 0)
+    assert sources(service) == ["docs/ship/mill.txt"]
+
+
 def test_without_sync_nothing_is_removed(service: Service) -> None:
     Path("a.txt").write_text(BRIDGE)
     service.add_paths([Path("a.txt")])

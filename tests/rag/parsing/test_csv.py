@@ -49,6 +49,53 @@ def test_encodings_are_told(encoding: str) -> None:
     assert "Name: Sør-Elv" in parse("b.csv", table(rows=ROWS * 3).encode(encoding)).text
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
+@pytest.mark.parametrize(
+    "cells",
+    [
+        "Käse;Köln;Würste",
+        "Lefèvre;André;Besançon",
+        "El niño;mañana;¿Cuándo?",
+        "Møte;på øya;æra",
+        "às três;amanhã;não há",
+    ],
+)
+def test_a_few_accents_of_a_western_language_are_enough(encoding: str, cells: str) -> None:
+    source = f"First;Second;Third\n{cells}\nplain;words;here\n"
+    assert cells.replace(";", "") in parse("b.csv", source.encode(encoding)).text.replace("\n", "").replace(
+        "First: ", ""
+    ).replace("Second: ", "").replace("Third: ", "")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1250", "Příliš žluťoučký kůň úpěl ďábelské ódy. Dnes je v Praze hezky a lidé chodí ven."),
+        ("cp1250", "Zażółć gęślą jaźń. W Krakowie dziś pada śnieg i jest zimno, a ludzie są w domu."),
+        ("cp1251", "Мост построен в 1784 году. Лодки стоят у причала весь день."),
+        ("cp1253", "Η γέφυρα χτίστηκε το 1784 και στέκει ακόμα."),
+        ("shift_jis", "港は一九〇一年に開かれた。クレーンは四十トンを持ち上げる。"),
+    ],
+)
+def test_letters_of_other_code_pages_are_not_taken_for_accents(encoding: str, text: str) -> None:
+    assert parse("a.txt", text.encode(encoding)).text == text
+
+
+def test_lines_above_and_between_tables_keep_to_themselves(read: Read, path_of: PathOf) -> None:
+    source = "Statement;\n\nAccount:;NO 12\n\nBooked;Payee;Amount\n2024-01-02;Works;-120,50\n\n2024-01-03;Rent;-900\n"
+    parsed = read("b.csv", source.encode())
+    assert parsed.text == (
+        "Statement\n\nAccount: NO 12\n\nBooked: 2024-01-02\nPayee: Works\nAmount: -120,50\n\n"
+        "Booked: 2024-01-03\nPayee: Rent\nAmount: -900"
+    )
+    assert path_of(parsed, "Works") == ("row 6",)
+
+
+def test_words_below_a_blank_line_are_no_names_of_columns(read: Read) -> None:
+    parsed = read("b.csv", b"Name,City\nIda,Arnes\n\nOle,Vik\nKari,Arnes\n")
+    assert parsed.text == "Name: Ida\nCity: Arnes\n\nName: Ole\nCity: Vik\n\nName: Kari\nCity: Arnes"
+
+
 def test_the_line_that_names_the_separator_is_no_row() -> None:
     assert parse("b.csv", ("sep=;\n" + table(";")).encode()).text.startswith("Name: Arnes")
 

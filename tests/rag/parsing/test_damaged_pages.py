@@ -1,6 +1,7 @@
 """PDF files of which some pages are damaged: the others are read, under their own numbers, and whoever adds them is told."""
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +41,82 @@ def pdf(*kids: str, scans: bool = False) -> bytes:
     pages = [page.removesuffix(" R") + " R" for page in there]
     changed = " ".join(given or page for given, page in zip(kids or [""] * 4, pages, strict=True))
     return content[:start] + f"/Kids [ {changed} ]".encode().ljust(end - start) + content[end:]
+
+
+def drawn(pack: str, spoil: Callable[[bytes], bytes], spoiled: tuple[int, ...] = (1,)) -> bytes:
+    """Four pages of twenty lines. pack: how their contents are packed.  spoil: what happens to those of some pages."""
+    file = io.BytesIO()
+    canvas = Canvas(file, invariant=1, pageCompression=pack != "plain")
+    for fact in FACTS:
+        for line in range(20):
+            canvas.drawString(72, 700 - 20 * line, f"{fact} were built by parish {line} of Norwell.")
+        canvas.showPage()
+    canvas.save()
+    content = file.getvalue()
+    found = list(re.finditer(rb"stream\n(.*?)\n?endstream", content, re.S))
+    assert len(found) == 4
+    for number in sorted(spoiled, reverse=True):
+        start, end = found[number].span(1)
+        changed = spoil(content[start:end])
+        assert len(changed) == end - start
+        content = content[:start] + changed + content[end:]
+    return content
+
+
+def zeroed(data: bytes) -> bytes:
+    return bytes(len(data))
+
+
+def half_zeroed(data: bytes) -> bytes:
+    return data[: len(data) // 2] + bytes(len(data) - len(data) // 2)
+
+
+def overwritten(data: bytes) -> bytes:
+    return b"x" * len(data)
+
+
+def flipped(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 0x40]) + data[middle + 1 :]
+
+
+def wrong_sum(data: bytes) -> bytes:
+    return data[:-4] + b"abcd"
+
+
+@pytest.mark.parametrize(
+    ("pack", "spoil"),
+    [
+        *((pack, spoil) for pack in ("plain", "flate", "ascii") for spoil in (zeroed, overwritten)),
+        *((pack, half_zeroed) for pack in ("flate", "ascii")),
+        ("flate", flipped),
+    ],
+)
+def test_a_page_whose_drawing_is_damaged_is_not_taken_for_one_without_text(
+    pack: str, spoil: Callable[[bytes], bytes], read: Read, page_of: PageOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reportlab.rl_config.useA85", pack == "ascii")
+    parsed = read("a.pdf", drawn(pack, spoil))
+    assert [page_of(parsed, FACTS[number]) for number in (0, 2, 3)] == [1, 3, 4]
+    assert "Canals" not in parsed.text  # nor half of it
+    assert parsed.metadata["pages_not_read"] == [2] and "pages_without_text" not in parsed.metadata
+
+
+def test_checksums_that_are_wrong_throughout_are_the_habit_of_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reportlab.rl_config.useA85", 0)
+    assert "pages_not_read" not in parse("a.pdf", drawn("flate", wrong_sum, (0, 1, 2, 3))).metadata
+    assert parse("a.pdf", drawn("flate", wrong_sum)).metadata["pages_not_read"] == [2]
+
+
+def test_a_page_that_is_left_blank_is_not_damaged() -> None:
+    file = io.BytesIO()
+    canvas = Canvas(file, invariant=1)
+    canvas.drawString(72, 700, "Bridges were built by the parish of Norwell.")
+    canvas.showPage()
+    canvas.showPage()
+    canvas.save()
+    metadata = parse("a.pdf", file.getvalue()).metadata
+    assert (metadata["pages_without_text"], metadata.get("pages_not_read")) == ([2], None)
 
 
 @pytest.mark.parametrize("bad", ["null", "99 0 R", "2 0 R"], ids=["null", "missing", "not a page"])

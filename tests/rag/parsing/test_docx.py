@@ -144,10 +144,52 @@ def body_with(xml: str) -> bytes:
             "7",
         ),
         (f"<w:p {W}><w:pPr><w:outlineLvl w:val='1'/></w:pPr><w:r><w:t>By level</w:t></w:r></w:p>", "By level"),
+        (
+            f"<w:p {W}><w:r><w:ruby><w:rt><w:r><w:t>reading</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>word</w:t></w:r>"
+            "</w:rubyBase></w:ruby></w:r></w:p>",
+            "word",
+        ),
+        (
+            f"<w:p {W}><w:r><w:t xml:space='preserve'>Name: </w:t></w:r><w:sdt><w:sdtPr><w:showingPlcHdr/></w:sdtPr><w:sdtContent>"
+            "<w:r><w:t>Click here to enter text.</w:t></w:r></w:sdtContent></w:sdt></w:p>",
+            "Name:",
+        ),
     ],
 )
 def test_running_text_is_what_a_reader_sees(xml: str, expected: str, read: Read) -> None:
     assert read("x.docx", body_with(xml)).text == f"Before.\n\n{expected}"
+
+
+def test_paragraphs_whose_parting_mark_was_deleted_are_one(read: Read) -> None:
+    document = docx.Document()
+    gone = "<w:pPr><w:rPr><w:del w:id='1'/></w:rPr></w:pPr>"
+    for xml in (
+        f"<w:p {W}>{gone}<w:r><w:t xml:space='preserve'>The bridge </w:t></w:r></w:p>",
+        f"<w:p {W}>{gone}<w:del w:id='2'><w:r><w:delText>Nothing is left of this.</w:delText></w:r></w:del></w:p>",
+        f"<w:p {W}><w:r><w:t>was rebuilt.</w:t></w:r></w:p>",
+        f"<w:p {W}>{gone}<w:r><w:t>The last.</w:t></w:r></w:p>",
+    ):
+        document.element.body.insert(len(document.element.body) - 1, element(xml))
+    assert read("x.docx", saved(document)).text == "The bridge was rebuilt.\n\nThe last."
+
+
+def test_the_note_of_a_table_cell_follows_the_table(read: Read) -> None:
+    document = docx.Document()
+    table = document.add_table(rows=0, cols=2)
+    for name, length in (("Name", "Metres"), ("Arnes", "48")):
+        cells = table.add_row().cells
+        cells[0].text, cells[1].text = name, length
+    table.cell(1, 1).paragraphs[0]._p.append(element(f'<w:r {W}><w:footnoteReference w:id="3"/></w:r>'))
+    notes = f'<w:footnotes {W}><w:footnote w:id="3"><w:p><w:r><w:t>Without ramps.</w:t></w:r></w:p></w:footnote></w:footnotes>'
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/footnotes"
+    related = f'<Relationship Id="rIdN" Type="{kind}" Target="footnotes.xml"/></Relationships>'.encode()
+    content = rewritten(
+        saved(document), "word/_rels/document.xml.rels", lambda data: data.replace(b"</Relationships>", related)
+    )
+    file = io.BytesIO(content)
+    with zipfile.ZipFile(file, "a") as container:
+        container.writestr("word/footnotes.xml", notes)
+    assert read("x.docx", file.getvalue()).text == "Name\tMetres\nArnes\t48\n\nWithout ramps."
 
 
 def test_the_table_of_contents_is_left_out() -> None:

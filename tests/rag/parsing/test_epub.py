@@ -143,3 +143,30 @@ def test_any_damage_is_an_error_of_our_own() -> None:
                 parse("b.epub", broken)
             except RagError as error:
                 assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("kind", ["nav", "ncx"])
+def test_a_chapter_without_a_heading_stands_under_its_name_in_the_table_of_contents(kind: str, path_of: PathOf) -> None:
+    ncx = (
+        '<?xml version="1.0"?><ncx xmlns="http://www.daisy.org/z3986/2005/ncx/"><navMap><navPoint><navLabel><text>The end</text>'
+        '</navLabel><content src="three.xhtml#top"/></navPoint></navMap></ncx>'
+    )
+    nav = chapter(
+        '<nav><ol><li><a href="one.xhtml">Other name</a></li><li><a href="three.xhtml#top">The end</a></li></ol></nav>'
+    )
+    content = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(epub())) as before, zipfile.ZipFile(content, "w") as after:
+        for name in before.namelist():
+            part = before.read(name).decode()
+            if name.endswith("nav.xhtml") and kind == "nav":
+                part = nav
+            if name.endswith(".opf") and kind == "ncx":
+                part = part.replace(
+                    "</manifest>", '<item id="ncx" href="a.ncx" media-type="application/x-dtbncx+xml"/></manifest>'
+                )
+            after.writestr(name, part)
+        after.writestr("OEBPS/a.ncx", ncx)
+    parsed = parse("a.epub", content.getvalue())
+    assert path_of(parsed, "without a heading") == ("The end",)
+    assert path_of(parsed, "finished in 1784") == ("The bridge",)
+    assert path_of(parsed, "second arch") == ("Damage",)

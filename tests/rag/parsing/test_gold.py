@@ -327,7 +327,7 @@ def rates(
     folder = tmp_path_factory.mktemp("gold")
     found: dict[str, Rates] = {}
     with Service.create(folder / "store", Config()) as service:
-        service._embedder = loaded_embedder
+        service._models._embedder = loaded_embedder
         for kind, (suffix, make) in KINDS.items():
             files = {}
             (folder / kind).mkdir()

@@ -77,6 +77,22 @@ def test_a_page_is_told_by_its_content(name: str) -> None:
     assert parse(name, PAGES["semantic"].encode()).text.startswith("The bridge at Arnes\n\nThe stone bridge")
 
 
+@pytest.mark.parametrize("inside", ["section", "div"])
+@pytest.mark.parametrize("title", ["Pagination", "Related", "Social sharing", "Menu"])
+def test_a_chapter_that_is_called_like_furniture_is_content(inside: str, title: str) -> None:
+    name = title.lower().replace(" ", "-")
+    heading = f'<span id="old"></span><h2>{title}<a href="#{name}">¶</a></h2>'
+    chapter = f'<{inside} id="{name}">{heading}<p>Pages have 20 ships.</p></{inside}>'
+    footer = '<div id="footer"><p>All rights reserved by the board.</p></div>'
+    text = parse("a.html", page(f"{ARTICLE}{chapter}{footer}").encode()).text
+    assert "Pages have 20 ships." in text and "All rights reserved" not in text
+
+
+def test_what_was_struck_out_by_an_editor_is_left_out() -> None:
+    source = page("<p>The fee is <del>100</del> <ins>120</ins> crowns for <ruby>船<rt>ふね</rt></ruby>.</p>")
+    assert parse("a.html", source.encode()).text == "The fee is 120 crowns for 船."
+
+
 def test_text_that_speaks_of_html_stays_text() -> None:
     source = "In HTML, <html> opens the page and <p> a paragraph.\n"
     assert parse("notes.txt", source.encode()).text == source

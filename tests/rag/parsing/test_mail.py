@@ -130,3 +130,23 @@ def test_notes_that_look_like_headers_stay_text(text: str) -> None:
 )
 def test_malformed_mails_are_read_as_far_as_they_go(source: bytes, read: Read) -> None:
     assert "hello" in read("m.eml", source).text
+
+
+@pytest.mark.parametrize("stub", ["", " \n", "Your program cannot show this mail."])
+def test_a_plain_text_that_says_nothing_gives_way_to_what_is_shown(stub: str) -> None:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "a@example.org", "b@example.org", "Ferries"
+    mail.set_content(stub)
+    mail.add_alternative(
+        f"<html><body><p>{'The ferry to the island pays half. ' * 8}</p></body></html>", subtype="html"
+    )
+    text = parse("a.eml", mail.as_bytes()).text
+    assert "pays half." in text and "cannot show" not in text
+
+
+def test_a_damaged_attachment_is_named_and_costs_itself_alone() -> None:
+    message = mail()
+    message.add_attachment(b"PK\x03\x04" + bytes(100), maintype="application", subtype="zip", filename="plans.docx")
+    message.add_attachment(b"The quay is 200 metres long.", maintype="text", subtype="plain", filename="b.txt")
+    parsed = parse("a.eml", message.as_bytes())
+    assert parsed.metadata["attachments_not_read"] == ["plans.docx"] and "200 metres" in parsed.text

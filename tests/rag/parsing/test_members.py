@@ -115,3 +115,9 @@ def test_damage_is_refused_or_read_around(kind: str, part: int, how: str) -> Non
                 assert isinstance(member.content, bytes | UnreadableContent | ContentTooLarge)
     except RagError as error:
         assert "\n" not in str(error)
+
+
+def test_a_damaged_document_in_an_archive_costs_itself_alone() -> None:
+    content = zipped({"a.docx": b"PK\x03\x04" + bytes(100), "b.txt": TEXT})
+    assert [member.path for member in members("a.zip", content)] == ["a.docx", "b.txt"]
+    assert not is_archive(b"PK\x03\x04" + bytes(100))

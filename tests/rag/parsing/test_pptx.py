@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pptx
 import pytest
+from pptx.oxml import parse_xml
 from pptx.presentation import Presentation
 from pptx.util import Inches
 
@@ -125,3 +126,51 @@ def test_any_damage_is_an_error_of_our_own() -> None:
                 parse("t.pptx", broken)
             except RagError as error:
                 assert "\n" not in str(error)
+
+
+def test_a_chart_is_read_as_the_numbers_that_it_draws(read: Read) -> None:
+    from pptx.chart.data import CategoryChartData
+    from pptx.enum.chart import XL_CHART_TYPE
+    from pptx.util import Cm
+
+    show = pptx.Presentation()
+    made = show.slides.add_slide(show.slide_layouts[5])
+    made.shapes.title.text = "Traffic"
+    data = CategoryChartData(number_format="0.0%")  # type: ignore[no-untyped-call]
+    data.categories = ["2023", "2024"]
+    data.add_series("Ferries", (0.25, 0.5))  # type: ignore[no-untyped-call]
+    data.add_series("Freighters", (0.75, None))  # type: ignore[no-untyped-call]
+    chart = made.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, Cm(1), Cm(4), Cm(15), Cm(8), data).chart
+    chart.has_title = True
+    chart.chart_title.text_frame.text = "Calls of ships"
+    parsed = read("a.pptx", saved(show))
+    assert parsed.text == "Traffic\nCalls of ships\nFerries\tFreighters\n2023\t25.0%\t75.0%\n2024\t50.0%"
+    assert parsed.sections[0].context == "Calls of ships. Ferries, Freighters"
+
+
+def test_a_diagram_is_read_as_its_texts() -> None:
+    show = pptx.Presentation()
+    made = show.slides.add_slide(show.slide_layouts[6])
+    box = made.shapes.add_table(1, 1, 0, 0, 100, 100)._element
+    data = box.find(".//{http://schemas.openxmlformats.org/drawingml/2006/main}graphicData")
+    names = "http://schemas.openxmlformats.org/drawingml/2006/diagram"
+    related = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    for inner in list(data):
+        data.remove(inner)
+    data.append(parse_xml(f'<d:relIds xmlns:d="{names}" xmlns:r="{related}" r:dm="rIdD"/>'))
+    points = "".join(
+        f'<d:pt type="{kind}"><d:t><a:p><a:r><a:t>{text}</a:t></a:r></a:p></d:t></d:pt>'
+        for kind, text in (("node", "Announce the ship"), ("pres", "unseen"), ("node", "Pay the fee"))
+    )
+    drawing = "http://schemas.openxmlformats.org/drawingml/2006/main"
+    diagram = f'<d:dataModel xmlns:d="{names}" xmlns:a="{drawing}">{points}</d:dataModel>'
+    content = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(saved(show))) as before, zipfile.ZipFile(content, "w") as after:
+        for name in before.namelist():
+            part = before.read(name)
+            if name == "ppt/slides/_rels/slide1.xml.rels":
+                link = f'<Relationship Id="rIdD" Type="{related}/diagramData" Target="../diagrams/data1.xml"/></Relationships>'
+                part = part.replace(b"</Relationships>", link.encode())
+            after.writestr(name, part)
+        after.writestr("ppt/diagrams/data1.xml", diagram)
+    assert parse("a.pptx", content.getvalue()).text == "Announce the ship\nPay the fee"

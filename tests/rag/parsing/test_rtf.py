@@ -109,3 +109,10 @@ def test_any_damage_is_an_error_of_our_own() -> None:
                 parse("r.rtf", broken)
             except RagError as error:
                 assert "\n" not in str(error)
+
+
+def test_the_text_of_a_shape_follows_its_paragraph() -> None:
+    shape = rb"{\shp{\*\shpinst{\sp{\sn shapeType}{\sv 202}}{\shptxt\pard Boxed.\par}}}"
+    assert (
+        parse("a.rtf", rb"{\rtf1 Text" + shape + rb" goes on.\par End.\par}").text == "Text goes on.\n\nBoxed.\n\nEnd."
+    )

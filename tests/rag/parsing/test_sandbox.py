@@ -77,6 +77,14 @@ def test_what_is_refused_there_is_refused_here_in_the_same_words(
     assert str(there.value) == str(here.value)
 
 
+@pytest.mark.parametrize("content", [b"PK\x03\x04broken", b"PK\x03\x04" + bytes(200)])
+def test_a_damaged_container_is_refused_and_no_crash(sandbox: Sandbox, content: bytes) -> None:
+    [part] = sandbox.read("a.docx", content, lambda path, sha256: True)
+    assert isinstance(part.text, RagError) and "container" in str(part.text)
+    sandbox.parse("a.html", PAGE)
+    assert len(children()) == 1  # the same process goes on
+
+
 def test_plain_text_starts_no_process(sandbox: Sandbox) -> None:
     before = children()
     assert sandbox.parse("notes.txt", b"Nothing to parse here. " * 100).title == "notes"

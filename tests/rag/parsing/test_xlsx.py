@@ -62,6 +62,24 @@ def test_a_workbook_is_told_by_its_content(name: str) -> None:
         (0.12345, "0.00%", "12.35%"),
         (3.0, "General", "3"),
         (0.1, "General", "0.1"),
+        (1234.5, '"$"#,##0.00', "$1234.50"),
+        (1234.5, "#,##0.00\\ [$€-407]", "1234.50 €"),
+        (-50, "_($* #,##0.00_);[Red]_($* (#,##0.00)", "-$50.00"),
+        (12.5, '0.0" m³"', "12.5 m³"),
+        (501, "00000", "00501"),
+        (1234567, '0.0,"k"', "1234.6k"),
+        (3.14159, "0.0#", "3.14"),
+        (3.0, "0.##", "3"),
+        (0.004, "0.00", "0.00"),
+        (-0.004, "0.00", "0.00"),
+        (0.5, "# ?/?", "0.5"),
+        (1.2e-7, "0.00E+00", "1.2e-07"),
+        (7, "[>5]0;General", "7"),
+        (1.5, "0%", "150%"),
+        (datetime.datetime(2024, 3, 1), "mmm yy", "2024-03"),
+        (datetime.datetime(2024, 3, 1), "d. mmm", "2024-03-01"),
+        (datetime.datetime(2024, 3, 1, 14, 5, 30), "yyyy-mm-dd hh:mm:ss", "2024-03-01 14:05:30"),
+        (datetime.time(14, 5), "h:mm", "14:05"),
         (True, "General", "TRUE"),
         (10**15, "General", "1000000000000000"),
         ("  two\nlines ", "General", "two lines"),
@@ -77,7 +95,62 @@ def test_a_title_above_the_table_stands_by_itself_and_numbers_are_those_of_the_s
     rows: list[tuple[object, ...]] = [("Bridges of the north",), (), (), *ROWS]
     parsed = parse("b.xlsx", saved(book({"A": rows})))
     assert parsed.text.startswith("Bridges of the north\n\nName: Arnes")
-    assert path_of(parsed, "Arnes") == ("A", "row 5")
+    assert path_of(parsed, "Arnes") == ("A", "Bridges of the north", "row 5")
+
+
+def test_each_table_of_a_sheet_has_its_own_names_and_title(read: Read, path_of: PathOf) -> None:
+    day = datetime.date(2019, 5, 1)
+    rows: list[tuple[object, ...]] = [
+        ("Budget of the harbour",),
+        (),
+        ("Prepared by:", "Ida Moen", None, "Status:", "final"),
+        (),
+        ("Item", "Jan", "Feb"),
+        ("Dredging", 12000, 13500),
+        (),
+        ("Cranes", 8000, 7000),
+        (),
+        ("Ferry lines",),
+        ("Line", "Ship", "Since"),
+        ("North", "Oscar", day),
+        (),
+        ("The ferry runs twice a week.",),
+    ]
+    parsed = read("b.xlsx", saved(book({"2024": rows})))
+    assert parsed.text.split("\n\n") == [
+        "Budget of the harbour",
+        "Prepared by: Ida Moen\nStatus: final",
+        "Item: Dredging\nJan: 12000\nFeb: 13500",
+        "Item: Cranes\nJan: 8000\nFeb: 7000",
+        "Ferry lines",
+        "Line: North\nShip: Oscar\nSince: 2019-05-01",
+        "The ferry runs twice a week.",
+    ]
+    assert path_of(parsed, "Oscar") == ("2024", "Ferry lines", "row 12")
+    assert path_of(parsed, "twice a week") == ("2024", "row 14")
+
+
+def test_a_header_of_two_rows_names_each_column_by_both(read: Read) -> None:
+    rows: list[tuple[object, ...]] = [
+        ("Quay", "2024", None, "2023", None),
+        (None, "Spring", "Autumn", "Spring", "Autumn"),
+        ("North", 1, 2, 3, 4),
+    ]
+    text = "Quay: North\n2024 Spring: 1\n2024 Autumn: 2\n2023 Spring: 3\n2023 Autumn: 4"
+    workbook = book({"A": rows})
+    assert read("b.xlsx", saved(workbook)).text == text
+    for cells in ("A1:A2", "B1:C1", "D1:E1"):
+        workbook["A"].merge_cells(cells)
+    assert read("b.xlsx", saved(workbook)).text == text
+
+
+def test_bold_type_sets_a_header_apart_from_words_below_it(read: Read) -> None:
+    workbook = book({"A": [*ROWS, (), ("Ship", "Line"), ("Oscar", "North")]})
+    for cell in ("A6", "B6"):
+        workbook["A"][cell].font = openpyxl.styles.Font(bold=True)
+    assert read("b.xlsx", saved(workbook)).text.endswith("Ship: Oscar\nLine: North")
+    workbook["A"]["A6"].font = openpyxl.styles.Font(bold=False)
+    assert read("b.xlsx", saved(workbook)).text.endswith("Name: Ship\nBuilt: Line\n\nName: Oscar\nBuilt: North")
 
 
 def test_a_table_that_does_not_begin_in_the_first_column_keeps_its_names() -> None:

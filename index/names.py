@@ -1,0 +1,9 @@
+"""What the files and directories of a store are called. The views' own names are in ``manifest``."""
+
+DATABASE = "store.db"
+LOCK = "writer.lock"
+MARKER = "STORE"
+REPLACEMENT = "replacement"  # a store to be put in the place of this one, by `replacement`
+RESTORING = "restoring"  # a store that is being copied here, by `snapshot`
+REBUILDING = "rebuilding"  # this store with other vectors, half made or complete, by `rebuilding`
+REBUILD_LOCK = "rebuild.lock"

@@ -1,0 +1,20 @@
+"""What a store was created with, read without its views."""
+
+import json
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+from index.database import Database
+from index.names import DATABASE
+from index.types import JsonScalar
+
+
+def read_settings(store: Path) -> Mapping[str, JsonScalar]:
+    """The settings that ``Store.create`` was given. Raises as ``Store.open``; KeyError or ValueError when they are not readable."""
+    with closing(Database(store / DATABASE)) as database, database.reading() as connection:
+        text: str | None = connection.execute("SELECT value FROM meta WHERE key = 'settings'").get
+    if text is None:
+        raise KeyError("settings")
+    settings: dict[str, JsonScalar] = json.loads(text)
+    return settings
