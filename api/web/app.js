@@ -1,7 +1,7 @@
 /** The page: which view the address asks for, the theme, the keys that work everywhere. */
 
 import { key, onKeyWanted } from "./api.js";
-import { focusQuestion, forgetEmptiness } from "./ask.js";
+import * as ask from "./ask.js";
 import { askForKey } from "./dialogs.js";
 import { learnCollections, reload } from "./documents.js";
 import * as reader from "./reader.js";
@@ -24,6 +24,13 @@ function placeOf(hash) {
   return { id, span: span && [Number(span[1]), Number(span[2])] };
 }
 
+/** `{ question, collection, where }` of a hash such as `#q=WORDS&in=COLLECTION&where=FILTER`, or null. */
+function questionOf(hash) {
+  const parts = new URLSearchParams(hash.slice(1));
+  const question = parts.get("q")?.trim();
+  return question ? { question, collection: parts.get("in") || "default", where: parts.get("where") ?? "" } : null;
+}
+
 function route() {
   const place = placeOf(location.hash);
   if (place) {
@@ -33,11 +40,17 @@ function route() {
   }
   reader.close();
   show(location.hash === "#documents" ? "documents" : "ask");
+  if (view === "ask") {
+    const question = questionOf(location.hash);
+    if (question) ask.open(question);
+    else ask.reset();
+  }
   nameTab();
 }
 
 function nameTab() {
-  document.title = view === "documents" ? "Documents · Footnote" : "Footnote";
+  const name = view === "documents" ? "Documents" : ask.shown().title;
+  document.title = name ? `${name} · Footnote` : "Footnote";
 }
 
 function show(name) {
@@ -53,15 +66,15 @@ function show(name) {
     reload();
     byId("documents-view").querySelector("h1").focus();
   } else {
-    forgetEmptiness();
-    if (!first || !placeOf(location.hash)) focusQuestion();
+    ask.forgetEmptiness();
+    if (!first || !placeOf(location.hash)) ask.focusQuestion();
   }
 }
 
 reader.onClose(() => {
   if (!placeOf(location.hash)) return;
   // A step forward rather than back: before it there may be another document, or another site.
-  history.pushState(null, "", location.pathname + location.search + (view === "documents" ? "#documents" : ""));
+  history.pushState(null, "", location.pathname + location.search + (view === "documents" ? "#documents" : ask.shown().hash));
   nameTab();
 });
 addEventListener("hashchange", route);
@@ -105,8 +118,8 @@ addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.altKey || event.ctrlKey || event.metaKey) return;
   if (event.target.closest?.("input, textarea, select, dialog")) return;
   event.preventDefault();
-  if (view === "ask") focusQuestion();
-  else location.hash = "";
+  if (view === "ask") ask.focusQuestion();
+  else location.hash = ask.shown().hash;
 });
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault(); // the address is for documents

@@ -1,10 +1,10 @@
 /** Questions and answers. */
 
 import { Problem, request } from "./api.js";
-import { collection, onCollection } from "./collections.js";
+import { choose, collection, onCollection } from "./collections.js";
 import { remember } from "./reader.js";
 import { lasting } from "./storage.js";
-import { count, element, failure, hashOf, marked, slice } from "./text.js";
+import { count, element, failure, hashOf, hashOfQuestion, marked, slice } from "./text.js";
 
 const MAX_RECENT = 8;
 const MAX_QUESTION = 2000; // code points
@@ -26,11 +26,34 @@ const byId = (id) => document.getElementById(id);
 const box = byId("question");
 const results = byId("results");
 let running = new AbortController();
+let asked = null; // { question, collection, where } of what is on show
 
 /** Puts the cursor into the question box. */
 export function focusQuestion() {
   box.focus();
   box.select();
+}
+
+/** The question on show, as a hash and as a name for the tab; both empty where there is none. */
+export function shown() {
+  return asked === null ? { hash: "", title: "" } : { hash: hashOfQuestion(asked), title: asked.question };
+}
+
+/** Asks what a link says, unless that is on show. */
+export function open(wanted) {
+  if (hashOfQuestion(wanted) === shown().hash) return;
+  choose(wanted.collection);
+  byId("where").value = wanted.where;
+  if (wanted.where) byId("ask").querySelector(".options").open = true;
+  box.value = wanted.question;
+  ask(wanted.question);
+}
+
+/** Begins anew, with nothing on show. */
+export function reset() {
+  if (asked === null) return;
+  box.value = "";
+  clear();
 }
 
 /** Takes back that there is nothing to ask: by now there may be. */
@@ -40,13 +63,20 @@ export function forgetEmptiness() {
 
 function clear() {
   running.abort();
+  putAsked(null);
   results.replaceChildren();
   byId("ask-error").replaceChildren();
   byId("announce").textContent = "";
   byId("start").hidden = false;
 }
 
+function putAsked(what) {
+  asked = what;
+  byId("nav-ask").href = shown().hash || "#";
+}
+
 async function ask(question) {
+  putAsked({ question, collection: collection(), where: byId("where").value.trim() });
   // The newest question wins: whatever an older one still brings is dropped.
   running.abort();
   const mine = (running = new AbortController());
@@ -356,8 +386,11 @@ function submit(question) {
 byId("ask").addEventListener("submit", (event) => {
   event.preventDefault();
   const question = box.value.trim();
-  if (question) ask(question);
-  else box.focus();
+  if (!question) return void box.focus();
+  ask(question);
+  // As a place of its own in the history: back goes to the question before.
+  if (location.hash !== shown().hash) history.pushState(null, "", shown().hash);
+  document.title = `${question} · Footnote`;
 });
 box.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -375,5 +408,9 @@ byId("stop-asking").addEventListener("click", () => {
   byId("announce").textContent = "";
   focusQuestion();
 });
-onCollection(clear); // the answer on show is one of another collection
+onCollection(() => {
+  // The answer on show is one of another collection.
+  clear();
+  if (location.hash.startsWith("#q=")) history.pushState(null, "", location.pathname + location.search);
+});
 showRecent();

@@ -41,7 +41,9 @@ function show() {
   picker.value = current;
 }
 
-function choose(name) {
+/** Makes this collection the current one. */
+export function choose(name) {
+  if (name === current) return;
   known.add(name);
   current = name;
   lasting.set("collection", name === "default" ? null : name);
@@ -53,7 +55,7 @@ picker.addEventListener("change", async () => {
   const chosen = picker.value;
   picker.value = current;
   const name = chosen === OTHER ? await askForName() : chosen;
-  if (name !== null && name !== current) choose(name);
+  if (name !== null) choose(name);
 });
 
 show();

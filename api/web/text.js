@@ -64,6 +64,14 @@ export function hashOf(id, start = null, end = null) {
   return `#doc=${encodeURIComponent(id)}` + (start === null ? "" : `&span=${start}:${end}`);
 }
 
+/** Link to a question: the address from which it is asked again. */
+export function hashOfQuestion({ question, collection, where }) {
+  const parts = new URLSearchParams({ q: question });
+  if (collection !== "default") parts.set("in", collection);
+  if (where) parts.set("where", where);
+  return `#${parts}`;
+}
+
 /** "1 passage", "2 passages". */
 export function count(number, noun) {
   return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from rag.errors import ContentTooLarge
+from rag.parsing.builder import MAX_CHARACTERS
 from rag.parsing.encoding import decode
 from rag.parsing.lists import blocks_of_lists
 from rag.sentences import trim
@@ -42,6 +43,8 @@ def parse_text(content: bytes, name: str, suffix: str) -> ParsedText:
     if max(content.count(b"\n"), content.count(b"\r")) > MAX_LINES:
         raise ContentTooLarge(f"more than {MAX_LINES // 10**6} million lines of text: split the file")
     text = decode(content)
+    if len(text) > MAX_CHARACTERS:
+        raise ContentTooLarge(f"more than {MAX_CHARACTERS // 10**6} million characters of text: split the file")
     sections = (Section(0, 0, len(text), ()),)
     sample = text[:_SAMPLE_CHARACTERS]
     if _is_log(sample):

@@ -226,6 +226,9 @@ def test_a_folder_of_hostile_files_holds_up_none_of_the_others(service: Service,
     assert report.added == 2 and service.verify() == []
 
 
-def test_a_text_of_too_many_lines_is_refused_before_they_are_taken_apart() -> None:
-    with pytest.raises(ContentTooLarge, match="lines of text"), Sandbox() as sandbox:
-        sandbox.parse("lines.txt", b"a\n" * 2_000_001)
+def test_a_text_of_too_many_lines_or_characters_is_refused_before_it_is_taken_apart() -> None:
+    with Sandbox() as sandbox:
+        with pytest.raises(ContentTooLarge, match="lines of text"):
+            sandbox.parse("lines.txt", b"a\n" * 2_000_001)
+        with pytest.raises(ContentTooLarge, match="characters of text"):
+            sandbox.parse("long.txt", b"a" * 50_000_001)
