@@ -46,7 +46,7 @@ def _serve(connection: "Connection[object, Task | Question]", task: Task) -> Non
             service.warm()
         except (RagError, StoreError) as error:
             return connection.send(error)
-        connection.send(None)
+        connection.send(service.embedder.precision)
         while True:
             question = connection.recv()
             assert isinstance(question, Question)

@@ -180,13 +180,15 @@ class Answerers:
     def _start(self) -> None:
         process = _Process(self._task)
         try:
-            process.wait_until_ready(_START_S)
+            precision = process.wait_until_ready(_START_S)
         except BaseException:
             process.end()
             raise
         with self._changed:
             if not self._closed:
                 self._started = True
+                # Where it is measured, which it may be at every start, all are to take what the first found.
+                self._task = self._task._replace(config=replace(self._task.config, precision=precision))
                 self._all.add(process)
                 self._idle.append(process)
                 self._changed.notify_all()
@@ -203,7 +205,7 @@ class _Process:
 
     def __init__(self, task: Task) -> None:
         here, there = Pipe()
-        self._connection = cast("Connection[Task | Question, Answered | Exception | None]", here)
+        self._connection = cast("Connection[Task | Question, Answered | Exception | str]", here)
         paths = [str(Path(rag.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         with there:
             self._process = subprocess.Popen(
@@ -216,11 +218,13 @@ class _Process:
             )
         self._connection.send(task)
 
-    def wait_until_ready(self, seconds: float) -> None:
-        """Raises the exception for which it cannot answer."""
+    def wait_until_ready(self, seconds: float) -> str:
+        """The precision of its model.  Raises the exception for which it cannot answer."""
         reply = self._reply(seconds)
         if isinstance(reply, Exception):
             raise reply
+        assert isinstance(reply, str)
+        return reply
 
     def ask(self, question: Question, seconds: float) -> Answered | Exception:
         """What it replies.  Raises _Ended."""
@@ -229,7 +233,7 @@ class _Process:
         except OSError as error:
             raise self._ended() from error
         reply = self._reply(seconds)
-        assert reply is not None
+        assert not isinstance(reply, str)
         return reply
 
     def has_ended(self) -> bool:
@@ -249,7 +253,7 @@ class _Process:
             self._process.kill()
             self._process.wait()
 
-    def _reply(self, seconds: float) -> Answered | Exception | None:
+    def _reply(self, seconds: float) -> Answered | Exception | str:
         try:
             if not self._connection.poll(seconds):
                 self._process.kill()

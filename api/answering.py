@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Task(NamedTuple):
-    """What a process of ``api.answerers`` is told first. It replies None once it can answer, or why it cannot."""
+    """What a process of ``api.answerers`` is told first. It replies its model's precision once it can answer, or why it cannot."""
 
     store: Path
     config: Config
