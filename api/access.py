@@ -24,7 +24,7 @@ class RequireKey:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in OPEN_PATHS or not self.keys.required:
             return await self.app(scope, receive, send)
-        given = _given_keys(scope["headers"])
+        given = given_keys(scope["headers"])
         grant = self.keys.find(given)
         if grant is None:
             detail = (
@@ -46,7 +46,7 @@ def _allows(grant: Grant, method: str, path: str) -> bool:
     return grant.scope == "write" or method in _READING_METHODS or (method == "POST" and path in _READING_POSTS)
 
 
-def _given_keys(headers: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+def given_keys(headers: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
     """Keys as they were sent. More than a few are nobody's honest request and are not hashed."""
     keys = []
     for name, value in headers:

@@ -11,7 +11,8 @@ from starlette.middleware import Middleware
 from api import errors
 from api.access import RequireKey
 from api.answerers import Answerers
-from api.hosts import AllowedHosts
+from api.door import Door
+from api.hosts import AllowedHosts, Hosts
 from api.keys import KeyRing
 from api.load import Admission, Lanes, RateLimit
 from api.metrics import Metrics
@@ -48,8 +49,9 @@ def create_app(service: Service, settings: Settings, answerers: Answerers | None
         app.state.idle = lanes.close(settings.drain_s)
 
     around = [Middleware(Observe, metrics=counted), Middleware(SecurityHeaders), Middleware(LastCatch)]
-    if settings.bound is not None:
-        around.append(Middleware(AllowedHosts, bound=settings.bound, extra=settings.extra_hosts))
+    hosts = None if settings.bound is None else Hosts(settings.bound, settings.extra_hosts)
+    if hosts is not None:
+        around.append(Middleware(AllowedHosts, hosts=hosts))
     keys = KeyRing(settings.api_key, settings.keys_file)
     around.append(Middleware(RequireKey, keys=keys))
     if settings.rate is not None:
@@ -78,6 +80,9 @@ def create_app(service: Service, settings: Settings, answerers: Answerers | None
     app.state.metrics = counted
     app.state.lanes = lanes
     app.state.stopping = False
+    # A key's rate is counted, and a span is made, further in.
+    by_the_door = settings.rate is None and not settings.tracing
+    app.state.door = Door(lanes.ask, hosts, keys, counted, settings.max_json_bytes) if by_the_door else None
     errors.install(app)
     for module in (ask, documents, collections, verify, health, page):
         # Its routes themselves: the framework looks through an included router at every request.

@@ -129,6 +129,7 @@ def serve(
             with collecting_when_idle(lambda: app.state.lanes.write.running > 0):
                 server.run(
                     app,
+                    app.state.door,
                     bound,
                     on_ready=lambda: _announce(service, url, str(path), json, say),
                     on_stop=lambda: setattr(app.state, "stopping", True),

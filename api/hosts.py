@@ -7,9 +7,10 @@ can rebind one.
 
 import ipaddress
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import FOREIGN_HOST, FOREIGN_ORIGIN, problem
@@ -21,35 +22,33 @@ _MOST_KEPT = 16
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
-class AllowedHosts:
-    """Turns away a request to another name, and one that another site's page sent to change something.
+class Hosts:
+    """The names that are ours.
 
     bound: the host and address that the service listens on.  extra: names that the operator added; pages served under these
     may send requests, too, so that a proxy in front may speak to the service under another name.
     """
 
-    def __init__(self, app: ASGIApp, bound: Collection[str], extra: Collection[str]) -> None:
-        self.app = app
+    def __init__(self, bound: Collection[str], extra: Collection[str]) -> None:
         self.names = {_plain(name) for name in ("localhost", *bound, *extra)}
         self.extra = {_plain(name) for name in extra}
         self.any_address = any(_is_wildcard(host) for host in bound)
         self._known: set[str] = set()  # as they were sent, found good before; few, because a client chooses them
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        headers = Headers(scope=scope)
+    def refusal(self, method: str, given: Sequence[tuple[bytes, bytes]]) -> Response | None:
+        """The answer to a request to another name, and to one that another site's page sent to change something."""
+        headers = Headers(raw=list(given))
         hosts = headers.getlist("host")
         host = hosts[0] if len(hosts) == 1 else ""
         close = {"Connection": "close"}
         if not self._is_known(host):
             detail = "This service does not answer to the name in `Host`; RAG_ALLOWED_HOSTS adds names."
-            return await problem(FOREIGN_HOST, detail, headers=close)(scope, receive, send)
+            return problem(FOREIGN_HOST, detail, headers=close)
         origins = headers.getlist("origin")
-        if scope["method"] not in _SAFE_METHODS and not all(self._is_ours(origin, host) for origin in origins):
+        if method not in _SAFE_METHODS and not all(self._is_ours(origin, host) for origin in origins):
             detail = "A page of another site sent this; RAG_ALLOWED_HOSTS adds sites."
-            return await problem(FOREIGN_ORIGIN, detail, headers=close)(scope, receive, send)
-        await self.app(scope, receive, send)
+            return problem(FOREIGN_ORIGIN, detail, headers=close)
+        return None
 
     def _is_known(self, host: str) -> bool:
         if host in self._known:
@@ -81,6 +80,20 @@ class AllowedHosts:
         # A proxy in front may take https and speak http here: the default port is that of the scheme which the page came by.
         default = _DEFAULT_PORTS[parsed[1].lower()]
         return (_plain(place[1]), place[2] or default) == (_plain(asked[1]), asked[2] or default)
+
+
+class AllowedHosts:
+    """Turns away what ``hosts`` refuses."""
+
+    def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
+        self.app = app
+        self.hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        response = self.hosts.refusal(scope["method"], scope["headers"])
+        await (response or self.app)(scope, receive, send)
 
 
 def _plain(name: str) -> str:

@@ -15,7 +15,7 @@ from typing import Literal, get_args
 
 Format = Literal["text", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-_FIELDS = ("method", "route", "status", "ms", "key", "url", "store", "documents", "passages")
+_FIELDS = ("method", "route", "status", "ms", "requests", "key", "url", "store", "documents", "passages")
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 

@@ -21,7 +21,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-_PAIRS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+SECURITY_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
 
 
 class SecurityHeaders:
@@ -35,7 +35,7 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = message.setdefault("headers", [])
                 own = {name for name, _ in headers}
-                headers += [pair for pair in _PAIRS if pair[0] not in own]
+                headers += [pair for pair in SECURITY_HEADERS if pair[0] not in own]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

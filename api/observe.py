@@ -34,8 +34,7 @@ class Observe:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         started = time.perf_counter()
-        given = Headers(scope=scope).get("x-request-id", "")
-        identity = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
+        identity = identity_of(Headers(scope=scope).get("x-request-id", ""))
         token = request_id.set(identity)
         status = CLIENT_LEFT  # unless an answer is begun
 
@@ -64,6 +63,11 @@ class Observe:
             fields["key"] = scope["state"]["key"]
         message = f"{method} {route} {status} {fields['ms']} ms"
         logger.log(logging.DEBUG if is_routine else logging.INFO, message, extra=fields)
+
+
+def identity_of(given: str) -> str:
+    """A request's id, of what its client gave as one."""
+    return given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
 
 
 def route_of(path: str) -> str:

@@ -6,11 +6,15 @@ import re
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from api.door import Door
 
 _DRAIN_S = 30
 _HEAD_S = 10
@@ -62,11 +66,15 @@ class _Protocol(HttpToolsProtocol):
     """Closes a connection whose request line and headers do not come whole in time, counted from its opening or their first byte,
     and refuses those that are too long.
 
-    (What uvicorn itself times is the pause between requests.)
+    (What uvicorn itself times is the pause between requests.)  door: what refuses a request by its head, before the application.
     """
 
+    def __init__(self, *args: Any, door: Door | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._door = door
+
     _late: asyncio.TimerHandle | None = None
-    _reading = "nothing"  # or a request's "head" or its "body"
+    _reading = "nothing"  # or a request's "head", its "body", or the "rest" of one that was refused
     _has_progressed = False
     _head_bytes = 0
     _unparsed_bytes = 0
@@ -124,16 +132,35 @@ class _Protocol(HttpToolsProtocol):
             self.headers[:] = [(name, value) for name, value in self.headers if name != b"host"] + [
                 (b"host", target[1])
             ]
+        if self._door is not None and self._is_free_to_refuse():
+            refusal = self._door.refusal(self.parser.get_method(), self.url, self.headers)
+            if refusal is not None:
+                self._reading = "rest"
+                return self.transport.write(refusal)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._has_progressed = True
-        super().on_body(body)
+        if self._reading != "rest":
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
+        was_refused = self._reading == "rest"
         self._reading = "nothing"
         self._has_progressed = True
-        super().on_message_complete()
+        if was_refused:
+            self.on_response_complete()
+        else:
+            super().on_message_complete()
+
+    def _is_free_to_refuse(self) -> bool:
+        """Whether an answer may be written at once: none before it is under way, and the connection stays open after it."""
+        return (
+            (self.cycle is None or self.cycle.response_complete)
+            and self.parser.get_http_version() == "1.1"
+            and self.parser.should_keep_alive()
+            and not self.parser.should_upgrade()
+        )
 
     def _count(self, n_bytes: int) -> None:
         self._head_bytes += n_bytes
@@ -171,15 +198,21 @@ class _Server(uvicorn.Server):
 
 
 def run(
-    app: ASGIApp, bound: socket.socket, on_ready: Callable[[], None], on_stop: Callable[[], None], linger_s: float
+    app: ASGIApp,
+    door: Door | None,
+    bound: socket.socket,
+    on_ready: Callable[[], None],
+    on_stop: Callable[[], None],
+    linger_s: float,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then let requests finish (30 s at most) and return. Raises CannotListen.
 
-    on_stop: called from the signal's handler, at once.  linger_s: seconds after it in which new requests are still taken.
+    door: refuses a request by its head where it can.  on_stop: called from the signal's handler, at once.  linger_s: seconds after
+    it in which new requests are still taken.
     """
     config = uvicorn.Config(
         app,
-        http=_Protocol,
+        http=partial(_Protocol, door=door),  # type: ignore[arg-type]
         log_config=None,
         access_log=False,
         server_header=False,

@@ -1,0 +1,77 @@
+"""A question for which there is no place is refused by its head, before the application sees it.
+
+At ten times what a service can serve, nine of ten requests are such; through the application each costs several times as much, and
+the answers need that time. What is refused here is what the application would refuse, with the same answer; whatever is not plain
+goes on to it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from api.access import given_keys
+from api.errors import KINDS, problem
+from api.hosts import Hosts
+from api.keys import KeyRing
+from api.load import Lane
+from api.metrics import Metrics
+from api.middleware import SECURITY_HEADERS
+from api.observe import identity_of
+from rag.errors import Overloaded
+
+_PATH = b"/v1/ask"
+_TELL_EVERY_S = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class Door:
+    """Belongs to the event loop.  hosts: None for any.  max_body_bytes: larger bodies are the application's to refuse."""
+
+    def __init__(self, lane: Lane, hosts: Hosts | None, keys: KeyRing, metrics: Metrics, max_body_bytes: int) -> None:
+        self._lane = lane
+        self._hosts = hosts
+        self._keys = keys
+        self._metrics = metrics
+        self._max_body_bytes = max_body_bytes
+        self._n_refused = 0
+        # Made once: under load there is no time for it. (A server may leave out `Date` with these statuses: RFC 9110, 6.6.1.)
+        response = problem(KINDS[Overloaded])
+        self._status = str(response.status_code)
+        head = b"".join(b"%s: %s\r\n" % pair for pair in (*response.raw_headers, *SECURITY_HEADERS))
+        self._before_id = b"HTTP/1.1 503 Service Unavailable\r\n" + head + b"x-request-id: "
+        self._after_id = b"\r\n\r\n" + bytes(response.body)
+
+    def refusal(self, method: bytes, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
+        """The whole answer to a request with this head; None: it is to go on.  headers: names in lower case."""
+        if self._lane.inside < self._lane.places or url != _PATH or method != b"POST" or not self._is_plain(headers):
+            return None
+        if self._hosts is not None and self._hosts.refusal("POST", headers) is not None:
+            return None
+        if self._keys.required and self._keys.find(given_keys(headers)) is None:
+            return None
+        self._note()
+        given = next((value for name, value in headers if name == b"x-request-id"), b"")
+        return self._before_id + identity_of(given.decode("latin-1")).encode() + self._after_id
+
+    def _is_plain(self, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+        length = b""
+        for name, value in headers:
+            if name in (b"expect", b"transfer-encoding"):
+                return False
+            if name == b"content-length":
+                length = value
+        return length.isdigit() and int(length[:20]) <= self._max_body_bytes
+
+    def _note(self) -> None:
+        self._metrics.requests.add("POST", "/v1/ask", self._status)
+        self._metrics.request_seconds.observe(0.0, "/v1/ask")
+        if not self._n_refused:
+            asyncio.get_running_loop().call_later(_TELL_EVERY_S, self._tell)
+        self._n_refused += 1
+
+    def _tell(self) -> None:
+        """One line for all of a second: a line for each would cost as much as its answer."""
+        n, self._n_refused = self._n_refused, 0
+        fields = {"method": "POST", "route": "/v1/ask", "status": int(self._status), "requests": n}
+        logger.warning("POST /v1/ask %s: no place for %d requests", self._status, n, extra=fields)

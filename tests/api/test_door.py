@@ -1,0 +1,137 @@
+"""Questions for which there is no place, over a real socket: refused by their heads as the application would refuse them."""
+
+import json
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+KEY = "k3y-of-the-test"
+QUESTION = json.dumps({"question": "why did they refuse?"}).encode()
+pytestmark = pytest.mark.model
+
+
+def head(*lines: str, body: bytes = QUESTION, method: str = "POST", path: str = "/v1/ask") -> bytes:
+    fixed = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {KEY}\r\nContent-Type: application/json\r\n"
+    return (fixed + f"Content-Length: {len(body)}\r\n" + "".join(f"{line}\r\n" for line in lines) + "\r\n").encode()
+
+
+def reply(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    """One whole answer."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        data = connection.recv(1 << 16)
+        assert data, received
+        received += data
+    top, _, body = received.partition(b"\r\n\r\n")
+    status, *lines = top.decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    while len(body) < int(headers["content-length"]):
+        body += connection.recv(1 << 16)
+    assert len(body) == int(headers["content-length"]), "something stands behind the answer"
+    return int(status.split()[1]), headers, body
+
+
+@pytest.fixture
+def full(serve: Callable[..., Any]) -> Iterator[tuple[Callable[[], socket.socket], dict[str, Any], socket.socket]]:
+    """A server all of whose places for questions are taken by heads without bodies: how to connect, what it said, one of them."""
+    _, told = serve("--workers", "1", "--log-format", "json", RAG_API_KEY=KEY, RAG_QUEUE="1", RAG_DEADLINE="60")
+    place = urlsplit(told["url"])
+    with ExitStack() as stack:
+
+        def connect() -> socket.socket:
+            connection = socket.create_connection((str(place.hostname), place.port or 0), timeout=30)
+            return stack.enter_context(connection)
+
+        taken = [connect() for _ in range(2)]
+        for connection in taken:
+            connection.sendall(head())
+        deadline = time.monotonic() + 30
+        while metric(connect(), "footnote_inside") < 2:
+            assert time.monotonic() < deadline, "the places were not taken"
+        yield connect, told, taken[0]
+
+
+def metric(connection: socket.socket, name: str, labels: str = 'lane="ask"') -> float:
+    connection.sendall(head(method="GET", path="/metrics", body=b""))
+    found = re.search(rf"^{name}\{{{re.escape(labels)}\}} (\S+)$", reply(connection)[2].decode(), re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+def test_it_is_the_answer_of_the_application(full: Any) -> None:
+    connect, _, _ = full
+    at_the_door, further_in = connect(), connect()
+    at_the_door.sendall(head() + QUESTION)
+    status, headers, body = reply(at_the_door)
+    further_in.sendall(head("Expect: 100-continue"))  # not plain, so it goes on to the application
+    status_2, headers_2, body_2 = reply(further_in)
+    assert (status, body) == (status_2, body_2)
+    assert status == 503 and json.loads(body)["type"].endswith("/overloaded") and headers["retry-after"]
+    assert headers_2.pop("date")
+    assert headers.pop("x-request-id") != headers_2.pop("x-request-id")
+    assert headers == headers_2
+
+
+def test_the_connection_goes_on_and_a_place_that_comes_free_is_taken(full: Any) -> None:
+    connect, _, taken = full
+    connection = connect()
+    connection.sendall(head("X-Request-ID: mine-1") + QUESTION[:5])
+    status, headers, _ = reply(connection)
+    assert (status, headers["x-request-id"]) == (503, "mine-1")
+    connection.sendall(QUESTION[5:] + head("X-Request-ID: a b") + QUESTION)
+    status, headers, _ = reply(connection)
+    assert status == 503 and headers["x-request-id"] != "a b"
+    taken.sendall(QUESTION)
+    assert reply(taken)[0] == 200
+    connection.sendall(head() + QUESTION)
+    status, _, body = reply(connection)
+    assert status == 200 and json.loads(body)["question"] == "why did they refuse?"
+
+
+def test_who_may_not_ask_is_told_that_and_no_more(full: Any) -> None:
+    connect, _, _ = full
+    for change, expected in (
+        ((KEY, "another"), 401),
+        (("X-API-Key", "X-Nothing"), 401),
+        (("Host: localhost", "Host: other.example"), 403),
+        (("\r\n\r\n", "\r\nOrigin: http://other.example\r\n\r\n"), 403),
+        (("/v1/ask", "/v1/asks"), 404),
+        (("/v1/ask", "/livez"), 405),
+        (("Content-Length: ", "Content-Length: 99999999"), 503),
+    ):
+        connection = connect()
+        connection.sendall(head().replace(change[0].encode(), change[1].encode()) + QUESTION)
+        assert reply(connection)[0] == expected, change
+
+
+def test_each_is_counted_and_all_of_a_second_are_one_line_in_the_log(full: Any) -> None:
+    connect, told, _ = full
+    connection = connect()
+    for _ in range(50):
+        connection.sendall(head() + QUESTION)
+        assert reply(connection)[0] == 503
+    counted = metric(connect(), "footnote_requests_total", 'method="POST",route="/v1/ask",status="503"')
+    assert counted == 50
+    deadline = time.monotonic() + 30
+    told_of = 0
+    lines: list[dict[str, Any]] = []
+    while told_of < 50 and time.monotonic() < deadline:
+        time.sleep(0.1)
+        lines = [json.loads(line) for line in told["log"].read_text().splitlines()]
+        lines = [line for line in lines if line.get("status") == 503]
+        told_of = sum(line["requests"] for line in lines)
+    assert told_of == 50
+    assert len(lines) < 10, lines
+
+
+def test_a_refused_body_that_does_not_come_ends_the_connection(full: Any) -> None:
+    connect, _, _ = full
+    connection = connect()
+    connection.sendall(head())
+    assert reply(connection)[0] == 503
+    assert connection.recv(1) == b""
