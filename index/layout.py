@@ -10,10 +10,11 @@ from pathlib import Path
 
 from index import checkpoint, files
 from index.base import empty_base
-from index.database import Database, create_database, damaged
+from index.database import Database, create_database
 from index.errors import StoreUnwritable
 from index.manifest import MANIFEST, VIEWS, CheckpointDamaged, read_manifest
 from index.names import DATABASE, LOCK, MARKER, REBUILD_LOCK, REBUILDING, REPLACEMENT, RESTORING
+from index.translation import damaged
 from index.types import JsonScalar
 
 _SIGNS = {DATABASE, DATABASE + "-wal", MANIFEST, VIEWS, MARKER, REPLACEMENT, REBUILDING}

@@ -12,7 +12,7 @@ import numpy as np
 
 from index import checkpoint, files, replacement
 from index.changes import Removed, find_document, last_sequence, remove_document, write_document
-from index.database import Connection, Database, copy_database, damaged, translated_files
+from index.database import Connection, Database, copy_database
 from index.errors import StoreError, StoreLocked, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
 from index.failures import forget_failures, write_failures
 from index.follower import Follower
@@ -23,6 +23,7 @@ from index.names import DATABASE, LOCK, REBUILDING, RESTORING
 from index.reader import NOTE, Reader
 from index.records import document_id as name_id
 from index.records import pack_document
+from index.translation import damaged, translated_files
 from index.types import Change, Document, FailedFile, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
 from index.upgrade import upgrade
 from index.verify import check_store
