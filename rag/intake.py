@@ -18,7 +18,7 @@ from rag.languages import language_note, languages_of
 from rag.models import DEFAULT_MODEL
 from rag.notes import reading_notes
 from rag.parsing.sandbox import Limits, Sandbox
-from rag.types import Failure, Incoming, IngestReport, ParseOptions
+from rag.types import Check, Failure, Incoming, IngestReport, ParseOptions, go_on
 from rag.validation import checked_collection, checked_text
 
 DELETE_TOGETHER = 500
@@ -92,7 +92,7 @@ class Intake:
         source: str | None,
         metadata: Metadata,
         collection: str,
-        check: pipeline.Check,
+        check: Check,
     ) -> Change:
         """One text, known by its source or else by itself."""
         checked_text(text)
@@ -106,7 +106,7 @@ class Intake:
             metadata=metadata,
         )
         size, overlap = self._passage_settings
-        return self._commit(ingest.prepare_incoming(incoming, size=size, overlap=overlap), check)
+        return self._commit(ingest.prepare_incoming(incoming, size=size, overlap=overlap, check=check), check)
 
     def add_file(
         self,
@@ -115,7 +115,7 @@ class Intake:
         *,
         collection: str,
         metadata: Metadata | None,
-        check: pipeline.Check,
+        check: Check,
     ) -> Change:
         """One file that was handed over, known by its name."""
         size, overlap = self._passage_settings
@@ -128,6 +128,7 @@ class Intake:
             content_sha256=ingest.sha256_of(content),
             size=size,
             overlap=overlap,
+            check=check,
         )
         return self._commit(prepared, check)
 
@@ -139,10 +140,10 @@ class Intake:
         collection: str,
         metadata: Metadata | None,
         options: ParseOptions | None,
-        check: pipeline.Check,
+        check: Check,
     ) -> tuple[list[Change], list[Failure]]:
         """The files of an archive, or the one file: what went in, and what did not and why."""
-        reader = self._file_reader(collection, metadata, options)
+        reader = self._file_reader(collection, metadata, options, check)
         changes: list[Change] = []
         failed: list[Failure] = []
         for part in reader.read_content(name, name, name, content, again=True):
@@ -191,7 +192,7 @@ class Intake:
         note = language_note(languages, model) if model == DEFAULT_MODEL else None
         return (note,) if note else ()
 
-    def _commit(self, prepared: ingest.Prepared, check: pipeline.Check) -> Change:
+    def _commit(self, prepared: ingest.Prepared, check: Check) -> Change:
         store = self._store  # and no other: one that comes in its place meanwhile may have another model
         [(document, passages)] = pipeline.embedded(self._embedder, [prepared], check)
         check()
@@ -209,7 +210,9 @@ class Intake:
         if self._store.checkpoint_due and (self._checkpoint is None or self._checkpoint.done()):
             self._checkpoint = self._background.submit(self._store.checkpoint)
 
-    def _file_reader(self, collection: str, metadata: Metadata | None, options: ParseOptions | None) -> FileReader:
+    def _file_reader(
+        self, collection: str, metadata: Metadata | None, options: ParseOptions | None, check: Check = go_on
+    ) -> FileReader:
         size, overlap = self._passage_settings
         return FileReader(
             self._store,
@@ -220,6 +223,7 @@ class Intake:
             overlap,
             self._max_file_bytes,
             options or ParseOptions(),
+            check,
         )
 
     def _gone(self, paths: Sequence[Path], collection: str) -> list[tuple[str, str]]:

@@ -29,7 +29,18 @@ from rag.questions import joined, split_questions
 from rag.ranking import Calibration
 from rag.reranker import Reranker
 from rag.store_models import StoreModels, refuse_other_model, store_settings
-from rag.types import Answer, Citation, CitationCheck, Failure, Incoming, IngestReport, ParseOptions, Query
+from rag.types import (
+    Answer,
+    Check,
+    Citation,
+    CitationCheck,
+    Failure,
+    Incoming,
+    IngestReport,
+    ParseOptions,
+    Query,
+    go_on,
+)
 from rag.validation import checked_collection, checked_question
 
 
@@ -172,7 +183,7 @@ class Service:
         source: str | None,
         metadata: Metadata,
         collection: str = "default",
-        check: pipeline.Check = lambda: None,
+        check: Check = go_on,
     ) -> Change:
         """Take in one text. The same source again replaces it; without a source the text itself tells whether it is known.
 
@@ -189,7 +200,7 @@ class Service:
         *,
         collection: str = "default",
         metadata: Metadata | None = None,
-        check: pipeline.Check = lambda: None,
+        check: Check = go_on,
     ) -> Change:
         """Take in a file that was handed over. The same name again replaces it.  Raises UnsupportedFormat, UnreadableContent.
 
@@ -205,7 +216,7 @@ class Service:
         collection: str = "default",
         metadata: Metadata | None = None,
         options: ParseOptions | None = None,
-        check: pipeline.Check = lambda: None,
+        check: Check = go_on,
     ) -> tuple[list[Change], list[Failure]]:
         """Take in a file that was handed over, or the files of the archive that it is: what went in, and what did not and why.
 
