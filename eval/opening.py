@@ -1,15 +1,17 @@
 """A gold set and the documents that it is asked of, opened for a command, with progress bars where someone watches."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from eval import corpora
 from eval.baselines import Standing, stand
-from eval.gold import Asked, GoldSet, locate, read_folder, read_jsonl, sample, with_foreign
+from eval.gold import GoldSet, Question, read_corpus, read_folder, sample
+from eval.gold_rows import GoldError
+from eval.quotes import QuotedQuestion, locate, read_jsonl
 from eval.runs import CalibrationState, Run, StoreState
 from eval.scoring import run
 from rag.baselines import BASELINES
@@ -20,6 +22,8 @@ from rag.service import Service
 
 if TYPE_CHECKING:
     from rag.types import IngestProgress
+
+Asked = TypeVar("Asked", bound=Question | QuotedQuestion)
 
 
 @contextmanager
@@ -42,7 +46,7 @@ def opened(
 
     def chosen(questions: GoldSet) -> GoldSet:
         if foreign is not None:
-            questions = with_foreign(questions, gold, foreign, seed)
+            questions = _with_foreign(questions, gold, foreign, seed)
         check(questions)
         return questions
 
@@ -103,6 +107,26 @@ def _only(questions: tuple[Asked, ...], query_id: str | None, gold: Path) -> tup
     near = get_close_matches(query_id, [question.id for question in questions], n=3)
     hint = f": did you mean {' or '.join(map(repr, near))}?" if near else ""
     raise BadInput(f"{gold} has no question {query_id!r}{hint}")
+
+
+def _with_foreign(questions: GoldSet, gold: Path, foreign: Path, seed: int) -> GoldSet:
+    """The answerable questions, and as many of another set's, which are not answerable here. gold: where the questions are from.
+
+    The others' ids begin with their set's name.  Raises GoldError when both sets bring a document of the same title.
+    """
+    if gold.is_dir() and foreign.is_dir():
+        titles = [{doc.title or doc.id for doc in read_corpus(folder / "corpus.jsonl")} for folder in (gold, foreign)]
+        if shared := titles[0] & titles[1]:
+            raise GoldError(
+                f"{foreign} shares {len(shared)} documents with {gold} (one is {min(shared)!r}): its questions may be answered here"
+            )
+    read: Sequence[Question | QuotedQuestion] = (
+        read_folder(foreign).questions if foreign.is_dir() else read_jsonl(foreign)
+    )
+    own = tuple(question for question in questions.questions if question.answerable)
+    others = sample(tuple(question for question in read if question.answerable), len(own), seed)
+    unanswerable = tuple(Question(f"{foreign.stem}/{other.id}", other.text, answerable=False) for other in others)
+    return GoldSet(own + unanswerable, questions.notes)
 
 
 def _noted(questions: GoldSet, gold: Path) -> GoldSet:

@@ -41,7 +41,7 @@ def train(
         def opened(folder: Path) -> "tuple[Examiner, Mapping[str, str | int]]":
             service = services.enter_context(corpora.open_folder(folder, Config.from_environment(), message, None))
             made = service.calibration
-            return service, {
+            return service.inspector, {
                 "model_fingerprint": made["model_fingerprint"],
                 "passage_characters": made["passage_characters"],
                 "overlap_sentences": made["overlap_sentences"],

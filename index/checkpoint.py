@@ -26,7 +26,7 @@ from index.base import NO_IDS, Base, BaseVectors, empty_base, without
 from index.changes import history, last_sequence
 from index.checkpoint_draft import CheckpointDraft, passage_ids
 from index.clustering import LISTS
-from index.database import Connection, translated_files
+from index.database import Connection
 from index.errors import StoreUnwritable
 from index.lexical import LexicalIndex
 from index.manifest import (
@@ -43,6 +43,7 @@ from index.manifest import (
     read_manifest,
     write_manifest,
 )
+from index.translation import translated_files
 from index.types import Ids
 from index.vectors import CODES, ClusteredIndex, VectorIndex
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from index import files
 from index.child import end_with_parent, outcome, started
-from index.database import Database, translated_files
+from index.database import Database
+from index.translation import translated_files
 from index.types import Ids
 from index.vectors import CODES, write_clustered, write_purged
 

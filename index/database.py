@@ -1,10 +1,9 @@
-"""The connections to the store's SQLite file, its transactions, and the translation of its errors.
+"""The connections to the store's SQLite file, and its transactions.
 
 Every page carries a checksum (SQLite's own ``cksumvfs``, which comes with apsw), checked whenever a page is read from disk: a
 flipped bit is an error and never an answer.
 """
 
-import errno
 import functools
 import os
 import threading
@@ -18,17 +17,9 @@ import apsw.sqlite_extra
 import numpy as np
 
 from index import files, scrub
-from index.errors import (
-    StoreDamaged,
-    StoreError,
-    StoreFull,
-    StoreLocked,
-    StoreMissing,
-    StoreReplaced,
-    StoreTooNew,
-    StoreUnwritable,
-)
+from index.errors import StoreMissing, StoreReplaced, StoreTooNew, StoreUnwritable
 from index.migrations import FORMAT_VERSION, format_version, migrate, roll_back, transaction
+from index.translation import damaged, translated
 from index.types import Ids
 
 Connection = apsw.Connection
@@ -262,60 +253,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def id_array(ids: Sequence[int] | Ids) -> "apsw.CArrayBinding":
     """Integers to be read in SQL as ``carray(?)``, in their order; at least one."""
     return apsw.carray(np.ascontiguousarray(ids, dtype=np.int64))
-
-
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turns SQLite's errors into the store's, with a message that says what to do."""
-    try:
-        yield
-    except apsw.Error as error:
-        store_error = _store_error(error, path)
-        if store_error is None:
-            raise
-        raise store_error from error
-
-
-@contextmanager
-def translated_files(path: Path) -> Iterator[None]:
-    """Turns the errors of writing files into the store's."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreFull(f"no space is left for {path}: free some and try again") from error
-        raise StoreUnwritable(f"{path} cannot be written: {error}") from error
-
-
-def damaged(path: Path, detail: str) -> StoreDamaged:
-    """The error for a broken or missing truth, which nothing here can rebuild."""
-    directory = path.parent
-    return StoreDamaged(
-        f"{path} {detail}: bring the store back with `rag restore SRC --store {directory}`, "
-        f"or delete {directory} and `rag add` the documents again"
-    )
-
-
-_FULL = (apsw.SQLITE_IOERR_SHMSIZE,)
-_UNREADABLE = (
-    apsw.SQLITE_IOERR_DATA,
-    apsw.SQLITE_IOERR_READ,
-    apsw.SQLITE_IOERR_SHORT_READ,
-    apsw.SQLITE_IOERR_CORRUPTFS,
-)
-
-
-def _store_error(error: apsw.Error, path: Path) -> StoreError | None:
-    extended = getattr(error, "extendedresult", 0)
-    if isinstance(error, apsw.CorruptError | apsw.NotADBError) or extended in _UNREADABLE:
-        return damaged(path, f"is damaged ({error})")
-    if isinstance(error, apsw.FullError) or extended in _FULL:
-        return StoreFull(f"no space is left for {path}: free some and try again; what was acknowledged before is kept")
-    if isinstance(error, apsw.BusyError):
-        return StoreLocked(f"{path} is in use by another process: try again later")
-    if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | apsw.PermissionsError | apsw.IOError):
-        return StoreUnwritable(f"{path} cannot be opened or written ({error}): check its permissions and its disk")
-    return None
 
 
 def _connect(path: Path, vfs: str, *, create: bool = False) -> apsw.Connection:

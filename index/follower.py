@@ -11,8 +11,9 @@ from index.base import Base, empty_base, without
 from index.changes import last_sequence
 from index.checkpoint_draft import passage_ids
 from index.clustering import ClusterBuilder
-from index.database import Connection, Database, damaged
+from index.database import Connection, Database
 from index.manifest import VIEWS, CheckpointDamaged, Manifest, read_manifest
+from index.translation import damaged
 from index.views import Views, replayed, views_of
 
 # From so many changed passages on, reading another process's checkpoint is quicker than replaying.

@@ -5,15 +5,18 @@ import os
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from index import checkpoint, files
 from index.base import empty_base
-from index.database import Database, create_database, damaged
+from index.changes import last_sequence
+from index.database import Database, create_database
 from index.errors import StoreUnwritable
 from index.manifest import MANIFEST, VIEWS, CheckpointDamaged, read_manifest
 from index.names import DATABASE, LOCK, MARKER, REBUILD_LOCK, REBUILDING, REPLACEMENT, RESTORING
+from index.translation import damaged, translated_files
 from index.types import JsonScalar
 
 _SIGNS = {DATABASE, DATABASE + "-wal", MANIFEST, VIEWS, MARKER, REPLACEMENT, REBUILDING}
@@ -23,6 +26,16 @@ _LEFTOVERS = {
     RESTORING,
     *(DATABASE + suffix for suffix in (".new", ".new-wal", ".new-shm", ".new-journal")),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMeta:
+    """What a store is and was made with, as long as it lives. dim: length of its vectors."""
+
+    id: str
+    dim: int
+    fingerprint: str
+    settings: dict[str, JsonScalar]
 
 
 def holds_store(path: Path) -> bool:
@@ -68,6 +81,26 @@ def create_files(
     files.sync_directory(path.absolute().parent)
 
 
+def read_meta(database: Database, acknowledged: int) -> StoreMeta:
+    """What a store was made with.  acknowledged: the last change that some writer was told is on disk.
+
+    Raises StoreDamaged when that change is not there, or the store does not say.
+    """
+    with database.reading() as connection:
+        meta = {str(key): str(value) for key, value in connection.execute("SELECT key, value FROM meta")}
+        sequence = last_sequence(connection)
+    if sequence < acknowledged:
+        raise damaged(
+            database.path,
+            f"holds changes up to {sequence}, but {acknowledged} were acknowledged: its write-ahead log was lost or damaged"
+            f" (to go on without the last changes, delete {database.path.with_name(LOCK)})",
+        )
+    try:
+        return StoreMeta(meta["id"], int(meta["dim"]), meta["fingerprint"], json.loads(meta["settings"]))
+    except (KeyError, ValueError) as error:
+        raise damaged(database.path, f"does not say what it was made with ({error})") from error
+
+
 def mark(path: Path) -> None:
     """Leave the sign by which a directory is still known as a store when it has lost everything else."""
     marker = path / MARKER
@@ -84,3 +117,10 @@ def leftovers(store: Path) -> list[Path]:
         current = store / read_manifest(store).checkpoint
         left += [path for path in (store / VIEWS).iterdir() if path != current]
     return [path for path in left if os.path.lexists(path)]
+
+
+def remove_leftovers(store: Path) -> None:
+    """Remove what interrupted work left. The caller holds the writer lock."""
+    with translated_files(store):
+        for path in leftovers(store):
+            files.remove(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from index import files, replacement
 from index.changes import write_document
-from index.database import Connection, translated_files
+from index.database import Connection
 from index.errors import DocumentNotFound, StoreDamaged, StoreError, StoreLocked
 from index.failures import write_failures
 from index.layout import create_files, holds_store
@@ -23,6 +23,7 @@ from index.reader import NOTE
 from index.records import pack_document
 from index.snapshot import Progress
 from index.store import Store
+from index.translation import translated_files
 from index.types import Document, JsonScalar, NewDocument, NewPassage, Passage
 
 

@@ -17,9 +17,10 @@ import numpy as np
 from index.database import Connection
 from index.lexical import analyze
 from index.records import check_positions, filter_pairs, hash_term, segment_terms, unpack_spans
+from index.row_checks import logged_passages
 from index.store import Store
 from index.types import Finding, Span
-from index.verify import VIEW_KINDS, expected_schema, highest_numbers, logged_passages, schema
+from index.verify import VIEW_KINDS, expected_schema, highest_numbers, schema
 
 
 def repair(store: Store, findings: Iterable[Finding]) -> list[Finding]:

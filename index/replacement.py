@@ -10,12 +10,12 @@ from pathlib import Path
 
 from index import files
 from index.checkpoint import remove_others
-from index.database import translated_files
 from index.errors import StoreUnwritable
 from index.layout import mark
 from index.lock import WriterLock
 from index.manifest import MANIFEST, VIEWS, CheckpointDamaged, read_manifest
 from index.names import DATABASE, REBUILDING, REPLACEMENT
+from index.translation import translated_files
 
 
 def pending(store: Path) -> bool:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from index import files, replacement
 from index.catalogue import CATALOGUE, files_of, read_catalogue, require_whole, write_catalogue
-from index.database import translated_files
 from index.errors import StoreDamaged, StoreMissing, StoreUnwritable
 from index.layout import holds_store
 from index.lock import WriterLock
 from index.names import LOCK, RESTORING
 from index.store import Store
+from index.translation import translated_files
 
 _LOCK_TIMEOUT_S = 30.0
 

@@ -1,6 +1,5 @@
 """The store: one directory, one truth in SQLite, two views that follow it."""
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -8,26 +7,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-import numpy as np
-
 from index import checkpoint, files, replacement
-from index.changes import Removed, find_document, last_sequence, remove_document, write_document
-from index.database import Connection, Database, copy_database, damaged, translated_files
+from index.changes import find_document, last_sequence, receipt, remove_document, write_document
+from index.database import Connection, Database, copy_database
 from index.errors import StoreError, StoreLocked, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
 from index.failures import forget_failures, write_failures
 from index.follower import Follower
-from index.layout import create_files, holds_store, leftovers, mark
+from index.layout import create_files, holds_store, leftovers, mark, read_meta, remove_leftovers
 from index.lexical import analyze
 from index.lock import WriterLock
 from index.names import DATABASE, LOCK, REBUILDING, RESTORING
 from index.reader import NOTE, Reader
 from index.records import document_id as name_id
 from index.records import pack_document
-from index.types import Change, Document, FailedFile, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
+from index.translation import translated_files
+from index.types import Change, Document, FailedFile, Finding, JsonScalar, NewDocument, NewPassage, Receipt
 from index.upgrade import upgrade
 from index.verify import check_store
 from index.view_rebuild import ViewRebuild
-from index.views import Views
 
 _CREATE_TIMEOUT_S = 30.0
 # Reading all vectors of so many takes about 2 ms, 35 ms for a million; more are sorted into lists.
@@ -57,7 +54,8 @@ class Store:
         try:
             if replacement.pending(path):
                 raise StoreReplaced(f"another store is being put in the place of {path}: try again")
-            self._read_meta(acknowledged)
+            meta = read_meta(self._database, acknowledged)
+            self.id, self.dim, self.fingerprint, self.settings = meta.id, meta.dim, meta.fingerprint, meta.settings
             if self._database.outdated():
                 with self._writing():
                     upgrade(path, self._database)
@@ -191,7 +189,7 @@ class Store:
             self._purge(self.lock_timeout_s)
             with self._follower.state() as (connection, views):
                 return [
-                    _receipt(connection, before, views, identifier, document)
+                    receipt(connection, before, views, identifier, document)
                     for identifier, document in zip(wanted, removed, strict=True)
                 ]
 
@@ -289,7 +287,7 @@ class Store:
             self._lock.acknowledge(sequence)
             if rebuild:
                 self._follower.rebuild(lists)
-            self._remove_leftovers()
+            remove_leftovers(self.path)
 
     @contextmanager
     def writers_waiting(self) -> Iterator[WriterLock]:
@@ -324,24 +322,6 @@ class Store:
             self._database.require_current()
             yield
 
-    def _read_meta(self, acknowledged: int) -> None:
-        with self._database.reading() as connection:
-            meta = {str(key): str(value) for key, value in connection.execute("SELECT key, value FROM meta")}
-            sequence = last_sequence(connection)
-        if sequence < acknowledged:
-            raise damaged(
-                self._database.path,
-                f"holds changes up to {sequence}, but {acknowledged} were acknowledged: its write-ahead log was lost or damaged"
-                f" (to go on without the last changes, delete {self.path / LOCK})",
-            )
-        try:
-            self.id = meta["id"]
-            self.dim = int(meta["dim"])
-            self.fingerprint = meta["fingerprint"]
-            self.settings: dict[str, JsonScalar] = json.loads(meta["settings"])
-        except (KeyError, ValueError) as error:
-            raise damaged(self._database.path, f"does not say what it was made with ({error})") from error
-
     def _finish_interrupted(self) -> None:
         """Do what a crash kept from being done: write rebuilt views, remove the bytes of deleted documents and half-made files."""
         with self._database.reading() as connection:
@@ -360,13 +340,7 @@ class Store:
         if leftovers(self.path):
             # Not those of someone who is at work: then the lock is not free.
             with suppress(StoreError), self._writing(0):
-                self._remove_leftovers()
-
-    def _remove_leftovers(self) -> None:
-        """Remove what interrupted work left. The writer lock is held."""
-        with translated_files(self.path):
-            for path in leftovers(self.path):
-                files.remove(path)
+                remove_leftovers(self.path)
 
     def _purge(self, timeout_s: float) -> None:
         """Remove every byte of removed documents from the files. The writer lock is held."""
@@ -400,15 +374,3 @@ class Store:
     def _document_ids(self) -> set[str]:
         with self._database.reading() as connection:
             return {identifier for (identifier,) in connection.execute("SELECT id FROM documents")}
-
-
-def _receipt(connection: Connection, before: Views, now: Views, document_id: str, removed: Removed) -> Receipt:
-    ids: Ids = np.array(removed.passages, dtype=np.int64)
-    vectors, lexical = before.found(ids)
-    rows = connection.execute(
-        "SELECT (SELECT count(*) FROM documents WHERE id = ?1) + (SELECT count(*) FROM texts WHERE document = ?2)"
-        " + (SELECT count(*) FROM metadata WHERE document = ?2) + (SELECT count(*) FROM passages WHERE document = ?2)"
-        " + (SELECT count(*) FROM embeddings WHERE passage BETWEEN ?3 AND ?4)",
-        (document_id, removed.number, removed.passages.start, removed.passages.stop - 1),
-    ).get
-    return Receipt(document_id, removed.n_passages, vectors, lexical, rows + sum(now.found(ids)))

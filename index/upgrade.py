@@ -12,11 +12,12 @@ from pathlib import Path
 from index import checkpoint, files, replacement
 from index.catalogue import read_catalogue, require_whole, write_catalogue
 from index.changes import last_sequence
-from index.database import Connection, Database, copy_database, damaged, translated_files
+from index.database import Connection, Database, copy_database
 from index.errors import StoreDamaged, StoreFull, StoreUnwritable
 from index.layout import mark
 from index.migrations import FORMAT_VERSION
 from index.names import DATABASE, LOCK
+from index.translation import damaged, translated_files
 
 _log = logging.getLogger(__name__)
 

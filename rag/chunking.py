@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from index.types import Span
 from rag.sentences import split_sentences, trim
-from rag.types import Block, PageBreak, Section
+from rag.types import Block, Check, PageBreak, Section, go_on
 
 # Characters of a block without a sentence's end that are cut into pieces at once.
 _STRETCH = 100_000
@@ -40,6 +40,7 @@ def chunk(
     blocks: Sequence[Block] = (),
     pages: Sequence[PageBreak] = (),
     language: str = "en",
+    check: Check = go_on,
 ) -> list[Chunk]:
     """Cut text into passages of whole sentences.
 
@@ -47,6 +48,7 @@ def chunk(
     before it.  sections: in order, not overlapping, covering the text; passages do not cross them.
     blocks: as in ParsedText; where there are none, the text's own lines say where sentences cannot go on.
     pages: in order; a passage has sentences that start on one page only.  language: as of ``split_sentences``.
+    check: called again and again, at least for every 100,000 characters; what it raises ends the work.
     """
     chunks = []
     block_starts = [block.start for block in blocks]
@@ -54,7 +56,7 @@ def chunk(
     for section in sections:
         first, after = (bisect_left(block_starts, edge) for edge in (section.heading_end, section.end))
         stretches = blocks[first:after] if blocks else [Block(section.heading_end, section.end)]
-        sentences = _sentences(text, section, stretches, size, language)
+        sentences = _sentences(text, section, stretches, size, language, check)
         for number, group in enumerate(_groups(sentences, size, overlap, page_starts)):
             start = trim(text, section.start, group[0].end).start if number == 0 else group[0].start
             page = pages[max(bisect_right(page_starts, group[0].start) - 1, 0)].number if pages else None
@@ -68,21 +70,24 @@ def chunk(
     return chunks
 
 
-def _sentences(text: str, section: Section, blocks: Iterable[Block], size: int, language: str) -> Iterator[Span]:
+def _sentences(
+    text: str, section: Section, blocks: Iterable[Block], size: int, language: str, check: Check
+) -> Iterator[Span]:
     for block in blocks:
         whole = trim(text, block.start, block.end)
-        for sentence in [whole] if block.whole else split_sentences(text, block.start, block.end, language):
+        for sentence in [whole] if block.whole else split_sentences(text, block.start, block.end, language, check):
+            check()
             if sentence.end - sentence.start <= size:
                 yield sentence
             else:
-                yield from _pieces(text, sentence, size)
+                yield from _pieces(text, sentence, size, check)
     if section.heading_end > section.start and not text[section.heading_end : section.end].strip():
         heading = trim(text, section.start, section.heading_end)
         if heading.start < heading.end:  # a heading with nothing under it is all there is to find
             yield heading
 
 
-def _pieces(text: str, block: Span, limit: int) -> Iterator[Span]:
+def _pieces(text: str, block: Span, limit: int, check: Check) -> Iterator[Span]:
     from langchain_text_splitters import RecursiveCharacterTextSplitter
 
     splitter = RecursiveCharacterTextSplitter(
@@ -94,6 +99,7 @@ def _pieces(text: str, block: Span, limit: int) -> Iterator[Span]:
     )
     position = block.start
     for start, end in _stretches(text, block):
+        check()
         for piece in splitter.split_text(text[start:end]):
             if not text.startswith(piece, position):
                 raise AssertionError(f"a piece of the block at {block.start} is not where it should be ({position})")

@@ -12,7 +12,7 @@ from rag.folders import Found
 from rag.ingest import Prepared, Unchanged, prepare, sha256_of
 from rag.languages import may_be_untold, with_language
 from rag.parsing.sandbox import Part, Sandbox
-from rag.types import SEPARATOR, Failure, ParseOptions
+from rag.types import SEPARATOR, Check, Failure, ParseOptions, go_on
 
 _NOTE_TOGETHER = 200  # failures, which are few or many alike (a folder of pictures)
 
@@ -20,6 +20,7 @@ _NOTE_TOGETHER = 200  # failures, which are few or many alike (a folder of pictu
 @dataclass(slots=True)
 class FileReader:
     """Reads files for one collection. size, overlap: of passages.  options: how files are read.
+    check: called again and again while a file is cut; what it raises ends the work.
 
     vanished: ids of documents whose file is in an archive no longer, to be deleted once the rest is in.
     """
@@ -32,6 +33,7 @@ class FileReader:
     overlap: int
     max_bytes: int
     options: ParseOptions = ParseOptions()
+    check: Check = go_on
     vanished: list[str] = field(default_factory=list)
     _failed: list[FailedFile] = field(default_factory=list)
     _mended: list[str] = field(default_factory=list)
@@ -117,6 +119,7 @@ class FileReader:
             content_sha256=digest,
             size=self.size,
             overlap=self.overlap,
+            check=self.check,
         )
 
     def finish(self) -> None:

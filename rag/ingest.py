@@ -14,7 +14,7 @@ from index.types import Document, Metadata, NewDocument, NewPassage, Signs, Span
 from rag.chunking import Chunk, chunk
 from rag.embedding import PassageInput, PassageVectors, word_spans
 from rag.languages import with_language
-from rag.types import Incoming, ParsedText, Section
+from rag.types import Check, Incoming, ParsedText, Section, go_on
 
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?(?!\d)")
 _YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
@@ -48,10 +48,12 @@ def prepare(
     content_sha256: str,
     size: int,
     overlap: int,
+    check: Check = go_on,
 ) -> Prepared:
     """Cut a parsed text into passages of ``size`` characters with ``overlap`` sentences in common.
 
     metadata: given with the file; it comes before what the file says of itself.
+    check: as of ``chunk``.
     """
     metadata, language = with_language(parsed.text, parsed.metadata, metadata)
     chunks = chunk(
@@ -62,6 +64,7 @@ def prepare(
         blocks=parsed.blocks,
         pages=parsed.pages,
         language=language,
+        check=check,
     )
     document = NewDocument(
         collection=collection,
@@ -76,8 +79,8 @@ def prepare(
     return Prepared(document, chunks)
 
 
-def prepare_incoming(incoming: Incoming, *, size: int, overlap: int) -> Prepared:
-    """Prepare a document given as plain text."""
+def prepare_incoming(incoming: Incoming, *, size: int, overlap: int, check: Check = go_on) -> Prepared:
+    """Prepare a document given as plain text.  check: as of ``chunk``."""
     text = incoming.text.replace("\r\n", "\n").replace("\r", "\n")
     return prepare(
         ParsedText(text, incoming.title, (Section(0, 0, len(text), ()),)),
@@ -88,6 +91,7 @@ def prepare_incoming(incoming: Incoming, *, size: int, overlap: int) -> Prepared
         content_sha256=sha256_of(text.encode()),
         size=size,
         overlap=overlap,
+        check=check,
     )
 
 

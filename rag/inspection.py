@@ -1,4 +1,4 @@
-"""What evaluation looks at beside answers: the passages of a document, how far passages get, and rankings to compare with."""
+"""What evaluation looks at beside answers: passages of documents, how far they get and by what, and rankings to compare with."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,11 @@ from index.store import Store
 from index.types import Passage, Scope
 from rag.baselines import rank_baseline
 from rag.embedding import Embedder, word_spans
-from rag.ranking import load_ranker
-from rag.retrieval import analyzed
+from rag.ranking import Examined, Ranker, load_ranker
+from rag.retrieval import analyzed, score_candidates
 from rag.trace import Trace, trace
 from rag.types import Answer, IndexState, Query, Timings
+from rag.validation import checked_question
 
 
 class Inspector:
@@ -24,6 +25,24 @@ class Inspector:
         with self._store.read() as reader:
             found = [one for one in reader.find(document, "default") if document in (one.source, one.id)]
             return [passage for one in found for passage in reader.passages_of(one.id)]
+
+    def examine(self, question: str, ranker: Ranker) -> Examined:
+        """All candidates of a question and what a ranker scores them by: what training needs."""
+        text = checked_question(question)
+        words = word_spans(text)
+        vectors = self._embedder.embed_question(text, words)
+        with self._store.read() as reader:
+            scored = score_candidates(reader, vectors.result, text, words, Scope(), ranker)
+            passages = reader.passages(scored.candidates.ids)
+            documents = reader.documents_of(scored.candidates.ids)
+        return Examined(
+            scored.signals,
+            scored.chosen,
+            scored.late,
+            tuple(documents[passage.id].source for passage in passages),
+            tuple(passage.span for passage in passages),
+            tuple(passage.sentences for passage in passages),
+        )
 
     def trace(self, question: str, wanted: Sequence[int], n_first: int) -> Trace:
         """How far the passages of these ids get, and the first ``n_first`` beside them."""

@@ -17,7 +17,7 @@ from rag.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
 from rag.ingest import Prepared, Unchanged, new_passage, passage_input
 from rag.languages import languages_of
 from rag.notes import reading_notes
-from rag.types import Failure, IngestProgress, IngestReport
+from rag.types import Check, Failure, IngestProgress, IngestReport, go_on
 
 # Enough for several groups of passages; a larger document is let through when the buffer is empty.
 _BUFFER_CHARACTERS = 2_000_000
@@ -25,7 +25,6 @@ _BUFFER_CHARACTERS = 2_000_000
 _DOCUMENT_CHARACTERS = 1_000
 
 Progress = Callable[[IngestProgress], None]
-Check = Callable[[], None]
 Seen = Prepared | Unchanged | Failure
 T = TypeVar("T")
 
@@ -101,7 +100,7 @@ def ingest(
 
 
 def embedded(
-    embedder: Callable[[], Embedder], documents: Iterable[Prepared], check: Check = lambda: None
+    embedder: Callable[[], Embedder], documents: Iterable[Prepared], check: Check = go_on
 ) -> Iterator[tuple[Prepared, list[NewPassage]]]:
     """Documents with their embedded passages, in order; passages of several documents are embedded together.
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from index.types import Span
 from rag.abbreviations import Abbreviations, abbreviations
+from rag.types import Check, go_on
 
 _END = re.compile(r"[.!?…][.!?…\"'”’»“)\]]*+(?=\s|$)|[。！？｡][。！？｡”’」』）]*+|[।॥؟۔።။]++")
 _WORD_BEFORE = re.compile(r"[^\s\"'“‘«„¿¡(\[]*$")
@@ -22,16 +23,19 @@ _STRETCH = 100_000
 _WRAP_WIDTHS = range(40, 121)
 
 
-def split_sentences(text: str, start: int = 0, end: int | None = None, language: str = "en") -> list[Span]:
+def split_sentences(
+    text: str, start: int = 0, end: int | None = None, language: str = "en", check: Check = go_on
+) -> list[Span]:
     """Sentences of ``text[start:end]``, in order, without the blanks around them; every other character is in one.
 
     language: whose abbreviations are known; of a language without a list English ones are.
+    check: called again and again; what it raises ends the work.
     """
     known = abbreviations(language)
     stop = len(text) if end is None else end
     spans = []
     for block_start, block_end in _blocks(text, start, stop):
-        for left, right in _cut(text, block_start, block_end, known):
+        for left, right in _cut(text, block_start, block_end, known, check):
             span = trim(text, left, right)
             if span.start < span.end:
                 spans.append(span)
@@ -77,19 +81,20 @@ def _lines(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     yield opened, end
 
 
-def _cut(text: str, start: int, end: int, known: Abbreviations) -> Iterator[tuple[int, int]]:
+def _cut(text: str, start: int, end: int, known: Abbreviations, check: Check) -> Iterator[tuple[int, int]]:
     opened = start
-    for mark in _marks(text, start, end):
+    for mark in _marks(text, start, end, check):
         if mark.end() < end and _ends_sentence(text, opened, mark, end, known):
             yield opened, mark.end()
             opened = mark.end()
     yield opened, end
 
 
-def _marks(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
+def _marks(text: str, start: int, end: int, check: Check) -> Iterator[re.Match[str]]:
     """All that may end a sentence, looked for in one stretch after another: no other thread runs while one is searched."""
     width = _STRETCH
     while start < end:
+        check()
         edge = min(end, start + width)
         after = edge
         for mark in _END.finditer(text, start, edge):

@@ -2,40 +2,36 @@
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Literal, Self
 
-from index.errors import DocumentNotFound, StoreMismatch, StoreMissing, StoreReplaced
+from index.errors import DocumentNotFound, StoreMismatch, StoreMissing
 from index.repair import repair
 from index.snapshot import Snapshot, take
 from index.store import Store
-from index.types import Change, Document, FailedFile, Finding, JsonScalar, Metadata, Receipt, Scope, Span
-from rag import citations, ingest, pipeline
+from index.types import Change, Document, FailedFile, Finding, JsonScalar, Metadata, Receipt, Span
+from rag import citations, pipeline
 from rag.answer_cache import AnswerCache
 from rag.asking import answer_question, calibration_of
 from rag.confidence import REFIT_NOTE, Refit, basis_of, kept_refit
 from rag.config import Config
-from rag.embedding import Embedder, word_spans
+from rag.embedding import Embedder
 from rag.errors import BadInput
-from rag.files import FileReader, file_of, is_below, is_gone
-from rag.folders import IgnoreRules, find_files
 from rag.inspection import Inspector
-from rag.languages import language_note, languages_of
-from rag.models import DEFAULT_MODEL, converted_model
-from rag.notes import reading_notes
-from rag.parsing.sandbox import Limits, Sandbox
+from rag.intake import DELETE_TOGETHER, Intake
+from rag.models import converted_model
 from rag.questions import joined, split_questions
-from rag.ranking import Calibration, Examined, Ranker
+from rag.ranking import Calibration
 from rag.reranker import Reranker
-from rag.retrieval import score_candidates
 from rag.store_models import StoreModels, refuse_other_model, store_settings
 from rag.types import (
     Answer,
+    Check,
     Citation,
     CitationCheck,
     Failure,
@@ -43,11 +39,9 @@ from rag.types import (
     IngestReport,
     ParseOptions,
     Query,
+    go_on,
 )
-
-MAX_QUESTION = 2000
-_MAX_COLLECTION = 100
-_DELETE_TOGETHER = 500
+from rag.validation import checked_collection, checked_question
 
 
 class Service:
@@ -57,13 +51,10 @@ class Service:
         """Use ``open`` or ``create``."""
         self._opened = store
         self._views: Literal["first", "behind"] = "first"
-        self._config = config
         self._models = StoreModels(config, loading)
         self._reopening = Lock()
         self._answers = AnswerCache()
-        self._sandbox = Sandbox(Limits(config.parse_seconds, config.parse_mib), workers=config.threads)
-        self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
-        self._checkpoint: Future[bool] | None = None
+        self._intake = Intake(lambda: self._store, lambda: self.embedder, config)
 
     @classmethod
     def open(
@@ -122,7 +113,7 @@ class Service:
     def ask(self, query: Query) -> Answer:
         """The answer to a question.  Raises BadInput for a question or limit that cannot be used."""
         started = time.perf_counter()
-        question = _checked_question(query.question)
+        question = checked_question(query.question)
         if query.k < 1:
             raise BadInput(f"k is {query.k}: ask for at least 1 passage")
         if len(parts := split_questions(question)) > 1:
@@ -131,28 +122,10 @@ class Service:
                 return joined(query, answers_apart)
         if query.max_risk is not None and not 0.0 <= query.max_risk <= 1.0:
             raise BadInput(f"max_risk is {query.max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
-        _checked_collection(query.collection)
+        checked_collection(query.collection)
         store = self._store
         return answer_question(
             query, question, store, self._models.embedder(store), self.reranker, self._answers, started
-        )
-
-    def examine(self, question: str, ranker: Ranker) -> Examined:
-        """All candidates of a question and what a ranker scores them by: what training needs."""
-        text = _checked_question(question)
-        words = word_spans(text)
-        vectors = self.embedder.embed_question(text, words)
-        with self._store.read() as reader:
-            scored = score_candidates(reader, vectors.result, text, words, Scope(), ranker)
-            passages = reader.passages(scored.candidates.ids)
-            documents = reader.documents_of(scored.candidates.ids)
-        return Examined(
-            scored.signals,
-            scored.chosen,
-            scored.late,
-            tuple(documents[passage.id].source for passage in passages),
-            tuple(passage.span for passage in passages),
-            tuple(passage.sentences for passage in passages),
         )
 
     def check_citations(self, cited: Sequence[Citation]) -> list[CitationCheck]:
@@ -187,35 +160,20 @@ class Service:
         urls: addresses of the web to fetch; allow_private: also from addresses that are not public.
         What is removed goes last: a file that was renamed can be found under one name or the other at any time.
         """
-        files, missing = find_files(paths, self.path)
-        reader = self._file_reader(collection, metadata, options)
-        gone = self._gone(paths, collection) if sync else []
-        if sync:  # a path whose documents are about to be removed is no mistake
-            missing = [one for one in missing if not any(is_below(key, [one.path]) for _, key in gone)]
-
-        def documents() -> Iterator[ingest.Prepared | ingest.Unchanged | Failure]:
-            yield from missing
-            for file in files:
-                yield from reader.read(file)
-            for url in urls:
-                yield from reader.read_address(url, allow_private=allow_private)
-
-        try:
-            report = self._ingest(documents(), len(files) + len(missing) + len(urls), progress)
-        finally:
-            reader.finish()
-        removed = [document_id for document_id, _ in gone if document_id] + reader.vanished
-        for first in range(0, len(removed), _DELETE_TOGETHER):
-            self._store.delete_many(removed[first : first + _DELETE_TOGETHER])
-        self._store.forget_failures(collection, [key for _, key in gone])
-        return replace(report, deleted=len(removed))
+        return self._intake.add_paths(
+            paths,
+            collection=collection,
+            metadata=metadata,
+            sync=sync,
+            options=options,
+            urls=urls,
+            allow_private=allow_private,
+            progress=progress,
+        )
 
     def add_documents(self, incoming: Iterable[Incoming], progress: pipeline.Progress | None = None) -> IngestReport:
         """Take in documents given as plain text, embedded many at a time."""
-        size, overlap = self._passage_settings
-        return self._ingest(
-            (ingest.prepare_incoming(one, size=size, overlap=overlap) for one in incoming), None, progress
-        )
+        return self._intake.add_documents(incoming, progress)
 
     def add_text(
         self,
@@ -225,24 +183,15 @@ class Service:
         source: str | None,
         metadata: Metadata,
         collection: str = "default",
-        check: pipeline.Check = lambda: None,
+        check: Check = go_on,
     ) -> Change:
         """Take in one text. The same source again replaces it; without a source the text itself tells whether it is known.
 
         check: called again and again until the text goes into the store; what it raises gives it up, and nothing of it stays.
         """
-        _checked_text(text)
-        key = source or "text:" + ingest.sha256_of(f"{title}\n{text}".encode())
-        incoming = Incoming(
-            key=key,
-            title=title or _first_line(text) or source or "",
-            text=text,
-            source=source,
-            collection=_checked_collection(collection),
-            metadata=metadata,
+        return self._intake.add_text(
+            title=title, text=text, source=source, metadata=metadata, collection=collection, check=check
         )
-        size, overlap = self._passage_settings
-        return self._commit(ingest.prepare_incoming(incoming, size=size, overlap=overlap), check)
 
     def add_file(
         self,
@@ -251,24 +200,13 @@ class Service:
         *,
         collection: str = "default",
         metadata: Metadata | None = None,
-        check: pipeline.Check = lambda: None,
+        check: Check = go_on,
     ) -> Change:
         """Take in a file that was handed over. The same name again replaces it.  Raises UnsupportedFormat, UnreadableContent.
 
         check: as in ``add_text``.
         """
-        size, overlap = self._passage_settings
-        prepared = ingest.prepare(
-            self._sandbox.parse(name, content),
-            key=name,
-            source=name,
-            collection=_checked_collection(collection),
-            metadata=metadata or {},
-            content_sha256=ingest.sha256_of(content),
-            size=size,
-            overlap=overlap,
-        )
-        return self._commit(prepared, check)
+        return self._intake.add_file(name, content, collection=collection, metadata=metadata, check=check)
 
     def add_upload(
         self,
@@ -278,26 +216,20 @@ class Service:
         collection: str = "default",
         metadata: Metadata | None = None,
         options: ParseOptions | None = None,
-        check: pipeline.Check = lambda: None,
+        check: Check = go_on,
     ) -> tuple[list[Change], list[Failure]]:
         """Take in a file that was handed over, or the files of the archive that it is: what went in, and what did not and why.
 
         The same name again replaces it, and of an archive removes what is in it no longer. What is unchanged is "skipped".
         check: as in ``add_text``; files of an archive that are in by then stay.
         """
-        reader = self._file_reader(collection, metadata, options)
-        changes: list[Change] = []
-        failed: list[Failure] = []
-        for part in reader.read_content(name, name, name, content, again=True):
-            check()
-            if isinstance(part, ingest.Prepared):
-                changes.append(self._commit(part, check))
-            elif isinstance(part, Failure):
-                failed.append(part)
-            else:
-                changes.append(Change(part.document, "skipped"))
-        self._store.delete_many(reader.vanished)
-        return changes, failed
+        return self._intake.add_upload(
+            name, content, collection=collection, metadata=metadata, options=options, check=check
+        )
+
+    def notes(self, changes: Sequence[Change]) -> tuple[str, ...]:
+        """What to tell whoever made these changes: what of the files was not read, and what the model is not made for."""
+        return self._intake.notes(changes)
 
     # --- documents there and out
 
@@ -344,7 +276,7 @@ class Service:
         """Remove all documents of a collection, several hundred at a time.  Raises BadInput when it has none."""
         receipts: list[Receipt] = []
         self._store.forget_failures(collection, [failed.key for failed in self.failures(collection)])
-        while page := self.documents(collection=_checked_collection(collection), limit=_DELETE_TOGETHER):
+        while page := self.documents(collection=checked_collection(collection), limit=DELETE_TOGETHER):
             receipts += self._store.delete_many([document.id for document in page])
         if not receipts:
             raise BadInput(f"there is no collection {collection!r}: rag list shows what is there")
@@ -450,8 +382,7 @@ class Service:
     def close(self) -> None:
         """Finish what goes on in the background and let go of the store."""
         self._store.stop_background_work()
-        self._background.shutdown()
-        self._sandbox.close()
+        self._intake.close()
         self._opened.close()
 
     def __enter__(self) -> Self:
@@ -461,115 +392,3 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    # --- inside
-
-    @property
-    def _passage_settings(self) -> tuple[int, int]:
-        settings = self._store.settings
-        return int(str(settings["passage_characters"])), int(str(settings["overlap_sentences"]))
-
-    def _ingest(
-        self,
-        documents: Iterable[ingest.Prepared | ingest.Unchanged | Failure],
-        n_documents: int | None,
-        progress: pipeline.Progress | None,
-    ) -> IngestReport:
-        try:
-            report = pipeline.ingest(self._store, lambda: self.embedder, documents, n_documents, progress)
-        finally:
-            self._store.checkpoint()
-        return replace(report, notes=report.notes + self._language_notes(report.languages))
-
-    def notes(self, changes: Sequence[Change]) -> tuple[str, ...]:
-        """What to tell whoever made these changes: what of the files was not read, and what the model is not made for."""
-        return (*reading_notes(changes), *self._language_notes(languages_of(changes)))
-
-    def _language_notes(self, languages: Mapping[str, int]) -> tuple[str, ...]:
-        model = str(self._store.settings["model"])
-        note = language_note(languages, model) if model == DEFAULT_MODEL else None
-        return (note,) if note else ()
-
-    def _commit(self, prepared: ingest.Prepared, check: pipeline.Check) -> Change:
-        store = self._store  # and no other: one that comes in its place meanwhile may have another model
-        [(document, passages)] = pipeline.embedded(lambda: self.embedder, [prepared], check)
-        check()
-        try:
-            change = store.add(document.document, passages)
-        except StoreReplaced:
-            if self._store is store:
-                raise
-            return self._commit(prepared, check)
-        self._checkpoint_later()
-        return change
-
-    def _checkpoint_later(self) -> None:
-        """Let the views catch up on disk behind the caller's back: the change itself is durable already."""
-        if self._store.checkpoint_due and (self._checkpoint is None or self._checkpoint.done()):
-            self._checkpoint = self._background.submit(self._store.checkpoint)
-
-    def _file_reader(self, collection: str, metadata: Metadata | None, options: ParseOptions | None) -> FileReader:
-        size, overlap = self._passage_settings
-        return FileReader(
-            self._store,
-            self._sandbox,
-            _checked_collection(collection),
-            metadata or {},
-            size,
-            overlap,
-            self._config.max_file_bytes,
-            options or ParseOptions(),
-        )
-
-    def _gone(self, paths: Sequence[Path], collection: str) -> list[tuple[str, str]]:
-        """Id ("" for one that had failed) and key of files that were of ``paths`` and are no longer there, or ignored by now."""
-        folders = [path for path in paths if path.is_dir()]
-        named = {os.path.abspath(path) for path in paths}
-        rules = IgnoreRules(folders)
-
-        def is_out(key: str) -> bool:
-            if not is_below(key, paths):
-                return False
-            file = file_of(key)
-            return (
-                is_gone(key)
-                or file not in named
-                and any(is_below(file, [folder]) and rules.ignores_anywhere(folder, file) for folder in folders)
-            )
-
-        gone = []
-        after = None
-        while page := self.documents(collection=collection, after=after, limit=1000):
-            after = page[-1].id
-            gone += [(document.id, document.key) for document in page if is_out(document.key)]
-        return gone + [("", failed.key) for failed in self.failures(collection) if is_out(failed.key)]
-
-
-def _checked_question(question: str) -> str:
-    text = question.strip()
-    if not any(letter.isprintable() and not letter.isspace() for letter in text):
-        raise BadInput("the question is empty: ask in words")
-    if len(question) > MAX_QUESTION:
-        raise BadInput(f"the question has {len(question)} characters: at most {MAX_QUESTION} are read")
-    _checked_text(text)
-    return text
-
-
-def _checked_text(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise BadInput("the text is not valid Unicode (a lone surrogate): send it as UTF-8") from error
-    if "\x00" in text:
-        raise BadInput("the text holds a null character, which text does not")
-
-
-def _checked_collection(name: str) -> str:
-    if not 0 < len(name) <= _MAX_COLLECTION or not name.isprintable() or name != name.strip():
-        raise BadInput(f"{name[:40]!r} is no name for a collection: use 1 to {_MAX_COLLECTION} printable characters")
-    return name
-
-
-def _first_line(text: str) -> str:
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return line if len(line) <= 80 else line[:79].rstrip() + "…"

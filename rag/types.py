@@ -1,6 +1,6 @@
 """What is read, asked and answered."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -8,6 +8,12 @@ from index.types import Condition, Metadata, Span
 
 OCR_LANGUAGES = "RAG_OCR_LANGUAGES"  # the variable that names the languages of recognition, as tesseract does
 SEPARATOR = "!/"  # between an archive's name and that of a file in it: "a.zip!/notes/b.txt"
+
+Check = Callable[[], None]  # long work asks it again and again whether to go on; what it raises ends the work
+
+
+def go_on() -> None:
+    """The check of work that is always wanted."""
 
 
 class Section(NamedTuple):

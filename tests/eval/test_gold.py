@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from eval.gold import GoldError, Place, QuotedQuestion, locate, read_corpus, read_folder, read_jsonl, sample
+from eval.gold import Place, read_corpus, read_folder, sample
+from eval.gold_rows import GoldError
+from eval.quotes import QuotedQuestion, locate, read_jsonl
 
 ROOT = Path(__file__).parent.parent.parent
 SEED = ROOT / "seeds" / "us-ukraine-minerals-deal.txt"

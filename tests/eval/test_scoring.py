@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from eval.gold import GoldSet, Place, Question, locate, read_jsonl
+from eval.gold import GoldSet, Place, Question
+from eval.quotes import locate, read_jsonl
 from eval.runs import Run, StoreState
 from eval.scoring import LOWER_IS_BETTER, measure_names, run
 from rag.errors import BadInput

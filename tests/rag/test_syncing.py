@@ -204,13 +204,13 @@ def test_an_unchanged_failure_is_reported_again_without_parsing_and_tried_when_i
     (folder / "a.pdf").write_bytes(b"%PDF-1.4 obj")
     first = service.add_paths([folder])
     read: list[str] = []
-    plain_read = service._sandbox.read
+    plain_read = service._intake._sandbox.read
 
     def counted(name: str, *rest: object) -> object:
         read.append(name)
         return plain_read(name, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(service._sandbox, "read", counted)
+    monkeypatch.setattr(service._intake._sandbox, "read", counted)
     assert service.add_paths([folder]).failed == first.failed
     assert read == []
     service.add_paths([folder / "a.pdf"])

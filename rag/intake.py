@@ -1,0 +1,256 @@
+"""Documents in: read, embedded, committed, and what is gone removed."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from index.errors import StoreReplaced
+from index.store import Store
+from index.types import Change, Metadata
+from rag import ingest, pipeline
+from rag.config import Config
+from rag.embedding import Embedder
+from rag.files import FileReader, file_of, is_below, is_gone
+from rag.folders import IgnoreRules, find_files
+from rag.languages import language_note, languages_of
+from rag.models import DEFAULT_MODEL
+from rag.notes import reading_notes
+from rag.parsing.sandbox import Limits, Sandbox
+from rag.types import Check, Failure, Incoming, IngestReport, ParseOptions, go_on
+from rag.validation import checked_collection, checked_text
+
+DELETE_TOGETHER = 500
+
+
+class Intake:
+    """The part of a service that takes documents in; thread-safe.
+
+    store: gives the store that is there now, which may be another than the one of the call before.  embedder: its model.
+    """
+
+    def __init__(self, store: Callable[[], Store], embedder: Callable[[], Embedder], config: Config) -> None:
+        self._store_now = store
+        self._embedder = embedder
+        self._max_file_bytes = config.max_file_bytes
+        self._sandbox = Sandbox(Limits(config.parse_seconds, config.parse_mib), workers=config.threads)
+        self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
+        self._checkpoint: Future[bool] | None = None
+
+    def add_paths(
+        self,
+        paths: Sequence[Path],
+        *,
+        collection: str,
+        metadata: Metadata | None,
+        sync: bool,
+        options: ParseOptions | None,
+        urls: Sequence[str],
+        allow_private: bool,
+        progress: pipeline.Progress | None,
+    ) -> IngestReport:
+        """Files, folders and addresses, all in one pipeline.
+
+        What is removed goes last: a file that was renamed can be found under one name or the other at any time.
+        """
+        files, missing = find_files(paths, self._store.path)
+        reader = self._file_reader(collection, metadata, options)
+        gone = self._gone(paths, collection) if sync else []
+        if sync:  # a path whose documents are about to be removed is no mistake
+            missing = [one for one in missing if not any(is_below(key, [one.path]) for _, key in gone)]
+
+        def documents() -> Iterator[ingest.Prepared | ingest.Unchanged | Failure]:
+            yield from missing
+            for file in files:
+                yield from reader.read(file)
+            for url in urls:
+                yield from reader.read_address(url, allow_private=allow_private)
+
+        try:
+            report = self._ingest(documents(), len(files) + len(missing) + len(urls), progress)
+        finally:
+            reader.finish()
+        removed = [document_id for document_id, _ in gone if document_id] + reader.vanished
+        for first in range(0, len(removed), DELETE_TOGETHER):
+            self._store.delete_many(removed[first : first + DELETE_TOGETHER])
+        self._store.forget_failures(collection, [key for _, key in gone])
+        return replace(report, deleted=len(removed))
+
+    def add_documents(self, incoming: Iterable[Incoming], progress: pipeline.Progress | None) -> IngestReport:
+        """Plain texts, embedded many at a time."""
+        size, overlap = self._passage_settings
+        return self._ingest(
+            (ingest.prepare_incoming(one, size=size, overlap=overlap) for one in incoming), None, progress
+        )
+
+    def add_text(
+        self,
+        *,
+        title: str | None,
+        text: str,
+        source: str | None,
+        metadata: Metadata,
+        collection: str,
+        check: Check,
+    ) -> Change:
+        """One text, known by its source or else by itself."""
+        checked_text(text)
+        key = source or "text:" + ingest.sha256_of(f"{title}\n{text}".encode())
+        incoming = Incoming(
+            key=key,
+            title=title or _first_line(text) or source or "",
+            text=text,
+            source=source,
+            collection=checked_collection(collection),
+            metadata=metadata,
+        )
+        size, overlap = self._passage_settings
+        return self._commit(ingest.prepare_incoming(incoming, size=size, overlap=overlap, check=check), check)
+
+    def add_file(
+        self,
+        name: str,
+        content: bytes,
+        *,
+        collection: str,
+        metadata: Metadata | None,
+        check: Check,
+    ) -> Change:
+        """One file that was handed over, known by its name."""
+        size, overlap = self._passage_settings
+        prepared = ingest.prepare(
+            self._sandbox.parse(name, content),
+            key=name,
+            source=name,
+            collection=checked_collection(collection),
+            metadata=metadata or {},
+            content_sha256=ingest.sha256_of(content),
+            size=size,
+            overlap=overlap,
+            check=check,
+        )
+        return self._commit(prepared, check)
+
+    def add_upload(
+        self,
+        name: str,
+        content: bytes,
+        *,
+        collection: str,
+        metadata: Metadata | None,
+        options: ParseOptions | None,
+        check: Check,
+    ) -> tuple[list[Change], list[Failure]]:
+        """The files of an archive, or the one file: what went in, and what did not and why."""
+        reader = self._file_reader(collection, metadata, options, check)
+        changes: list[Change] = []
+        failed: list[Failure] = []
+        for part in reader.read_content(name, name, name, content, again=True):
+            check()
+            if isinstance(part, ingest.Prepared):
+                changes.append(self._commit(part, check))
+            elif isinstance(part, Failure):
+                failed.append(part)
+            else:
+                changes.append(Change(part.document, "skipped"))
+        self._store.delete_many(reader.vanished)
+        return changes, failed
+
+    def notes(self, changes: Sequence[Change]) -> tuple[str, ...]:
+        """What to tell whoever made these changes."""
+        return (*reading_notes(changes), *self._language_notes(languages_of(changes)))
+
+    def close(self) -> None:
+        """Finish what goes on in the background, and end the processes that parse."""
+        self._background.shutdown()
+        self._sandbox.close()
+
+    @property
+    def _store(self) -> Store:
+        return self._store_now()
+
+    @property
+    def _passage_settings(self) -> tuple[int, int]:
+        settings = self._store.settings
+        return int(str(settings["passage_characters"])), int(str(settings["overlap_sentences"]))
+
+    def _ingest(
+        self,
+        documents: Iterable[ingest.Prepared | ingest.Unchanged | Failure],
+        n_documents: int | None,
+        progress: pipeline.Progress | None,
+    ) -> IngestReport:
+        try:
+            report = pipeline.ingest(self._store, self._embedder, documents, n_documents, progress)
+        finally:
+            self._store.checkpoint()
+        return replace(report, notes=report.notes + self._language_notes(report.languages))
+
+    def _language_notes(self, languages: Mapping[str, int]) -> tuple[str, ...]:
+        model = str(self._store.settings["model"])
+        note = language_note(languages, model) if model == DEFAULT_MODEL else None
+        return (note,) if note else ()
+
+    def _commit(self, prepared: ingest.Prepared, check: Check) -> Change:
+        store = self._store  # and no other: one that comes in its place meanwhile may have another model
+        [(document, passages)] = pipeline.embedded(self._embedder, [prepared], check)
+        check()
+        try:
+            change = store.add(document.document, passages)
+        except StoreReplaced:
+            if self._store is store:
+                raise
+            return self._commit(prepared, check)
+        self._checkpoint_later()
+        return change
+
+    def _checkpoint_later(self) -> None:
+        """Let the views catch up on disk behind the caller's back: the change itself is durable already."""
+        if self._store.checkpoint_due and (self._checkpoint is None or self._checkpoint.done()):
+            self._checkpoint = self._background.submit(self._store.checkpoint)
+
+    def _file_reader(
+        self, collection: str, metadata: Metadata | None, options: ParseOptions | None, check: Check = go_on
+    ) -> FileReader:
+        size, overlap = self._passage_settings
+        return FileReader(
+            self._store,
+            self._sandbox,
+            checked_collection(collection),
+            metadata or {},
+            size,
+            overlap,
+            self._max_file_bytes,
+            options or ParseOptions(),
+            check,
+        )
+
+    def _gone(self, paths: Sequence[Path], collection: str) -> list[tuple[str, str]]:
+        """Id ("" for one that had failed) and key of files that were of ``paths`` and are no longer there, or ignored by now."""
+        folders = [path for path in paths if path.is_dir()]
+        named = {os.path.abspath(path) for path in paths}
+        rules = IgnoreRules(folders)
+
+        def is_out(key: str) -> bool:
+            if not is_below(key, paths):
+                return False
+            file = file_of(key)
+            return (
+                is_gone(key)
+                or file not in named
+                and any(is_below(file, [folder]) and rules.ignores_anywhere(folder, file) for folder in folders)
+            )
+
+        gone = []
+        after = None
+        with self._store.read() as reader:
+            while page := reader.documents(collection=collection, after=after, limit=1000):
+                after = page[-1].id
+                gone += [(document.id, document.key) for document in page if is_out(document.key)]
+            return gone + [("", failed.key) for failed in reader.failures(collection) if is_out(failed.key)]
+
+
+def _first_line(text: str) -> str:
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= 80 else line[:79].rstrip() + "…"
