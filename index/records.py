@@ -5,7 +5,7 @@ import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ DOCUMENT_COLUMNS = (
     "d.id, d.collection, d.key, d.title, d.source, d.metadata, d.text_sha256, d.content_sha256, d.n_characters,"
     " d.n_passages, d.added_at, d.language"
 )
+T = TypeVar("T")
+
 _LENGTH_TOLERANCE = 0.01
 PASSAGE_COLUMNS = 'p.id, d.id, p.ordinal, p."start", p."end", p.text, p.section, p.page, p.sentences'
 
@@ -144,9 +146,7 @@ def _pack_passage(text: str, passage: NewPassage, dim: int, analyze: Callable[[s
     )
 
 
-def segment_terms(
-    text: str, context: str, sentences: Sequence[Span], analyze: Callable[[str], list[str]]
-) -> list[list[str]]:
+def segment_terms(text: str, context: str, sentences: Sequence[Span], analyze: Callable[[str], T]) -> list[T]:
     """Terms of the context, then of each sentence."""
     return [analyze(context), *(analyze(text[start:end]) for start, end in sentences)]
 
@@ -193,7 +193,8 @@ def unpack_spans(packed: bytes) -> tuple[Span, ...]:
 
 def unit_length(vectors: NDArray[np.floating]) -> bool:
     """Whether all vectors (n, dim) have length 1, within what float16 may take from them; not if one is not finite."""
-    lengths = np.linalg.norm(vectors.astype(np.float32), axis=-1)
+    exact = vectors.astype(np.float32)
+    lengths = np.sqrt(np.einsum("...i,...i->...", exact, exact))
     return bool(np.all(np.abs(lengths - 1) < _LENGTH_TOLERANCE))
 
 

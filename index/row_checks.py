@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import chain
+from functools import cache
 
 import numpy as np
 
@@ -31,11 +30,11 @@ REPAIR = "`rag repair`"
 class Tally:
     """What the documents add up to. counters: documents, passages, terms and context terms by collection.
 
-    df: passages by collection and term of their sentences; all_terms: passages by term, their context included.
+    df: by collection, passages by term of their sentences; all_terms: passages by term, their context included.
     embedded: those of the passages that have vectors and terms, and so must be in the views.
     """
 
-    df: Counter[tuple[str, int]] = field(default_factory=Counter)
+    df: defaultdict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     counters: dict[str, list[int]] = field(default_factory=dict)
     passages: list[int] = field(default_factory=list)
     embedded: list[int] = field(default_factory=list)
@@ -46,7 +45,7 @@ class Tally:
         terms = np.frombuffer(packed, dtype="<u4").tolist()
         n_context = int(np.frombuffer(packed_counts, dtype="<u4")[0]) if packed_counts else 0
         self.all_terms.update(set(terms))
-        self.df.update((collection, term) for term in set(terms[n_context:]))
+        self.df[collection].update(set(terms[n_context:]))
         self.counters[collection][2] += len(terms) - n_context
         self.counters[collection][3] += n_context
 
@@ -105,7 +104,12 @@ def _passages(
 ) -> Iterator[Finding]:
     """Each passage of a document against the text, and what is searched of it against both. whole: whether the text is right."""
     counters = tally.counters[collection]
-    terms_of = partial(analyze, language=language)
+
+    @cache  # neighbouring passages share sentences, and most have one context
+    def terms_of(segment: str) -> bytes:
+        hashes = [hash_term(term) for term in analyze(segment, language)]
+        return np.array(hashes, dtype="<u4").tobytes()
+
     rows = connection.execute(
         'SELECT p.id, p."start", p."end", p.text, p.context, p.section, p.sentences, e.terms, e.term_counts, e.vector,'
         " e.sentence_vectors, e.word_counts, e.word_signs FROM passages p LEFT JOIN embeddings e ON e.passage = p.id"
@@ -143,11 +147,9 @@ def _passages(
         n_words = int(np.frombuffer(words, dtype="<u4").sum()) if len(words) == 4 * len(sentences) else -1
         if len(signs) != n_words * sign_bytes(dim):
             yield Finding("word-signs", where, "its word signs do not fit its sentences", remedy)
-        segments = [
-            [hash_term(term) for term in segment] for segment in segment_terms(text, context, sentences, terms_of)
-        ]
-        expected = np.array(list(chain(*segments)), dtype="<u4").tobytes()
-        lengths = np.array([len(segment) for segment in segments], dtype="<u4").tobytes()
+        segments = segment_terms(text, context, sentences, terms_of)
+        expected = b"".join(segments)
+        lengths = np.array([len(segment) // 4 for segment in segments], dtype="<u4").tobytes()
         if (terms, counts) != (expected, lengths):
             yield Finding("terms", where, "its terms are not those of its text", REPAIR if whole else remedy, whole)
         tally.count(collection, *((expected, lengths) if whole else (terms, counts)))
@@ -161,8 +163,9 @@ def check_counters(connection: Connection, tally: Tally) -> Iterator[Finding]:
         if hash_term(term) != number:
             detail = "is stored under another hash"
             yield Finding("term", f"term {term!r} of {collection!r}", detail, REPAIR, True)
-    for collection, number in stored.keys() | tally.df.keys():
-        found, expected = stored.get((collection, number), 0), tally.df[collection, number]
+    counted = {(collection, number): n for collection, df in tally.df.items() for number, n in df.items()}
+    for collection, number in stored.keys() | counted.keys():
+        found, expected = stored.get((collection, number), 0), counted.get((collection, number), 0)
         if found != expected:
             detail = f"is counted in {found} passages and occurs in {expected}"
             yield Finding("term-frequency", f"term {number} of {collection!r}", detail, REPAIR, True)
