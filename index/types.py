@@ -140,6 +140,16 @@ class Candidates:
     terms: Terms
     term_counts: Ids
 
+    def joined(self, others: "Candidates") -> "Candidates":
+        """These, then the others."""
+        return Candidates(
+            ids=np.concatenate([self.ids, others.ids]),
+            vectors=np.concatenate([self.vectors, others.vectors]),
+            sentence_counts=np.concatenate([self.sentence_counts, others.sentence_counts]),
+            terms=np.concatenate([self.terms, others.terms]),
+            term_counts=np.concatenate([self.term_counts, others.term_counts]),
+        )
+
     @property
     def firsts(self) -> Ids:
         """Where each passage's own vector and its context's term count stand: int64 (n,)."""

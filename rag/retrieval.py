@@ -113,9 +113,10 @@ def score_candidates(
     functional = [set(analyze(question[slice(*word)], language)) <= function_terms(language) for word in words]
     shares = np.where(functional, FUNCTION_WORD_SHARE_LATE, 1.0).astype(np.float32)
     _, matching = reader.matching(_proposing(question, terms, language, statistics), POOL, scope)
+    candidates = reader.candidates(np.sort(matching))  # while the model is at work on the question
     vectors = embedded()
     _, nearest = reader.nearest(vectors.vector, POOL, scope)
-    candidates = reader.candidates(np.union1d(nearest, matching))
+    candidates = candidates.joined(reader.candidates(np.setdiff1d(nearest, candidates.ids)))
     signals = compute_signals(vectors.vector, weighted, statistics, candidates)
 
     first = ranker.first_scores(signals)
