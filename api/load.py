@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
 from threading import Event, Lock
 from typing import Any, TypeVar
@@ -23,13 +24,17 @@ T = TypeVar("T")
 class Lane:
     """Work of one kind, in threads of its own, so that no other kind keeps it waiting.
 
-    n_running: threads.  n_waiting: requests beyond those that may be inside, waiting or still sending their body.  deadline_s: time
+    n_running: threads.  n_waiting: requests beyond those that may be inside.  holds_bodies: a request has its place from its head
+    on, for its body takes much memory; else once it is whole, so that a body that comes slowly keeps nobody out.  deadline_s: time
     of a request from its first byte.  Everything but the work itself belongs to the event loop.
     """
 
-    def __init__(self, name: str, *, n_running: int, n_waiting: int, deadline_s: float, metrics: Metrics) -> None:
+    def __init__(
+        self, name: str, *, n_running: int, n_waiting: int, holds_bodies: bool, deadline_s: float, metrics: Metrics
+    ) -> None:
         self._metrics = metrics
         self.name = name
+        self.holds_bodies = holds_bodies
         self.deadline_s = deadline_s
         self.places = n_running + n_waiting
         self.inside = 0
@@ -45,9 +50,27 @@ class Lane:
     async def run(self, work: Callable[[], T], receive: Receive, ends_at: float, given_up: Event) -> T:
         """What ``work`` gives, in a thread.  ends_at: the deadline, by ``time.monotonic``.
 
-        Raises ClientLeft or DeadlineExceeded when that comes first. Work that has not begun is then dropped; work that has begun
-        keeps its place until it ends: at its next look at ``given_up``, which is set then, or for nobody.
+        Raises Overloaded when there is no place, ClientLeft or DeadlineExceeded when that comes first. Work that has not begun is
+        then dropped; work that has begun keeps its place until it ends: at its next look at ``given_up``, which is set then, or for
+        nobody.
         """
+        if self.holds_bodies:
+            return await self._run(work, receive, ends_at, given_up)
+        with self.place():
+            return await self._run(work, receive, ends_at, given_up)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place inside.  Raises Overloaded when there is none."""
+        if self.inside >= self.places:
+            raise Overloaded
+        self.inside += 1
+        try:
+            yield
+        finally:
+            self.inside -= 1
+
+    async def _run(self, work: Callable[[], T], receive: Receive, ends_at: float, given_up: Event) -> T:
         future = self._executor.submit(copy_context().run, self._counted, work, time.monotonic())
         finished = asyncio.wrap_future(future)
         left = asyncio.ensure_future(_disconnected(receive))
@@ -101,14 +124,25 @@ class Lanes:
     """The lanes of one application.  n_asking: questions that are answered at once."""
 
     def __init__(self, settings: Settings, metrics: Metrics, *, n_asking: int) -> None:
-        def lane(name: str, n_running: int, n_waiting: int, deadline_s: float) -> Lane:
-            return Lane(name, n_running=n_running, n_waiting=n_waiting, deadline_s=deadline_s, metrics=metrics)
+        def lane(name: str, n_running: int, n_waiting: int, deadline_s: float, *, holds_bodies: bool = False) -> Lane:
+            return Lane(
+                name,
+                n_running=n_running,
+                n_waiting=n_waiting,
+                holds_bodies=holds_bodies,
+                deadline_s=deadline_s,
+                metrics=metrics,
+            )
 
         self.ask = lane("ask", n_asking, settings.queue, settings.deadline_s)
         self.read = lane("read", settings.threads, settings.queue, settings.deadline_s)
         # Few at once: the store has one writer. Few waiting: each holds a whole upload.
         self.write = lane(
-            "write", max(1, settings.threads // 2), math.ceil(settings.queue / 4), settings.upload_deadline_s
+            "write",
+            max(1, settings.threads // 2),
+            math.ceil(settings.queue / 4),
+            settings.upload_deadline_s,
+            holds_bodies=True,
         )
 
     def __iter__(self) -> Iterator[Lane]:
@@ -127,7 +161,7 @@ class Lanes:
 
 
 class Admission:
-    """Turns a request away before its body is read when its lane is full; the rest have a place until they are answered."""
+    """Turns a request away before its body is read when its lane is full; an upload that is not has its place from here on."""
 
     def __init__(self, app: ASGIApp, lanes: Lanes) -> None:
         self.app = app
@@ -147,11 +181,10 @@ class Admission:
             # A question's body is short and gets read away, so that its connection stays of use; an upload's is not worth reading.
             response = self.full_for_uploads if lane is self.lanes.write else self.full
             return await response(scope, receive, send)
-        lane.inside += 1
-        try:
+        if not lane.holds_bodies:
+            return await self.app(scope, receive, send)
+        with lane.place():
             await self.app(scope, receive, send)
-        finally:
-            lane.inside -= 1
 
 
 class RateLimit:

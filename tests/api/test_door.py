@@ -1,11 +1,14 @@
 """Questions for which there is no place, over a real socket: refused by their heads as the application would refuse them."""
 
 import json
+import os
 import re
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +16,10 @@ import pytest
 
 KEY = "k3y-of-the-test"
 QUESTION = json.dumps({"question": "why did they refuse?"}).encode()
-pytestmark = pytest.mark.model
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the processes of a service are found under /proc"),
+]
 
 
 def head(*lines: str, body: bytes = QUESTION, method: str = "POST", path: str = "/v1/ask") -> bytes:
@@ -38,9 +44,9 @@ def reply(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
 
 
 @pytest.fixture
-def full(serve: Callable[..., Any]) -> Iterator[tuple[Callable[[], socket.socket], dict[str, Any], socket.socket]]:
-    """A server all of whose places for questions are taken by heads without bodies: how to connect, what it said, one of them."""
-    _, told = serve("--workers", "1", "--log-format", "json", RAG_API_KEY=KEY, RAG_QUEUE="1", RAG_DEADLINE="60")
+def full(serve: Callable[..., Any]) -> Iterator[tuple[Callable[[], socket.socket], dict[str, Any], "Held"]]:
+    """A server all of whose places for questions are taken: how to connect, what it said, what takes them."""
+    process, told = serve("--workers", "1", "--log-format", "json", RAG_API_KEY=KEY, RAG_QUEUE="1", RAG_DEADLINE="60")
     place = urlsplit(told["url"])
     with ExitStack() as stack:
 
@@ -48,13 +54,29 @@ def full(serve: Callable[..., Any]) -> Iterator[tuple[Callable[[], socket.socket
             connection = socket.create_connection((str(place.hostname), place.port or 0), timeout=30)
             return stack.enter_context(connection)
 
-        taken = [connect() for _ in range(2)]
-        for connection in taken:
-            connection.sendall(head())
+        held = Held(process.pid, [connect() for _ in range(2)])
+        for connection in held.connections:
+            connection.sendall(head() + QUESTION)
         deadline = time.monotonic() + 30
         while metric(connect(), "footnote_inside") < 2:
             assert time.monotonic() < deadline, "the places were not taken"
-        yield connect, told, taken[0]
+        yield connect, told, held
+        held.let_go()
+
+
+class Held:
+    """Questions that are not answered before ``let_go``, as the process that would answer them does not run."""
+
+    def __init__(self, service: int, connections: list[socket.socket]) -> None:
+        self.connections = connections
+        tasks = Path(f"/proc/{service}/task").iterdir()
+        self._answerers = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+        for child in self._answerers:
+            os.kill(child, signal.SIGSTOP)
+
+    def let_go(self) -> None:
+        for child in self._answerers:
+            os.kill(child, signal.SIGCONT)
 
 
 def metric(connection: socket.socket, name: str, labels: str = 'lane="ask"') -> float:
@@ -78,7 +100,7 @@ def test_it_is_the_answer_of_the_application(full: Any) -> None:
 
 
 def test_the_connection_goes_on_and_a_place_that_comes_free_is_taken(full: Any) -> None:
-    connect, _, taken = full
+    connect, _, held = full
     connection = connect()
     connection.sendall(head("X-Request-ID: mine-1") + QUESTION[:5])
     status, headers, _ = reply(connection)
@@ -86,8 +108,8 @@ def test_the_connection_goes_on_and_a_place_that_comes_free_is_taken(full: Any) 
     connection.sendall(QUESTION[5:] + head("X-Request-ID: a b") + QUESTION)
     status, headers, _ = reply(connection)
     assert status == 503 and headers["x-request-id"] != "a b"
-    taken.sendall(QUESTION)
-    assert reply(taken)[0] == 200
+    held.let_go()
+    assert [reply(taken)[0] for taken in held.connections] == [200, 200]
     connection.sendall(head() + QUESTION)
     status, _, body = reply(connection)
     assert status == 200 and json.loads(body)["question"] == "why did they refuse?"
@@ -135,3 +157,23 @@ def test_a_refused_body_that_does_not_come_ends_the_connection(full: Any) -> Non
     connection.sendall(head())
     assert reply(connection)[0] == 503
     assert connection.recv(1) == b""
+
+
+def test_bodies_that_do_not_come_keep_nobody_out(serve: Callable[..., Any]) -> None:
+    _, told = serve("--workers", "1", RAG_API_KEY=KEY, RAG_QUEUE="1", RAG_DEADLINE="60")
+    place = urlsplit(told["url"])
+    with ExitStack() as stack:
+        slow, quick = (
+            [
+                stack.enter_context(socket.create_connection((str(place.hostname), place.port or 0), timeout=30))
+                for _ in range(n)
+            ]
+            for n in (20, 1)
+        )
+        for connection in slow:
+            connection.sendall(head() + QUESTION[:5])
+        time.sleep(0.5)
+        quick[0].sendall(head() + QUESTION)
+        assert reply(quick[0])[0] == 200
+        slow[0].sendall(QUESTION[5:])
+        assert reply(slow[0])[0] == 200
