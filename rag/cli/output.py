@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -71,8 +71,9 @@ def note_rebuilt(service: "Service") -> None:
 
 
 def message(text: str) -> None:
-    """A line for people, on stderr."""
-    typer.echo(f"rag: {text}", err=True)
+    """A line for people, on stderr; when that can be written to no more, the work goes on and its exit code tells."""
+    with suppress(OSError):
+        typer.echo(f"rag: {text}", err=True)
 
 
 def fail(text: str, code: int = FAILED) -> NoReturn:
