@@ -33,8 +33,12 @@ def interruptible() -> Iterator[None]:
 def ignore_further() -> None:
     """The end has begun: SIGTERM and SIGHUP change nothing any more, and SIGINT does what it does in every program."""
     for number in signals()[1:]:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, _nothing)  # SIG_IGN is a warning of Python for one that has come just before
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    pass
 
 
 def _heeds_hangup() -> bool:

@@ -1,5 +1,6 @@
 """Entry point of ``rag``: puts the commands together and keeps tracebacks from people."""
 
+import errno
 import logging
 import os
 import sys
@@ -9,9 +10,10 @@ from typing import Annotated
 import typer
 import typer.exceptions
 
-from rag.cli.output import USAGE
+from rag.cli.output import FAILED, USAGE, drop_output, message
 
 _DISTRIBUTION = "footnote"
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 # Where each command is, in the order of ``rag --help``.
 _COMMANDS = {
     "add": "rag.cli.documents:add",
@@ -100,4 +102,10 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         typer.echo("rag: stopped", err=True)
         sys.exit(130)
+    except OSError as error:
+        if error.filename is not None or error.errno not in _UNWRITABLE:
+            raise
+        message(f"the output cannot be written: {error.strerror}")
+        drop_output()
+        sys.exit(FAILED)
     sys.exit(code if isinstance(code, int) else 0)

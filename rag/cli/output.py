@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DONE, FAILED, USAGE, NO_STORE = 0, 1, 2, 3
 _INTERRUPTED = 130
+_NO_WIDTH = 100_000
 
 StoreOption = Annotated[
     Path | None,
@@ -91,9 +92,8 @@ def errors() -> Iterator[None]:
         fail(str(error), USAGE)
     except RagError as error:
         fail(str(error), FAILED)
-    except BrokenPipeError:
-        # The reader of stdout left (a pager, head): nothing to say, and nothing may be flushed at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of stdout left (a pager, head): nothing to say
+        drop_output()
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
         fail("stopped; what was reported as added stays", _INTERRUPTED)
@@ -108,16 +108,23 @@ def errors() -> Iterator[None]:
         raise
 
 
+def drop_output() -> None:
+    """What is still to be written to stdout goes nowhere: it cannot be written, and would be tried again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def print_json(value: object) -> None:
     """One JSON value on stdout."""
     typer.echo(json.dumps(value, ensure_ascii=False))
 
 
 def console(*, stderr: bool = False) -> "Console":
-    """Where text for people goes; without colours and wrapping when it is no terminal."""
+    """Where text for people goes; without colours, wrapping and a width when it is no terminal, so that programs get lines."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=not (sys.stderr if stderr else sys.stdout).isatty())
+    if (sys.stderr if stderr else sys.stdout).isatty():
+        return Console(stderr=stderr, highlight=False)
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=_NO_WIDTH)
 
 
 def pairs(options: Sequence[str], name: str) -> dict[str, list[str]]:

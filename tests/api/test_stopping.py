@@ -74,7 +74,7 @@ def _free_port() -> str:
 
 def _answers(port: str) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30, trust_env=False).status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60, trust_env=False).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -118,7 +118,9 @@ def test_a_service_whose_streams_are_closed_serves(start: Start, tmp_path: Path,
     port = _free_port()
     process = start("--port", port, "--json", preexec_fn=close)
     _wait_for(lambda: _answers(port), process)
-    added = httpx.post(f"http://127.0.0.1:{port}/v1/documents", json={"text": "The ferry waits."}, trust_env=False)
+    added = httpx.post(
+        f"http://127.0.0.1:{port}/v1/documents", json={"text": "The ferry waits."}, timeout=120, trust_env=False
+    )
     assert added.status_code == 201
     process.terminate()
     assert process.wait(timeout=60) == 0
