@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DONE, FAILED, USAGE, NO_STORE = 0, 1, 2, 3
 _INTERRUPTED = 130
-_NO_WIDTH = 100_000
+NO_WIDTH = 100_000  # columns: more than any line has
 
 StoreOption = Annotated[
     Path | None,
@@ -124,7 +124,7 @@ def console(*, stderr: bool = False) -> "Console":
 
     if (sys.stderr if stderr else sys.stdout).isatty():
         return Console(stderr=stderr, highlight=False)
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=_NO_WIDTH)
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=NO_WIDTH)
 
 
 def pairs(options: Sequence[str], name: str) -> dict[str, list[str]]:

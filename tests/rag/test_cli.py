@@ -416,3 +416,18 @@ def test_closed_streams_neither_stop_a_command_nor_reach_the_store(rag: Rag, tmp
     assert rag("verify").code == 0
     [document] = cast(list[dict[str, object]], rag("list", "--json").json)
     assert document["source"] == "note.txt"
+
+
+def test_a_list_in_a_narrow_terminal_has_every_id_and_source_whole(rag: Rag, tmp_path: Path) -> None:
+    names = ["the minutes of the meeting about the bridge.txt", "short.txt"]
+    for name in names:
+        (tmp_path / name).write_text(f"The ferry waits for {name}.")
+    rag("add", *names)
+    listed = cast(list[dict[str, str]], rag("list", "--json").json)
+    ours, theirs = os.openpty()
+    run_apart("list", stdout=theirs, env=os.environ | {"COLUMNS": "40", "TERM": "xterm"})
+    os.close(theirs)
+    shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+    for document in listed:
+        assert document["id"] in shown and document["source"] in shown
