@@ -3,12 +3,28 @@
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.cli.output import USAGE, JsonOption, StoreOption, errors, fail, message, note_rebuilt, print_json, store_path
+from api import logs
+from api.stopping import interruptible
+from rag.cli.output import (
+    DONE,
+    USAGE,
+    JsonOption,
+    StoreOption,
+    errors,
+    fail,
+    message,
+    note_rebuilt,
+    print_json,
+    store_path,
+)
 
 if TYPE_CHECKING:
     from rag.service import Service
@@ -57,21 +73,36 @@ def serve(
 
     Example: rag serve --port 8080
     """
+    if log_format not in (None, *logs.FORMATS):
+        raise typer.BadParameter(f"{log_format!r}: use text or json", param_hint="--log-format")
+    with errors(), _stoppable() as ready:
+        options = {"host": host, "port": port, "workers": workers, "log_format": log_format}
+        _serve(store, {name: value for name, value in options.items() if value is not None}, json, ready)
+
+
+@contextmanager
+def _stoppable() -> Iterator[Event]:
+    """The service, which ends with 0 when it is told to, whether it is ready or not."""
+    ready = Event()
+    with interruptible():
+        try:
+            yield ready
+        except KeyboardInterrupt:
+            logging.getLogger(__name__).warning("stopped" if ready.is_set() else "stopped before it was ready")
+            raise typer.Exit(DONE) from None
+
+
+def _serve(store: Path | None, options: dict[str, object], json: bool, ready: Event) -> None:
+    """Everything from the settings to the end.  ready: set when it listens."""
     from api.memory import collecting_when_idle, keep_few_arenas
 
     keep_few_arenas()
-    from api import logs
     from api.keys import KeyRing
     from api.settings import Settings, is_loopback
 
-    if log_format not in (None, *logs.FORMATS):
-        raise typer.BadParameter(f"{log_format!r}: use text or json", param_hint="--log-format")
-    with errors():
-        settings = Settings.read()
-        options = {"host": host, "port": port, "workers": workers, "log_format": log_format}
-        settings = settings.model_copy(update={name: value for name, value in options.items() if value is not None})
-        logs.configure(settings.log_format)
-        keys = KeyRing(settings.api_key, settings.keys_file)
+    settings = Settings.read().model_copy(update=options)
+    logs.configure(settings.log_format)
+    keys = KeyRing(settings.api_key, settings.keys_file)
     host = settings.host
     if not keys.required and not is_loopback(host):
         fail(
@@ -90,7 +121,6 @@ def serve(
         # Before the model is loaded, so that a port in use is told at once.
         with (
             server.bind(host, settings.port) as bound,
-            errors(),
             Service.open_or_create(path, config := Config.from_environment(), views="behind") as service,
             Answerers(
                 path, config, settings.workers, log_format=settings.log_format, patience_s=settings.deadline_s
@@ -126,12 +156,17 @@ def serve(
                 answerers.start_when(lambda: not service.rebuilding)
             elif answerers.n:
                 answerers.wait()
+
+            def on_ready() -> None:
+                ready.set()
+                _announce(service, url, str(path), json, say)
+
             with collecting_when_idle(lambda: app.state.lanes.write.running > 0):
                 server.run(
                     app,
                     app.state.door,
                     bound,
-                    on_ready=lambda: _announce(service, url, str(path), json, say),
+                    on_ready=on_ready,
                     on_stop=lambda: setattr(app.state, "stopping", True),
                     linger_s=settings.linger_s,
                 )
@@ -152,5 +187,6 @@ def _announce(service: "Service", url: str, store: str, as_json: bool, say: Call
     if documents == 0:
         say("the store is empty: `rag add PATH`, or send files to POST /v1/documents")
     if as_json:
-        print_json({"url": url, "store": store, "documents": documents, "passages": passages})
-        sys.stdout.flush()
+        with suppress(OSError):  # whoever was to read it has left, and the service serves others
+            print_json({"url": url, "store": store, "documents": documents, "passages": passages})
+            sys.stdout.flush()

@@ -77,7 +77,9 @@ def read_keys(path: Path) -> list[Key]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise KeysUnusable(f"{path} cannot be read: {error.strerror}") from error
+        raise KeysUnusable(
+            f"{path} cannot be read ({error.strerror}): check its permissions, or name another file with RAG_KEYS"
+        ) from error
     try:
         return _parsed(json.loads(content))
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api import stopping
 from api.door import Door
 
 _DRAIN_S = 30
@@ -205,10 +206,10 @@ def run(
     on_stop: Callable[[], None],
     linger_s: float,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then let requests finish (30 s at most) and return. Raises CannotListen.
+    """Serve until SIGTERM, SIGINT or SIGHUP, then let requests finish (30 s at most) and return. Raises CannotListen.
 
-    door: refuses a request by its head where it can.  on_stop: called from the signal's handler, at once.  linger_s: seconds after
-    it in which new requests are still taken.
+    To be called within ``stopping.interruptible``.  door: refuses a request by its head where it can.  on_ready: called when it
+    listens.  on_stop: called from the signal's handler, at once.  linger_s: seconds after it in which new requests are still taken.
     """
     config = uvicorn.Config(
         app,
@@ -222,13 +223,13 @@ def run(
     )
     server = _Server(config, on_ready, on_stop, linger_s)
     # uvicorn raises the signal again once it has stopped; this handler makes that an ordinary return instead of a death by signal.
-    before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in stopping.signals():
+        signal.signal(number, server.handle_exit)
+    host, port = bound.getsockname()[:2]
     try:
         server.run(sockets=[bound])
     except OSError as error:  # another process listened first, between bind and now
-        host, port = bound.getsockname()[:2]
         raise CannotListen(_reason(error, host, port)) from error
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        stopping.ignore_further()
         bound.close()

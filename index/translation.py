@@ -38,7 +38,11 @@ def translated_files(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreFull(f"no space is left for {path}: free some and try again") from error
-        raise StoreUnwritable(f"{path} cannot be written: {error}") from error
+        at = error.filename if error.filename not in (None, str(path)) else None
+        reason = f"{at}: {error.strerror}" if at else error.strerror or str(error)
+        raise StoreUnwritable(
+            f"{path} cannot be written ({reason}): check its permissions and its disk, or choose another place"
+        ) from error
 
 
 def damaged(path: Path, detail: str) -> StoreDamaged:

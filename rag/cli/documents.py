@@ -8,6 +8,7 @@ import typer
 
 from rag.cli.output import (
     FAILED,
+    NO_WIDTH,
     CollectionOption,
     JsonOption,
     StoreOption,
@@ -230,7 +231,9 @@ def list_documents(
 
         print_json([document_json(document) for document in found])
         return
+    from rich.measure import Measurement
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("id", "title", "source", "collection", "passages", "added", box=None, pad_edge=False)
     for document in found:
@@ -242,7 +245,17 @@ def list_documents(
             str(document.n_passages),
             document.added_at[:19].replace("T", " "),
         )
-    console().print(table)
+    out = console()
+    if Measurement.get(out, out.options.update_width(NO_WIDTH), table).maximum <= out.width:
+        out.print(table)
+        return
+    for document in found:  # a table that is squeezed shows no id and no path whole
+        for line in (
+            f"{document.id}  {document.title}",
+            f"    {document.source or ''}",
+            f"    {document.collection}, {document.n_passages} passages, {document.added_at[:19].replace('T', ' ')}",
+        ):
+            out.print(Text(line), soft_wrap=True)
 
 
 def _list_failed(collection: str | None, store: Path | None, json: bool) -> None:

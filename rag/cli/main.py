@@ -1,6 +1,8 @@
 """Entry point of ``rag``: puts the commands together and keeps tracebacks from people."""
 
+import errno
 import logging
+import os
 import sys
 from importlib import import_module
 from typing import Annotated
@@ -8,9 +10,10 @@ from typing import Annotated
 import typer
 import typer.exceptions
 
-from rag.cli.output import USAGE
+from rag.cli.output import FAILED, USAGE, drop_output, message
 
 _DISTRIBUTION = "footnote"
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 # Where each command is, in the order of ``rag --help``.
 _COMMANDS = {
     "add": "rag.cli.documents:add",
@@ -73,8 +76,19 @@ def _add_plugged_in(app: typer.Typer) -> None:
             app.command(entry.name)(command)
 
 
+def _hold_standard_streams() -> None:
+    """Open what the caller closed of stdin, stdout and stderr: else a file of the store may take its number and get the output."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(opened, True)
+    os.close(opened)
+    sys.stdin = sys.stdin or open(0, closefd=False)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)
+
+
 def main() -> None:
     """Run ``rag`` and end the process with its exit code."""
+    _hold_standard_streams()
     logging.basicConfig(level=logging.WARNING, format="rag: %(message)s", stream=sys.stderr)
     logging.getLogger("rag").setLevel(logging.INFO)
     command = typer.main.get_command(build(sys.argv[1] if len(sys.argv) > 1 else ""))
@@ -88,4 +102,10 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         typer.echo("rag: stopped", err=True)
         sys.exit(130)
+    except OSError as error:
+        if error.filename is not None or error.errno not in _UNWRITABLE:
+            raise
+        message(f"the output cannot be written: {error.strerror}")
+        drop_output()
+        sys.exit(FAILED)
     sys.exit(code if isinstance(code, int) else 0)

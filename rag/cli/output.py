@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DONE, FAILED, USAGE, NO_STORE = 0, 1, 2, 3
 _INTERRUPTED = 130
+NO_WIDTH = 100_000  # columns: more than any line has
 
 StoreOption = Annotated[
     Path | None,
@@ -71,8 +72,9 @@ def note_rebuilt(service: "Service") -> None:
 
 
 def message(text: str) -> None:
-    """A line for people, on stderr."""
-    typer.echo(f"rag: {text}", err=True)
+    """A line for people, on stderr; when that can be written to no more, the work goes on and its exit code tells."""
+    with suppress(OSError):
+        typer.echo(f"rag: {text}", err=True)
 
 
 def fail(text: str, code: int = FAILED) -> NoReturn:
@@ -90,9 +92,8 @@ def errors() -> Iterator[None]:
         fail(str(error), USAGE)
     except RagError as error:
         fail(str(error), FAILED)
-    except BrokenPipeError:
-        # The reader of stdout left (a pager, head): nothing to say, and nothing may be flushed at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of stdout left (a pager, head): nothing to say
+        drop_output()
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
         fail("stopped; what was reported as added stays", _INTERRUPTED)
@@ -107,16 +108,23 @@ def errors() -> Iterator[None]:
         raise
 
 
+def drop_output() -> None:
+    """What is still to be written to stdout goes nowhere: it cannot be written, and would be tried again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def print_json(value: object) -> None:
     """One JSON value on stdout."""
     typer.echo(json.dumps(value, ensure_ascii=False))
 
 
 def console(*, stderr: bool = False) -> "Console":
-    """Where text for people goes; without colours and wrapping when it is no terminal."""
+    """Where text for people goes; without colours, wrapping and a width when it is no terminal, so that programs get lines."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=not (sys.stderr if stderr else sys.stdout).isatty())
+    if (sys.stderr if stderr else sys.stdout).isatty():
+        return Console(stderr=stderr, highlight=False)
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=NO_WIDTH)
 
 
 def pairs(options: Sequence[str], name: str) -> dict[str, list[str]]:

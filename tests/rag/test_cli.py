@@ -2,11 +2,12 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 
@@ -372,3 +373,61 @@ def test_an_address_of_this_machine_is_not_fetched_unless_it_is_allowed(rag: Rag
 def test_a_file_is_not_watched(rag: Rag, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x")
     assert rag("watch", "a.txt").code == 2
+
+
+def run_apart(*arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """Runs ``rag`` as a process of its own, whose output goes where the test says."""
+    command = [sys.executable, "-P", "-c", "from rag.cli.main import main; main()", *arguments]
+    options = {"stdout": subprocess.PIPE, **options}
+    return subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=600, check=False, **options)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk is what /dev/full stands for")
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["list", "--json"], ["show", "note.txt"], ["--help"]], ids=["list", "json", "show", "help"]
+)
+def test_output_that_cannot_be_written_is_told_in_one_line(rag: Rag, tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "note.txt").write_text("The ferry waits.")
+    rag("add", "note.txt")
+    with open("/dev/full", "w") as full:
+        result = run_apart(*arguments, stdout=full)
+    assert (result.returncode, result.stderr) == (1, "rag: the output cannot be written: No space left on device\n")
+
+
+def test_a_list_that_is_piped_has_one_line_a_document_whatever_the_width(rag: Rag, tmp_path: Path) -> None:
+    folder = tmp_path / ("a folder with a name of some length " * 4).strip()
+    folder.mkdir()
+    (folder / "note.txt").write_text("The ferry waits.")
+    rag("add", str(folder))
+    result = run_apart("list", env=os.environ | {"COLUMNS": "40"})
+    header, document = result.stdout.splitlines()
+    assert header.split() == ["id", "title", "source", "collection", "passages", "added"]
+    assert f"{folder.name}/note.txt" in document
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="streams are closed before the program starts")
+def test_closed_streams_neither_stop_a_command_nor_reach_the_store(rag: Rag, tmp_path: Path) -> None:
+    def close_all() -> None:
+        os.closerange(0, 3)
+
+    (tmp_path / "note.txt").write_text("The ferry waits.")
+    command = [sys.executable, "-P", "-c", "from rag.cli.main import main; main()", "add", "note.txt", "missing.txt"]
+    assert subprocess.run(command, preexec_fn=close_all, timeout=600).returncode == 1
+    assert rag("verify").code == 0
+    [document] = cast(list[dict[str, object]], rag("list", "--json").json)
+    assert document["source"] == "note.txt"
+
+
+def test_a_list_in_a_narrow_terminal_has_every_id_and_source_whole(rag: Rag, tmp_path: Path) -> None:
+    names = ["the minutes of the meeting about the bridge.txt", "short.txt"]
+    for name in names:
+        (tmp_path / name).write_text(f"The ferry waits for {name}.")
+    rag("add", *names)
+    listed = cast(list[dict[str, str]], rag("list", "--json").json)
+    ours, theirs = os.openpty()
+    run_apart("list", stdout=theirs, env=os.environ | {"COLUMNS": "40", "TERM": "xterm"})
+    os.close(theirs)
+    shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+    for document in listed:
+        assert document["id"] in shown and document["source"] in shown
