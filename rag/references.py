@@ -28,6 +28,13 @@ _ITEM = re.compile(r"\(?([a-z]{1,5}|\d{1,3})[.)]\s", re.I)
 _WHOLE_NUMBER = re.compile(rf"(?:^|\. )({_DOTTED}*{_SUB}+)(?=\. |$)", re.I)
 _PART = re.compile(r"\w+")
 _ROMAN = "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split()
+# What is left of a question that asks for a part itself and for nothing in it.
+_ASKS_FOR_IT = re.compile(
+    r"(?:\W|\b(?:and|or|of|in|under|by|the|this|that|my|our|please|what|which|how|does|do|did|is|are|was|were|can|could|you|me|it|be|i|"
+    r"says?|said|states?|stated|read|reads|contains?|provides?|requires?|means?|about|tell|shows?|show|give|quote|cite|find|written|"
+    r"text|wording|contents?|contract|agreement|document|law|act|terms)\b)*",
+    re.I,
+)
 _FIRST = ("a", "i", "1")
 _MOST = 4
 
@@ -45,6 +52,11 @@ def find_references(question: str) -> list[Place]:
     """The numbers of the parts that a question refers to, level by level: ("7", "3", "b")."""
     found = (_parts(one[1] or one[2]) for one in _ASKED.finditer(question))
     return list(dict.fromkeys(place for place in found if place))[:_MOST]
+
+
+def asks_for_part(question: str) -> bool:
+    """Whether a question asks for a part by its number ("What does clause 7.3 say?") and for nothing in particular in it."""
+    return bool(_ASKS_FOR_IT.fullmatch(_ASKED.sub("", question)) and _ASKED.search(question))
 
 
 def named_sentences(

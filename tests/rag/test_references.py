@@ -9,7 +9,7 @@ import pytest
 from docx.oxml import parse_xml as element
 from docx.oxml.ns import nsdecls
 
-from rag.references import Named, find_references, named_sentences
+from rag.references import Named, asks_for_part, find_references, named_sentences
 from rag.service import Service
 from rag.types import Query
 
@@ -33,6 +33,20 @@ W = nsdecls("w")
 )
 def test_numbers_of_parts_are_told_in_questions(question: str, expected: list[tuple[str, ...]]) -> None:
     assert find_references(question) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("What does clause 7.3 say?", True),
+        ("clause 7.3(b)", True),
+        ("What is the text of section 4 of the agreement?", True),
+        ("What does clause 7.3 say about penguins?", False),
+        ("What does the contract say?", False),
+    ],
+)
+def test_a_question_asks_for_a_part_itself_or_for_something_in_it(question: str, expected: bool) -> None:
+    assert asks_for_part(question) == expected
 
 
 CLAUSES = [
@@ -132,6 +146,13 @@ def contract() -> bytes:
     file = io.BytesIO()
     document.save(file)
     return file.getvalue()
+
+
+def test_a_part_that_is_not_there_is_not_made_sure_of(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "contract.docx").write_bytes(contract())
+    service.add_paths([tmp_path / "contract.docx"])
+    there, missing = (service.ask(Query(f"What is said in section {number}?")) for number in ("3.1", "3.9"))
+    assert there.confidence >= 0.8 > missing.confidence
 
 
 @pytest.mark.parametrize(
