@@ -13,9 +13,10 @@ from rag.parsing.archive import Archive
 from rag.parsing.builder import Item, TextBuilder, plain
 from rag.parsing.charts import add_figures
 from rag.parsing.markup import attribute, child, local, parse_xml
-from rag.parsing.numbering import Label, Numbering, number_of, value_of
-from rag.parsing.office import chosen, is_on, main_part, properties, relations
+from rag.parsing.numbering import Label, Numbering
+from rag.parsing.office import chosen, is_on, main_part, number_of, properties, relations, value_of
 from rag.parsing.tables import Cell, joined_down, lay_out, n_covered
+from rag.parsing.word_lists import read_lists
 from rag.types import ParsedText
 
 _SKIPPED = frozenset(
@@ -51,12 +52,13 @@ def parse_docx(content: bytes, name: str) -> ParsedText:
     related = {kind: place for kind, place in relations(archive, part).values() if place in archive}
     root = parse_xml(archive.read(part))
     styles = _styles(archive, related.get("styles"))
-    lists = parse_xml(archive.read(related["numbering"])) if "numbering" in related else None
+    style_lists = {name: style.list_id for name, style in styles.items() if style.list_id}
+    lists = read_lists(parse_xml(archive.read(related["numbering"])), style_lists) if "numbering" in related else {}
     reader = _Reader(
         archive,
         relations(archive, part),
         styles,
-        Numbering(lists, {name: style.list_id for name, style in styles.items() if style.list_id}),
+        Numbering(lists),
         {kind: _notes(archive, related.get(f"{kind}s")) for kind in ("footnote", "endnote")},
     )
     body = child(root, "body")

@@ -1,23 +1,17 @@
-"""The numbers that Word gives paragraphs when it shows them ("7.3", "(a)", "Article 4"): no file holds them, they are counted here.
+"""Numbers of paragraphs ("7.3", "(a)", "Article 4"), which office programs compute when they show a file: they are counted here.
 
-Word counts by abstract list: all lists (w:num) made of one go on with each other's numbers, unless a list has a start of its own
-for a level, which it takes when it first comes to that level. A level that is passed over counts as begun.
+Counted as Word does: all lists made of one definition go on with each other's numbers, unless a list has a start of its own for a
+level, which it takes when it first comes to that level. A level that is passed over counts as begun.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
-from xml.etree.ElementTree import Element
 
 from rag.parsing.builder import plain
-from rag.parsing.markup import attribute, child, local
-from rag.parsing.office import is_on
 
 N_LEVELS = 9
-_MAX_TEXT = 60  # characters of a level's text around its numbers; more is no number
-_MAX_DIGITS = 9
-_MAX_LINKS = 5  # from a list to the style that defines it, and on
 _LARGEST_ROMAN, _MOST_LETTERS = 3999, 10
 _ROMAN = (
     (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"), (9, "ix"),
@@ -34,8 +28,11 @@ class Label(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Level:
-    """restart: the level, from 1, after which this one starts anew, or any above it; 0 for none.  style: which has this level."""
+class Level:
+    """How a level is numbered. text: around the numbers, which are "%1" for the first level's and so on.
+
+    restart: the level, from 1, after which this one starts anew, or any above it; 0 for none.  style: which has this level.
+    """
 
     start: int = 1
     format: str = "decimal"
@@ -46,30 +43,30 @@ class _Level:
 
 
 @dataclass(frozen=True, slots=True)
-class _List:
+class NumberedList:
     """A list of paragraphs. abstract: id of what it is made of.  starts: its own, by level."""
 
     abstract: str
-    levels: Mapping[int, _Level]
+    levels: Mapping[int, Level]
     starts: Mapping[int, int]
 
 
 class Numbering:
-    """The lists of a document and how far each has been counted.
+    """The lists of a document, by their ids, and how far each has been counted."""
 
-    root: of the part that defines them, None where there is none.  style_lists: style id -> id of the list that it names.
-    """
-
-    def __init__(self, root: Element | None, style_lists: Mapping[str, str]) -> None:
-        self._lists = _read_lists(root, style_lists) if root is not None else {}
+    def __init__(self, lists: Mapping[str, NumberedList]) -> None:
+        self._lists = lists
         self._counters: dict[str, list[int | None]] = {}
         self._started: set[tuple[str, int]] = set()
 
     def anew(self) -> "Numbering":
         """The same lists, not counted yet: the text of a box is counted for itself."""
-        other = Numbering(None, {})
-        other._lists = self._lists
-        return other
+        return Numbering(self._lists)
+
+    def restart(self, list_id: str) -> None:
+        """Count a list from its beginning again."""
+        if list_id in self._lists:
+            self._counters.pop(self._lists[list_id].abstract, None)
 
     def level_of(self, list_id: str, style: str) -> int | None:
         """The level of a list that belongs to a style."""
@@ -77,10 +74,10 @@ class Numbering:
         levels = found.levels.items() if found else ()
         return next((number for number, level in levels if level.style == style), None)
 
-    def count(self, list_id: str, at: int) -> Label | None:
+    def count(self, list_id: str, at: int, value: int | None = None) -> Label | None:
         """Count a paragraph; returns its label, or None for a bullet, an unknown list or level, or one that shows no number.
 
-        at: the level, from 0.
+        at: the level, from 0.  value: what it is counted as, by default the next.
         """
         found = self._lists.get(list_id)
         if found is None or at not in found.levels:
@@ -90,7 +87,8 @@ class Numbering:
             self._started.add((list_id, at))
             counters[at] = None
         before = counters[at]
-        counters[at] = _start(found, at) if before is None else before + 1
+        following = _start(found, at) if before is None else before + 1
+        counters[at] = following if value is None else value
         for above in range(at):
             if counters[above] is None:
                 counters[above] = _start(found, above)
@@ -102,11 +100,11 @@ class Numbering:
         return Label(text, _full(found, at, counters)) if text else None
 
 
-def _start(found: _List, at: int) -> int:
+def _start(found: NumberedList, at: int) -> int:
     return found.starts.get(at, found.levels[at].start if at in found.levels else 1)
 
 
-def _shown(found: _List, at: int, counters: list[int | None]) -> str:
+def _shown(found: NumberedList, at: int, counters: list[int | None]) -> str:
     """The label of a level as its counters stand."""
     level = found.levels.get(at)
     if level is None or level.format == "bullet":
@@ -118,7 +116,7 @@ def _shown(found: _List, at: int, counters: list[int | None]) -> str:
         if value is None or of > at:
             return ""
         # In legal numbering the numbers of higher levels are decimal, whatever these themselves have.
-        other = found.levels.get(of, _Level())
+        other = found.levels.get(of, Level())
         return formatted(value, "decimal" if level.is_legal and of < at else other.format)
 
     text = plain(_PLACE.sub(number, level.text))
@@ -128,7 +126,7 @@ def _shown(found: _List, at: int, counters: list[int | None]) -> str:
     return text.removesuffix(".") if " " in text else text
 
 
-def _full(found: _List, at: int, counters: list[int | None]) -> str:
+def _full(found: NumberedList, at: int, counters: list[int | None]) -> str:
     """The label after those of the levels above it that it does not repeat."""
     full = ""
     while at >= 0:
@@ -159,82 +157,3 @@ def formatted(value: int, kind: str) -> str:
         repeated = chr(ord("a") + (value - 1) % 26) * ((value - 1) // 26 + 1)  # after "z" comes "aa", then "bb"
         return repeated.upper() if kind == "upperLetter" else repeated
     return str(value)
-
-
-def number_of(element: Element | None) -> int | None:
-    """The whole number that an element has as its value; None where there is none, or one too long to be meant."""
-    value = attribute(element, "val") if element is not None else None
-    return int(value) if value and value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS else None
-
-
-def value_of(parent: Element | None, name: str) -> str | None:
-    """The value of a child."""
-    found = child(parent, name) if parent is not None else None
-    return attribute(found, "val") if found is not None else None
-
-
-def _read_lists(root: Element, style_lists: Mapping[str, str]) -> dict[str, _List]:
-    abstracts = {attribute(one, "abstractNumId") or "": one for one in root if local(one.tag) == "abstractNum"}
-    lists = {attribute(one, "numId") or "": one for one in root if local(one.tag) == "num"}
-    levels = {name: dict(_levels(element)) for name, element in abstracts.items()}
-    found = {}
-    for name, element in lists.items():
-        abstract = _defined(element, abstracts, lists, style_lists)
-        if abstract is None:
-            continue
-        own = dict(levels[abstract])
-        starts = {}
-        for override in element:
-            at = _place(override)
-            if local(override.tag) != "lvlOverride" or at is None:
-                continue
-            for inner in override:
-                if local(inner.tag) == "lvl":
-                    own[at] = _level(inner)
-            if (start := number_of(child(override, "startOverride"))) is not None:
-                starts[at] = start
-        found[name] = _List(abstract, own, starts)
-    return found
-
-
-def _defined(
-    element: Element, abstracts: Mapping[str, Element], lists: Mapping[str, Element], style_lists: Mapping[str, str]
-) -> str | None:
-    """Id of the abstract list that has the levels of a list; it may be named by way of a style."""
-    for _ in range(_MAX_LINKS):
-        abstract = value_of(element, "abstractNumId")
-        if abstract is None or abstract not in abstracts:
-            return None
-        link = value_of(abstracts[abstract], "numStyleLink")
-        if link is None or style_lists.get(link) not in lists:
-            return abstract
-        element = lists[style_lists[link]]
-    return None
-
-
-def _levels(abstract: Element) -> Iterator[tuple[int, _Level]]:
-    for element in abstract:
-        at = _place(element)
-        if local(element.tag) == "lvl" and at is not None:
-            yield at, _level(element)
-
-
-def _place(element: Element) -> int | None:
-    value = attribute(element, "ilvl") or ""
-    return int(value) if len(value) == 1 and value in "012345678" else None
-
-
-def _level(element: Element) -> _Level:
-    start = number_of(child(element, "start"))
-    # A format inside mc:AlternateContent is one of those that are not known.
-    level = _Level(
-        0 if start is None else start,
-        value_of(element, "numFmt") or "decimal",
-        value_of(element, "lvlText") or "",
-        number_of(child(element, "lvlRestart")),
-        is_on(child(element, "isLgl")),
-        value_of(element, "pStyle"),
-    )
-    properties = child(element, "rPr")
-    is_hidden = properties is not None and is_on(child(properties, "vanish"))
-    return replace(level, text="") if is_hidden or len(level.text) > _MAX_TEXT else level
