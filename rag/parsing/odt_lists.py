@@ -35,9 +35,7 @@ def _levels(style: Element) -> Iterator[tuple[int, Level]]:
     formats: dict[int, str] = {}
     for element in style:
         at = whole_number(element, "level")
-        if local(element.tag) not in ("list-level-style-number", "outline-level-style") or at not in range(
-            1, N_LEVELS + 1
-        ):
+        if at is None or not 1 <= at <= N_LEVELS or local(element.tag) not in _NUMBERED:
             continue
         # Without a format a level shows no number; formats of other scripts are shown as decimal numbers.
         kind = attribute(element, "num-format") or ""
