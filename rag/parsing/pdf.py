@@ -31,6 +31,7 @@ MAX_PAGES = 20_000
 _SAVE_AGAIN = "save or download it again"
 # PDFium is not thread-safe: every call into it is made under this lock.
 _PDFIUM = threading.Lock()
+_END, _WITHIN = b"%%EOF", 2048  # what a whole file ends with, and in how many last bytes
 _LIGATURES = str.maketrans(
     {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
 )
@@ -38,7 +39,8 @@ _MAX_ANNOTATIONS = 10_000
 _QUARTER = math.pi / 2
 _WORD = re.compile(r"[^\s\x02]+\x02?|\x02")
 _JUNK_TITLE = re.compile(
-    r"(?:untitled.*|(?:microsoft (?:word|powerpoint|excel) - ).*|.*\.(?:docx?|dvi|tex|indd|qxd|pptx?|rtf|odt|pdf)|\W*)",
+    r"(?:untitled.*|\((?:anonymous|unspecified)\)|"
+    r"(?:microsoft (?:word|powerpoint|excel) - ).*|.*\.(?:docx?|dvi|tex|indd|qxd|pptx?|rtf|odt|pdf)|\W*)",
     re.I,
 )
 _UNMAPPED = re.compile("[\ufffd\ue000-\uf8ff\x00-\x01\x03-\x08\x0e-\x1f]")
@@ -123,7 +125,9 @@ class _Layer:
 
 def _nothing_to_read(layer: _Layer, ocr: bool) -> UnreadableContent:
     if not layer.pages:
-        return UnreadableContent(f"none of its {layer.n_pages} pages can be read, they are damaged: {_SAVE_AGAIN}")
+        return UnreadableContent(
+            f"none of its {layer.n_pages} pages can be read, they are damaged or cut off: {_SAVE_AGAIN}"
+        )
     damaged = f" ({len(layer.not_read)} more are damaged)" if layer.not_read else ""
     if ocr:
         return UnreadableContent(f"no text can be recognised on its {len(layer.pages)} pages{damaged}")
@@ -152,12 +156,15 @@ def _read(content: bytes, ocr: bool) -> _Layer:
             raise ContentTooLarge(f"{n_pages} pages, more than {MAX_PAGES}: split the file")
         n_characters = 0
         suspected = suspect(content)
+        # Of a file that is cut off, pages may be known whose drawings were in what is missing.
+        is_cut = _END not in content[-_WITHIN:]
         for index in range(n_pages):
             try:
                 with _PDFIUM:
                     page, is_empty = _page(document, index)
-                    if (suspected.damage or is_empty) and is_damaged(
-                        _alone(document, index), checksums=suspected.checksums, is_empty=is_empty
+                    if (is_cut and is_empty) or (
+                        (suspected.damage or is_empty)
+                        and is_damaged(_alone(document, index), checksums=suspected.checksums, is_empty=is_empty)
                     ):
                         layer.not_read.append(index + 1)
                         continue
