@@ -39,6 +39,7 @@ _NOT_ASCII = re.compile("[^\x00-\x7f]")
 _ONLY_TURKISH = "ğĞıİşŞ"
 _TURKISH = set(_ONLY_TURKISH + "çÇöÖüÜâÂîÎûÛ‘’“”–—…«»€°")
 _MAX_FOREIGN, _MIN_KNOWN = 0.4, 0.97  # of the plain letters; of the foreign ones
+_MAX_TURKISH = 0.6
 _SAMPLE_CHARACTERS = 100_000
 _BINARY_SHARE = 0.01
 KNOWN = (
@@ -110,7 +111,7 @@ def _turkish(content: bytes) -> str | None:
         return None
     letters = Counter(_NOT_ASCII.findall(text))
     n_foreign = sum(letters.values())
-    if n_foreign > _MAX_FOREIGN * len(re.findall("[A-Za-z]", text)) or not any(letters[one] for one in _ONLY_TURKISH):
+    if n_foreign > _MAX_TURKISH * len(re.findall("[A-Za-z]", text)) or not any(letters[one] for one in _ONLY_TURKISH):
         return None
     return text if sum(letters[one] for one in _TURKISH) >= _MIN_KNOWN * n_foreign else None
 

@@ -17,6 +17,7 @@ _ROMAN = (
     (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"), (9, "ix"),
     (5, "v"), (4, "iv"), (1, "i"),
 )  # fmt: skip
+_NUMBER = re.compile(r"\d|\w[.):]|\(\w")
 _PLACE = re.compile(r"%([1-9])")
 
 
@@ -136,6 +137,12 @@ def _full(found: NumberedList, at: int, counters: list[int | None]) -> str:
         held = [int(place) - 1 for place in _PLACE.findall(found.levels[at].text)] if shown else []
         at = min([at, *held]) - 1
     return full
+
+
+def written_label(text: str) -> str:
+    """A label that a file holds as its program last showed it; nothing for a bullet, which may be a letter of a symbol font."""
+    text = plain(text)
+    return (text.removesuffix(".") if " " in text else text) if _NUMBER.search(text) else ""
 
 
 def formatted(value: int, kind: str) -> str:
