@@ -113,6 +113,7 @@ class _Layer:
     """What a file holds. said: its own metadata.  bookmarks: per page number the headings among them with their level.
 
     recognised, not_read: numbers of the pages whose text was recognised, and of those that are damaged, which are not in ``pages``.
+    is_cut: whether its end is missing; then pages may be known whose drawings were in what is missing.
     """
 
     n_pages: int
@@ -121,13 +122,13 @@ class _Layer:
     pages: list[Page] = field(default_factory=list)
     recognised: list[int] = field(default_factory=list)
     not_read: list[int] = field(default_factory=list)
+    is_cut: bool = False
 
 
 def _nothing_to_read(layer: _Layer, ocr: bool) -> UnreadableContent:
     if not layer.pages:
-        return UnreadableContent(
-            f"none of its {layer.n_pages} pages can be read, they are damaged or cut off: {_SAVE_AGAIN}"
-        )
+        why = "the file is cut off" if layer.is_cut else "they are damaged"
+        return UnreadableContent(f"none of its {layer.n_pages} pages can be read, {why}: {_SAVE_AGAIN}")
     damaged = f" ({len(layer.not_read)} more are damaged)" if layer.not_read else ""
     if ocr:
         return UnreadableContent(f"no text can be recognised on its {len(layer.pages)} pages{damaged}")
@@ -156,13 +157,12 @@ def _read(content: bytes, ocr: bool) -> _Layer:
             raise ContentTooLarge(f"{n_pages} pages, more than {MAX_PAGES}: split the file")
         n_characters = 0
         suspected = suspect(content)
-        # Of a file that is cut off, pages may be known whose drawings were in what is missing.
-        is_cut = _END not in content[-_WITHIN:]
+        layer.is_cut = _is_cut(content)
         for index in range(n_pages):
             try:
                 with _PDFIUM:
                     page, is_empty = _page(document, index)
-                    if (is_cut and is_empty) or (
+                    if (layer.is_cut and is_empty) or (
                         (suspected.damage or is_empty)
                         and is_damaged(_alone(document, index), checksums=suspected.checksums, is_empty=is_empty)
                     ):
@@ -187,6 +187,12 @@ def _read(content: bytes, ocr: bool) -> _Layer:
     finally:
         with _PDFIUM:
             document.close()
+
+
+def _is_cut(content: bytes) -> bool:
+    """Whether the end of a file is missing. The first part of one for fast viewing has an end too, which names no place for its table."""
+    before, end, _ = content[-_WITHIN:].rpartition(_END)
+    return not end or before.split()[-2:] == [b"startxref", b"0"]
 
 
 def _language(document: "PdfDocument") -> str:

@@ -180,7 +180,8 @@ def tree_first(n_pages: int = 10) -> bytes:
     for page in range(n_pages):
         drawn = f"BT /F1 11 Tf 50 700 Td (Bridge {page + 1} of Norwell is old.) Tj ET\n" + " " * 500
         add(100 + page, f"<</Length {len(drawn)}>>\nstream\n{drawn}\nendstream")
-    written.write(b"xref\n0 0\ntrailer\n<</Size 200/Root 1 0 R>>\nstartxref\n0\n%%EOF\n")
+    at = written.tell()
+    written.write(b"xref\n0 0\ntrailer\n<</Size 200/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % at)
     return written.getvalue()
 
 
@@ -189,8 +190,6 @@ def test_the_pages_of_a_file_that_is_cut_off_are_no_pictures() -> None:
     assert parse("a.pdf", content).metadata == {"pages": 10}
     half = parse("a.pdf", content[: content.index(b"104 0 obj")])
     assert half.metadata == {"pages": 10, "pages_not_read": [5, 6, 7, 8, 9, 10]}
-    with pytest.raises(
-        UnreadableContent, match="none of its 10 pages can be read, they are damaged or cut off"
-    ) as raised:
+    with pytest.raises(UnreadableContent, match="none of its 10 pages can be read, the file is cut off") as raised:
         parse("a.pdf", content[: content.index(b"100 0 obj")])
     assert "ocr" not in str(raised.value)
