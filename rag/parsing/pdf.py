@@ -190,7 +190,7 @@ def _read(content: bytes, ocr: bool) -> _Layer:
 
 
 def _is_cut(content: bytes) -> bool:
-    """Whether the end of a file is missing. The first part of one for fast viewing has an end too, which names no place for its table."""
+    """Whether the end of a file is missing. The first part of one for fast viewing has an end too, of which the table is at 0."""
     before, end, _ = content[-_WITHIN:].rpartition(_END)
     return not end or before.split()[-2:] == [b"startxref", b"0"]
 
