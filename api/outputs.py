@@ -178,7 +178,8 @@ class UploadOut(Output):
     documents: list[AddedOut]
     failed: list[FailedOut]
     notes: list[str] = Field(
-        description="What is good to know: pages that could not be read, documents in a language that the model is not made for."
+        description="What is good to know: pages that could not be read, files without text, documents in a language that the "
+        "model is not made for."
     )
 
 

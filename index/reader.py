@@ -167,6 +167,13 @@ class Reader:
         )
         return [unpack_passage(row) for row in self._connection.execute(query, (document_id,))]
 
+    def contexts(self, ids: Sequence[int] | Ids) -> list[str]:
+        """What is searched with each of these passages beside its own text, in the order asked, as ``passages``."""
+        if not len(ids):
+            return []
+        query = "SELECT p.context FROM carray(?) c CROSS JOIN passages p ON p.id = c.value"
+        return [context for (context,) in self._connection.execute(query, (id_array(ids),))]
+
     def contexts_of(self, document_id: str) -> list[str]:
         """What is searched with each passage of a document beside its own text, in the order of ``passages_of``."""
         query = "SELECT p.context FROM documents d JOIN passages p ON p.document = d.number WHERE d.id = ? ORDER BY p.ordinal"

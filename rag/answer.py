@@ -20,12 +20,17 @@ _WORTH_ADDING = 0.8
 
 
 class Sentence(NamedTuple):
-    """A candidate for the answer: the rank (0-based) of the passage it stands in, its place and text, its score."""
+    """A candidate for the answer: the rank (0-based) of the passage it stands in, its place and text, its score.
+
+    named: whether it is in a part that the question refers to by its number.  opens: whether that begins with it.
+    """
 
     passage: int
     span: Span
     text: str
     score: float
+    named: bool
+    opens: bool
 
 
 class Composed(NamedTuple):
@@ -71,9 +76,14 @@ def compose(found: Retrieved, documents: Mapping[int, Document], *, answers: boo
 
 
 def choose_sentences(found: Retrieved) -> list[Sentence]:
-    """One to three sentences, best first, none repeating another; none when there are no passages."""
+    """One to three sentences, best first, none repeating another; none when there are no passages.
+
+    Of a part that the question refers to, the sentence that it begins with is the first, and no others than its own follow.
+    """
     best: list[Sentence] = []
-    for sentence in sorted(_sentences(found), key=lambda sentence: -sentence.score):
+    sentences = _sentences(found)
+    sentences = [one for one in sentences if one.named] or sentences
+    for sentence in sorted(sentences, key=lambda sentence: (not sentence.opens, -sentence.score)):
         if len(best) == MAX_SENTENCES or best and sentence.score < _WORTH_ADDING * best[0].score:
             break
         if not any(_repeats(sentence.text, other.text) for other in best):
@@ -89,9 +99,11 @@ def _sentences(found: Retrieved) -> list[Sentence]:
     sentences = []
     for rank, group in enumerate(found.groups[:ANSWER_PASSAGES]):
         passage = found.passages[group[0]]
+        named = {one.sentence: one.opens for one in found.named.get(group[0], ())}
         for number, span in enumerate(passage.sentences):
             text = passage.text[span.start - passage.span.start : span.end - passage.span.start]
-            sentences.append(Sentence(rank, span, text, float(scores[first[group[0]] + number])))
+            score = float(scores[first[group[0]] + number])
+            sentences.append(Sentence(rank, span, text, score, number in named, named.get(number, False)))
     return sentences
 
 

@@ -9,9 +9,10 @@ from index.store import Store
 from index.types import JsonScalar, Scope
 from rag.answer import compose
 from rag.answer_cache import AnswerCache
-from rag.confidence import REFIT_NOTE, answers, basis_of, kept_refit, reason_to_abstain
+from rag.confidence import OF_NAMED_PART, REFIT_NOTE, answers, basis_of, kept_refit, reason_to_abstain
 from rag.embedding import Embedder, QuestionVectors, word_spans
 from rag.ranking import Calibration, load_ranker
+from rag.references import asks_for_part
 from rag.reranker import Reranker
 from rag.retrieval import retrieve
 from rag.spelling import respell
@@ -76,6 +77,8 @@ def answer_question(
         empty = not found.groups and reader.counts(query.collection)[1] == 0
     ranker = load_ranker()
     sure = ranker.confidence_of(found.signals, found.late, found.scores)
+    if asks_for_part(asked) and any(group[0] in found.named for group in found.groups):
+        sure = max(sure, OF_NAMED_PART)
     if refit is not None:
         sure = refit.apply(sure)
     composed = compose(found, documents, answers=answers(sure, query.max_risk), explain=query.explain)

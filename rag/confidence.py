@@ -19,6 +19,9 @@ from index.types import JsonScalar
 # Below this probability nothing is answered, and the nearest passages are shown instead. At 0.3 answerable questions of sets left
 # out of the fit were answered in 87 to 97 %, questions of other collections in 3 to 11 %.
 THRESHOLD = 0.3
+# Of a part that is asked for by its number and is there, at least: signals of words and meaning say little of numbers. Not one,
+# as several documents may have a part of that number.
+OF_NAMED_PART = 0.8
 # Why nothing is answered, in the words of the contract, and what that means.
 ABSTAIN_REASONS: Mapping[str, str] = {
     "no_documents": "the collection is empty",

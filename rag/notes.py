@@ -1,16 +1,31 @@
-"""What whoever adds a document is told of it beside that it is in: that parts of its file could not be read."""
+"""What whoever adds a document is told of it beside that it is in: that parts of its file could not be read, or hold no text."""
 
 from collections.abc import Iterable, Iterator
 
 from index.types import Change, Document
 from rag.parsing.metadata import PAGES_NOT_READ
 
+_MOST_NAMED = 3  # files without text: a folder of code may have hundreds
+
+
+def has_note(change: Change) -> bool:
+    """Whether there is something to say of a document: it was added or updated without all of its file, or has no text."""
+    return change.outcome != "skipped" and (not change.document.n_passages or _pages_note(change.document) is not None)
+
 
 def reading_notes(changes: Iterable[Change]) -> Iterator[str]:
-    """A note on each document that was added or updated without all of its file."""
+    """A note on each document that was added or updated without all of its file, and one on all that have no text."""
+    empty = []
     for change in changes:
-        if change.outcome != "skipped" and (note := _pages_note(change.document)):
-            yield note
+        if change.outcome != "skipped":
+            if note := _pages_note(change.document):
+                yield note
+            if not change.document.n_passages:
+                empty.append(change.document.source or change.document.title)
+    if empty:
+        more = f" and {len(empty) - _MOST_NAMED} more" if len(empty) > _MOST_NAMED else ""
+        them = "it" if len(empty) == 1 else "them"
+        yield f"{', '.join(empty[:_MOST_NAMED])}{more}: there is no text in {them}, so nothing of {them} can be found"
 
 
 def _pages_note(document: Document) -> str | None:

@@ -16,7 +16,7 @@ from index.types import Change, NewPassage
 from rag.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
 from rag.ingest import Prepared, Unchanged, new_passage, passage_input
 from rag.languages import languages_of
-from rag.notes import reading_notes
+from rag.notes import has_note, reading_notes
 from rag.types import Check, Failure, IngestProgress, IngestReport, go_on
 
 # Enough for several groups of passages; a larger document is let through when the buffer is empty.
@@ -95,7 +95,7 @@ def ingest(
         time.perf_counter() - started,
         cpu_s,
         tally.languages,
-        tuple(tally.notes),
+        tuple(reading_notes(tally.noted)),
     )
 
 
@@ -178,7 +178,7 @@ class _Tally:
         self.added = self.updated = self.skipped = self.passages = 0
         self.failed: list[Failure] = []
         self.languages: Counter[str] = Counter()
-        self.notes: list[str] = []
+        self.noted: list[Change] = []
         self._done = 0
         self._n_documents = n_documents
         self._progress = progress
@@ -193,7 +193,8 @@ class _Tally:
         if change.outcome != "skipped":
             self.passages += change.document.n_passages
             self.languages.update(languages_of([change]))
-            self.notes += reading_notes([change])
+            if has_note(change):
+                self.noted.append(change)
         self._report()
 
     def pass_over(self, item: Unchanged | Failure) -> None:

@@ -15,6 +15,7 @@ from rag.duplicates import group_duplicates
 from rag.embedding import QuestionVectors
 from rag.languages import common_words, question_language, terms_of_question
 from rag.ranking import Ranker, best_per_passage, load_ranker, statement_scores
+from rag.references import Named, find_references, named_sentences
 from rag.reranker import RERANKED, Reranker, reordered
 from rag.signals import (
     FUNCTION_WORD_SHARE_LATE,
@@ -30,6 +31,7 @@ POOL = 100
 # Function words in more than this share of the passages propose no candidates: their postings are most of what a search reads (at a
 # million passages 4.5 instead of 13 ms), and the scores of those that are proposed count them all the same. covidqa .6844 -> .6843.
 COMMON_SHARE = 0.25
+_AHEAD = 0.01  # of a score: by how much what is referred to by its number comes before all else
 _QUESTION = re.compile(
     r"\b(?:who|whom|whose|what|which|when|where|why|how)\b"
     r"|^\W*(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|may|might|am)\b",
@@ -44,6 +46,7 @@ class Retrieved:
     scores: float32 (n,), higher is better, by the fitted weights.  order: float32 (n,), what the groups are ranked by (see
     ``statement_scores``).  late: float32 (n_sentences,), late interaction per sentence, NaN where not computed.
     passages: position -> stored passage, for every position in the groups.
+    named: position -> sentences of a part that the question refers to by its number, in order; none where it refers to none.
     reranked: position -> score of the cross-encoder, best first, for those that it ordered.
     """
 
@@ -54,6 +57,7 @@ class Retrieved:
     late: Floats
     groups: list[list[int]]
     passages: Mapping[int, Passage]
+    named: Mapping[int, Sequence[Named]] = field(default_factory=dict)
     reranked: Mapping[int, float] = field(default_factory=dict)
 
 
@@ -113,6 +117,9 @@ def score_candidates(
     functional = [set(analyze(question[slice(*word)], language)) <= function_terms(language) for word in words]
     shares = np.where(functional, FUNCTION_WORD_SHARE_LATE, 1.0).astype(np.float32)
     _, matching = reader.matching(_proposing(question, terms, language, statistics), POOL, scope)
+    for place in find_references(question):
+        _, holding = reader.matching(place, POOL, scope)
+        matching = np.union1d(matching, holding)
     candidates = reader.candidates(np.sort(matching))  # while the model is at work on the question
     vectors = embedded()
     _, nearest = reader.nearest(vectors.vector, POOL, scope)
@@ -155,6 +162,8 @@ def retrieve(
     scores = scored.scores
     # The weights were fitted on questions; what asks nothing looks for the passages that are about it.
     ranking = scores if asks(question) else statement_scores(scored.signals)
+    named = _named(reader, question, candidates)
+    ranking = _with_named_first(ranking, list(named))
     order: Ids = np.lexsort((candidates.ids, -ranking))
     passages: dict[int, Passage] = dict(
         zip(order[:k].tolist(), reader.passages(candidates.ids[order[:k]]), strict=True)
@@ -178,4 +187,30 @@ def retrieve(
     for group in groups:
         for position in group:
             passage_at(position)
-    return Retrieved(candidates, scored.signals, scores, ranking, scored.late, groups, passages, reranked)
+    return Retrieved(candidates, scored.signals, scores, ranking, scored.late, groups, passages, named, reranked)
+
+
+def _named(reader: Reader, question: str, candidates: Candidates) -> dict[int, list[Named]]:
+    """Position -> sentences of the parts that a question refers to by their numbers, of the candidates that have any."""
+    wanted = find_references(question)
+    found: dict[int, list[Named]] = {}
+    if not wanted:
+        return found
+    stored = zip(reader.passages(candidates.ids), reader.contexts(candidates.ids), strict=True)
+    for position, (passage, context) in enumerate(stored):
+        start = passage.span.start
+        sentences = [passage.text[one.start - start : one.end - start] for one in passage.sentences]
+        if named := named_sentences(wanted, sentences, passage.section, context):
+            found[position] = named
+    return found
+
+
+def _with_named_first(ranking: Floats, positions: Sequence[int]) -> Floats:
+    """The scores with those at some positions lifted together, the least of them just above all others."""
+    rest = np.ones(len(ranking), dtype=np.bool_)
+    rest[positions] = False
+    if not positions or not rest.any():
+        return ranking
+    lifted = ranking.copy()
+    lifted[positions] += max(float(ranking[rest].max()) - float(ranking[positions].min()) + _AHEAD, 0.0)
+    return lifted

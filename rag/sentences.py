@@ -121,9 +121,9 @@ def _ends_sentence(text: str, opened: int, mark: re.Match[str], end: int, known:
     if (
         before is not None
         and before.start() <= opened + 1
-        and re.fullmatch(r"\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})", word)
+        and re.fullmatch(r"\(?(?:\d{1,3}(?:\.\d{1,3})*|[A-Za-z]|[ivxIVX]{1,5})", word)
     ):
-        return False  # "1." or "a." opens a list item
+        return False  # "1.", "7.3." or "a." opens a list item
     next_word = _NEXT_WORD.match(text, at, end)
     starts_anew = next_word is not None and next_word.group().lower() in known.starters
     low = word.lower()

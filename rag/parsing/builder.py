@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from index.types import JsonScalar
 from rag.errors import ContentTooLarge
@@ -14,6 +15,7 @@ MAX_CHARACTERS = 50_000_000
 ROW_CHARACTERS = 600
 _MAX_FIELDS = 300
 _SHORT_FIELD = 100
+_MAX_OPEN = 20  # numbered items that one may stand below
 _LEFT_OUT = re.compile("[\u00ad\u200b\ufeff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff\ud800-\udfff]")
 # Begins of captions that are no table's.
 _FIGURE = re.compile(r"(?:fig|abb|bild|illustr|рис)", re.I)
@@ -49,6 +51,13 @@ def _short_fields(lines: Iterable[str]) -> str:
     return "\n".join(taken)
 
 
+class Item(NamedTuple):
+    """Where a numbered paragraph stands. list_id: of its list.  level: from 0."""
+
+    list_id: str
+    level: int
+
+
 class TextBuilder:
     """Takes headings, paragraphs, tables and pages in reading order; ``build`` gives the parsed text.
 
@@ -69,6 +78,7 @@ class TextBuilder:
         self._first_heading = ""
         self._context = ""
         self._lead = ""
+        self._items: list[tuple[Item, str]] = []  # those that what follows may stand below, with their lead-ins
         self._caption = ""
 
     @property
@@ -111,20 +121,39 @@ class TextBuilder:
         self._close(self._length)
         self._path = []
 
-    def add_block(self, text: str, *, whole: bool = False, tight: bool = False, listed: bool | None = None) -> None:
+    def add_block(
+        self,
+        text: str,
+        *,
+        whole: bool = False,
+        tight: bool = False,
+        listed: bool | None = None,
+        item: Item | None = None,
+        number: str = "",
+    ) -> None:
         """Add a paragraph or list item; with ``whole``, lines as they are and never cut into sentences (code).
 
-        listed: whether it stands in a list, by default where it is tight.
+        listed: whether it stands in a list, by default where it is tight.  item: its place, if its list is numbered; what is
+        below it has its lead-in.  number: its whole number, with which it is searched where its text has a part of that.
         """
         text = verbatim(text) if whole else plain(text)
         if text:
             self._flush_caption()
             listed = tight if listed is None else listed
             start = self._append(text, tight=tight)
-            self._blocks.append(Block(start, self._length, whole, self._lead if listed or whole else ""))
+            if item is not None:
+                self._leave_items(item)
+            leads = (lead for _, lead in reversed(self._items) if lead)
+            context = [next(leads, self._lead)] if listed or whole else []
+            if number and not text.startswith(number):
+                context.insert(0, number)
+            self._blocks.append(Block(start, self._length, whole, ". ".join(filter(None, context))))
             self._body = True
-            if not listed:
+            if item is not None:
+                self._items = [*self._items[1 - _MAX_OPEN :], (item, lead_in(text))]
+            elif not listed:
                 self._lead = "" if whole else lead_in(text)
+                self._items.clear()
 
     def add_lines(self, text: str) -> None:
         """Add text with its own lines and blank lines, in which sentences are found as in a plain text file."""
@@ -231,6 +260,15 @@ class TextBuilder:
         if caption:
             self.add_block(caption)
 
+    def _leave_items(self, item: Item) -> None:
+        """Forget the items that an item does not stand below; one of a list not met here stands below all."""
+        place = next(
+            (at for at, (one, _) in enumerate(self._items) if one.list_id == item.list_id and one.level >= item.level),
+            None,
+        )
+        if place is not None:
+            del self._items[place:]
+
     def _append(self, text: str, *, tight: bool) -> int:
         """Add text after the separator that belongs before it; returns where it starts."""
         if self._parts:
@@ -252,3 +290,4 @@ class TextBuilder:
         self._opened = self._heading_end = end
         self._body = False
         self._context = self._lead = ""
+        self._items.clear()

@@ -1,19 +1,22 @@
 """DOCX: headings by their outline level, paragraphs, lists and tables as they stand after accepting all changes.
 
 Left out: headers and footers, the table of contents, comments, deleted and hidden text. Footnotes follow their paragraph.
+The numbers of headings, clauses and list items stand before their text, as Word shows them.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from rag.parsing.archive import Archive
-from rag.parsing.builder import TextBuilder, plain
+from rag.parsing.builder import Item, TextBuilder, plain
 from rag.parsing.charts import add_figures
 from rag.parsing.markup import attribute, child, local, parse_xml
-from rag.parsing.office import chosen, is_on, main_part, properties, relations
+from rag.parsing.numbering import Label, Numbering
+from rag.parsing.office import chosen, is_on, main_part, number_of, properties, relations, value_of
 from rag.parsing.tables import Cell, joined_down, lay_out, n_covered
+from rag.parsing.word_lists import read_lists
 from rag.types import ParsedText
 
 _SKIPPED = frozenset(
@@ -23,13 +26,23 @@ _SKIPPED = frozenset(
 _HEADING_NAME = re.compile(r"heading (\d)")
 _NO_HEADING = 9  # outline level of body text
 _MAX_CELL = 1000
+_MAX_ANCESTORS = 20  # of a style: a chain that closes on itself ends there
+_NO_LIST = "0"  # the id that takes a paragraph out of the list that its style is in
 
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    name: str
-    outline: int | None
-    listed: bool
+    """list_id, list_level: of the list that its paragraphs are in, None where there is none or it is not said.
+
+    chain: the style itself and those that it is based on, up to the one that names the list.
+    """
+
+    name: str = ""
+    outline: int | None = None
+    listed: bool = False
+    list_id: str | None = None
+    list_level: int | None = None
+    chain: tuple[str, ...] = ()
 
 
 def parse_docx(content: bytes, name: str) -> ParsedText:
@@ -38,14 +51,19 @@ def parse_docx(content: bytes, name: str) -> ParsedText:
     part = main_part(archive)
     related = {kind: place for kind, place in relations(archive, part).values() if place in archive}
     root = parse_xml(archive.read(part))
+    styles = _styles(archive, related.get("styles"))
+    style_lists = {name: style.list_id for name, style in styles.items() if style.list_id}
+    lists = read_lists(parse_xml(archive.read(related["numbering"])), style_lists) if "numbering" in related else {}
     reader = _Reader(
         archive,
         relations(archive, part),
-        _styles(archive, related.get("styles")),
+        styles,
+        Numbering(lists),
         {kind: _notes(archive, related.get(f"{kind}s")) for kind in ("footnote", "endnote")},
     )
     body = child(root, "body")
     if body is not None:
+        reader.number(body)
         reader.read(body)
         reader.flush()
     title, metadata = properties(archive)
@@ -55,34 +73,44 @@ def parse_docx(content: bytes, name: str) -> ParsedText:
 
 
 def _styles(archive: Archive, part: str | None) -> dict[str, _Style]:
-    """Style id -> its name, outline level and whether it is a list, with what it is based on."""
+    """Style id -> the style, with what it has of those that it is based on."""
     if part is None:
         return {}
-    own: dict[str, tuple[str, str | None, int | None, bool]] = {}
-    for element in parse_xml(archive.read(part)):
-        if local(element.tag) == "style":
-            name, based, format_ = child(element, "name"), child(element, "basedOn"), child(element, "pPr")
-            outline = child(format_, "outlineLvl") if format_ is not None else None
-            own[attribute(element, "styleId") or ""] = (
-                (attribute(name, "val") or "").lower() if name is not None else "",
-                attribute(based, "val") if based is not None else None,
-                _number(outline),
-                format_ is not None and child(format_, "numPr") is not None,
-            )
-    styles = {}
-    for style_id, (name_, _, _, _) in own.items():
-        outline_level, listed = None, False
-        at: str | None = style_id
-        for _ in range(20):  # a chain that closes on itself ends here
-            if at is None or at not in own:
-                break
-            inherited, at, level, in_list = own[at]
-            if level is None and (found := _HEADING_NAME.fullmatch(inherited)):
-                level = int(found[1]) - 1
-            outline_level = level if outline_level is None else outline_level
-            listed = listed or in_list or inherited.startswith("list ")
-        styles[style_id] = _Style(name_, outline_level, listed)
-    return styles
+    elements = {
+        attribute(element, "styleId") or "": element
+        for element in parse_xml(archive.read(part))
+        if local(element.tag) == "style"
+    }
+    return {style_id: _style(style_id, elements) for style_id in elements}
+
+
+def _style(style_id: str, elements: Mapping[str, Element]) -> _Style:
+    outline = list_id = list_level = None
+    listed = False
+    chain: list[str] = []
+    at: str | None = style_id
+    for _ in range(_MAX_ANCESTORS):
+        if at is None or at not in elements:
+            break
+        element = elements[at]
+        name = _name(element)
+        format_ = child(element, "pPr")
+        level = number_of(child(format_, "outlineLvl")) if format_ is not None else None
+        if level is None and (found := _HEADING_NAME.fullmatch(name)):
+            level = int(found[1]) - 1
+        outline = level if outline is None else outline
+        place = child(format_, "numPr") if format_ is not None else None
+        listed = listed or place is not None or name.startswith("list ")
+        if list_id is None:
+            chain.append(at)
+            list_id = value_of(place, "numId")
+            list_level = number_of(child(place, "ilvl")) if place is not None and list_level is None else list_level
+        at = value_of(element, "basedOn")
+    return _Style(_name(elements[style_id]), outline, listed, list_id, list_level, tuple(chain))
+
+
+def _name(style: Element) -> str:
+    return (value_of(style, "name") or "").lower()
 
 
 def _notes(archive: Archive, part: str | None) -> dict[str, Element]:
@@ -95,11 +123,6 @@ def _notes(archive: Archive, part: str | None) -> dict[str, Element]:
     }
 
 
-def _number(element: Element | None) -> int | None:
-    value = attribute(element, "val") if element is not None else None
-    return int(value) if value and value.isdecimal() else None
-
-
 class _Reader:
     """Takes the blocks of a body in order."""
 
@@ -108,6 +131,7 @@ class _Reader:
         archive: Archive,
         related: dict[str, tuple[str, str]],
         styles: dict[str, _Style],
+        numbering: Numbering,
         notes: dict[str, dict[str, Element]],
     ) -> None:
         self._archive = archive
@@ -116,7 +140,49 @@ class _Reader:
         self.builder = TextBuilder()
         self.title = ""
         self._styles = styles
+        self._numbering = numbering
+        self._labels: dict[int, tuple[Label, Item]] = {}  # by the identity of the paragraph
         self._notes = notes
+
+    def number(self, body: Element, numbering: Numbering | None = None) -> None:
+        """Count the numbered paragraphs below an element, in order: a table is looked at more than once when it is read."""
+        numbering = numbering or self._numbering
+        for element in body:
+            tag = local(element.tag)
+            if tag == "p":
+                self._count(element, numbering)
+            elif tag == "AlternateContent":
+                if (taken := chosen(element)) is not None:
+                    self.number(taken, numbering)
+            elif tag == "txbxContent":
+                self.number(element, numbering.anew())
+            elif not (
+                tag in _SKIPPED or tag == "sdt" and _is_unfilled(element) or tag == "tr" and _is_deleted(element)
+            ):
+                self.number(element, numbering)
+
+    def _count(self, paragraph: Element, numbering: Numbering) -> None:
+        format_ = child(paragraph, "pPr")
+        style = self._style_of(format_)
+        own = child(format_, "numPr") if format_ is not None else None
+        list_id = value_of(own, "numId") or style.list_id
+        level = number_of(child(own, "ilvl")) if own is not None else None
+        if (
+            list_id not in (None, _NO_LIST)
+            and not style.name.startswith("toc ")
+            and not _ends_deleted(format_)
+            and not (_ends_hidden(format_) and not "".join(self._runs(paragraph, [], [])))
+        ):
+            if level is None:
+                of_style = (numbering.level_of(list_id, name) for name in style.chain)
+                in_style = style.list_level if list_id == style.list_id else None
+                level = next((one for one in of_style if one is not None), in_style or 0)
+            if (label := numbering.count(list_id, level)) is not None:
+                self._labels[id(paragraph)] = label, Item(list_id, level)
+        self.number(paragraph, numbering)  # text boxes in it
+
+    def _style_of(self, paragraph_format: Element | None) -> _Style:
+        return self._styles.get(value_of(paragraph_format, "pStyle") or "", _Style())
 
     def read(self, body: Element) -> None:
         """Add all paragraphs and tables below an element."""
@@ -141,18 +207,19 @@ class _Reader:
 
     def _paragraph(self, element: Element) -> None:
         format_ = child(element, "pPr")
-        style_element = child(format_, "pStyle") if format_ is not None else None
-        style_id = attribute(style_element, "val") if style_element is not None else None
-        style = self._styles.get(style_id or "", _Style("", None, False))
+        style = self._style_of(format_)
         if style.name.startswith("toc ") or style.name == "toc heading":
             return
-        outline = _number(child(format_, "outlineLvl")) if format_ is not None else None
+        outline = number_of(child(format_, "outlineLvl")) if format_ is not None else None
         level = style.outline if outline is None else outline
         boxes: list[Element] = []
         notes: list[Element] = []
         said = self._before + "".join(self._runs(element, boxes, notes))
         self._before = said if _ends_deleted(format_) else ""
         text = plain(said)
+        label, item = self._labels.get(id(element), (None, None))
+        if text and label is not None:
+            text = f"{label.text} {text}"
         if text and not self._before:
             if style.name == "title":
                 self.title = self.title or text
@@ -164,7 +231,8 @@ class _Reader:
                 if style.name == "caption":
                     self.builder.add_caption(text)
                 else:
-                    self.builder.add_block(text, tight=numbered or style.listed)
+                    number = label.full if label is not None else ""
+                    self.builder.add_block(text, tight=numbered or style.listed, item=item, number=number)
         for box in boxes:
             if local(box.tag) == "graphicData":
                 add_figures(self.builder, box, self._archive, self._related)
@@ -225,7 +293,8 @@ class _Reader:
             tag = local(inner.tag)
             if tag == "p":
                 boxes: list[Element] = []
-                yield "".join(self._runs(inner, boxes, notes))
+                label, _ = self._labels.get(id(inner), (None, None))
+                yield (f"{label.text} " if label is not None else "") + "".join(self._runs(inner, boxes, notes))
                 for box in boxes:
                     yield from self._plain_paragraphs(box, notes)
             elif tag == "AlternateContent":
@@ -240,7 +309,7 @@ class _Reader:
         for row in _children(element, "tr"):
             cells = list(_children(row, "tc"))
             format_ = child(row, "trPr")
-            if format_ is not None and is_on(child(format_, "del")):
+            if _is_deleted(row):
                 continue
             n_headed += n_headed == len(rows) and format_ is not None and is_on(child(format_, "tblHeader"))
             rows.append(cells)
@@ -263,6 +332,18 @@ def _ends_deleted(paragraph_format: Element | None) -> bool:
     """Whether the mark that ends a paragraph was deleted, so that it is one with the next."""
     mark = child(paragraph_format, "rPr") if paragraph_format is not None else None
     return mark is not None and any(local(change.tag) in ("del", "moveFrom") for change in mark)
+
+
+def _ends_hidden(paragraph_format: Element | None) -> bool:
+    """Whether the mark that ends a paragraph is hidden."""
+    mark = child(paragraph_format, "rPr") if paragraph_format is not None else None
+    return mark is not None and is_on(child(mark, "vanish"))
+
+
+def _is_deleted(row: Element) -> bool:
+    """Whether a row of a table was deleted."""
+    format_ = child(row, "trPr")
+    return format_ is not None and is_on(child(format_, "del"))
 
 
 def _is_unfilled(control: Element) -> bool:

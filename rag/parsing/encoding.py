@@ -35,7 +35,11 @@ _ALPHABETS = [
         "äåöõü\u0161\u017e",
     )
 ]
+_NOT_ASCII = re.compile("[^\x00-\x7f]")
+_ONLY_TURKISH = "ğĞıİşŞ"
+_TURKISH = set(_ONLY_TURKISH + "çÇöÖüÜâÂîÎûÛ‘’“”–—…«»€°")
 _MAX_FOREIGN, _MIN_KNOWN = 0.4, 0.97  # of the plain letters; of the foreign ones
+_MAX_TURKISH = 0.6
 _SAMPLE_CHARACTERS = 100_000
 _BINARY_SHARE = 0.01
 KNOWN = (
@@ -70,7 +74,7 @@ def _decode(content: bytes) -> str:
         pass
     if b"\x00" in content:
         return _unmarked_utf16(content)
-    if (text := _western(content)) is not None:
+    if (text := _western(content)) is not None or (text := _turkish(content)) is not None:
         return text
     from charset_normalizer import from_bytes
 
@@ -97,6 +101,19 @@ def _western(content: bytes) -> str | None:
         return None
     known = max(sum(letters[letter] for letter in alphabet) for alphabet in _ALPHABETS)
     return text if known >= _MIN_KNOWN * n_foreign else None
+
+
+def _turkish(content: bytes) -> str | None:
+    """Text in Windows' Turkish code page, which differs in six letters from the Western one, if these are among its letters."""
+    try:
+        text = content.decode("cp1254")
+    except UnicodeDecodeError:
+        return None
+    letters = Counter(_NOT_ASCII.findall(text))
+    n_foreign = sum(letters.values())
+    if n_foreign > _MAX_TURKISH * len(re.findall("[A-Za-z]", text)) or not any(letters[one] for one in _ONLY_TURKISH):
+        return None
+    return text if sum(letters[one] for one in _TURKISH) >= _MIN_KNOWN * n_foreign else None
 
 
 def _unmarked_utf16(content: bytes) -> str:

@@ -28,6 +28,8 @@ from rag.types import ParsedText, ParseOptions
 
 _MARKDOWN_NAMES = (".md", ".markdown", ".mdown", ".mkd")
 _HTML_NAMES = (".html", ".htm", ".xhtml")
+_BINARY_NAMES = (".pdf", ".docx", ".pptx", ".xlsx", ".odt", ".epub", ".msg")
+_MARKUP = ((b"<", "markup (HTML or XML)"), (b"{", "JSON"))
 _STRUCTURED_NAMES = (*_MARKDOWN_NAMES, *json.NAMES, *csv.NAMES)  # told by their name where their text does not say it
 _HTML_START = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,2000}?-->\s*){0,5}(?:<!doctype\s+html|<html[\s>]|<head[\s>])",
@@ -98,6 +100,7 @@ def is_plain_text(name: str, content: bytes) -> bool:
     suffix = PurePath(name).suffix.lower()
     if (
         suffix in _STRUCTURED_NAMES
+        or suffix in _BINARY_NAMES
         or content.startswith(_BINARY_STARTS)
         or b"%PDF-" in content[:1024]
         or b"\x00" in content
@@ -137,6 +140,13 @@ def _parser(suffix: str, content: bytes, options: ParseOptions) -> tuple[str, Ca
         return _compound_parser(content)
     if is_archive(content):
         raise UnsupportedFormat("this is an archive of files: add it with `rag add`, or its files one by one")
+    if suffix in _BINARY_NAMES:
+        for mark, kind in _MARKUP:
+            if content[:1024].lstrip(_BLANK_BYTES).startswith(mark):
+                raise UnreadableContent(
+                    f"by its name this is a {suffix[1:].upper()} file, but it holds {kind}, as websites send when they refuse one: "
+                    "download it again, or give it the name of what it is"
+                )
     if _is_html(suffix, content):
         return "HTML page", parse_html
     if suffix in _MARKDOWN_NAMES:

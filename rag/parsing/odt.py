@@ -1,13 +1,19 @@
-"""ODT: headings by their outline level, paragraphs, lists and tables of an OpenDocument text. Notes follow their paragraph."""
+"""ODT: headings by their outline level, paragraphs, lists and tables of an OpenDocument text. Notes follow their paragraph.
+
+The numbers of headings and list items stand before their text, as they are shown; those inside tables do not.
+"""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from rag.errors import UnreadableContent
 from rag.parsing.archive import Archive
-from rag.parsing.builder import TextBuilder, Values, plain
+from rag.parsing.builder import Item, TextBuilder, Values, plain
 from rag.parsing.markup import attribute, child, local, parse_xml
 from rag.parsing.metadata import collect
+from rag.parsing.numbering import Label, Numbering
+from rag.parsing.odt_lists import OUTLINE, read_lists, whole_number
 from rag.parsing.tables import Cell, lay_out, n_covered
 from rag.types import ParsedText
 
@@ -16,7 +22,8 @@ _MANIFEST = "META-INF/manifest.xml"
 _STYLES = "styles.xml"
 _LEFT_OUT = frozenset(
     "tracked-changes table-of-content alphabetical-index illustration-index table-index object-index user-index sequence-decls "
-    "variable-decls user-field-decls forms annotation annotation-end note-citation ruby-text hidden-text hidden-paragraph".split()
+    "variable-decls user-field-decls forms annotation annotation-end note-citation ruby-text hidden-text hidden-paragraph "
+    "number".split()
 )
 _MAX_CELL = 1000
 _MAX_BLANKS = 1000
@@ -30,7 +37,8 @@ def parse_odt(content: bytes, name: str) -> ParsedText:
         if b"encryption-data" in manifest:
             raise UnreadableContent("it is protected by a password: save it without one")
     root = parse_xml(archive.read("content.xml"))
-    reader = _Reader(_ancestry([root, *([parse_xml(archive.read(_STYLES))] if _STYLES in archive else [])]))
+    parts = [*([parse_xml(archive.read(_STYLES))] if _STYLES in archive else []), root]
+    reader = _Reader(_ancestry(parts), Numbering(read_lists(parts)))
     body = child(root, "body")
     text = child(body, "text") if body is not None else None
     if text is None:
@@ -64,34 +72,80 @@ def _ancestry(parts: Iterable[Element]) -> dict[str, set[str]]:
     return found
 
 
+@dataclass(slots=True)
+class _ListItem:
+    """What a paragraph stands in. list_id: name of the list's style.  level: from 0.  value: that it is counted as, if said.
+
+    counts: whether the next paragraph is the one that has the item's number.
+    """
+
+    list_id: str
+    level: int
+    value: int | None
+    counts: bool
+
+
 class _Reader:
     """Takes the blocks of a text in order."""
 
-    def __init__(self, ancestry: dict[str, set[str]]) -> None:
+    def __init__(self, ancestry: dict[str, set[str]], numbering: Numbering) -> None:
         self.builder = TextBuilder()
         self.title = ""
         self._ancestry = ancestry
+        self._numbering = numbering
 
-    def read(self, parent: Element, *, listed: bool = False) -> None:
-        """Add all headings, paragraphs, lists and tables below an element."""
+    def read(self, parent: Element, item: _ListItem | None = None) -> None:
+        """Add all headings, paragraphs, lists and tables below an element. item: that it stands in."""
         for element in parent:
             tag = local(element.tag)
             if tag == "h":
-                self._heading(element)
+                self._heading(element, item)
             elif tag == "p":
-                self._paragraph(element, listed)
+                self._paragraph(element, item)
             elif tag == "table":
                 self._table(element)
+            elif tag == "list":
+                self._list(element, item)
             elif tag not in _LEFT_OUT:
-                self.read(element, listed=listed or tag == "list")
+                self.read(element, item)
 
-    def _heading(self, element: Element) -> None:
-        level = attribute(element, "outline-level") or "1"
-        self.builder.add_heading("".join(_runs(element, [])), int(level) if level.isdecimal() else 1)
+    def _list(self, element: Element, outer: _ListItem | None) -> None:
+        list_id = attribute(element, "style-name") or (outer.list_id if outer else "")
+        goes_on = attribute(element, "continue-numbering") == "true" or attribute(element, "continue-list") is not None
+        if outer is None and not goes_on:
+            self._numbering.restart(list_id)
+        for inner in element:
+            counts = local(inner.tag) == "list-item"
+            value = whole_number(inner, "start-value") if counts else None
+            self.read(inner, _ListItem(list_id, outer.level + 1 if outer else 0, value, counts))
 
-    def _paragraph(self, element: Element, listed: bool) -> None:
+    def _counted(self, item: _ListItem) -> Label | None:
+        """The label of a paragraph of an item, if it is the first."""
+        if not item.counts:
+            return None
+        item.counts = False
+        return self._numbering.count(item.list_id, item.level, item.value)
+
+    def _heading(self, element: Element, item: _ListItem | None) -> None:
+        level = whole_number(element, "outline-level") or 1
+        if item is not None:
+            label = self._counted(item)
+        elif attribute(element, "is-list-header") == "true":
+            label = None
+        else:
+            value = whole_number(element, "start-value")
+            if attribute(element, "restart-numbering") == "true" and value is None:
+                value = 1
+            label = self._numbering.count(OUTLINE, level - 1, value)
+        text = plain("".join(_runs(element, [])))
+        self.builder.add_heading(f"{label.text} {text}" if label and text else text, level)
+
+    def _paragraph(self, element: Element, item: _ListItem | None) -> None:
         aside: list[Element] = []
         text = plain("".join(_runs(element, aside)))
+        label = self._counted(item) if item is not None else None
+        if label and text:
+            text = f"{label.text} {text}"
         style = attribute(element, "style-name") or ""
         styles = self._ancestry.get(style, {style})
         if text and "Title" in styles:
@@ -100,7 +154,8 @@ class _Reader:
         elif "Caption" in styles:
             self.builder.add_caption(text)
         else:
-            self.builder.add_block(text, tight=listed)
+            place = Item(item.list_id, item.level) if item and label else None
+            self.builder.add_block(text, tight=item is not None, item=place, number=label.full if label else "")
         for inner in aside:
             self.read(inner)
 

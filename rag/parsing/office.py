@@ -6,8 +6,10 @@ from xml.etree.ElementTree import Element
 from rag.errors import UnreadableContent
 from rag.parsing.archive import Archive
 from rag.parsing.builder import Values
-from rag.parsing.markup import attribute, local, parse_xml
+from rag.parsing.markup import attribute, child, local, parse_xml
 from rag.parsing.metadata import collect
+
+_MAX_DIGITS = 9
 
 
 def relations(archive: Archive, part: str) -> dict[str, tuple[str, str]]:
@@ -57,3 +59,15 @@ def chosen(element: Element) -> Element | None:
 def is_on(element: Element | None) -> bool:
     """Whether a switch such as <w:vanish/> is there and not off."""
     return element is not None and (attribute(element, "val") or "true") not in ("0", "false", "off", "none")
+
+
+def number_of(element: Element | None) -> int | None:
+    """The whole number that an element has as its value; None where there is none, or one too long to be meant."""
+    value = attribute(element, "val") if element is not None else None
+    return int(value) if value and value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS else None
+
+
+def value_of(parent: Element | None, name: str) -> str | None:
+    """The value of a child."""
+    found = child(parent, name) if parent is not None else None
+    return attribute(found, "val") if found is not None else None

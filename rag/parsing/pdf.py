@@ -31,6 +31,7 @@ MAX_PAGES = 20_000
 _SAVE_AGAIN = "save or download it again"
 # PDFium is not thread-safe: every call into it is made under this lock.
 _PDFIUM = threading.Lock()
+_END, _WITHIN = b"%%EOF", 2048  # what a whole file ends with, and in how many last bytes
 _LIGATURES = str.maketrans(
     {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
 )
@@ -38,7 +39,8 @@ _MAX_ANNOTATIONS = 10_000
 _QUARTER = math.pi / 2
 _WORD = re.compile(r"[^\s\x02]+\x02?|\x02")
 _JUNK_TITLE = re.compile(
-    r"(?:untitled.*|(?:microsoft (?:word|powerpoint|excel) - ).*|.*\.(?:docx?|dvi|tex|indd|qxd|pptx?|rtf|odt|pdf)|\W*)",
+    r"(?:untitled.*|\((?:anonymous|unspecified)\)|"
+    r"(?:microsoft (?:word|powerpoint|excel) - ).*|.*\.(?:docx?|dvi|tex|indd|qxd|pptx?|rtf|odt|pdf)|\W*)",
     re.I,
 )
 _UNMAPPED = re.compile("[\ufffd\ue000-\uf8ff\x00-\x01\x03-\x08\x0e-\x1f]")
@@ -111,6 +113,7 @@ class _Layer:
     """What a file holds. said: its own metadata.  bookmarks: per page number the headings among them with their level.
 
     recognised, not_read: numbers of the pages whose text was recognised, and of those that are damaged, which are not in ``pages``.
+    is_cut: whether its end is missing; then pages may be known whose drawings were in what is missing.
     """
 
     n_pages: int
@@ -119,11 +122,13 @@ class _Layer:
     pages: list[Page] = field(default_factory=list)
     recognised: list[int] = field(default_factory=list)
     not_read: list[int] = field(default_factory=list)
+    is_cut: bool = False
 
 
 def _nothing_to_read(layer: _Layer, ocr: bool) -> UnreadableContent:
     if not layer.pages:
-        return UnreadableContent(f"none of its {layer.n_pages} pages can be read, they are damaged: {_SAVE_AGAIN}")
+        why = "the file is cut off" if layer.is_cut else "they are damaged"
+        return UnreadableContent(f"none of its {layer.n_pages} pages can be read, {why}: {_SAVE_AGAIN}")
     damaged = f" ({len(layer.not_read)} more are damaged)" if layer.not_read else ""
     if ocr:
         return UnreadableContent(f"no text can be recognised on its {len(layer.pages)} pages{damaged}")
@@ -152,12 +157,14 @@ def _read(content: bytes, ocr: bool) -> _Layer:
             raise ContentTooLarge(f"{n_pages} pages, more than {MAX_PAGES}: split the file")
         n_characters = 0
         suspected = suspect(content)
+        layer.is_cut = _is_cut(content)
         for index in range(n_pages):
             try:
                 with _PDFIUM:
                     page, is_empty = _page(document, index)
-                    if (suspected.damage or is_empty) and is_damaged(
-                        _alone(document, index), checksums=suspected.checksums, is_empty=is_empty
+                    if (layer.is_cut and is_empty) or (
+                        (suspected.damage or is_empty)
+                        and is_damaged(_alone(document, index), checksums=suspected.checksums, is_empty=is_empty)
                     ):
                         layer.not_read.append(index + 1)
                         continue
@@ -180,6 +187,12 @@ def _read(content: bytes, ocr: bool) -> _Layer:
     finally:
         with _PDFIUM:
             document.close()
+
+
+def _is_cut(content: bytes) -> bool:
+    """Whether the end of a file is missing. The first part of one for fast viewing has an end too, of which the table is at 0."""
+    before, end, _ = content[-_WITHIN:].rpartition(_END)
+    return not end or before.split()[-2:] == [b"startxref", b"0"]
 
 
 def _language(document: "PdfDocument") -> str:

@@ -1,4 +1,7 @@
-"""RTF: paragraphs, headings by their outline level or style, tables by rows. Left out: headers, footers, pictures, hidden text."""
+"""RTF: paragraphs, headings by their outline level or style, tables by rows. Left out: headers, footers, pictures, hidden text.
+
+The numbers of headings, clauses and list items are those that the program wrote along for others that cannot count.
+"""
 
 import re
 from collections.abc import Callable
@@ -8,6 +11,7 @@ from typing import NamedTuple
 from rag.errors import ContentTooLarge, UnreadableContent
 from rag.parsing.builder import TextBuilder, Values, plain
 from rag.parsing.metadata import collect
+from rag.parsing.numbering import written_label
 from rag.parsing.tables import Cell, joined_down, lay_out
 from rag.types import ParsedText
 
@@ -18,7 +22,7 @@ _MAX_DEPTH = 500
 _LEFT_OUT = frozenset(
     "colortbl pict object header headerl headerr headerf footer footerl footerr footerf fldinst themedata "
     "colorschememapping datastore latentstyles listtable listoverridetable revtbl rsidtbl generator xmlnstbl pgptbl "
-    "filetbl annotation atnid atnauthor atntime atndate atnref pntext listtext bkmkstart bkmkend nonshppict shppict "
+    "filetbl annotation atnid atnauthor atntime atndate atnref bkmkstart bkmkend nonshppict shppict "
     "mmathPr wgrffmtfilter template operator company xe tc txe sp shprslt".split()
 )
 _INFO = ("title", "author", "subject", "keywords")
@@ -150,6 +154,9 @@ class _Reader:
         closed, self._state = self._state, self._stack.pop()
         if closed.target == "footnote" and self._state.target != "footnote":
             self._asides.append("".join(self._said.pop("footnote", [])))
+        if closed.target == "listtext" and self._state.target != "listtext":
+            label = written_label("".join(self._said.pop("listtext", [])))
+            self._add(f"{label} " if label else "")
         if closed.target == "style":
             name = "".join(self._said.pop("style", [])).strip(" ;")
             if found := _STYLE.match(name):
@@ -176,10 +183,13 @@ class _Reader:
         elif (
             word in _INFO
             and self._state.target == "info"
-            or word in ("fonttbl", "stylesheet", "info", "footnote", "shptxt", "creatim", "revtim")
+            or word
+            in ("fonttbl", "stylesheet", "info", "footnote", "shptxt", "creatim", "revtim", "listtext", "pntext")
         ):
             if self._state.target is not None:
-                target = {"stylesheet": "style", "revtim": None, "shptxt": "footnote"}.get(word, word)
+                target = {"stylesheet": "style", "revtim": None, "shptxt": "footnote", "pntext": "listtext"}.get(
+                    word, word
+                )
                 self._state = replace(self._state, target=target)
 
     def _symbol(self, symbol: str) -> None:

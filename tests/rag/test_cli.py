@@ -184,6 +184,28 @@ def test_a_bad_file_is_reported_and_the_rest_goes_in(rag: Rag, tmp_path: Path) -
     assert {failure["path"] for failure in report["failed"]} == {"picture.txt", "missing.txt"}
 
 
+def test_files_without_text_are_in_and_a_note_says_that_nothing_of_them_can_be_found(rag: Rag, tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_text("Water boils at 100 degrees.", encoding="utf-8")
+    blank = {
+        "a.txt": b"",
+        "b.md": b" \n\n\t\n",
+        "c.txt": b"\xef\xbb\xbf\r\n",
+        "d.html": b"<html><body> </body></html>",
+        "e.csv": b"\n",
+    }
+    for name, content in blank.items():
+        (tmp_path / name).write_bytes(content)
+    report = rag("add", "good.txt", *blank, "--json")
+    assert report.code == 0 and report.json["added"] == 6  # type: ignore[index]
+    note = "a.txt, b.md, c.txt and 2 more: there is no text in them, so nothing of them can be found"
+    assert report.json["notes"] == [note]  # type: ignore[index]
+    (tmp_path / "good.txt").write_bytes(b"")
+    changed = rag("add", "good.txt")
+    assert changed.code == 0 and "good.txt: there is no text in it" in changed.err
+    assert rag("ask", "when does water boil?", "--json").json["passages"] == []  # type: ignore[index]
+    assert "note" not in rag("add", "good.txt").err
+
+
 def test_metadata_and_collections_narrow_the_search_itself(rag: Rag, tmp_path: Path) -> None:
     for year in (2023, 2024):
         (tmp_path / f"report{year}.txt").write_text(

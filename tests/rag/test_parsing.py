@@ -21,6 +21,14 @@ def test_cyrillic_in_an_old_encoding_is_read() -> None:
     assert parse("новость.txt", text.encode("cp1251")).text == text
 
 
+@pytest.mark.parametrize("encoding", ["cp1254", "iso8859-9"])
+@pytest.mark.parametrize(
+    "text", ["Köprü 1784 yılında yapıldı.", "Köprü 1784 yılında yapıldı. Şehir halkı geçiş için ücret ödemişti. " * 40]
+)
+def test_turkish_in_its_own_code_page_is_read(text: str, encoding: str) -> None:
+    assert parse("köprü.txt", text.encode(encoding)).text == text
+
+
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_line_ends_become_newlines(line_end: str) -> None:
     assert parse("a.txt", f"one{line_end}two{line_end}".encode()).text == "one\ntwo\n"

@@ -58,6 +58,14 @@ def test_blank_lines_headings_and_list_items_stand_alone() -> None:
     ]
 
 
+@pytest.mark.parametrize("number", ["7.", "7.3.", "12.10.1.", "(a)", "a.", "iv."])
+def test_the_number_of_a_clause_is_no_sentence_of_its_own(number: str) -> None:
+    assert sentences(f"{number} The seller pays. The buyer does not.") == [
+        f"{number} The seller pays.",
+        "The buyer does not.",
+    ]
+
+
 def test_hard_wrapped_lines_are_joined() -> None:
     text = (
         "The committee met on Tuesday to consider the proposal that had been\n"

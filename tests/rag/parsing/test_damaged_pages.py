@@ -160,3 +160,36 @@ def test_a_folder_is_taken_in_with_a_note_on_each_damaged_file(service: Service)
     report = service.add_paths([Path()])
     assert (report.added, report.failed) == (2, ())
     assert [note.partition(" cannot")[0] for note in report.notes] == ["bad.pdf: page 4 of 4"]
+
+
+def tree_first(n_pages: int = 10) -> bytes:
+    """A file for fast viewing: all its pages are known at the beginning, what is drawn on them follows."""
+    written = io.BytesIO()
+
+    def add(number: int, content: str) -> None:
+        written.write(f"{number} 0 obj\n{content}\nendobj\n".encode())
+
+    written.write(b"%PDF-1.5\n")
+    add(1, "<</Type/Catalog/Pages 2 0 R>>")
+    add(2, f"<</Type/Pages/Count {n_pages}/Kids[{' '.join(f'{10 + page} 0 R' for page in range(n_pages))}]>>")
+    add(3, "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>")
+    for page in range(n_pages):
+        fonts = "/Resources<</Font<</F1 3 0 R>>>>"
+        add(10 + page, f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]{fonts}/Contents {100 + page} 0 R>>")
+    written.write(b"xref\n0 0\ntrailer\n<</Size 200/Root 1 0 R>>\nstartxref\n0\n%%EOF\n")
+    for page in range(n_pages):
+        drawn = f"BT /F1 11 Tf 50 700 Td (Bridge {page + 1} of Norwell is old.) Tj ET\n" + " " * 500
+        add(100 + page, f"<</Length {len(drawn)}>>\nstream\n{drawn}\nendstream")
+    at = written.tell()
+    written.write(b"xref\n0 0\ntrailer\n<</Size 200/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % at)
+    return written.getvalue()
+
+
+def test_the_pages_of_a_file_that_is_cut_off_are_no_pictures() -> None:
+    content = tree_first()
+    assert parse("a.pdf", content).metadata == {"pages": 10}
+    half = parse("a.pdf", content[: content.index(b"104 0 obj")])
+    assert half.metadata == {"pages": 10, "pages_not_read": [5, 6, 7, 8, 9, 10]}
+    with pytest.raises(UnreadableContent, match="none of its 10 pages can be read, the file is cut off") as raised:
+        parse("a.pdf", content[: content.index(b"100 0 obj")])
+    assert "ocr" not in str(raised.value)

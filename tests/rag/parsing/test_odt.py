@@ -145,3 +145,66 @@ def test_any_damage_is_an_error_of_our_own() -> None:
                 parse("r.odt", broken)
             except RagError as error:
                 assert "\n" not in str(error)
+
+
+CHAPTERS = (
+    f"<office:document-styles {NAMES}><office:styles><text:outline-style>"
+    '<text:outline-level-style text:level="1" style:num-format="I" style:num-prefix="Part "/>'
+    '<text:outline-level-style text:level="2" style:num-format="1" style:num-suffix="." text:start-value="4"/>'
+    '<text:outline-level-style text:level="3" style:num-format=""/></text:outline-style></office:styles></office:document-styles>'
+)
+
+
+def test_the_numbers_of_headings_are_counted(path_of: PathOf) -> None:
+    body = "".join(
+        f'<text:h text:outline-level="{level}"{more}><text:number>9.9</text:number>{text}</text:h><text:p>On {text}.</text:p>'
+        for level, text, more in (
+            (1, "Foreword", ' text:is-list-header="true"'),
+            (1, "Wood", ""),
+            (2, "Oak", ""),
+            (2, "Ash", ""),
+            (3, "Bark", ""),
+            (1, "Iron", ""),
+            (2, "Nails", ' text:restart-numbering="true" text:start-value="7"'),
+        )
+    )
+    parsed = parse("r.odt", odt(body, **{"styles.xml": CHAPTERS}))
+    assert [path_of(parsed, f"On {text}.")[-1] for text in ("Foreword", "Oak", "Ash", "Bark", "Iron", "Nails")] == [
+        "Foreword", "4. Oak", "5. Ash", "Bark", "Part II Iron", "7. Nails",
+    ]  # fmt: skip
+
+
+LISTS = (
+    f'<office:document-styles {NAMES}><office:styles><text:list-style style:name="L">'
+    '<text:list-level-style-number text:level="1" style:num-format="1" style:num-suffix="."/>'
+    '<text:list-level-style-number text:level="2" style:num-format="1" text:display-levels="2"/>'
+    '<text:list-level-style-number text:level="3" style:num-format="a" style:num-prefix="(" style:num-suffix=")"/>'
+    '<text:list-level-style-bullet text:level="4"/></text:list-style></office:styles></office:document-styles>'
+)
+
+
+def items(*texts: str, inner: str = "", more: str = "") -> str:
+    inside = "".join(f"<text:list-item><text:p>{text}</text:p>{inner}</text:list-item>" for text in texts)
+    return f"<text:list {more}>{inside}</text:list>"
+
+
+def test_list_items_have_their_numbers_and_the_whole_ones_as_context() -> None:
+    deepest = items("dot", inner="")
+    inner = items("duty:", inner=items("care", "<text:s/>", "thrift", inner=deepest))
+    body = items("Law", "Order", inner=inner, more='text:style-name="L"')
+    body += "<text:p>Between.</text:p>" + items("Peace", more='text:style-name="L" text:continue-numbering="true"')
+    body += items("Anew", more='text:style-name="L"')
+    parsed = parse("r.odt", odt(body, **{"styles.xml": LISTS}))
+    duty = ["1.1 duty:", "(a) care", "dot", "dot", "(c) thrift", "dot"]
+    again = ["2.1 duty:", *duty[1:]]
+    expected = ["1. Law", *duty, "2. Order", *again, "", "Between.", "3. Peace", "1. Anew"]
+    assert parsed.text.replace("Between.\n\n", "Between.\n").split("\n") == expected
+    contexts = {parsed.text[block.start : block.end]: block.context for block in parsed.blocks}
+    assert contexts["(c) thrift"] == "2.1(c). 2.1 duty:" and contexts["1.1 duty:"] == ""
+
+
+@pytest.mark.parametrize("level", ["0", "-1", "10", "99999999999999999999", "x"])
+def test_a_level_that_there_is_not_numbers_nothing(level: str) -> None:
+    broken = LISTS.replace('text:level="1"', f'text:level="{level}"')
+    parsed = parse("r.odt", odt(items("One", "Two", more='text:style-name="L"'), **{"styles.xml": broken}))
+    assert parsed.text == "One\nTwo"

@@ -364,6 +364,35 @@ def test_a_file_that_only_forbids_changes_is_read() -> None:
     )
 
 
+@pytest.mark.parametrize("percent", [10, 50, 90])
+def test_a_file_that_is_cut_off_says_so(percent: int) -> None:
+    content = book(5)[0]
+    with pytest.raises(UnreadableContent, match="damaged or cut off: save or download it again"):
+        parse("x.pdf", content[: len(content) * percent // 100])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        (
+            "report.pdf",
+            b"<!DOCTYPE html><title>404 Not Found</title><h1>Not Found</h1>",
+            "PDF file, but it holds markup",
+        ),
+        ("report.docx", b"\xef\xbb\xbf\n<html><body>Please log in.</body></html>", "DOCX file, but it holds markup"),
+        (
+            "report.PDF",
+            b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>',
+            "PDF file, but it holds markup",
+        ),
+        ("report.xlsx", b'{"error": "not found"}', "XLSX file, but it holds JSON"),
+    ],
+)
+def test_what_a_website_sends_in_place_of_a_file_is_refused(name: str, content: bytes, kind: str) -> None:
+    with pytest.raises(UnreadableContent, match=f"{kind}.*: download it again"):
+        parse(name, content)
+
+
 def damaged(content: bytes) -> Iterator[bytes]:
     for at in range(20, len(content), len(content) // 40):
         yield content[:at]

@@ -116,3 +116,13 @@ def test_the_text_of_a_shape_follows_its_paragraph() -> None:
     assert (
         parse("a.rtf", rb"{\rtf1 Text" + shape + rb" goes on.\par End.\par}").text == "Text goes on.\n\nBoxed.\n\nEnd."
     )
+
+
+def test_the_numbers_that_the_file_holds_stand_before_their_paragraphs() -> None:
+    source = (
+        "{\\rtf1\\ansi{\\listtext\\pard\\plain 7.\\tab}Liability\\par{\\pntext\\f0 7.3\\tab}The seller pays.\\par"
+        "{\\listtext Article 4.\\tab}Scope\\par{\\listtext (b)\\tab}ice;\\par"
+        "{\\listtext\\'b7\\tab}dot\\par{\\listtext o\\tab}ring\\par}"
+    )
+    lines = [line for line in parse("x.rtf", source.encode()).text.split("\n") if line]
+    assert lines == ["7. Liability", "7.3 The seller pays.", "Article 4 Scope", "(b) ice;", "dot", "ring"]
