@@ -71,6 +71,13 @@ def ask(
             _print_answer(answer)
 
 
+def _percent(share: float) -> str:
+    """Nothing is certain: what would round to all or nothing is told as more or less."""
+    if share > 0.99:
+        return ">99%"
+    return "<1%" if 0 < share < 0.01 else f"{share:.0%}"
+
+
 def _print_answer(answer: "Answer") -> None:
     from rich.padding import Padding
     from rich.text import Text
@@ -78,7 +85,7 @@ def _print_answer(answer: "Answer") -> None:
     out = console()
     if answer.corrected_question is not None:
         out.print(Text(f"Read as: {answer.corrected_question}", style="italic"))
-    sure = f"{answer.confidence:.0%} sure" + ("" if answer.calibrated else ", not calibrated")
+    sure = f"{_percent(answer.confidence)} sure" + ("" if answer.calibrated else ", not calibrated")
     if answer.answer is not None:
         places = "".join(f"[{number + 1}]" for number in answer.answer.citations)
         out.print(Text.assemble((answer.answer.text, "bold"), f" {places}"))

@@ -32,13 +32,13 @@ TRAPS: dict[str, Callable[[int], str]] = {
 }
 
 
-def cpu_seconds(work: Callable[[str], object], text: str) -> float:
-    """Processor time of the quicker of two, without the garbage collector, whose time depends on all that is alive."""
+def cpu_seconds(work: Callable[[str], object], text: str, rounds: int) -> float:
+    """Processor time of the quickest round, without the garbage collector, whose time depends on all that is alive."""
     found = []
     gc.collect()
     gc.disable()
     try:
-        for _ in range(2):
+        for _ in range(rounds):
             started = time.thread_time()
             work(text)
             found.append(time.thread_time() - started)
@@ -58,8 +58,8 @@ def cpu_seconds(work: Callable[[str], object], text: str) -> float:
 )
 def test_time_grows_with_the_text_and_not_with_its_square(work: Callable[[str], object], trap: str) -> None:
     """At most 2.5 times the time for twice the text, in one of three tries: noise passes, four times for twice does not."""
-    for _ in range(3):
-        times = [cpu_seconds(work, TRAPS[trap](size)) for size in SIZES]
+    for rounds in (2, 4, 8):
+        times = [cpu_seconds(work, TRAPS[trap](size), rounds) for size in SIZES]
         # What takes no time cannot grow; under a hundredth of a second there is only noise.
         if all(late <= 2.5 * early for early, late in zip(times, times[1:], strict=False) if late > 0.01):
             return
