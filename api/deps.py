@@ -128,7 +128,10 @@ class Run:
         """What ``work`` gives.  within_s: seconds from the request's first byte, unless as long as its lane allows."""
         lane: Lane = self._request.state.lane
         seconds = lane.deadline_s if within_s is None else within_s
-        return await lane.run(work, self._request.receive, self._request.state.started + seconds, self._given_up)
+        state = self._request.state
+        return await lane.run(
+            work, self._request.receive, state.started + seconds, self._given_up, needs_place=state.needs_place
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,14 +47,16 @@ class Lane:
         """How much is being worked on."""
         return self._running
 
-    async def run(self, work: Callable[[], T], receive: Receive, ends_at: float, given_up: Event) -> T:
-        """What ``work`` gives, in a thread.  ends_at: the deadline, by ``time.monotonic``.
+    async def run(
+        self, work: Callable[[], T], receive: Receive, ends_at: float, given_up: Event, *, needs_place: bool
+    ) -> T:
+        """What ``work`` gives, in a thread.  ends_at: the deadline, by ``time.monotonic``.  needs_place: it has none yet.
 
         Raises Overloaded when there is no place, ClientLeft or DeadlineExceeded when that comes first. Work that has not begun is
         then dropped; work that has begun keeps its place until it ends: at its next look at ``given_up``, which is set then, or for
         nobody.
         """
-        if self.holds_bodies:
+        if not needs_place:
             return await self._run(work, receive, ends_at, given_up)
         with self.place():
             return await self._run(work, receive, ends_at, given_up)
@@ -174,14 +176,17 @@ class Admission:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         lane = self.lanes.of(scope["method"], scope["path"])
-        scope.setdefault("state", {}).update(lane=lane, started=time.monotonic())
-        if scope["path"] in OPEN_PATHS or scope["path"] == "/metrics":  # they tell of the load, also when there is much
+        # What tells of the load takes no place: it is told also when there is much.
+        tells = scope["path"] in OPEN_PATHS or scope["path"] == "/metrics"
+        needs_place = not tells and not lane.holds_bodies
+        scope.setdefault("state", {}).update(lane=lane, started=time.monotonic(), needs_place=needs_place)
+        if tells:
             return await self.app(scope, receive, send)
         if lane.inside >= lane.places:
             # A question's body is short and gets read away, so that its connection stays of use; an upload's is not worth reading.
             response = self.full_for_uploads if lane is self.lanes.write else self.full
             return await response(scope, receive, send)
-        if not lane.holds_bodies:
+        if needs_place:
             return await self.app(scope, receive, send)
         with lane.place():
             await self.app(scope, receive, send)

@@ -94,7 +94,8 @@ def test_a_service_that_is_told_to_stop_while_it_starts_ends_in_order(
 
 def test_a_service_stops_with_its_terminal_unless_it_was_told_not_to(start: Start, tmp_path: Path) -> None:
     port = _free_port()
-    process = start("--port", port)
+    # These tests, too, may have been started to outlive their terminal.
+    process = start("--port", port, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
     _wait_for(lambda: _answers(port), process)
     process.send_signal(signal.SIGHUP)
     assert process.wait(timeout=60) == 0
