@@ -126,9 +126,9 @@ class Run:
 
     async def __call__(self, work: Callable[[], T], within_s: float | None = None) -> T:
         """What ``work`` gives.  within_s: seconds from the request's first byte, unless as long as its lane allows."""
-        lane: Lane = self._request.state.lane
-        seconds = lane.deadline_s if within_s is None else within_s
         state = self._request.state
+        lane: Lane = state.lane
+        seconds = lane.deadline_s if within_s is None else within_s
         return await lane.run(
             work, self._request.receive, state.started + seconds, self._given_up, needs_place=state.needs_place
         )

@@ -8,6 +8,7 @@ goes on to it.
 import asyncio
 import logging
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from api.access import given_keys
 from api.errors import KINDS, problem
@@ -19,14 +20,17 @@ from api.middleware import SECURITY_HEADERS
 from api.observe import identity_of
 from rag.errors import Overloaded
 
-_PATH = b"/v1/ask"
+_PATH = "/v1/ask"
 _TELL_EVERY_S = 1.0
 
 logger = logging.getLogger(__name__)
 
 
 class Door:
-    """Belongs to the event loop.  hosts: None for any.  max_body_bytes: larger bodies are the application's to refuse."""
+    """Refuses questions while their lane is full; belongs to the event loop.
+
+    hosts: None for any.  max_body_bytes: larger bodies are the application's to refuse.
+    """
 
     def __init__(self, lane: Lane, hosts: Hosts | None, keys: KeyRing, metrics: Metrics, max_body_bytes: int) -> None:
         self._lane = lane
@@ -39,12 +43,18 @@ class Door:
         response = problem(KINDS[Overloaded])
         self._status = str(response.status_code)
         head = b"".join(b"%s: %s\r\n" % pair for pair in (*response.raw_headers, *SECURITY_HEADERS))
-        self._before_id = b"HTTP/1.1 503 Service Unavailable\r\n" + head + b"x-request-id: "
+        line = f"HTTP/1.1 {self._status} {HTTPStatus(response.status_code).phrase}\r\n"
+        self._before_id = line.encode() + head + b"x-request-id: "
         self._after_id = b"\r\n\r\n" + bytes(response.body)
 
     def refusal(self, method: bytes, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
         """The whole answer to a request with this head; None: it is to go on.  headers: names in lower case."""
-        if self._lane.inside < self._lane.places or url != _PATH or method != b"POST" or not self._is_plain(headers):
+        if (
+            self._lane.inside < self._lane.places
+            or url != _PATH.encode()
+            or method != b"POST"
+            or not self._is_plain(headers)
+        ):
             return None
         if self._hosts is not None and self._hosts.refusal("POST", headers) is not None:
             return None
@@ -64,8 +74,8 @@ class Door:
         return length.isdigit() and int(length[:20]) <= self._max_body_bytes
 
     def _note(self) -> None:
-        self._metrics.requests.add("POST", "/v1/ask", self._status)
-        self._metrics.request_seconds.observe(0.0, "/v1/ask")
+        self._metrics.requests.add("POST", _PATH, self._status)
+        self._metrics.request_seconds.observe(0.0, _PATH)
         if not self._n_refused:
             asyncio.get_running_loop().call_later(_TELL_EVERY_S, self._tell)
         self._n_refused += 1
@@ -73,5 +83,5 @@ class Door:
     def _tell(self) -> None:
         """One line for all of a second: a line for each would cost as much as its answer."""
         n, self._n_refused = self._n_refused, 0
-        fields = {"method": "POST", "route": "/v1/ask", "status": int(self._status), "requests": n}
-        logger.warning("POST /v1/ask %s: no place for %d requests", self._status, n, extra=fields)
+        fields = {"method": "POST", "route": _PATH, "status": int(self._status), "requests": n}
+        logger.warning("POST %s %s: no place for %d requests", _PATH, self._status, n, extra=fields)

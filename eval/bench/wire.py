@@ -179,6 +179,8 @@ class Wire:
             wait = min((due - now for due in next_due), default=0.1)
             for key, events in self._selector.select(min(max(wait, 0.0), 0.1)):
                 self._serve(key.data, events)
+            while self._waiting and (self._free or self._n_open < _MOST_CONNECTIONS):
+                self._send(*self._waiting.popleft())
         for stream in streams:
             stream.end(seconds)
         self._waiting.clear()
@@ -249,8 +251,6 @@ class Wire:
             self._close(connection)
         else:
             self._free.append(connection)
-        if self._waiting and (self._free or self._n_open < _MOST_CONNECTIONS):
-            self._send(*self._waiting.popleft())
 
     def _give_up(self, now: float) -> None:
         while self._asked and (self._asked[0][0] <= now or self._asked[0][1].until != self._asked[0][0]):

@@ -1,0 +1,64 @@
+"""The load of the benchmarks, against a real server of Python's own."""
+
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
+from threading import Thread
+
+import pytest
+
+from eval.bench.wire import Stream, Wire
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if body == b"leave":
+            self.connection.close()
+            return
+        if body == b"wait":
+            time.sleep(5)
+        self.send_response(503 if body == b"refuse" else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, daemon=True).start()
+        with Wire(f"http://127.0.0.1:{server.server_port}", patience_s=0.3) as wire:
+            yield wire
+        server.shutdown()
+
+
+def test_answers_are_counted_by_status_and_large_ones_read_whole(wire: Wire) -> None:
+    bodies = [b"a" * 2_000_000, b"refuse", b"b", b"refuse"]
+    stream = Stream(iter([wire.request("/", body) for body in bodies]), clients=2)
+    wire.run([stream], 5)
+    assert {status: len(found) for status, found in stream.replies.milliseconds.items()} == {200: 2, 503: 2}
+    assert stream.replies.count == 4 and len(stream.replies.of(200, 503)) == 4 and stream.replies.unsent == 0
+
+
+def test_a_broken_connection_and_an_answer_that_does_not_come_count_as_0(wire: Wire) -> None:
+    stream = Stream(iter([wire.request("/", body) for body in (b"leave", b"wait", b"c")]), clients=1)
+    wire.run([stream], 5)
+    assert {status: len(found) for status, found in stream.replies.milliseconds.items()} == {0: 2, 200: 1}
+    assert max(stream.replies.of(0)) >= 300
+
+
+def test_a_rate_is_kept_and_what_was_not_sent_is_told(wire: Wire) -> None:
+    requests = cycle([wire.request("/", b"d")])
+    kept, too_much = Stream(requests, rate=50), Stream(requests, rate=10_000_000)
+    wire.run([kept], 1)
+    assert (kept.replies.count, kept.replies.unsent) == (50, 0)
+    wire.run([too_much], 0.2)
+    assert too_much.replies.count + too_much.replies.unsent == 2_000_000 and too_much.replies.unsent > 0
