@@ -35,7 +35,7 @@ def open_folder(folder: Path, config: Config, notify: Notify, progress: Progress
     corpus = folder / "corpus.jsonl"
 
     def fill(service: Service) -> IngestReport:
-        return service.add_documents(
+        return service.intake.add_documents(
             (
                 Incoming(key=document.id, title=document.title, text=document.text, source=document.id)
                 for document in read_corpus(corpus)
@@ -52,7 +52,9 @@ def open_path(path: Path, config: Config, notify: Notify, progress: Progress | N
     if missing or not files:
         raise BadInput(f"--corpus {path}: {missing[0].reason if missing else 'there is no file in it'}")
     content = [(_shown(file), _sha256(file)) for file, _ in files if os.access(file, os.R_OK) and file.is_file()]
-    return _cached(["files", content], config, lambda service: service.add_paths([path], progress=progress), notify)
+    return _cached(
+        ["files", content], config, lambda service: service.intake.add_paths([path], progress=progress), notify
+    )
 
 
 def _cached(content: object, config: Config, fill: Callable[[Service], IngestReport], notify: Notify) -> Service:

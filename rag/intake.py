@@ -42,16 +42,17 @@ class Intake:
         self,
         paths: Sequence[Path],
         *,
-        collection: str,
-        metadata: Metadata | None,
-        sync: bool,
-        options: ParseOptions | None,
-        urls: Sequence[str],
-        allow_private: bool,
-        progress: pipeline.Progress | None,
+        collection: str = "default",
+        metadata: Metadata | None = None,
+        sync: bool = False,
+        options: ParseOptions | None = None,
+        urls: Sequence[str] = (),
+        allow_private: bool = False,
+        progress: pipeline.Progress | None = None,
     ) -> IngestReport:
-        """Files, folders and addresses, all in one pipeline.
+        """Take in files and folders. sync: also remove documents of these paths whose file is gone or ignored by now.
 
+        urls: addresses of the web to fetch; allow_private: also from addresses that are not public.
         What is removed goes last: a file that was renamed can be found under one name or the other at any time.
         """
         files, missing = find_files(paths, self._store.path)
@@ -77,8 +78,8 @@ class Intake:
         self._store.forget_failures(collection, [key for _, key in gone])
         return replace(report, deleted=len(removed))
 
-    def add_documents(self, incoming: Iterable[Incoming], progress: pipeline.Progress | None) -> IngestReport:
-        """Plain texts, embedded many at a time."""
+    def add_documents(self, incoming: Iterable[Incoming], progress: pipeline.Progress | None = None) -> IngestReport:
+        """Take in documents given as plain text, embedded many at a time."""
         size, overlap = self._passage_settings
         return self._ingest(
             (ingest.prepare_incoming(one, size=size, overlap=overlap) for one in incoming), None, progress
@@ -91,10 +92,13 @@ class Intake:
         text: str,
         source: str | None,
         metadata: Metadata,
-        collection: str,
-        check: Check,
+        collection: str = "default",
+        check: Check = go_on,
     ) -> Change:
-        """One text, known by its source or else by itself."""
+        """Take in one text. The same source again replaces it; without a source the text itself tells whether it is known.
+
+        check: called again and again until the text goes into the store; what it raises gives it up, and nothing of it stays.
+        """
         checked_text(text)
         key = source or "text:" + ingest.sha256_of(f"{title}\n{text}".encode())
         incoming = Incoming(
@@ -113,11 +117,14 @@ class Intake:
         name: str,
         content: bytes,
         *,
-        collection: str,
-        metadata: Metadata | None,
-        check: Check,
+        collection: str = "default",
+        metadata: Metadata | None = None,
+        check: Check = go_on,
     ) -> Change:
-        """One file that was handed over, known by its name."""
+        """Take in a file that was handed over. The same name again replaces it.  Raises UnsupportedFormat, UnreadableContent.
+
+        check: as in ``add_text``.
+        """
         size, overlap = self._passage_settings
         prepared = ingest.prepare(
             self._sandbox.parse(name, content),
@@ -137,12 +144,16 @@ class Intake:
         name: str,
         content: bytes,
         *,
-        collection: str,
-        metadata: Metadata | None,
-        options: ParseOptions | None,
-        check: Check,
+        collection: str = "default",
+        metadata: Metadata | None = None,
+        options: ParseOptions | None = None,
+        check: Check = go_on,
     ) -> tuple[list[Change], list[Failure]]:
-        """The files of an archive, or the one file: what went in, and what did not and why."""
+        """Take in a file that was handed over, or the files of the archive that it is: what went in, and what did not and why.
+
+        The same name again replaces it, and of an archive removes what is in it no longer. What is unchanged is "skipped".
+        check: as in ``add_text``; files of an archive that are in by then stay.
+        """
         reader = self._file_reader(collection, metadata, options, check)
         changes: list[Change] = []
         failed: list[Failure] = []
@@ -158,7 +169,7 @@ class Intake:
         return changes, failed
 
     def notes(self, changes: Sequence[Change]) -> tuple[str, ...]:
-        """What to tell whoever made these changes."""
+        """What to tell whoever made these changes: what of the files was not read, and what the model is not made for."""
         return (*reading_notes(changes), *self._language_notes(languages_of(changes)))
 
     def close(self) -> None:

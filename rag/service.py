@@ -14,8 +14,8 @@ from index.errors import DocumentNotFound, StoreMismatch, StoreMissing
 from index.repair import repair
 from index.snapshot import Snapshot, take
 from index.store import Store
-from index.types import Change, Document, FailedFile, Finding, JsonScalar, Metadata, Receipt, Span
-from rag import citations, pipeline
+from index.types import Document, FailedFile, Finding, JsonScalar, Receipt, Span
+from rag import citations
 from rag.answer_cache import AnswerCache
 from rag.asking import answer_question, calibration_of
 from rag.confidence import REFIT_NOTE, Refit, basis_of, kept_refit
@@ -31,21 +31,18 @@ from rag.reranker import Reranker
 from rag.store_models import StoreModels, refuse_other_model, store_settings
 from rag.types import (
     Answer,
-    Check,
     Citation,
     CitationCheck,
-    Failure,
-    Incoming,
-    IngestReport,
-    ParseOptions,
     Query,
-    go_on,
 )
 from rag.validation import checked_collection, checked_question
 
 
 class Service:
-    """Thread-safe; every method blocks. The model is loaded when first needed."""
+    """Thread-safe; every method blocks. The model is loaded when first needed.
+
+    intake: takes documents in.
+    """
 
     def __init__(self, store: Store, config: Config, loading: "Future[Embedder] | None" = None) -> None:
         """Use ``open`` or ``create``."""
@@ -54,7 +51,7 @@ class Service:
         self._models = StoreModels(config, loading)
         self._reopening = Lock()
         self._answers = AnswerCache()
-        self._intake = Intake(lambda: self._store, lambda: self.embedder, config)
+        self.intake = Intake(lambda: self._store, lambda: self.embedder, config)
 
     @classmethod
     def open(
@@ -141,97 +138,7 @@ class Service:
 
             return [citations.check(citation, stored) for citation in cited]
 
-    # --- documents in
-
-    def add_paths(
-        self,
-        paths: Sequence[Path],
-        *,
-        collection: str = "default",
-        metadata: Metadata | None = None,
-        sync: bool = False,
-        options: ParseOptions | None = None,
-        urls: Sequence[str] = (),
-        allow_private: bool = False,
-        progress: pipeline.Progress | None = None,
-    ) -> IngestReport:
-        """Take in files and folders. sync: also remove documents of these paths whose file is gone or ignored by now.
-
-        urls: addresses of the web to fetch; allow_private: also from addresses that are not public.
-        What is removed goes last: a file that was renamed can be found under one name or the other at any time.
-        """
-        return self._intake.add_paths(
-            paths,
-            collection=collection,
-            metadata=metadata,
-            sync=sync,
-            options=options,
-            urls=urls,
-            allow_private=allow_private,
-            progress=progress,
-        )
-
-    def add_documents(self, incoming: Iterable[Incoming], progress: pipeline.Progress | None = None) -> IngestReport:
-        """Take in documents given as plain text, embedded many at a time."""
-        return self._intake.add_documents(incoming, progress)
-
-    def add_text(
-        self,
-        *,
-        title: str | None,
-        text: str,
-        source: str | None,
-        metadata: Metadata,
-        collection: str = "default",
-        check: Check = go_on,
-    ) -> Change:
-        """Take in one text. The same source again replaces it; without a source the text itself tells whether it is known.
-
-        check: called again and again until the text goes into the store; what it raises gives it up, and nothing of it stays.
-        """
-        return self._intake.add_text(
-            title=title, text=text, source=source, metadata=metadata, collection=collection, check=check
-        )
-
-    def add_file(
-        self,
-        name: str,
-        content: bytes,
-        *,
-        collection: str = "default",
-        metadata: Metadata | None = None,
-        check: Check = go_on,
-    ) -> Change:
-        """Take in a file that was handed over. The same name again replaces it.  Raises UnsupportedFormat, UnreadableContent.
-
-        check: as in ``add_text``.
-        """
-        return self._intake.add_file(name, content, collection=collection, metadata=metadata, check=check)
-
-    def add_upload(
-        self,
-        name: str,
-        content: bytes,
-        *,
-        collection: str = "default",
-        metadata: Metadata | None = None,
-        options: ParseOptions | None = None,
-        check: Check = go_on,
-    ) -> tuple[list[Change], list[Failure]]:
-        """Take in a file that was handed over, or the files of the archive that it is: what went in, and what did not and why.
-
-        The same name again replaces it, and of an archive removes what is in it no longer. What is unchanged is "skipped".
-        check: as in ``add_text``; files of an archive that are in by then stay.
-        """
-        return self._intake.add_upload(
-            name, content, collection=collection, metadata=metadata, options=options, check=check
-        )
-
-    def notes(self, changes: Sequence[Change]) -> tuple[str, ...]:
-        """What to tell whoever made these changes: what of the files was not read, and what the model is not made for."""
-        return self._intake.notes(changes)
-
-    # --- documents there and out
+    # --- documents
 
     def documents(
         self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
@@ -382,7 +289,7 @@ class Service:
     def close(self) -> None:
         """Finish what goes on in the background and let go of the store."""
         self._store.stop_background_work()
-        self._intake.close()
+        self.intake.close()
         self._opened.close()
 
     def __enter__(self) -> Self:

@@ -65,7 +65,7 @@ def watch(
             if not root.is_dir():  # perhaps only taken off (a drive): nothing is removed for that
                 raise UnreadableContent(f"{root} is no longer there; to remove its documents: rag add --sync {root}")
         try:
-            report = service.add_paths(
+            report = service.intake.add_paths(
                 sorted(pending), collection=collection, metadata=metadata, sync=True, options=options
             )
         except (StoreLocked, StoreFull) as error:

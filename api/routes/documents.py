@@ -111,7 +111,7 @@ def _add(service: Service, upload: FormUpload | JsonUpload, access: Access, metr
         changes, failed = [_add_text(service, upload.body, access, metrics, run)], []
     else:
         changes, failed = _add_files(service, upload, access, metrics, run)
-    notes = service.notes(changes)
+    notes = service.intake.notes(changes)
     added = [_added_json(change) for change in changes]
     return JSONResponse({"documents": added, "failed": failed, "notes": list(notes)}, status_code=201)
 
@@ -124,7 +124,7 @@ def _add_text(service: Service, body: bytes, access: Access, metrics: Metrics, r
     access.require(given.collection)
     with _counted(metrics) as done:
         done += [
-            service.add_text(
+            service.intake.add_text(
                 title=given.title,
                 text=given.text,
                 source=given.source,
@@ -176,7 +176,7 @@ def _add_files(
                 name = f"{given.folder}/{name}" if given.folder else name
                 content = file.file.read()
                 if is_archive(content):
-                    changes, bad = service.add_upload(
+                    changes, bad = service.intake.add_upload(
                         name, content, collection=collection, metadata=metadata, check=run.check
                     )
                     done += changes
@@ -186,7 +186,11 @@ def _add_files(
                             "No file of the archive could be added." if bad else "The archive is empty."
                         )
                 else:
-                    done += [service.add_file(name, content, collection=collection, metadata=metadata, check=run.check)]
+                    done += [
+                        service.intake.add_file(
+                            name, content, collection=collection, metadata=metadata, check=run.check
+                        )
+                    ]
             added += done
         except _FILE_ERRORS as error:
             errors.append(error)

@@ -75,7 +75,7 @@ def stored(gold: Path | None, source: Corpus, config: Config, notify: Callable[[
     with TemporaryDirectory() as folder:
         path = Path(folder) / "store"
         with Service.create(path, config) as service:
-            service.add_documents(source.documents)
+            service.intake.add_documents(source.documents)
         yield path
 
 

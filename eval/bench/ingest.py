@@ -66,7 +66,7 @@ from pathlib import Path
 from rag.config import Config
 from rag.service import Service
 with Service.open_or_create(Path(sys.argv[2]), Config.from_environment()) as service:
-    report = service.add_paths([Path(sys.argv[1])])
+    report = service.intake.add_paths([Path(sys.argv[1])])
 print(json.dumps({"passages": report.passages, "failed": len(report.failed), "stages_s": dict(report.cpu_s)}))
 """
 

@@ -121,7 +121,7 @@ def add(
                 note_rebuilt(service)
 
                 def work(progress: "ShowProgress | None") -> IngestReport:
-                    return service.add_paths(
+                    return service.intake.add_paths(
                         files,
                         collection=collection,
                         metadata=metadata,

@@ -71,6 +71,10 @@ class FakeService:
         self.stored[document_id] = (new, text)
         return Change(new, "added" if before is None else "skipped" if before == (new, text) else "updated")
 
+    @property
+    def intake(self) -> "FakeService":
+        return self
+
     def add_text(
         self,
         *,

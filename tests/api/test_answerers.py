@@ -66,7 +66,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with Service.create(place / "store", Config()) as made:
         for key, text in TEXTS.items():
             (place / f"{key}.txt").write_text(text)
-        made.add_paths([place / f"{key}.txt" for key in TEXTS])
+        made.intake.add_paths([place / f"{key}.txt" for key in TEXTS])
         yield made
 
 
@@ -96,7 +96,7 @@ def test_an_acknowledged_change_is_in_the_next_answer_of_every_process(
     file = tmp_path / "basin.txt"
     for depth in ("11.5", "12.8", "13.1"):
         file.write_text(f"Basin 2 has a depth of {depth} metres.")
-        service.add_paths([file])
+        service.intake.add_paths([file])
         with ThreadPoolExecutor(2) as clients:
             asked = [clients.submit(two.answer, Query("How deep is basin 2?", k=k), nothing) for k in (1, 2, 3, 4)]
         assert all(told(one.result().body)["passages"][0]["text"].endswith(f"{depth} metres.") for one in asked)

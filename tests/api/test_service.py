@@ -130,7 +130,7 @@ def test_a_text_that_is_given_up_half_way_leaves_nothing(
             raise TimeoutError
 
     with pytest.raises(TimeoutError):
-        service.add_text(title=None, text=text, source=None, metadata={}, collection="given up", check=check)
+        service.intake.add_text(title=None, text=text, source=None, metadata={}, collection="given up", check=check)
     assert service.counts() == before
     assert ask(real_client, "How long did the ferry wait?", collection="given up")["abstain_reason"] == "no_documents"
 

@@ -26,9 +26,9 @@ def zipped(text: str) -> bytes:
 @pytest.mark.parametrize(
     "add",
     [
-        lambda service, check: service.add_text(title="", text=SENTENCES, source="s", metadata={}, check=check),
-        lambda service, check: service.add_file("s.txt", SENTENCES.encode(), check=check),
-        lambda service, check: service.add_upload("s.zip", zipped(SENTENCES), check=check),
+        lambda service, check: service.intake.add_text(title="", text=SENTENCES, source="s", metadata={}, check=check),
+        lambda service, check: service.intake.add_file("s.txt", SENTENCES.encode(), check=check),
+        lambda service, check: service.intake.add_upload("s.zip", zipped(SENTENCES), check=check),
     ],
     ids=["text", "file", "archive"],
 )

@@ -98,7 +98,7 @@ def matching(service: Service, question: str) -> list[str]:
 
 def test_words_are_found_in_other_forms_of_their_own_language(service: Service) -> None:
     texts = {"de": GERMAN, "fr": FRENCH, "es": SPANISH, "ru": RUSSIAN, "en": ENGLISH}
-    report = service.add_documents([Incoming(name, "", text, source=name) for name, text in texts.items()])
+    report = service.intake.add_documents([Incoming(name, "", text, source=name) for name, text in texts.items()])
     assert report.languages == dict.fromkeys(texts, 1)
     assert len(report.notes) == 1 and "4 documents are not in English" in report.notes[0]
     for language, question in {
@@ -119,14 +119,14 @@ def test_words_are_found_in_other_forms_of_their_own_language(service: Service) 
 
 
 def test_a_word_in_another_form_is_not_taken_for_a_slip(service: Service) -> None:
-    service.add_documents([Incoming("de", "", GERMAN)])
+    service.intake.add_documents([Incoming("de", "", GERMAN)])
     assert service.ask(Query("Wo stehen die Haus am Hafens?")).corrected_question is None
 
 
 def test_documents_that_were_stemmed_as_english_are_found_beside_those_that_are_not(service: Service) -> None:
-    service.add_documents([Incoming("old", "", GERMAN, source="old", metadata={"language": "en"})])
+    service.intake.add_documents([Incoming("old", "", GERMAN, source="old", metadata={"language": "en"})])
     assert matching(service, "Häuser") == ["old"] and matching(service, "Haus") == []
-    service.add_documents(
+    service.intake.add_documents(
         [Incoming("new", "", "Der Rat will die Schulen und nicht die Brücken erneuern.", source="new")]
     )
     assert matching(service, "Schule") == ["new"] and matching(service, "Häuser") == ["old"]
@@ -139,10 +139,10 @@ def test_a_file_that_was_stemmed_as_english_is_taken_in_again(
     (tmp_path / "english.txt").write_text(ENGLISH, encoding="utf-8")
     with monkeypatch.context() as before:  # as a version of the program that told no languages
         before.setattr("rag.ingest.with_language", lambda text, stated, given: ({**stated, **given}, "en"))
-        assert service.add_paths([tmp_path]).added == 2
-    again = service.add_paths([tmp_path])
+        assert service.intake.add_paths([tmp_path]).added == 2
+    again = service.intake.add_paths([tmp_path])
     assert (again.updated, again.skipped) == (1, 1) and [Path(one).name for one in matching(service, "Haus")] == [
         "german.txt"
     ]
-    again = service.add_paths([tmp_path])
+    again = service.intake.add_paths([tmp_path])
     assert (again.updated, again.skipped) == (0, 2)

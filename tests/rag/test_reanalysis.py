@@ -34,7 +34,7 @@ def old(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
     """A store as a version of the program left it that told no languages: templates' languages, all stemmed as English."""
     with monkeypatch.context() as before:
         before.setattr("rag.ingest.with_language", lambda text, stated, given: ({**stated, **given}, "en"))
-        service.add_documents(
+        service.intake.add_documents(
             [Incoming(name, name, text, source=name, metadata={"language": "en-US"}) for name, text in TEXTS.items()]
         )
     return service
@@ -88,14 +88,14 @@ def test_it_is_as_if_they_had_been_added_now(old: Service) -> None:
     with old._store.read() as reader:
         terms = [reader.candidates([one.id for one in reader.passages_of(d.id)]).terms for d in reader.documents()]
     old.delete_collection("default")
-    old.add_documents([Incoming(name, name, text, source=name) for name, text in TEXTS.items()])
+    old.intake.add_documents([Incoming(name, name, text, source=name) for name, text in TEXTS.items()])
     with old._store.read() as reader:
         anew = [reader.candidates([one.id for one in reader.passages_of(d.id)]).terms for d in reader.documents()]
     assert all(np.array_equal(*pair) for pair in zip(terms, anew, strict=True))
 
 
 def test_what_whoever_added_it_said_of_the_language_stays(service: Service) -> None:
-    service.add_documents(
+    service.intake.add_documents(
         [
             Incoming("english", "", GERMAN, metadata={"language": "en"}),
             Incoming("dutch", "", GERMAN, metadata={"language": "nl-NL"}),
@@ -111,7 +111,7 @@ def test_a_document_that_changes_or_goes_meanwhile_is_left_alone(old: Service, m
 
     def interfere(store: Store, document: Any, *rest: Any) -> bool:
         if document.id == german.id:
-            old.add_documents([Incoming("de", "de", FRENCH, source="de")])
+            old.intake.add_documents([Incoming("de", "de", FRENCH, source="de")])
         else:
             old.delete(french.id)
         return write_anew(store, document, *rest)

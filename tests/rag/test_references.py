@@ -150,7 +150,7 @@ def contract() -> bytes:
 
 def test_a_part_that_is_not_there_is_not_made_sure_of(service: Service, tmp_path: Path) -> None:
     (tmp_path / "contract.docx").write_bytes(contract())
-    service.add_paths([tmp_path / "contract.docx"])
+    service.intake.add_paths([tmp_path / "contract.docx"])
     there, missing = (service.ask(Query(f"What is said in section {number}?")) for number in ("3.1", "3.9"))
     assert there.confidence >= 0.8 > missing.confidence
 
@@ -169,7 +169,7 @@ def test_a_clause_is_found_by_the_number_that_word_shows(
     service: Service, tmp_path: Path, question: str, answer: str, section: str
 ) -> None:
     (tmp_path / "contract.docx").write_bytes(contract())
-    service.add_paths([tmp_path / "contract.docx"])
+    service.intake.add_paths([tmp_path / "contract.docx"])
     found = service.ask(Query(question))
     assert found.answer is not None and found.answer.text.startswith(answer)
     assert found.passages[0].section == ("Supply agreement", section)

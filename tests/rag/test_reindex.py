@@ -383,7 +383,7 @@ def test_a_running_service_goes_on_with_the_new_model(
         answer = service.ask(Query("Where is Quetzalcoatlus5?"))
         assert answer.index.fingerprint == done["fingerprint"] != "old"
         assert answer.passages[0].document.source == "s5"
-        service.add_text(title="Late", text="The harbour opens at nine.", source="late", metadata={})
+        service.intake.add_text(title="Late", text="The harbour opens at nine.", source="late", metadata={})
         assert service.ask(Query("When does the harbour open?")).passages[0].document.source == "late"
         assert service.verify() == []
         service.delete(service.find("late")[0].id)

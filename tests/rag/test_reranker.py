@@ -51,7 +51,7 @@ def test_scores_are_dealt_out_anew_within_the_best() -> None:
 @pytest.mark.model
 def test_passages_come_in_the_order_of_the_cross_encoder_s_scores(cross_encoder: Path, tmp_path: Path) -> None:
     with Service.create(tmp_path / "store", Config()) as plain:
-        plain.add_paths([SEED])
+        plain.intake.add_paths([SEED])
         before = plain.ask(Query(QUESTION, k=8))
     with Service.open(tmp_path / "store", Config(reranker=str(cross_encoder))) as service:
         after = service.ask(Query(QUESTION, k=8, explain=True))

@@ -51,13 +51,13 @@ def test_a_folder_is_kept_in_step(service: Service) -> None:
     folder.mkdir()
     (folder / "a.txt").write_text(BRIDGE)
     (folder / "b.txt").write_text(SHIP)
-    assert counts(service.add_paths([folder], sync=True)) == (2, 0, 0, 0, 0)
+    assert counts(service.intake.add_paths([folder], sync=True)) == (2, 0, 0, 0, 0)
     (folder / "b.txt").write_text(MILL)
     (folder / "c.txt").write_text(SHIP)
-    assert counts(service.add_paths([folder], sync=True)) == (1, 1, 1, 0, 0)
+    assert counts(service.intake.add_paths([folder], sync=True)) == (1, 1, 1, 0, 0)
     (folder / "a.txt").rename(folder / "renamed.txt")
     (folder / "c.txt").unlink()
-    assert counts(service.add_paths([folder], sync=True)) == (1, 0, 1, 2, 0)
+    assert counts(service.intake.add_paths([folder], sync=True)) == (1, 0, 1, 2, 0)
     assert sources(service) == ["docs/b.txt", "docs/renamed.txt"]
     assert not service.verify()
 
@@ -66,19 +66,19 @@ def test_a_file_that_becomes_a_folder_is_gone(service: Service) -> None:
     folder = Path("docs")
     folder.mkdir()
     (folder / "ship").write_text(SHIP)
-    service.add_paths([folder])
+    service.intake.add_paths([folder])
     (folder / "ship").unlink()
     (folder / "ship").mkdir()
     (folder / "ship" / "mill.txt").write_text(MILL)
-    assert counts(service.add_paths([folder], sync=True)) == (1, 0, 0, 1, 0)
+    assert counts(service.intake.add_paths([folder], sync=True)) == (1, 0, 0, 1, 0)
     assert sources(service) == ["docs/ship/mill.txt"]
 
 
 def test_without_sync_nothing_is_removed(service: Service) -> None:
     Path("a.txt").write_text(BRIDGE)
-    service.add_paths([Path("a.txt")])
+    service.intake.add_paths([Path("a.txt")])
     Path("a.txt").rename("b.txt")
-    assert counts(service.add_paths([Path("b.txt")])) == (1, 0, 0, 0, 0)
+    assert counts(service.intake.add_paths([Path("b.txt")])) == (1, 0, 0, 0, 0)
     assert sources(service) == ["a.txt", "b.txt"]
 
 
@@ -87,9 +87,9 @@ def test_what_an_ignore_rule_names_by_now_is_removed_but_not_what_is_named(servi
     folder.mkdir()
     for name in ("a.txt", "b.txt", "c.txt"):
         (folder / name).write_text(f"{name}: {BRIDGE}")
-    service.add_paths([folder])
+    service.intake.add_paths([folder])
     (folder / ".gitignore").write_text("a.txt\nb.txt\n")
-    report = service.add_paths([folder, folder / "b.txt"], sync=True)
+    report = service.intake.add_paths([folder, folder / "b.txt"], sync=True)
     assert counts(report) == (0, 0, 2, 1, 0)
     assert sources(service) == ["docs/b.txt", "docs/c.txt"]
 
@@ -98,10 +98,10 @@ def test_only_documents_below_what_is_named_are_removed(service: Service) -> Non
     for folder in ("one", "one-more"):
         Path(folder).mkdir()
         Path(folder, "a.txt").write_text(f"{folder}: {BRIDGE}")
-    service.add_paths([Path("one"), Path("one-more")])
+    service.intake.add_paths([Path("one"), Path("one-more")])
     Path("one/a.txt").unlink()
     Path("one-more/a.txt").unlink()
-    assert counts(service.add_paths([Path("one")], sync=True))[3] == 1
+    assert counts(service.intake.add_paths([Path("one")], sync=True))[3] == 1
     assert sources(service) == ["one-more/a.txt"]
 
 
@@ -109,10 +109,10 @@ def test_only_documents_below_what_is_named_are_removed(service: Service) -> Non
 def test_a_file_that_cannot_be_looked_at_is_not_taken_for_gone(service: Service) -> None:
     Path("docs/in").mkdir(parents=True)
     Path("docs/in/a.txt").write_text(BRIDGE)
-    service.add_paths([Path("docs")])
+    service.intake.add_paths([Path("docs")])
     Path("docs/in").chmod(0)
     try:
-        assert counts(service.add_paths([Path("docs")], sync=True))[3] == 0
+        assert counts(service.intake.add_paths([Path("docs")], sync=True))[3] == 0
     finally:
         Path("docs/in").chmod(0o700)
 
@@ -121,27 +121,27 @@ def test_files_of_an_archive_are_documents_of_their_own(service: Service) -> Non
     inner = tarred({"deep/mill.txt": MILL}, "w:gz")
     Path("a.zip").write_bytes(zipped({"notes/ship.txt": SHIP, "inner.tgz": inner, "pic.png": IMAGE, ".DS_Store": "x"}))
     Path("log.txt.gz").write_bytes(gzip.compress(BRIDGE.encode()))
-    report = service.add_paths([Path("a.zip"), Path("log.txt.gz")])
+    report = service.intake.add_paths([Path("a.zip"), Path("log.txt.gz")])
     assert sources(service) == ["a.zip!/inner.tgz!/deep/mill.txt", "a.zip!/notes/ship.txt", "log.txt.gz"]
     assert [failure.path for failure in report.failed] == ["a.zip!/pic.png"]
     [mill] = service.find("a.zip!/inner.tgz!/deep/mill.txt")
     assert (service.text(mill.id), mill.title) == (MILL, "mill")
-    assert counts(service.add_paths([Path("a.zip"), Path("log.txt.gz")])) == (0, 0, 3, 0, 1)
+    assert counts(service.intake.add_paths([Path("a.zip"), Path("log.txt.gz")])) == (0, 0, 3, 0, 1)
 
 
 def test_a_changed_archive_replaces_adds_and_removes(service: Service) -> None:
     Path("a.zip").write_bytes(zipped({"keep.txt": SHIP, "change.txt": MILL, "go.txt": BRIDGE}))
-    service.add_paths([Path("a.zip")])
+    service.intake.add_paths([Path("a.zip")])
     Path("a.zip").write_bytes(zipped({"keep.txt": SHIP, "change.txt": MILL + " It burnt down.", "come.txt": BRIDGE}))
-    assert counts(service.add_paths([Path("a.zip")])) == (1, 1, 1, 1, 0)
+    assert counts(service.intake.add_paths([Path("a.zip")])) == (1, 1, 1, 1, 0)
     assert sources(service) == ["a.zip!/change.txt", "a.zip!/come.txt", "a.zip!/keep.txt"]
 
 
 def test_a_damaged_archive_removes_nothing(service: Service) -> None:
     Path("a.tar").write_bytes(tarred({"one.txt": SHIP, "two.txt": MILL}))
-    service.add_paths([Path("a.tar")])
+    service.intake.add_paths([Path("a.tar")])
     Path("a.tar").write_bytes(tarred({"one.txt": SHIP, "two.txt": MILL})[:1100])
-    report = service.add_paths([Path("a.tar")])
+    report = service.intake.add_paths([Path("a.tar")])
     assert report.deleted == 0 and "cut off" in report.failed[0].reason
     assert sources(service) == ["a.tar!/one.txt", "a.tar!/two.txt"]
 
@@ -153,19 +153,19 @@ def test_sync_keeps_the_files_of_an_archive_that_is_there_and_removes_those_of_o
     folder.mkdir()
     (folder / "a.zip").write_bytes(zipped({"one.txt": SHIP}))
     (folder / "b.zip").write_bytes(zipped({"two.txt": MILL}))
-    service.add_paths([folder])
+    service.intake.add_paths([folder])
     (folder / "b.zip").unlink()
-    assert counts(service.add_paths([folder], sync=True)) == (0, 0, 1, 1, 0)
+    assert counts(service.intake.add_paths([folder], sync=True)) == (0, 0, 1, 1, 0)
     assert sources(service) == ["docs/a.zip!/one.txt"]
 
 
 def test_an_archive_that_becomes_a_file_and_a_file_that_becomes_an_archive(service: Service) -> None:
     Path("a").write_text(BRIDGE)
     Path("b").write_bytes(zipped({"one.txt": SHIP}))
-    service.add_paths([Path("a"), Path("b")])
+    service.intake.add_paths([Path("a"), Path("b")])
     Path("a").write_bytes(zipped({"two.txt": MILL}))
     Path("b").write_text(BRIDGE)
-    service.add_paths([Path("a"), Path("b")])
+    service.intake.add_paths([Path("a"), Path("b")])
     assert sources(service) == ["a!/two.txt", "b"]
 
 
@@ -174,12 +174,12 @@ def test_failures_are_remembered_until_the_file_is_taken_in(service: Service) ->
     folder.mkdir()
     (folder / "a.pdf").write_bytes(b"%PDF-1.4 obj")
     (folder / "b.txt").write_text(SHIP)
-    service.add_paths([folder])
+    service.intake.add_paths([folder])
     [failed] = service.failures()
     assert (failed.source, failed.key) == ("docs/a.pdf", os.path.abspath("docs/a.pdf"))
     assert "damaged" in failed.reason and failed.at
     (folder / "a.pdf").write_text(BRIDGE)
-    assert counts(service.add_paths([folder])) == (1, 0, 1, 0, 0)
+    assert counts(service.intake.add_paths([folder])) == (1, 0, 1, 0, 0)
     assert service.failures() == []
 
 
@@ -188,11 +188,11 @@ def test_a_failure_is_forgotten_when_its_file_is_gone(service: Service) -> None:
     folder.mkdir()
     (folder / "a.png").write_bytes(IMAGE)
     (folder / "b.zip").write_bytes(zipped({"c.png": IMAGE, "d.png": IMAGE, "e.txt": SHIP}))
-    service.add_paths([folder])
+    service.intake.add_paths([folder])
     assert len(service.failures()) == 3
     (folder / "a.png").unlink()
     (folder / "b.zip").write_bytes(zipped({"d.png": IMAGE, "e.txt": SHIP}))
-    service.add_paths([folder], sync=True)
+    service.intake.add_paths([folder], sync=True)
     assert [failed.source for failed in service.failures()] == ["docs/b.zip!/d.png"]
 
 
@@ -202,54 +202,60 @@ def test_an_unchanged_failure_is_reported_again_without_parsing_and_tried_when_i
     folder = Path("docs")
     folder.mkdir()
     (folder / "a.pdf").write_bytes(b"%PDF-1.4 obj")
-    first = service.add_paths([folder])
+    first = service.intake.add_paths([folder])
     read: list[str] = []
-    plain_read = service._intake._sandbox.read
+    plain_read = service.intake._sandbox.read
 
     def counted(name: str, *rest: object) -> object:
         read.append(name)
         return plain_read(name, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(service._intake._sandbox, "read", counted)
-    assert service.add_paths([folder]).failed == first.failed
+    monkeypatch.setattr(service.intake._sandbox, "read", counted)
+    assert service.intake.add_paths([folder]).failed == first.failed
     assert read == []
-    service.add_paths([folder / "a.pdf"])
+    service.intake.add_paths([folder / "a.pdf"])
     assert read == ["a.pdf"]
 
 
 def test_a_file_that_changes_into_something_bad_and_back_is_no_failure(service: Service) -> None:
     Path("a.txt").write_text(BRIDGE)
-    service.add_paths([Path("a.txt")])
+    service.intake.add_paths([Path("a.txt")])
     Path("a.txt").write_bytes(IMAGE)
-    assert counts(service.add_paths([Path("a.txt")]))[4] == 1
+    assert counts(service.intake.add_paths([Path("a.txt")]))[4] == 1
     assert sources(service) == ["a.txt"], "what was there stays until there is something to replace it"
     Path("a.txt").write_text(BRIDGE)
-    assert counts(service.add_paths([Path("a.txt")])) == (0, 0, 1, 0, 0)
+    assert counts(service.intake.add_paths([Path("a.txt")])) == (0, 0, 1, 0, 0)
     assert service.failures() == []
 
 
 def test_chosen_fields_are_read_again_when_the_choice_changes(service: Service) -> None:
     Path("a.jsonl").write_text('{"title": "Ship", "body": "It left Oslo.", "id": 7}\n')
-    service.add_paths([Path("a.jsonl")], options=ParseOptions(fields=("body",)))
+    service.intake.add_paths([Path("a.jsonl")], options=ParseOptions(fields=("body",)))
     [document] = service.documents()
     assert service.text(document.id) == "body: It left Oslo."
-    assert counts(service.add_paths([Path("a.jsonl")], options=ParseOptions(fields=("body",)))) == (0, 0, 1, 0, 0)
-    assert counts(service.add_paths([Path("a.jsonl")])) == (0, 1, 0, 0, 0)
+    assert counts(service.intake.add_paths([Path("a.jsonl")], options=ParseOptions(fields=("body",)))) == (
+        0,
+        0,
+        1,
+        0,
+        0,
+    )
+    assert counts(service.intake.add_paths([Path("a.jsonl")])) == (0, 1, 0, 0, 0)
     assert "id: 7" in service.text(document.id)
 
 
 def test_an_upload_of_an_archive_gives_its_files(service: Service) -> None:
-    changes, failed = service.add_upload("a.zip", zipped({"one.txt": SHIP, "two.png": IMAGE}))
+    changes, failed = service.intake.add_upload("a.zip", zipped({"one.txt": SHIP, "two.png": IMAGE}))
     assert [(change.document.source, change.outcome) for change in changes] == [("a.zip!/one.txt", "added")]
     assert [failure.path for failure in failed] == ["a.zip!/two.png"]
-    changes, failed = service.add_upload("a.zip", zipped({"one.txt": SHIP, "two.png": IMAGE}))
+    changes, failed = service.intake.add_upload("a.zip", zipped({"one.txt": SHIP, "two.png": IMAGE}))
     assert [(change.document.source, change.outcome) for change in changes] == [("a.zip!/one.txt", "skipped")]
     assert [failure.path for failure in failed] == ["a.zip!/two.png"]
-    changes, _ = service.add_upload("a.zip", zipped({"three.txt": MILL}))
+    changes, _ = service.intake.add_upload("a.zip", zipped({"three.txt": MILL}))
     assert sources(service) == ["a.zip!/three.txt"]
-    changes, failed = service.add_upload("b.txt", BRIDGE.encode())
+    changes, failed = service.intake.add_upload("b.txt", BRIDGE.encode())
     assert [change.outcome for change in changes] == ["added"] and failed == []
-    changes, failed = service.add_upload("b.txt", BRIDGE.encode())
+    changes, failed = service.intake.add_upload("b.txt", BRIDGE.encode())
     assert [change.outcome for change in changes] == ["skipped"]
-    assert service.add_upload("c.png", IMAGE)[1][0].path == "c.png"
-    assert isinstance(service.add_upload("c.png", IMAGE)[1][0], Failure)
+    assert service.intake.add_upload("c.png", IMAGE)[1][0].path == "c.png"
+    assert isinstance(service.intake.add_upload("c.png", IMAGE)[1][0], Failure)

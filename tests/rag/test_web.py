@@ -269,17 +269,17 @@ def test_a_page_becomes_a_document_and_its_change_replaces_it(server: Server, se
     server.replies["/mills"] = (302, {"Location": "/mills.html"}, b"")
     server.replies["/mills.html"] = (200, {"Content-Type": "text/html"}, PAGE)
     url = f"{server.url}/mills"
-    report = service.add_paths([], urls=[url], allow_private=True)
+    report = service.intake.add_paths([], urls=[url], allow_private=True)
     [document] = service.documents()
     assert (report.added, document.source, document.title) == (1, url, "Mills")
     assert document.metadata["url"] == f"{server.url}/mills.html"
-    assert service.add_paths([], urls=[url + "#part"], allow_private=True).skipped == 1
+    assert service.intake.add_paths([], urls=[url + "#part"], allow_private=True).skipped == 1
     server.replies["/mills.html"] = (200, {"Content-Type": "text/html"}, PAGE.replace(b"1850", b"1851"))
-    assert service.add_paths([], urls=[url], allow_private=True).updated == 1
+    assert service.intake.add_paths([], urls=[url], allow_private=True).updated == 1
 
 
 def test_an_address_that_may_not_be_fetched_is_a_failure_that_is_remembered(server: Server, service: Service) -> None:
-    report = service.add_paths([], urls=[f"{server.url}/"])
+    report = service.intake.add_paths([], urls=[f"{server.url}/"])
     assert "--allow-private-addresses" in report.failed[0].reason
     assert [failed.source for failed in service.failures()] == [f"{server.url}/"]
     assert server.seen == []

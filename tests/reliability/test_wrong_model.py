@@ -59,7 +59,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = Config(model=str(place / "model"), cache=place / "cache", precision="f32")
     with Service.create(place / "store", config) as service:
         for number, text in enumerate(["The cat sat on a mat.", "The dog ate fish near some river.", "A moon rose."]):
-            service.add_text(title=f"{number}", text=text, source=f"{number}", metadata={})
+            service.intake.add_text(title=f"{number}", text=text, source=f"{number}", metadata={})
     return place
 
 

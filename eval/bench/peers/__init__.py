@@ -40,7 +40,7 @@ from rag.service import Service
 from rag.types import Incoming, Query
 service = Service.open_or_create(Path(job["folder"]) / "store", Config.from_environment())
 if not job["restart"]:
-    service.add_documents(Incoming(d["id"], d["title"], d["text"], d["id"]) for d in job["documents"])
+    service.intake.add_documents(Incoming(d["id"], d["title"], d["text"], d["id"]) for d in job["documents"])
 service.warm()
 seconds = time.perf_counter() - started
 found, ms = [], []

@@ -145,19 +145,19 @@ def test_damaged_pages_among_scans_do_not_hide_that_they_are_scans() -> None:
 
 
 def test_whoever_adds_the_file_is_told_which_pages_are_missing(service: Service) -> None:
-    change = service.add_file("parish.pdf", pdf("null", "", "null", "null"))
-    [note] = service.notes([change])
+    change = service.intake.add_file("parish.pdf", pdf("null", "", "null", "null"))
+    [note] = service.intake.notes([change])
     assert note.startswith("parish.pdf: pages 1, 3-4 of 4 cannot be read, the rest is in: save or download")
     [passage] = service.ask(Query("Who built the canals?")).passages
     assert passage.page == 2
-    again = service.add_file("parish.pdf", pdf("null", "", "null", "null"))
-    assert service.notes([again]) == ()
+    again = service.intake.add_file("parish.pdf", pdf("null", "", "null", "null"))
+    assert service.intake.notes([again]) == ()
 
 
 def test_a_folder_is_taken_in_with_a_note_on_each_damaged_file(service: Service) -> None:
     Path("good.pdf").write_bytes(pdf())
     Path("bad.pdf").write_bytes(pdf("", "", "", "null"))
-    report = service.add_paths([Path()])
+    report = service.intake.add_paths([Path()])
     assert (report.added, report.failed) == (2, ())
     assert [note.partition(" cannot")[0] for note in report.notes] == ["bad.pdf: page 4 of 4"]
 

@@ -339,7 +339,7 @@ def rates(
                 files[number] = content
                 # Names that tell nothing: the title must come from the file where it has one.
                 (folder / kind / f"{number}.{suffix}").write_bytes(content)
-            report = service.add_paths([folder / kind], collection=kind)
+            report = service.intake.add_paths([folder / kind], collection=kind)
             assert not report.failed and report.added == len(given)
             found[kind] = measure(service, kind, given, files)
         yield found

@@ -221,7 +221,7 @@ def test_a_folder_of_hostile_files_holds_up_none_of_the_others(service: Service,
         (tmp_path / name).write_bytes(CASES[name][0](1))
     for name in ("a.txt", "z.txt"):
         (tmp_path / name).write_text(f"The bridge of {name} is open.")
-    report = service.add_paths([tmp_path])
+    report = service.intake.add_paths([tmp_path])
     assert sorted(Path(failure.path).name for failure in report.failed) == sorted(refused)
     assert report.added == 2 and service.verify() == []
 
