@@ -15,7 +15,7 @@ from rag.duplicates import group_duplicates
 from rag.embedding import QuestionVectors
 from rag.languages import common_words, question_language, terms_of_question
 from rag.ranking import Ranker, best_per_passage, load_ranker, statement_scores
-from rag.references import Named, find_references, named_sentences
+from rag.references import Named, Place, find_references, named_sentences
 from rag.reranker import RERANKED, Reranker, reordered
 from rag.signals import (
     FUNCTION_WORD_SHARE_LATE,
@@ -90,6 +90,7 @@ class Scored:
     """All candidates of a question with their signals. Fields as of ``Retrieved``.
 
     chosen: int64 (m,), ascending, the candidates of the second stage, for which alone ``late`` is known.
+    references: the parts that the question names by their numbers.
     """
 
     candidates: Candidates
@@ -97,6 +98,7 @@ class Scored:
     chosen: Ids
     late: Floats
     scores: Floats
+    references: Sequence[Place]
 
 
 def score_candidates(
@@ -117,7 +119,8 @@ def score_candidates(
     functional = [set(analyze(question[slice(*word)], language)) <= function_terms(language) for word in words]
     shares = np.where(functional, FUNCTION_WORD_SHARE_LATE, 1.0).astype(np.float32)
     _, matching = reader.matching(_proposing(question, terms, language, statistics), POOL, scope)
-    for place in find_references(question):
+    references = find_references(question)
+    for place in references:
         _, holding = reader.matching(place, POOL, scope)
         matching = np.union1d(matching, holding)
     candidates = reader.candidates(np.sort(matching))  # while the model is at work on the question
@@ -134,7 +137,7 @@ def score_candidates(
     is_chosen[chosen] = True
     late[is_chosen[signals.owner]] = found
     scores = ranker.scores(signals, first, chosen, best_per_passage(late, signals.owner, len(first))[chosen])
-    return Scored(candidates, signals, chosen, late, scores)
+    return Scored(candidates, signals, chosen, late, scores, references)
 
 
 def _proposing(question: str, terms: Sequence[str], language: str, statistics: TermStatistics) -> Sequence[str]:
@@ -162,7 +165,7 @@ def retrieve(
     scores = scored.scores
     # The weights were fitted on questions; what asks nothing looks for the passages that are about it.
     ranking = scores if asks(question) else statement_scores(scored.signals)
-    named = _named(reader, question, candidates)
+    named = _named(reader, scored.references, candidates)
     ranking = _with_named_first(ranking, list(named))
     order: Ids = np.lexsort((candidates.ids, -ranking))
     passages: dict[int, Passage] = dict(
@@ -190,9 +193,8 @@ def retrieve(
     return Retrieved(candidates, scored.signals, scores, ranking, scored.late, groups, passages, named, reranked)
 
 
-def _named(reader: Reader, question: str, candidates: Candidates) -> dict[int, list[Named]]:
-    """Position -> sentences of the parts that a question refers to by their numbers, of the candidates that have any."""
-    wanted = find_references(question)
+def _named(reader: Reader, wanted: Sequence[Place], candidates: Candidates) -> dict[int, list[Named]]:
+    """Position -> sentences of the parts that are wanted by their numbers, of the candidates that have any."""
     found: dict[int, list[Named]] = {}
     if not wanted:
         return found
