@@ -29,6 +29,8 @@ from index.view_rebuild import ViewRebuild
 _CREATE_TIMEOUT_S = 30.0
 # Reading all vectors of so many takes about 2 ms, 35 ms for a million; more are sorted into lists.
 LARGE_PASSAGES = 50_000
+# Documents that callers with many remove at a time: others who write wait that long.
+DELETE_TOGETHER = 500
 _log = logging.getLogger(__name__)
 
 

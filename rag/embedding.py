@@ -19,11 +19,12 @@ import numpy as np
 
 from index.types import Floats, Ids, Signs, Span
 from rag.coalescing import Coalescer
+from rag.compilation import load_compiled
 from rag.conversion import PROBE
 from rag.engine import load_openvino
 from rag.errors import ModelDamaged
 from rag.models import ModelInfo
-from rag.precision import fastest_precision, graph_file, options
+from rag.precision import fastest_precision
 
 MAX_CONTEXT_TOKENS = 48
 # One batch: at most this many tokens with padding. Larger ones leave the cache of a core, smaller ones leave it idle.
@@ -114,7 +115,6 @@ class Embedder:
         """
         from tokenizers import Tokenizer
 
-        openvino = load_openvino()
         self.info = info
         self.dim = info.dim
         self.streams = threads
@@ -123,15 +123,9 @@ class Embedder:
         plain: list[int] = self._tokenizer.encode("a", add_special_tokens=False).ids
         at = marked.index(plain[0])
         self._prefix, self._suffix = marked[:at], marked[at + len(plain) :]
-        core = openvino.Core()
+        core = load_openvino().Core()
         self.precision = fastest_precision(core, folder) if precision == "auto" else precision
-        settings = {
-            **options(self.precision),
-            openvino.properties.num_streams: threads,
-            openvino.properties.inference_num_threads: threads,
-            openvino.properties.hint.enable_cpu_pinning: False,
-        }
-        self._compiled = core.compile_model(core.read_model(graph_file(folder, self.precision)), "CPU", settings)
+        self._compiled = load_compiled(core, folder, self.precision, threads)
         self._requests: deque[Any] = deque()  # idle ones
         # Twice as many as streams: each stream finds its next batch ready. Not openvino.AsyncInferQueue: its callbacks damaged the
         # memory of a server that took small uploads (ended by signal within minutes, also when queues were kept).
@@ -280,7 +274,7 @@ class Embedder:
         try:
             request = self._requests.pop()
         except IndexError:
-            request = self._compiled.create_infer_request()
+            request = self._compiled.model.create_infer_request()
         try:
             yield request
         finally:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from index.errors import StoreReplaced
-from index.store import Store
+from index.store import DELETE_TOGETHER, Store
 from index.types import Change, Metadata
 from rag import ingest, pipeline
 from rag.config import Config
@@ -20,8 +20,6 @@ from rag.notes import reading_notes
 from rag.parsing.sandbox import Limits, Sandbox
 from rag.types import Check, Failure, Incoming, IngestReport, ParseOptions, go_on
 from rag.validation import checked_collection, checked_text
-
-DELETE_TOGETHER = 500
 
 
 class Intake:

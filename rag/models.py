@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rag.compilation import is_whole, kept_file
 from rag.config import Config
 from rag.errors import ModelDamaged, ModelUnavailable
 from rag.precision import kept_precision
@@ -150,7 +151,8 @@ def _convert(source: Path, name: str, fingerprint: str, folder: Path) -> ModelIn
 def _read_converted(folder: Path, precision: str) -> ModelInfo | None:
     """What lies in a folder of the cache, or None when it is not there or not whole: it is then converted again.
 
-    Only files that the precision needs are read: each takes a tenth of a second at every start.
+    Only files that the precision needs are read: each takes a tenth of a second at every start. A graph needs no reading where
+    what was compiled of it is kept.
     """
     if precision == "auto":
         precision = kept_precision(folder) or precision
@@ -158,7 +160,11 @@ def _read_converted(folder: Path, precision: str) -> ModelInfo | None:
         content = json.loads((folder / "model.json").read_text())
         if content.pop("sha256", None) not in (None, _checksum(content)):  # None: of an earlier version
             raise ValueError("its checksum does not fit")
-        unused = {"auto": (), "int8": ("model.bin",)}.get(precision, ("model-int8.bin",))
+        unused: set[str] = set()
+        if precision != "auto":
+            unused = {"model.bin"} if precision == "int8" else {"model-int8.bin"}
+            if is_whole(kept_file(folder, precision)):
+                unused = {"model.bin", "model-int8.bin"}
         damaged = [n for n, digest in content["files"].items() if n not in unused and _sha256(folder / n) != digest]
         damaged += [name for name in _NEEDED if name not in content["files"]]  # an older version's
         model = content["model"]

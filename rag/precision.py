@@ -9,6 +9,7 @@ import json
 import logging
 import platform
 import time
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -68,14 +69,19 @@ def kept_precision(folder: Path) -> str | None:
 
 
 def _kept(folder: Path) -> Path:
-    """By the engine's version and all that is known of the CPU: machines may share its name but not its flags."""
+    return folder / f"precision-{machine()}.json"
+
+
+@cache
+def machine() -> str:
+    """Names the engine's version and all that is known of the CPU: machines may share its name but not its flags."""
     known = [version("openvino"), platform.machine(), platform.processor()]
     try:
         about = Path("/proc/cpuinfo").read_text().splitlines()
         known += [next(line for line in about if line.startswith(field)) for field in ("model name", "flags")]
     except (OSError, StopIteration):
         pass  # not Linux, or not of this architecture
-    return folder / f"precision-{hashlib.sha256(' '.join(known).encode()).hexdigest()[:16]}.json"
+    return hashlib.sha256(" ".join(known).encode()).hexdigest()[:16]
 
 
 def _measure(core: Any, folder: Path) -> dict[str, float]:

@@ -5,15 +5,16 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from index.errors import DocumentNotFound, StoreMismatch, StoreMissing
 from index.repair import repair
 from index.snapshot import Snapshot, take
-from index.store import Store
+from index.store import DELETE_TOGETHER, Store
 from index.types import Document, FailedFile, Finding, JsonScalar, Receipt, Span
 from rag import citations
 from rag.answer_cache import AnswerCache
@@ -23,7 +24,6 @@ from rag.config import Config
 from rag.embedding import Embedder
 from rag.errors import BadInput
 from rag.inspection import Inspector
-from rag.intake import DELETE_TOGETHER, Intake
 from rag.models import converted_model
 from rag.questions import joined, split_questions
 from rag.ranking import Calibration
@@ -37,12 +37,12 @@ from rag.types import (
 )
 from rag.validation import checked_collection, checked_question
 
+if TYPE_CHECKING:
+    from rag.intake import Intake
+
 
 class Service:
-    """Thread-safe; every method blocks. The model is loaded when first needed.
-
-    intake: takes documents in.
-    """
+    """Thread-safe; every method blocks. The model is loaded when first needed."""
 
     def __init__(self, store: Store, config: Config, loading: "Future[Embedder] | None" = None) -> None:
         """Use ``open`` or ``create``."""
@@ -51,7 +51,7 @@ class Service:
         self._models = StoreModels(config, loading)
         self._reopening = Lock()
         self._answers = AnswerCache()
-        self.intake = Intake(lambda: self._store, lambda: self.embedder, config)
+        self._config = config
 
     @classmethod
     def open(
@@ -104,6 +104,13 @@ class Service:
                     self._opened = Store.open(self._opened.path, views=self._views)
                     self._answers = AnswerCache()  # its generations are not those of the one before
         return self._opened
+
+    @cached_property
+    def intake(self) -> "Intake":
+        """Takes documents in. Imported when first needed: a command that asks or lists needs nothing of it."""
+        from rag.intake import Intake
+
+        return Intake(lambda: self._store, lambda: self.embedder, self._config)
 
     # --- questions
 
@@ -289,7 +296,8 @@ class Service:
     def close(self) -> None:
         """Finish what goes on in the background and let go of the store."""
         self._store.stop_background_work()
-        self.intake.close()
+        if "intake" in self.__dict__:  # looked at without making it
+            self.intake.close()
         self._opened.close()
 
     def __enter__(self) -> Self:
