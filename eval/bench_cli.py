@@ -203,12 +203,12 @@ def every(
     out: OutOption = None,
     json: JsonOption = False,
 ) -> None:
-    """All questions one after another, about a quarter of an hour.
+    """All questions one after another, about a quarter of an hour; but `rag bench scale`, which takes hours and 13 GB.
 
     Example: rag bench all --out results.jsonl && rag bench chart results.jsonl chart.svg
     """
     with errors():
-        from eval.bench import ask, corpus, embed, ingest, start
+        from eval.bench import ask, corpus, embed, ingest, overload, start
         from eval.bench import peers as others
         from rag.config import Config
 
@@ -223,6 +223,7 @@ def every(
             yield from ingest.rows(gold, None, True, config)
             with corpus.stored(gold, source, config, message) as folder:
                 yield from ask.rows(folder, source.questions, [1, 2, 4, 8, 16], 8.0)
+            yield from overload.rows(gold, 10.0)
             if with_peers and gold is not None:
                 yield from others.rows(gold, others.PEERS, 400, config, message)
 

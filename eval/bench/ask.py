@@ -2,7 +2,8 @@
 
 Timed: ``POST /v1/ask`` with five passages on a running ``rag serve``, from sending to the last byte, each client on one connection
 that stays open, its next question sent as soon as the last is answered. Every question is asked once only, so that no answer comes
-from the cache; the last case asks one question again and again. The clients run on the same cores as the server.
+from the cache; the last case asks one question again and again. The clients run on the same cores as the server. Beside it what no
+service with this model can pass: its pass over one question alone (the times), and over many that wait (questions a second).
 Left out: making the store, starting the server, and the first questions of each case.
 """
 
@@ -20,15 +21,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eval.bench.results import Figure, Row, percentiles, rag_command
+from rag.embedding import word_spans
+from rag.service import Service
 
 _K = 5
 _WARM_UP = 20  # questions of each case
+_N_ALONE = 300  # questions that the model alone is measured with
 _MOST_PER_S = 2000  # questions that are ready for each second
 
 
 def rows(store: Path, questions: Sequence[str], clients: Sequence[int], seconds: float) -> Iterator[Row]:
     """One row per number of clients, each of ``seconds``; then one client with one question repeated."""
     fresh = _distinct(questions)
+    yield _model_alone(store, list(islice(fresh, _WARM_UP + _N_ALONE)))
     with _server(store) as (url, told):
         about: dict[str, Figure] = {
             "documents": told["documents"],
@@ -40,6 +45,22 @@ def rows(store: Path, questions: Sequence[str], clients: Sequence[int], seconds:
             yield _measured(f"{n_clients} client" + "s" * (n_clients > 1), url, fresh, n_clients, seconds, about)
         again = iter(lambda: questions[0], None)
         yield _measured("the same question", url, again, 1, seconds, about)
+
+
+def _model_alone(store: Path, questions: Sequence[str]) -> Row:
+    with Service.open(store) as service:
+        embedder = service.embedder
+        milliseconds = []
+        for question in questions:
+            started = time.perf_counter()
+            embedder.embed_question(question, word_spans(question)).result()
+            milliseconds.append((time.perf_counter() - started) * 1000)
+        started = time.perf_counter()
+        for waiting in [embedder.embed_question(question, word_spans(question)) for question in questions]:
+            waiting.result()
+        together = len(questions) / (time.perf_counter() - started)
+    figures = {**percentiles(milliseconds[_WARM_UP:]), "questions_per_s": round(together, 1)}
+    return Row("ask", "the model alone", {"questions": len(milliseconds) - _WARM_UP, **figures})
 
 
 def _measured(

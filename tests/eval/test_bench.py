@@ -69,9 +69,9 @@ def test_questions_are_measured_on_a_real_server_and_drawn(tmp_path: Path) -> No
     done = subprocess.run([*RAG, "bench", "ask", *options], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)
-    assert [row["case"] for row in shown] == ["2 clients", "the same question"]
+    assert [row["case"] for row in shown] == ["the model alone", "2 clients", "the same question"]
     assert all(row["questions"] > 0 and row["p50_ms"] <= row["p99_ms"] for row in shown)
-    assert [row.case for row in results.read_rows(saved)] == ["2 clients", "the same question"]
+    assert [row.case for row in results.read_rows(saved)] == ["the model alone", "2 clients", "the same question"]
 
 
 def test_help_imports_neither_numpy_nor_an_engine() -> None:
