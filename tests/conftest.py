@@ -1,16 +1,20 @@
-"""A fake embedder and documents made with it, for every test that needs a store but no model."""
+"""A fake embedder and documents made with it, for every test that needs a store but no model; and ``rag`` run in this process."""
 
 import hashlib
+import io
+import json
 import re
 import secrets
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from index.types import Floats, JsonScalar, NewDocument, NewPassage, Span
+from rag.cli.main import main
 
 DIM = 16
 
@@ -74,6 +78,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--seed", type=int, default=None, help="seed of the random tests (default: a new one in long forms)"
     )
+
+
+class Ran(NamedTuple):
+    """What a command did: exit code and output."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def run_rag(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Runs ``rag`` with some arguments in this process, in the folder and environment of the moment."""
+
+    def run(*arguments: object, stdin: str = "") -> Ran:
+        monkeypatch.setattr(sys, "argv", ["rag", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Ran(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
 
 
 @pytest.fixture(scope="session")

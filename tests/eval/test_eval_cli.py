@@ -1,14 +1,12 @@
 """``rag eval`` as a person or a script meets it. The runs use the real default model."""
 
 import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from rag.cli.main import main
 from rag.service import Service
 
 ROOT = Path(__file__).parent.parent.parent
@@ -16,31 +14,17 @@ SEED_QUESTIONS = ROOT / "eval" / "gold" / "seeds.jsonl"
 WriteLines = Callable[[str, Sequence[object]], Path]
 
 
-class Result(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Evaluate = Callable[..., Result]
+Evaluate = Callable[..., Any]
 
 
 @pytest.fixture
-def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Evaluate:
+def evaluate(run_rag: Evaluate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
     """Runs ``rag eval`` in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RAG_STORE", raising=False)
 
-    def run(*arguments: object, command: str = "eval") -> Result:
-        monkeypatch.setattr(sys, "argv", ["rag", command, *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return Result(int(ended.value.code or 0), captured.out, captured.err)
+    def run(*arguments: object, command: str = "eval") -> Any:
+        return run_rag(command, *arguments)
 
     return run
 

@@ -1,39 +1,24 @@
 """``rag snapshot``, ``restore`` and ``repair`` as a person or a script meets them. No model is loaded."""
 
-import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import apsw
 import pytest
 
 from index.store import Store
 from index.types import NewDocument, NewPassage
-from rag.cli.main import main
 
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 
 
-class Result(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Rag = Callable[..., Result]
+Rag = Callable[..., Any]
 
 
 @pytest.fixture
-def rag(
-    empty_store: Store, make_document: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Rag:
+def rag(run_rag: Rag, empty_store: Store, make_document: Make, monkeypatch: pytest.MonkeyPatch) -> Rag:
     """Runs ``rag`` beside a store of four documents in ``store``."""
     for number in range(4):
         empty_store.add(*make_document(f"Text {number}. More of it.", key=str(number), source=f"s{number}"))
@@ -41,16 +26,7 @@ def rag(
     empty_store.close()
     monkeypatch.chdir(empty_store.path.parent)
     monkeypatch.setenv("RAG_STORE", "store")
-
-    def run(*arguments: object) -> Result:
-        monkeypatch.setattr(sys, "argv", ["rag", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return Result(int(ended.value.code or 0), captured.out, captured.err)
-
-    return run
+    return run_rag
 
 
 def test_a_snapshot_comes_back_as_a_store(rag: Rag) -> None:
