@@ -45,6 +45,7 @@ def describe(app: FastAPI, *, with_key: bool) -> Callable[[], dict[str, Any]]:
             _, found = models_json_schema([(Problem, "serialization")], ref_template=_REF)
             components.setdefault("schemas", {}).update(found["$defs"])
             _drop_framework_errors(document)
+            _drop_null_parameters(document)
             _add_limits(document)
             if with_key:
                 _require_key(document)
@@ -62,6 +63,17 @@ def _drop_framework_errors(document: dict[str, Any]) -> None:
                 del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
+
+
+def _drop_null_parameters(document: dict[str, Any]) -> None:
+    """Take out the null that the framework writes into what may be left out of an address: nobody can send one there."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                kinds = parameter["schema"].pop("anyOf", [])
+                for kind in kinds:
+                    if kind != {"type": "null"}:
+                        parameter["schema"] |= kind
 
 
 def _add_limits(document: dict[str, Any]) -> None:

@@ -34,10 +34,8 @@ TOGETHER = 256
 # 16 together cost 0.6 times what they cost one by one, and more together hardly less.
 _QUESTIONS_TOGETHER = 16
 # The engine keeps memory for each shape of input that it met (0.3 MB): like shapes cost less than the padding.
-# Questions are rounded less, for their time counts: 0.1 ms.
-_FEW_TOKENS = 32
-_FEW_TOKENS_STEP = 8
-_TOKENS_STEP = 16
+# Steps of 8 tokens leave 4 % of padding and are 4 to 6 % faster than 16, for 20 MB; steps of 4 gain hardly more.
+_TOKENS_STEP = 8
 _VECTORS_STEP = 32
 PROBE_TOLERANCE = 0.02
 
@@ -249,7 +247,7 @@ class Embedder:
         """input_ids and attention_mask int64 (rows, tokens), pool float32 (rows, vectors, tokens)."""
         n_tokens = max(len(window.tokens) for window in batch)
         n_vectors = max(len(window.targets) for window in batch)
-        n_tokens = _rounded(n_tokens, _TOKENS_STEP if n_tokens > _FEW_TOKENS else _FEW_TOKENS_STEP)
+        n_tokens = _rounded(n_tokens, _TOKENS_STEP)
         n_vectors = _rounded(n_vectors, _VECTORS_STEP)
         ids = np.full((len(batch), n_tokens), self.info.pad_id, dtype=np.int64)
         mask = np.zeros((len(batch), n_tokens), dtype=np.int64)

@@ -66,6 +66,13 @@ def test_every_reference_leads_somewhere(description: Any) -> None:
         assert reference.removeprefix("#/components/schemas/") in description["components"]["schemas"]
 
 
+def test_what_may_be_left_out_of_an_address_is_no_null(description: Any) -> None:
+    operations = [operation for path in description["paths"].values() for operation in path.values()]
+    parameters = [one for operation in operations for one in operation.get("parameters", ())]
+    assert {"cursor", "collection", "start", "limit"} <= {one["name"] for one in parameters}
+    assert {one["schema"]["type"] for one in parameters} == {"string", "integer"}
+
+
 def test_both_kinds_of_upload_are_described(description: Any) -> None:
     content = description["paths"]["/v1/documents"]["post"]["requestBody"]["content"]
     assert set(content) == {"multipart/form-data", "application/json"}
