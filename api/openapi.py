@@ -70,10 +70,10 @@ def _drop_null_parameters(document: dict[str, Any]) -> None:
     for operations in document["paths"].values():
         for operation in operations.values():
             for parameter in operation.get("parameters", ()):
-                kinds = parameter["schema"].pop("anyOf", [])
-                for kind in kinds:
-                    if kind != {"type": "null"}:
-                        parameter["schema"] |= kind
+                kinds = [kind for kind in parameter["schema"].get("anyOf", ()) if kind != {"type": "null"}]
+                if len(kinds) == 1:
+                    del parameter["schema"]["anyOf"]
+                    parameter["schema"] |= kinds[0]
 
 
 def _add_limits(document: dict[str, Any]) -> None:

@@ -203,7 +203,7 @@ def every(
     out: OutOption = None,
     json: JsonOption = False,
 ) -> None:
-    """All questions one after another, about a quarter of an hour; but `rag bench scale`, which takes hours and 13 GB.
+    """All questions one after another, about a quarter of an hour; without `rag bench scale`, which has a command of its own.
 
     Example: rag bench all --out results.jsonl && rag bench chart results.jsonl chart.svg
     """

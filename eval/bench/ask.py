@@ -3,7 +3,7 @@
 Timed: ``POST /v1/ask`` with five passages on a running ``rag serve``, from sending to the last byte, each client on one connection
 that stays open, its next question sent as soon as the last is answered. Every question is asked once only, so that no answer comes
 from the cache; the last case asks one question again and again. The clients run on the same cores as the server. Beside it what no
-service with this model can pass: its pass over one question alone (the times), and over many that wait (questions a second).
+answer of this model and engine can pass: their pass over one question (the times), and over many that wait (questions a second).
 Left out: making the store, starting the server, and the first questions of each case.
 """
 

@@ -1,5 +1,6 @@
 """The compiled model that is kept for the next start, with the real engine and the real default model."""
 
+import errno
 import hashlib
 import logging
 import os
@@ -61,6 +62,20 @@ def test_a_damaged_one_is_removed_and_made_again(
     assert not kept.exists()
     assert np.array_equal(embed(model, folder), expected)
     assert is_whole(kept)
+
+
+def test_a_damaged_one_that_cannot_be_removed_is_not_used(
+    model: tuple[ModelInfo, Path], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = kept_file(folder, "f32")
+    kept.write_bytes(b"damaged" * 9)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(ModelDamaged, match="is damaged and cannot be removed"):
+        converted_model(None, model[0].fingerprint, Config(cache=folder.parents[1], precision="f32", threads=1))
 
 
 @pytest.mark.parametrize("length", [0, 31, 32, 1000])
