@@ -33,13 +33,14 @@ BATCH_TOKENS = 2048
 TOGETHER = 256
 # 16 together cost 0.6 times what they cost one by one, and more together hardly less.
 _QUESTIONS_TOGETHER = 16
-# The engine keeps memory for each shape of input that it met (0.3 MB): like shapes cost less than the padding.
-# Steps of 8 tokens leave 5.3 % of padding where 16 leave 7.8 (squad2); steps of 4 would leave 3.6, for twice as many shapes.
+# The engine keeps memory for each shape of input that it met (0.6 to 1.3 MB for one row of 8 to 60 tokens, float32): like shapes
+# cost less than the padding. Steps of 8 tokens leave 5.3 % of padding where 16 leave 7.8 (squad2); steps of 4 would leave 3.6, for
+# twice as many shapes.
 _TOKENS_STEP = 8
-# Nearly every question alone is within 32 tokens, in so few shapes (each 0.9 MB, float32) that they may be finer: those of squad2,
-# 14.2 tokens on average, become 14.7 instead of 17.8 (AVX2, one thread: 3.0 ms for the pass and 0.37 for each token).
+# Of a question alone up to this length, which leaves few shapes: squad2's, 14.2 tokens on average, become 14.7 instead of 17.8
+# (AVX2, one thread: 3.0 ms for the pass and 0.37 for each token).
 _TOKENS_STEP_ALONE = 2
-_FINE_TOKENS = 32
+_TOKENS_ALONE = 32
 _VECTORS_STEP = 32
 PROBE_TOLERANCE = 0.02
 
@@ -251,7 +252,7 @@ class Embedder:
         """input_ids and attention_mask int64 (rows, tokens), pool float32 (rows, vectors, tokens)."""
         n_tokens = max(len(window.tokens) for window in batch)
         n_vectors = max(len(window.targets) for window in batch)
-        fine = len(batch) == 1 and n_tokens <= _FINE_TOKENS
+        fine = len(batch) == 1 and n_tokens <= _TOKENS_ALONE
         n_tokens = _rounded(n_tokens, _TOKENS_STEP_ALONE if fine else _TOKENS_STEP)
         n_vectors = _rounded(n_vectors, _VECTORS_STEP)
         ids = np.full((len(batch), n_tokens), self.info.pad_id, dtype=np.int64)
