@@ -9,56 +9,6 @@ Where they are damaged `scan` answers from the rows, and `view_rebuild` builds t
 `layout` makes the directory, `names` says what is called how there, `settings` what a store was made with, `files` writes in it,
 `lock` keeps writers apart. `verify` compares everything with everything, `snapshot` copies a store and brings it back, `catalogue`
 lists its files, `replacement` puts another in its place, `upgrade` brings an older format to the present one.
+
+Nothing is imported here: what only reads a store's settings needs none of it, and numpy alone takes a tenth of a second.
 """
-
-from index.errors import (
-    DimensionMismatch,
-    DocumentNotFound,
-    StoreDamaged,
-    StoreError,
-    StoreFull,
-    StoreLocked,
-    StoreMismatch,
-    StoreMissing,
-    StoreReplaced,
-    StoreTooNew,
-    StoreUnwritable,
-)
-from index.types import (
-    Candidates,
-    Change,
-    Document,
-    Finding,
-    NewDocument,
-    NewPassage,
-    Passage,
-    Receipt,
-    Scope,
-    Span,
-    TermStatistics,
-)
-
-__all__ = [
-    "Candidates",
-    "Change",
-    "DimensionMismatch",
-    "Document",
-    "DocumentNotFound",
-    "Finding",
-    "NewDocument",
-    "NewPassage",
-    "Passage",
-    "Receipt",
-    "Scope",
-    "Span",
-    "StoreDamaged",
-    "StoreError",
-    "StoreFull",
-    "StoreLocked",
-    "StoreMismatch",
-    "StoreMissing",
-    "StoreReplaced",
-    "StoreTooNew",
-    "StoreUnwritable",
-    "TermStatistics",
-]

@@ -12,7 +12,7 @@ from index.arrays import SEGMENT_PASSAGES, PassageRows, write_segment
 from index.base import NO_IDS, Base, empty_base, without
 from index.changes import history
 from index.clustering import LISTS
-from index.database import Connection, id_array
+from index.database import Connection
 from index.lexical import LexicalIndex, LexicalRow, segment_files
 from index.manifest import (
     ARRAYS,
@@ -27,6 +27,7 @@ from index.manifest import (
     part_of,
     read_manifest,
 )
+from index.records import id_array
 from index.types import Ids
 from index.vectors import CODES, ClusteredIndex, VectorIndex
 

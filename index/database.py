@@ -6,21 +6,20 @@ flipped bit is an error and never an answer.
 
 import functools
 import os
+import struct
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
 import apsw.sqlite_extra
-import numpy as np
 
 from index import files, scrub
 from index.errors import StoreMissing, StoreReplaced, StoreTooNew, StoreUnwritable
 from index.migrations import FORMAT_VERSION, format_version, migrate, roll_back, transaction
 from index.translation import damaged, translated
-from index.types import Ids
 
 Connection = apsw.Connection
 
@@ -250,11 +249,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def id_array(ids: Sequence[int] | Ids) -> "apsw.CArrayBinding":
-    """Integers to be read in SQL as ``carray(?)``, in their order; at least one."""
-    return apsw.carray(np.ascontiguousarray(ids, dtype=np.int64))
-
-
 def _connect(path: Path, vfs: str, *, create: bool = False) -> apsw.Connection:
     _register_file_layers()
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
@@ -324,6 +318,7 @@ def _check_size(connection: apsw.Connection, path: Path) -> None:
 
 def _logged_pages(wal: Path) -> set[int]:
     """Page numbers in a write-ahead log: after a header of 32 bytes, each page has one of 24 that begins with its number."""
-    frames = np.fromfile(wal, dtype=np.uint8)[32:]
-    whole = frames[: len(frames) // (24 + _PAGE_BYTES) * (24 + _PAGE_BYTES)].reshape(-1, 24 + _PAGE_BYTES)
-    return set(np.ascontiguousarray(whole[:, :4]).view(">u4")[:, 0].tolist())
+    frame = struct.Struct(f">I{20 + _PAGE_BYTES}x")
+    frames = wal.read_bytes()[32:]
+    whole = memoryview(frames)[: len(frames) // frame.size * frame.size]
+    return {page for (page,) in frame.iter_unpack(whole)}

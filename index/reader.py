@@ -9,7 +9,7 @@ import numpy as np
 from index import filters, scan
 from index.arrays import PassageRows
 from index.changes import find_document
-from index.database import Connection, id_array
+from index.database import Connection
 from index.errors import DimensionMismatch, DocumentNotFound
 from index.failures import read_failures
 from index.matching import TermRows, Weights, best_matches, inverse_frequency
@@ -18,6 +18,7 @@ from index.records import (
     ID_LENGTH,
     PASSAGE_COLUMNS,
     hash_term,
+    id_array,
     sign_bytes,
     unpack_document,
     unpack_passage,

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import apsw
 import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import DimensionMismatch
-from index.types import Document, Floats, Metadata, NewDocument, NewPassage, Passage, Signs, Span
+from index.types import Document, Floats, Ids, Metadata, NewDocument, NewPassage, Passage, Signs, Span
 
 ID_LENGTH = 16  # hex digits of a document id
 DOCUMENT_COLUMNS = (
@@ -55,6 +56,11 @@ class DocumentRow:
     metadata: str
     filters: frozenset[tuple[str, str]]
     passages: tuple[PassageRow, ...]
+
+
+def id_array(ids: Sequence[int] | Ids) -> "apsw.CArrayBinding":
+    """Integers to be read in SQL as ``carray(?)``, in their order; at least one."""
+    return apsw.carray(np.ascontiguousarray(ids, dtype=np.int64))
 
 
 def document_id(collection: str, key: str) -> str:

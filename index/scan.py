@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from index.database import Connection, id_array
+from index.database import Connection
 from index.matching import TermRows, Weights, bm25
+from index.records import id_array
 from index.types import Floats, Ids
 from index.vectors import best, inner_products
 

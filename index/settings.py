@@ -1,16 +1,19 @@
-"""What a store was created with, read without its views."""
+"""What a store was created with, read without its views, and without numpy: a model's loading begins here."""
 
 import json
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from index.database import Database
 from index.names import DATABASE
-from index.types import JsonScalar
+
+if TYPE_CHECKING:
+    from index.types import JsonScalar
 
 
-def read_settings(store: Path) -> Mapping[str, JsonScalar]:
+def read_settings(store: Path) -> "Mapping[str, JsonScalar]":
     """The settings that ``Store.create`` was given. Raises as ``Store.open``; KeyError or ValueError when they are not readable."""
     with closing(Database(store / DATABASE)) as database, database.reading() as connection:
         text: str | None = connection.execute("SELECT value FROM meta WHERE key = 'settings'").get

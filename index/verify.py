@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.base import NO_IDS
-from index.database import Connection, id_array
+from index.database import Connection
 from index.errors import StoreLocked, StoreUnwritable
 from index.layout import leftovers
 from index.lock import WriterLock
 from index.manifest import CheckpointDamaged, read_manifest
 from index.migrations import migrate
 from index.names import LOCK
+from index.records import id_array
 from index.row_checks import REPAIR, Tally, check_counters, check_documents, check_log
 from index.types import Finding, Ids
 from index.views import Views

@@ -7,13 +7,11 @@ bit for bit, with any number of threads.
 
 import hashlib
 import logging
+import mmap
 import os
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from rag.engine import load_openvino
 from rag.errors import ModelDamaged
@@ -21,7 +19,6 @@ from rag.precision import graph_file, machine, options
 
 _DIGEST = 32  # bytes of SHA-256 at the end of the file
 _FORGOTTEN_S = 30 * 86_400
-_Bytes = NDArray[np.uint8]
 _log = logging.getLogger(__name__)
 
 
@@ -29,7 +26,7 @@ class Compiled(NamedTuple):
     """model: openvino.CompiledModel.  mapped: the memory that it reads and does not hold itself, to be kept as long."""
 
     model: Any
-    mapped: _Bytes | None
+    mapped: mmap.mmap | None
 
 
 def kept_file(folder: Path, precision: str) -> Path:
@@ -46,7 +43,7 @@ def is_whole(kept: Path) -> bool:
         mapped = _map(kept)
     except (OSError, ValueError):
         return False
-    if len(mapped) > _DIGEST and hashlib.sha256(mapped[:-_DIGEST].data).digest() == mapped[-_DIGEST:].tobytes():
+    if len(mapped) > _DIGEST and hashlib.sha256(memoryview(mapped)[:-_DIGEST]).digest() == mapped[-_DIGEST:]:
         return True
     _remove(kept, "is damaged")
     _log.warning("%s is damaged and is made again", kept)
@@ -58,6 +55,8 @@ def load_compiled(core: Any, folder: Path, precision: str, threads: int) -> Comp
 
     core: openvino.Core. Whether the files are whole is for the caller to have checked.  Raises ModelDamaged.
     """
+    import numpy as np
+
     properties = load_openvino().properties
     settings = {
         **options(precision),
@@ -73,16 +72,18 @@ def load_compiled(core: Any, folder: Path, precision: str, threads: int) -> Comp
         _keep(compiled, kept)
         return Compiled(compiled, None)
     try:
-        tensor = load_openvino().Tensor(mapped[:-_DIGEST], shared_memory=True)
+        content = np.frombuffer(mapped, np.uint8, len(mapped) - _DIGEST)
+        tensor = load_openvino().Tensor(content, shared_memory=True)
         return Compiled(core.import_model(tensor, "CPU", settings), mapped)
     except RuntimeError as error:
         _remove(kept, "cannot be loaded")
         raise ModelDamaged(f"{kept} cannot be loaded ({error}): it was removed, try again") from error
 
 
-def _map(kept: Path) -> _Bytes:
+def _map(kept: Path) -> mmap.mmap:
     """The file as private memory: the engine takes none that it could not write to, and writes nothing."""
-    return np.memmap(kept, dtype=np.uint8, mode="c")
+    with kept.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
 def _remove(kept: Path, why: str) -> None:

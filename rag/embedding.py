@@ -116,19 +116,15 @@ class Embedder:
 
         Raises ModelDamaged when a probe text does not come out as it did in the reference.
         """
-        from tokenizers import Tokenizer
-
         self.info = info
         self.dim = info.dim
         self.streams = threads
-        self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        marked: list[int] = self._tokenizer.encode("a").ids
-        plain: list[int] = self._tokenizer.encode("a", add_special_tokens=False).ids
-        at = marked.index(plain[0])
-        self._prefix, self._suffix = marked[:at], marked[at + len(plain) :]
         core = load_openvino().Core()
         self.precision = fastest_precision(core, folder) if precision == "auto" else precision
-        self._compiled = load_compiled(core, folder, self.precision, threads)
+        with ThreadPoolExecutor(max_workers=1) as other:  # the engine needs no Python for most of it
+            compiled = other.submit(load_compiled, core, folder, self.precision, threads)
+            self._load_tokenizer(folder)
+            self._compiled = compiled.result()
         self._requests: deque[Any] = deque()  # idle ones
         # Twice as many as streams: each stream finds its next batch ready. Not openvino.AsyncInferQueue: its callbacks damaged the
         # memory of a server that took small uploads (ended by signal within minutes, also when queues were kept).
@@ -140,6 +136,15 @@ class Embedder:
             raise ModelDamaged(
                 f"the model in {folder} computes a probe text wrongly (off by {difference:.3f}): delete it, it is made again"
             )
+
+    def _load_tokenizer(self, folder: Path) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        marked: list[int] = self._tokenizer.encode("a").ids
+        plain: list[int] = self._tokenizer.encode("a", add_special_tokens=False).ids
+        at = marked.index(plain[0])
+        self._prefix, self._suffix = marked[:at], marked[at + len(plain) :]
 
     def is_word(self, text: str) -> bool:
         """Whether the model has one token for all of this text, and so knows it as a word."""

@@ -1,45 +1,54 @@
-"""The model of a store, loaded. Most of that time the engine compiles, which needs no Python and goes on beside other things."""
+"""The model of a store, loaded. Most of that time files are hashed and the engine works, which needs no Python and goes on beside
+other things.
+"""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from index.errors import StoreError
+from index.settings import read_settings
 from rag.config import Config
-from rag.embedding import Embedder
 from rag.engine import load_openvino
-from rag.errors import RagError
-from rag.models import ModelInfo, converted_model
+from rag.models import converted_model, read_converted
+
+if TYPE_CHECKING:
+    from rag.embedding import Embedder
 
 
-def load_embedder(model: str, fingerprint: str, config: Config) -> Embedder:
+def load_embedder(model: str, fingerprint: str, config: Config) -> "Embedder":
     """The model of this name; when another one is found than this fingerprint says, that one.
 
     Raises ModelUnavailable or ModelDamaged.
     """
-    return Embedder(*_ready(model, fingerprint, config), precision=config.precision, threads=config.threads)
+    with ThreadPoolExecutor(max_workers=1) as other:
+        found = other.submit(converted_model, model, fingerprint, config)
+        embedder = _import_embedder()
+        info, folder = found.result()
+    return embedder(info, folder, precision=config.precision, threads=config.threads)
 
 
 def begin_loading(store: Path, config: Config) -> "Future[Embedder] | None":
     """Begin to load the model of a store, to be given to ``Service.open``; None where that cannot be begun, which will say why.
 
-    To be called before other modules are imported: what Python does of it is done first, and the engine compiles meanwhile.
+    To be called before other modules are imported: they are imported meanwhile. A model that is yet to be converted is left to
+    ``load_embedder``: the result is then a ModelUnavailable.
     """
-    from index.settings import read_settings
-
     try:
-        settings = read_settings(store)
-        info, folder = _ready(str(settings["model"]), str(settings["model_fingerprint"]), config)
-    except (RagError, StoreError, OSError, KeyError, ValueError):
+        fingerprint = str(read_settings(store)["model_fingerprint"])
+    except (StoreError, OSError, KeyError, ValueError):
         return None
-    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
-    embedder = executor.submit(Embedder, info, folder, precision=config.precision, threads=config.threads)
-    executor.shutdown(wait=False)
-    return embedder
+    other = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
+    found = other.submit(read_converted, fingerprint, config)
+    embedder = _import_embedder()
+    loading = other.submit(lambda: embedder(*found.result(), precision=config.precision, threads=config.threads))
+    other.shutdown(wait=False)
+    return loading
 
 
-def _ready(model: str, fingerprint: str, config: Config) -> tuple[ModelInfo, Path]:
-    # Reading and hashing the model's files takes as long as loading the engine, and needs no Python meanwhile.
-    with ThreadPoolExecutor(max_workers=1) as other:
-        found = other.submit(converted_model, model, fingerprint, config)
-        load_openvino()
-        return found.result()
+def _import_embedder() -> "type[Embedder]":
+    """The class, with what it needs: numpy and the engine, a fifth of a second."""
+    from rag.embedding import Embedder
+
+    load_openvino()
+    return Embedder

@@ -104,6 +104,15 @@ def converted_model(name: str | None, expected: str | None, config: Config) -> t
     return info, folder
 
 
+def read_converted(fingerprint: str, config: Config) -> tuple[ModelInfo, Path]:
+    """The model of this fingerprint and its folder, where the cache has it whole.  Raises ModelUnavailable where not."""
+    folder = config.cache / "models" / fingerprint[:16]
+    info = _read_converted(folder, config.precision)
+    if info is None:
+        raise ModelUnavailable(f"{folder} holds no converted model")
+    return info, folder
+
+
 def _deciding_files(folder: Path) -> list[Path]:
     suffixes = (".safetensors", ".bin", ".json", ".txt", ".model")
     files = [path for path in sorted(folder.rglob("*")) if path.suffix in suffixes and path.is_file()]

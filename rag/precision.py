@@ -10,14 +10,10 @@ import logging
 import platform
 import time
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rag.engine import load_openvino
-from rag.quantization import GROUP
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +30,8 @@ def graph_file(folder: Path, precision: str) -> Path:
 
 def options(precision: str) -> dict[Any, Any]:
     """How the engine is to compute at a precision: "f32", "bf16" or "int8"."""
+    from rag.quantization import GROUP
+
     openvino = load_openvino()
     hint = openvino.properties.hint
     kind = openvino.Type.bf16 if precision == "bf16" else openvino.Type.f32
@@ -75,6 +73,10 @@ def _kept(folder: Path) -> Path:
 @cache
 def machine() -> str:
     """Names the engine's version and all that is known of the CPU: machines may share its name but not its flags."""
+    from importlib.metadata import (
+        version,  # it takes a while, and need not be waited for where a model's loading is begun
+    )
+
     known = [version("openvino"), platform.machine(), platform.processor()]
     try:
         about = Path("/proc/cpuinfo").read_text().splitlines()
@@ -86,6 +88,8 @@ def machine() -> str:
 
 def _measure(core: Any, folder: Path) -> dict[str, float]:
     """Seconds for a batch on one core at each precision, the least of some rounds taken in turn."""
+    import numpy as np
+
     properties = load_openvino().properties
     ids = np.random.default_rng(0).integers(200, 2_000, (_TEXTS, _TOKENS))
     inputs = [ids, np.ones_like(ids), np.ones((_TEXTS, 1, _TOKENS), np.float32)]

@@ -55,14 +55,13 @@ def ask(
     with errors():
         if not 1 <= k <= _MAX_K:
             raise BadInput(f"-k {k}: list 1 to {_MAX_K} passages")
-        from rag.filters import parse_filters
-        from rag.types import Query
-
         if max_risk is not None and not 0 <= max_risk <= 1:
             raise BadInput(f"--max-risk {max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
-        query = Query(question, k, collection, parse_filters(filters), explain, max_risk)
         with open_service(store, to_ask=True) as service:
-            answer = service.ask(query)
+            from rag.filters import parse_filters
+            from rag.types import Query
+
+            answer = service.ask(Query(question, k, collection, parse_filters(filters), explain, max_risk))
         if json:
             from rag.serialization import answer_json
 

@@ -9,8 +9,9 @@ import pytest
 
 from rag.config import Config
 from rag.embedding import Embedder
-from rag.errors import ModelDamaged
+from rag.errors import ModelDamaged, ModelUnavailable
 from rag.loading import begin_loading
+from rag.models import ModelInfo, converted_model
 from rag.service import Service
 
 
@@ -43,6 +44,26 @@ def test_another_model_or_none_is_not_taken_for_the_stores(store: Path) -> None:
         with Service.open(store, Config(threads=1), loading=loading) as service:
             assert service.embedder is not other
             assert service.embedder.info.fingerprint == service.settings["model_fingerprint"]
+
+
+def test_a_model_that_is_yet_to_be_converted_is_left_to_the_service(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def convert(name: str, fingerprint: str, config: Config) -> tuple[ModelInfo, Path]:
+        asked.append(config.cache)
+        return converted_model(name, fingerprint, Config())
+
+    monkeypatch.setattr("rag.loading.converted_model", convert)
+    empty = Config(threads=1, cache=tmp_path)
+    loading = begin_loading(store, empty)
+    assert loading is not None
+    with pytest.raises(ModelUnavailable, match="no converted model"):
+        loading.result()
+    with Service.open(store, empty, loading=loading) as service:
+        assert service.embedder.info.fingerprint == service.settings["model_fingerprint"]
+    assert asked == [tmp_path] and not list(tmp_path.iterdir())
 
 
 def test_where_there_is_no_store_nothing_is_begun(tmp_path: Path) -> None:

@@ -29,6 +29,11 @@ def test_a_question_waits_for_no_parser() -> None:
     assert "rag.asking" in modules and modules & (PARSERS | OTHERS) == set()
 
 
+def test_the_files_of_a_model_are_hashed_before_anything_large_is_imported() -> None:
+    modules = imported_by("import rag.loading")
+    assert "rag.models" in modules and modules & {"numpy", "openvino", "tokenizers", "importlib.metadata"} == set()
+
+
 @pytest.mark.parametrize("command", ["ask", "list", "add"])
 def test_a_command_of_its_own_loads_no_other(command: str) -> None:
     modules = imported_by(f"from rag.cli.main import build; build({command!r})")
