@@ -6,13 +6,13 @@ The numbers of headings, clauses and list items are those that the program wrote
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from rag.errors import ContentTooLarge, UnreadableContent
 from rag.parsing.builder import TextBuilder, Values, plain
 from rag.parsing.metadata import collect
 from rag.parsing.numbering import written_label
-from rag.parsing.tables import Cell, joined_down, lay_out
+from rag.parsing.rtf_tables import Rows
+from rag.parsing.tables import joined_down, lay_out
 from rag.types import ParsedText
 
 _TOKEN = re.compile(
@@ -55,8 +55,6 @@ _CHARSETS = {
 _CHARSETS |= {186: 1257, 204: 1251, 222: 874, 238: 1250}
 _STYLE = re.compile(r"heading (\d)$", re.I)
 _CAPTION = "caption"
-_SAME_EDGE = 60  # twentieths of a point: cells of one column seldom end at quite the same place
-_MAX_CELLS = 1000  # of a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +65,6 @@ class _State:
     skip: int = 1  # characters after a Unicode one that stand for it in old programs
     hidden: bool = False
     font: int = 0
-
-
-class _Edge(NamedTuple):
-    """Where a cell ends, in twentieths of a point, and what is said of its being merged."""
-
-    place: int
-    flags: frozenset[str]
 
 
 def parse_rtf(content: bytes, name: str) -> ParsedText:
@@ -97,10 +88,7 @@ class _Reader:
         self._level: int | None = None
         self._listed = False
         self._in_table = False
-        self._cells: list[str] = []
-        self._edges: list[_Edge] = []  # of the cells of the rows that come
-        self._flags: set[str] = set()
-        self._rows: list[tuple[list[str], list[_Edge]]] = []
+        self._rows = Rows()
         self._styles: dict[int, int] = {}  # number of a style -> heading level
         self._style = 0
         self._captions: set[int] = set()  # numbers of the styles of captions, and of those based on them
@@ -267,29 +255,18 @@ class _Reader:
 
     def _cell(self, _: int | None = None) -> None:
         if self._state.target == "":
-            self._cells.append(plain("".join(self._text)))
+            self._rows.add_cell(plain("".join(self._text)))
             self._text.clear()
 
     def _row(self, _: int | None = None) -> None:
-        if self._state.target == "" and self._cells:
-            self._rows.append((self._cells, self._edges))
-            self._cells = []
+        if self._state.target == "":
+            self._rows.end_row()
 
     def _table(self) -> None:
-        if self._cells:
-            self._row()
-        if self._rows:
-            self._builder.add_table(lay_out(joined_down(_merged(self._rows))))
-            self._rows = []
+        self._row()
+        if rows := self._rows.take():
+            self._builder.add_table(lay_out(joined_down(rows)))
             self._notes()
-
-    def _begin_row(self, _: int | None) -> None:
-        self._edges, self._flags = [], set()
-
-    def _edge(self, value: int | None) -> None:
-        if len(self._edges) < _MAX_CELLS:
-            self._edges = [*self._edges, _Edge(value or 0, frozenset(self._flags))]
-        self._flags = set()
 
     def _notes(self) -> None:
         for note in self._asides:
@@ -355,30 +332,6 @@ class _Reader:
         return said.get("title", ""), metadata
 
 
-def _merged(rows: list[tuple[list[str], list[_Edge]]]) -> list[list[tuple[Cell, bool | None]]]:
-    """The cells of each row, with how many columns they cover by where they end, and whether they go on with the one above."""
-    columns: dict[int, int] = {}  # by where a cell ends on the page, how many columns there are up to there
-    last, n_columns = -_SAME_EDGE - 1, 0
-    for place in sorted({edge.place for _, edges in rows for edge in edges}):
-        n_columns += place - last > _SAME_EDGE
-        columns[place], last = n_columns, place
-    found: list[list[tuple[Cell, bool | None]]] = []
-    for texts, edges in rows:
-        row: list[tuple[Cell, bool | None]] = []
-        column = 0
-        for at, text in enumerate(texts):
-            edge = edges[at] if at < len(edges) else _Edge(0, frozenset())
-            across = max(columns.get(edge.place, 0) - column, 1)
-            if "clmrg" in edge.flags and row:
-                row[-1] = row[-1][0]._replace(across=row[-1][0].across + across), row[-1][1]
-            else:
-                goes_on = False if "clvmrg" in edge.flags else None
-                row.append((Cell(text, across), True if "clvmgf" in edge.flags else goes_on))
-            column += across
-        found.append(row)
-    return found
-
-
 _ACTIONS: dict[str, Callable[[_Reader, int | None], None]] = {
     "par": _Reader._paragraph,
     "sect": _Reader._paragraph,
@@ -388,11 +341,11 @@ _ACTIONS: dict[str, Callable[[_Reader, int | None], None]] = {
     "nestcell": _Reader._cell,
     "row": _Reader._row,
     "intbl": _Reader._set_table,
-    "trowd": _Reader._begin_row,
-    "cellx": _Reader._edge,
-    "clmrg": lambda reader, _: reader._flags.add("clmrg"),
-    "clvmgf": lambda reader, _: reader._flags.add("clvmgf"),
-    "clvmrg": lambda reader, _: reader._flags.add("clvmrg"),
+    "trowd": lambda reader, _: reader._rows.begin_definition(),
+    "cellx": lambda reader, value: reader._rows.add_edge(value or 0),
+    "clmrg": lambda reader, _: reader._rows.add_flag("clmrg"),
+    "clvmgf": lambda reader, _: reader._rows.add_flag("clvmgf"),
+    "clvmrg": lambda reader, _: reader._rows.add_flag("clvmrg"),
     "s": _Reader._set_style,
     "sbasedon": _Reader._set_base,
     "outlinelevel": _Reader._set_level,

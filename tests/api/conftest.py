@@ -1,4 +1,4 @@
-"""A small working service in memory, and clients for applications around it or around the real one."""
+"""A small working service in memory, clients for applications around it or around the real one, and real servers."""
 
 import hashlib
 import json
@@ -290,3 +290,42 @@ def connect() -> Callable[[dict[str, Any]], httpx.Client]:
         return httpx.Client(base_url=told["url"].replace("0.0.0.0", "127.0.0.1"), timeout=60, trust_env=False)
 
     return client
+
+
+Attacked = tuple["subprocess.Popen[str]", str]
+
+
+@pytest.fixture(scope="module")
+def attacked_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the attacked server: of its store, its log and its settings."""
+    return tmp_path_factory.mktemp("attacked")
+
+
+@pytest.fixture(scope="module")
+def attacked(attacked_folder: Path) -> Iterator[Attacked]:
+    """One server for all attacks of a module, with little memory and time for a file, and its address."""
+    if not RAG.exists():
+        pytest.skip("the console command `rag` is not installed")
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(Path.home()), "XDG_CONFIG_HOME": str(attacked_folder)}
+    environment |= {"RAG_PARSE_SECONDS": "5", "RAG_PARSE_MIB": "768"}
+    store, path = attacked_folder / "store", attacked_folder / "log"
+    command = [str(RAG), "serve", "--port", "0", "--store", str(store), "--json", "--log-format", "json"]
+    with path.open("w") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        pytest.fail(path.read_text())
+    yield process, json.loads(line)["url"]
+    assert process.poll() is None, "the server died"
+    process.terminate()
+    assert process.wait(timeout=60) == 0
+    process.stdout.close()
+    assert "Traceback" not in path.read_text()
+
+
+@pytest.fixture(scope="module")
+def attacker(attacked: Attacked) -> Iterator[httpx.Client]:
+    """A client of the attacked server."""
+    with httpx.Client(base_url=attacked[1], timeout=120, trust_env=False) as client:
+        yield client

@@ -1,13 +1,18 @@
-"""A service with the real default model, loaded once for all tests that need only the store to be their own."""
+"""A service with the real default model, loaded once for all tests that need only the store to be their own; and ``rag`` as run."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rag.config import Config
 from rag.embedding import Embedder
 from rag.service import Service
+
+SEED = Path(__file__).parent.parent.parent / "seeds" / "us-ukraine-minerals-deal.txt"
+QUESTION = "why did Zelensky refuse to sign?"  # of the article SEED
+Rag = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +30,19 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded_embedder: Em
     with Service.create(tmp_path / "store", Config()) as made:
         monkeypatch.setattr(made._models, "_embedder", loaded_embedder)
         yield made
+
+
+@pytest.fixture
+def rag(run_rag: Rag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rag:
+    """Runs ``rag`` in an empty folder whose store is ``./.rag``."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RAG_STORE", raising=False)
+    return run_rag
+
+
+@pytest.fixture
+def seeded(rag: Rag, tmp_path: Path) -> Rag:
+    """The same with the seed article, copied to ``article.txt``, in the store."""
+    (tmp_path / "article.txt").write_bytes(SEED.read_bytes())
+    assert rag("add", "article.txt").code == 0
+    return rag

@@ -1,0 +1,65 @@
+"""PDF pages drawn by reportlab: prose in lines, and a book whose text runs on from page to page."""
+
+import io
+import random
+import textwrap
+from collections.abc import Callable
+
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfgen.canvas import Canvas
+
+Draw = Callable[[Canvas], None]
+
+WIDTH, HEIGHT = A4
+NOUNS = "bridge river arch builder flood winter timber stone village carriage toll lantern railing parish ferry".split()
+VERBS = "crossed carried repaired guarded painted measured closed opened damaged widened".split()
+
+
+def pdf(draw: Draw, **options: object) -> bytes:
+    """A file of what is drawn, the same bytes each time."""
+    file = io.BytesIO()
+    canvas = Canvas(file, pagesize=A4, invariant=1, **options)
+    draw(canvas)
+    canvas.save()
+    return file.getvalue()
+
+
+def prose(seed: int, n_sentences: int) -> str:
+    """Sentences that depend on nothing but the seed."""
+    choice = random.Random(seed).choice
+    year = random.Random(seed).randrange
+    return " ".join(
+        f"In {year(1500, 1999)} the {choice(NOUNS)} near the {choice(NOUNS)} was {choice(VERBS)} "
+        f"by the {choice(NOUNS)} of the {choice(NOUNS)}."
+        for _ in range(n_sentences)
+    )
+
+
+def lines_at(canvas: Canvas, x: float, y: float, lines: list[str], size: float = 10, pitch: float = 13) -> float:
+    """Draw lines one under the other from a place on; where the next one would stand."""
+    canvas.setFont("Times-Roman", size)
+    for line in lines:
+        canvas.drawString(x, y, line)
+        y -= pitch
+    return y
+
+
+def book(n_pages: int, header: str = "The Bridges of Arnes", number: str = "Page {}") -> tuple[bytes, list[str], str]:
+    """A book with headers, page numbers and text that runs on from page to page, a fact for each page, and its text."""
+    bodies = []
+    facts = [f"The toll keeper of page {page} was born in {1500 + page}." for page in range(1, n_pages + 1)]
+
+    def draw(canvas: Canvas) -> None:
+        for page in range(1, n_pages + 1):
+            canvas.setFont("Times-Italic", 9)
+            canvas.drawString(72, 810, header.format(page))
+            canvas.drawCentredString(WIDTH / 2, 30, number.format(page))
+            text = f"{prose(page, 14)} {facts[page - 1]} {prose(page + 1000, 14)}"
+            lines = textwrap.wrap("and " + text if page > 1 else text, 90)
+            if page < n_pages:
+                lines[-1] = lines[-1].rstrip(".")
+            bodies.extend(lines)
+            lines_at(canvas, 72, 770, lines)
+            canvas.showPage()
+
+    return pdf(draw), facts, " ".join(bodies)

@@ -1,0 +1,150 @@
+"""``rag add``, ``list``, ``show``, ``rm`` and ``watch`` as a person or a script meets them. Runs the real default model."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.rag.conftest import QUESTION, SEED
+
+Rag = Callable[..., Any]
+
+
+def test_adding_again_skips_and_a_changed_file_is_replaced(seeded: Rag, tmp_path: Path) -> None:
+    again = seeded("add", "article.txt", "--json").json
+    assert isinstance(again, dict)
+    assert (again["added"], again["updated"], again["skipped"]) == (0, 0, 1)
+    (tmp_path / "article.txt").write_text("The talks ended. Nobody signed anything at all.", encoding="utf-8")
+    changed = seeded("add", "article.txt", "--json").json
+    assert isinstance(changed, dict)
+    assert (changed["added"], changed["updated"], changed["passages"]) == (0, 1, 1)
+    answer = seeded("ask", "who signed?", "--json").json
+    assert isinstance(answer, dict)
+    assert [passage["text"] for passage in answer["passages"]] == ["The talks ended. Nobody signed anything at all."]
+
+
+def test_one_text_at_two_places_is_two_documents_shown_once(seeded: Rag, tmp_path: Path) -> None:
+    (tmp_path / "copy.txt").write_bytes(SEED.read_bytes())
+    assert seeded("add", "copy.txt").code == 0
+    listed = seeded("list", "--json").json
+    assert isinstance(listed, list) and [document["source"] for document in listed] == ["article.txt", "copy.txt"]
+    answer = seeded("ask", QUESTION, "--json").json
+    assert isinstance(answer, dict)
+    texts = [passage["text"] for passage in answer["passages"]]
+    assert len(set(texts)) == len(texts) == 5
+    for passage in answer["passages"]:
+        assert {passage["document"]["source"], *(place["source"] for place in passage["also_in"])} == {
+            "article.txt",
+            "copy.txt",
+        }
+
+
+def test_sync_removes_documents_whose_file_is_gone(rag: Rag, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.txt").write_text("Alpha is the first letter.", encoding="utf-8")
+    (folder / "deep" / "b.md").write_text("# Beta\n\nBeta is the second letter.", encoding="utf-8")
+    assert rag("add", folder).code == 0
+    (folder / "deep" / "b.md").unlink()
+    assert rag("add", folder, "--json").json["deleted"] == 0
+    synced = rag("add", folder, "--sync", "--json")
+    assert synced.code == 0 and synced.json["deleted"] == 1
+    assert [document["title"] for document in rag("list", "--json").json] == ["a"]
+
+
+def test_a_bad_file_is_reported_and_the_rest_goes_in(rag: Rag, tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_text("Water boils at 100 degrees.", encoding="utf-8")
+    (tmp_path / "picture.txt").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00")
+    (tmp_path / "empty.txt").write_bytes(b"")
+    result = rag("add", "good.txt", "picture.txt", "missing.txt", "empty.txt", "--json")
+    report = result.json
+    assert isinstance(report, dict)
+    assert result.code == 1
+    assert report["added"] == 2
+    assert {failure["path"] for failure in report["failed"]} == {"picture.txt", "missing.txt"}
+
+
+def test_files_without_text_are_in_and_a_note_says_that_nothing_of_them_can_be_found(rag: Rag, tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_text("Water boils at 100 degrees.", encoding="utf-8")
+    blank = {
+        "a.txt": b"",
+        "b.md": b" \n\n\t\n",
+        "c.txt": b"\xef\xbb\xbf\r\n",
+        "d.html": b"<html><body> </body></html>",
+        "e.csv": b"\n",
+    }
+    for name, content in blank.items():
+        (tmp_path / name).write_bytes(content)
+    report = rag("add", "good.txt", *blank, "--json")
+    assert report.code == 0 and report.json["added"] == 6
+    note = "a.txt, b.md, c.txt and 2 more: there is no text in them, so nothing of them can be found"
+    assert report.json["notes"] == [note]
+    (tmp_path / "good.txt").write_bytes(b"")
+    changed = rag("add", "good.txt")
+    assert changed.code == 0 and "good.txt: there is no text in it" in changed.err
+    assert rag("ask", "when does water boil?", "--json").json["passages"] == []
+    assert "note" not in rag("add", "good.txt").err
+
+
+def test_show_prints_the_cited_characters(seeded: Rag) -> None:
+    text = SEED.read_text(encoding="utf-8")
+    assert seeded("show", "article.txt", "--span", "419:708").out == text[419:708] + "\n"
+    shown = seeded("show", "article.txt", "--json").json
+    assert isinstance(shown, dict) and shown["text"] == text
+
+
+def test_a_healthy_store_verifies_and_removal_leaves_nothing(seeded: Rag) -> None:
+    assert seeded("verify").code == 0
+    receipt = seeded("rm", "article.txt", "--json").json[0]
+    assert receipt["passages"] > 0 and receipt["remaining"] == 0
+    assert seeded("list", "--json").json == []
+    assert seeded("verify", "--json").json["findings"] == []
+
+
+def test_a_missing_path_makes_no_store(rag: Rag, tmp_path: Path) -> None:
+    result = rag("add", "missing.txt")
+    assert result.code == 1 and "missing.txt" in result.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["show", "nothing"], ["rm", "nothing"], ["rm", "article.txt", "nothing"]])
+def test_an_unknown_document_is_named_and_nothing_is_removed(seeded: Rag, arguments: list[str]) -> None:
+    result = seeded(*arguments)
+    assert result.code == 1 and "nothing" in result.err and "rag list" in result.err
+    assert len(seeded("list", "--json").json) == 1
+
+
+def test_failed_files_are_listed_with_the_reason_until_they_are_taken_in(rag: Rag, tmp_path: Path) -> None:
+    (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.4 obj")
+    assert rag("add", "bad.pdf").code == 1
+    listed = rag("list", "--failed")
+    assert listed.code == 0 and listed.out.startswith("bad.pdf: the PDF is damaged")
+    listed_json = rag("list", "--failed", "--json").json
+    assert isinstance(listed_json, list) and len(listed_json) == 1
+    failed = listed_json[0]
+    assert (failed["path"], failed["collection"]) == ("bad.pdf", "default") and "damaged" in failed["reason"]
+    (tmp_path / "bad.pdf").write_text("The mill was built in 1850.")
+    assert rag("add", "bad.pdf").code == 0
+    assert rag("list", "--failed").out == "no file failed\n"
+
+
+def test_fields_of_records_are_chosen(rag: Rag, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"title": "Ship", "body": {"text": "It left Oslo."}, "id": 7}\n')
+    assert rag("add", "a.jsonl", "--fields", "title, body").code == 0
+    assert rag("show", "a.jsonl").out == "title: Ship\nbody.text: It left Oslo.\n"
+    missing = rag("add", "a.jsonl", "--fields", "name")
+    assert missing.code == 1 and "there are body.text, id, title" in missing.err
+    assert rag("add", "a.jsonl", "--fields", ",").code == 2
+
+
+def test_an_address_of_this_machine_is_not_fetched_unless_it_is_allowed(rag: Rag) -> None:
+    refused = rag("add", "http://127.0.0.1:9/")
+    assert refused.code == 1 and "--allow-private-addresses" in refused.err
+    allowed = rag("add", "http://127.0.0.1:9/", "--allow-private-addresses")
+    assert allowed.code == 1 and "cannot be reached" in allowed.err
+
+
+def test_a_file_is_not_watched(rag: Rag, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    assert rag("watch", "a.txt").code == 2
