@@ -220,7 +220,7 @@ class PassageArrays:
 
     def _shares(self, ids: Ids) -> Iterator[tuple[Segment, Ids]]:
         owner = np.searchsorted(self._firsts, ids, side="right") - 1
-        for number in np.unique(owner).tolist():
+        for number in sorted(set(owner.tolist())):
             if number >= 0:
                 yield self.segments[number], ids[owner == number]
 

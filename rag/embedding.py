@@ -237,16 +237,15 @@ class Embedder:
                 tokens = np.concatenate([before, ids[part], self._suffix]).astype(np.int64)
                 columns = len(before) + np.arange(len(part))
                 in_sentence, in_word = sentence[part] >= 0, word[part] >= 0
-                targets, rows = np.unique(
-                    np.concatenate(
-                        [[0], 1 + sentence[part][in_sentence], 1 + len(passage.sentences) + word[part][in_word]]
-                    ),
-                    return_inverse=True,
+                wanted = np.concatenate(
+                    [1 + sentence[part][in_sentence], 1 + len(passage.sentences) + word[part][in_word]]
                 )
-                # The first pair only makes sure that there is a row 0, the passage's own, whose weights _inputs fills in.
-                windows.append(
-                    _Window(number, tokens, rows[1:], np.concatenate([columns[in_sentence], columns[in_word]]), targets)
-                )
+                is_target = np.zeros(1 + len(passage.sentences) + len(passage.words), dtype=np.bool_)
+                is_target[0] = True  # the passage's own row, whose weights _inputs fills in
+                is_target[wanted] = True
+                rows = (np.cumsum(is_target) - 1)[wanted]
+                columns = np.concatenate([columns[in_sentence], columns[in_word]])
+                windows.append(_Window(number, tokens, rows, columns, np.flatnonzero(is_target)))
         return windows
 
     def _context_tokens(self, prompt: str, context: str) -> Ids:

@@ -7,6 +7,7 @@ from functools import cache, partial
 
 import numpy as np
 
+from index.base import without
 from index.lexical import ENGLISH, analyze
 from index.reader import Reader
 from index.records import hash_term
@@ -126,7 +127,7 @@ def score_candidates(
     candidates = reader.candidates(np.sort(matching))  # while the model is at work on the question
     vectors = embedded()
     _, nearest = reader.nearest(vectors.vector, POOL, scope)
-    candidates = candidates.joined(reader.candidates(np.setdiff1d(nearest, candidates.ids)))
+    candidates = candidates.joined(reader.candidates(without(np.sort(nearest), candidates.ids)))
     signals = compute_signals(vectors.vector, weighted, statistics, candidates)
 
     first = ranker.first_scores(signals)

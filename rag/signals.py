@@ -221,10 +221,9 @@ def _phrases(found: _Occurrences, question: QuestionTerms, context_rows: Ids, n:
     term, place, owner = found.term[in_body], found.place[in_body], owner[in_body]
     left, right = term[:-1], term[1:]
     pair = (right == left + 1) & (owner[1:] == owner[:-1]) & (place[1:] - place[:-1] <= PHRASE_DISTANCE)
-    distinct = np.unique(owner[:-1][pair] * n_terms + left[pair])
-    at = distinct % n_terms
-    mean_weights = (question.weights[at] + question.weights[np.minimum(at + 1, n_terms - 1)]) / 2
-    return np.bincount(distinct // n_terms, weights=mean_weights, minlength=n).astype(np.float32)
+    held = np.zeros((n, n_terms - 1), dtype=np.bool_)
+    held[owner[:-1][pair], left[pair]] = True
+    return _weighted(held, (question.weights[:-1] + question.weights[1:]) / np.float32(2))
 
 
 def _weighted(values: NDArray[np.bool_] | Floats, weights: Floats) -> Floats:

@@ -8,6 +8,7 @@ from rag.cli.output import CollectionOption, JsonOption, StoreOption, console, e
 from rag.errors import BadInput
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.text import Text
 
     from rag.types import Answer, RankedPassage
@@ -61,13 +62,14 @@ def ask(
             from rag.filters import parse_filters
             from rag.types import Query
 
+            out = None if json else console()  # imported here, while the model is loaded
             answer = service.ask(Query(question, k, collection, parse_filters(filters), explain, max_risk))
-        if json:
+        if out is None:
             from rag.serialization import answer_json
 
             print_json(answer_json(answer))
         else:
-            _print_answer(answer)
+            _print_answer(answer, out)
 
 
 def _percent(share: float) -> str:
@@ -77,11 +79,10 @@ def _percent(share: float) -> str:
     return "<1%" if 0 < share < 0.01 else f"{share:.0%}"
 
 
-def _print_answer(answer: "Answer") -> None:
+def _print_answer(answer: "Answer", out: "Console") -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    out = console()
     if answer.corrected_question is not None:
         out.print(Text(f"Read as: {answer.corrected_question}", style="italic"))
     sure = f"{_percent(answer.confidence)} sure" + ("" if answer.calibrated else ", not calibrated")

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -45,3 +47,12 @@ def test_the_help_and_plugged_in_commands_have_all_of_them(wanted: str) -> None:
     modules = imported_by(f"from rag.cli.main import build; build({wanted!r})")
     assert {"rag.cli.watch", "api.cli", "eval.cli"} <= modules
     assert modules & {"numpy", "pydantic", "rag.service", "api.keys", "fastapi"} == set()
+
+
+def test_an_answer_waits_for_nothing_that_it_does_not_use(seeded: Callable[..., Any]) -> None:
+    question = (
+        "import rag.cli.main as m; m.build('ask')(['ask', 'why did Zelensky refuse to sign?'], standalone_mode=False)"
+    )
+    modules = imported_by(question)
+    assert {"numpy", "faiss", "openvino", "rich.console"} <= modules
+    assert modules & {"numpy.ma", "importlib.metadata", "email", "pydantic"} == set()
