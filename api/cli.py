@@ -111,6 +111,9 @@ def _serve(store: Path | None, options: dict[str, object], json: bool, ready: Ev
             USAGE,
         )
 
+    from rag.blas import load_numpy
+
+    load_numpy()
     from api import server
     from api.answerers import Answerers, CannotStart
     from rag.config import Config

@@ -2,21 +2,19 @@
 other things.
 """
 
-import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index.errors import StoreError
 from index.settings import read_settings
+from rag.blas import load_numpy
 from rag.config import Config
 from rag.engine import load_openvino
 from rag.models import converted_model, read_converted
 
 if TYPE_CHECKING:
     from rag.embedding import Embedder
-
-_BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 
 
 def load_embedder(model: str, fingerprint: str, config: Config) -> "Embedder":
@@ -51,15 +49,8 @@ def begin_loading(store: Path, config: Config) -> "Future[Embedder] | None":
 
 def _import_embedder() -> "type[Embedder]":
     """The class, with what it needs: numpy and the engine, a fifth of a second."""
-    # Numpy's OpenBLAS reads this once. Its threads, which no product here is large enough for, would be started and spin.
-    ours = _BLAS_THREADS not in os.environ
-    os.environ.setdefault(_BLAS_THREADS, "1")
-    try:
-        from rag.embedding import Embedder
-    finally:
-        if ours:
-            del os.environ[
-                _BLAS_THREADS
-            ]  # not for FAISS, which has one of its own and trains with it, nor for child processes
+    load_numpy()
+    from rag.embedding import Embedder
+
     load_openvino()
     return Embedder

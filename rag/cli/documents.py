@@ -92,6 +92,9 @@ def add(
     Example: rag add notes/ report.md --meta year=2025
     """
     with errors():
+        from rag.blas import load_numpy
+
+        load_numpy()
         from dataclasses import replace
 
         from index.errors import StoreMissing

@@ -50,6 +50,7 @@ def open_service(option: Path | None, *, to_ask: bool = False) -> "Service":
     """
     from dataclasses import replace
 
+    from rag.blas import load_numpy
     from rag.config import Config
 
     config, loading = Config.from_environment(), None
@@ -58,6 +59,7 @@ def open_service(option: Path | None, *, to_ask: bool = False) -> "Service":
 
         config = replace(config, threads=1)
         loading = begin_loading(store_path(option), config)
+    load_numpy()
     from rag.service import Service
 
     service = Service.open(store_path(option), config, loading=loading)

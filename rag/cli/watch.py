@@ -45,6 +45,9 @@ def watch(
     Example: rag watch notes/
     """
     with errors():
+        from rag.blas import load_numpy
+
+        load_numpy()
         from rag import watch as watching
         from rag.config import Config
         from rag.errors import BadInput

@@ -1,0 +1,27 @@
+"""Numpy as Footnote loads it: in the calling thread only."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+THREADS = """
+import os
+from rag.blas import load_numpy
+load_numpy()
+import numpy as np
+a = np.ones((1000, 1000), dtype=np.float32)
+a @ a
+print(len(os.listdir("/proc/self/task")), os.environ.get("OPENBLAS_NUM_THREADS"))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts threads in /proc")
+@pytest.mark.parametrize(("given", "threads"), [(None, 1), ("2", 2)])
+def test_a_product_runs_in_one_thread_unless_the_environment_says_otherwise(given: str | None, threads: int) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    if given is not None:
+        environment["OPENBLAS_NUM_THREADS"] = given
+    ended = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, check=True, env=environment)
+    assert ended.stdout.split() == [str(threads), str(given)]
