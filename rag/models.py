@@ -89,25 +89,25 @@ def converted_model(name: str | None, expected: str | None, config: Config) -> t
     as it is: whoever knows the store refuses it.  Raises ModelUnavailable or ModelDamaged.
     """
     root = config.cache / "models"
-    if expected is not None and (info := _read_converted(root / expected[:16], config.precision)):
-        return info, root / expected[:16]
+    kept = None if expected is None else root / expected[:16]
+    if kept is not None and (info := _read_converted(kept, config.precision)):
+        return info, kept
     source = find_model(name)
     fingerprint = fingerprint_of(source)
     folder = root / fingerprint[:16]
-    info = _read_converted(folder, config.precision)
+    info = _read_converted(folder, config.precision, logging.DEBUG if folder == kept else logging.WARNING)
     if info is None:
         with _alone(root):
             # Another process may have been at it meanwhile; what it made is used, not replaced under it.
-            info = _read_converted(folder, config.precision) or _convert(
-                source, name or DEFAULT_MODEL, fingerprint, folder
-            )
+            info = _read_converted(folder, config.precision, logging.DEBUG)
+            info = info or _convert(source, name or DEFAULT_MODEL, fingerprint, folder)
     return info, folder
 
 
 def read_converted(fingerprint: str, config: Config) -> tuple[ModelInfo, Path]:
     """The model of this fingerprint and its folder, where the cache has it whole.  Raises ModelUnavailable where not."""
     folder = config.cache / "models" / fingerprint[:16]
-    info = _read_converted(folder, config.precision)
+    info = _read_converted(folder, config.precision, told=logging.DEBUG)  # whoever converts it tells
     if info is None:
         raise ModelUnavailable(f"{folder} holds no converted model")
     return info, folder
@@ -157,11 +157,11 @@ def _convert(source: Path, name: str, fingerprint: str, folder: Path) -> ModelIn
     return info
 
 
-def _read_converted(folder: Path, precision: str) -> ModelInfo | None:
+def _read_converted(folder: Path, precision: str, told: int = logging.WARNING) -> ModelInfo | None:
     """What lies in a folder of the cache, or None when it is not there or not whole: it is then converted again.
 
-    Only files that the precision needs are read: each takes a tenth of a second at every start. A graph needs no reading where
-    what was compiled of it is kept.
+    told: the level at which damage is logged.  Only files that the precision needs are read: each takes a tenth of a second at each
+    start. A graph needs no reading where what was compiled of it is kept.
     """
     if precision == "auto":
         precision = kept_precision(folder) or precision
@@ -180,14 +180,14 @@ def _read_converted(folder: Path, precision: str) -> ModelInfo | None:
         info = ModelInfo(**{**model, "probe": tuple(model["probe"])})
     except FileNotFoundError:
         if folder.exists():
-            _log.warning("the converted model in %s is incomplete and is made again", folder)
+            _log.log(told, "the converted model in %s is incomplete and is made again", folder)
         return None
     except PermissionError as error:
         raise ModelUnavailable(f"the converted model cannot be read: {error.filename}: {error.strerror}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         damaged, info = ["model.json"], None
     if damaged:
-        _log.warning("%s in %s is damaged and is made again", ", ".join(damaged), folder)
+        _log.log(told, "%s in %s is damaged and is made again", ", ".join(damaged), folder)
         return None
     return info
 

@@ -19,7 +19,7 @@ from rag.config import Config
 from rag.conversion import load_reference
 from rag.embedding import Embedder, PassageInput
 from rag.errors import ModelDamaged, ModelUnavailable
-from rag.models import ModelInfo, converted_model, find_model, fingerprint_of
+from rag.models import ModelInfo, converted_model, find_model, fingerprint_of, read_converted
 from rag.sentences import split_sentences
 
 ROOT = Path(__file__).parents[2]
@@ -124,7 +124,7 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("precision", "name"), [("f32", "model.bin"), ("int8", "model-int8.bin")])
 def test_a_damaged_conversion_is_made_again(
-    model: tuple[ModelInfo, Path], tmp_path: Path, precision: str, name: str
+    model: tuple[ModelInfo, Path], tmp_path: Path, precision: str, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     info, folder = model
     copy = tmp_path / "models" / folder.name
@@ -134,7 +134,10 @@ def test_a_damaged_conversion_is_made_again(
     content[1000] ^= 1
     weights.write_bytes(content)
     config = replace(Config.from_environment(), cache=tmp_path, precision=precision)
+    with pytest.raises(ModelUnavailable, match="no converted model"):
+        read_converted(info.fingerprint, config)
     again, place = converted_model(None, info.fingerprint, config)
+    assert caplog.text.count("is damaged and is made again") == 1
     assert (again, place) == (info, copy)
     assert weights.read_bytes() == (folder / name).read_bytes()
     # Whoever may read the cache may read what was converted: an image is built by one user and run by another.
