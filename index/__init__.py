@@ -3,9 +3,10 @@
 `store` is the way in, `reader` one consistent state to read from, `types` and `errors` what the folders above need to name.
 SQLite is the only truth: `database` (connections, transactions), `scrub` (its file), `migrations` (tables), `records` (rows) and
 `changes` (writing them).
-`vectors` and `lexical` are views of it: `views` puts them together, `matching` ranks words over them, `follower` keeps them at
-the state that is read, `checkpoint` keeps them on disk: `manifest` says what is in force, `checkpoint_draft` writes the next one.
-Where they are damaged `scan` answers from the rows, and `view_rebuild` builds them again, as `clustering` its lists, in a `child`.
+`ids` says where ascending ids stand. `vectors` and `lexical` are views of it: `views` puts them together, `matching` ranks words
+over them, `follower` keeps them at the state that is read, `checkpoint` keeps them on disk: `manifest` says what is in force,
+`checkpoint_draft` writes the next one. Where they are damaged `scan` answers from the rows, and `view_rebuild` builds them again,
+as `clustering` its lists, in a `child`.
 `layout` makes the directory, `names` says what is called how there, `settings` what a store was made with, `files` writes in it,
 `lock` keeps writers apart. `verify` compares everything with everything, `snapshot` copies a store and brings it back, `catalogue`
 lists its files, `replacement` puts another in its place, `upgrade` brings an older format to the present one.

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import files
+from index.ids import places
 from index.types import Ids, Terms
 
 SEGMENT_PASSAGES = 100_000
@@ -134,7 +135,7 @@ class Segment:
         """Which of these ids are here, bool (n,), and the table's lines of those, int64 (m, 6), with possible places only."""
         if not len(self.ids):
             return np.zeros(len(ids), dtype=np.bool_), np.empty((0, _COLUMNS), dtype=np.int64)
-        place = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        place = np.minimum(places(self.ids, ids), len(self.ids) - 1)
         lines = self._table[place]
         here = (
             (lines[:, _ID] == ids)

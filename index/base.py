@@ -7,16 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.arrays import PassageArrays
+from index.ids import NO_IDS, among, without
 from index.lexical import LexicalIndex
 from index.types import Floats, Ids
-from index.vectors import Bitmap, ClusteredIndex, VectorIndex, among, best
-
-NO_IDS: Ids = np.empty(0, dtype=np.int64)
-
-
-def without(ids: Ids, others: Ids) -> Ids:
-    """The ids that are not among the others, both without repetition. (50 ms of a million; numpy's ``setdiff1d`` takes seconds.)"""
-    return ids[~np.isin(ids, others, assume_unique=True, kind="sort")] if len(others) else ids
+from index.vectors import Bitmap, ClusteredIndex, VectorIndex, best
 
 
 class BaseVectors:

@@ -22,12 +22,13 @@ import numpy as np
 from index import clustering
 from index import files as disk
 from index.arrays import PassageArrays, Segment
-from index.base import NO_IDS, Base, BaseVectors, empty_base, without
+from index.base import Base, BaseVectors, empty_base
 from index.changes import history, last_sequence
 from index.checkpoint_draft import CheckpointDraft, passage_ids
 from index.clustering import LISTS
 from index.database import Connection
 from index.errors import StoreUnwritable
+from index.ids import NO_IDS, without
 from index.lexical import LexicalIndex
 from index.manifest import (
     ARRAYS,

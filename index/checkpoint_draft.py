@@ -9,10 +9,11 @@ import numpy as np
 from index import clustering
 from index import files as disk
 from index.arrays import SEGMENT_PASSAGES, PassageRows, write_segment
-from index.base import NO_IDS, Base, empty_base, without
+from index.base import Base, empty_base
 from index.changes import history
 from index.clustering import LISTS
 from index.database import Connection
+from index.ids import NO_IDS, without
 from index.lexical import LexicalIndex, LexicalRow, segment_files
 from index.manifest import (
     ARRAYS,

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from index import checkpoint
-from index.base import Base, empty_base, without
+from index.base import Base, empty_base
 from index.changes import last_sequence
 from index.checkpoint_draft import passage_ids
 from index.clustering import ClusterBuilder
 from index.database import Connection, Database
+from index.ids import without
 from index.manifest import VIEWS, CheckpointDamaged, Manifest, read_manifest
 from index.translation import damaged
 from index.views import Views, replayed, views_of

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from index.ids import among
 from index.lexical import K1, B, LexicalIndex
 from index.types import Floats, Ids, Terms
-from index.vectors import among, best
+from index.vectors import best
 
 # Rounding of float32 scores; far above what was seen (1e-6).
 _SLACK = 1.0001

@@ -12,6 +12,7 @@ from index.changes import find_document
 from index.database import Connection
 from index.errors import DimensionMismatch, DocumentNotFound
 from index.failures import read_failures
+from index.ids import among
 from index.matching import TermRows, Weights, best_matches, inverse_frequency
 from index.records import (
     DOCUMENT_COLUMNS,
@@ -24,7 +25,7 @@ from index.records import (
     unpack_passage,
 )
 from index.types import Candidates, Document, FailedFile, Floats, Ids, Passage, Scope, Span, TermStatistics, WordSigns
-from index.vectors import Bitmap, among, bitmap
+from index.vectors import Bitmap, bitmap
 from index.views import Views
 
 NOTE = "note:"  # what the keys of notes begin with, in the table of what the store says of itself

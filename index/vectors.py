@@ -21,6 +21,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from index.ids import among, places
 from index.types import Floats, Ids
 
 # One query is bound by memory: two threads took longer than one (20,000 x 384: 0.4 ms with one).
@@ -153,9 +154,9 @@ class ClusteredIndex:
 
     def _vectors_of(self, ids: Ids) -> NDArray[np.float16]:
         """The vectors of ids that are here: float16 (n, dim)."""
-        places = self._places[np.searchsorted(self.ids, ids)]
-        numbers = np.searchsorted(self._firsts, places, side="right") - 1
-        offsets = self._addresses[numbers] + (places - self._firsts[numbers]) * 2 * self.dim - self._start
+        rows = self._places[places(self.ids, ids)]
+        numbers = np.searchsorted(self._firsts, rows, side="right") - 1
+        offsets = self._addresses[numbers] + (rows - self._firsts[numbers]) * 2 * self.dim - self._start
         vectors: NDArray[np.float16] = self._rows[offsets].view("<f2")
         return vectors
 
@@ -302,14 +303,6 @@ def _searched(
             return best(scores[:found], ids[:found], k)
         wanted = min(2 * wanted, n)
     return np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
-
-
-def among(ids: Ids, others: Ids) -> NDArray[np.bool_]:
-    """bool (n,): which of the ids are among the others, int64 ascending."""
-    if not len(others):
-        return np.zeros(len(ids), dtype=np.bool_)
-    found: NDArray[np.bool_] = others[np.minimum(np.searchsorted(others, ids), len(others) - 1)] == ids
-    return found
 
 
 def inner_products(vectors: NDArray[np.float16], vector: Floats) -> Floats:

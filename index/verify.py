@@ -13,9 +13,9 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from index.base import NO_IDS
 from index.database import Connection
 from index.errors import StoreLocked, StoreUnwritable
+from index.ids import NO_IDS
 from index.layout import leftovers
 from index.lock import WriterLock
 from index.manifest import CheckpointDamaged, read_manifest

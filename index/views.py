@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from index.base import NO_IDS, Base
+from index.base import Base
 from index.database import Connection
+from index.ids import NO_IDS, among
 from index.lexical import LexicalIndex, LexicalRow
 from index.types import Floats, Ids
-from index.vectors import Bitmap, VectorIndex, among, best
+from index.vectors import Bitmap, VectorIndex, best
 
 
 class ViewRow(NamedTuple):

@@ -7,7 +7,7 @@ from functools import cache, partial
 
 import numpy as np
 
-from index.base import without
+from index.ids import without
 from index.lexical import ENGLISH, analyze
 from index.reader import Reader
 from index.records import hash_term
