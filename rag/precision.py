@@ -87,8 +87,8 @@ def _engine_version() -> str:
     """Of the installed engine, which need not be loaded for it."""
     found = find_spec("openvino")
     beside = Path(found.origin).parents[1].glob("openvino-*.dist-info") if found and found.origin else iter(())
-    if names := [folder.name for folder in beside]:
-        return names[0].removesuffix(".dist-info")
+    if names := sorted(folder.name.removesuffix(".dist-info") for folder in beside):
+        return " ".join(names)
     from importlib.metadata import version  # 20 ms of a start, for it imports what reads e-mail
 
     return version("openvino")
