@@ -136,6 +136,11 @@ def scale(
         from eval.bench import scale as question
         from rag.config import Config
 
+        if folder is not None:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise BadInput(f"--folder {folder} cannot be made: {error.strerror}") from error
         _report(question.rows(gold, size, Config.from_environment(), folder), out, json)
 
 

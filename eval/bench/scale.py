@@ -34,8 +34,8 @@ _K = 100
 
 def rows(golds: Sequence[Path], sizes: Sequence[int], config: Config, folder: Path | None = None) -> Iterator[Row]:
     """One row for each size. golds: BEIR folders of whose passages and questions the corpora are made; folder: for the stores."""
-    services = [open_folder(gold, config, lambda line: print(line, file=sys.stderr)) for gold in golds]  # noqa: T201
     questions = [question.text for gold in golds for question in read_folder(gold).questions]
+    services = [open_folder(gold, config, lambda line: print(line, file=sys.stderr)) for gold in golds]  # noqa: T201
     chosen = np.random.default_rng(0).permutation(len(questions))[: QUESTIONS + _WARM_UP]
     stores = [service._store for service in services]
     real = read_passages(stores)

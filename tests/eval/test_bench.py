@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,6 +74,16 @@ def test_questions_are_measured_on_a_real_server_and_drawn(tmp_path: Path) -> No
     assert [row["case"] for row in shown] == ["the model alone", "2 clients", "the same question"]
     assert all(row["questions"] > 0 and row["p50_ms"] <= row["p99_ms"] for row in shown)
     assert [row.case for row in results.read_rows(saved)] == ["the model alone", "2 clients", "the same question"]
+
+
+def test_a_folder_for_stores_is_made_or_refused_before_any_work(run_rag: Callable[..., Any], tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.touch()
+    gold = tmp_path / "gold"  # none is there: what is wrong with the folder is told first
+    refused = run_rag("bench", "scale", gold, "--folder", taken)
+    assert (refused.code, refused.err) == (2, f"rag: --folder {taken} cannot be made: File exists\n")
+    assert run_rag("bench", "scale", gold, "--folder", tmp_path / "new" / "one").code == 2
+    assert (tmp_path / "new" / "one").is_dir()
 
 
 def test_help_imports_neither_numpy_nor_an_engine() -> None:
