@@ -319,6 +319,5 @@ def _check_size(connection: apsw.Connection, path: Path) -> None:
 def _logged_pages(wal: Path) -> set[int]:
     """Page numbers in a write-ahead log: after a header of 32 bytes, each page has one of 24 that begins with its number."""
     frame = struct.Struct(f">I{20 + _PAGE_BYTES}x")
-    frames = wal.read_bytes()[32:]
-    whole = memoryview(frames)[: len(frames) // frame.size * frame.size]
-    return {page for (page,) in frame.iter_unpack(whole)}
+    frames = memoryview(wal.read_bytes())[32:]
+    return {page for (page,) in frame.iter_unpack(frames[: len(frames) // frame.size * frame.size])}
