@@ -63,11 +63,13 @@ class _Added(NamedTuple):
 _CHILD = """
 import json, sys
 from pathlib import Path
+from eval.bench.memory import peak_mb
 from rag.config import Config
 from rag.service import Service
 with Service.open_or_create(Path(sys.argv[2]), Config.from_environment()) as service:
     report = service.intake.add_paths([Path(sys.argv[1])])
-print(json.dumps({"passages": report.passages, "failed": len(report.failed), "stages_s": dict(report.cpu_s)}))
+stages = dict(report.cpu_s)
+print(json.dumps({"passages": report.passages, "failed": len(report.failed), "stages_s": stages, "peak_mb": peak_mb()}))
 """
 
 
@@ -87,9 +89,7 @@ def _add(files: Path, store: Path, config: Config) -> _Added:
     report = json.loads(printed)
     size = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
     cpu_s = usage.ru_utime + usage.ru_stime
-    # Linux counts in KiB, macOS in bytes.
-    memory = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-    return _Added(seconds, cpu_s, round(memory), report["passages"], report["stages_s"], size)
+    return _Added(seconds, cpu_s, report["peak_mb"], report["passages"], report["stages_s"], size)
 
 
 def _figures(added: _Added, n_bytes: int) -> dict[str, Figure]:

@@ -7,7 +7,6 @@ vectors of gold corpora, tiled with noise.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from eval.bench.made import make_store, read_passages
+from eval.bench.memory import peak_mb
 from eval.bench.results import Row, percentiles
 from eval.corpora import open_folder
 from eval.gold import read_folder
@@ -88,7 +88,7 @@ def _ask(path: Path, questions: Sequence[str]) -> dict[str, object]:
         if number >= _WARM_UP:
             total.append(answer.timings_ms.total)
             search.append(answer.timings_ms.search)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    memory = peak_mb()
     found = [_recall(service, embedder.embed_question(question, ()).result().vector) for question in questions]
     service.close()
     return {

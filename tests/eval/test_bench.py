@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from eval.bench import corpus, results
+from eval.bench.memory import peak_mb
 from eval.bench.peers import _rank
 from eval.bench.results import Row
 from eval.gold import Place, Question
@@ -60,6 +61,18 @@ def test_written_files_hold_every_document_as_often_as_asked(tmp_path: Path) -> 
     n_bytes = corpus.write_files(documents, tmp_path / "files", times=2)
     files = sorted((tmp_path / "files").iterdir())
     assert len(files) == 6 and sum(file.stat().st_size for file in files) == n_bytes
+
+
+def test_the_memory_of_a_process_is_not_that_of_the_one_that_started_it() -> None:
+    here = peak_mb()
+    held = bytearray(300_000_000)
+    held[::4096] = bytes(len(held[::4096]))  # every page is there
+    there = subprocess.run(
+        [sys.executable, "-c", "from eval.bench.memory import peak_mb; print(peak_mb())"],
+        capture_output=True,
+        text=True,
+    )
+    assert peak_mb() >= here and peak_mb() >= 300 > 2 * int(there.stdout)
 
 
 @pytest.mark.model

@@ -32,11 +32,12 @@ _LONGEST_S = 1800
 
 # Footnote as a program uses it, measured in a process of its own like the others.
 _OWN = """
-import json, resource, sys, time
+import json, sys, time
 job = json.load(sys.stdin)
 started = time.perf_counter()
 from pathlib import Path
 from rag.config import Config
+from eval.bench.memory import peak_mb
 from rag.embedding import word_spans
 from rag.service import Service
 from rag.types import Incoming, Query
@@ -56,8 +57,7 @@ for question in job["questions"]:
     asked = time.perf_counter()
     service.embedder.embed_question(question, word_spans(question)).result()
     model_ms.append((time.perf_counter() - asked) * 1000)
-memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-print(json.dumps({"seconds": seconds, "ms": ms, "model_ms": model_ms, "found": found, "memory_mb": memory}))
+print(json.dumps({"seconds": seconds, "ms": ms, "model_ms": model_ms, "found": found, "memory_mb": peak_mb()}))
 service.close()
 """
 

@@ -170,6 +170,17 @@ def chroma(job):
 PEERS = {"langchain": langchain, "llamaindex": llamaindex, "haystack": haystack, "txtai": txtai, "chroma": chroma}
 
 
+def _peak_mb():
+    """As ``eval.bench.memory``, which this environment does not have."""
+    try:
+        with open("/proc/self/status") as status:
+            [line] = [line for line in status if line.startswith("VmHWM:")]
+        return round(int(line.split()[1]) * 1024 / 1e6)
+    except (OSError, ValueError):
+        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in bytes on macOS, else in KiB
+        return round(held / 1e6 if sys.platform == "darwin" else held * 1024 / 1e6)
+
+
 def main():
     job = json.load(sys.stdin)
     answers = os.fdopen(os.dup(1), "w")
@@ -182,8 +193,7 @@ def main():
         asked = time.perf_counter()
         found.append([[str(i), text] for i, text in ask(question)[: job["k"]]])
         milliseconds.append((time.perf_counter() - asked) * 1000)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    json.dump({"seconds": seconds, "ms": milliseconds, "found": found, "memory_mb": memory}, answers)
+    json.dump({"seconds": seconds, "ms": milliseconds, "found": found, "memory_mb": _peak_mb()}, answers)
     answers.flush()
     os._exit(0)
 
