@@ -275,7 +275,7 @@ class _Descriptor:
     """A file that stays open as long as something reads from it, also when it was removed.
 
     Not mapped: a passage is 4 kB somewhere in a large file, for which a process gets at least 64 kB of it into its memory, page by
-    page, and has to let go of them again. (110 passages of 100,000: 0.4 to 0.5 ms, mapped 0.4 to 1.2, and at last all of the file.)
+    page, and has to let go of them again. (110 passages of 100,000: 0.4 to 0.6 ms, mapped 0.4 to 1.2, and at last all of the file.)
     """
 
     def __init__(self, path: Path) -> None:

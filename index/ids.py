@@ -12,7 +12,7 @@ def places(ids: Ids, wanted: Ids) -> Ids:
     """How many of ``ids``, ascending, are less than each of those wanted, which is where it stands if it is there: int64 (n,).
 
     Ids are given out one after another: where none has gone a place is a difference, and nothing need be searched for.
-    (600 of 100,000: 0.02 ms instead of 0.29 in a question that has other things in the processor's caches.)
+    (600 of 100,000: 0.07 ms instead of 0.25 in a question that has other things in the processor's caches.)
     """
     if len(ids) and int(ids[-1]) - int(ids[0]) == len(ids) - 1:
         differences: Ids = np.clip(wanted - ids[0], 0, len(ids))

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from rag.config import Config
+
 THREADS = """
 import os
 from rag.blas import load_numpy
@@ -18,7 +20,7 @@ print(len(os.listdir("/proc/self/task")), os.environ.get("OPENBLAS_NUM_THREADS")
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts threads in /proc")
-@pytest.mark.parametrize(("given", "threads"), [(None, 1), ("2", 2)])
+@pytest.mark.parametrize(("given", "threads"), [(None, 1), ("2", min(2, Config().threads))])
 def test_a_product_runs_in_one_thread_unless_the_environment_says_otherwise(given: str | None, threads: int) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     if given is not None:
