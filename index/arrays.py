@@ -10,8 +10,10 @@ of its segment (context, then sentences). ``terms``: all terms, then a table wit
 
 import mmap
 import os
+import sys
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -288,9 +290,18 @@ class _Descriptor:
 
     def read(self, into: memoryview, offsets: Sequence[int], sizes: Sequence[int]) -> None:
         """Fill a buffer with stretches of the file one after another, with zeros where it ends or the disk gives an error."""
+        waiting: list[tuple[int, int, int]] = []
         begin = 0
         for offset, size in zip(offsets, sizes, strict=True):
             end = begin + size
+            n = self._cached(into[begin:end], offset)
+            if n < size:
+                waiting.append((begin + n, end, offset + n))
+            begin = end
+        # All are asked for before the first is waited for: a disk finds 110 at once in the time of 20 one by one.
+        for begin, end, offset in waiting:
+            self._ask_for(offset, end - begin)
+        for begin, end, offset in waiting:
             while begin < end:
                 try:
                     n = os.preadv(self._fd, [into[begin:end]], offset)
@@ -300,7 +311,27 @@ class _Descriptor:
                     into[begin:end] = bytes(end - begin)
                     break
                 begin, offset = begin + n, offset + n
-            begin = end
+
+    if sys.platform == "linux":
+
+        def _cached(self, into: memoryview, offset: int) -> int:
+            """How many bytes could be read without waiting for the disk."""
+            try:
+                return os.preadv(self._fd, [into], offset, os.RWF_NOWAIT)
+            except OSError:  # BlockingIOError; or the file system cannot tell
+                return 0
+
+        def _ask_for(self, offset: int, size: int) -> None:
+            with suppress(OSError):
+                os.posix_fadvise(self._fd, offset, size, os.POSIX_FADV_WILLNEED)
+
+    else:
+
+        def _cached(self, into: memoryview, offset: int) -> int:
+            return 0
+
+        def _ask_for(self, offset: int, size: int) -> None:
+            pass
 
 
 def _mapped(path: Path, dtype: np.dtype[Any], offset: int, n: int) -> NDArray[Any]:

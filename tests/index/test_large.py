@@ -267,14 +267,41 @@ def test_rows_that_the_disk_cannot_read_are_not_there(
     segment = Segment(tmp_path / "segment", 10)
     read = os.preadv
 
-    def fail(fd: int, buffers: list[memoryview], offset: int) -> int:
+    def fail(fd: int, buffers: list[memoryview], offset: int, flags: int = 0) -> int:
         if offset == 0:
             raise OSError(errno.EIO, "Input/output error")
-        return read(fd, buffers, offset)
+        return read(fd, buffers, offset, flags)
 
     monkeypatch.setattr(os, "preadv", fail)
     assert len(segment.rows(rows.ids[:1]).ids) == 0
     assert same(segment.rows(rows.ids[1:]), rows.taken(np.arange(1, 3)))
+
+
+def test_rows_that_are_not_in_the_file_cache_are_read_from_the_disk(rows: PassageRows, tmp_path: Path) -> None:
+    write_segment(tmp_path / "segment", [rows], 10)
+    segment = Segment(tmp_path / "segment", 10)
+    with open(tmp_path / "segment" / "rows", "rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    assert same(segment.rows(rows.ids), rows)
+
+
+@pytest.mark.parametrize("cached", [None, 0, 1, 39, 79])
+def test_rows_are_read_whole_where_only_part_can_be_had_without_waiting(
+    rows: PassageRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: int | None
+) -> None:
+    write_segment(tmp_path / "segment", [rows], 10)
+    segment = Segment(tmp_path / "segment", 10)
+    read = os.preadv
+
+    def read_part(fd: int, buffers: list[memoryview], offset: int, flags: int = 0) -> int:
+        if flags and cached is None:
+            raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+        return read(fd, [buffers[0][:cached]], offset) if flags else read(fd, buffers, offset)
+
+    monkeypatch.setattr(os, "preadv", read_part)
+    for asked in ([0, 2], [0, 1, 2], [1]):
+        chosen = rows.taken(np.array(asked))
+        assert same(segment.rows(chosen.ids), chosen)
 
 
 def test_a_damaged_row_counts_as_not_there(rows: PassageRows, tmp_path: Path) -> None:
