@@ -3,9 +3,13 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from rag.cli.main import plugged_in
 
 PARSERS = {
     "rag.parsing.pdf",
@@ -46,7 +50,23 @@ def test_a_command_of_its_own_loads_no_other(command: str) -> None:
 def test_the_help_and_plugged_in_commands_have_all_of_them(wanted: str) -> None:
     modules = imported_by(f"from rag.cli.main import build; build({wanted!r})")
     assert {"rag.cli.watch", "api.cli", "eval.cli"} <= modules
-    assert modules & {"numpy", "pydantic", "rag.service", "api.keys", "fastapi"} == set()
+    assert modules & {"numpy", "pydantic", "rag.service", "api.keys", "fastapi", "importlib.metadata"} == set()
+
+
+def test_plugged_in_commands_are_those_that_were_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = {entry.name: entry.value for entry in entry_points(group="footnote.commands")}
+    assert "serve" in declared
+    assert plugged_in() == declared
+    # What an earlier version left, which declared none, is passed over.
+    other = tmp_path / "footnote-0.0.1.dist-info"
+    other.mkdir()
+    (other / "entry_points.txt").write_text("[console_scripts]\nrag = rag.cli.main:main\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "gone"), str(tmp_path), *sys.path])
+    assert plugged_in() == declared
+    (other / "entry_points.txt").write_text(
+        "[other]\nx = y:z\n\n[footnote.commands]\n\none = a.b:c\n two=d:e \n[last]\nx = y:z\n"
+    )
+    assert plugged_in() == {"one": "a.b:c", "two": "d:e"}
 
 
 def test_an_answer_waits_for_nothing_that_it_does_not_use(seeded: Callable[..., Any]) -> None:
