@@ -10,11 +10,9 @@ of its segment (context, then sentences). ``terms``: all terms, then a table wit
 
 import mmap
 import os
-import sys
-import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from numpy.typing import NDArray
 
 from index import files
 from index.ids import places
+from index.runs import OpenFile, read_runs
 from index.types import Ids, Terms
 
 SEGMENT_PASSAGES = 100_000
@@ -120,58 +119,28 @@ class Segment:
         if len(tail) != 3 or min(tail) < 0:
             raise ValueError(f"{path / _TERMS} has no totals")
         n, n_rows, n_terms = (int(total) for total in tail)
-        self._file = _Descriptor(path / _ROWS)
-        if self._file.size() != 8 * n_rows * words:
+        self.row_file = OpenFile(path / _ROWS)
+        if self.row_file.size() != 8 * n_rows * words:
             raise ValueError(f"{path / _ROWS} does not have the size that its totals say")
         if (path / _TERMS).stat().st_size != _padded(4 * n_terms) + 8 * _COLUMNS * n + 24:
             raise ValueError(f"{path / _TERMS} does not have the size that its totals say")
-        self._n_rows = n_rows
-        self._terms: Terms = _mapped(path / _TERMS, np.dtype("<u4"), 0, n_terms)
+        self.n_rows = n_rows
+        self.terms: Terms = _mapped(path / _TERMS, np.dtype("<u4"), 0, n_terms)
         table = _mapped(path / _TERMS, np.dtype("<i8"), _padded(4 * n_terms), _COLUMNS * n)
         self._table: Ids = table.reshape(n, _COLUMNS)
         self.ids: Ids = np.array(self._table[:, _ID])
 
-    def lines(self, ids: Ids) -> tuple[NDArray[np.bool_], Ids]:
-        """Which of these ids are here, bool (n,), and the table's lines of those, int64 (m, 6), with possible places only."""
+    def lines(self, ids: Ids) -> Ids:
+        """The table's lines of those of these ids that are here, int64 (m, 6); what they say is not checked."""
         if not len(self.ids):
-            return np.zeros(len(ids), dtype=np.bool_), np.empty((0, _COLUMNS), dtype=np.int64)
-        place = np.minimum(places(self.ids, ids), len(self.ids) - 1)
-        lines = self._table[place]
-        here = (
-            (lines[:, _ID] == ids)
-            & (lines[:, _FIRST_ROW] >= 0)
-            & (lines[:, _N_ROWS] >= 1)
-            & (lines[:, _N_ROWS] <= self._n_rows - lines[:, _FIRST_ROW])
-            & (lines[:, _FIRST_TERM] >= 0)
-            & (lines[:, _N_TERMS] >= 0)
-            & (lines[:, _N_TERMS] <= len(self._terms) - lines[:, _FIRST_TERM])
-        )
-        return here, lines[here]
-
-    def terms(self, ids: Ids) -> tuple[Ids, Ids, Terms]:
-        """Passages of these that are here and whole: ids (m,), how many terms each has (m,), their terms."""
-        _, lines = self.lines(ids)
-        n_terms = lines[:, _N_TERMS]
-        terms = self._terms[spread(lines[:, _FIRST_TERM], n_terms)]
-        whole = _term_sums(lines[:, _ID], lines[:, _N_ROWS], n_terms, terms) == lines[:, _SUM].view(np.uint64)
-        if whole.all():
-            return lines[:, _ID], n_terms, terms
-        return lines[whole, _ID], n_terms[whole], terms[np.repeat(whole, n_terms)]
+            return np.empty((0, _COLUMNS), dtype=np.int64)
+        lines = self._table[np.minimum(places(self.ids, ids), len(self.ids) - 1)]
+        here = lines[:, _ID] == ids
+        return lines if here.all() else lines[here]
 
     def rows(self, ids: Ids) -> PassageRows:
         """Passages of these that are here and whole."""
-        _, lines = self.lines(ids)
-        n_rows, n_terms = lines[:, _N_ROWS], lines[:, _N_TERMS]
-        rows = self._read(lines[:, _FIRST_ROW], n_rows)
-        terms = self._terms[spread(lines[:, _FIRST_TERM], n_terms)]
-        begins = starts(n_rows)
-        whole = _term_sums(lines[:, _ID], n_rows, n_terms, terms) == lines[:, _SUM].view(np.uint64)
-        sums = _row_sums(rows, lines[:, _ID], n_rows) == rows[:, -1]
-        counts = rows[:, -2].view(np.int64)
-        if len(lines):
-            whole &= np.logical_and.reduceat(sums, begins) & (np.add.reduceat(counts, begins) == n_terms)
-        found = PassageRows(lines[:, _ID], n_rows, rows.view("<f2")[:, : self.dim], counts, n_terms, terms)
-        return found if whole.all() else found.taken(np.flatnonzero(whole))
+        return _rows([(self, ids)], self.dim)
 
     def blocks(self, keep: NDArray[np.bool_], size: int) -> Iterator[PassageRows]:
         """The passages to keep, ``size`` at a time; keep: bool (n,), of ``ids``. Raises ValueError for one that is not whole."""
@@ -181,17 +150,8 @@ class Segment:
                 raise ValueError(f"{self.path} is damaged")
             yield found
 
-    def _read(self, first: Ids, n_rows: Ids) -> _Sums:
-        """Rows of runs [first, first + n_rows), run after run: uint64 (sum of n_rows, words). What cannot be read is 0."""
-        words = _row_words(self.dim)
-        rows = np.empty((int(n_rows.sum()), words), dtype="<u8")
-        if not len(rows):
-            return rows
-        # Runs that lie one after another are one.
-        begins = np.flatnonzero(np.append(True, first[1:] != first[:-1] + n_rows[:-1]))
-        sizes = np.add.reduceat(n_rows, begins) * 8 * words
-        self._file.read(rows.data.cast("B"), (first[begins] * 8 * words).tolist(), sizes.tolist())
-        return rows
+
+_Shares = Sequence[tuple[Segment, Ids]]
 
 
 class PassageArrays:
@@ -209,24 +169,100 @@ class PassageArrays:
 
     def rows(self, ids: Ids) -> PassageRows:
         """Passages of these that are here and whole, in no order."""
-        parts = [segment.rows(own) for segment, own in self._shares(ids)]
-        return PassageRows.joined(parts) if parts else PassageRows.of([], self._dim)
+        return _rows(self._shares(ids), self._dim)
 
     def terms(self, ids: Ids) -> tuple[Ids, Ids, Terms]:
         """Passages of these that are here and whole, in no order: ids (m,), how many terms each has (m,), their terms."""
-        parts = [segment.terms(own) for segment, own in self._shares(ids)]
-        if not parts:
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint32)
-        if len(parts) == 1:
-            return parts[0]
-        found, lengths, terms = zip(*parts, strict=True)
-        return np.concatenate(found), np.concatenate(lengths), np.concatenate(terms)
+        lines, _, terms = _lines_and_terms(self._shares(ids))
+        return lines[:, _ID], lines[:, _N_TERMS], terms
 
-    def _shares(self, ids: Ids) -> Iterator[tuple[Segment, Ids]]:
-        owner = np.searchsorted(self._firsts, ids, side="right") - 1
-        for number in sorted(set(owner.tolist())):
-            if number >= 0:
-                yield self.segments[number], ids[owner == number]
+    def _shares(self, ids: Ids) -> _Shares:
+        """The segments that may have some of these, with those."""
+        if len(self.segments) == 1:
+            return [(self.segments[0], ids)]
+        ids = np.sort(ids)
+        bounds = [*np.searchsorted(ids, self._firsts).tolist(), len(ids)]
+        shares = ((segment, ids[bounds[i] : bounds[i + 1]]) for i, segment in enumerate(self.segments))
+        return [(segment, own) for segment, own in shares if len(own)]
+
+
+# These look at the passages of all segments together: a million have ten, and what numpy takes for each call would be most of it.
+
+
+def _lines(shares: _Shares) -> tuple[Ids, Ids]:
+    """The tables' lines of those ids that are there, with possible places only, int64 (m, 6), and the share of each, int64 (m,)."""
+    found = [segment.lines(ids) for segment, ids in shares]
+    lines = np.concatenate([np.empty((0, _COLUMNS), dtype=np.int64), *found]) if len(found) != 1 else found[0]
+    owners = np.repeat(np.arange(len(found)), [len(own) for own in found])
+    sizes = np.array([(segment.n_rows, len(segment.terms)) for segment, _ in shares], dtype=np.int64).reshape(-1, 2)
+    most_rows, most_terms = sizes[owners].T
+    possible = (
+        (lines[:, _FIRST_ROW] >= 0)
+        & (lines[:, _N_ROWS] >= 1)
+        & (lines[:, _N_ROWS] <= most_rows - lines[:, _FIRST_ROW])
+        & (lines[:, _FIRST_TERM] >= 0)
+        & (lines[:, _N_TERMS] >= 0)
+        & (lines[:, _N_TERMS] <= most_terms - lines[:, _FIRST_TERM])
+    )
+    return (lines, owners) if possible.all() else (lines[possible], owners[possible])
+
+
+def _terms(shares: _Shares, lines: Ids, owners: Ids) -> Terms:
+    """The terms of the passages of these lines, one after another."""
+    wanted = spread(lines[:, _FIRST_TERM], lines[:, _N_TERMS])
+    if len(shares) == 1:
+        return shares[0][0].terms[wanted]
+    # The terms of the lines before each share's first, and of all.
+    bounds = np.append(0, np.cumsum(lines[:, _N_TERMS]))[np.searchsorted(owners, np.arange(len(shares) + 1))].tolist()
+    parts = [
+        segment.terms[wanted[begin:end]] for (segment, _), (begin, end) in zip(shares, pairwise(bounds), strict=True)
+    ]
+    return np.concatenate([np.empty(0, dtype=np.uint32), *parts])
+
+
+def _lines_and_terms(shares: _Shares) -> tuple[Ids, Ids, Terms]:
+    """As ``_lines``, with their terms; without those of which a line or the terms are damaged, whose sizes could be anything."""
+    lines, owners = _lines(shares)
+    terms = _terms(shares, lines, owners)
+    sums = _term_sums(lines[:, _ID], lines[:, _N_ROWS], lines[:, _N_TERMS], terms)
+    whole = sums == lines[:, _SUM].view(np.uint64)
+    if whole.all():
+        return lines, owners, terms
+    return lines[whole], owners[whole], terms[np.repeat(whole, lines[:, _N_TERMS])]
+
+
+def _rows(shares: _Shares, dim: int) -> PassageRows:
+    """Passages of the shares that are there and whole."""
+    lines, owners, terms = _lines_and_terms(shares)
+    ids, n_rows, n_terms = lines[:, _ID], lines[:, _N_ROWS], lines[:, _N_TERMS]
+    rows = _read_rows(shares, lines, owners, _row_words(dim))
+    counts = rows[:, -2].view(np.int64)
+    found = PassageRows(ids, n_rows, rows.view("<f2")[:, :dim], counts, n_terms, terms)
+    if not len(lines):
+        return found
+    begins = starts(n_rows)
+    whole = np.logical_and.reduceat(_row_sums(rows, ids, n_rows) == rows[:, -1], begins)
+    whole &= np.add.reduceat(counts, begins) == n_terms
+    return found if whole.all() else found.taken(np.flatnonzero(whole))
+
+
+def _read_rows(shares: _Shares, lines: Ids, owners: Ids, words: int) -> _Sums:
+    """The rows of the passages of these lines, one after another: uint64 (sum of n_rows, words). What cannot be read is 0."""
+    first, n_rows = lines[:, _FIRST_ROW], lines[:, _N_ROWS]
+    rows = np.empty((int(n_rows.sum()), words), dtype="<u8")
+    if not len(lines):
+        return rows
+    # Runs that lie one after another are one.
+    apart = (first[1:] != first[:-1] + n_rows[:-1]) | (owners[1:] != owners[:-1])
+    begins = np.flatnonzero(np.append(True, apart))
+    runs = zip(
+        [shares[owner][0].row_file for owner in owners[begins].tolist()],
+        (first[begins] * 8 * words).tolist(),
+        (np.add.reduceat(n_rows, begins) * 8 * words).tolist(),
+        strict=True,
+    )
+    read_runs(rows.data.cast("B"), runs)
+    return rows
 
 
 def write_segment(path: Path, blocks: Iterable[PassageRows], dim: int) -> None:
@@ -271,67 +307,6 @@ def _row_words(dim: int) -> int:
 
 def _padded(n_bytes: int) -> int:
     return -(-n_bytes // 8) * 8
-
-
-class _Descriptor:
-    """A file that stays open as long as something reads from it, also when it was removed.
-
-    Not mapped: a passage is 4 kB somewhere in a large file, for which a process gets at least 64 kB of it into its memory, page by
-    page, and has to let go of them again. (110 passages of 100,000: 0.4 to 0.6 ms, mapped 0.4 to 1.2, and at last all of the file.)
-    """
-
-    def __init__(self, path: Path) -> None:
-        with files.reading(path) as file:
-            self._fd = os.dup(file.fileno())
-        weakref.finalize(self, os.close, self._fd)
-
-    def size(self) -> int:
-        return os.fstat(self._fd).st_size
-
-    def read(self, into: memoryview, offsets: Sequence[int], sizes: Sequence[int]) -> None:
-        """Fill a buffer with stretches of the file one after another, with zeros where it ends or the disk gives an error."""
-        waiting: list[tuple[int, int, int]] = []
-        begin = 0
-        for offset, size in zip(offsets, sizes, strict=True):
-            end = begin + size
-            n = self._cached(into[begin:end], offset)
-            if n < size:
-                waiting.append((begin + n, end, offset + n))
-            begin = end
-        # All are asked for before the first is waited for: a disk finds 110 at once in the time of 20 one by one.
-        for begin, end, offset in waiting:
-            self._ask_for(offset, end - begin)
-        for begin, end, offset in waiting:
-            while begin < end:
-                try:
-                    n = os.preadv(self._fd, [into[begin:end]], offset)
-                except OSError:
-                    n = 0
-                if not n:
-                    into[begin:end] = bytes(end - begin)
-                    break
-                begin, offset = begin + n, offset + n
-
-    if sys.platform == "linux":
-
-        def _cached(self, into: memoryview, offset: int) -> int:
-            """How many bytes could be read without waiting for the disk."""
-            try:
-                return os.preadv(self._fd, [into], offset, os.RWF_NOWAIT)
-            except OSError:  # BlockingIOError; or the file system cannot tell
-                return 0
-
-        def _ask_for(self, offset: int, size: int) -> None:
-            with suppress(OSError):
-                os.posix_fadvise(self._fd, offset, size, os.POSIX_FADV_WILLNEED)
-
-    else:
-
-        def _cached(self, into: memoryview, offset: int) -> int:
-            return 0
-
-        def _ask_for(self, offset: int, size: int) -> None:
-            pass
 
 
 def _mapped(path: Path, dtype: np.dtype[Any], offset: int, n: int) -> NDArray[Any]:

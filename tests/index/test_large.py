@@ -1,12 +1,9 @@
 """Stores whose vectors are in lists: the same answers, from files that are not written anew with every change."""
 
-import errno
-import os
 import shutil
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,6 @@ import faiss
 import numpy as np
 import pytest
 
-from index.arrays import PassageRows, Segment, write_segment
 from index.repair import repair
 from index.store import Store
 from index.types import Floats, Ids, NewDocument, NewPassage, Scope
@@ -220,106 +216,6 @@ def test_without_its_builder_a_store_reads_all_vectors(
     assert len(large._follower.base.vectors.recent.ids) == 160
     assert answers(large, fake_embed) == expected and large.verify() == []
     assert [path.name[:4] for path in (large.path / "views").iterdir()] != ["clus"]
-
-
-@pytest.fixture
-def rows() -> PassageRows:
-    """Three passages with vectors of 10 dimensions."""
-    rng = np.random.default_rng(3)
-    return PassageRows(
-        np.array([4, 9, 11]),
-        np.array([2, 1, 3]),
-        rng.standard_normal((6, 10)).astype(np.float16),
-        np.array([0, 3, 2, 1, 0, 4]),
-        np.array([3, 2, 5]),
-        rng.integers(1 << 32, size=10, dtype=np.uint32),
-    )
-
-
-def same(found: PassageRows, expected: PassageRows) -> bool:
-    return all(np.array_equal(getattr(found, field.name), getattr(expected, field.name)) for field in fields(expected))
-
-
-@pytest.mark.parametrize("asked", [[0, 1, 2], [0, 2], [2], []])
-def test_rows_are_read_as_they_were_written(rows: PassageRows, tmp_path: Path, asked: list[int]) -> None:
-    write_segment(tmp_path / "segment", [rows], 10)
-    segment = Segment(tmp_path / "segment", 10)
-    chosen = rows.taken(np.array(asked, dtype=np.int64))
-    assert same(segment.rows(chosen.ids), chosen)
-    (tmp_path / "segment" / "rows").unlink()  # a checkpoint that was replaced is read to the end
-    assert same(segment.rows(chosen.ids), chosen)
-
-
-def test_rows_of_a_file_that_is_cut_short_while_it_is_read_are_not_there(rows: PassageRows, tmp_path: Path) -> None:
-    write_segment(tmp_path / "segment", [rows], 10)
-    segment = Segment(tmp_path / "segment", 10)
-    path = tmp_path / "segment" / "rows"
-    for size in range(path.stat().st_size, -1, -1):
-        os.truncate(path, size)
-        whole = int(np.searchsorted(np.cumsum(rows.n_rows) * 40, size, side="right"))
-        assert same(segment.rows(rows.ids), rows.taken(np.arange(whole)))
-
-
-def test_rows_that_the_disk_cannot_read_are_not_there(
-    rows: PassageRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_segment(tmp_path / "segment", [rows], 10)
-    segment = Segment(tmp_path / "segment", 10)
-    read = os.preadv
-
-    def fail(fd: int, buffers: list[memoryview], offset: int, flags: int = 0) -> int:
-        if offset == 0:
-            raise OSError(errno.EIO, "Input/output error")
-        return read(fd, buffers, offset, flags)
-
-    monkeypatch.setattr(os, "preadv", fail)
-    assert len(segment.rows(rows.ids[:1]).ids) == 0
-    assert same(segment.rows(rows.ids[1:]), rows.taken(np.arange(1, 3)))
-
-
-def test_rows_that_are_not_in_the_file_cache_are_read_from_the_disk(rows: PassageRows, tmp_path: Path) -> None:
-    write_segment(tmp_path / "segment", [rows], 10)
-    segment = Segment(tmp_path / "segment", 10)
-    with open(tmp_path / "segment" / "rows", "rb") as file:
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    assert same(segment.rows(rows.ids), rows)
-
-
-@pytest.mark.parametrize("cached", [None, 0, 1, 39, 79])
-def test_rows_are_read_whole_where_only_part_can_be_had_without_waiting(
-    rows: PassageRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: int | None
-) -> None:
-    write_segment(tmp_path / "segment", [rows], 10)
-    segment = Segment(tmp_path / "segment", 10)
-    read = os.preadv
-
-    def read_part(fd: int, buffers: list[memoryview], offset: int, flags: int = 0) -> int:
-        if flags and cached is None:
-            raise OSError(errno.EOPNOTSUPP, "Operation not supported")
-        return read(fd, [buffers[0][:cached]], offset) if flags else read(fd, buffers, offset)
-
-    monkeypatch.setattr(os, "preadv", read_part)
-    for asked in ([0, 2], [0, 1, 2], [1]):
-        chosen = rows.taken(np.array(asked))
-        assert same(segment.rows(chosen.ids), chosen)
-
-
-def test_a_damaged_row_counts_as_not_there(rows: PassageRows, tmp_path: Path) -> None:
-    write_segment(tmp_path / "segment", [rows], 10)
-    for name in ("rows", "terms"):
-        path = tmp_path / "segment" / name
-        content = path.read_bytes()
-        for place in range(len(content) - 24):
-            damaged = bytearray(content)
-            damaged[place] ^= 1 << place % 8
-            path.write_bytes(damaged)
-            found = Segment(tmp_path / "segment", 10).rows(rows.ids)
-            for passage in found.ids.tolist():
-                one, other = (part.taken(np.flatnonzero(part.ids == passage)) for part in (found, rows))
-                assert np.array_equal(one.vectors, other.vectors) and np.array_equal(one.terms, other.terms)
-                assert np.array_equal(one.term_counts, other.term_counts)
-            assert len(found.ids) < 3
-        path.write_bytes(content)
 
 
 @pytest.mark.parametrize("dim", [1, 2, 16, 50, 384])
