@@ -9,6 +9,7 @@ StoreError
 │   └── StoreReplaced another store was put in its place meanwhile (restore): open it again
 ├── StoreFull         the disk is full; nothing was acknowledged
 ├── StoreUnwritable   the store cannot be written here (read-only, permissions)
+│   └── NoPlace       other files are where a store would be
 ├── DocumentNotFound  no document of that id
 └── DimensionMismatch vectors of another length than the store's
 """
@@ -48,6 +49,10 @@ class StoreFull(StoreError):
 
 class StoreUnwritable(StoreError):
     """The place cannot be written."""
+
+
+class NoPlace(StoreUnwritable):
+    """What lies there is no store, and none can be made there."""
 
 
 class DocumentNotFound(StoreError):

@@ -13,7 +13,7 @@ from index import checkpoint, files
 from index.base import empty_base
 from index.changes import last_sequence
 from index.database import Database, create_database
-from index.errors import StoreUnwritable
+from index.errors import NoPlace
 from index.manifest import MANIFEST, VIEWS, CheckpointDamaged, read_manifest
 from index.names import DATABASE, LOCK, MARKER, REBUILD_LOCK, REBUILDING, REPLACEMENT, RESTORING
 from index.translation import damaged, translated_files
@@ -41,17 +41,17 @@ class StoreMeta:
 def holds_store(path: Path) -> bool:
     """Whether a store's database is there; False for an empty directory, or one in which making a store was interrupted.
 
-    Raises StoreDamaged for a directory that once was a store, StoreUnwritable for one with other files or for no directory.
+    Raises StoreDamaged for a directory that once was a store, NoPlace for one with other files or for no directory.
     """
     if not path.is_dir():
-        raise StoreUnwritable(f"{path} is not a directory: choose another place for the store")
+        raise NoPlace(f"{path} is not a directory: choose another place for the store")
     names = {entry.name for entry in path.iterdir()} - _LEFTOVERS
     if DATABASE in names or (path / REPLACEMENT / DATABASE).exists():
         return True
     if names & _SIGNS:
         raise damaged(path / DATABASE, "is missing, though this directory once was a store")
     if names:
-        raise StoreUnwritable(f"{path} is not a store and holds other files: choose an empty or new directory")
+        raise NoPlace(f"{path} is not a store and holds other files: choose an empty or new directory")
     return False
 
 

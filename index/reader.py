@@ -73,10 +73,12 @@ class Reader:
             raise DocumentNotFound(f"no document has the id {document_id}")
         return document
 
-    def find(self, reference: str, collection: str | None = None) -> list[Document]:
-        """Documents that may be meant: the one of that id, else those of that source, else those whose id begins so."""
+    def find(self, reference: str, collection: str | None = None, key: str | None = None) -> list[Document]:
+        """Documents that may be meant: the one of that id, else those of that key, if one is given, else those of that source, else
+        those whose id begins so.
+        """
         prefix = reference if _SHORTEST_PREFIX <= len(reference) <= ID_LENGTH and reference.isalnum() else None
-        attempts = [("d.id = ?", reference), ("d.source = ?", reference)]
+        attempts = [("d.id = ?", reference), ("d.key = ?", key or reference), ("d.source = ?", reference)]
         if prefix is not None:
             # Alphanumeric, so that no character of it means anything to GLOB.
             attempts.append(("d.id GLOB ?", prefix.lower() + "*"))

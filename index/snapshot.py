@@ -12,7 +12,7 @@ from pathlib import Path
 
 from index import files, replacement
 from index.catalogue import CATALOGUE, files_of, read_catalogue, require_whole, write_catalogue
-from index.errors import StoreDamaged, StoreMissing, StoreUnwritable
+from index.errors import NoPlace, StoreDamaged, StoreMissing, StoreUnwritable
 from index.layout import holds_store
 from index.lock import WriterLock
 from index.names import LOCK, RESTORING
@@ -109,8 +109,12 @@ def _require_snapshot(source: Path) -> None:
         raise StoreMissing(f"no snapshot at {source}: make one with `rag snapshot DEST`")
     if not (source / CATALOGUE).exists():
         with translated_files(source):
-            if not holds_store(source):
-                raise StoreMissing(f"{source} is empty: no snapshot is there")
+            try:
+                there = holds_store(source)
+            except NoPlace:
+                there = False
+            if not there:
+                raise StoreMissing(f"no snapshot at {source}: make one with `rag snapshot DEST`")
         return
     require_whole(source)
 

@@ -10,7 +10,7 @@ from typing import Literal
 from index import checkpoint, files, replacement
 from index.changes import find_document, last_sequence, receipt, remove_document, write_document
 from index.database import Connection, Database, copy_database
-from index.errors import StoreError, StoreLocked, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
+from index.errors import NoPlace, StoreError, StoreLocked, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
 from index.failures import forget_failures, write_failures
 from index.follower import Follower
 from index.layout import create_files, holds_store, leftovers, mark, read_meta, remove_leftovers
@@ -121,7 +121,12 @@ class Store:
         """
         path = Path(path)
         with translated_files(path):
-            there = path.exists() and holds_store(path)
+            try:
+                there = path.exists() and holds_store(path)
+            except NoPlace as error:
+                raise StoreMissing(
+                    f"no store at {path}: something else is there; give the directory of a store"
+                ) from error
         if not there:
             raise StoreMissing(f"no store at {path}: create one with `rag add PATH --store {path}`")
         return cls(path, large, views)

@@ -163,6 +163,14 @@ class Candidates:
         return self.vectors[self.firsts]
 
     @property
+    def bodies(self) -> tuple[Ids, Ids]:
+        """Where in ``terms`` those of each passage's body begin, behind its context's, and how many they are: int64 (n,), both."""
+        lengths = np.add.reduceat(self.term_counts, self.firsts)
+        ends = np.cumsum(lengths)
+        lengths -= self.term_counts[self.firsts]
+        return ends - lengths, lengths
+
+    @property
     def sentence_vectors(self) -> NDArray[np.float16]:
         """The vectors of all sentences: float16 (n_sentences, dim)."""
         return np.delete(self.vectors, self.firsts, axis=0)

@@ -51,7 +51,7 @@ def compose(found: Retrieved, documents: Mapping[int, Document], *, answers: boo
     for rank, group in enumerate(found.groups):
         passage = found.passages[group[0]]
         document = documents[passage.id]
-        others = [(documents[found.passages[copy].id], found.passages[copy].span) for copy in group[1:]]
+        copies = [(documents[found.passages[copy].id], found.passages[copy].span) for copy in group[1:]]
         passages.append(
             RankedPassage(
                 rank=rank + 1,
@@ -62,7 +62,11 @@ def compose(found: Retrieved, documents: Mapping[int, Document], *, answers: boo
                 page=passage.page,
                 citation=cite(passage, document),
                 highlights=tuple(sorted(sentence.span for sentence in chosen if sentence.passage == rank)),
-                also_in=tuple(Occurrence(other.id, other.title, other.source, span) for other, span in others),
+                also_in=tuple(
+                    Occurrence(other.id, other.title, other.source, span)
+                    for other, span in copies
+                    if other.id != document.id
+                ),
                 explain={name: _signal(values, order, group[0]) for name, (values, order) in ranks.items()}
                 | _reranked(found, group[0])
                 if explain

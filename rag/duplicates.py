@@ -5,9 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from index.types import Ids
+from index.types import Candidates, Ids
 from index.vectors import inner_products
 
 # Only passages this close in meaning are compared word by word.
@@ -32,15 +31,15 @@ def same_statement(one: str, other: str) -> bool:
     return not any(word in _NEGATIONS or any(letter.isdigit() for letter in word) for word in different)
 
 
-def group_duplicates(
-    vectors: NDArray[np.float16], order: Ids, limit: int, text_of: Callable[[int], str]
-) -> list[list[int]]:
-    """The first ``limit`` groups of near-duplicates, each in rank order, as positions in ``vectors``.
+def group_duplicates(candidates: Candidates, order: Ids, limit: int, text_of: Callable[[int], str]) -> list[list[int]]:
+    """The first ``limit`` groups of near-duplicates, each in rank order, as positions among the candidates.
 
-    vectors: float16 (n, dim), unit length; order: int64 (n,), positions best first; text_of: the text at a position.
+    order: int64 (n,), positions best first; text_of: the text at a position.
     """
     groups: list[list[int]] = []
-    grouped = np.zeros(len(vectors), dtype=np.bool_)
+    vectors = candidates.passage_vectors
+    begins, lengths = candidates.bodies
+    grouped = np.zeros(len(candidates.ids), dtype=np.bool_)
     for leader in order.tolist():
         if len(groups) == limit:
             break
@@ -48,6 +47,10 @@ def group_duplicates(
             continue
         grouped[leader] = True
         near = inner_products(vectors, vectors[leader].astype(np.float32)) >= _NEAR_COSINE
+        # Copies under another title may be further apart than that: their context is part of the vector.
+        body = candidates.terms[begins[leader] : begins[leader] + lengths[leader]]
+        for other in np.flatnonzero(lengths == lengths[leader]).tolist():
+            near[other] |= np.array_equal(candidates.terms[begins[other] : begins[other] + lengths[other]], body)
         close: list[int] = order[(near & ~grouped)[order]].tolist()
         copies = [position for position in close if same_statement(text_of(leader), text_of(position))]
         grouped[copies] = True

@@ -12,6 +12,7 @@ from rag.folders import Found
 from rag.ingest import Prepared, Unchanged, prepare, sha256_of
 from rag.languages import may_be_untold, with_language
 from rag.parsing.sandbox import Part, Sandbox
+from rag.printable import as_utf8, is_utf8
 from rag.types import SEPARATOR, Check, Failure, ParseOptions, go_on
 
 _NOTE_TOGETHER = 200  # failures, which are few or many alike (a folder of pictures)
@@ -42,6 +43,9 @@ class FileReader:
         """The documents of a file. One met in a folder that failed before is not tried again as long as its content is the same."""
         path = found.path
         key = os.path.abspath(path)
+        if not is_utf8(key):
+            yield Failure(as_utf8(str(path)), "its name or that of a folder is not UTF-8: rename it")
+            return
         try:
             if not path.is_file():
                 yield Failure(str(path), "not a regular file")

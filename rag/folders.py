@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from index.names import DATABASE, MARKER
+from rag.printable import as_utf8
 from rag.types import Failure
 
 if TYPE_CHECKING:
@@ -77,35 +79,52 @@ class IgnoreRules:
 
 
 def find_files(paths: Sequence[Path], store: Path | None = None) -> tuple[list[Found], list[Failure]]:
-    """The files to read, each once, and the paths that are not there. Folders behind links are not entered, nor is the store's."""
+    """The files to read, each once, and the paths that are not there. Folders behind links are not entered, nor stores."""
     files: dict[str, Found] = {}
     failures: list[Failure] = []
-    rules = IgnoreRules([path for path in paths if path.is_dir()])
+    rules = IgnoreRules([path for path in paths if os.path.isdir(path)])
     for path in paths:
-        if path.is_dir():
+        if os.path.isdir(path):
             for file in _walk(path, rules, os.path.abspath(store) if store else None, failures):
                 files.setdefault(os.path.abspath(file), Found(file, named=False))
-        elif path.exists():
+        elif os.path.exists(path):
             files[os.path.abspath(path)] = Found(path, named=True)
         else:
-            failures.append(Failure(str(path), "no such file or folder"))
+            failures.append(Failure(as_utf8(str(path)), _why_missing(path)))
     return list(files.values()), failures
+
+
+def _why_missing(path: Path) -> str:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return "no such file or folder"
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    return "it was not there a moment ago: add it again"
 
 
 def _walk(root: Path, rules: IgnoreRules, store: str | None, failures: list[Failure]) -> Iterator[Path]:
     def refused(error: OSError) -> None:
-        failures.append(Failure(str(error.filename), f"cannot be read: {error.strerror or error}"))
+        failures.append(Failure(as_utf8(str(error.filename)), f"cannot be read: {error.strerror or error}"))
 
     for folder, folders, names in os.walk(root, onerror=refused):
         full = os.path.abspath(folder)
         inner = {name: os.path.join(full, name) for name in sorted(folders)}
         folders[:] = [
-            name for name, path in inner.items() if path != store and not rules.ignores(root, path, is_folder=True)
+            name
+            for name, path in inner.items()
+            if path != store and not _is_store(path) and not rules.ignores(root, path, is_folder=True)
         ]
         for name in sorted(names):
             place = os.path.join(full, name)
             if _may_be_file(place) and not rules.ignores(root, place, is_folder=False):
                 yield Path(folder) / name
+
+
+def _is_store(path: str) -> bool:
+    """Whether this is the folder of a store or snapshot, whose files are no documents."""
+    return all(os.path.isfile(os.path.join(path, name)) for name in (MARKER, DATABASE))
 
 
 def _may_be_file(path: str) -> bool:

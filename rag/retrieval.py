@@ -187,7 +187,7 @@ def retrieve(
         by_score = sorted(zip(best, found.tolist(), strict=True), key=lambda pair: -pair[1])
         order[: len(best)] = [position for position, _ in by_score]  # ids decide nothing where scores are equal
         reranked = dict(by_score)
-    groups = group_duplicates(candidates.passage_vectors, order, k, lambda position: passage_at(position).text)
+    groups = group_duplicates(candidates, order, k, lambda position: passage_at(position).text)
     for group in groups:
         for position in group:
             passage_at(position)

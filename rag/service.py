@@ -168,10 +168,9 @@ class Service:
             return reader.failures(collection)
 
     def find(self, reference: str, collection: str | None = None) -> list[Document]:
-        """Documents that a person may mean by an id, the beginning of one, or a source."""
+        """Documents that a person may mean by an id, the beginning of one, a file's path from here, or a source."""
         with self._store.read() as reader:
-            found = reader.find(reference, collection)
-            return found or reader.find(os.path.relpath(reference), collection)
+            return reader.find(reference, collection, key=os.path.abspath(reference))
 
     def text(self, document_id: str, span: Span | None = None) -> str:
         """Stored text of a document.  Raises DocumentNotFound; BadInput for a span outside the text."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from index.lexical import ENGLISH, analyze
 from index.types import Span
+from rag.signals import FUNCTION_WORDS
 
 # Shorter words have too many neighbours; so do numbers, whose neighbours mean something else.
 _MIN_LENGTH = 4
@@ -21,6 +22,7 @@ _NUMBERS = (
 ).split()
 _TENS = {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90"}
 _DIGITS = {word: str(number) for number, word in enumerate(_NUMBERS)} | _TENS
+_FUNCTION_WORDS = frozenset(FUNCTION_WORDS.split())  # what they stand for in a question is no matter of spelling
 _WORDS = {digits: word for word, digits in _DIGITS.items()}
 
 # What British and American English write differently, and what leaves a word the same word in any case.
@@ -64,7 +66,7 @@ def respell(
     unknown = [word for word in words if terms[word] and known.keys().isdisjoint(terms[word])]
     for word in unknown[:_MOST_WORDS]:
         written = question[slice(*word)]
-        if not _may_differ(written):
+        if not _may_differ(written) or written.lower() in _FUNCTION_WORDS:
             continue
         slip = not is_word(written.lower())
         name = slip or word.start > 0 and written[0].isupper()

@@ -66,7 +66,7 @@ def trace(
     ranking = scored.scores if asks(question) else statement_scores(scored.signals)
     order: Ids = np.lexsort((ids, -ranking))
     texts = {int(passage.id): passage.text for passage in reader.passages(ids)}
-    groups = group_duplicates(scored.candidates.passage_vectors, order, len(ids), lambda at: texts[int(ids[at])])
+    groups = group_duplicates(scored.candidates, order, len(ids), lambda at: texts[int(ids[at])])
     ranks = {int(ids[at]): rank for rank, group in enumerate(groups, 1) for at in group}
     leaders = {int(ids[at]): int(ids[group[0]]) for group in groups for at in group}
     deep = min(max(reader.counts(scope.collection)[1], 1), DEEPEST)

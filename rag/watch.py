@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -45,20 +45,9 @@ def watch(
             raise BadInput(f"{root} is not a folder: watch the folder that the file is in")
     pending: set[Path] = set(roots)  # everything, to begin with
     waiting_until = 0.0
-    changes = file_changes(
-        *roots,
-        watch_filter=None,
-        debounce=_WAIT_MS,
-        step=_SETTLE_MS,
-        rust_timeout=_TICK_MS,
-        yield_on_timeout=True,  # so that the first round comes when changes are already being noticed
-        stop_event=stop,
-        raise_interrupt=True,
-        ignore_permission_denied=True,
-    )
     first = True
-    for batch in changes:
-        pending |= _concerned(roots, (Path(path) for _, path in batch), service.path)
+    for changed in _changes(roots, stop):
+        pending |= _concerned(roots, changed, service.path)
         if not pending or time.monotonic() < waiting_until:
             continue
         for root in roots:
@@ -81,6 +70,31 @@ def watch(
         first = False
 
 
+def _changes(roots: list[Path], stop: Event) -> Iterator[list[Path]]:
+    """What has changed, again and again, also when that is nothing; the roots themselves where it could not be told what."""
+    while not stop.is_set():
+        changes = file_changes(
+            *roots,
+            watch_filter=None,
+            debounce=_WAIT_MS,
+            step=_SETTLE_MS,
+            rust_timeout=_TICK_MS,
+            yield_on_timeout=True,  # so that the first round comes when changes are already being noticed
+            stop_event=stop,
+            raise_interrupt=True,
+            ignore_permission_denied=True,
+        )
+        began = False
+        try:
+            for batch in changes:
+                began = True
+                yield [Path(path) for _, path in batch]
+        except RuntimeError:  # a changed file whose name is not UTF-8 ends it
+            if not began:
+                raise
+            yield roots
+
+
 def _concerned(roots: list[Path], changed: Iterable[Path], store: Path) -> set[Path]:
     """What to read again: the changed files that no rule leaves out, or a whole folder where its rules or folders changed."""
     rules = IgnoreRules(roots)
@@ -100,4 +114,5 @@ def _concerned(roots: list[Path], changed: Iterable[Path], store: Path) -> set[P
 
 
 def _is_there(source: str) -> bool:
-    return os.path.lexists(source.partition("!/")[0])
+    # A name that is not UTF-8 is told in another form than it has.
+    return "\\x" in source or os.path.lexists(source.partition("!/")[0])

@@ -6,6 +6,7 @@ import typer
 
 from rag.cli.output import CollectionOption, JsonOption, StoreOption, console, errors, open_service, print_json
 from rag.errors import BadInput
+from rag.printable import visible, visible_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,11 +85,11 @@ def _print_answer(answer: "Answer", out: "Console") -> None:
     from rich.text import Text
 
     if answer.corrected_question is not None:
-        out.print(Text(f"Read as: {answer.corrected_question}", style="italic"))
+        out.print(Text(f"Read as: {visible_line(answer.corrected_question)}", style="italic"))
     sure = f"{_percent(answer.confidence)} sure" + ("" if answer.calibrated else ", not calibrated")
     if answer.answer is not None:
         places = "".join(f"[{number + 1}]" for number in answer.answer.citations)
-        out.print(Text.assemble((answer.answer.text, "bold"), f" {places}"))
+        out.print(Text.assemble((visible(answer.answer.text), "bold"), f" {places}"))
         out.print(Text(f"({sure})", style="dim"))
     else:
         out.print(Text(_REASONS[answer.abstain_reason or "low_confidence"], style="bold"))
@@ -101,7 +102,10 @@ def _print_answer(answer: "Answer", out: "Console") -> None:
             out.print(Padding(line, (0, 0, 0, 4)) if out.is_terminal else Text("    ") + line)
         for place in passage.also_in:
             out.print(
-                Text(f"    also in {place.source or place.title}:{place.span.start}-{place.span.end}", style="dim")
+                Text(
+                    f"    also in {visible_line(place.source or place.title)}:{place.span.start}-{place.span.end}",
+                    style="dim",
+                )
             )
         if passage.explain is not None:
             signals = (
@@ -114,10 +118,9 @@ def _print_answer(answer: "Answer", out: "Console") -> None:
 def _heading(passage: "RankedPassage") -> "Text":
     from rich.text import Text
 
-    place = (
-        f"{passage.document.source or passage.document.title}:{passage.citation.span.start}-{passage.citation.span.end}"
-    )
-    section = " > ".join(passage.section)
+    span = passage.citation.span
+    place = f"{visible_line(passage.document.source or passage.document.title)}:{span.start}-{span.end}"
+    section = visible_line(" > ".join(passage.section))
     return Text.assemble(
         (f"[{passage.rank}] ", "bold cyan"), (place, "cyan"), (f"  {section}" if section else "", "dim")
     )
@@ -127,7 +130,11 @@ def _marked(passage: "RankedPassage") -> "Text":
     """The passage on one paragraph, the sentences that answer set off."""
     from rich.text import Text
 
-    text = Text(passage.text)
+    text = Text()
+    done = begin = passage.citation.span.start
     for span in passage.highlights:
-        text.stylize("bold yellow", span.start - passage.citation.span.start, span.end - passage.citation.span.start)
+        text.append(visible(passage.text[done - begin : span.start - begin]))
+        text.append(visible(passage.text[span.start - begin : span.end - begin]), "bold yellow")
+        done = span.end
+    text.append(visible(passage.text[done - begin :]))
     return text

@@ -1,5 +1,6 @@
 """``rag add``, ``list``, ``show`` and ``rm``."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +23,7 @@ from rag.cli.output import (
     store_path,
 )
 from rag.errors import BadInput
+from rag.printable import visible, visible_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +117,7 @@ def add(
         try:
             service = Service.open(store_path(store), config)
         except StoreMissing:
-            if urls or any(path.exists() for path in files):  # else a mistyped path leaves no trace
+            if urls or any(os.path.exists(path) for path in files):  # else a mistyped path leaves no trace
                 service = Service.create(store_path(store), config)
         if service is None:
             report = IngestReport(0, 0, 0, 0, tuple(find_files(files)[1]), 0, 0.0)
@@ -242,9 +244,9 @@ def list_documents(
     for document in found:
         table.add_row(
             document.id,
-            document.title,
-            document.source or "",
-            document.collection,
+            Text(visible_line(document.title)),
+            Text(visible_line(document.source or "")),
+            Text(document.collection),
             str(document.n_passages),
             document.added_at[:19].replace("T", " "),
         )
@@ -254,8 +256,8 @@ def list_documents(
         return
     for document in found:  # a table that is squeezed shows no id and no path whole
         for line in (
-            f"{document.id}  {document.title}",
-            f"    {document.source or ''}",
+            f"{document.id}  {visible_line(document.title)}",
+            f"    {visible_line(document.source or '')}",
             f"    {document.collection}, {document.n_passages} passages, {document.added_at[:19].replace('T', ' ')}",
         ):
             out.print(Text(line), soft_wrap=True)
@@ -270,7 +272,7 @@ def _list_failed(collection: str | None, store: Path | None, json: bool) -> None
         print_json([failed_file_json(one) for one in failures])
         return
     for one in failures:
-        typer.echo(f"{one.source}: {one.reason} ({one.at[:19].replace('T', ' ')}, {one.collection})")
+        typer.echo(f"{visible_line(one.source)}: {one.reason} ({one.at[:19].replace('T', ' ')}, {one.collection})")
     if not failures:
         typer.echo("no file failed")
 
@@ -298,7 +300,7 @@ def show(
         first, last = place or (0, document.n_characters)
         print_json(document_json(document) | {"start_char_index": first, "end_char_index": last, "text": text})
     else:
-        typer.echo(text)
+        typer.echo(visible(text) if sys.stdout.isatty() else text)
 
 
 def remove(

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
@@ -15,6 +16,7 @@ import typer
 import typer.exceptions
 
 from rag.cli.output import FAILED, USAGE, drop_output, message
+from rag.printable import as_utf8, is_utf8
 
 _DISTRIBUTION, _GROUP = "footnote", "footnote.commands"
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
@@ -107,9 +109,24 @@ def _hold_standard_streams() -> None:
     sys.stderr = sys.stderr or open(2, "w", closefd=False)
 
 
+def _refuse(arguments: Sequence[str]) -> None:
+    """End with a usage error at arguments that nobody means: empty ones, as of a variable that is not set, and what is no text."""
+    for argument in arguments:
+        if not argument or argument.startswith("--") and argument.endswith("="):
+            message(f"an argument is empty ({argument or repr(argument)}): is a variable not set? The folder here is .")
+            sys.exit(USAGE)
+        # Files of any name are told as failed by rag add, so that the others go in.
+        if not is_utf8(argument) and not (arguments[0] == "add" and os.path.lexists(argument)):
+            message(
+                f"an argument is not UTF-8 ({as_utf8(argument)}): rename what it names, or set the terminal to UTF-8"
+            )
+            sys.exit(USAGE)
+
+
 def main() -> None:
     """Run ``rag`` and end the process with its exit code."""
     _hold_standard_streams()
+    _refuse(sys.argv[1:])
     # The interpreter's last collections would go through all that was imported: 0.12 s of an answer's 0.9.
     atexit.register(gc.freeze)
     logging.basicConfig(level=logging.WARNING, format="rag: %(message)s", stream=sys.stderr)

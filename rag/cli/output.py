@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from rag.errors import BadInput, RagError
+from rag.printable import as_utf8, is_utf8, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,14 +34,15 @@ CollectionOption = Annotated[str, typer.Option("--collection", metavar="C", help
 
 def store_path(option: Path | None) -> Path:
     """The store's directory from the option, the environment, the settings file or the current folder."""
-    if option is not None:
-        return option
-    from rag.config import store_from
+    path = option
+    if path is None:
+        with errors():
+            from rag.config import store_from
 
-    with errors():
-        from rag.config import store_from
-
-        return store_from(os.environ)
+            path = store_from(os.environ)
+    if not is_utf8(full := os.path.abspath(path)):
+        fail(f"the store's path is not UTF-8 ({as_utf8(full)}): rename that folder or choose another", USAGE)
+    return path
 
 
 def open_service(option: Path | None, *, to_ask: bool = False) -> "Service":
@@ -76,7 +78,7 @@ def note_rebuilt(service: "Service") -> None:
 def message(text: str) -> None:
     """A line for people, on stderr; when that can be written to no more, the work goes on and its exit code tells."""
     with suppress(OSError):
-        typer.echo(f"rag: {text}", err=True)
+        typer.echo(f"rag: {visible(text)}", err=True)
 
 
 def fail(text: str, code: int = FAILED) -> NoReturn:
@@ -136,5 +138,7 @@ def pairs(options: Sequence[str], name: str) -> dict[str, list[str]]:
         key, separator, value = option.partition("=")
         if not separator or not key:
             raise BadInput(f"{name} {option!r}: write it as KEY=VALUE")
+        if not is_utf8(option):
+            raise BadInput(f"{name} {as_utf8(option)}: it is not UTF-8")
         found.setdefault(key, []).append(value)
     return found

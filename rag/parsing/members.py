@@ -146,7 +146,7 @@ def _tar_members(content: bytes, budget: _Budget) -> Iterator[Member]:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
             while (entry := archive.next()) is not None:
                 budget.take_member()
-                path = entry.name.removeprefix("./")
+                path = _text_of(entry.name).removeprefix("./")
                 if not entry.isreg() or _is_hidden(path):
                     continue
                 if bad := _leads_out(path):
@@ -208,6 +208,15 @@ def _mails(content: bytes, budget: _Budget) -> Iterator[Member]:
         budget.take(len(mail))
         yield Member(f"{number}.eml", re.sub(rb"(?m)^>(>*From )", rb"\1", mail))
         position = following.end() if following else end
+
+
+def _text_of(name: str) -> str:
+    """A member's name; one that is not UTF-8 is of the time before it, when it was Western if it was anything."""
+    content = name.encode("utf-8", "surrogateescape")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
 
 
 def _is_hidden(path: str) -> bool:

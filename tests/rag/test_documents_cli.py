@@ -40,6 +40,23 @@ def test_one_text_at_two_places_is_two_documents_shown_once(seeded: Rag, tmp_pat
         }
 
 
+def test_copies_under_other_titles_are_shown_once(seeded: Rag, tmp_path: Path) -> None:
+    for name in ("copy.txt", "Quarterly budget 2019.txt"):
+        (tmp_path / name).write_bytes(SEED.read_bytes())
+        assert seeded("add", name).code == 0
+    passages = seeded("ask", QUESTION, "-k", "6", "--json").json["passages"]
+    assert len({passage["text"] for passage in passages}) == len(passages) == 6
+    assert all(len(passage["also_in"]) == 2 for passage in passages)
+
+
+def test_a_text_that_says_something_twice_is_no_other_document(rag: Rag, tmp_path: Path) -> None:
+    block = "The bridge over the Ister was opened in 1931. It has seven arches of grey stone. " * 8
+    (tmp_path / "twice.txt").write_text(f"{block}\n\n{block}", encoding="utf-8")
+    assert rag("add", "twice.txt").code == 0
+    passages = rag("ask", "When was the bridge opened?", "--json").json["passages"]
+    assert passages and all(passage["also_in"] == [] for passage in passages)
+
+
 def test_sync_removes_documents_whose_file_is_gone(rag: Rag, tmp_path: Path) -> None:
     folder = tmp_path / "notes"
     (folder / "deep").mkdir(parents=True)

@@ -13,6 +13,7 @@ PASSAGES = (
     "Zelensky spoke of 17 elements and the color of defense equipment.",
     "Three organizers of Munich's center criticised Vladimir Putin.",
     "Zelenskyy will sign, said one of them.",
+    "Les rapports des voisins parlent des champs.",
 )
 ENGLISH = frozenset(
     "who is in the met what are seventeen elements colour of defence west sign president cat said and".split()
@@ -38,6 +39,7 @@ def read(question: str) -> str:
         ("Who is in Kiev?", "Who is in kyiv?"),
         ("Who is Kelog?", "Who is kellogg?"),
         ("What is the colour?", "What is the color?"),
+        ("What does the cat?", "What does the cat?"),  # a function word: "des" is in a passage, in another language
         ("What are seventeen elements?", "What are 17 elements?"),
         ("What is 3?", "What is three?"),
         ("Who is the presidnet?", "Who is the president?"),

@@ -1,5 +1,6 @@
 """Folders that are followed while they change. Runs the real default model; waits for what is to happen, not for a time."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -166,3 +167,10 @@ def test_it_survives_a_kill_and_makes_up_for_what_it_missed(service: Service, fo
         assert second.returncode == 0, err
         assert out.count("\n") >= 1
         assert not other.verify()
+
+
+def test_a_name_that_is_not_utf8_does_not_end_the_watch(watching: Watching, service: Service, folder: Path) -> None:
+    (folder / os.fsdecode(b"bad\xff.txt")).write_text("Nobody can name this.")
+    wait_until(lambda: any(report.failed for report in watching.reports))
+    (folder / "later.txt").write_text("The ship Borealis left Bergen on 4 March.")
+    wait_until(lambda: "docs/later.txt" in sources(service))
