@@ -1,5 +1,6 @@
 """The command ``rag bench``. Imported by ``rag --help``: everything heavy is imported when it runs."""
 
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from rag.errors import BadInput
 if TYPE_CHECKING:
     from eval.bench.results import Row
 
-bench = typer.Typer(no_args_is_help=True, help="Measure this machine: one question a command, all figures of one run.")
+bench = typer.Typer()
 
 GoldOption = Annotated[
     Path | None,
@@ -30,6 +31,28 @@ OutOption = Annotated[
         "--out", metavar="FILE", help="Append the results to this file, one JSON object a line.", show_default=False
     ),
 ]
+
+
+@bench.callback(invoke_without_command=True)
+def _benchmarks(context: typer.Context, json: JsonOption = False) -> None:
+    """Measure this machine: one question a command, all figures of one run. Alone it lists them.
+
+    Example: rag bench start
+    """
+    named = context.invoked_subcommand
+    with errors():
+        if named is not None and json:
+            raise BadInput(f"--json: write it behind the command: rag bench {named} --json")
+    if named is None and json:
+        print_json({"benchmarks": [_described(one) for one in bench.registered_commands if one.callback is not chart]})
+    elif named is None:
+        typer.echo(context.get_help())
+
+
+def _described(command: typer.models.CommandInfo) -> dict[str, str]:
+    """Name, question and example of a benchmark, of which the last two are its docstring."""
+    asks, _, example = inspect.cleandoc(inspect.getdoc(command.callback) or "").partition("\n\nExample: ")
+    return {"name": command.name or getattr(command.callback, "__name__", ""), "asks": asks, "example": example}
 
 
 @bench.command()
@@ -241,6 +264,7 @@ def chart(
     picture: Annotated[
         Path, typer.Argument(metavar="PICTURE", help="Where to draw them: .svg or .png.", show_default=False)
     ],
+    json: JsonOption = False,
 ) -> None:
     """Draw saved results.
 
@@ -252,7 +276,11 @@ def chart(
 
         if picture.suffix not in (".svg", ".png"):
             raise BadInput(f"{picture}: name a file that ends in .svg or .png")
-        draw(read_rows(results), picture)
+        if not picture.absolute().parent.is_dir():
+            raise BadInput(f"{picture}: name a file in a folder that exists")
+        titles = draw(read_rows(results), picture)
+        if json:
+            print_json({"picture": str(picture), "charts": titles})
 
 
 def _report(rows: "Iterator[Row]", out: Path | None, json: bool) -> None:

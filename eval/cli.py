@@ -1,5 +1,6 @@
 """The command ``rag eval``. Imported by ``rag --help``: everything heavy is imported when it runs."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -292,11 +293,12 @@ def _thresholds(options: Sequence[str]) -> dict[str, float]:
     for option in options:
         name, _, value = option.rpartition("=")
         try:
-            thresholds[name.strip()] = float(value)
+            threshold = float(value)
         except ValueError:
-            name = ""
-        if not name:
+            threshold = math.nan
+        if not name or not math.isfinite(threshold):  # nothing is below nan
             raise BadInput(f'--fail-under {option!r}: write it as MEASURE=NUMBER, as in "nDCG@10=0.7"')
+        thresholds[name.strip()] = threshold
     return thresholds
 
 

@@ -4,6 +4,7 @@ Two formats: a folder in the BEIR layout, read here, which brings its own corpus
 Evidence is a place in a document's stored text, never a passage, so that it survives other passages.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,11 +120,14 @@ def _read_qrels(folder: Path) -> tuple[dict[str, dict[str, int]], list[str]]:
             )
         question, document, score = (column.strip() for column in columns)
         try:
-            grade = int(score)
+            value = float(score)
         except ValueError:
             if number == 1:
                 continue  # the header
-            raise GoldError(f"{path}:{number}: score {score!r} is not a whole number") from None
+            value = math.nan
+        if not value.is_integer():
+            raise GoldError(f"{path}:{number}: score {score!r} is not a whole number")
+        grade = int(value)
         if grade < 0:
             raise GoldError(f"{path}:{number}: score {grade} is negative: use 0 for not relevant")
         if qrels.setdefault(question, {}).setdefault(document, grade) != grade:

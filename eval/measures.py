@@ -4,6 +4,10 @@ Computed by ir-measures: it gives each measure one name and hands it to the tool
 all but RR with a cutoff), so that figures agree with published ones. ranx was the alternative; it compiles definitions of its own
 with numba, which costs seconds at the first use. Conventions: nDCG with linear gain and log2 discount (trec_eval, BEIR); AP over
 everything retrieved, relevant documents not retrieved counting zero; a question without a hit scores 0 and is never missing.
+
+Documents are those of the passages that a system lists, however many it is asked for. This one scores a question's 100 nearest
+passages and its 100 best by BM25 (``rag.retrieval.POOL``) and lists no others: where a few documents fill these, whatever else is
+relevant is not retrieved, by whoever asks, and counts so in ``R@10``, ``R@100`` and ``AP``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +17,7 @@ import ir_measures
 SPAN_MEASURES = ("Success@1", "Success@3", "Success@5", "Success@10", "RR@10")
 DOCUMENT_MEASURES = ("nDCG@10", "R@10", "R@100", "RR@10", "AP")
 DEEPEST_PASSAGE = 10  # passages that the span measures look at
+DEEPEST_DOCUMENT = 100  # documents that R@100 looks at
 
 Values = dict[str, dict[str, float]]  # question -> measure -> value
 

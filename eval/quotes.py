@@ -10,7 +10,7 @@ from eval.gold_rows import GoldError, answerable_of, objects_of, once, text_of
 
 @dataclass(frozen=True, slots=True)
 class QuotedQuestion:
-    """A question whose quotes have not been looked up yet. document: source (or the end of its path) that must hold them."""
+    """A question whose quotes have not been looked up yet. document: the source that must hold them, as far as ``_shared`` says."""
 
     id: str
     text: str
@@ -59,17 +59,25 @@ def locate(
 ) -> GoldSet:
     """The gold set with every occurrence of every quote found. documents: name and stored text; path: for messages.
 
+    Where several documents may be the one that a question names, those are it whose paths share most with the name.
     Raises GoldError naming the questions with a quote that stands in no document that may hold it, where that is required.
     """
     questions = tuple(questions)
     found: dict[tuple[str, str], list[Place]] = {
         (question.id, quote): [] for question in questions for quote in question.quotes
     }
+    given = {question.id: _path(question.document) for question in questions if question.document is not None}
+    most = dict.fromkeys((question.id for question in questions), 1)
     for name, text in documents:
+        source = _path(name)
         for question in questions:
-            if question.document is None or _is_source(name, question.document):
-                for quote in question.quotes:
-                    found[question.id, quote] += [Place(name, start, start + len(quote)) for start in _all(text, quote)]
+            shared = 1 if question.document is None else _shared(source, given[question.id])
+            if shared < most[question.id]:
+                continue
+            nearer, most[question.id] = shared > most[question.id], shared
+            for quote in question.quotes:
+                places = [Place(name, start, start + len(quote)) for start in _all(text, quote)]
+                found[question.id, quote] = places if nearer else found[question.id, quote] + places
     lost = [(question, quote) for question in questions for quote in question.quotes if not found[question.id, quote]]
     if lost and required:
         question, quote = lost[0]
@@ -93,9 +101,17 @@ def locate(
     )
 
 
-def _is_source(name: str, document: str) -> bool:
-    """Whether a document's source is the one given, or ends in it as a path."""
-    return name == document or name.replace("\\", "/").endswith("/" + document.replace("\\", "/").removeprefix("./"))
+def _path(source: str) -> list[str]:
+    return source.replace("\\", "/").removeprefix("./").split("/")
+
+
+def _shared(source: list[str], document: list[str]) -> int:
+    """How many names the path of a document's source shares with the one given; 0 unless one of the two ends in the other.
+
+    A corpus may be named from above or from within its folder: ``seeds/a.txt`` is the source ``/home/seeds/a.txt``, or ``a.txt``.
+    """
+    n = min(len(source), len(document))
+    return n if source[-n:] == document[-n:] else 0
 
 
 def _all(text: str, quote: str) -> Iterator[int]:

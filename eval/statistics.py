@@ -20,6 +20,7 @@ _PERMUTATIONS = 9999
 _SLOW_RESAMPLES = 1000
 _SLOW_PERMUTATIONS = 999
 _BATCH = 200  # resamples held in memory at a time
+_DEFINED = 0.9  # of the resamples, the least share that must define a figure for it to have an interval
 
 
 class Estimate(NamedTuple):
@@ -41,16 +42,22 @@ def estimate_mean(values: Values) -> Estimate:
     result = stats.bootstrap(
         (values,), np.mean, n_resamples=_RESAMPLES, batch=_BATCH, confidence_level=LEVEL, method="percentile", rng=_SEED
     )
-    return _estimate(float(values.mean()), result)
+    interval = result.confidence_interval
+    return Estimate(_defined(values.mean()), _defined(interval.low), _defined(interval.high))
 
 
 def estimate(statistic: Statistic, *columns: Values) -> Estimate:
-    """A figure with its bootstrap interval, whole questions resampled."""
+    """A figure with its bootstrap interval, whole questions resampled.
+
+    Resamples that do not define the figure, as those of a single class do not define AUROC, are left out of the percentiles: the
+    interval is then of samples that do. There is none where they are more than a tenth. Resampling within each class would define
+    every one, but hold fixed how many there are of each, which is as much by chance as the rest.
+    """
     figure = statistic(*columns)
     if len(columns[0]) < 2:
         return Estimate(_defined(figure), None, None)
     with warnings.catch_warnings():
-        # A resample may not define the figure; the interval is then None, which says it better than a warning.
+        # Of scipy's own interval, which a single resample that is not defined voids; ours is made below.
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         result = stats.bootstrap(
             columns,
@@ -62,7 +69,11 @@ def estimate(statistic: Statistic, *columns: Values) -> Estimate:
             method="percentile",
             rng=_SEED,
         )
-    return _estimate(figure, result)
+    resampled = result.bootstrap_distribution[np.isfinite(result.bootstrap_distribution)]
+    if len(resampled) < _DEFINED * _SLOW_RESAMPLES:
+        return Estimate(_defined(figure), None, None)
+    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(_defined(figure), float(low), float(high))
 
 
 def p_of_mean(differences: Values) -> float | None:
@@ -105,11 +116,6 @@ def p_of_difference(statistic: Statistic, one: tuple[Values, ...], other: tuple[
         rng=_SEED,
     )
     return _defined(result.pvalue)
-
-
-def _estimate(figure: float, result: object) -> Estimate:
-    interval = result.confidence_interval  # type: ignore[attr-defined]
-    return Estimate(_defined(figure), _defined(interval.low), _defined(interval.high))
 
 
 def _defined(value: float) -> float | None:

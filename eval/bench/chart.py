@@ -21,8 +21,11 @@ _DRAWN = {
 }
 
 
-def draw(rows: Sequence[Row], path: Path) -> None:
-    """Write the picture; its format is that of the name (.svg or .png).  Raises RagError when matplotlib is missing."""
+def draw(rows: Sequence[Row], path: Path) -> list[str]:
+    """Write the picture, whose format is that of the name (.svg or .png), and return its titles.
+
+    Raises RagError when matplotlib is missing.
+    """
     try:
         import matplotlib
     except ImportError as error:
@@ -57,3 +60,4 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=150)
     pyplot.close(figure)
+    return [title for title, _ in panels]

@@ -99,6 +99,36 @@ def test_a_folder_for_stores_is_made_or_refused_before_any_work(run_rag: Callabl
     assert (tmp_path / "new" / "one").is_dir()
 
 
+def test_the_benchmarks_are_listed_with_what_each_asks(run_rag: Callable[..., Any]) -> None:
+    shown, bare = run_rag("bench", "--help"), run_rag("bench")
+    assert (bare.code, bare.err, bare.out) == (0, "", shown.out)
+    assert "Example: rag bench " in shown.out
+    listed = run_rag("bench", "--json").json["benchmarks"]
+    assert [one["name"] for one in listed] == ["embed", "ingest", "ask", "scale", "start", "overload", "peers", "all"]
+    assert listed[4] == {
+        "name": "start",
+        "asks": "How long commands take from a cold start.",
+        "example": "rag bench start",
+    }
+    misplaced = run_rag("bench", "--json", "start")
+    assert misplaced.code == 2 and misplaced.err == "rag: --json: write it behind the command: rag bench start --json\n"
+
+
+def test_a_chart_tells_what_was_drawn_and_where(run_rag: Callable[..., Any], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    saved, picture = tmp_path / "results.jsonl", tmp_path / "chart.svg"
+    rows = [Row("start", "rag --help", {"median_s": 0.1}), Row("embed", "f32", {"passages_per_s": 86.0})]
+    saved.write_text("".join(results.line_of(row) + "\n" for row in rows), encoding="utf-8")
+    drawn = run_rag("bench", "chart", saved, picture, "--json")
+    assert drawn.json == {
+        "picture": str(picture),
+        "charts": ["embedding, passages/s", "cold start, s (lower is better)"],
+    }
+    assert picture.read_text(encoding="utf-8").startswith("<?xml")
+    lost = run_rag("bench", "chart", saved, tmp_path / "none" / "chart.svg")
+    assert lost.code == 2 and "name a file in a folder that exists" in lost.err
+
+
 def test_help_imports_neither_numpy_nor_an_engine() -> None:
     program = (
         "import sys, rag.cli.main as main; main.build(); "

@@ -68,6 +68,8 @@ def folder(tmp_path: Path, write_lines: WriteLines) -> Path:
         ([SEED_QUESTIONS, "--out", "no/such/run.json"], "name a file in a folder that exists"),
         ([SEED_QUESTIONS, "--fail-under", "RR@10"], "write it as MEASURE=NUMBER"),
         ([SEED_QUESTIONS, "--fail-under", "=0.5"], "write it as MEASURE=NUMBER"),
+        ([SEED_QUESTIONS, "--fail-under", "R@100=nan"], "'R@100=nan': write it as MEASURE=NUMBER"),
+        ([SEED_QUESTIONS, "--fail-under", "RR@10=-inf"], "write it as MEASURE=NUMBER"),
         ([SEED_QUESTIONS, "--compare", "before.json"], "before.json cannot be read"),
         ([SEED_QUESTIONS, "--limit", "0"], "limit"),
     ],

@@ -70,6 +70,11 @@ def test_positions_count_line_ends_as_they_are_stored(folder: Path, write_lines:
     assert "One.\nTwo\nlines."[5:14] == "Two\nlines"
 
 
+def test_scores_may_be_whole_numbers_with_a_point(folder: Path, write_lines: WriteLines) -> None:
+    write_lines("qrels.tsv", ["q1\td1\t1.0", "q2\td2\t2.00", "q2\td1\t0.0"])
+    assert [question.relevance for question in read_folder(folder).questions] == [{"d1": 1}, {"d2": 2, "d1": 0}, {}]
+
+
 def test_numbers_are_taken_as_ids(folder: Path, write_lines: WriteLines) -> None:
     write_lines("corpus.jsonl", [{"_id": 7, "text": "Seven."}])
     write_lines("queries.jsonl", [{"_id": 1, "text": "which?"}])
@@ -110,6 +115,8 @@ def test_numbers_are_taken_as_ids(folder: Path, write_lines: WriteLines) -> None
         ("corpus.jsonl", [], "corpus.jsonl: no documents"),
         ("qrels.tsv", ["q1 d1 1"], "qrels.tsv:1: 1 columns"),
         ("qrels.tsv", ["q1\td1\t1", "q2\td2\tgood"], "qrels.tsv:2: score 'good' is not a whole number"),
+        ("qrels.tsv", ["q1\td1\t0.5"], "qrels.tsv:1: score '0.5' is not a whole number"),
+        ("qrels.tsv", ["q1\td1\t1", "q2\td2\tinf"], "qrels.tsv:2: score 'inf' is not a whole number"),
         ("qrels.tsv", ["q1\td1\t-1"], "qrels.tsv:1: score -1 is negative"),
         ("qrels.tsv", ["q1\td1\t1", "q1\td1\t2"], "qrels.tsv:2: 'q1' and 'd1' were given another score before"),
     ],
@@ -154,6 +161,28 @@ def test_a_document_is_named_by_its_source_or_the_end_of_it(document: str) -> No
     documents = [("/home/pets/a.txt", "Cats purr."), ("/home/pets/b.txt", "Cats purr."), ("/home/bb.txt", "Cats purr.")]
     (question,) = locate(Path("gold.jsonl"), [quoted("Cats purr", document)], documents).questions
     assert question.places == (Place("/home/pets/b.txt", 0, 9),)
+
+
+@pytest.mark.parametrize(
+    ("document", "sources", "expected"),
+    [
+        ("seeds/x.txt", ["x.txt", "y.txt"], ["x.txt"]),  # asked from within the folder
+        ("a/seeds/x.txt", ["seeds/x.txt", "x.txt"], ["seeds/x.txt"]),  # the nearest name is meant
+        ("seeds/x.txt", ["x.txt", "/a/seeds/x.txt", "/b/seeds/x.txt"], ["/a/seeds/x.txt", "/b/seeds/x.txt"]),
+        ("/a/x.txt", ["./x.txt", "b/a/x.txt"], ["./x.txt"]),  # nothing comes before the root
+        ("seeds\\x.txt", ["x.txt"], ["x.txt"]),
+    ],
+)
+def test_a_source_may_be_the_end_of_the_document_s_path(document: str, sources: list[str], expected: list[str]) -> None:
+    documents = [(source, "Cats purr.") for source in sources]
+    (question,) = locate(Path("gold.jsonl"), [quoted("Cats purr", document)], documents).questions
+    assert [place.document for place in question.places] == expected
+
+
+def test_only_whole_names_of_a_path_count() -> None:
+    for document, source in (("seeds/x.txt", "ds/x.txt"), ("x.txt", "xx.txt"), ("xx.txt", "x.txt")):
+        with pytest.raises(GoldError, match="stands nowhere"):
+            locate(Path("gold.jsonl"), [quoted("Cats purr", document)], [(source, "Cats purr.")])
 
 
 @pytest.mark.parametrize("quote", ["Cats  purr", "cats purr", "“Cats purr”"])

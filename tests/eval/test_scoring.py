@@ -154,6 +154,38 @@ def test_documents_are_asked_for_deeply_and_progress_is_told() -> None:
     assert not told
 
 
+def counted(ask: Callable[[Query], Answer], depths: list[int]) -> Callable[[Query], Answer]:
+    def asking(query: Query) -> Answer:
+        depths.append(query.k)
+        return ask(query)
+
+    return asking
+
+
+LONG = {"long.txt": " ".join(f"Cats number {n} sleep." for n in range(260)), "short.txt": "Dogs bark."}
+
+
+def test_a_document_of_many_passages_does_not_hide_the_others(search: Search) -> None:
+    depths: list[int] = []
+    asked = question("q", "how do cats sleep?", long=1, short=1)
+    result = run(counted(search(LONG).ask, depths), [asked], gold="tiny", k=3, store=STORE)
+    assert {result.measures[name].mean for name in ("R@10", "R@100", "AP", "nDCG@10")} == {1.0}
+    assert depths == [200, 800] and len(result.results[0].passages) == 3
+
+
+def test_no_more_passages_are_asked_for_when_they_cannot_change_a_measure(search: Search) -> None:
+    many = {f"{n}.txt": f"Cats number {n} sleep." for n in range(300)}
+    for documents, relevant, expected in (
+        (LONG, "long.txt", [200]),  # all that is relevant is found
+        (LONG, "lost.txt", [200, 800]),  # every passage is listed
+        (many, "lost.txt", [200]),  # R@100 looks at a hundred documents
+    ):
+        depths: list[int] = []
+        asked = Question("q", "how do cats sleep?", True, relevance={relevant: 1})
+        run(counted(search(documents).ask, depths), [asked, BARK], gold="tiny", k=3, store=STORE)
+        assert depths[: len(expected)] == expected and sorted(depths) == sorted([*expected, 200])
+
+
 def test_questions_of_a_file_are_asked_in_order(
     search: Search, write_lines: Callable[[str, list[object]], Path]
 ) -> None:

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from eval.confidence import auroc
 from eval.statistics import Estimate, Values, estimate, estimate_mean, p_of_difference, p_of_mean
 
 
@@ -33,6 +34,16 @@ def test_degenerate_samples_have_an_answer() -> None:
     assert estimate_mean(np.array([0.5])) == Estimate(0.5, None, None)
     assert estimate_mean(np.array([])) == Estimate(None, None, None)
     assert estimate(lambda values: float("nan"), np.ones(5)) == Estimate(None, None, None)
+
+
+def test_resamples_that_do_not_define_a_figure_are_left_out_while_they_are_few() -> None:
+    confidence = np.linspace(0.1, 0.9, 15)
+    answerable = np.array([0.0, 1.0, 0.0, 0.0, *[1.0] * 11])  # 3.5 % of the resamples hold no unanswerable question
+    found = estimate(auroc, confidence, answerable)
+    assert found.mean is not None and found.low is not None and found.high is not None
+    assert 0.5 < found.low < found.mean <= found.high == 1.0
+    one_of_each = estimate(auroc, np.array([0.1, 0.9]), np.array([0.0, 1.0]))  # half of them hold one class
+    assert one_of_each == Estimate(1.0, None, None)
 
 
 def test_rows_are_resampled_whole() -> None:
