@@ -1,6 +1,7 @@
 """The answer to a question: which sentences, from which passages, cited where; or none."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from index.types import Document, Floats, Ids, Span
 from rag.citations import cite
 from rag.duplicates import same_statement
+from rag.leads import passed_on
 from rag.ranking import load_ranker
 from rag.retrieval import Retrieved
 from rag.types import AnswerText, DocumentRef, Occurrence, RankedPassage, Signal
@@ -104,10 +106,13 @@ def _sentences(found: Retrieved) -> list[Sentence]:
     for rank, group in enumerate(found.groups[:ANSWER_PASSAGES]):
         passage = found.passages[group[0]]
         named = {one.sentence: one.opens for one in found.named.get(group[0], ())}
-        for number, span in enumerate(passage.sentences):
-            text = passage.text[span.start - passage.span.start : span.end - passage.span.start]
-            score = float(scores[first[group[0]] + number])
-            sentences.append(Sentence(rank, span, text, score, number in named, named.get(number, False)))
+        spans, begin = passage.sentences, passage.span.start
+        texts = [passage.text[span.start - begin : span.end - begin] for span in spans]
+        gaps = [passage.text[one.end - begin : other.start - begin] for one, other in pairwise(spans)] + [""]
+        own = scores[first[group[0]] : first[group[0]] + len(spans)].tolist()
+        for number, score in enumerate(passed_on(list(zip(texts, own, strict=True)), gaps)):
+            named_so = named.get(number, False)
+            sentences.append(Sentence(rank, spans[number], texts[number], score, number in named, named_so))
     return sentences
 
 
