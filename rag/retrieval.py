@@ -67,6 +67,11 @@ def asks(text: str) -> bool:
     return text.rstrip().endswith("?") or bool(_QUESTION.search(text))
 
 
+def states(text: str) -> bool:
+    """Whether a text is a claim, a sentence with its full stop. Key words and noun phrases look for an answer, as questions do."""
+    return text.rstrip().endswith((".", "!")) and not asks(text)
+
+
 @cache
 def function_terms(language: str = ENGLISH) -> frozenset[str]:
     """The terms of a language's words that say little of what is asked."""
@@ -142,8 +147,8 @@ def score_candidates(
 
 
 def _proposing(question: str, terms: Sequence[str], language: str, statistics: TermStatistics) -> Sequence[str]:
-    """The terms by which candidates are looked for. Of what asks nothing they are all: it is ranked by their shares."""
-    if not asks(question):
+    """The terms by which candidates are looked for. Of a claim they are all: it is ranked by their shares."""
+    if states(question):
         return terms
     common = COMMON_SHARE * statistics.n_passages
     functional = function_terms(language)
@@ -164,8 +169,8 @@ def retrieve(
     scored = score_candidates(reader, embedded, question, words, scope, load_ranker())
     candidates = scored.candidates
     scores = scored.scores
-    # The weights were fitted on questions; what asks nothing looks for the passages that are about it.
-    ranking = scores if asks(question) else statement_scores(scored.signals)
+    # The weights were fitted on questions; a claim looks for the passages that are about it.
+    ranking = statement_scores(scored.signals) if states(question) else scores
     named = _named(reader, scored.references, candidates)
     ranking = _with_named_first(ranking, list(named))
     order: Ids = np.lexsort((candidates.ids, -ranking))
