@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from index.lexical import ENGLISH, analyze
 from index.types import Span
+from rag.languages import common_words, question_language
 from rag.signals import FUNCTION_WORDS
 
 # Shorter words have too many neighbours; so do numbers, whose neighbours mean something else.
@@ -22,7 +23,8 @@ _NUMBERS = (
 ).split()
 _TENS = {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90"}
 _DIGITS = {word: str(number) for number, word in enumerate(_NUMBERS)} | _TENS
-_FUNCTION_WORDS = frozenset(FUNCTION_WORDS.split())  # what they stand for in a question is no matter of spelling
+# The model knows words of English only, so that any word of another language may seem to be a slip.
+_MIN_FOREIGN_SLIP = 8
 _WORDS = {digits: word for word, digits in _DIGITS.items()}
 
 # What British and American English write differently, and what leaves a word the same word in any case.
@@ -57,7 +59,9 @@ def respell(
     is_word: whether the model knows a word, in lower case, as one: then it is no slip, and only read as another spelling.
     languages: of the passages, beside English.
     """
-    languages = (ENGLISH, *languages)
+    own = question_language(question, languages)
+    languages = (own, *(language for language in (ENGLISH, *languages) if language != own))
+    common = frozenset(FUNCTION_WORDS.split()).union(*map(common_words, languages))
     terms = {
         word: [term for language in languages for term in analyze(question[slice(*word)], language)] for word in words
     }
@@ -66,11 +70,13 @@ def respell(
     unknown = [word for word in words if terms[word] and known.keys().isdisjoint(terms[word])]
     for word in unknown[:_MOST_WORDS]:
         written = question[slice(*word)]
-        if not _may_differ(written) or written.lower() in _FUNCTION_WORDS:
+        if not _may_differ(written) or written.lower() in common:
             continue
-        slip = not is_word(written.lower())
-        name = slip or word.start > 0 and written[0].isupper()
-        if form := _best(_tiers(written.lower(), name, slip), frequencies, languages):
+        capital = word.start > 0 and written[0].isupper()
+        slip = not is_word(written.lower()) and (own == ENGLISH or len(written) >= _MIN_FOREIGN_SLIP)
+        # Names are the same in all languages; with the stems of another one a word would be taken for any of its neighbours.
+        stems = languages if capital else (own,)
+        if form := _best(_tiers(written.lower(), slip or capital, slip, own), frequencies, stems):
             parts += [question[position : word.start], form]
             position = word.end
     return "".join([*parts, question[position:]])
@@ -80,12 +86,13 @@ def _may_differ(word: str) -> bool:
     return word in _WORDS or _MIN_LENGTH <= len(word) <= _MAX_LENGTH and word.isalpha() or word.lower() in _DIGITS
 
 
-def _tiers(word: str, name: bool, slip: bool) -> Iterator[Iterable[str]]:
+def _tiers(word: str, name: bool, slip: bool, language: str) -> Iterator[Iterable[str]]:
     """Forms of a word, the likelier kinds first. name, slip: whether it may be a name, or a word mistyped."""
     if word in _DIGITS or word in _WORDS:
         yield [_DIGITS.get(word) or _WORDS[word]]
         return
-    yield _exchanged([word], _SAME_WORD)
+    if language == ENGLISH:
+        yield _exchanged([word], _SAME_WORD)
     if name:
         once = _exchanged([word], _SAME_NAME)
         yield once
@@ -124,16 +131,14 @@ def _best(
     frequencies: Callable[[Sequence[str]], Mapping[str, int]],
     languages: Sequence[str],
 ) -> str | None:
-    """The form in most passages, of the first kind of which there is one; of equals the first in the alphabet."""
+    """The form in most passages, of the first kind and language of which there is one; of equals the first in the alphabet."""
     for tier in tiers:
         forms = sorted(form for form in tier if len(form) >= _MIN_FORM or form.isdigit())
-        there = []
         for language in languages:
             terms = analyze("\n".join(forms), language)
             if len(terms) != len(forms):  # a script of which a word is several terms: its slips are not told here
                 continue
             counts = frequencies(list(dict.fromkeys(terms)))
-            there += [(form, counts[term]) for form, term in zip(forms, terms, strict=True) if term in counts]
-        if there:
-            return max(there, key=lambda pair: pair[1])[0]
+            if there := [(form, counts[term]) for form, term in zip(forms, terms, strict=True) if term in counts]:
+                return max(there, key=lambda pair: pair[1])[0]
     return None

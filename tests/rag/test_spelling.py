@@ -80,5 +80,22 @@ def test_a_question_of_nothing_but_slips_is_read_up_to_a_limit() -> None:
     assert read(question).split().count("president") == 20
 
 
+@pytest.mark.parametrize(
+    ("question", "counts"),
+    [
+        ("When did owls breed?", {"owl": 1, "bread": 5}),  # a form of it has that stem in German
+        ("Wann wird der Müll abgeholt?", {"want": 3, "word": 4, "mull": 1}),
+        ("Wo soll ich mein Fahrrad abstellen?", {"sole": 3, "main": 4, "fahrrad": 1}),
+    ],
+)
+def test_no_word_is_read_as_one_of_another_language(question: str, counts: Mapping[str, int]) -> None:
+    def frequencies(terms: Sequence[str]) -> Mapping[str, int]:
+        return {term: counts[term] for term in terms if term in counts}
+
+    assert (
+        respell(question, word_spans(question), frequencies, {"breed", "owls", "when"}.__contains__, ["de"]) == question
+    )
+
+
 def is_english(word: str) -> bool:
     return word in ENGLISH
