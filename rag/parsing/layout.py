@@ -14,6 +14,7 @@ _MAX_CROSSING = 0.5  # share of lines across the gutter (titles, wide figures) t
 _MAX_COLUMNS_DEPTH = 4
 _RAISED = 0.85  # of the type beside it: smaller words are marks of reference and the like
 _CLOSING = ".,;:!?)]}”’»"
+EDGE = -1  # column of a header or footer that is kept: no paragraph runs on into it or from it
 
 
 class Word(NamedTuple):
@@ -54,6 +55,20 @@ class Page:
     label: str
     height: float
     lines: list[Line] = field(default_factory=list)
+
+    @property
+    def body(self) -> list[Line]:
+        """Its lines but for headers and footers."""
+        return [line for line in self.lines if line.column != EDGE]
+
+
+def type_sizes(pages: Sequence[Page]) -> Counter[float]:
+    """How many characters are set in each type size, but for headers and footers."""
+    sizes: Counter[float] = Counter()
+    for page in pages:
+        for line in page.body:
+            sizes[line.size] += len(line.text)
+    return sizes
 
 
 def read_lines(words: Sequence[Word]) -> list[Line]:

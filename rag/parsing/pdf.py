@@ -1,7 +1,7 @@
 """PDF: the text layer in reading order, page by page (PDFium through pypdfium2), lines joined to paragraphs.
 
-Left out: lines that are repeated at the top or bottom of the pages, and page numbers. Headings come from the bookmarks, or else
-from type that is larger than the body's.
+Left out: page numbers, and lines at the top or bottom of the pages where they are repeated. Headings come from the bookmarks, or
+else from type that is larger than the body's.
 """
 
 import io
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from rag.errors import ContentTooLarge, UnreadableContent
 from rag.parsing.builder import MAX_CHARACTERS, TextBuilder, plain
-from rag.parsing.layout import Line, Page
+from rag.parsing.layout import EDGE, Line, Page, type_sizes
 from rag.parsing.metadata import PAGES_NOT_READ, collect
 from rag.parsing.orientation import Box, read_directions, turned, turned_word
 from rag.parsing.paragraphs import HYPHEN_AT_LINE_END, Paragraph, Vocabulary, paragraphs
 from rag.parsing.pdf_streams import is_damaged, suspect
 from rag.parsing.recognition import HINT, recognise
-from rag.parsing.repeated import drop_repeated
+from rag.parsing.repeated import add_edges, drop_repeated
 from rag.types import ParsedText
 
 if TYPE_CHECKING:
@@ -329,39 +329,36 @@ def _spans(layer: "PdfTextPage") -> Iterator[tuple[int, int, str]]:
 
 
 def _write(builder: TextBuilder, pages: list[Page], bookmarks: dict[int, dict[str, int]]) -> None:
-    levels = {} if bookmarks else _heading_sizes(_sizes(pages))
-    words = Vocabulary(pages)
-    pending = Paragraph(words)
-    for page in pages:
+    levels = {} if bookmarks else _heading_sizes(type_sizes(pages))
+    pending = Paragraph(Vocabulary(pages))
+    edges: list[list[Line]] = []  # headers and footers that wait for a place where no paragraph runs on
+    for page in filter(lambda page: page.lines, pages):
         headings = bookmarks.get(page.number, {})
-        fresh = True
+        earlier, edges, fresh = edges, [], True
         for group in paragraphs(page):
-            level = _heading_level(group, headings, levels)
-            if fresh:
-                if not (level is None and pending.goes_on(group)):
-                    pending.flush(builder)
-                    builder.add_page(page.number, page.label)
-                else:
-                    pending.turn_page(page)
-                fresh = False
-            if level is not None:
-                pending.flush(builder)
-                pending.add(group)
-                pending.flush(builder, level)
+            if group[0].column == EDGE:
+                edges.append(group)
                 continue
-            if not pending.goes_on(group):
+            level = _heading_level(group, headings, levels)
+            runs_on = level is None and pending.goes_on(group)
+            if not runs_on:
                 pending.flush(builder)
+            if fresh:
+                add_edges(
+                    builder, earlier
+                )  # before a paragraph that runs on to this page, so that they are on their own
+                if runs_on:
+                    pending.turn_page(page)
+                else:
+                    builder.add_page(page.number, page.label)
+                fresh = False
+            if not runs_on:
+                add_edges(builder, edges)
             pending.add(group)
+            if level is not None:
+                pending.flush(builder, level)
     pending.flush(builder)
-
-
-def _sizes(pages: list[Page]) -> Counter[float]:
-    """How many characters are set in each type size."""
-    sizes: Counter[float] = Counter()
-    for page in pages:
-        for line in page.lines:
-            sizes[line.size] += len(line.text)
-    return sizes
+    add_edges(builder, edges)
 
 
 def _heading_sizes(sizes: Counter[float]) -> dict[float, int]:
@@ -375,8 +372,8 @@ def _heading_sizes(sizes: Counter[float]) -> dict[float, int]:
 
 def _printed_title(pages: list[Page]) -> str:
     """The first lines of the first page in the largest type, if that is much larger than the body's; else nothing."""
-    lines = pages[0].lines
-    body, _ = _sizes(pages).most_common(1)[0]
+    lines = pages[0].body
+    body, _ = type_sizes(pages).most_common(1)[0]
     largest = max((line.size for line in lines), default=0.0)
     if largest < _TITLE_RATIO * body:
         return ""
