@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator
 
 from index.types import Change, Document
-from rag.parsing.metadata import PAGES_NOT_READ
+from rag.parsing.metadata import PAGES_NOT_READ, PLACES_NOT_READ
 
 _MOST_NAMED = 3  # files without text: a folder of code may have hundreds
 
 
 def has_note(change: Change) -> bool:
     """Whether there is something to say of a document: it was added or updated without all of its file, or has no text."""
-    return change.outcome != "skipped" and (not change.document.n_passages or _pages_note(change.document) is not None)
+    return change.outcome != "skipped" and (not change.document.n_passages or _damage_note(change.document) is not None)
 
 
 def reading_notes(changes: Iterable[Change]) -> Iterator[str]:
@@ -18,7 +18,7 @@ def reading_notes(changes: Iterable[Change]) -> Iterator[str]:
     empty = []
     for change in changes:
         if change.outcome != "skipped":
-            if note := _pages_note(change.document):
+            if note := _damage_note(change.document):
                 yield note
             if not change.document.n_passages:
                 empty.append(change.document.source or change.document.title)
@@ -26,6 +26,16 @@ def reading_notes(changes: Iterable[Change]) -> Iterator[str]:
         more = f" and {len(empty) - _MOST_NAMED} more" if len(empty) > _MOST_NAMED else ""
         them = "it" if len(empty) == 1 else "them"
         yield f"{', '.join(empty[:_MOST_NAMED])}{more}: there is no text in {them}, so nothing of {them} can be found"
+
+
+def _damage_note(document: Document) -> str | None:
+    places = document.metadata.get(PLACES_NOT_READ)
+    if isinstance(places, int):
+        return (
+            f"{document.source or document.title}: {'a place is' if places == 1 else f'{places} places are'} damaged and shown as "
+            "\N{REPLACEMENT CHARACTER}, the rest is in: save the file again as UTF-8 to have all of it"
+        )
+    return _pages_note(document)
 
 
 def _pages_note(document: Document) -> str | None:

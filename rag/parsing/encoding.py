@@ -1,5 +1,5 @@
-"""Bytes to text: the encoding is told by its mark, by being valid UTF-8, by the letters of Western languages, or by
-charset-normalizer's statistics.
+"""Bytes to text: the encoding is told by its mark, by being UTF-8 of which little is damaged, by the letters of Western languages,
+or by charset-normalizer's statistics.
 """
 
 import codecs
@@ -36,6 +36,20 @@ _ALPHABETS = [
     )
 ]
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
+_HIGH_BYTES = bytes(range(0x80, 0x100))
+_NOT_LETTERS = re.sub(b"[A-Za-z]", b"", bytes(range(0x100)))
+# Bytes that are no UTF-8, as "surrogateescape" gives them; and what is left of a letter that a cut has gone through.
+_INVALID = re.compile("[\udc80-\udcff]+")
+_CUT_START = re.compile("[\udc80-\udcbf]{1,3}(?![\udc80-\udcff])")
+_CUT_END = re.compile(
+    r"(?<![\udc80-\udcff])(?:[\udcc2-\udcf4]|[\udce0-\udcf4][\udc80-\udcbf]|[\udcf0-\udcf4][\udc80-\udcbf]{2})\Z"
+)
+# How many bytes that continue a letter, each in its place, make up for an invalid byte, for a cut at the start and one at the end.
+# Other encodings have few by chance, least of all where letters of ASCII stand between. Of 2.2 million texts in 41 of them (one to
+# twenty messages of programs, half of them cut at random) 0.07 % are so taken for UTF-8, nine in ten of these a single message;
+# 0.10 % even are valid UTF-8.
+_AMONG_ASCII, _AMONG_OTHERS = (3, 2, 1), (8, 2, 2)
+_BYTES_PER_NUL = 4096
 _ONLY_TURKISH = "ğĞıİşŞ"
 _TURKISH = set(_ONLY_TURKISH + "çÇöÖüÜâÂîÎûÛ‘’“”–—…«»€°")
 _MAX_FOREIGN, _MIN_KNOWN = 0.4, 0.97  # of the plain letters; of the foreign ones
@@ -50,7 +64,7 @@ _NOT_TEXT = f"this is binary data, not text; {KNOWN}"
 
 
 def decode(content: bytes) -> str:
-    """The text of a file, with line ends as ``\\n`` and without byte order mark, otherwise as it is.
+    """The text of a file, with line ends as ``\\n`` and without byte order mark, otherwise as it is; U+FFFD for what is damaged.
 
     Raises UnsupportedFormat for binary data, UnreadableContent when no encoding fits.
     """
@@ -61,18 +75,39 @@ def decode(content: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def n_damaged(content: bytes) -> int:
+    """At how many places ``decode`` gives U+FFFD for what is no text; runs of invalid bytes count once."""
+    if b"\x00" not in content:
+        try:
+            content.decode("utf-8")
+            return 0
+        except UnicodeDecodeError:
+            pass
+    mended = _mended(content)
+    return mended[1] if mended else 0
+
+
 def _decode(content: bytes) -> str:
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             try:
                 return content.decode(encoding)
             except UnicodeDecodeError as error:
+                if mark == codecs.BOM_UTF8 and (mended := _mended(content)) is not None:
+                    return mended[0]
                 raise UnreadableContent(f"the file is marked as {encoding} but is not: {error.reason}") from error
+    has_nul = b"\x00" in content
     try:
-        return content.decode("utf-8")
+        text = content.decode("utf-8")
+        if not has_nul:
+            return text
     except UnicodeDecodeError:
-        pass
-    if b"\x00" in content:
+        text = None
+    if (mended := _mended(content)) is not None:
+        return mended[0]
+    if text is not None:
+        raise UnsupportedFormat(_NOT_TEXT)
+    if has_nul:
         return _unmarked_utf16(content)
     if (text := _western(content)) is not None or (text := _turkish(content)) is not None:
         return text
@@ -82,6 +117,27 @@ def _decode(content: bytes) -> str:
     if best is None:
         raise UnreadableContent("the encoding cannot be told: save the file as UTF-8")
     return str(best)
+
+
+def _mended(content: bytes) -> tuple[str, int] | None:
+    """Text in UTF-8 of which little is damaged, and at how many places; None for what is none.
+
+    A zero byte among thousands of others, none of which is a control character, is damage too.
+    """
+    n_nul = content.count(0)
+    if n_nul * _BYTES_PER_NUL > len(content):
+        return None
+    escaped, valid = content.decode("utf-8", "surrogateescape"), content.decode("utf-8", "ignore")
+    start, end = _CUT_START.match(escaped), _CUT_END.search(escaped, max(0, len(escaped) - 4))
+    n_cut = sum(len(cut[0]) for cut in (start, end) if cut)
+    n_letters = len(content.translate(None, _NOT_LETTERS))
+    n_high = len(content) - len(content.translate(None, _HIGH_BYTES))
+    for_byte, for_start, for_end = _AMONG_ASCII if n_letters > n_high else _AMONG_OTHERS
+    asked = for_byte * (len(escaped) - len(valid) - n_cut) + for_start * bool(start) + for_end * bool(end)
+    if len(valid.encode()) - len(valid) < asked or n_nul and len(_CONTROL.findall(valid)) > n_nul:
+        return None
+    text = content.decode("utf-8-sig", "replace").replace("\x00", "\ufffd")
+    return text, len(_INVALID.findall(escaped.replace("\x00", "\udcff")))
 
 
 def _western(content: bytes) -> str | None:

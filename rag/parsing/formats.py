@@ -3,6 +3,7 @@
 import codecs
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePath
 
 from rag.errors import RagError, UnreadableContent, UnsupportedFormat
@@ -10,13 +11,14 @@ from rag.parsing import csv, json, msg, notebook, odt, subtitles
 from rag.parsing.archive import Archive, is_document
 from rag.parsing.csv import parse_csv
 from rag.parsing.docx import parse_docx
-from rag.parsing.encoding import KNOWN, decode
+from rag.parsing.encoding import KNOWN, decode, n_damaged
 from rag.parsing.epub import parse_epub
 from rag.parsing.html import parse_html
 from rag.parsing.json import parse_json
 from rag.parsing.mail import parse_mail, read_eml
 from rag.parsing.markdown import parse_markdown
 from rag.parsing.members import is_archive
+from rag.parsing.metadata import PLACES_NOT_READ
 from rag.parsing.odt import parse_odt
 from rag.parsing.pdf import parse_pdf, parse_picture
 from rag.parsing.pptx import parse_pptx
@@ -58,6 +60,8 @@ _STREAMS = (
 )
 _BINARY_STARTS = (b"{\\rtf", b"PK", b"From ", _OLD_OFFICE[:4])
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*", b"BM\x00\x00")
+# Kinds whose bytes are all text.
+_TEXTS = ("HTML page", "Markdown file", "subtitles", "notebook", "JSON file", "table", "text")
 # First bytes of kinds that no parser here reads; the name in the message tells people what they have.
 _SIGNATURES = (
     (b"\x7fELF", "a program"),
@@ -81,7 +85,10 @@ def parse(name: str, content: bytes, options: ParseOptions = _USUAL) -> ParsedTe
     kind = "file"
     try:
         kind, parser = _parser(path.suffix.lower(), content, options)
-        return parser(content, path.stem)
+        parsed = parser(content, path.stem)
+        if kind in _TEXTS and (n_places := n_damaged(content)):
+            parsed = replace(parsed, metadata={**parsed.metadata, PLACES_NOT_READ: n_places})
+        return parsed
     except RagError:
         raise
     except RecursionError as error:

@@ -8,6 +8,7 @@ from index.types import JsonScalar
 from rag.parsing.builder import Values, plain
 
 PAGES_NOT_READ = "pages_not_read"  # numbers of the pages of a PDF that are damaged
+PLACES_NOT_READ = "places_not_read"  # how many places of a text are damaged
 _MAX_CHARACTERS = 500
 _ISO = re.compile(r"(?:D:)?\s*(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})(?!\d{3,5}(?:\D|$))")
 # What programs write where nobody has said anything.

@@ -57,6 +57,15 @@ def test_a_text_that_says_something_twice_is_no_other_document(rag: Rag, tmp_pat
     assert passages and all(passage["also_in"] == [] for passage in passages)
 
 
+def test_a_damaged_text_is_in_as_the_utf8_that_it_is_and_a_note_says_so(rag: Rag, tmp_path: Path) -> None:
+    text = "L'été dernier, la mairie a rénové l'école. Le maître s'appelle Hervé Lefèvre. " * 30
+    (tmp_path / "f.txt").write_bytes(text.encode() + b"\xff" + "Fin de l'été.".encode())
+    report = rag("add", "f.txt", "--json")
+    note = "f.txt: a place is damaged and shown as \ufffd, the rest is in: save the file again as UTF-8 to have all of it"
+    assert report.code == 0 and report.json["notes"][0] == note
+    assert rag("show", "f.txt").out == f"{text}\ufffdFin de l'été.\n"
+
+
 def test_sync_removes_documents_whose_file_is_gone(rag: Rag, tmp_path: Path) -> None:
     folder = tmp_path / "notes"
     (folder / "deep").mkdir(parents=True)
