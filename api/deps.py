@@ -2,13 +2,15 @@
 
 import errno
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from threading import Event
 from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from api.answerers import Answerers
@@ -26,6 +28,7 @@ T = TypeVar("T")
 _JSON_TYPES = re.compile(r"application/(?:json|[^\s;/]+\+json)", re.IGNORECASE)
 _MAX_FIELD_BYTES = 1024 * 1024
 _MAX_FIELDS = 16
+_CUT_OFF = "The multipart body ends before its closing boundary: nothing of it was taken in. Send it again, whole."
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -98,11 +101,11 @@ async def _read_upload(request: Request, settings: Settings) -> FormData | JsonU
         if _JSON_TYPES.fullmatch(kind):
             return JsonUpload(await request.body())
         if kind == "multipart/form-data":
-            return await request.form(
-                max_files=settings.max_files, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
-            )
+            return await _read_form(request, settings.max_files)
     except ClientDisconnect as error:
         raise MalformedBody("The body ended early.") from error
+    except MultiPartException as error:
+        raise MalformedBody(error.message) from error
     except ValueError as error:  # a part's charset or header that the form parser cannot decode
         raise MalformedBody("The multipart body cannot be parsed.") from error
     except OSError as error:  # files above 1 MB wait in the directory for temporary files
@@ -110,6 +113,30 @@ async def _read_upload(request: Request, settings: Settings) -> FormData | JsonU
             raise
         raise StoreFull(f"no space is left for temporary files ({error.strerror})") from error
     raise UnsupportedFormat("Send files as multipart/form-data (field `file`) or one document as application/json.")
+
+
+class _FormParser(MultiPartParser):
+    """Knows whether the closing boundary has come: the parser takes a body that ends anywhere, and drops the part it ends in."""
+
+    is_whole = False
+
+    def on_end(self) -> None:
+        self.is_whole = True
+
+
+async def _read_form(request: Request, max_files: int) -> FormData:
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        async with aclosing(request.stream()) as stream:
+            async for chunk in stream:
+                yield chunk
+        if not parser.is_whole:  # raised here, where the parser closes its files
+            raise MultiPartException(_CUT_OFF)
+
+    async with aclosing(chunks()) as stream:
+        parser = _FormParser(
+            request.headers, stream, max_files=max_files, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
+        )
+        return await parser.parse()
 
 
 class Run:

@@ -86,6 +86,9 @@ class Kind:
 
 INVALID = Kind(422, "invalid-request", "The request does not fit its schema")
 MALFORMED = Kind(400, "malformed-request", "The body cannot be parsed")
+NO_REQUEST = Kind(400, "malformed-http", "This cannot be read as an HTTP request")
+TARGET_TOO_LONG = Kind(414, "target-too-long", "The request's target is too long")
+HEAD_TOO_LONG = Kind(431, "head-too-long", "The request's head is too long")
 UNAUTHORIZED = Kind(401, "unauthorized", "A valid key is required")
 FORBIDDEN = Kind(403, "forbidden", "This key may not do that")
 FOREIGN_HOST = Kind(403, "foreign-host", "This service does not answer to that name")
@@ -139,6 +142,9 @@ KINDS: Mapping[type[Exception], Kind] = {
     ModelDamaged: Kind(503, "model-damaged", "The model is damaged", "The operator finds the reason in the log."),
 }
 ALL_KINDS = (
+    NO_REQUEST,
+    TARGET_TOO_LONG,
+    HEAD_TOO_LONG,
     UNAUTHORIZED,
     FORBIDDEN,
     FOREIGN_HOST,

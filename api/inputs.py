@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    TypeAdapter,
     model_validator,
 )
 
@@ -25,6 +26,8 @@ MAX_TOP_K = 100
 MAX_CITATIONS = 1000
 MAX_METADATA_KEYS = 100
 MAX_VALUES = 1000
+# Of all lists of a filter: the store asks for them in one query, each in up to three spellings, and that takes 32,766 of them.
+MAX_FILTER_VALUES = 10_000
 MAX_FOLDER = 700
 _INT64 = 2**63
 # The largest whole number that every JSON client writes exactly.
@@ -61,6 +64,18 @@ def _bounded_number(value: object) -> object:
     return value
 
 
+def _one_of(allowed: str, *kinds: tuple[tuple[type, ...], TypeAdapter[Any]]) -> BeforeValidator:
+    """Checks a value as the kind that it is, before a union does, whose errors name each of its members and the checks in them."""
+
+    def check(value: object) -> object:
+        for types, adapter in kinds:
+            if type(value) in types:  # true is no number here
+                return adapter.validate_python(value)
+        raise ValueError(f"must be {allowed}")
+
+    return BeforeValidator(check)
+
+
 def _whole(value: object) -> object:
     # JSON has one kind of number: some clients write 5 as 5.0.
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -95,9 +110,23 @@ Folder = Annotated[
 ]
 MetadataKey = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
 MetadataText = Annotated[Text, StringConstraints(max_length=10_000)]
-Scalar = Annotated[MetadataText | bool | int | float | None, BeforeValidator(_bounded_number)]
+_LITERAL = (bool, int, float, type(None))
+_LITERALS: TypeAdapter[Any] = TypeAdapter(Annotated[Any, AfterValidator(_bounded_number)])
+_SCALARS = ((str,), TypeAdapter(MetadataText)), (_LITERAL, _LITERALS)
+Scalar = Annotated[
+    MetadataText | bool | int | float | None, _one_of("a string, a number, true, false or null", *_SCALARS)
+]
+_Values = Annotated[list[Scalar], Field(max_length=MAX_VALUES)]
 MetadataIn = Annotated[
-    dict[MetadataKey, Scalar | Annotated[list[Scalar], Field(max_length=MAX_VALUES)]],
+    dict[
+        MetadataKey,
+        Annotated[
+            Scalar | _Values,
+            _one_of(
+                "a string, a number, true, false, null or a list of them", *_SCALARS, ((list,), TypeAdapter(_Values))
+            ),
+        ],
+    ],
     Field(max_length=MAX_METADATA_KEYS),
 ]
 
@@ -108,7 +137,11 @@ class Input(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-Bound = Annotated[Annotated[str, StringConstraints(max_length=40)] | int | float, BeforeValidator(_bounded_number)]
+_Date = Annotated[str, StringConstraints(max_length=40)]
+Bound = Annotated[
+    _Date | int | float,
+    _one_of("a number or a date as text", ((str,), TypeAdapter(_Date)), ((int, float), _LITERALS)),
+]
 
 
 class RangeIn(Input):
@@ -135,19 +168,46 @@ class RangeIn(Input):
         return make_range("the value", given)
 
 
+def _askable(conditions: dict[str, Any]) -> dict[str, Any]:
+    n_values = sum(len(given) for given in conditions.values() if isinstance(given, list))
+    if n_values > MAX_FILTER_VALUES:
+        raise ValueError(f"lists of a filter may hold {MAX_FILTER_VALUES} values in all, not {n_values}")
+    return conditions
+
+
+_Allowed = Annotated[list[Scalar], Field(min_length=1, max_length=MAX_VALUES)]
 FilterIn = Annotated[
-    dict[MetadataKey, RangeIn | Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=MAX_VALUES)]],
+    dict[
+        MetadataKey,
+        Annotated[
+            RangeIn | Scalar | _Allowed,
+            _one_of(
+                "a string, a number, true, false, null, a list of them or a range",
+                *_SCALARS,
+                ((list,), TypeAdapter(_Allowed)),
+                ((dict,), TypeAdapter(RangeIn)),
+            ),
+        ],
+    ],
     Field(max_length=MAX_METADATA_KEYS),
+    AfterValidator(_askable),
 ]
 
 
-def _as_stored(value: JsonScalar) -> str:
-    """A metadata value as filters compare it: the store keeps every value as a string, literals as JSON writes them."""
+def _as_stored(value: JsonScalar) -> tuple[str, ...]:
+    """A metadata value as filters compare it: the store keeps every value as a string, literals as JSON writes them.
+
+    A whole number has two spellings, 2 and 2.0, and may be stored in either.
+    """
     if value is None:
-        return "null"
+        return ("null",)
     if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+        return ("true" if value else "false",)
+    if isinstance(value, str) or value != int(value):
+        return (str(value),)
+    spellings = (str(value), str(int(value)), str(float(int(value))))
+    # Above 2**53 the nearest float may be another number.
+    return tuple(dict.fromkeys(spellings if float(value) == value else spellings[:2]))
 
 
 class AskIn(Input):
@@ -184,7 +244,9 @@ class AskIn(Input):
             if isinstance(given, RangeIn):
                 where[key] = given.range()
             else:
-                where[key] = [_as_stored(value) for value in (given if isinstance(given, list) else [given])]
+                where[key] = [
+                    stored for value in (given if isinstance(given, list) else [given]) for stored in _as_stored(value)
+                ]
         return Query(self.question, self.top_k, self.collection, where, self.explain, self.max_risk)
 
 

@@ -5,25 +5,38 @@ import errno
 import re
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
 from typing import Any
 
+import httptools
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api import stopping
 from api.door import Door
+from api.errors import HEAD_TOO_LONG, NO_REQUEST, TARGET_TOO_LONG, Kind, problem
+from api.middleware import SECURITY_HEADERS
 
 _DRAIN_S = 30
 _HEAD_S = 10
 _MAX_HEAD_BYTES = 16 * 1024
-_TOO_LONG = "The request's head is too long."
+_TOO_LONG = (
+    f"At most {_MAX_HEAD_BYTES} bytes are taken of a request's line and headers together, and of what stands between requests "
+    "or chunks: shorten them, and send long values in the body."
+)
+_READABLE = (
+    "Send HTTP/1.1: a line such as `GET /v1/documents HTTP/1.1` with all but ASCII percent-encoded, headers, and a body as long as "
+    "`Content-Length` says or in well-formed chunks."
+)
 # Requests that one connection may send before the one before them is answered: each takes a few kB while it waits.
 _MAX_PIPELINED = 100
-_TOO_MANY = "Too many requests wait for their answers."
+_TOO_MANY = (
+    f"At most {_MAX_PIPELINED} requests of a connection may wait for their answers: read those before sending more."
+)
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
 
 
@@ -79,6 +92,7 @@ class _Protocol(HttpToolsProtocol):
     _has_progressed = False
     _head_bytes = 0
     _unparsed_bytes = 0
+    _refusal: tuple[Kind, str] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -92,11 +106,33 @@ class _Protocol(HttpToolsProtocol):
         if self.transport.is_closing():
             self._disarm()
         elif self._unparsed_bytes > _MAX_HEAD_BYTES:
+            self._refusal = self._too_long()
             self.send_400_response(_TOO_LONG)
         elif self._reading == "body" or (self._reading == "nothing" and self._has_progressed):
             self._disarm()
         elif self._late is None:
             self._late = self.loop.call_later(_HEAD_S, self.timeout_keep_alive_handler)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuses what never becomes a request, as a problem like all others, and closes the connection.
+
+        msg: uvicorn's words, the same for all that its parser does not take.
+        """
+        kind, detail = self._refusal or (NO_REQUEST, _READABLE)
+        reason = sys.exception()
+        # What a callback raises is ours, or tells of the inside.
+        if self._refusal is None and reason is not None and not isinstance(reason, httptools.HttpParserCallbackError):
+            detail = f"{reason}. {detail}"
+        response = problem(kind, detail)
+        headers = [
+            *self.server_state.default_headers,
+            *response.raw_headers,
+            *SECURITY_HEADERS,
+            (b"connection", b"close"),
+        ]
+        head = STATUS_LINE[kind.status] + b"".join(b"%s: %s\r\n" % pair for pair in headers)
+        self.transport.write(head + b"\r\n" + bytes(response.body))
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
@@ -115,8 +151,8 @@ class _Protocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        self._count(len(url))
         super().on_url(url)
+        self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value) + 4)
@@ -127,6 +163,7 @@ class _Protocol(HttpToolsProtocol):
         self._reading = "body"
         self._has_progressed = True
         if len(self.pipeline) >= _MAX_PIPELINED:
+            self._refusal = NO_REQUEST, _TOO_MANY
             raise ValueError(_TOO_MANY)
         if target := _ABSOLUTE.match(self.url):
             # It names the host that is meant, whatever `Host` says (RFC 9112, 3.2.2).
@@ -166,7 +203,13 @@ class _Protocol(HttpToolsProtocol):
     def _count(self, n_bytes: int) -> None:
         self._head_bytes += n_bytes
         if self._head_bytes > _MAX_HEAD_BYTES:
+            self._refusal = self._too_long()
             raise ValueError(_TOO_LONG)
+
+    def _too_long(self) -> tuple[Kind, str]:
+        if self._reading != "head":  # blank lines between requests, what stands beside chunks or behind them
+            return NO_REQUEST, _TOO_LONG
+        return (TARGET_TOO_LONG if len(self.url) > _MAX_HEAD_BYTES // 2 else HEAD_TOO_LONG), _TOO_LONG
 
 
 class _Server(uvicorn.Server):

@@ -20,7 +20,7 @@ from api.metrics import Metrics
 from api.openapi import problems
 from api.outputs import DocumentOut, DocumentsOut, ReceiptOut, TextOut, UploadOut
 from index.errors import DocumentNotFound, StoreError
-from index.types import Change, Metadata
+from index.types import Change, Document, Metadata
 from rag.errors import BadInput, ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.parsing.members import is_archive
 from rag.serialization import document_json, receipt_json
@@ -122,10 +122,12 @@ def _add_text(service: Service, body: bytes, access: Access, metrics: Metrics, r
     except ValidationError as error:
         raise _invalid(error, "body") from error
     access.require(given.collection)
+    # A text of blanks has no first line to be called by, and lists and notes have to call it something.
+    is_nameless = not (given.title or given.source or given.text.strip())
     with _counted(metrics) as done:
         done += [
             service.intake.add_text(
-                title=given.title,
+                title="untitled" if is_nameless else given.title,
                 text=given.text,
                 source=given.source,
                 metadata=given.metadata,
@@ -277,17 +279,37 @@ async def list_documents(
         access.require(collection)
 
     def read() -> JSONResponse:
+        wanted = access.collections if collection is None else frozenset({collection})
         if cursor:  # an empty one begins the list, as none does
-            try:
-                access.document(service, cursor)
-            except DocumentNotFound as error:
-                raise BadInput(f"no document {cursor!r} to go on from: begin the list again") from error
-        found = service.documents(collection=collection or access.collections, after=cursor or None, limit=limit + 1)
-        page = found[:limit]
-        next_cursor = page[-1].id if len(found) > limit else None
+            found = _documents_from(cursor, service, access, wanted, limit + 1)
+        else:
+            found = service.documents(collection=wanted, limit=limit + 1)
+        page, rest = found[:limit], found[limit:]
+        next_cursor = f"{page[-1].id}.{rest[0].id}" if rest else None
         return JSONResponse({"documents": [document_json(document) for document in page], "next_cursor": next_cursor})
 
     return await run(read)
+
+
+def _documents_from(
+    cursor: str, service: Service, access: Access, wanted: frozenset[str] | None, limit: int
+) -> list[Document]:
+    """Up to ``limit`` documents of the wanted collections.  Raises BadInput for a cursor that leads nowhere any more.
+
+    A cursor names the last document of its page and the first of the next, so that it still leads on when the page is deleted.
+    """
+    last, _, following = cursor.partition(".")
+    try:
+        access.document(service, last)
+        return service.documents(collection=wanted, after=last, limit=limit)
+    except (DocumentNotFound, BadInput):  # BadInput: it was deleted in between
+        pass
+    try:
+        first = access.document(service, following)
+        found = service.documents(collection=wanted, after=following, limit=limit)
+    except (DocumentNotFound, BadInput) as error:
+        raise BadInput(f"no document is left that the cursor {cursor!r} names: begin the list again") from error
+    return [first, *found][:limit] if wanted is None or first.collection in wanted else found
 
 
 @router.get("/{document_id}", response_model=DocumentOut, responses=problems(404, 503), summary="One document")

@@ -148,8 +148,7 @@ async function remove(one, title) {
   const place = [...list.children].findIndex((item) => item.dataset.id === one.id);
   documents = documents.filter((other) => other.id !== one.id);
   totals.set(one.collection, totals.get(one.collection) - 1);
-  // The cursor names the last document read: when that one is gone, reading on needs a new start.
-  if (cursor === one.id) await reload();
+  if (documents.length === 0) await read();
   else show();
   byId("documents-status").textContent = `Deleted “${title}”. ${byId("documents-status").textContent}`;
   const next = list.children[Math.min(place, list.children.length - 1)];

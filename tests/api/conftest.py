@@ -148,13 +148,11 @@ class FakeService:
     ) -> list[Document]:
         self._work()
         wanted = [collection] if isinstance(collection, str) else collection
-        found = [document for document, _ in self.stored.values() if wanted is None or document.collection in wanted]
-        if after is not None:
-            ids = [document.id for document in found]
-            if after not in ids:
-                raise BadInput("unknown cursor")
-            found = found[ids.index(after) + 1 :]
-        return found[:limit]
+        ids = list(self.stored)
+        if after is not None and after not in ids:
+            raise BadInput("unknown cursor")
+        behind = [self.stored[one][0] for one in ids[ids.index(after) + 1 if after is not None else 0 :]]
+        return [document for document in behind if wanted is None or document.collection in wanted][:limit]
 
     def document(self, document_id: str) -> Document:
         self._work()

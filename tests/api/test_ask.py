@@ -46,9 +46,9 @@ def test_every_field_of_a_question_reaches_the_service(client: TestClient, fake:
         "a": ["x"],
         "b": ["true"],
         "c": ["null"],
-        "d": ["3"],
+        "d": ["3", "3.0"],
         "e": ["2.5"],
-        "f": ["y", "false", "1"],
+        "f": ["y", "false", "1", "1.0"],
     }
 
 
@@ -101,6 +101,7 @@ def test_every_field_of_a_question_reaches_the_service(client: TestClient, fake:
         {"question": "apples", "filter": {"k": 2**63}},
         {"question": "apples", "filter": {"k": 10**400}},
         {"question": "apples", "filter": {str(i): i for i in range(101)}},
+        {"question": "apples", "filter": {str(i): [0] * 1000 for i in range(11)}},
         {"question": "apples", "unknown": 1},
     ],
     ids=lambda body: json.dumps(body)[:50],

@@ -1,5 +1,6 @@
 """Attacks on a running server by requests that are none, never end, come slowly or say two things: each is refused or cut off."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+
+from api.errors import ALL_KINDS
 
 Attacked = tuple["subprocess.Popen[str]", str]
 
@@ -124,8 +127,40 @@ def test_requests_that_come_before_their_answers_are_taken_up_to_a_number(attack
 def test_a_head_that_is_whole_but_too_long_is_refused(attacked: Attacked) -> None:
     assert (
         exchange(attacked[1], b"GET /livez HTTP/1.1\r\nHost: localhost\r\n" + b"X-A: a\r\n" * 2_500 + b"\r\n")[9:12]
-        == b"400"
+        == b"431"
     )
+
+
+NO_REQUESTS: dict[str, tuple[int, bytes, bytes]] = {
+    "unknown method": (400, b"FOO / HTTP/1.1\r\n\r\n", b""),
+    "no version": (400, b"FOO /\r\n\r\n", b""),
+    "unknown version": (400, b"GET / HTTP/9.9\r\n\r\n", b""),
+    "raw bytes in the path": (400, b"GET /\xc3\xa9 HTTP/1.1\r\nHost: localhost\r\n\r\n", b""),
+    "a host that is none": (400, b"GET http://[/ HTTP/1.1\r\nHost: localhost\r\n\r\n", b""),
+    "length in words": (400, HEAD + b"Content-Length: abc\r\n\r\n", b""),
+    "length below 0": (400, HEAD + b"Content-Length: -5\r\n\r\n", b""),
+    "bad chunk size": (400, CHUNKED + b"xyz\r\n{}\r\n", b""),
+    "long chunk extension": (400, CHUNKED, b"1;" + b"a" * 17_000),
+    "endless blank lines": (400, b"\r\n" * 9_000, b""),
+    "long target": (414, b"GET /v1/documents?cursor=" + b"c" * 17_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", b""),
+    "endless target": (414, b"GET /", b"c" * 17_000),
+    "long header": (431, HEAD + b"X-A: " + b"a" * 17_000 + b"\r\n\r\n", b""),
+    "endless header": (431, HEAD, b"X-A: " + b"a" * 17_000),
+}
+
+
+@pytest.mark.parametrize("what", NO_REQUESTS)
+def test_what_is_no_request_is_told_so_in_a_problem(attacked: Attacked, what: str) -> None:
+    status, *parts = NO_REQUESTS[what]
+    head, _, body = exchange(attacked[1], *parts).partition(b"\r\n\r\n")
+    line, *lines = head.decode().lower().split("\r\n")
+    headers = dict(one.split(": ", 1) for one in lines)
+    assert line.startswith(f"http/1.1 {status} ") and headers["content-type"] == "application/problem+json"
+    assert (headers["connection"], int(headers["content-length"])) == ("close", len(body))
+    assert headers["x-content-type-options"] == "nosniff"
+    problem = json.loads(body)
+    assert problem["status"] == status and problem["title"] and problem["type"] in {kind.uri for kind in ALL_KINDS}
+    assert len(problem["detail"]) > 40 and "callback" not in problem["detail"]
 
 
 def test_headers_behind_a_body_change_nothing(attacked: Attacked) -> None:

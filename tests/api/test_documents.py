@@ -239,6 +239,48 @@ def test_pages_of_a_list_hold_every_document_once(client: TestClient) -> None:
     assert (seen, pages) == (["0", "1", "2", "3", "4"], 3)
 
 
+@pytest.mark.parametrize("gone", [[1], [0, 1], [2], [0, 1, 3]])
+def test_a_list_goes_on_when_documents_of_its_page_are_deleted(client: TestClient, gone: list[int]) -> None:
+    ids = [added(client, f"text {number}", source=str(number)) for number in range(5)]
+    cursor = client.get("/v1/documents", params={"limit": 2}).json()["next_cursor"]
+    for number in gone:
+        client.delete(f"/v1/documents/{ids[number]}")
+    page = client.get("/v1/documents", params={"limit": 2, "cursor": cursor}).json()
+    left = [one for number, one in enumerate(ids) if number > 1 and number not in gone]
+    assert [document["id"] for document in page["documents"]] == left[:2]
+    assert (page["next_cursor"] is None) is (len(left) == 2)
+
+
+def test_pages_can_be_deleted_one_after_the_other(client: TestClient, fake: Any) -> None:
+    for number in range(5):
+        added(client, f"text {number}", source=str(number))
+    cursor = ""
+    while cursor is not None:
+        page = client.get("/v1/documents", params={"limit": 2, "cursor": cursor}).json()
+        for document in page["documents"]:
+            client.delete(f"/v1/documents/{document['id']}")
+        cursor = page["next_cursor"]
+    assert fake.stored == {}
+
+
+def test_a_cursor_whose_documents_are_gone_says_to_begin_again(client: TestClient) -> None:
+    ids = [added(client, f"text {number}", source=str(number)) for number in range(4)]
+    cursor = client.get("/v1/documents", params={"limit": 2}).json()["next_cursor"]
+    for one in ids[1:3]:
+        client.delete(f"/v1/documents/{one}")
+    response = client.get("/v1/documents", params={"cursor": cursor})
+    assert response.status_code == 422 and "begin the list again" in response.json()["detail"]
+
+
+def test_a_cursor_does_not_bring_a_document_of_another_collection(client: TestClient) -> None:
+    ids = [added(client, "a", source=str(number), collection="one") for number in range(3)]
+    other = added(client, "a", collection="two")
+    cursor = client.get("/v1/documents", params={"limit": 2}).json()["next_cursor"]
+    client.delete(f"/v1/documents/{ids[1]}")
+    page = client.get("/v1/documents", params={"cursor": cursor, "collection": "two"}).json()
+    assert [document["id"] for document in page["documents"]] == [other]
+
+
 def test_an_empty_cursor_begins_the_list(client: TestClient) -> None:
     client.post("/v1/documents", json={"text": "a"})
     assert len(client.get("/v1/documents?cursor=&limit=1").json()["documents"]) == 1
@@ -278,8 +320,8 @@ def test_a_list_that_cannot_be_made_is_refused(client: TestClient, query: str) -
     assert response.headers["content-type"] == "application/problem+json"
 
 
-def added(client: TestClient, text: str) -> str:
-    return str(client.post("/v1/documents", json={"text": text}).json()["documents"][0]["id"])
+def added(client: TestClient, text: str, **fields: str) -> str:
+    return str(client.post("/v1/documents", json={"text": text, **fields}).json()["documents"][0]["id"])
 
 
 def test_one_document_is_described_without_its_text(client: TestClient) -> None:

@@ -107,6 +107,26 @@ def test_odd_texts_are_taken_or_refused_but_never_an_error(real_client: TestClie
     assert response.status_code in (201, 422)
 
 
+@pytest.mark.parametrize(("given", "title"), [({}, "untitled"), ({"source": "memo"}, "memo"), ({"title": "M"}, "M")])
+def test_a_text_of_blanks_is_called_something(real_client: TestClient, given: dict[str, str], title: str) -> None:
+    told = real_client.post("/v1/documents", json={"text": "   ", "collection": f"blank {title}", **given}).json()
+    assert [document["title"] for document in told["documents"]] == [title]
+    assert [note.partition(":")[0] for note in told["notes"]] == [title]
+
+
+def test_as_many_values_as_a_filter_may_hold_can_be_asked_for(real_client: TestClient, document_id: str) -> None:
+    where = {str(key): [-0.0] * 1000 for key in range(10)} | {str(key): {"gte": 2024} for key in range(10, 100)}
+    assert real_client.post("/v1/ask", json={"question": "Who?", "filter": where}).status_code == 200
+
+
+@pytest.mark.parametrize(("stored", "asked"), [(2, 2.0), (2.0, 2)])
+def test_a_filter_finds_a_number_however_it_is_written(real_client: TestClient, stored: float, asked: float) -> None:
+    body = {"text": "The ferry waited.", "collection": f"number {stored}", "metadata": {"n": stored}}
+    real_client.post("/v1/documents", json=body)
+    answer = ask(real_client, "What waited?", collection=f"number {stored}", filter={"n": asked})
+    assert len(answer["passages"]) == 1
+
+
 @pytest.mark.parametrize(
     "question", ["?", "AND OR NOT", '"', "* ~ ^ ( [ {", "🍎", "чому", "a" * 2000, "\x1b[31mred", "' OR 1=1 --"]
 )

@@ -61,7 +61,9 @@ def test_a_damaged_text_is_in_as_the_utf8_that_it_is_and_a_note_says_so(rag: Rag
     text = "L'été dernier, la mairie a rénové l'école. Le maître s'appelle Hervé Lefèvre. " * 30
     (tmp_path / "f.txt").write_bytes(text.encode() + b"\xff" + "Fin de l'été.".encode())
     report = rag("add", "f.txt", "--json")
-    note = "f.txt: a place is damaged and shown as \ufffd, the rest is in: save the file again as UTF-8 to have all of it"
+    note = (
+        "f.txt: a place is damaged and shown as \ufffd, the rest is in: save the file again as UTF-8 to have all of it"
+    )
     assert report.code == 0 and report.json["notes"][0] == note
     assert rag("show", "f.txt").out == f"{text}\ufffdFin de l'été.\n"
 
