@@ -144,11 +144,11 @@ def statement_scores(signals: Signals) -> Floats:
 
     Half BM25 and half the cosines of passage and best sentence, each scaled over the candidates; nothing in it is fitted.
     """
-    return (_scaled(signals.bm25) + _scaled(signals.dense + signals.sentence)) / np.float32(2)
+    return (scaled(signals.bm25) + scaled(signals.dense + signals.sentence)) / np.float32(2)
 
 
-def _scaled(values: Floats) -> Floats:
-    """From 0, the least, to 1, the largest; all 0 where they are equal."""
+def scaled(values: Floats) -> Floats:
+    """Values over candidates from 0, the least, to 1, the largest; all 0 where they are equal."""
     if not len(values):
         return values
     above: Floats = values - values.min()

@@ -15,7 +15,7 @@ from index.types import Candidates, Floats, Ids, Passage, Scope, Span, TermStati
 from rag.duplicates import group_duplicates
 from rag.embedding import QuestionVectors
 from rag.languages import common_words, question_language, terms_of_question
-from rag.ranking import Ranker, best_per_passage, load_ranker, statement_scores
+from rag.ranking import Ranker, best_per_passage, load_ranker, scaled, statement_scores
 from rag.references import Named, Place, find_references, named_sentences
 from rag.reranker import RERANKED, Reranker, reordered
 from rag.signals import (
@@ -146,6 +146,17 @@ def score_candidates(
     return Scored(candidates, signals, chosen, late, scores, references)
 
 
+def ranking_of(question: str, scored: Scored) -> Floats:
+    """What the candidates are ranked by: float32 (n,).
+
+    The weights were fitted on questions; a claim looks for the passages that are about it, and what is neither for either.
+    """
+    if asks(question):
+        return scored.scores
+    statement = statement_scores(scored.signals)
+    return statement if states(question) else (scaled(scored.scores) + statement) / np.float32(2)
+
+
 def _proposing(question: str, terms: Sequence[str], language: str, statistics: TermStatistics) -> Sequence[str]:
     """The terms by which candidates are looked for. Of a claim they are all: it is ranked by their shares."""
     if states(question):
@@ -169,8 +180,7 @@ def retrieve(
     scored = score_candidates(reader, embedded, question, words, scope, load_ranker())
     candidates = scored.candidates
     scores = scored.scores
-    # The weights were fitted on questions; a claim looks for the passages that are about it.
-    ranking = statement_scores(scored.signals) if states(question) else scores
+    ranking = ranking_of(question, scored)
     named = _named(reader, scored.references, candidates)
     ranking = _with_named_first(ranking, list(named))
     order: Ids = np.lexsort((candidates.ids, -ranking))

@@ -9,8 +9,8 @@ from index.reader import Reader
 from index.types import Floats, Ids, Scope, Span
 from rag.duplicates import group_duplicates
 from rag.embedding import QuestionVectors
-from rag.ranking import Ranker, best_per_passage, statement_scores
-from rag.retrieval import Scored, analyzed, score_candidates, states
+from rag.ranking import Ranker, best_per_passage
+from rag.retrieval import Scored, analyzed, ranking_of, score_candidates
 
 # Ranks in a view are looked for this deep.
 DEEPEST = 10_000
@@ -63,7 +63,7 @@ def trace(
     """Follow the passages of these ids. n_first: how many of the best to show beside them; the rest as of ``score_candidates``."""
     scored = score_candidates(reader, lambda: vectors, question, words, scope, ranker)
     ids = scored.candidates.ids
-    ranking = statement_scores(scored.signals) if states(question) else scored.scores
+    ranking = ranking_of(question, scored)
     order: Ids = np.lexsort((ids, -ranking))
     texts = {int(passage.id): passage.text for passage in reader.passages(ids)}
     groups = group_duplicates(scored.candidates, order, len(ids), lambda at: texts[int(ids[at])])
