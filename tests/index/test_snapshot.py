@@ -140,8 +140,8 @@ def test_nothing_is_restored_from_what_is_no_snapshot(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
-    for source, error in (("none", StoreMissing), ("empty", StoreMissing), ("mine", StoreUnwritable)):
-        with pytest.raises(error):
+    for source in ("none", "empty", "mine"):
+        with pytest.raises(StoreMissing, match="no snapshot at"):
             snapshot.restore(tmp_path / source, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

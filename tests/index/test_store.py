@@ -258,11 +258,11 @@ def create(path: Path) -> Store:
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
-    for use in (Store.open, create):
-        with pytest.raises(StoreUnwritable, match="other files"):
-            use(tmp_path)
-    with pytest.raises(StoreUnwritable, match="not a directory"):
-        Store.open(tmp_path / "thesis.txt")
+    with pytest.raises(StoreUnwritable, match="other files"):
+        create(tmp_path)
+    for path in (tmp_path, tmp_path / "thesis.txt"):
+        with pytest.raises(StoreMissing, match="something else is there"):
+            Store.open(path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
