@@ -9,7 +9,7 @@ import numpy as np
 from index.types import Candidates, Ids
 from index.vectors import inner_products
 
-# Only passages this close in meaning are compared word by word.
+# Only passages this close in meaning, or of the same terms, are compared word by word.
 _NEAR_COSINE = 0.9
 # Neighbours that share an overlap sentence stay below; copies with other line breaks or a word more are above.
 _SHARED_WORDS = 0.9

@@ -140,7 +140,7 @@ def confidence_features(signals: Signals, late: Floats, scores: Floats) -> dict[
 
 
 def statement_scores(signals: Signals) -> Floats:
-    """Scores of candidates for a text that asks nothing, a claim or key words: float32 (n,), 0 to 1, higher is better.
+    """Scores of candidates for a claim, and half of those for key words: float32 (n,), 0 to 1, higher is better.
 
     Half BM25 and half the cosines of passage and best sentence, each scaled over the candidates; nothing in it is fitted.
     """

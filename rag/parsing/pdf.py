@@ -344,9 +344,8 @@ def _write(builder: TextBuilder, pages: list[Page], bookmarks: dict[int, dict[st
             if not runs_on:
                 pending.flush(builder)
             if fresh:
-                add_edges(
-                    builder, earlier
-                )  # before a paragraph that runs on to this page, so that they are on their own
+                # Before a paragraph that runs on to this page, so that they are on their own.
+                add_edges(builder, earlier)
                 if runs_on:
                     pending.turn_page(page)
                 else:

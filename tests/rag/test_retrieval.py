@@ -1,4 +1,4 @@
-"""What is a question, and what asks nothing."""
+"""What is a question, what a claim, and how each is ranked."""
 
 from dataclasses import fields
 
