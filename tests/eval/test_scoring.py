@@ -183,7 +183,7 @@ def test_no_more_passages_are_asked_for_when_they_cannot_change_a_measure(search
         depths: list[int] = []
         asked = Question("q", "how do cats sleep?", True, relevance={relevant: 1})
         run(counted(search(documents).ask, depths), [asked, BARK], gold="tiny", k=3, store=STORE)
-        assert depths[: len(expected)] == expected and sorted(depths) == sorted([*expected, 200])
+        assert sorted(depths) == sorted([*expected, 200])  # two threads ask: the other question comes at any time
 
 
 def test_questions_of_a_file_are_asked_in_order(
