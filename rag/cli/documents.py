@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from index.types import Document, JsonScalar, Span
     from rag.pipeline import Progress as ShowProgress
     from rag.service import Service
-    from rag.types import IngestReport, ParseOptions
+    from rag.types import IngestProgress, IngestReport, ParseOptions
 
 CollectionFilter = Annotated[
     str | None, typer.Option("--collection", metavar="C", help="Only this collection.", show_default=False)
@@ -168,12 +168,25 @@ def parse_options(fields: str | None, ocr: bool) -> "ParseOptions":
 
 
 def _with_progress(work: "Callable[[ShowProgress | None], IngestReport]") -> "IngestReport":
-    """Do it, with a bar that shows how far it is where someone watches."""
-    if not sys.stderr.isatty():
-        return work(None)
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    """Do it, with a bar that shows how far it is where someone watches; when it ends early, say how far it came."""
+    done = 0
 
-    from rag.types import IngestProgress
+    def count(progress: "IngestProgress") -> None:
+        nonlocal done
+        done = progress.documents
+
+    try:
+        return _with_bar(work, count)
+    except BaseException:
+        if done:
+            message(f"{done} documents are done and stay; the same command takes in the rest")
+        raise
+
+
+def _with_bar(work: "Callable[[ShowProgress | None], IngestReport]", count: "ShowProgress") -> "IngestReport":
+    if not sys.stderr.isatty():
+        return work(count)
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     with Progress(
         TextColumn("adding"),
@@ -186,7 +199,8 @@ def _with_progress(work: "Callable[[ShowProgress | None], IngestReport]") -> "In
     ) as bar:
         task = bar.add_task("adding", total=None, passages=0, rate=0.0)
 
-        def advance(progress: IngestProgress) -> None:
+        def advance(progress: "IngestProgress") -> None:
+            count(progress)
             elapsed = bar.tasks[0].elapsed or 1.0
             rate = progress.passages / max(elapsed, 0.001)
             bar.update(

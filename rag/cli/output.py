@@ -100,7 +100,7 @@ def errors() -> Iterator[None]:
         drop_output()
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
-        fail("stopped; what was reported as added stays", _INTERRUPTED)
+        fail("stopped; what is done stays", _INTERRUPTED)
     except Exception as error:
         # The store's errors are in a package whose import takes a tenth of a second, which ``rag --help`` has not to spare.
         from index.errors import StoreDamaged, StoreError, StoreMismatch, StoreMissing, StoreTooNew

@@ -1,5 +1,9 @@
 """``rag add``, ``list``, ``show``, ``rm`` and ``watch`` as a person or a script meets them. Runs the real default model."""
 
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -176,3 +180,24 @@ def test_an_address_of_this_machine_is_not_fetched_unless_it_is_allowed(rag: Rag
 def test_a_file_is_not_watched(rag: Rag, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x")
     assert rag("watch", "a.txt").code == 2
+
+
+def test_an_interrupted_add_says_how_many_documents_are_in(rag: Rag, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(3000):
+        (folder / f"{number}.txt").write_text(f"Keeper {number} of the lighthouse liked tea, and the sea was calm.")
+    command = [sys.executable, "-P", "-c", "from rag.cli.main import main; main()", "add", "many"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as adding:
+        deadline = time.monotonic() + 300
+        while (listed := rag("list", "--json")).code or not listed.json:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        adding.send_signal(signal.SIGINT)
+        said = adding.communicate(timeout=300)[1].splitlines()
+    n_in = len(rag("list", "--json").json)
+    assert 0 < n_in < 3000 and adding.returncode == 130
+    assert said == [
+        f"rag: {n_in} documents are done and stay; the same command takes in the rest",
+        "rag: stopped; what is done stays",
+    ]
