@@ -10,6 +10,7 @@ import logging
 import mmap
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -111,4 +112,5 @@ def _keep(compiled: Any, kept: Path) -> None:
     except OSError as error:
         _log.debug("the model is compiled again next time: %s", error)
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # of a read-only file system even what is not there cannot be removed
+            aside.unlink()

@@ -16,6 +16,7 @@ from rag.config import Config
 from rag.embedding import Embedder
 from rag.errors import ModelDamaged
 from rag.models import ModelInfo, converted_model
+from tests.reliability.mounts import read_only
 
 TEXTS = ["why did Zelensky refuse to sign?", "x", "Rare earth elements are a set of 17 elements. " * 9]
 
@@ -115,6 +116,15 @@ def test_where_none_can_be_kept_the_model_is_compiled_each_time(model: tuple[Mod
     (kept / "in the way").mkdir(parents=True)
     assert np.array_equal(embed(model, folder), embed(model, folder))
     assert {file.name for file in folder.iterdir()} == before | {kept.name}
+
+
+def test_in_a_read_only_file_system_the_model_is_compiled_each_time(
+    model: tuple[ModelInfo, Path], folder: Path
+) -> None:
+    before = {file.name for file in folder.iterdir()}
+    with read_only(folder):
+        assert np.array_equal(embed(model, folder), embed(model, folder))
+    assert {file.name for file in folder.iterdir()} == before
 
 
 def test_what_an_earlier_engine_left_goes_after_a_month(model: tuple[ModelInfo, Path], folder: Path) -> None:
