@@ -204,6 +204,7 @@ class _Process:
     """One process and the connection to it."""
 
     def __init__(self, task: Task) -> None:
+        """Start it.  Raises _Ended when it ends before it knows its task."""
         here, there = Pipe()
         self._connection = cast("Connection[Task | Question, Answered | Exception | str]", here)
         paths = [str(Path(rag.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -216,7 +217,11 @@ class _Process:
                 pass_fds=[there.fileno()],
                 process_group=0,  # an interrupt from the terminal is the service's alone
             )
-        self._connection.send(task)
+        try:
+            self._connection.send(task)
+        except OSError as error:
+            self.close()
+            raise self._ended() from error
 
     def wait_until_ready(self, seconds: float) -> str:
         """The precision of its model.  Raises the exception for which it cannot answer."""
@@ -261,6 +266,11 @@ class _Process:
             return self._connection.recv()
         except (EOFError, OSError) as error:
             raise self._ended() from error
+        except _Ended:
+            raise
+        except Exception as error:  # whatever reading a damaged reply raises
+            self._process.kill()
+            raise _Ended(f"gave a reply that cannot be read ({type(error).__name__}) and was ended") from error
 
     def _ended(self) -> _Ended:
         try:

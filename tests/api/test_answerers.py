@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,22 @@ def test_a_process_that_stands_still_is_ended_and_its_question_asked_again(two: 
         assert all(one.result().answered for one in asked)
     until(lambda: two.running == 2)
     assert stopped not in answering(os.getpid())
+
+
+def test_a_reply_that_cannot_be_read_costs_no_question_and_no_process(two: Answerers) -> None:
+    until(lambda: two.running == 2)
+    before = answering(os.getpid())
+    damaged = []
+    for process in list(two._idle):
+        here, there = Pipe()
+        there.send_bytes(b"no reply")
+        damaged.append(there)  # kept open
+        process._connection = here
+    with ThreadPoolExecutor(2) as clients:
+        asked = [clients.submit(two.answer, Query("What does Titan lift?", k=20 + n), nothing) for n in range(2)]
+        assert all(one.result().answered for one in asked)
+    until(lambda: two.running == 2)
+    assert not set(answering(os.getpid())) & set(before)
 
 
 def test_who_waits_for_a_free_process_may_give_up(service: Service) -> None:
