@@ -176,9 +176,10 @@ class Database:
             yield connection
         finally:
             with self._mutex:
-                if not self._closed:
+                closed = self._closed
+                if not closed:
                     self._idle.append(connection)
-            if self._closed:
+            if closed:  # as it was then: one that is idle is closed by ``close``
                 connection.close()
 
 
