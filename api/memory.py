@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
+from rag.config import usable_cores
+
 # New objects until the young ones are looked through, and how often until the middle ones are: 200,000 objects, some 20 ms.
 _YOUNG, _MIDDLE, _NEVER = 10_000, 20, 1_000_000_000
 _COLLECT_EVERY_S = 60
@@ -23,7 +25,7 @@ def keep_few_arenas() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is not None:
-        mallopt(_M_ARENA_MAX, os.cpu_count() or 1)
+        mallopt(_M_ARENA_MAX, usable_cores())
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from api.keys import path_from
+from rag.config import usable_cores
 from rag.errors import BadInput
 from rag.settings_file import SERVE, SettingsFile, read_settings_file, refuse_unknown
 
@@ -28,12 +29,12 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?")
 
 def _threads() -> int:
     # Encoding has one slot per core; the rest of a request waits for disk or for its turn.
-    return max(4, 2 * (os.cpu_count() or 1))
+    return max(4, 2 * usable_cores())
 
 
 def _workers() -> int:
     # One for each core, each with a model of its own in memory; where there is one core, none gains from another process.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     return min(cores, _MOST_WORKERS) if cores > 1 else 0
 
 

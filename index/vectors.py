@@ -11,7 +11,6 @@ et al. 2011, scanned with registers as tables: André et al. 2015): they propose
 
 import ctypes
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from index.cores import usable_cores
 from index.ids import among, places
 from index.types import Floats, Ids
 
@@ -77,7 +77,7 @@ class VectorIndex:
         vector: float32 (dim,).  allowed: bit per id from 0, least significant first, or None for all; gone: ids to leave out where
         ``allowed`` is None, ascending.  Returns float32 and int64, both (min(k, allowed and here),).
         """
-        return _searched(self._index, vector, k, len(self.ids), lambda selector: _parameters(selector), allowed, gone)
+        return _searched(self._index, vector, k, len(self.ids), _parameters, allowed, gone)
 
 
 class ClusteredIndex:
@@ -209,7 +209,7 @@ def write_clustered(path: Path, ids: Ids, vectors: NDArray[np.float16]) -> None:
     """
     n, dim = vectors.shape
     n_lists = list_count(n)
-    faiss.omp_set_num_threads(os.cpu_count() or 1)
+    faiss.omp_set_num_threads(usable_cores())
     sample = np.sort(np.random.default_rng(n).choice(n, min(n, _SAMPLED_PER_LIST * n_lists), replace=False))
     index = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(dim), dim, n_lists, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT, False

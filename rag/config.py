@@ -7,6 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
+from index.cores import usable_cores as usable_cores  # api has it from here
 from rag.errors import BadInput
 from rag.settings_file import given, given_path, read_settings_file, refuse_unknown
 
@@ -19,10 +20,6 @@ _PARSE_MIB = 2048
 
 def _default_cache() -> Path:
     return platformdirs.user_cache_path("footnote")
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ class Config:
     passage_characters: int = 700
     overlap_sentences: int = 1
     precision: str = "auto"
-    threads: int = field(default_factory=_cores)
+    threads: int = field(default_factory=usable_cores)
     cache: Path = field(default_factory=_default_cache)
     reranker: str | None = None
     max_file_bytes: int = 256 * 1024 * 1024
@@ -72,7 +69,7 @@ class Config:
         return cls(
             model=model.value if model else None,
             precision=precision.value if precision else "auto",
-            threads=whole("threads", _cores(), 1, 1024),
+            threads=whole("threads", usable_cores(), 1, 1024),
             cache=given_path("cache", environment, file) or _default_cache(),
             parse_seconds=whole("parse_seconds", _PARSE_SECONDS, 1),
             parse_mib=whole("parse_mib", _PARSE_MIB, 256),
