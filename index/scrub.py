@@ -14,8 +14,8 @@ NAME = "footnote-scrub"
 _PAGE_BYTES = 4096
 _USABLE_BYTES = 4088  # the rest holds the checksum
 _HEADER_BYTES = {2: 12, 5: 12, 10: 8, 13: 8}  # of tree pages by type: index and table, inner and leaf
-# Above 64 GiB the first byte of a page with a long row's rest, the highest of the next page's number, can look like a type.
-_MOST_BYTES = 32 << 30
+# Above 128 GiB the first byte of a page with a long row's rest, the highest of the next page's number, can look like a type.
+_MOST_BYTES = 64 << 30
 
 
 class _Scrubbing(apsw.VFS):

@@ -175,7 +175,10 @@ class Store:
         return True
 
     def delete(self, document_id: str) -> Receipt:
-        """Remove a document so that no byte of its text, terms or vectors is left in the directory. Raises DocumentNotFound."""
+        """Remove a document so that no byte of its text, terms or vectors is left in the directory. Raises DocumentNotFound.
+
+        In a database of more than 64 GiB, older copies of what SQLite had moved may be left in unused space.
+        """
         return self.delete_many([document_id])[0]
 
     def delete_many(self, document_ids: Sequence[str]) -> list[Receipt]:
