@@ -6,19 +6,20 @@ function keeper(storage) {
   const memory = new Map();
   return {
     get(name) {
+      if (memory.has(name)) return memory.get(name);
       try {
         return JSON.parse(storage().getItem(PREFIX + name));
       } catch {
-        return memory.get(name) ?? null;
+        return null;
       }
     },
     set(name, value) {
-      memory.set(name, value);
       try {
         if (value === null) storage().removeItem(PREFIX + name);
         else storage().setItem(PREFIX + name, JSON.stringify(value));
+        memory.delete(name);
       } catch {
-        // The memory has it.
+        memory.set(name, value);
       }
     },
   };
