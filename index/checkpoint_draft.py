@@ -68,7 +68,7 @@ class CheckpointDraft:
         self._write_vectors(lists)
         lexical = self._write_lexical()
         self._write_arrays()
-        buried = np.intersect1d(self.buried, self.buried)
+        buried = np.unique(self.buried)
         disk.write(self.directory / BURIED, buried.astype("<i8").tobytes())
         for path in (self.directory / BURIED, self.directory / VECTORS):
             self.files[path.name] = file_state(path)

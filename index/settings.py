@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 def read_settings(store: Path) -> "Mapping[str, JsonScalar]":
-    """The settings that ``Store.create`` was given. Raises as ``Store.open``; KeyError or ValueError when they are not readable."""
+    """The settings that ``Store.create`` was given.
+
+    Raises StoreDamaged, StoreTooNew or StoreUnwritable, the last also where there is no store; KeyError or ValueError when the
+    settings are not readable.
+    """
     with closing(Database(store / DATABASE)) as database, database.reading() as connection:
         text: str | None = connection.execute("SELECT value FROM meta WHERE key = 'settings'").get
     if text is None:

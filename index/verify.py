@@ -62,7 +62,7 @@ def check_store(
         check_log(connection, tally),
         _files(store),
         _view_contents(connection, views, tally),
-        _left(store, views),
+        _left(store),
     ]
     findings: list[Finding] = []
     listed: Counter[str] = Counter()
@@ -195,7 +195,7 @@ def _vector_blocks(views: Views) -> Iterator[tuple[Ids, NDArray[np.float16]]]:
         yield views.vectors.ids, views.vectors.codes()
 
 
-def _left(store: Path, views: Views) -> Iterator[Finding]:
+def _left(store: Path) -> Iterator[Finding]:
     """What interrupted work left, which may hold what is deleted later; not looked for while someone is writing."""
     try:
         with WriterLock(store / LOCK).held(0):

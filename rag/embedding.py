@@ -118,7 +118,6 @@ class Embedder:
         """
         self.info = info
         self.dim = info.dim
-        self.streams = threads
         core = load_openvino().Core()
         self.precision = fastest_precision(core, folder) if precision == "auto" else precision
         with ThreadPoolExecutor(max_workers=1) as other:  # the engine needs no Python for most of it

@@ -42,7 +42,7 @@ _QUESTION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """Candidates with their signals, and the groups of near-duplicates in rank order as positions among the candidates.
+    """Signals of the candidates, and the groups of near-duplicates in rank order as positions among the candidates.
 
     scores: float32 (n,), higher is better, by the fitted weights.  order: float32 (n,), what the groups are ranked by (see
     ``statement_scores``).  late: float32 (n_sentences,), late interaction per sentence, NaN where not computed.
@@ -51,7 +51,6 @@ class Retrieved:
     reranked: position -> score of the cross-encoder, best first, for those that it ordered.
     """
 
-    candidates: Candidates
     signals: Signals
     scores: Floats
     order: Floats
@@ -206,7 +205,7 @@ def retrieve(
     for group in groups:
         for position in group:
             passage_at(position)
-    return Retrieved(candidates, scored.signals, scores, ranking, scored.late, groups, passages, named, reranked)
+    return Retrieved(scored.signals, scores, ranking, scored.late, groups, passages, named, reranked)
 
 
 def _named(reader: Reader, wanted: Sequence[Place], candidates: Candidates) -> dict[int, list[Named]]:

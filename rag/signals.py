@@ -63,7 +63,7 @@ class Signals:
 
     dense: cosine of question and passage.  sentence: cosine of the passage's best sentence.
     bm25: of body and context as one text, as a share of what it tends to for a passage that repeats all terms without end.
-    coverage: weighted share of the question's terms in passage and context; best_coverage: in the passage's best sentence.
+    coverage: weighted share of the question's terms in passage and context.
     phrase: weighted share of the question's neighbouring pairs of terms that follow each other in the body too.
     evidence: soft maximum over the passage's sentences of cosine and half the coverage, at least the largest of them.
     sentence_cosine; sentence_coverage: share in the sentence or the context.  owner: int64, the candidate a sentence belongs to.
@@ -73,7 +73,6 @@ class Signals:
     sentence: Floats
     bm25: Floats
     coverage: Floats
-    best_coverage: Floats
     phrase: Floats
     evidence: Floats
     sentence_cosine: Floats
@@ -137,7 +136,6 @@ def compute_signals(
         sentence=_max_by(sentence_cosine, first, counts, dense),
         bm25=bm25(whole_tf, lengths, statistics.mean_length, weights) / np.float32(K1 + 1),
         coverage=_weighted(whole_tf > 0, weights),
-        best_coverage=_max_by(own_coverage, first, counts, np.zeros(n, dtype=np.float32)),
         phrase=_phrases(found, question, context_rows, n) / np.float32(total),
         evidence=_soft_max_by(sentence_cosine + 0.5 * own_coverage, first, counts, dense),
         sentence_cosine=sentence_cosine,

@@ -43,7 +43,7 @@ class TracedPassage:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What became of the passages asked for, best first, and of those that rank first. pool: candidates taken from each view."""
+    """What became of the passages asked for, best first, and of those that rank first. n_candidates: how many were scored."""
 
     wanted: tuple[TracedPassage, ...]
     first: tuple[TracedPassage, ...]

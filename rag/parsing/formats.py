@@ -130,7 +130,7 @@ def is_plain_text(name: str, content: bytes) -> bool:
 def _parser(suffix: str, content: bytes, options: ParseOptions) -> tuple[str, Callable[[bytes, str], ParsedText]]:
     if content.startswith(_PICTURES) or content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         if options.ocr:
-            return "picture", lambda content, name: parse_picture(content, name)
+            return "picture", parse_picture
         raise UnsupportedFormat(f"this is an image: {HINT}; {KNOWN}")
     for signature, kind in _SIGNATURES:
         if content.startswith(signature):

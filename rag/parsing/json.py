@@ -10,7 +10,6 @@ from rag.parsing.metadata import collect
 from rag.types import ParsedText
 
 NAMES = (".json", ".jsonl", ".ndjson", ".geojson", ".ipynb")
-LINES_NAMES = (".jsonl", ".ndjson")
 _MAX_DEPTH = 200
 _MAX_NAMES = 1000
 _MAX_TITLE = 300

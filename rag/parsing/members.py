@@ -25,7 +25,7 @@ _MAX_DEPTH = 3  # archives inside archives
 _STEP = 1 << 20
 _ZIP = b"PK\x03\x04"
 _EMPTY_ZIP = b"PK\x05\x06"
-_COMPRESSED = {b"\x1f\x8b\x08": (".gz", ".tgz"), b"BZh": (".bz2", ".tbz2"), b"\xfd7zXZ\x00": (".xz", ".txz")}
+_COMPRESSED = (b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\x00")  # gzip, bzip2, xz
 _TAR_MAGIC = slice(257, 262)
 _MBOX_START = re.compile(rb"From \S+ +\w{3} \w{3} [ \d]\d \d\d:\d\d")
 _MBOX_NEXT = re.compile(rb"(?:\r?\n)(?:\r?\n)(?=From \S+ +\w{3} \w{3} [ \d]\d \d\d:\d\d)")
@@ -90,7 +90,7 @@ def members(name: str, content: bytes) -> Iterator[Member]:
 def _members(name: str, content: bytes, budget: _Budget, depth: int) -> Iterator[Member]:
     if depth > _MAX_DEPTH:
         raise ContentTooLarge(f"archives nest more than {_MAX_DEPTH} deep: unpack the inner ones")
-    for path, inner in _unpacked(name, content, budget):
+    for path, inner in _unpacked(content, budget):
         if not isinstance(inner, RagError) and is_archive(inner):
             try:
                 for member in _members(path or inner_name(name), inner, budget, depth + 1):
@@ -111,12 +111,12 @@ def inner_name(name: str) -> str:
     return f"{stem}.tar" if suffix.lower() in ("tgz", "tbz2", "txz") else stem
 
 
-def _unpacked(name: str, content: bytes, budget: _Budget) -> Iterator[Member]:
+def _unpacked(content: bytes, budget: _Budget) -> Iterator[Member]:
     if content.startswith((_ZIP, _EMPTY_ZIP)):
         yield from _zip_members(content, budget)
     elif content[_TAR_MAGIC] == b"ustar":
         yield from _tar_members(content, budget)
-    elif content.startswith(tuple(_COMPRESSED)):
+    elif content.startswith(_COMPRESSED):
         budget.take_member()
         yield Member("", _decompressed(content, budget))
     else:

@@ -88,7 +88,6 @@ def test_context_counts_as_words_of_the_passage_but_not_of_its_sentences() -> No
         EAST, terms_of("normandi locat", [3.0, 1.0]), statistics(), candidates_of([("normandi", ["locat in franc"])])
     )
     assert found.coverage == pytest.approx([1.0])
-    assert found.best_coverage == pytest.approx([0.25])
     assert found.sentence_coverage == pytest.approx([1.0])
     assert found.bm25[0] > 0
 
@@ -97,7 +96,6 @@ def test_coverage_is_the_weighted_share_of_terms_present() -> None:
     candidates = candidates_of([("", ["a b", "c"]), ("", ["x"])])
     found = compute_signals(EAST, terms_of("a b c d", [1.0, 2.0, 3.0, 4.0]), statistics(), candidates)
     assert found.coverage == pytest.approx([0.6, 0.0])
-    assert found.best_coverage == pytest.approx([0.3, 0.0])
     assert found.sentence_coverage == pytest.approx([0.3, 0.3, 0.0])
     assert list(found.owner) == [0, 0, 1]
 
@@ -171,7 +169,6 @@ def test_a_passage_without_sentences_has_its_own_cosine_for_theirs() -> None:
     found = compute_signals(EAST, terms_of("a"), statistics(), candidates)
     assert found.sentence == pytest.approx([1.0, 0.0])
     assert found.evidence[0] == pytest.approx(1.0)
-    assert found.best_coverage == pytest.approx([0.0, 1.0])
     assert list(found.owner) == [1]
 
 
