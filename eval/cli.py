@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eval.files import check_writable, write_json, write_text
 from rag.cli.output import (
     FAILED,
     JsonOption,
@@ -23,14 +24,22 @@ from rag.errors import BadInput
 
 if TYPE_CHECKING:
     from eval.calibration import CalibrationReport
+    from eval.comparison import Comparison
     from eval.gold import GoldSet, Question
+    from eval.robustness import Perturbed
     from eval.runs import Run
     from rag.service import Service
 
 _MAX_K = 1000
+# What the modes that score no run look at; they refuse every other option, which they would ignore.
+_LOOKED_AT = {
+    "baselines": {"baselines", "gold", "corpus", "store", "limit", "seed", "out", "json"},
+    "why": {"why", "gold", "corpus", "store", "k", "json"},
+}
 
 
 def evaluate(
+    context: typer.Context,
     gold: Annotated[
         list[Path],
         typer.Argument(
@@ -105,7 +114,8 @@ def evaluate(
         bool,
         typer.Option(
             "--baselines",
-            help="Set this system beside dense, BM25 and their fusion by ranks, on the same passages; several GOLD may be given.",
+            help="Set this system beside dense, BM25 and their fusion by ranks, on the same passages; several GOLD may be given. "
+            "--out then also keeps the table, as RUN.json.txt.",
         ),
     ] = False,
     store: StoreOption = None,
@@ -116,6 +126,7 @@ def evaluate(
     Example: rag eval eval/gold/seeds.jsonl --corpus seeds --out before.json
     """
     with errors():
+        _refuse_ignored(context)
         if not 1 <= k <= _MAX_K:
             raise BadInput(f"-k {k}: list 1 to {_MAX_K} passages")
         for path in gold:
@@ -133,83 +144,143 @@ def evaluate(
             )
         if corpus is not None and store is not None and not calibrate:
             raise BadInput("--corpus and --store are two places for documents: give one")
-        _check_file("--out", out)
-        _check_file("--html", html)
+        if out is not None:
+            check_writable("--out", out)
+        if html is not None:
+            check_writable("--html", html)
         if baselines:
             _against_baselines(gold, corpus, store, limit, seed, out, json)
-            return
-        if why is not None:
+        elif why is not None:
             _explain(first, corpus, store, why, k, json)
-            return
-
-        from eval.calibration import digest_of
-        from eval.comparison import compare as compare_runs
-        from eval.gold import GoldSet
-        from eval.opening import asked, opened
-        from eval.robustness import kinds_of, perturbed, perturbed_json
-        from eval.runs import load_run, run_json
-
-        thresholds = _thresholds(fail_under)
-        kinds = kinds_of(perturb)
-        earlier = load_run(compare) if compare is not None else None
-        asked_store = None if calibrate and brings_documents else store
-        with opened(
-            first, corpus, asked_store, limit, seed, lambda questions: _check(thresholds, questions), foreign
-        ) as (questions, service):
-            fitted = None
-            if calibrate:
-                with _to_calibrate(service, store, apart=brings_documents) as target:
-                    run = asked(service, questions, first, digest_of(first), k)
-                    fitted = _calibrated(run, service, target, digest_of(first))
-            else:
-                run = asked(service, questions, first, digest_of(first), k)
-
-            def ask_changed(changed: "Sequence[Question]") -> "Run":
-                return asked(service, GoldSet(tuple(changed)), first, "", k)
-
-            changed = perturbed(run, questions.questions, kinds, seed, ask_changed)
-            compared = compare_runs(run, earlier) if earlier is not None else None
-            page = None
-            if html is not None:
-                from eval.loss import explain
-                from eval.page import render_page
-
-                inspector = service.inspector
-                page = render_page(
-                    run,
-                    questions.questions,
-                    lambda question: explain(service.ask, inspector, question, k),
-                    earlier=earlier,
-                    compared=compared,
-                    perturbed=changed,
-                )
-        saved = run_json(run)
-        if compared is not None:
-            saved["compare"] = {name: change._asdict() for name, change in compared.items()}
-        if fitted is not None:
-            from eval.calibration import calibration_json
-
-            saved["calibration"] = calibration_json(fitted)
-        if kinds:
-            saved["perturbed"] = perturbed_json(changed)
-        if out is not None:
-            _save("--out", out, saved)
-        if html is not None and page is not None:
-            _write("--html", html, page)
-        if json:
-            print_json(saved)
         else:
-            from eval.report import print_calibration, print_perturbed, print_run
+            _score(
+                first,
+                corpus,
+                store,
+                k,
+                out=out,
+                html=html,
+                compare=compare,
+                fail_under=fail_under,
+                limit=limit,
+                seed=seed,
+                calibrate=calibrate,
+                foreign=foreign,
+                perturb=perturb,
+                json=json,
+            )
 
-            print_run(console(), run, compared)
-            if kinds:
-                print_perturbed(console(), changed)
-            if fitted is not None:
-                print_calibration(console(), fitted, store_path(store))
+
+def _refuse_ignored(context: typer.Context) -> None:
+    """Raises BadInput for an option that the mode asked for would ignore."""
+    given = {
+        parameter.name: parameter.opts[-1]
+        for parameter in context.command.params
+        if (source := context.get_parameter_source(parameter.name or "")) is not None and source.name == "COMMANDLINE"
+    }
+    for mode, looked_at in _LOOKED_AT.items():
+        for name, option in given.items():
+            if mode in given and name not in looked_at:
+                raise BadInput(f"{given[mode]} would ignore {option}: give one of the two")
+
+
+def _score(
+    gold: Path,
+    corpus: Path | None,
+    store: Path | None,
+    k: int,
+    *,
+    out: Path | None,
+    html: Path | None,
+    compare: Path | None,
+    fail_under: Sequence[str],
+    limit: int | None,
+    seed: int,
+    calibrate: bool,
+    foreign: Path | None,
+    perturb: Sequence[str],
+    json: bool,
+) -> None:
+    """The run of one set, with all that is asked for beside it."""
+    from eval.calibration import calibration_json, digest_of
+    from eval.comparison import compare as compare_runs
+    from eval.gold import GoldSet
+    from eval.opening import asked, opened
+    from eval.robustness import kinds_of, perturbed, perturbed_json
+    from eval.runs import load_run, run_json
+
+    thresholds = _thresholds(fail_under)
+    kinds = kinds_of(perturb)
+    earlier = load_run(compare) if compare is not None else None
+    brings_documents = corpus is not None or gold.is_dir()
+    asked_store = None if calibrate and brings_documents else store
+    with opened(gold, corpus, asked_store, limit, seed, lambda questions: _check(thresholds, questions), foreign) as (
+        questions,
+        service,
+    ):
+        fitted = None
+        if calibrate:
+            with _to_calibrate(service, store, apart=brings_documents) as target:
+                run = asked(service, questions, gold, digest_of(gold), k)
+                fitted = _calibrated(run, service, target, digest_of(gold))
+        else:
+            run = asked(service, questions, gold, digest_of(gold), k)
+
+        def ask_changed(changed: "Sequence[Question]") -> "Run":
+            return asked(service, GoldSet(tuple(changed)), gold, "", k)
+
+        changed = perturbed(run, questions.questions, kinds, seed, ask_changed)
+        compared = compare_runs(run, earlier) if earlier is not None else None
+        page = None if html is None else _page(run, questions, service, k, earlier, compared, changed)
+    saved = run_json(run)
+    if compared is not None:
+        saved["compare"] = {name: change._asdict() for name, change in compared.items()}
+    if fitted is not None:
+        saved["calibration"] = calibration_json(fitted)
+    if kinds:
+        saved["perturbed"] = perturbed_json(changed)
+    if out is not None:
+        write_json("--out", out, saved)
+    if html is not None and page is not None:
+        write_text("--html", html, page)
+    if json:
+        print_json(saved)
+    else:
+        from eval.report import print_calibration, print_perturbed, print_run
+
+        print_run(console(), run, compared)
+        if kinds:
+            print_perturbed(console(), changed)
+        if fitted is not None:
+            print_calibration(console(), fitted, store_path(store))
     if missed := _missed(run, thresholds):
         for line in missed:
             message(line)
         raise typer.Exit(FAILED)
+
+
+def _page(
+    run: "Run",
+    questions: "GoldSet",
+    service: "Service",
+    k: int,
+    earlier: "Run | None",
+    compared: "Mapping[str, Comparison] | None",
+    changed: "Sequence[Perturbed]",
+) -> str:
+    """The report as a page; made while the service is open, of which it asks where evidence was lost."""
+    from eval.loss import explain
+    from eval.page import render_page
+
+    inspector = service.inspector
+    return render_page(
+        run,
+        questions.questions,
+        lambda question: explain(service.ask, inspector, question, k),
+        earlier=earlier,
+        compared=compared,
+        perturbed=changed,
+    )
 
 
 def _against_baselines(
@@ -222,22 +293,28 @@ def _against_baselines(
     json: bool,
 ) -> None:
     """A table of this system and the baselines over several sets; with --out also saved, as JSON and as text beside it."""
+    from io import StringIO
+
     from rich.console import Console
 
     from eval.baselines import standing_json
     from eval.opening import opened, standing
     from eval.report import print_standings
 
+    table = out.with_name(f"{out.name}.txt") if out is not None else None  # never the file of the figures itself
+    if table is not None:
+        check_writable("--out", table)
     standings = []
     for path in gold:
         with opened(path, corpus, store, limit, seed) as (questions, service):
             standings.append(standing(service, questions, path))
             settings = service.settings
     saved = {"settings": settings, "sets": [standing_json(one) for one in standings]}
-    if out is not None:
-        _save("--out", out, saved)
-        with out.with_suffix(".txt").open("w", encoding="utf-8") as text:
-            print_standings(Console(file=text, width=200), standings)
+    if out is not None and table is not None:
+        write_json("--out", out, saved)
+        text = StringIO()
+        print_standings(Console(file=text, width=200), standings)
+        write_text("--out", table, text.getvalue())
     if json:
         print_json(saved)
     else:
@@ -283,11 +360,6 @@ def _calibrated(run: "Run", service: "Service", target: "Service", gold_sha256: 
     return report
 
 
-def _check_file(option: str, path: Path | None) -> None:
-    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-        raise BadInput(f"{option} {path}: name a file in a folder that exists")
-
-
 def _thresholds(options: Sequence[str]) -> dict[str, float]:
     thresholds = {}
     for option in options:
@@ -321,23 +393,3 @@ def _missed(run: "Run", thresholds: Mapping[str, float]) -> list[str]:
         elif mean < threshold:
             missed.append(f"{name} is {mean:.4f}, below {threshold}")
     return missed
-
-
-def _save(option: str, path: Path, value: object) -> None:
-    import json
-
-    _write(option, path, json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _write(option: str, path: Path, text: str) -> None:
-    """Write the file whole or leave what was there."""
-    import os
-
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise BadInput(f"{option} {path} cannot be written: {error.strerror or error}") from error
-    finally:
-        beside.unlink(missing_ok=True)

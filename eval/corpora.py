@@ -17,6 +17,7 @@ from eval.gold import read_corpus
 from index.errors import StoreError
 from rag.config import Config
 from rag.errors import BadInput
+from rag.files import shown_path
 from rag.folders import find_files
 from rag.models import converted_model
 from rag.precision import kept_precision
@@ -51,7 +52,7 @@ def open_path(path: Path, config: Config, notify: Notify, progress: Progress | N
     files, missing = find_files([path])
     if missing or not files:
         raise BadInput(f"--corpus {path}: {missing[0].reason if missing else 'there is no file in it'}")
-    content = [(_shown(file), _sha256(file)) for file, _ in files if os.access(file, os.R_OK) and file.is_file()]
+    content = [(shown_path(file), _sha256(file)) for file, _ in files if os.access(file, os.R_OK) and file.is_file()]
     return _cached(
         ["files", content], config, lambda service: service.intake.add_paths([path], progress=progress), notify
     )
@@ -98,12 +99,6 @@ def _build(folder: Path, config: Config, fill: Callable[[Service], IngestReport]
                 raise
     finally:
         shutil.rmtree(building, ignore_errors=True)
-
-
-def _shown(file: Path) -> str:
-    """What names a file among documents: its path from here where it lies below, else in full."""
-    relative = os.path.relpath(file)
-    return os.path.abspath(file) if relative.startswith("..") else relative
 
 
 def _sha256(path: Path) -> str:

@@ -23,6 +23,7 @@ from eval.samples import (
     second_values,
     sentence_values,
 )
+from rag.errors import BadInput
 from rag.ranking import CONFIDENCE_FEATURES, Ranker
 
 SENTENCE = ("cosine", "coverage", "late", "passage")
@@ -62,10 +63,16 @@ def _fit_softmax(names: Sequence[str], rows: Sequence[tuple[str, Values, Hits]])
 
     rows: per question its set, (n, len(names)) values and (n,) hits; a question without a hit teaches nothing. Each set counts with
     the square root of its questions: a set ten times larger knows more, but not ten times more.
+    Raises BadInput when no question has a hit.
     """
     from scipy.optimize import minimize
 
     rows = [(asked, values, hits) for asked, values, hits in rows if hits.any()]
+    if not rows:
+        raise BadInput(
+            "no question is left to fit on whose evidence is among the passages found: give sets that share no document, "
+            "with answers that stand in their corpus"
+        )
     sizes = {asked: sum(row[0] == asked for row in rows) for asked in {row[0] for row in rows}}
     share = np.array([sizes[asked] ** -0.5 for asked, _, _ in rows])
     share /= share.sum()

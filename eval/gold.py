@@ -69,7 +69,7 @@ def read_folder(folder: Path) -> GoldSet:
     A question with neither answers nor relevant documents that is not marked unanswerable is not judged and is left out: BEIR keeps
     the questions of all splits in one file.  Raises GoldError.
     """
-    qrels, notes = _read_qrels(folder)
+    qrels = _read_qrels(folder)
     questions: dict[str, Question] = {}
     lines: dict[str, int] = {}
     path = folder / "queries.jsonl"
@@ -84,6 +84,7 @@ def read_folder(folder: Path) -> GoldSet:
     if not questions:
         raise GoldError(f"{path}: no question has answers or relevant documents: nothing can be measured")
     checked, missing = _checked_against_corpus(folder, path, questions, lines)
+    notes = []
     if unjudged:
         notes.append(f"{unjudged} questions without any judgement are left out")
     if missing:
@@ -104,12 +105,12 @@ def read_corpus(path: Path) -> Iterator[CorpusDocument]:
         raise GoldError(f"{path}: no documents: one JSON object a line with _id, title and text")
 
 
-def _read_qrels(folder: Path) -> tuple[dict[str, dict[str, int]], list[str]]:
+def _read_qrels(folder: Path) -> dict[str, dict[str, int]]:
     """Relevance per question: ``qrels.tsv`` or ``qrels/test.tsv``, with or without a header; none when there is no file."""
     path = next((path for path in (folder / "qrels.tsv", folder / "qrels" / "test.tsv") if path.is_file()), None)
     qrels: dict[str, dict[str, int]] = {}
     if path is None:
-        return qrels, []
+        return qrels
     for number, line in enumerate(lines_of(path), 1):
         columns = line.rstrip("\r\n").split("\t")
         if len(columns) == 1 and not columns[0].strip():
@@ -132,7 +133,7 @@ def _read_qrels(folder: Path) -> tuple[dict[str, dict[str, int]], list[str]]:
             raise GoldError(f"{path}:{number}: score {grade} is negative: use 0 for not relevant")
         if qrels.setdefault(question, {}).setdefault(document, grade) != grade:
             raise GoldError(f"{path}:{number}: {question!r} and {document!r} were given another score before")
-    return qrels, []
+    return qrels
 
 
 def _question(path: Path, line: int, row: Mapping[str, object], qrels: Mapping[str, Mapping[str, int]]) -> Question:

@@ -116,11 +116,10 @@ def _mistyped(text: str, random: Random) -> str:
     word = random.choice(words)
     # Few people mistype the first letter.
     at = random.randrange(word.start() + 1, word.end() - 1)
-    swapped = text[at + 1] + text[at]
-    edits = [text[at], text[at] * 2, _beside(text[at], random)]
-    before, after = text[:at], text[at + 1 :]
+    letter, before, after = text[at], text[:at], text[at + 1 :]
+    swapped = before + after[0] + letter + after[1:]
     return random.choice(
-        [before + swapped + text[at + 2 :], before + after, before + edits[1] + after, before + edits[2] + after]
+        [swapped, before + after, before + letter * 2 + after, before + _beside(letter, random) + after]
     )
 
 

@@ -7,14 +7,18 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
+from eval.files import write_text
 from eval.fitting import fit, fit_first
 from eval.leaving_out import LeftOut, left_out
 from eval.samples import Examiner, collection_of, sample_of
+from rag.errors import BadInput
 from rag.ranking import Ranker
 
 SECOND_STAGE = 20
+_TOO_LITTLE = "fit on at least two sets that share no document, one of them with answers and their places"
 # Signals alike in size, before anything is fitted.
 _UNFITTED = {"bm25": 1.0, "dense": 1.0, "sentence": 1.0, "coverage": 1.0, "phrase": 0.25, "evidence": 1.0}
 
@@ -30,11 +34,16 @@ def train(
 
     open_collection: for a gold folder its indexed corpus, with each document's source its id there, and what its store is made
     with: model_fingerprint, passage_characters, overlap_sentences.  command: recorded, so that the file can be made again.
+    Raises BadInput for sets that cannot be fitted on, most of them before any question is examined, and for an ``out`` that cannot
+    be written.
     """
     collections = [collection_of(folder, open_collection) for folder in folders]
     calibrated_for = collections[0].calibrated_for
     if any(collection.calibrated_for != calibrated_for for collection in collections):
-        raise ValueError("the collections are indexed with different models or passage settings: fit on one kind")
+        raise BadInput("the collections are indexed with different models or passage settings: fit on one kind")
+    apart = any(not a.documents & b.documents for a, b in combinations(collections, 2))
+    if not apart or not any(question.places for collection in collections for question in collection.questions):
+        raise BadInput(_TOO_LITTLE)
     names = [collection.name for collection in collections]
     ranker = Ranker(_UNFITTED, {**_UNFITTED, "late": 1.0}, SECOND_STAGE, {}, {}, calibrated_for)
 
@@ -60,9 +69,9 @@ def train(
 
     final = fit(samples, ranker)
     if not final.sentence or not final.confidence:
-        raise ValueError("fit on at least two sets that share no document, one of them with answers and their places")
+        raise BadInput(_TOO_LITTLE)
     counted = {name: sum(s.own and s.question.answerable for s in samples if s.asked == name) for name in names}
-    out.write_text(_file(final, counted, reports, command), encoding="utf-8")
+    write_text("--out", out, _file(final, counted, reports, command))
     return reports
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eval.files import check_writable
 from rag.cli.output import JsonOption, errors, message, print_json
 from rag.errors import BadInput
 
@@ -34,6 +35,7 @@ def train(
         for folder in gold:
             if not folder.is_dir():
                 raise BadInput(f"no gold set at {folder}: give folders in the BEIR layout")
+        check_writable("--out", out)
         from eval import corpora
         from eval.train import train as fit
         from rag.config import Config

@@ -9,19 +9,18 @@ Left out: making the store, starting the server, and the first questions of each
 
 import http.client
 import json
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from random import Random
 from threading import Thread
-from typing import Any
 from urllib.parse import urlsplit
 
-from eval.bench.results import Figure, Row, percentiles, rag_command
+from eval.bench.commands import serving
+from eval.bench.results import Figure, Row, percentiles
 from rag.embedding import word_spans
+from rag.errors import RagError
 from rag.service import Service
 
 _K = 5
@@ -34,17 +33,17 @@ def rows(store: Path, questions: Sequence[str], clients: Sequence[int], seconds:
     """One row per number of clients, each of ``seconds``; then one client with one question repeated."""
     fresh = _distinct(questions)
     yield _model_alone(store, list(islice(fresh, _WARM_UP + _N_ALONE)))
-    with _server(store) as (url, told):
+    with serving(store) as server:
         about: dict[str, Figure] = {
-            "documents": told["documents"],
-            "passages": told["passages"],
+            "documents": server.documents,
+            "passages": server.passages,
             "k": _K,
-            "start_s": told["start_s"],
+            "start_s": server.start_s,
         }
         for n_clients in clients:
-            yield _measured(f"{n_clients} client" + "s" * (n_clients > 1), url, fresh, n_clients, seconds, about)
+            yield _measured(f"{n_clients} client" + "s" * (n_clients > 1), server.url, fresh, n_clients, seconds, about)
         again = iter(lambda: questions[0], None)
-        yield _measured("the same question", url, again, 1, seconds, about)
+        yield _measured("the same question", server.url, again, 1, seconds, about)
 
 
 def _model_alone(store: Path, questions: Sequence[str]) -> Row:
@@ -76,7 +75,7 @@ def _measured(
 
 
 def _load(url: str, questions: list[str], n_clients: int, seconds: float) -> list[float]:
-    """Ask until the questions or the time run out; milliseconds of each answer. Raises RuntimeError when one is refused."""
+    """Ask until the questions or the time run out; milliseconds of each answer. Raises RagError when one is refused."""
     pending = iter(questions)
     taken: list[list[float]] = [[] for _ in range(n_clients)]
     errors: list[str] = []
@@ -108,7 +107,9 @@ def _load(url: str, questions: list[str], n_clients: int, seconds: float) -> lis
     for thread in threads:
         thread.join()
     if errors:
-        raise RuntimeError(f"a question was not answered: {errors[0]}")
+        raise RagError(
+            f"a question was not answered ({errors[0]}): measure with fewer --clients, or see that `rag ask` answers it"
+        )
     return [duration for durations in taken for duration in durations]
 
 
@@ -119,31 +120,3 @@ def _distinct(questions: Sequence[str]) -> Iterator[str]:
     while True:
         for question in questions:
             yield f"{question} {random.choice(random.choice(questions).split())} {random.randrange(10**6)}"
-
-
-@contextmanager
-def _server(store: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A server of the store on a free port of this machine: its address and what it says of itself, with the seconds it took."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [*rag_command(), "serve", "--store", str(store), "--port", "0", "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None and process.stderr is not None
-        line = process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the server did not start: {process.stderr.read().strip()}")
-        drain = Thread(target=process.stderr.read, daemon=True)  # a full pipe would stop the server
-        drain.start()
-        told = json.loads(line) | {"start_s": round(time.perf_counter() - started, 2)}
-        yield told["url"], told
-    finally:
-        process.terminate()
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

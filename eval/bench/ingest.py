@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eval.bench import corpus
+from eval.bench.commands import reason_of
 from eval.bench.results import Figure, Row
 from rag.config import Config
+from rag.errors import RagError
 
 _TIMES_LARGER = 4
 
@@ -64,28 +66,40 @@ _CHILD = """
 import json, sys
 from pathlib import Path
 from eval.bench.memory import peak_mb
+from index.errors import StoreError
 from rag.config import Config
+from rag.errors import RagError
 from rag.service import Service
-with Service.open_or_create(Path(sys.argv[2]), Config.from_environment()) as service:
-    report = service.intake.add_paths([Path(sys.argv[1])])
+try:
+    with Service.open_or_create(Path(sys.argv[2]), Config.from_environment()) as service:
+        report = service.intake.add_paths([Path(sys.argv[1])])
+except (RagError, StoreError) as error:
+    sys.exit(str(error))
 stages = dict(report.cpu_s)
 print(json.dumps({"passages": report.passages, "failed": len(report.failed), "stages_s": stages, "peak_mb": peak_mb()}))
 """
 
 
 def _add(files: Path, store: Path, config: Config) -> _Added:
+    """Raises RagError when the documents cannot be added."""
     environment = {**os.environ, "RAG_CACHE": str(config.cache)}
     started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-c", _CHILD, str(files), str(store)], env=environment, stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    printed = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - started
-    if process.returncode:
-        raise RuntimeError(f"the ingest that was to be measured ended with {process.returncode}")
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said,
+        subprocess.Popen(
+            [sys.executable, "-c", _CHILD, str(files), str(store)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=said,
+        ) as process,
+    ):
+        printed = process.stdout.read() if process.stdout is not None else b""
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - started
+        if process.returncode:
+            said.seek(0)
+            raise RagError(f"the documents could not be added ({reason_of(said.read())}): mend that and measure again")
     report = json.loads(printed)
     size = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
     cpu_s = usage.ru_utime + usage.ru_stime

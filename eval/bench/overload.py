@@ -13,7 +13,6 @@ not send before its time was over is `unsent`: then the load was less than was m
 import io
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +23,7 @@ from itertools import count, cycle
 from pathlib import Path
 
 from eval.bench import corpus
+from eval.bench.commands import Server, rag_command, run, serving
 from eval.bench.results import Figure, Row, percentiles
 from eval.bench.wire import Replies, Stream, Wire
 from rag.types import Incoming
@@ -43,19 +43,19 @@ def rows(gold: Path | None, seconds: float) -> Iterator[Row]:
     stored = documents.documents[:_MOST_DOCUMENTS]
     with tempfile.TemporaryDirectory() as folder:
         _say(f"adding {len(stored)} documents and starting a server")
-        with _serving(Path(folder), stored) as (url, pid), Wire(url, _MOST_WAIT_S) as wire:
+        with _serving(Path(folder), stored) as server, Wire(server.url, _MOST_WAIT_S) as wire:
             texts = (f"{text[:1900]} ({number})" for number, text in enumerate(cycle(documents.questions)))
             asked = (wire.request("/v1/ask", json.dumps({"question": text}).encode()) for text in texts)
             # Made before they are needed, and all different, so that no answer is one that was kept.
             questions = cycle([next(asked) for _ in range(_N_QUESTIONS)])
             _say("asking the first questions")
             wire.run([Stream(questions, clients=4)], min(seconds, 3))  # loads what the first questions load
-            peak, row = _peak(wire, questions, pid, seconds)
+            peak, row = _peak(wire, questions, server.pid, seconds)
             yield row
             _say(f"asking {10 * peak:.0f} questions a second")
-            yield _case("ten times the peak", wire, questions, 10 * peak, peak, pid, seconds)
+            yield _case("ten times the peak", wire, questions, 10 * peak, peak, server.pid, seconds)
             _say("asking while documents and bombs are uploaded")
-            yield _case("uploads and bombs", wire, questions, peak / 4, peak, pid, seconds, stored)
+            yield _case("uploads and bombs", wire, questions, peak / 4, peak, server.pid, seconds, stored)
 
 
 def _say(what: str) -> None:
@@ -170,30 +170,16 @@ def _form(wire: Wire, name: str, content: bytes) -> bytes:
 
 
 @contextmanager
-def _serving(folder: Path, documents: Sequence[Incoming]) -> Iterator[tuple[str, int]]:
-    """The address of a server with the corpus in it, and the id of its process."""
-    files = folder / "files"
+def _serving(folder: Path, documents: Sequence[Incoming]) -> Iterator[Server]:
+    """A server with the corpus in it."""
+    files, store = folder / "files", folder / "store"
     corpus.write_files(documents, files)
-    rag = str(Path(sys.executable).with_name("rag"))
     settings: Mapping[str, str] = {
         **os.environ,
-        "RAG_STORE": str(folder / "store"),
         "RAG_KEYS": str(folder / "keys.json"),
         "RAG_DEADLINE": str(DEADLINE_S),
         "RAG_LOG_FORMAT": "json",
     }
-    subprocess.run([rag, "add", str(files)], env=settings, check=True, capture_output=True)
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [rag, "serve", "--port", "0", "--json"], env=settings, stdout=subprocess.PIPE, stderr=log
-        )
-    try:
-        assert server.stdout is not None
-        yield json.loads(server.stdout.readline())["url"], server.pid
-    finally:
-        server.terminate()
-        try:
-            server.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+    run("rag add", [*rag_command(), "add", str(files), "--store", str(store)], settings)
+    with serving(store, settings) as server:
+        yield server

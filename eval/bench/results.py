@@ -5,7 +5,6 @@ import math
 import os
 import platform
 import subprocess
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -113,12 +112,6 @@ def commit() -> str | None:
         return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
-
-
-def rag_command() -> list[str]:
-    """How people start ``rag``: the console script beside this interpreter."""
-    script = Path(sys.executable).with_name("rag")
-    return [str(script)] if script.exists() else [sys.executable, "-c", "from rag.cli.main import main; main()"]
 
 
 class Table(NamedTuple):

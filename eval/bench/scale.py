@@ -7,15 +7,17 @@ vectors of gold corpora, tiled with noise.
 """
 
 import json
-import subprocess
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
+from eval.bench.commands import run
 from eval.bench.made import make_store, read_passages
 from eval.bench.memory import peak_mb
 from eval.bench.results import Row, percentiles
@@ -23,10 +25,10 @@ from eval.corpora import open_folder
 from eval.gold import read_folder
 from index.store import Store
 from rag.config import Config
+from rag.errors import BadInput
 from rag.service import Service
 from rag.types import Query
 
-SIZES = (1_000, 10_000, 100_000, 1_000_000)
 QUESTIONS = 300
 _WARM_UP = 50
 _K = 100
@@ -35,11 +37,12 @@ _K = 100
 def rows(golds: Sequence[Path], sizes: Sequence[int], config: Config, folder: Path | None = None) -> Iterator[Row]:
     """One row for each size. golds: BEIR folders of whose passages and questions the corpora are made; folder: for the stores."""
     questions = [question.text for gold in golds for question in read_folder(gold).questions]
-    services = [open_folder(gold, config, lambda line: print(line, file=sys.stderr)) for gold in golds]  # noqa: T201
+    if len(questions) <= _WARM_UP:
+        raise BadInput(f"{len(questions)} questions in these gold sets: more than {_WARM_UP} are needed, which warm up")
     chosen = np.random.default_rng(0).permutation(len(questions))[: QUESTIONS + _WARM_UP]
-    stores = [service._store for service in services]
-    real = read_passages(stores)
-    with tempfile.TemporaryDirectory(dir=folder) as made:
+    with ExitStack() as services, tempfile.TemporaryDirectory(dir=folder) as made:
+        stores = [services.enter_context(open_folder(gold, config, _say))._store for gold in golds]
+        real = read_passages(stores)
         asked = Path(made) / "questions.json"
         asked.write_text(json.dumps([questions[i] for i in chosen.tolist()]), encoding="utf-8")
         for size in sizes:
@@ -51,14 +54,16 @@ def rows(golds: Sequence[Path], sizes: Sequence[int], config: Config, folder: Pa
             figures = json.loads(_fresh("ask", path, asked))
             built = {"passages": size, "rows_s": round(rows_s, 1), "views_s": round(views_s, 1), **_sizes(path)}
             yield Row("scale", f"{size:,} passages", {**built, **figures})
-            subprocess.run(["rm", "-r", str(path)], check=True)
-    for service in services:
-        service.close()
+            shutil.rmtree(path)
 
 
 def _fresh(work: str, path: Path, questions: Path) -> str:
     command = [sys.executable, "-P", "-m", "eval.bench.scale", work, str(path), str(questions)]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return run("eval.bench.scale", command)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _sizes(path: Path) -> dict[str, int]:

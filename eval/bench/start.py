@@ -6,15 +6,15 @@ fastest is given too. The store holds the seeds, and the model has been converte
 
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from eval.bench import corpus
-from eval.bench.results import Row, rag_command
+from eval.bench.commands import rag_command, run
+from eval.bench.results import Row
 
 _ROUNDS = 7
 
@@ -25,7 +25,7 @@ def rows(rounds: int = _ROUNDS) -> Iterator[Row]:
         store = str(Path(folder) / "store")
         environment = {**os.environ, "RAG_STORE": store}
         rag = rag_command()
-        _run([*rag, "add", *map(str, corpus.seed_files())], environment)
+        run("rag add", [*rag, "add", *map(str, corpus.seed_files())], environment)
         commands = {
             "python -c pass": [sys.executable, "-c", "pass"],
             "rag --help": [*rag, "--help"],
@@ -34,8 +34,8 @@ def rows(rounds: int = _ROUNDS) -> Iterator[Row]:
             "rag add, nothing new": [*rag, "add", *map(str, corpus.seed_files())],
         }
         for name, command in commands.items():
-            _run(command, environment)
-            seconds = [_run(command, environment) for _ in range(rounds)]
+            run(name, command, environment)
+            seconds = [_seconds(name, command, environment) for _ in range(rounds)]
             yield Row(
                 "start",
                 name,
@@ -47,7 +47,7 @@ def rows(rounds: int = _ROUNDS) -> Iterator[Row]:
             )
 
 
-def _run(command: Sequence[str], environment: dict[str, str]) -> float:
+def _seconds(name: str, command: Sequence[str], environment: Mapping[str, str]) -> float:
     started = time.perf_counter()
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    run(name, command, environment)
     return time.perf_counter() - started

@@ -1,9 +1,10 @@
-"""A small search engine with the interface of the real one, and gold sets written to disk."""
+"""A small search engine with the interface of the real one, gold sets written to disk, and ``rag eval``."""
 
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from rag.types import (
 
 Ask = Callable[[Query], Answer]
 WriteLines = Callable[[str, Sequence[object]], Path]
+Evaluate = Callable[..., Any]
 
 
 def words(text: str) -> set[str]:
@@ -91,3 +93,15 @@ def write_lines(tmp_path: Path) -> WriteLines:
         return path
 
     return write
+
+
+@pytest.fixture
+def evaluate(run_rag: Evaluate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
+    """Runs ``rag eval`` in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RAG_STORE", raising=False)
+
+    def run(*arguments: object, command: str = "eval") -> Any:
+        return run_rag(command, *arguments)
+
+    return run

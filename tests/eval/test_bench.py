@@ -4,17 +4,22 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
-from eval.bench import corpus, results
+from eval.bench import corpus, results, scale
+from eval.bench.ask import _load
+from eval.bench.commands import serving
 from eval.bench.memory import peak_mb
 from eval.bench.peers import _rank
 from eval.bench.results import Row
 from eval.gold import Place, Question
-from rag.errors import BadInput
+from rag.config import Config
+from rag.errors import BadInput, RagError
 
 RAG = [sys.executable, "-c", "from rag.cli.main import main; main()"]
 
@@ -87,6 +92,78 @@ def test_questions_are_measured_on_a_real_server_and_drawn(tmp_path: Path) -> No
     assert [row["case"] for row in shown] == ["the model alone", "2 clients", "the same question"]
     assert all(row["questions"] > 0 and row["p50_ms"] <= row["p99_ms"] for row in shown)
     assert [row.case for row in results.read_rows(saved)] == ["the model alone", "2 clients", "the same question"]
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["ingest", "--documents", "2", "--no-larger"], "the documents could not be added"),
+        (["overload", "--seconds", "1"], "rag add"),
+        (["start"], "rag add"),
+    ],
+)
+def test_a_command_that_fails_while_it_is_measured_is_told_with_its_reason(
+    command: list[str], says: str, run_rag: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAG_MODEL", "/no/such/model")
+    result = run_rag("bench", *command)
+    assert (result.code, result.out) == (1, "")
+    assert says in result.err and "model '/no/such/model'" in result.err
+
+
+def test_a_server_that_does_not_start_says_why_and_what_to_do(tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.touch()
+    with pytest.raises(RagError, match=r"did not start \(.*taken.*\).*rag serve --store"), serving(taken):
+        pass
+
+
+def test_a_question_that_is_not_answered_ends_the_measurement_with_its_status(tmp_path: Path) -> None:
+    # A server that knows no /v1/ask stands for one that refuses.
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        try:
+            with pytest.raises(RagError, match=r"501.*--clients"):
+                _load(f"http://127.0.0.1:{server.server_port}", ["why?"], n_clients=1, seconds=1)
+        finally:
+            server.shutdown()
+
+
+def test_scale_needs_enough_questions_and_closes_what_it_opened_when_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gold, closed = tmp_path / "gold", list[str]()
+    gold.mkdir()
+    (gold / "corpus.jsonl").write_text('{"_id": "d", "text": "Cats purr."}\n', encoding="utf-8")
+    query = {"text": "who?", "answers": [{"text": "Cats", "start": 0, "doc_id": "d"}]}
+    lines = [json.dumps({"_id": str(number), **query}) + "\n" for number in range(30)]
+    (gold / "queries.jsonl").write_text("".join(lines), encoding="utf-8")
+    with pytest.raises(BadInput, match="30 questions in these gold sets: more than 50"):
+        list(scale.rows([gold], [10], Config()))
+
+    class Opened:
+        _store = None
+
+        def __enter__(self) -> "Opened":
+            return self
+
+        def __exit__(self, *raised: object) -> None:
+            self.close()
+
+        def close(self) -> None:
+            closed.append("first")
+
+    pending = iter([Opened()])
+
+    def open_folder(*arguments: object) -> Opened:
+        if (service := next(pending, None)) is None:
+            raise BadInput("damaged")
+        return service
+
+    monkeypatch.setattr(scale, "open_folder", open_folder)
+    with pytest.raises(BadInput, match="damaged"):
+        list(scale.rows([gold, gold], [10], Config()))
+    assert closed == ["first"]
 
 
 def test_a_folder_for_stores_is_made_or_refused_before_any_work(run_rag: Callable[..., Any], tmp_path: Path) -> None:

@@ -12,21 +12,7 @@ from rag.service import Service
 ROOT = Path(__file__).parent.parent.parent
 SEED_QUESTIONS = ROOT / "eval" / "gold" / "seeds.jsonl"
 WriteLines = Callable[[str, Sequence[object]], Path]
-
-
 Evaluate = Callable[..., Any]
-
-
-@pytest.fixture
-def evaluate(run_rag: Evaluate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
-    """Runs ``rag eval`` in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("RAG_STORE", raising=False)
-
-    def run(*arguments: object, command: str = "eval") -> Any:
-        return run_rag(command, *arguments)
-
-    return run
 
 
 @pytest.fixture
@@ -271,8 +257,19 @@ def test_this_system_is_set_beside_baselines_over_several_sets(
     assert set(first["systems"]) == {"dense", "BM25", "RRF", "this"}
     assert first["systems"]["BM25"]["measures"]["RR@10"]["mean"] == 1.0
     assert first["compare"]["RRF"]["RR@10"]["n"] == 2
-    table = out.with_suffix(".txt").read_text(encoding="utf-8")
+    table = (tmp_path / "table.json.txt").read_text(encoding="utf-8")
     assert table.count("gold") == 2 and "ahead of" in table
+
+
+@pytest.mark.model
+def test_the_table_of_baselines_never_takes_the_place_of_their_figures(
+    evaluate: Evaluate, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "table.txt"
+    result = evaluate(folder, "--baselines", "--out", out)
+    assert result.code == 0, result.err
+    assert len(json.loads(out.read_text(encoding="utf-8"))["sets"]) == 1
+    assert "ahead of" in (tmp_path / "table.txt.txt").read_text(encoding="utf-8")
 
 
 def test_several_sets_are_for_baselines_only(evaluate: Evaluate) -> None:

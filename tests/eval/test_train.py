@@ -9,6 +9,7 @@ import pytest
 from eval.samples import FIRST, SECOND
 from eval.train import train
 from index.types import Span
+from rag.errors import BadInput
 from rag.ranking import CONFIDENCE_FEATURES, Examined, Ranker, read_ranker
 from rag.signals import Signals
 
@@ -77,9 +78,42 @@ def test_a_set_is_left_out_together_with_those_that_share_its_documents(folders:
 
 
 def test_collections_of_different_settings_are_refused(folders: list[Path], tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="different"):
+    with pytest.raises(BadInput, match="different"):
         train(
             folders,
             tmp_path / "r.json",
             lambda folder: (FakeCollection(folder.name), {"model_fingerprint": folder.name}),
         )
+
+
+def test_sets_that_share_their_documents_are_refused_before_any_question_is_asked(
+    folders: list[Path], tmp_path: Path
+) -> None:
+    out, said = tmp_path / "r.json", list[str]()
+    with pytest.raises(BadInput, match="two sets that share no document"):
+        train(folders[1:], out, lambda folder: (FakeCollection(folder.name), CALIBRATED_FOR), notify=said.append)
+    assert not said and not out.exists()
+
+
+def test_sets_whose_evidence_is_never_found_are_refused(folders: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "r.json"
+    for folder in folders:
+        _answer_elsewhere(folder)
+    with pytest.raises(BadInput, match="no question"):
+        train(folders, out, lambda folder: (FakeCollection(folder.name), CALIBRATED_FOR))
+    assert not out.exists()
+
+
+def _answer_elsewhere(folder: Path) -> None:
+    """Put the answers where no candidate stands."""
+    text = (folder / "corpus.jsonl").read_text(encoding="utf-8").replace('"text": "', '"text": "' + "." * 10 * N)
+    (folder / "corpus.jsonl").write_text(text, encoding="utf-8")
+    queries = [json.loads(line) for line in (folder / "queries.jsonl").read_text(encoding="utf-8").splitlines()]
+    for query in queries:
+        query["answers"][0]["start"] += 10 * N
+    (folder / "queries.jsonl").write_text("".join(json.dumps(query) + "\n" for query in queries), encoding="utf-8")
+
+
+def test_weights_that_cannot_be_written_are_told_without_a_traceback(folders: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="cannot be written"):
+        train(folders, tmp_path / "none" / "r.json", lambda folder: (FakeCollection(folder.name), CALIBRATED_FOR))
