@@ -23,11 +23,20 @@ def forget_failures(connection: Connection, collection: str, keys: Iterable[str]
     connection.executemany("DELETE FROM failures WHERE collection = ? AND key = ?", [(collection, key) for key in keys])
 
 
-def read_failures(connection: Connection, collection: str | None, key: str | None) -> list[FailedFile]:
-    """Of one collection or all, of one key or all, in the order of collection and key."""
+def read_failures(
+    connection: Connection, collection: str | None, key: str | None, prefix: str | None
+) -> list[FailedFile]:
+    """Of one collection or all, of one key, of keys that begin so, or all; in the order of collection and key."""
+    # Only what is asked for is a condition: with "? IS NULL OR ..." all rows would be read each time.
+    conditions = {
+        "collection = ?": collection,
+        "key = ?": key,
+        "key >= ?": prefix,
+        "key < ?": None if prefix is None else prefix + "\U0010ffff",  # the last code point; UTF-8 keeps their order
+    }
+    asked = {condition: value for condition, value in conditions.items() if value is not None}
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM failures WHERE (?1 IS NULL OR collection = ?1) AND (?2 IS NULL OR key = ?2)"
-        " ORDER BY collection, key",
-        (collection, key),
+        f"SELECT {_COLUMNS} FROM failures WHERE {' AND '.join(asked) or 'TRUE'} ORDER BY collection, key",
+        tuple(asked.values()),
     )
     return [FailedFile(*row) for row in rows]

@@ -120,9 +120,11 @@ class Reader:
             self._known.languages[collection] = languages
         return languages
 
-    def failures(self, collection: str | None = None, key: str | None = None) -> list[FailedFile]:
-        """Files that could not be taken in, of one collection or all, of one key or all."""
-        return read_failures(self._connection, collection, key)
+    def failures(
+        self, collection: str | None = None, key: str | None = None, *, prefix: str | None = None
+    ) -> list[FailedFile]:
+        """Files that could not be taken in, of one collection or all, of one key, of keys that begin so, or all."""
+        return read_failures(self._connection, collection, key, prefix)
 
     def text(self, document_id: str, span: Span | None = None) -> str:
         """The stored text, or a span of it. Raises DocumentNotFound, and ValueError for a span that is not in the text."""

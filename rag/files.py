@@ -22,6 +22,7 @@ _NOTE_TOGETHER = 200  # failures, which are few or many alike (a folder of pictu
 class FileReader:
     """Reads files for one collection. size, overlap: of passages.  options: how files are read.
     check: called again and again while a file is cut; what it raises ends the work.
+    remembers: whether the store keeps what failed, for ``rag list --failed``.
 
     vanished: ids of documents whose file is in an archive no longer, to be deleted once the rest is in.
     """
@@ -35,6 +36,7 @@ class FileReader:
     max_bytes: int
     options: ParseOptions = ParseOptions()
     check: Check = go_on
+    remembers: bool = True
     vanished: list[str] = field(default_factory=list)
     _failed: list[FailedFile] = field(default_factory=list)
     _mended: list[str] = field(default_factory=list)
@@ -165,20 +167,21 @@ class FileReader:
         return None
 
     def _note(self, key: str, source: str, digest: str | None, reason: str) -> Failure:
-        self._failed.append(FailedFile(self.collection, key, source, digest, reason))
-        if len(self._failed) >= _NOTE_TOGETHER:
-            self.finish()
+        if self.remembers:
+            self._failed.append(FailedFile(self.collection, key, source, digest, reason))
+            if len(self._failed) >= _NOTE_TOGETHER:
+                self.finish()
         return Failure(source, reason)
 
     def _look_for_vanished(self, key: str, seen: set[str]) -> None:
-        """Documents of this file, or of files in it, that its present content does not give."""
+        """Documents and failures of this file, or of files in it, that its present content does not give."""
         with self.store.read() as reader:
             there = reader.below(self.collection, key + SEPARATOR)
             if key not in seen:
                 there += [one for one in reader.below(self.collection, key) if one.key == key]
-            gone = [known.key for known in reader.failures(self.collection) if _is_inside(known.key, key)]
+            failed = reader.failures(self.collection, key) + reader.failures(self.collection, prefix=key + SEPARATOR)
         self.vanished += [document.id for document in there if document.key not in seen]
-        self._mended += [place for place in gone if place not in seen]
+        self._mended += [known.key for known in failed if known.key not in seen]
 
 
 def shown_path(path: Path) -> str:

@@ -152,7 +152,8 @@ class Intake:
         The same name again replaces it, and of an archive removes what is in it no longer. What is unchanged is "skipped".
         check: as in ``add_text``; files of an archive that are in by then stay.
         """
-        reader = self._file_reader(collection, metadata, options, check)
+        # What failed is for whoever sent it, who has the file: `rag list --failed` tells of files that can be read again.
+        reader = self._file_reader(collection, metadata, options, check, remembers=False)
         changes: list[Change] = []
         failed: list[Failure] = []
         for part in reader.read_content(name, name, name, content, again=True):
@@ -164,6 +165,7 @@ class Intake:
             else:
                 changes.append(Change(part.document, "skipped"))
         self._store.delete_many(reader.vanished)
+        reader.finish()
         return changes, failed
 
     def notes(self, changes: Sequence[Change]) -> tuple[str, ...]:
@@ -220,7 +222,13 @@ class Intake:
             self._checkpoint = self._background.submit(self._store.checkpoint)
 
     def _file_reader(
-        self, collection: str, metadata: Metadata | None, options: ParseOptions | None, check: Check = go_on
+        self,
+        collection: str,
+        metadata: Metadata | None,
+        options: ParseOptions | None,
+        check: Check = go_on,
+        *,
+        remembers: bool = True,
     ) -> FileReader:
         size, overlap = self._passage_settings
         return FileReader(
@@ -233,6 +241,7 @@ class Intake:
             self._max_file_bytes,
             options or ParseOptions(),
             check,
+            remembers,
         )
 
     def _gone(self, paths: Sequence[Path], collection: str) -> list[tuple[str, str]]:

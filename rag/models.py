@@ -19,7 +19,7 @@ from pathlib import Path
 
 from rag.compilation import is_whole, kept_file
 from rag.config import Config
-from rag.errors import ModelDamaged, ModelUnavailable
+from rag.errors import ModelDamaged, ModelUnavailable, RagError
 from rag.precision import kept_precision
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
@@ -141,8 +141,7 @@ def _convert(source: Path, name: str, fingerprint: str, folder: Path) -> ModelIn
     from rag.conversion import convert
 
     _log.info("converting %s for this machine, once", name)
-    aside = Path(tempfile.mkdtemp(prefix=".converting-", dir=folder.parent))
-    try:
+    with _conversion_errors(name, folder.parent), _aside(folder.parent) as aside:
         shutil.copymode(folder.parent, aside)  # not for its maker alone: another user may run what was converted here
         facts = convert(source, aside)
         info = ModelInfo(name=name, fingerprint=fingerprint, **facts)
@@ -152,9 +151,32 @@ def _convert(source: Path, name: str, fingerprint: str, folder: Path) -> ModelIn
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(aside, folder)
+    return info
+
+
+@contextmanager
+def _aside(root: Path) -> Iterator[Path]:
+    """A folder in the cache of which nothing is left afterwards, unless it was moved to its place."""
+    aside = Path(tempfile.mkdtemp(prefix=".converting-", dir=root))
+    try:
+        yield aside
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return info
+
+
+@contextmanager
+def _conversion_errors(name: str, root: Path) -> Iterator[None]:
+    """Turns what goes wrong while a model is converted into ModelUnavailable."""
+    try:
+        yield
+    except RagError:
+        raise
+    except Exception as error:  # of a full disk the engine and the tokenizer tell with errors of no kind of their own
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise ModelUnavailable(
+            f"the model {name} cannot be converted into {root} ({reason or error}): unless the model is at fault, "
+            "free some space there, or set RAG_CACHE to a directory that can be written and has room"
+        ) from error
 
 
 def _read_converted(folder: Path, precision: str, told: int = logging.WARNING) -> ModelInfo | None:

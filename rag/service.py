@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -67,11 +68,16 @@ class Service:
         Raises StoreMissing, StoreDamaged, StoreTooNew or StoreMismatch.
         """
         config = config or Config.from_environment()
-        service = cls(Store.open(path, views=views), config, loading)
+        store = Store.open(path, views=views)
+        try:
+            if config.model is not None and config.model != store.settings["model"]:
+                info, _ = converted_model(config.model, None, config)
+                refuse_other_model(store, info)
+        except BaseException:
+            store.close()
+            raise
+        service = cls(store, config, loading)
         service._views = views
-        if config.model is not None and config.model != service._store.settings["model"]:
-            info, _ = converted_model(config.model, None, config)
-            refuse_other_model(service._store, info)
         return service
 
     @classmethod
@@ -186,13 +192,18 @@ class Service:
         return self._store.delete(document_id)
 
     def delete_collection(self, collection: str) -> list[Receipt]:
-        """Remove all documents of a collection, several hundred at a time.  Raises BadInput when it has none."""
+        """Remove all documents of a collection, several hundred at a time, and forget what failed in it.
+
+        The receipts are of the documents: none where all of it had failed.  Raises BadInput when there is neither.
+        """
         receipts: list[Receipt] = []
-        self._store.forget_failures(collection, [failed.key for failed in self.failures(collection)])
-        while page := self.documents(collection=checked_collection(collection), limit=DELETE_TOGETHER):
-            receipts += self._store.delete_many([document.id for document in page])
-        if not receipts:
+        failed = [one.key for one in self.failures(checked_collection(collection))]
+        if not failed and not self.documents(collection=collection, limit=1):
             raise BadInput(f"there is no collection {collection!r}: rag list shows what is there")
+        # Before the documents: it is their removal that leaves no byte of either in the files.
+        self._store.forget_failures(collection, failed)
+        while page := self.documents(collection=collection, limit=DELETE_TOGETHER):
+            receipts += self._store.delete_many([document.id for document in page])
         return receipts
 
     # --- the whole
@@ -293,11 +304,12 @@ class Service:
         _ = self.embedder, self.reranker, self.generation
 
     def close(self) -> None:
-        """Finish what goes on in the background and let go of the store."""
-        self._store.stop_background_work()
-        if "intake" in self.__dict__:  # looked at without making it
-            self.intake.close()
-        self._opened.close()
+        """Finish what goes on in the background and let go of the store: the one that is open, whatever lies there by now."""
+        with ExitStack() as parts:  # closes the second also when the first fails
+            parts.callback(self._opened.close)
+            if "intake" in self.__dict__:  # looked at without making it
+                parts.callback(self.intake.close)
+            self._opened.stop_background_work()
 
     def __enter__(self) -> Self:
         return self

@@ -12,6 +12,7 @@ from watchfiles import watch as file_changes
 from index.errors import StoreFull, StoreLocked
 from index.types import Metadata
 from rag.errors import BadInput, UnreadableContent
+from rag.files import file_of
 from rag.folders import IGNORE_FILES, IgnoreRules
 from rag.service import Service
 from rag.types import IngestReport, ParseOptions
@@ -115,4 +116,4 @@ def _concerned(roots: list[Path], changed: Iterable[Path], store: Path) -> set[P
 
 def _is_there(source: str) -> bool:
     # A name that is not UTF-8 is told in another form than it has.
-    return "\\x" in source or os.path.lexists(source.partition("!/")[0])
+    return "\\x" in source or os.path.lexists(file_of(source))

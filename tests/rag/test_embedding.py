@@ -3,12 +3,13 @@
 import json
 import os
 import re
+import resource
 import shutil
 import string
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,27 @@ def test_a_cache_that_cannot_be_written_is_named_with_what_to_do(tmp_path: Path)
     (tmp_path / "file").touch()
     with pytest.raises(ModelUnavailable, match="set RAG_CACHE"):
         converted_model(None, None, replace(Config.from_environment(), cache=tmp_path / "file"))
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file can grow beyond 4 KiB: as on a full disk, writing fails half-way."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("failing", ["the list of files", "the graph"])
+def test_a_cache_without_room_is_named_with_what_to_do_and_keeps_nothing_half_made(
+    model: tuple[ModelInfo, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_files: None, failing: str
+) -> None:
+    if failing == "the list of files":  # whose error is the file system's; that of the graph is the engine's
+        facts = {name: value for name, value in asdict(model[0]).items() if name not in ("name", "fingerprint")}
+        monkeypatch.setattr("rag.conversion.convert", lambda source, destination: facts)
+    with pytest.raises(ModelUnavailable, match="free some space there, or set RAG_CACHE"):
+        converted_model(None, None, replace(Config.from_environment(), cache=tmp_path))
+    assert list((tmp_path / "models").iterdir()) == []
 
 
 def test_processes_that_start_together_convert_the_model_once(tmp_path: Path) -> None:

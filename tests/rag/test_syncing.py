@@ -7,9 +7,12 @@ import tarfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from index.reader import Reader
+from index.types import FailedFile
 from rag.service import Service
 from rag.types import Failure, IngestReport, ParseOptions
 
@@ -196,6 +199,58 @@ def test_a_failure_is_forgotten_when_its_file_is_gone(service: Service) -> None:
     assert [failed.source for failed in service.failures()] == ["docs/b.zip!/d.png"]
 
 
+def test_a_damaged_archive_is_no_failure_once_it_can_be_read(service: Service) -> None:
+    whole = zipped({"one.txt": SHIP})
+    Path("a.zip").write_bytes(whole[: len(whole) // 2])
+    service.intake.add_paths([Path("a.zip")])
+    assert [failed.source for failed in service.failures()] == ["a.zip"]
+    Path("a.zip").write_bytes(whole)
+    assert counts(service.intake.add_paths([Path("a.zip")])) == (1, 0, 0, 0, 0)
+    assert service.failures() == []
+
+
+def test_what_failed_elsewhere_is_not_read_for_each_file(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    service._store.note_failures(
+        [FailedFile("default", os.path.abspath(f"docs/{n}.png"), f"docs/{n}.png", None, "bad") for n in range(100)]
+    )
+    read: list[FailedFile] = []
+    plain_failures = Reader.failures
+
+    def counted(*arguments: Any, **named: Any) -> list[FailedFile]:
+        found = plain_failures(*arguments, **named)
+        read.extend(found)
+        return found
+
+    monkeypatch.setattr(Reader, "failures", counted)
+    folder = Path("docs")
+    folder.mkdir()
+    for n in range(3):
+        (folder / f"{n}.txt").write_text(SHIP)
+    for n_added, n_unchanged in ((3, 0), (0, 3)):
+        assert counts(service.intake.add_paths([folder])) == (n_added, 0, n_unchanged, 0, 0)
+    assert read == []
+    with service._store.read() as reader:
+        assert len(plain_failures(reader, "default", prefix=os.path.abspath("docs/9"))) == 11
+        for asked in ({"key": "a"}, {"prefix": "a"}):
+            plan = read_plan(reader, asked)
+            assert "SEARCH failures USING PRIMARY KEY" in plan and "SCAN" not in plan
+
+
+def read_plan(reader: Reader, asked: dict[str, str]) -> str:
+    """How SQLite goes about finding these failures."""
+    connection = reader._connection
+    lines: list[str] = []
+
+    def explain(cursor: Any, statement: str, bindings: Any) -> bool:
+        connection.exec_trace = None
+        lines.extend(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", bindings))
+        return True
+
+    connection.exec_trace = explain
+    reader.failures("default", **asked)
+    return "\n".join(lines)
+
+
 def test_an_unchanged_failure_is_reported_again_without_parsing_and_tried_when_it_is_named(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,3 +314,16 @@ def test_an_upload_of_an_archive_gives_its_files(service: Service) -> None:
     assert [change.outcome for change in changes] == ["skipped"]
     assert service.intake.add_upload("c.png", IMAGE)[1][0].path == "c.png"
     assert isinstance(service.intake.add_upload("c.png", IMAGE)[1][0], Failure)
+
+
+@pytest.mark.parametrize("n_bad", [3, 250])
+def test_what_failed_of_an_upload_is_told_at_once_and_not_kept(service: Service, n_bad: int) -> None:
+    _, failed = service.intake.add_upload("a.zip", zipped({f"{n}.png": IMAGE for n in range(n_bad)}))
+    assert len(failed) == n_bad
+    assert service.failures() == []
+
+
+def test_a_kept_failure_is_forgotten_when_an_upload_of_its_name_does_not_hold_it(service: Service) -> None:
+    service._store.note_failures([FailedFile("default", "a.zip!/two.png", "a.zip!/two.png", None, "bad")])
+    service.intake.add_upload("a.zip", zipped({"one.txt": SHIP}))
+    assert service.failures() == []

@@ -117,6 +117,14 @@ def test_a_file_that_fails_is_reported_and_tried_again_when_it_changes(
     assert sources(service) == ["docs/a.txt", "docs/b.pdf"]
 
 
+def test_a_file_that_fails_is_reported_also_below_a_folder_whose_name_ends_like_an_archives_place(
+    folder: Path, watching: Watching
+) -> None:
+    (folder / "new!").mkdir()
+    (folder / "new!" / "b.pdf").write_bytes(b"%PDF-1.4 obj")
+    wait_until(lambda: any(failed.path == "docs/new!/b.pdf" for one in watching.reports for failed in one.failed))
+
+
 def test_many_changes_at_once_are_few_rounds(service: Service, folder: Path, watching: Watching) -> None:
     for number in range(100):
         (folder / f"{number}.txt").write_text(f"Note {number}.")

@@ -1,0 +1,98 @@
+"""What a service lets go of, whatever happens, and collections that are removed. No model is loaded."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index.errors import StoreDamaged
+from index.store import Store
+from index.types import FailedFile
+from rag.config import Config
+from rag.errors import BadInput, ModelUnavailable
+from rag.service import Service
+
+Rag = Callable[..., Any]
+
+
+def held(path: Path) -> list[str]:
+    """Files below ``path`` that this process has open, also those that were removed since."""
+    links = []
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            links.append(os.readlink(f"/proc/self/fd/{number}"))
+        except FileNotFoundError:  # that of the listing itself
+            continue
+    return [link for link in links if link.startswith(str(path))]
+
+
+def failed(collection: str, key: str) -> FailedFile:
+    return FailedFile(collection, key, key, None, "damaged")
+
+
+def test_a_service_whose_store_was_replaced_by_a_damaged_one_is_closed_whole(
+    empty_store: Store, tmp_path: Path
+) -> None:
+    service = Service.open(empty_store.path, Config())
+    sandbox = service.intake._sandbox
+    sandbox.parse("page.html", b"<p>Parsed by a process of its own.")
+    empty_store.close()
+    (tmp_path / "other").write_bytes(b"no database")
+    os.replace(tmp_path / "other", empty_store.path / "store.db")
+    with pytest.raises(StoreDamaged):
+        service.counts()
+    assert sandbox._idle and held(empty_store.path)
+    service.close()
+    assert not sandbox._idle and not held(empty_store.path)
+
+
+def test_the_rest_is_closed_when_a_part_cannot_be(empty_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty_store.close()
+    service = Service.open(empty_store.path, Config())
+    close_intake = service.intake.close
+
+    def fail() -> None:
+        close_intake()
+        raise OSError("a process cannot be ended")
+
+    monkeypatch.setattr(service.intake, "close", fail)
+    with pytest.raises(OSError, match="cannot be ended"):
+        service.close()
+    assert not held(empty_store.path)
+
+
+def test_a_store_whose_model_cannot_be_had_is_let_go_of(empty_store: Store, tmp_path: Path) -> None:
+    empty_store.close()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelUnavailable) as refused:
+        Service.open(empty_store.path, Config(model=str(tmp_path / "empty")), views="behind")
+    assert not held(empty_store.path), f"nor by what {refused.value!r} refers to"
+
+
+def test_a_collection_of_failed_files_only_is_removed(empty_store: Store) -> None:
+    empty_store.note_failures([failed("scans", "a.png"), failed("scans", "b.png"), failed("default", "c.png")])
+    empty_store.close()
+    with Service.open(empty_store.path, Config()) as service:
+        assert service.delete_collection("scans") == []
+        assert [one.key for one in service.failures()] == ["c.png"]
+        with pytest.raises(BadInput, match="no collection 'scans'"):
+            service.delete_collection("scans")
+
+
+def test_a_removed_collection_of_failed_files_is_told_as_done(empty_store: Store, rag: Rag) -> None:
+    empty_store.note_failures([failed("scans", "a.png")])
+    empty_store.close()
+    removed = rag("rm", "--collection", "scans", "--store", empty_store.path)
+    assert (removed.code, removed.out) == (0, "removed collection scans: 0 documents, 0 passages\n")
+    assert rag("list", "--failed", "--store", empty_store.path).out == "no file failed\n"
+
+
+def test_what_no_collection_can_be_called_is_refused_before_anything_is_forgotten(empty_store: Store) -> None:
+    empty_store.note_failures([failed(" scans", "a.png")])
+    empty_store.close()
+    with Service.open(empty_store.path, Config()) as service:
+        with pytest.raises(BadInput, match="no name for a collection"):
+            service.delete_collection(" scans")
+        assert len(service.failures()) == 1
