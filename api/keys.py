@@ -71,7 +71,8 @@ def path_from(environment: Mapping[str, str], file: SettingsFile | None = None) 
 def read_keys(path: Path) -> list[Key]:
     """The keys of a file, none when there is no file.  Raises KeysUnusable."""
     try:
-        with path.open("rb") as file:
+        # Not waiting: of a pipe in its place nothing may ever come.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             _check_owner(path, os.fstat(file.fileno()))
             content = file.read()
     except FileNotFoundError:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from index import files
-from index.errors import StoreLocked, StoreUnwritable
+from index.errors import StoreLocked, StoreMissing, StoreUnwritable
 
 _POLL_S = 0.01
 
@@ -109,6 +109,10 @@ class WriterLock:
             raise StoreUnwritable(f"{self._path} is not a file, so nothing can be written: remove it and try again")
         try:
             return files.system.open(path, flags)
+        except FileNotFoundError as error:  # the directory: the file would be made
+            raise StoreMissing(
+                f"{self._path.parent} was moved or removed while it was open: start again with the place it has now"
+            ) from error
         except OSError as error:
             raise StoreUnwritable(
                 f"{self._path} cannot be opened for writing: {error.strerror}: check its permissions"

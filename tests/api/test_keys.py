@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import stat
 import threading
 from collections.abc import Callable
@@ -272,3 +273,9 @@ def test_no_secret_is_logged(
         client.get("/v1/documents", headers={"X-API-Key": secret})
         client.get("/v1/documents", headers={"X-API-Key": "wrong-" + secret})
     assert secret not in caplog.text
+
+
+def test_a_pipe_in_the_place_of_the_key_file_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "keys.json")
+    with pytest.raises(KeysUnusable, match="is not a file"):
+        read_keys(tmp_path / "keys.json")

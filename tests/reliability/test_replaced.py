@@ -36,9 +36,10 @@ def test_a_moved_store_takes_no_more_writes_where_it_was_and_works_where_it_is(
 ) -> None:
     empty_store.add(*make_document("A cat.", key="1"))
     empty_store.path.rename(tmp_path / "moved")
-    (tmp_path / "store").mkdir()
-    with pytest.raises(StoreMissing, match="moved or removed"):
-        empty_store.add(*make_document("A dog.", key="2"))
+    for _ in ("nothing is in its place", "an empty directory is"):
+        with pytest.raises(StoreMissing, match="moved or removed"):
+            empty_store.add(*make_document("A dog.", key="2"))
+        (tmp_path / "store").mkdir(exist_ok=True)
     empty_store.close()
     with Store.open(tmp_path / "moved") as store, store.read() as reader:
         assert reader.counts() == (1, 1) and store.verify() == []
