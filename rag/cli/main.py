@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 import typer.exceptions
 
+from rag.cli.interruption import INTERRUPTED, interruptible
 from rag.cli.output import FAILED, USAGE, drop_output, message
 from rag.printable import as_utf8, is_utf8
 
@@ -133,7 +134,8 @@ def main() -> None:
     logging.getLogger("rag").setLevel(logging.INFO)
     command = typer.main.get_command(build(sys.argv[1] if len(sys.argv) > 1 else ""))
     try:
-        code = command.main(prog_name="rag", standalone_mode=False)
+        with interruptible():
+            code = command.main(prog_name="rag", standalone_mode=False)
     except typer.exceptions.TyperException as error:
         context = getattr(error, "ctx", None)
         typer.echo(f"rag: {error.format_message()}", err=True)
@@ -141,7 +143,7 @@ def main() -> None:
         sys.exit(getattr(error, "exit_code", USAGE))
     except (typer.Abort, KeyboardInterrupt):
         typer.echo("rag: stopped", err=True)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except OSError as error:
         if error.filename is not None or error.errno not in _UNWRITABLE:
             raise

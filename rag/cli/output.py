@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from rag.cli.interruption import INTERRUPTED
 from rag.errors import BadInput, RagError
 from rag.printable import as_utf8, is_utf8, visible
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from rag.service import Service
 
 DONE, FAILED, USAGE, NO_STORE = 0, 1, 2, 3
-_INTERRUPTED = 130
 NO_WIDTH = 100_000  # columns: more than any line has
 
 StoreOption = Annotated[
@@ -100,12 +100,12 @@ def errors() -> Iterator[None]:
         drop_output()
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
-        fail("stopped; what is done stays", _INTERRUPTED)
+        fail("stopped; what is done stays", INTERRUPTED)
     except Exception as error:
         # The store's errors are in a package whose import takes a tenth of a second, which ``rag --help`` has not to spare.
-        from index.errors import StoreDamaged, StoreError, StoreMismatch, StoreMissing, StoreTooNew
+        from index.errors import NoPlace, StoreDamaged, StoreError, StoreMismatch, StoreMissing, StoreTooNew
 
-        if isinstance(error, StoreMissing | StoreDamaged | StoreTooNew | StoreMismatch):
+        if isinstance(error, NoPlace | StoreMissing | StoreDamaged | StoreTooNew | StoreMismatch):
             fail(str(error), NO_STORE)
         if isinstance(error, StoreError):
             fail(str(error), FAILED)

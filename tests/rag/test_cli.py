@@ -50,6 +50,15 @@ def test_without_a_store_every_command_but_add_ends_with_3(rag: Rag, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_place_with_other_files_is_no_store(rag: Rag, tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "one.txt").write_text("Dear Anna.")
+    for command in (["list"], ["add", "letters"], ["serve", "--port", "0"]):
+        result = rag(*command, "--store", "letters")
+        assert result.code == 3 and "letters" in result.err, command
+    assert [path.name for path in (tmp_path / "letters").iterdir()] == ["one.txt"]
+
+
 def test_a_store_that_lost_its_database_is_not_replaced(seeded: Rag, tmp_path: Path) -> None:
     for path in (tmp_path / ".rag").glob("store.db*"):
         path.unlink()

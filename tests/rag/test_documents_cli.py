@@ -182,18 +182,19 @@ def test_a_file_is_not_watched(rag: Rag, tmp_path: Path) -> None:
     assert rag("watch", "a.txt").code == 2
 
 
-def test_an_interrupted_add_says_how_many_documents_are_in(rag: Rag, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_add_says_how_many_documents_are_in(rag: Rag, tmp_path: Path, number: int) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
-    for number in range(3000):
-        (folder / f"{number}.txt").write_text(f"Keeper {number} of the lighthouse liked tea, and the sea was calm.")
+    for keeper in range(3000):
+        (folder / f"{keeper}.txt").write_text(f"Keeper {keeper} of the lighthouse liked tea, and the sea was calm.")
     command = [sys.executable, "-P", "-c", "from rag.cli.main import main; main()", "add", "many"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as adding:
         deadline = time.monotonic() + 300
         while (listed := rag("list", "--json")).code or not listed.json:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        adding.send_signal(signal.SIGINT)
+        adding.send_signal(number)
         said = adding.communicate(timeout=300)[1].splitlines()
     n_in = len(rag("list", "--json").json)
     assert 0 < n_in < 3000 and adding.returncode == 130
