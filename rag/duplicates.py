@@ -12,23 +12,25 @@ from index.vectors import inner_products
 # Only passages this close in meaning, or of the same terms, are compared word by word.
 _NEAR_COSINE = 0.9
 # Neighbours that share an overlap sentence stay below; copies with other line breaks or a word more are above.
-_SHARED_WORDS = 0.9
+_SHARED_WORDS = 0.9  # of the longer one
 _WORD = re.compile(r"\w+")
 _NEGATIONS = frozenset(("no", "not", "never", "none", "nor", "cannot", "without", "t"))  # "t" of "isn't"
 
 
 def same_statement(one: str, other: str) -> bool:
-    """Whether two texts say the same: at least nine tenths of the words shared, no number and no negation differing."""
-    words, other_words = _WORD.findall(one.casefold()), _WORD.findall(other.casefold())
-    most = 2 * (1 - _SHARED_WORDS) * max(len(words), len(other_words))
-    # Counting what differs takes ten times as long as these bounds, which most pairs fail.
-    if abs(len(words) - len(other_words)) > most or len(set(words) ^ set(other_words)) > most:
+    """Whether two texts say the same: one has all words of the other in their order, and at most a tenth more of its own.
+
+    None of these may be a number or a negation. One word in the place of another, or two that changed places, can be all that
+    is said: on which day, or who beat whom.
+    """
+    fewer, more = sorted((_WORD.findall(one.casefold()), _WORD.findall(other.casefold())), key=len)
+    if len(fewer) < _SHARED_WORDS * len(more) or not set(fewer) <= set(more):
         return False
-    a, b = Counter(words), Counter(other_words)
-    different = (a - b) + (b - a)
-    if different.total() > most:
+    rest = iter(more)
+    if not all(word in rest for word in fewer):  # each is looked for behind the one before
         return False
-    return not any(word in _NEGATIONS or any(letter.isdigit() for letter in word) for word in different)
+    added = Counter(more) - Counter(fewer)
+    return not any(word in _NEGATIONS or any(letter.isdigit() for letter in word) for word in added)
 
 
 def group_duplicates(candidates: Candidates, order: Ids, limit: int, text_of: Callable[[int], str]) -> list[list[int]]:

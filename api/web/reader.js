@@ -154,6 +154,9 @@ function citationFor(id, span) {
 }
 
 async function extend(towards) {
+  const button = byId(towards);
+  if (button.getAttribute("aria-busy") === "true") return; // its part is on the way
+  button.setAttribute("aria-busy", "true");
   const mine = running;
   const { id, start, end, characters } = opened;
   const [from, to] = towards === "earlier" ? [Math.max(0, start - AROUND), start] : [end, Math.min(characters, end + AROUND)];
@@ -176,6 +179,8 @@ async function extend(towards) {
     if (mine !== running || error.name === "AbortError") return;
     if (!(error instanceof Problem)) throw error;
     say(error.message, true);
+  } finally {
+    button.setAttribute("aria-busy", "false");
   }
 }
 

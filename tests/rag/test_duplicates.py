@@ -41,6 +41,27 @@ def test_a_negation_or_a_number_makes_another_statement(changed: str) -> None:
     assert not same_statement(BASE, changed)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            "In the final of the cup Adler defeated Brandt by 3 to 1.",
+            "In the final of the cup Brandt defeated Adler by 3 to 1.",
+        ),
+        (
+            "Room 1 costs 50 crowns and room 2 costs 80 crowns a night.",
+            "Room 1 costs 80 crowns and room 2 costs 50 crowns a night.",
+        ),
+        (BASE + " on Monday at noon", BASE + " on Sunday at noon"),
+        (BASE + " for the first time", BASE + " for the last time"),
+    ],
+    ids=["who", "which", "when", "how often"],
+)
+def test_a_word_in_the_place_of_another_makes_another_statement(one: str, other: str) -> None:
+    assert not same_statement(one, other)
+    assert same_statement(one, one)
+
+
 def test_a_half_shared_text_is_another_statement() -> None:
     assert not same_statement(
         BASE, BASE[: len(BASE) // 2] + " but something entirely different happened in the meantime here"
