@@ -1,5 +1,6 @@
 """``rag watch``: folders kept in step with the store until it is stopped."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag.cli.documents import FieldsOption, OcrOption, given_metadata, parse_options, print_report
+from rag.cli.interruption import INTERRUPTED
 from rag.cli.output import (
     CollectionOption,
     JsonOption,
@@ -40,7 +42,8 @@ def watch(
 ) -> None:
     """Keep folders in step: what is added, changed, renamed or deleted in them is so in the store, seconds later.
 
-    Ends with Ctrl-C. What it missed while it did not run it makes up for at the start. With --json a line for each round.
+    Ends with Ctrl-C when the documents at hand are in, with a second one at once. What it missed while it did not run it makes up
+    for at the start. With --json a line for each round.
 
     Example: rag watch notes/
     """
@@ -60,6 +63,8 @@ def watch(
         stop = Event()
 
         def end(number: int, frame: FrameType | None) -> None:
+            if stop.is_set():
+                os._exit(INTERRUPTED)  # no worse than a kill, which it makes up for at the next start
             stop.set()
 
         signal.signal(signal.SIGINT, end)

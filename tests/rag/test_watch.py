@@ -182,3 +182,19 @@ def test_a_name_that_is_not_utf8_does_not_end_the_watch(watching: Watching, serv
     wait_until(lambda: any(report.failed for report in watching.reports))
     (folder / "later.txt").write_text("The ship Borealis left Bergen on 4 March.")
     wait_until(lambda: "docs/later.txt" in sources(service))
+
+
+def test_a_second_signal_ends_it_in_the_middle_of_a_round(service: Service, folder: Path) -> None:
+    for number in range(3000):
+        (folder / f"{number}.txt").write_text(f"Note {number} says that the ship left.")
+    service.close()
+    code = "from rag.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "watch", "docs", "--store", str(service.path), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with Service.open(service.path) as other:
+            wait_until(lambda: len(sources(other)) > 0)
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+            process.send_signal(signal.SIGTERM)
+            assert process.communicate(timeout=_LONGEST_S)[1] == "" and process.returncode == 130
+            assert 0 < other.counts()[0] < 3000 and not other.verify()
