@@ -3,6 +3,7 @@
 import atexit
 import errno
 import gc
+import io
 import logging
 import os
 import sys
@@ -16,7 +17,7 @@ import typer
 import typer.exceptions
 
 from rag.cli.interruption import INTERRUPTED, interruptible
-from rag.cli.output import FAILED, USAGE, drop_output, message
+from rag.cli.output import FAILED, USAGE, drop_output, message, writes_utf8
 from rag.printable import as_utf8, is_utf8
 
 _DISTRIBUTION, _GROUP = "footnote", "footnote.commands"
@@ -108,6 +109,9 @@ def _hold_standard_streams() -> None:
     sys.stdin = sys.stdin or open(0, closefd=False)
     sys.stdout = sys.stdout or open(1, "w", closefd=False)
     sys.stderr = sys.stderr or open(2, "w", closefd=False)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not writes_utf8(stream):
+            stream.reconfigure(errors="replace")  # a terminal of another encoding shows what it can
 
 
 def _refuse(arguments: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
@@ -118,8 +118,13 @@ def drop_output() -> None:
 
 
 def print_json(value: object) -> None:
-    """One JSON value on stdout."""
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    """One JSON value on stdout, in ASCII where that is not UTF-8: nothing of it is lost."""
+    typer.echo(json.dumps(value, ensure_ascii=not writes_utf8(sys.stdout)))
+
+
+def writes_utf8(stream: TextIO) -> bool:
+    """Whether all text can be written to a stream."""
+    return (stream.encoding or "utf-8").lower().replace("_", "-") in ("utf-8", "utf8")
 
 
 def console(*, stderr: bool = False) -> "Console":

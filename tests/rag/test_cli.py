@@ -107,6 +107,16 @@ def test_output_that_cannot_be_written_is_told_in_one_line(rag: Rag, tmp_path: P
     assert (result.returncode, result.stderr) == (1, "rag: the output cannot be written: No space left on device\n")
 
 
+def test_output_in_another_encoding_loses_no_json_and_ends_no_command(rag: Rag, tmp_path: Path) -> None:
+    text = "Für den Bär ist “Tee” da: 🫖."
+    (tmp_path / "note.txt").write_text(text, encoding="utf-8")
+    rag("add", "note.txt")
+    latin = {"env": os.environ | {"PYTHONIOENCODING": "latin-1"}, "encoding": "latin-1"}
+    shown = run_apart("show", "note.txt", **latin)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, "Für den Bär ist ?Tee? da: ?.\n", "")
+    assert json.loads(run_apart("show", "note.txt", "--json", **latin).stdout)["text"] == text
+
+
 def test_a_list_that_is_piped_has_one_line_a_document_whatever_the_width(rag: Rag, tmp_path: Path) -> None:
     folder = tmp_path / ("a folder with a name of some length " * 4).strip()
     folder.mkdir()
