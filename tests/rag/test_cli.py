@@ -53,9 +53,11 @@ def test_without_a_store_every_command_but_add_ends_with_3(rag: Rag, tmp_path: P
 def test_a_place_with_other_files_is_no_store(rag: Rag, tmp_path: Path) -> None:
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "one.txt").write_text("Dear Anna.")
-    for command in (["list"], ["add", "letters"], ["serve", "--port", "0"]):
+    for command in (["list"], ["add", "letters"]):
         result = rag(*command, "--store", "letters")
         assert result.code == 3 and "letters" in result.err, command
+    served = run_apart("serve", "--port", "0", "--store", "letters")
+    assert served.returncode == 3 and "letters is not a store" in served.stderr
     assert [path.name for path in (tmp_path / "letters").iterdir()] == ["one.txt"]
 
 

@@ -188,7 +188,11 @@ def test_an_interrupted_add_says_how_many_documents_are_in(rag: Rag, tmp_path: P
     folder.mkdir()
     for keeper in range(3000):
         (folder / f"{keeper}.txt").write_text(f"Keeper {keeper} of the lighthouse liked tea, and the sea was calm.")
-    command = [sys.executable, "-P", "-c", "from rag.cli.main import main; main()", "add", "many"]
+    # A signal that is ignored here, as in a job in the background, would be in the process too.
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from rag.cli.main import main; main()"
+    )
+    command = [sys.executable, "-P", "-c", program, "add", "many"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as adding:
         deadline = time.monotonic() + 300
         while (listed := rag("list", "--json")).code or not listed.json:

@@ -7,8 +7,11 @@ import time
 
 import pytest
 
+# Signals that are ignored here (nohup, a job in the background) would be in the process too.
 PROGRAM = """
 import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 {before}
 from rag.cli.interruption import interruptible
 try:

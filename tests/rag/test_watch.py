@@ -188,8 +188,8 @@ def test_a_second_signal_ends_it_in_the_middle_of_a_round(service: Service, fold
     for number in range(3000):
         (folder / f"{number}.txt").write_text(f"Note {number} says that the ship left.")
     service.close()
-    code = "from rag.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "watch", "docs", "--store", str(service.path), "--json"]
+    command = [sys.executable, "-c", "from rag.cli.main import main; main()"]
+    command += ["watch", "docs", "--store", str(service.path), "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         with Service.open(service.path) as other:
             wait_until(lambda: len(sources(other)) > 0)
