@@ -45,7 +45,7 @@ class Retrieved:
     """Signals of the candidates, and the groups of near-duplicates in rank order as positions among the candidates.
 
     scores: float32 (n,), higher is better, by the fitted weights.  order: float32 (n,), what the groups are ranked by (see
-    ``statement_scores``).  late: float32 (n_sentences,), late interaction per sentence, NaN where not computed.
+    ``ranking_of``).  late: float32 (n_sentences,), late interaction per sentence, NaN where not computed.
     passages: position -> stored passage, for every position in the groups.
     named: position -> sentences of a part that the question refers to by its number, in order; none where it refers to none.
     reranked: position -> score of the cross-encoder, best first, for those that it ordered.

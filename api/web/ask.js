@@ -117,7 +117,7 @@ function filterOf(words) {
   for (const pair of words.split(",").filter((part) => part.trim())) {
     const cut = pair.indexOf("=");
     if (cut < 1) throw new Problem(400, `“${pair.trim()}” is no filter: write key=value, several with commas between.`);
-    if ("<>".includes(pair[cut - 1]) || pair.includes("..")) {
+    if ("<>".includes(pair[cut - 1]) || /^\s*[\d-]*\.\.[\d-]*\s*$/.test(pair.slice(cut + 1))) {
       throw new Problem(400, `“${pair.trim()}”: here a filter is key=value; ranges are for rag ask and the HTTP interface.`);
     }
     const [name, value] = [pair.slice(0, cut).trim(), pair.slice(cut + 1).trim()];

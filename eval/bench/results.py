@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+from rag.config import usable_cores
 from rag.errors import BadInput
 
 _ROOT = Path(__file__).parent.parent.parent
@@ -90,8 +90,7 @@ def machine() -> str:
     except OSError:
         pass  # not Linux
     wide = [flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16") if flag in flags]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}, {cores} cores" + (f" ({', '.join(wide)})" if wide else "")
+    return f"{name}, {usable_cores()} cores" + (f" ({', '.join(wide)})" if wide else "")
 
 
 @cache

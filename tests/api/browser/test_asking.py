@@ -318,3 +318,18 @@ def test_a_filter_that_no_document_fits_is_told_as_the_reason(page: Any, article
     page.find("#where").send_keys("year=1066")
     page.ask(QUESTION)
     assert "No document fits the filter." in page.text(".answer") and not page.all(".passage")
+
+
+@pytest.mark.parametrize("written", ["date>=2025-01-01", "year=2020..2024"])
+def test_a_range_is_told_to_be_no_filter_of_the_page(page: Any, article: Any, written: str) -> None:
+    page.find(".options summary").click()
+    page.find("#where").send_keys(written)
+    page.ask(QUESTION)
+    assert "ranges are for" in page.text("#ask-error") and not page.all(".passage")
+
+
+def test_dots_in_a_value_are_no_range(page: Any, article: Any) -> None:
+    page.find(".options summary").click()
+    page.find("#where").send_keys("name=wait..")
+    page.ask(QUESTION)
+    assert "No document fits the filter." in page.text(".answer")
