@@ -27,7 +27,7 @@ class Span(NamedTuple):
 class NewDocument:
     """A document as handed to the store. ``(collection, key)`` names it: the same pair again replaces it.
 
-    language: in which its words are stemmed, of index.lexical.STEMMERS.
+    language: in which its words are stemmed, of index.local.views.lexical.STEMMERS.
     """
 
     collection: str
@@ -94,7 +94,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Bounds of numbers or dates, as text; a value must keep all that are given. index/filters.py says how they compare."""
+    """Bounds of numbers or dates, as text; a value must keep all that are given. index/local/database/filters.py says how they compare."""
 
     gte: str | None = None
     gt: str | None = None

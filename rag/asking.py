@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from threading import Lock
 
-from index.store import Store
+from index.local.store import Store
 from index.types import JsonScalar, Scope
 from rag.answer import compose
 from rag.answer_cache import AnswerCache

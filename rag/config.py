@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
-from index.cores import usable_cores as usable_cores  # api has it from here
+from index.local.system.cores import usable_cores as usable_cores  # api has it from here
 from rag.errors import BadInput
 from rag.settings_file import given, given_path, read_settings_file, refuse_unknown
 

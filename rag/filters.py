@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from index.filters import is_bound
+from index.local.database.filters import is_bound
 from index.types import Condition, Range
 from rag.errors import BadInput
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from index.names import DATABASE, MARKER
+from index.local.system.names import DATABASE, MARKER
 from rag.printable import as_utf8
 from rag.types import Failure
 

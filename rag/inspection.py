@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from index.store import Store
+from index.local.store import Store
 from index.types import Passage, Scope
 from rag.baselines import rank_baseline
 from rag.embedding import Embedder, word_spans

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from index.errors import StoreReplaced
-from index.store import DELETE_TOGETHER, Store
+from index.local.store import DELETE_TOGETHER, Store
 from index.types import Change, Metadata
 from rag import ingest, pipeline
 from rag.config import Config

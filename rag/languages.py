@@ -11,7 +11,7 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from index.lexical import ENGLISH, STEMMERS, analyze
+from index.local.views.lexical import ENGLISH, STEMMERS, analyze
 from index.types import Change, Document, Metadata
 
 if TYPE_CHECKING:

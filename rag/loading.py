@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index.errors import StoreError
-from index.settings import read_settings
+from index.local.database.settings import read_settings
 from rag.blas import load_numpy
 from rag.config import Config
 from rag.engine import load_openvino

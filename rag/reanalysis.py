@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from index.reader import Reader
-from index.store import Store
+from index.local.reader import Reader
+from index.local.store import Store
 from index.types import Document, NewDocument, NewPassage
 from rag.languages import may_be_untold, with_language
 

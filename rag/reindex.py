@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from index import rebuilding
-from index.rebuilding import Rebuilding, StoredDocument
-from index.store import Store
+from index.local.upkeep import reindex as rebuilding
+from index.local.upkeep.reindex import Rebuilding, StoredDocument
+from index.local.store import Store
 from index.types import JsonScalar
 from rag import ingest
 from rag.chunking import Chunk

@@ -7,10 +7,10 @@ from functools import cache, partial
 
 import numpy as np
 
-from index.ids import without
-from index.lexical import ENGLISH, analyze
-from index.reader import Reader
-from index.records import hash_term
+from index.local.views.ids import without
+from index.local.views.lexical import ENGLISH, analyze
+from index.local.reader import Reader
+from index.local.database.rows import hash_term
 from index.types import Candidates, Floats, Ids, Passage, Scope, Span, TermStatistics
 from rag.duplicates import group_duplicates
 from rag.embedding import QuestionVectors

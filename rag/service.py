@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 from index.errors import DocumentNotFound, StoreMismatch, StoreMissing
-from index.repair import repair
-from index.snapshot import Snapshot, take
-from index.store import DELETE_TOGETHER, Store
+from index.local.upkeep.repair import repair
+from index.local.upkeep.snapshot import Snapshot, take
+from index.local.store import DELETE_TOGETHER, Store
 from index.types import Document, FailedFile, Finding, JsonScalar, Receipt, Span
 from rag import citations
 from rag.answer_cache import AnswerCache

@@ -6,7 +6,7 @@ the word and looked up among the stored terms: nothing is kept beside the index,
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from index.lexical import ENGLISH, analyze
+from index.local.views.lexical import ENGLISH, analyze
 from index.types import Span
 from rag.languages import common_words, question_language
 from rag.signals import FUNCTION_WORDS

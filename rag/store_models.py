@@ -5,7 +5,7 @@ from hashlib import sha256
 from threading import Lock
 
 from index.errors import StoreMismatch
-from index.store import Store
+from index.local.store import Store
 from index.types import JsonScalar
 from rag.config import Config
 from rag.embedding import Embedder

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from index.reader import Reader
+from index.local.reader import Reader
 from index.types import Floats, Ids, Scope, Span
 from rag.duplicates import group_duplicates
 from rag.embedding import QuestionVectors

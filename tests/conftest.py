@@ -144,7 +144,7 @@ def fake_embed() -> Callable[..., Floats]:
 @pytest.fixture
 def empty_store(store_path: Path) -> Any:
     """A new store for the fake embedder's vectors, closed after the test."""
-    from index.store import Store
+    from index.local.store import Store
 
     with Store.create(store_path, dim=DIM, fingerprint="fake", settings={"model": "fake"}) as store:
         yield store

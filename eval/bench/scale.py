@@ -23,7 +23,7 @@ from eval.bench.memory import peak_mb
 from eval.bench.results import Row, percentiles
 from eval.corpora import open_folder
 from eval.gold import read_folder
-from index.store import Store
+from index.local.store import Store
 from rag.config import Config
 from rag.errors import BadInput
 from rag.service import Service

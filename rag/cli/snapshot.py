@@ -11,7 +11,7 @@ import typer
 from rag.cli.output import JsonOption, StoreOption, console, errors, open_service, print_json, store_path
 
 if TYPE_CHECKING:
-    from index.snapshot import Progress, Snapshot
+    from index.local.upkeep.snapshot import Progress, Snapshot
 
 
 def snapshot(
@@ -50,7 +50,7 @@ def restore(
     """
     started = time.perf_counter()
     with errors():
-        from index.snapshot import restore as restore_store
+        from index.local.upkeep.snapshot import restore as restore_store
 
         with checking() as progress:
             restored = restore_store(src, store_path(store), overwrite=overwrite, progress=progress)

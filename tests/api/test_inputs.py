@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 from api.inputs import AskIn, DocumentIn
-from index.records import filter_pairs
+from index.local.database.rows import filter_pairs
 
 JSON = {"Content-Type": "application/json"}
 SCALAR = "must be a string, a number, true, false or null"

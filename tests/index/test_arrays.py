@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.arrays import PassageArrays, PassageRows, Segment, write_segment
+from index.local.views.arrays import PassageArrays, PassageRows, Segment, write_segment
 
 
 @pytest.fixture

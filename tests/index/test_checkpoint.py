@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from index import checkpoint
+from index.local.checkpoint import directory as checkpoint
 from index.errors import StoreDamaged
-from index.store import Store
+from index.local.store import Store
 from index.types import NewDocument, NewPassage, Scope
 
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]

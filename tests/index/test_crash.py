@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from index.store import Store
+from index.local.store import Store
 from index.types import Scope
 
 TESTS = Path(__file__).parent.parent
@@ -15,7 +15,7 @@ KILLS = 10
 WRITER = """
 import sys
 from conftest import build_document
-from index.store import Store
+from index.local.store import Store
 path, first = sys.argv[1], int(sys.argv[2])
 with Store.open(path) as store:
     for number in range(first, first + 10_000):

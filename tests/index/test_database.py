@@ -9,9 +9,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from index import database, scrub
+from index.local.database import connection as database
+from index.local.database import scrub
 from index.errors import StoreDamaged, StoreError, StoreFull, StoreTooNew
-from index.store import Store
+from index.local.store import Store
 from index.types import NewDocument, NewPassage, Scope
 
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
@@ -114,7 +115,7 @@ def test_another_database_in_its_place_is_refused(closed: Path) -> None:
 
 def test_a_lost_write_ahead_log_is_noticed(store_path: Path) -> None:
     script = (
-        "import os, sys; from conftest import build_document; from index.store import Store\n"
+        "import os, sys; from conftest import build_document; from index.local.store import Store\n"
         "store = Store.create(sys.argv[1], dim=16, fingerprint='f', settings={})\n"
         "[store.add(*build_document(f'Text {n}.')) for n in range(3)]; os._exit(0)"
     )

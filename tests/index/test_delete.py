@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from index.errors import StoreLocked
-from index.store import Store
+from index.local.store import Store
 from index.types import NewDocument, NewPassage
 
 Made = tuple[NewDocument, list[NewPassage]]

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import follower
-from index.store import Store
+from index.local.checkpoint import follower
+from index.local.store import Store
 from index.types import Floats, NewDocument, NewPassage, Scope
-from index.views import replayed
+from index.local.views.state import replayed
 
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 TESTS = Path(__file__).parent.parent
@@ -24,7 +24,7 @@ READS = 10  # of each reader, at least
 WRITER = """
 import sys
 from conftest import build_document
-from index.store import Store
+from index.local.store import Store
 path, first, last, checkpoint = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
 with Store.open(path) as store:
     for number in range(first, last):

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.ids import among, places, without
+from index.local.views.ids import among, places, without
 
 some = st.lists(st.integers(-3, 60), unique=True).map(lambda ids: np.array(sorted(ids), dtype=np.int64))
 runs = st.tuples(st.integers(-3, 50), st.integers(0, 30)).map(lambda run: np.arange(run[0], run[0] + run[1]))

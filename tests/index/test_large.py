@@ -11,10 +11,10 @@ import faiss
 import numpy as np
 import pytest
 
-from index.repair import repair
-from index.store import Store
+from index.local.upkeep.repair import repair
+from index.local.store import Store
 from index.types import Floats, Ids, NewDocument, NewPassage, Scope
-from index.vectors import ClusteredIndex, VectorIndex, bitmap, inner_products, write_clustered, write_purged
+from index.local.views.vectors import ClusteredIndex, VectorIndex, bitmap, inner_products, write_clustered, write_purged
 
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 LARGE = 150
@@ -50,7 +50,7 @@ def test_all_lists_together_hold_every_vector_and_rank_as_the_product_does(
     clustered: tuple[ClusteredIndex, Ids, Floats],
 ) -> None:
     index, ids, vectors = clustered
-    assert np.array_equal(index.ids, ids)
+    assert np.array_equal(index.local.views.ids, ids)
     for vector in vectors[[0, 7, -1, -60]]:
         for k in (1, 10, 100):
             scores, found = index.search(vector, k, None, NOTHING, exact=True)
@@ -67,7 +67,7 @@ def test_the_nearest_lists_hold_almost_all_of_the_nearest_vectors_with_the_same_
     for name in files:
         shutil.copy(clustered[0].path.with_name(name), tmp_path / name)
     index = ClusteredIndex(tmp_path / "lists.faiss")
-    assert index.files == files
+    assert index.local.system.files == files
     shared = 0
     for vector in unit(np.random.default_rng(2), 100, 16):
         scores, found = index.search(vector, 100, None, NOTHING)
@@ -237,7 +237,7 @@ def test_an_index_is_built_without_a_larger_copy_of_its_vectors(fake_embed: Call
     packed = np.tile(fake_embed("a").astype("<f2"), len(ids)).tobytes()
     tracemalloc.start()
     index = VectorIndex.build(ids, packed, 16)
-    peak = tracemalloc.get_traced_memory()[1] - index.ids.nbytes - index._order.nbytes
+    peak = tracemalloc.get_traced_memory()[1] - index.local.views.ids.nbytes - index._order.nbytes
     tracemalloc.stop()
     assert peak < len(packed)
     assert index.codes().tobytes() == packed

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.lexical import LexicalIndex, LexicalRow, analyze
+from index.local.views.lexical import LexicalIndex, LexicalRow, analyze
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from index.errors import StoreLocked
-from index.lock import WriterLock
-from index.store import Store
+from index.local.system.lock import WriterLock
+from index.local.store import Store
 from index.types import NewDocument, NewPassage
 
 ROOT = Path(__file__).parent.parent.parent
 HOLDER = """
 import sys, time
 from pathlib import Path
-from index.lock import WriterLock
+from index.local.system.lock import WriterLock
 with WriterLock(Path(sys.argv[2])).held(5):
     print("held", flush=True)
     time.sleep(60)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import apsw
 
-from index.scrub import scrubbed
-from index.store import Store
+from index.local.database.scrub import scrubbed
+from index.local.store import Store
 from index.types import NewDocument, NewPassage
 
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]

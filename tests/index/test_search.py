@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from index.errors import DimensionMismatch
-from index.lexical import analyze
-from index.reader import Reader
-from index.store import Store
+from index.local.views.lexical import analyze
+from index.local.reader import Reader
+from index.local.store import Store
 from index.types import Floats, Ids, NewDocument, NewPassage, Scope
 
 WORDS = "cat dog bird fish moon river stone light winter green paper glass".split()

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from index import files, replacement, snapshot
+from index.local.system import files
+from index.local.opening import swap as replacement
+from index.local.upkeep import snapshot
 from index.errors import StoreDamaged, StoreMissing, StoreReplaced, StoreUnwritable
-from index.store import Store
+from index.local.store import Store
 from index.types import NewDocument, NewPassage
 
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]

@@ -18,7 +18,7 @@ from index.errors import (
     StoreMissing,
     StoreUnwritable,
 )
-from index.store import Store
+from index.local.store import Store
 from index.types import JsonScalar, NewDocument, NewPassage, Scope, Span
 
 Made = tuple[NewDocument, list[NewPassage]]

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import apsw
 import pytest
 
-from index.manifest import read_manifest
-from index.repair import repair
-from index.store import Store
+from index.local.checkpoint.manifest import read_manifest
+from index.local.upkeep.repair import repair
+from index.local.store import Store
 from index.types import NewDocument, NewPassage
 
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]

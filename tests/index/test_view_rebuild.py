@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import scan, view_rebuild
-from index.manifest import MANIFEST, PARTS
-from index.repair import repair
-from index.store import Store
+from index.local.views import scan
+from index.local.checkpoint import rebuild as view_rebuild
+from index.local.checkpoint.manifest import MANIFEST, PARTS
+from index.local.upkeep.repair import repair
+from index.local.store import Store
 from index.types import Finding, Floats, NewDocument, NewPassage, Scope
 from tests.reliability.mounts import fill, small_disk
 
@@ -200,7 +201,7 @@ def test_a_killed_build_is_begun_again(kept: Path, fake_embed: Callable[..., Flo
 
 KILLED = """
 import sys, time
-from index.store import Store
+from index.local.store import Store
 with Store.open(sys.argv[1], views="behind") as store, store.writers_waiting():
     while store._view_rebuild._process is None:
         time.sleep(0.01)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from index.errors import StoreError
-from index.store import Store
+from index.local.store import Store
 from index.types import Floats
 from rag import pipeline
 from rag.embedding import TOGETHER, PassageInput, PassageVectors

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from index.store import Store
+from index.local.store import Store
 from index.types import Scope
 from rag.cli.main import build
 from rag.reanalysis import reanalyze

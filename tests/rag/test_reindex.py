@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from index import files, rebuilding
+from index.local.system import files
+from index.local.upkeep import reindex as rebuilding
 from index.errors import StoreLocked, StoreMismatch, StoreReplaced
-from index.names import REBUILDING
-from index.rebuilding import Rebuilding
-from index.store import Store
+from index.local.system.names import REBUILDING
+from index.local.upkeep.reindex import Rebuilding
+from index.local.store import Store
 from index.types import FailedFile, Floats, JsonScalar, NewDocument, NewPassage, Scope
 from rag import reindex
 from rag.config import Config
@@ -184,7 +185,7 @@ KILLED = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
 import test_reindex as it
-from index.store import Store
+from index.local.store import Store
 it.reindex._PASSAGES_TOGETHER = 2
 with Store.open({path!r}) as store:
     it.change_over(store, it.Fake(lambda call: os.kill(os.getpid(), signal.SIGKILL) if call == 5 else None))
@@ -331,7 +332,7 @@ def test_only_one_process_makes_a_store_again(store: Store) -> None:
 
 
 def test_a_restore_over_the_store_removes_what_was_made_from_the_old_one(store: Store, tmp_path: Path) -> None:
-    from index import snapshot
+    from index.local.upkeep import snapshot
 
     snapshot.take(store, tmp_path / "copy")
 

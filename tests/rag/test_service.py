@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from index.errors import StoreDamaged
-from index.store import Store
+from index.local.store import Store
 from index.types import FailedFile
 from rag.config import Config
 from rag.errors import BadInput, ModelUnavailable

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from index.lexical import analyze
+from index.local.views.lexical import analyze
 from rag.embedding import word_spans
 from rag.spelling import respell
 

@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 import pytest
 
-from index.store import Store
+from index.local.store import Store
 from index.types import NewDocument, NewPassage
 
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]

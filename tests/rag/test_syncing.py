@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from index.reader import Reader
+from index.local.reader import Reader
 from index.types import FailedFile
 from rag.service import Service
 from rag.types import Failure, IngestReport, ParseOptions

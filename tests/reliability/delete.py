@@ -13,7 +13,7 @@ from tests.reliability import faults
 def main(path: Path, kill_at: int, ids: list[str]) -> None:
     control = faults.Control(action="kill")
     faults.install(control)
-    from index.store import Store
+    from index.local.store import Store
 
     with Store.open(path) as store:
         control.count, control.at = 0, kill_at

@@ -1,7 +1,7 @@
 """A layer under everything that the store does with files: it counts, records, fails, or ends the process at a given call.
 
-SQLite's calls come through a VFS of its own, which must be the default one before ``index.database`` is used in the process (its
-checksums then lie above it, as above a real disk); the store's other calls come through ``index.files.system``.
+SQLite's calls come through a VFS of its own, which must be the default one before ``index.local.database.connection`` is used in the process (its
+checksums then lie above it, as above a real disk); the store's other calls come through ``index.local.system.files.system``.
 """
 
 import errno
@@ -13,7 +13,7 @@ from typing import Any
 
 import apsw
 
-from index import files
+from index.local.system import files
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,10 @@ def kill(connection: apsw.Connection) -> None:
 @contextmanager
 def program(*more: Step) -> Iterator[int]:
     """Within the block this process is the later program, with yet more steps at the end if given; its format."""
-    from index import database, migrations, upgrade, verify
+    from index.local.database import connection as database
+    from index.local.database import migrations
+    from index.local.opening import upgrade
+    from index.local.upkeep import verify
 
     modules = (migrations, database, upgrade)
     steps, before = migrations.MIGRATIONS, migrations.FORMAT_VERSION
@@ -61,7 +64,7 @@ def program(*more: Step) -> Iterator[int]:
 def main(store: Path, kill_at: int, in_step: bool, bug: str) -> None:
     control = faults.Control(action="kill")
     faults.install(control)
-    from index.store import Store
+    from index.local.store import Store
     from tests.reliability import bugs
 
     bugs.plant(bug)

@@ -15,7 +15,7 @@ from tests.reliability import faults
 def main(place: Path, seed: int, first: int, last: int, kill_at: int, bug: str) -> None:
     control = faults.Control(action="kill")
     faults.install(control)
-    from index.store import Store
+    from index.local.store import Store
     from tests.reliability import bugs, world
 
     bugs.plant(bug)

@@ -13,7 +13,7 @@ from tests.reliability import faults
 def main(place: Path, seed: int, n_operations: int, bug: str) -> None:
     control = faults.Control(recording=True)
     faults.install(control)
-    from index.store import Store
+    from index.local.store import Store
     from tests.reliability import bugs, world
 
     bugs.plant(bug)

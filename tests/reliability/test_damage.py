@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 def prepared(place: Path) -> Path:
     """A store with a checkpoint, changes since then in its write-ahead log, and an older generation of each of its files."""
-    from index.store import Store
+    from index.local.store import Store
 
     template = place / "template"
     world.create(template)
@@ -60,7 +60,7 @@ def damage(rng: random.Random, work: Path, older: Path) -> str:
 def attempts(place: Path, seed: int, n_cases: int, bug: str = "") -> None:
     """Damage a fresh copy of the store again and again, and print what came of each."""
     from index.errors import StoreError
-    from index.store import Store
+    from index.local.store import Store
 
     healthy = prepared(place)
     shutil.copytree(healthy, place / "work")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from index.database import Database
-from index.records import document_id
-from index.store import Store
+from index.local.database.connection import Database
+from index.local.database.rows import document_id
+from index.local.store import Store
 from index.types import FailedFile, NewDocument, NewPassage
 from rag.cli.main import main
 from tests.reliability import bugs, world

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from index.errors import StoreError, StoreMissing
-from index.store import Store
+from index.local.store import Store
 from tests.reliability import world
 from tests.reliability.disk import Disk
 from tests.reliability.faults import Event

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from index.errors import DocumentNotFound, StoreError
-from index.follower import Follower
-from index.records import document_id
-from index.store import Store
+from index.local.checkpoint.follower import Follower
+from index.local.database.rows import document_id
+from index.local.store import Store
 from tests.reliability import world
 
 N_WRITERS, N_ASKERS, N_KEYS = 2, 2, 5

@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-from index.store import Store
+from index.local.store import Store
 from rag.config import Config
 from rag.service import Service
 

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from index.lock import WriterLock
-from index.names import LOCK
+from index.local.system.lock import WriterLock
+from index.local.system.names import LOCK
 from tests.index.test_view_rebuild import wait_until
 from tests.reliability.test_real_kill import RAG, environment
 

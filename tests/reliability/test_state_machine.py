@@ -18,10 +18,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from index import matching, snapshot
-from index.lexical import K1, B, analyze
-from index.records import document_id
-from index.store import Store
+from index.local.views import bm25 as matching
+from index.local.upkeep import snapshot
+from index.local.views.lexical import K1, B, analyze
+from index.local.database.rows import document_id
+from index.local.store import Store
 from index.types import Floats, NewDocument, NewPassage, Scope
 from tests.conftest import DIM, build_document, embed
 
@@ -199,7 +200,7 @@ def test_the_store_does_what_the_dictionary_says(long: bool) -> None:
 def test_the_dictionary_finds_a_word_that_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     right = matching.best_matches
     monkeypatch.setattr(
-        "index.reader.best_matches", lambda parts, weights, k, *rest: right(parts[:1], weights, k, *rest)
+        "index.local.reader.best_matches", lambda parts, weights, k, *rest: right(parts[:1], weights, k, *rest)
     )
     with pytest.raises(AssertionError):
         run(50, 20)  # until it is found

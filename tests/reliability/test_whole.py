@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from index import database, snapshot
-from index import store as store_module
+from index.local.database import connection as database
+from index.local.upkeep import snapshot
+from index.local import store as store_module
 from index.errors import StoreError
-from index.store import Store
+from index.local.store import Store
 from tests.reliability import bugs, world
 
 

@@ -1,0 +1,140 @@
+"""Building the lists of a large store, in a process of its own, while the store is read and written.
+
+Vectors are read from SQLite some thousand at a time, each time in a transaction of its own: a passage never changes, and what came
+or went meanwhile is seen when the lists are taken over. A delete removes the directory that is built in, with the vectors in it:
+the work is then lost, and begun again with the next checkpoint.
+"""
+
+import logging
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+
+from index.local.system import files
+from index.local.system.process import end_with_parent, outcome, started
+from index.local.database.connection import Database
+from index.local.database.errors import translated_files
+from index.types import Ids
+from index.local.views.vectors import CODES, write_clustered, write_purged
+
+PREFIX = "clustering-"
+LISTS = "lists.faiss"
+_READ_TOGETHER = 5000
+_log = logging.getLogger(__name__)
+
+
+class ClusterBuilder:
+    """Runs one build at a time, which another thread may stop."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+
+    @contextmanager
+    def clustered(self, views: Path, database: Path, dim: int) -> Iterator[Path | None]:
+        """Lists of all passages in new files, built now; None, and a warning, when that failed. Removed when the block ends."""
+        if self._stopped:
+            yield None
+            return
+        directory = views / f"{PREFIX}{secrets.token_hex(4)}"
+        with translated_files(directory):
+            files.clear_for_directory(views)
+            files.make_directory(directory)
+        try:
+            problem = self._run("cluster", str(database), str(directory), str(dim))
+            if problem and not self._stopped:
+                _log.warning("%s: vectors were not sorted into lists, all are read instead: %s", views.parent, problem)
+            yield directory / LISTS if not problem and (directory / LISTS).exists() else None
+        finally:
+            with suppress(OSError):
+                files.remove(directory)
+
+    def stop(self) -> None:
+        """End the build that is under way, and begin no other."""
+        self._stopped = True
+        if self._process is not None:
+            self._process.kill()
+
+    def _run(self, *arguments: str) -> str:
+        with started("index.local.checkpoint.clustering", *arguments) as process:
+            self._process = process
+            if self._stopped:
+                process.kill()
+            problem = outcome(process)
+            self._process = None
+            return problem
+
+
+def purge(source: Path, target: Path, gone: Ids) -> None:
+    """Write lists without some ids, and sync them. Raises OSError."""
+    listed = target.with_suffix(".gone")
+    files.write(listed, gone.astype("<i8").tobytes())
+    try:
+        if problem := _run("purge", str(source), str(target), str(listed)):
+            raise OSError(f"{target} could not be written: {problem}")
+    finally:
+        with suppress(OSError):
+            files.remove(listed)
+
+
+def _run(*arguments: str) -> str:
+    with started("index.local.checkpoint.clustering", *arguments) as process:
+        return outcome(process)
+
+
+def _cluster(database: Path, directory: Path, dim: int) -> None:
+    ids: list[Ids] = []
+    vectors = directory / "vectors.f16"
+    with vectors.open("xb") as file:
+        for found, packed in _vectors(database):
+            ids.append(found)
+            file.write(packed)
+    numbers = np.concatenate(ids)
+    mapped = np.memmap(vectors, dtype="<f2", mode="r", shape=(len(numbers), dim))
+    write_clustered(directory / LISTS, numbers, mapped)
+    _sync(directory / LISTS)
+    files.remove(vectors)
+
+
+def _vectors(path: Path) -> Iterator[tuple[Ids, bytes]]:
+    database = Database(path)
+    last = 0
+    query = "SELECT passage, vector FROM embeddings WHERE passage > ? ORDER BY passage LIMIT ?"
+    while True:
+        with database.reading() as connection:
+            rows: list[tuple[int, bytes]] = list(connection.execute(query, (last, _READ_TOGETHER)))
+        if not rows:
+            break
+        last = rows[-1][0]
+        yield np.array([passage for passage, _ in rows], dtype=np.int64), b"".join(vector for _, vector in rows)
+    database.close()
+
+
+def _purge(source: Path, target: Path, listed: Path) -> None:
+    write_purged(source, target, np.fromfile(listed, dtype="<i8"))
+    _sync(target)
+
+
+def _sync(lists: Path) -> None:
+    files.sync(lists)
+    if lists.with_name(CODES).exists():
+        files.sync(lists.with_name(CODES))
+
+
+def main() -> None:
+    """``python -m index.local.checkpoint.clustering cluster DATABASE DIRECTORY DIM`` or ``purge SOURCE TARGET GONE``."""
+    end_with_parent()
+    work, *arguments = sys.argv[1:]
+    if work == "cluster":
+        _cluster(Path(arguments[0]), Path(arguments[1]), int(arguments[2]))
+    else:
+        _purge(*map(Path, arguments))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Building views again that were missing or damaged when a store was opened, while questions are answered without them.
+
+The building goes on in a process of its own, which writes a checkpoint as any other writer does: it comes into force as a whole, or
+not at all. Writers wait for it for the second half of its time. When it is there, the process that asked for it goes over to it;
+when it fails, it is tried again.
+"""
+
+import logging
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from index.local.system.process import end_with_parent, outcome, started
+from index.errors import StoreError, StoreMissing, StoreReplaced
+from index.local.checkpoint.follower import Follower
+
+# What fails for want of room may do so for long: so many seconds between two attempts, twice as many after each, and at most.
+_FIRST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 300.0
+_LOCK_TIMEOUT_S = 600.0
+_log = logging.getLogger(__name__)
+
+
+class ViewRebuild:
+    """Goes on in a thread until the views are there or it is stopped."""
+
+    def __init__(self, store: Path, follower: Follower, large: int) -> None:
+        self._store = store
+        self._follower = follower
+        self._large = large
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="view-rebuild", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it; what is half made is removed by the next who opens the store to write."""
+        self._stopped.set()
+        if (process := self._process) is not None:
+            process.kill()
+        self._thread.join()
+
+    def _work(self) -> None:
+        pause_s = _FIRST_PAUSE_S
+        while not self._stopped.is_set():
+            problem = self._build()
+            if self._stopped.is_set():
+                return
+            try:
+                if self._follower.take_over():
+                    _log.warning("%s: the search files are there again", self._store)
+                    return
+            except (StoreReplaced, StoreMissing):
+                return
+            except StoreError as error:
+                problem = problem or str(error)
+            _log.warning(
+                "%s: the search files could not be built again, questions are answered from the database, slower: %s"
+                " (tried again in %g s)",
+                self._store,
+                problem or "what was written is damaged",
+                pause_s,
+            )
+            self._stopped.wait(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def _build(self) -> str:
+        """What went wrong, or nothing."""
+        try:
+            with started("index.local.checkpoint.rebuild", str(self._store), str(self._large)) as process:
+                self._process = process
+                if self._stopped.is_set():
+                    process.kill()
+                problem = outcome(process)
+                self._process = None
+                return problem
+        except OSError as error:
+            return str(error)
+
+
+def main() -> None:
+    """``python -m index.local.checkpoint.rebuild STORE LARGE``"""
+    from index.local.store import Store
+
+    end_with_parent()
+    try:
+        with Store.open(Path(sys.argv[1]), large=int(sys.argv[2]), views="none") as store:
+            store.lock_timeout_s = _LOCK_TIMEOUT_S
+            store.write_views()
+    except StoreError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""Writing one document, or removing one, inside a transaction: rows, counters and the log entry by which the views follow."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from index.local.database.connection import Connection
+from index.errors import DocumentNotFound
+from index.local.database.failures import forget_failures
+from index.local.database.rows import DOCUMENT_COLUMNS, DocumentRow, PassageRow, unpack_document
+from index.types import Document, Ids, Receipt
+from index.local.views.state import Views
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What a removed document leaves: its former number, and the ids that its passages had."""
+
+    number: int
+    collection: str
+    first_passage: int | None
+    n_passages: int
+
+    @property
+    def passages(self) -> range:
+        """Ids of the passages, which lay side by side because there is one writer."""
+        return range(self.first_passage, self.first_passage + self.n_passages) if self.first_passage else range(0)
+
+
+def find_document(connection: Connection, document_id: str) -> Document | None:
+    """The document of that id, if there is one."""
+    row = connection.execute(f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.id = ?", (document_id,)).fetchone()
+    return unpack_document(row) if row else None
+
+
+def last_sequence(connection: Connection) -> int:
+    """Number of the last change; 0 when there was none."""
+    sequence: int = connection.execute("SELECT coalesce(max(sequence), 0) FROM log").get
+    return sequence
+
+
+def history(connection: Connection, sequence: int) -> str:
+    """A hash of which store this is and of its change ``sequence``: stores that agree in it hold the same up to there."""
+    meta = connection.execute("SELECT key, value FROM meta WHERE key IN ('id', 'fingerprint') ORDER BY key").fetchall()
+    entry = connection.execute("SELECT * FROM log WHERE sequence = ?", (sequence,)).fetchone()
+    return hashlib.sha256(json.dumps([meta, entry]).encode()).hexdigest()
+
+
+def write_document(connection: Connection, row: DocumentRow) -> tuple[str, Document]:
+    """Add the document, replace it, or leave it when nothing of it differs: "added", "updated" or "skipped", and what is stored."""
+    new = row.new
+    columns = "number, content_sha256, text_sha256, metadata, title, source, language"
+    known = connection.execute(f"SELECT {columns} FROM documents WHERE id = ?", (row.id,)).fetchone()
+    if known and known[1:] == (new.content_sha256, row.text_sha256, row.metadata, new.title, new.source, new.language):
+        return "skipped", _stored(connection, row.id)
+    removed = _clear(connection, known[0]) if known else None
+    first = _next_passage(connection) if row.passages else None
+    values = (
+        row.id, new.collection, new.key, new.title, new.source, row.metadata, row.text_sha256, new.content_sha256,
+        len(new.text), first, len(row.passages), _now(), new.language,
+    )  # fmt: skip
+    # An updated document keeps its number, and with it its place in lists.
+    number: int = connection.execute(
+        "INSERT INTO documents (id, collection, key, title, source, metadata, text_sha256, content_sha256,"
+        " n_characters, first_passage, n_passages, added_at, language)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+        " ON CONFLICT (id) DO UPDATE SET title = ?4, source = ?5, metadata = ?6, text_sha256 = ?7, content_sha256 = ?8,"
+        " n_characters = ?9, first_passage = ?10, n_passages = ?11, added_at = ?12, language = ?13 RETURNING number",
+        values,
+    ).get
+    connection.execute("INSERT INTO texts VALUES (?, ?)", (number, new.text))
+    forget_failures(connection, new.collection, [new.key])
+    connection.executemany("INSERT INTO metadata VALUES (?, ?, ?)", [(number, *pair) for pair in sorted(row.filters)])
+    _insert_passages(connection, number, first, row.passages)
+    _count(connection, new.collection, row.passages)
+    last = first + len(row.passages) - 1 if first else None
+    _log(connection, "update" if removed else "add", row.id, first, last, removed)
+    return "updated" if removed else "added", _stored(connection, row.id)
+
+
+def remove_document(connection: Connection, document_id: str) -> Removed:
+    """Remove the document with all that belongs to it. Raises DocumentNotFound."""
+    number = connection.execute("SELECT number FROM documents WHERE id = ?", (document_id,)).get
+    if number is None:
+        raise DocumentNotFound(f"no document has the id {document_id}")
+    removed = _clear(connection, number)
+    connection.execute("DELETE FROM documents WHERE number = ?", (number,))
+    _log(connection, "delete", document_id, None, None, removed)
+    return removed
+
+
+def _stored(connection: Connection, document_id: str) -> Document:
+    query = f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.id = ?"
+    return unpack_document(connection.execute(query, (document_id,)).get)
+
+
+def _clear(connection: Connection, number: int) -> Removed:
+    """Remove everything of a document but its own row, and take it out of the counters."""
+    columns = "number, collection, first_passage, n_passages"
+    removed = Removed(*connection.execute(f"SELECT {columns} FROM documents WHERE number = ?", (number,)).get)
+    df: Counter[int] = Counter()
+    n_terms = n_context_terms = 0
+    query = "SELECT e.terms, e.term_counts FROM passages p JOIN embeddings e ON e.passage = p.id WHERE p.document = ?"
+    for packed_terms, packed_counts in connection.execute(query, (number,)):
+        terms, counts = np.frombuffer(packed_terms, dtype="<u4"), np.frombuffer(packed_counts, dtype="<u4")
+        n_context = int(counts[0])
+        df.update(set(terms[n_context:].tolist()))
+        n_context_terms += n_context
+        n_terms += len(terms) - n_context
+    collection = removed.collection
+    connection.executemany(
+        "UPDATE terms SET df = df - ? WHERE collection = ? AND hash = ?",
+        [(n, collection, term) for term, n in df.items()],
+    )
+    connection.executemany(
+        "DELETE FROM terms WHERE collection = ? AND hash = ? AND df = 0", [(collection, term) for term in df]
+    )
+    connection.execute(
+        "UPDATE collections SET n_documents = n_documents - 1, n_passages = n_passages - ?, n_terms = n_terms - ?,"
+        " n_context_terms = n_context_terms - ? WHERE name = ?",
+        (removed.n_passages, n_terms, n_context_terms, collection),
+    )
+    connection.execute("DELETE FROM collections WHERE name = ? AND n_documents = 0", (collection,))
+    for table in ("passages", "texts", "metadata"):
+        connection.execute(f"DELETE FROM {table} WHERE document = ?", (number,))
+    return removed
+
+
+def _next_passage(connection: Connection) -> int:
+    used = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'passages'").get
+    return (used or 0) + 1
+
+
+def _insert_passages(connection: Connection, number: int, first: int | None, passages: tuple[PassageRow, ...]) -> None:
+    for ordinal, passage in enumerate(passages):
+        identifier = (first or 0) + ordinal
+        connection.execute(
+            "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                identifier, number, ordinal, *passage.span, passage.text, passage.context, passage.section, passage.page,
+                passage.sentences,
+            ),
+        )  # fmt: skip
+        connection.execute(
+            "INSERT INTO embeddings VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                identifier, passage.terms, passage.term_counts, passage.vector, passage.sentence_vectors,
+                passage.word_counts, passage.word_signs,
+            ),
+        )  # fmt: skip
+
+
+def _count(connection: Connection, collection: str, passages: Iterable[PassageRow]) -> None:
+    df: Counter[int] = Counter()
+    words: dict[int, str] = {}
+    n_passages = n_terms = n_context_terms = 0
+    for passage in passages:
+        df.update(passage.body.keys())
+        words.update(passage.body)
+        n_passages += 1
+        n_terms += passage.n_terms
+        n_context_terms += passage.n_context_terms
+    connection.executemany(
+        "INSERT INTO terms VALUES (?, ?, ?, ?) ON CONFLICT (collection, hash) DO UPDATE SET df = df + excluded.df",
+        [(collection, term, words[term], n) for term, n in df.items()],
+    )
+    connection.execute(
+        "INSERT INTO collections VALUES (?, 1, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET n_documents = n_documents + 1,"
+        " n_passages = n_passages + excluded.n_passages, n_terms = n_terms + excluded.n_terms,"
+        " n_context_terms = n_context_terms + excluded.n_context_terms",
+        (collection, n_passages, n_terms, n_context_terms),
+    )
+
+
+def _log(
+    connection: Connection,
+    operation: str,
+    document_id: str,
+    first: int | None,
+    last: int | None,
+    removed: Removed | None,
+) -> None:
+    gone = removed.passages if removed else range(0)
+    connection.execute(
+        "INSERT INTO log (operation, document_id, first_passage, last_passage, removed_first, removed_last, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (operation, document_id, first, last, gone.start if gone else None, gone.stop - 1 if gone else None, _now()),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def receipt(connection: Connection, before: Views, now: Views, document_id: str, removed: Removed) -> Receipt:
+    """What went of a document, counted in the views of before, and what is left of it in the rows and the views of now."""
+    ids: Ids = np.array(removed.passages, dtype=np.int64)
+    vectors, lexical = before.found(ids)
+    rows = connection.execute(
+        "SELECT (SELECT count(*) FROM documents WHERE id = ?1) + (SELECT count(*) FROM texts WHERE document = ?2)"
+        " + (SELECT count(*) FROM metadata WHERE document = ?2) + (SELECT count(*) FROM passages WHERE document = ?2)"
+        " + (SELECT count(*) FROM embeddings WHERE passage BETWEEN ?3 AND ?4)",
+        (document_id, removed.number, removed.passages.start, removed.passages.stop - 1),
+    ).get
+    return Receipt(document_id, removed.n_passages, vectors, lexical, rows + sum(now.found(ids)))

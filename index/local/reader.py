@@ -1,0 +1,398 @@
+"""One consistent state of the store: rows and both views as they were after one change."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from index.local.database import filters
+from index.local.views import scan
+from index.local.views.arrays import PassageRows
+from index.local.database.documents import find_document
+from index.local.database.connection import Connection
+from index.errors import DimensionMismatch, DocumentNotFound
+from index.local.database.failures import read_failures
+from index.local.views.ids import among
+from index.local.views.bm25 import TermRows, Weights, best_matches, inverse_frequency
+from index.local.database.rows import (
+    DOCUMENT_COLUMNS,
+    ID_LENGTH,
+    PASSAGE_COLUMNS,
+    hash_term,
+    id_array,
+    sign_bytes,
+    unpack_document,
+    unpack_passage,
+)
+from index.types import Candidates, Document, FailedFile, Floats, Ids, Passage, Scope, Span, TermStatistics, WordSigns
+from index.local.views.vectors import Bitmap, bitmap
+from index.local.views.state import Views
+
+NOTE = "note:"  # what the keys of notes begin with, in the table of what the store says of itself
+_MOST_KNOWN = 50_000  # terms whose frequency is kept: words that nobody wrote are without number
+_SHORTEST_PREFIX = 4  # hex digits
+_NO_SCORES: Floats = np.empty(0, dtype=np.float32)
+_NO_IDS: Ids = np.empty(0, dtype=np.int64)
+
+
+class Reader:
+    """What ``Store.read`` gives, usable by one thread within its block. generation: number of the last change it sees."""
+
+    def __init__(self, connection: Connection, views: Views) -> None:
+        self._connection = connection
+        self._views = views
+        self.generation = views.sequence
+        self._known = views.known
+
+    def documents(
+        self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
+    ) -> list[Document]:
+        """Up to ``limit`` documents in the order in which they first came; ``after`` is the id of the last one already seen.
+
+        collection: the name of one or the names of several, None for all.
+        Raises DocumentNotFound when there is no document ``after``.
+        """
+        number = 0
+        wanted = [collection] if isinstance(collection, str) else collection
+        names = None if wanted is None else json.dumps(sorted(wanted))
+        if after is not None:
+            number = self._connection.execute("SELECT number FROM documents WHERE id = ?", (after,)).get
+            if number is None:
+                raise DocumentNotFound(f"no document has the id {after}")
+        rows = self._connection.execute(
+            f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.number > ?1"
+            " AND (?2 IS NULL OR d.collection IN (SELECT value FROM json_each(?2))) ORDER BY d.number LIMIT ?3",
+            (number, names, limit),
+        )
+        return [unpack_document(row) for row in rows]
+
+    def document(self, document_id: str) -> Document:
+        """The document of that id. Raises DocumentNotFound."""
+        document = find_document(self._connection, document_id)
+        if document is None:
+            raise DocumentNotFound(f"no document has the id {document_id}")
+        return document
+
+    def find(self, reference: str, collection: str | None = None, key: str | None = None) -> list[Document]:
+        """Documents that may be meant: the one of that id, else those of that key, if one is given, else those of that source, else
+        those whose id begins so.
+        """
+        prefix = reference if _SHORTEST_PREFIX <= len(reference) <= ID_LENGTH and reference.isalnum() else None
+        attempts = [("d.id = ?", reference), ("d.key = ?", key or reference), ("d.source = ?", reference)]
+        if prefix is not None:
+            # Alphanumeric, so that no character of it means anything to GLOB.
+            attempts.append(("d.id GLOB ?", prefix.lower() + "*"))
+        for condition, value in attempts:
+            rows = self._connection.execute(
+                f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE {condition} AND (?2 IS NULL OR d.collection = ?2)"
+                " ORDER BY d.number",
+                (value, collection),
+            )
+            if found := [unpack_document(row) for row in rows]:
+                return found
+        return []
+
+    def below(self, collection: str, prefix: str) -> list[Document]:
+        """Documents of a collection whose key begins so, in the order of their keys."""
+        # U+10FFFF is the last code point, and UTF-8 keeps their order.
+        rows = self._connection.execute(
+            f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.collection = ? AND d.key >= ? AND d.key < ? ORDER BY d.key",
+            (collection, prefix, prefix + "\U0010ffff"),
+        )
+        return [unpack_document(row) for row in rows]
+
+    def languages(self, collection: str) -> tuple[str, ...]:
+        """Languages other than English in which documents of a collection are stemmed, in the order of their codes."""
+        if collection in self._known.languages:
+            return self._known.languages[collection]
+        # Each step looks up the next one in the index: DISTINCT would read an entry for every document.
+        rows = self._connection.execute(
+            "WITH RECURSIVE found (language) AS ("
+            " SELECT min(language) FROM documents WHERE collection = ?1 AND language <> 'en' UNION ALL"
+            " SELECT (SELECT min(d.language) FROM documents d"
+            "  WHERE d.collection = ?1 AND d.language <> 'en' AND d.language > found.language)"
+            " FROM found WHERE found.language IS NOT NULL"
+            ") SELECT language FROM found WHERE language IS NOT NULL",
+            (collection,),
+        )
+        languages = tuple(language for (language,) in rows)
+        if languages or self._counters(collection)[0]:  # names of what is not there would add up
+            self._known.languages[collection] = languages
+        return languages
+
+    def failures(
+        self, collection: str | None = None, key: str | None = None, *, prefix: str | None = None
+    ) -> list[FailedFile]:
+        """Files that could not be taken in, of one collection or all, of one key, of keys that begin so, or all."""
+        return read_failures(self._connection, collection, key, prefix)
+
+    def text(self, document_id: str, span: Span | None = None) -> str:
+        """The stored text, or a span of it. Raises DocumentNotFound, and ValueError for a span that is not in the text."""
+        query = "SELECT t.text FROM documents d JOIN texts t ON t.document = d.number WHERE d.id = ?"
+        row = self._connection.execute(query, (document_id,)).fetchone()
+        if row is None:
+            raise DocumentNotFound(f"no document has the id {document_id}")
+        text: str = row[0]
+        if span is None:
+            return text
+        start, end = span
+        if not 0 <= start <= end <= len(text):
+            raise ValueError(f"span [{start}, {end}) does not lie in a text of {len(text)} characters")
+        return text[start:end]
+
+    def note(self, name: str) -> str | None:
+        """The text that ``Store.set_note`` keeps under that name; None when there is none."""
+        text: str | None = self._connection.execute("SELECT value FROM meta WHERE key = ?", (NOTE + name,)).get
+        return text
+
+    def notes(self) -> dict[str, str]:
+        """All texts that ``Store.set_note`` keeps, by name."""
+        query = "SELECT substr(key, ?1 + 1), value FROM meta WHERE substr(key, 1, ?1) = ?2"
+        return {str(name): str(text) for name, text in self._connection.execute(query, (len(NOTE), NOTE))}
+
+    def document_marks(self) -> dict[str, bytes]:
+        """Of each document, by id and in the order of ``documents``, a hash of all that its row says: equal rows, equal hashes."""
+        rows = self._connection.execute(f"SELECT {DOCUMENT_COLUMNS} FROM documents d ORDER BY d.number")
+        return {row[0]: hashlib.sha256(repr(row).encode()).digest() for row in rows}
+
+    def passages(self, ids: Sequence[int] | Ids) -> list[Passage]:
+        """The passages of these ids, in the order asked; ids that do not exist are left out."""
+        if not len(ids):
+            return []
+        query = (
+            f"SELECT {PASSAGE_COLUMNS} FROM carray(?) c CROSS JOIN passages p ON p.id = c.value"
+            " JOIN documents d ON d.number = p.document"
+        )
+        return [unpack_passage(row) for row in self._connection.execute(query, (id_array(ids),))]
+
+    def passages_of(self, document_id: str) -> list[Passage]:
+        """The passages of a document, in order; none when it has none or does not exist."""
+        query = (
+            f"SELECT {PASSAGE_COLUMNS} FROM documents d JOIN passages p ON p.document = d.number WHERE d.id = ?"
+            " ORDER BY p.ordinal"
+        )
+        return [unpack_passage(row) for row in self._connection.execute(query, (document_id,))]
+
+    def contexts(self, ids: Sequence[int] | Ids) -> list[str]:
+        """What is searched with each of these passages beside its own text, in the order asked, as ``passages``."""
+        if not len(ids):
+            return []
+        query = "SELECT p.context FROM carray(?) c CROSS JOIN passages p ON p.id = c.value"
+        return [context for (context,) in self._connection.execute(query, (id_array(ids),))]
+
+    def contexts_of(self, document_id: str) -> list[str]:
+        """What is searched with each passage of a document beside its own text, in the order of ``passages_of``."""
+        query = "SELECT p.context FROM documents d JOIN passages p ON p.document = d.number WHERE d.id = ? ORDER BY p.ordinal"
+        return [context for (context,) in self._connection.execute(query, (document_id,))]
+
+    def documents_of(self, passage_ids: Sequence[int] | Ids) -> dict[int, Document]:
+        """The document of each of these passages; ids that do not exist are left out."""
+        if not len(passage_ids):
+            return {}
+        query = (
+            f"SELECT p.id, {DOCUMENT_COLUMNS} FROM carray(?) c CROSS JOIN passages p ON p.id = c.value"
+            " JOIN documents d ON d.number = p.document"
+        )
+        return {row[0]: unpack_document(row[1:]) for row in self._connection.execute(query, (id_array(passage_ids),))}
+
+    def statistics(self, collection: str, terms: Sequence[str]) -> TermStatistics:
+        """Counts of a collection's passage bodies (context not counted); terms that occur nowhere have no entry in ``df``.
+
+        mean_length: analyzed terms a passage, 0 for a collection without passages.
+        """
+        n_passages, n_terms, _ = self._counters(collection)
+        df = self._frequencies(collection, {hash_term(term): term for term in terms})
+        return TermStatistics(n_passages, n_terms / n_passages if n_passages else 0.0, df)
+
+    def vocabulary(self, collection: str) -> Iterator[tuple[str, int]]:
+        """Each term of a collection's passage bodies with the number of passages that hold it, in no order."""
+        yield from self._connection.execute("SELECT term, df FROM terms WHERE collection = ?", (collection,))
+
+    def nearest(self, vector: Floats, k: int, scope: Scope) -> tuple[Floats, Ids]:
+        """Best passages of a scope by inner product with a unit vector float32 (dim,).
+
+        Returns scores float32 and passage ids int64, both (at most k,), best first, ties by lower id.
+        Raises DimensionMismatch for a vector of another length, ValueError for k < 1 or a vector that is not finite.
+        """
+        _require_positive(k)
+        dim = self._views.base.vectors.dim
+        if vector.shape != (dim,):
+            raise DimensionMismatch(f"the question's vector has shape {vector.shape}, this store's have ({dim},)")
+        if not np.isfinite(vector).all():
+            raise ValueError("the question's vector is not finite")
+        if "vectors" in self._views.base.missing:
+            return scan.nearest(self._connection, self._passages_in(scope), vector, k)
+        return self._views.nearest(vector, k, self._allowed_passages(scope))
+
+    def matching(self, terms: Sequence[str], k: int, scope: Scope) -> tuple[Floats, Ids]:
+        """Best passages of a scope by BM25 of distinct analyzed terms (index.local.views.lexical.analyze), context included.
+
+        Frequencies and mean length are the collection's, exactly, whatever else the scope leaves out.
+        Returns scores float32 and passage ids int64, both (at most k,), best first, ties by lower id; passages without any of the
+        terms are not among them.
+        """
+        _require_positive(k)
+        hashes = {hash_term(term): term for term in terms}
+        n_passages, n_terms, n_context_terms = self._counters(scope.collection)
+        documents = self._matching_documents(scope) if scope.where else None
+        if not hashes or not n_terms + n_context_terms or documents == []:
+            return _NO_SCORES, _NO_IDS
+        df = self._frequencies(scope.collection, hashes)
+        weights = Weights(
+            {number: inverse_frequency(n_passages, df.get(term, 0)) for number, term in hashes.items()},
+            (n_terms + n_context_terms) / n_passages,
+        )
+        if "lexical" in self._views.base.missing:
+            return scan.matching(self._passages_in(scope), weights, k, self._term_rows)
+        parts = [self._views.base.lexical, self._views.lexical] if self._views.rows else [self._views.base.lexical]
+        collection = None if self.collections() == [scope.collection] else scope.collection
+        return best_matches(parts, weights, k, collection, documents, self._term_rows)
+
+    def candidates(self, ids: Sequence[int] | Ids) -> Candidates:
+        """What scoring needs of these passages, in the order asked; ids that do not exist are left out."""
+        found = self._rows(np.asarray(ids, dtype=np.int64))
+        return Candidates(
+            ids=found.ids,
+            vectors=found.vectors,
+            sentence_counts=found.n_rows - 1,
+            terms=found.terms,
+            term_counts=found.term_counts,
+        )
+
+    def word_signs(self, ids: Sequence[int] | Ids) -> WordSigns:
+        """The words of these passages, in the order asked; ids that do not exist are left out."""
+        rows: list[tuple[int, bytes, bytes]] = []
+        if len(ids):
+            query = "SELECT passage, word_counts, word_signs FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
+            rows = list(self._connection.execute(query, (id_array(ids),)))
+        found, counts, signs = zip(*rows, strict=True) if rows else ((), (), ())
+        width = sign_bytes(self._views.base.vectors.dim)
+        return WordSigns(
+            ids=np.array(found, dtype=np.int64),
+            signs=np.frombuffer(b"".join(signs), dtype=np.uint8).reshape(-1, width),
+            word_counts=np.frombuffer(b"".join(counts), dtype="<u4").astype(np.int64),
+            sentence_counts=np.array([len(packed) // 4 for packed in counts], dtype=np.int64),
+        )
+
+    def counts(self, collection: str | None = None) -> tuple[int, int]:
+        """Documents and passages, of one collection or of all."""
+        query = (
+            "SELECT coalesce(sum(n_documents), 0), coalesce(sum(n_passages), 0) FROM collections"
+            " WHERE ?1 IS NULL OR name = ?1"
+        )
+        n_documents, n_passages = self._connection.execute(query, (collection,)).get
+        return n_documents, n_passages
+
+    def collections(self) -> list[str]:
+        """Names of the collections that have documents, in alphabetical order."""
+        if self._known.names is None:
+            query = "SELECT name FROM collections ORDER BY name"
+            self._known.names = [name for (name,) in self._connection.execute(query)]
+        return list(self._known.names)
+
+    def _counters(self, collection: str) -> tuple[int, int, int]:
+        """Passages, terms of their bodies, terms of their contexts."""
+        totals = self._known.totals.get(collection)
+        if totals is None:
+            query = "SELECT n_passages, n_terms, n_context_terms FROM collections WHERE name = ?"
+            totals = self._connection.execute(query, (collection,)).get
+            if totals is None:
+                return 0, 0, 0
+            self._known.totals[collection] = totals
+        return totals
+
+    def _frequencies(self, collection: str, terms: Mapping[int, str]) -> dict[str, int]:
+        """df by term, for those of the terms (by hash) that the collection has."""
+        if not self._counters(collection)[0]:
+            return {}
+        known = self._known.df.setdefault(collection, {})
+        if len(known) > _MOST_KNOWN:
+            known = self._known.df[collection] = {}
+        if unknown := [number for number in terms if number not in known]:
+            query = "SELECT t.hash, t.df FROM carray(?) c CROSS JOIN terms t ON t.collection = ? AND t.hash = c.value"
+            found = dict.fromkeys(unknown, 0)
+            found.update(self._connection.execute(query, (id_array(unknown), collection)))
+            known.update(found)  # in one step, for other threads read it
+        return {term: known[number] for number, term in terms.items() if known[number]}
+
+    def _rows(self, ids: Ids) -> PassageRows:
+        """Rows of these passages, in the order asked; ids that do not exist are left out."""
+        ids = ids[self._views.here(ids)]
+        found = self._views.base.arrays.rows(ids)
+        missing = ids[~among(ids, np.sort(found.ids))]
+        if len(missing):
+            query = (
+                "SELECT passage, terms, term_counts, vector, sentence_vectors"
+                " FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
+            )
+            rows = list(self._connection.execute(query, (id_array(missing),)))
+            found = PassageRows.joined([found, PassageRows.of(rows, self._views.base.vectors.dim)])
+        return found.taken(_places(found.ids, ids))
+
+    def _term_rows(self, ids: Ids) -> TermRows:
+        ids = ids[self._views.here(ids)]
+        found, lengths, terms = self._views.base.arrays.terms(ids)
+        missing = ids[~among(ids, np.sort(found))]
+        if len(missing):
+            query = "SELECT passage, terms FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
+            rows: list[tuple[int, bytes]] = list(self._connection.execute(query, (id_array(missing),)))
+            packed = np.frombuffer(b"".join(block for _, block in rows), dtype="<u4").astype(np.uint32, copy=False)
+            found = np.concatenate([found, [passage for passage, _ in rows]]).astype(np.int64)
+            lengths = np.concatenate([lengths, [len(block) // 4 for _, block in rows]]).astype(np.int64)
+            terms = np.concatenate([terms, packed])
+        return TermRows(found, lengths, terms)
+
+    def _allowed_passages(self, scope: Scope) -> Bitmap | None:
+        """A bit per passage that the scope allows, or None when it allows all of the store."""
+        if scope.where:
+            return bitmap(self._ranges("d.number IN (SELECT value FROM carray(?))", self._matching_documents(scope)))
+        if self.collections() == [scope.collection]:
+            return None
+        if scope.collection not in self._known.scopes:
+            self._known.scopes[scope.collection] = bitmap(self._ranges("d.collection = ?", scope.collection))
+        return self._known.scopes[scope.collection]
+
+    def _passages_in(self, scope: Scope) -> Ids:
+        """All passages that the scope allows, int64 ascending."""
+        if scope.where:
+            ranges = self._ranges("d.number IN (SELECT value FROM carray(?))", self._matching_documents(scope))
+        else:
+            ranges = self._ranges("d.collection = ?", scope.collection)
+        return np.sort(np.concatenate([np.arange(*one) for one in ranges])) if ranges else _NO_IDS
+
+    def _ranges(self, condition: str, value: str | list[int]) -> list[tuple[int, int]]:
+        """Half-open ranges of the passage ids of some documents."""
+        if not value:
+            return []
+        query = (
+            "SELECT first_passage, first_passage + n_passages FROM documents d"
+            f" WHERE first_passage IS NOT NULL AND {condition}"
+        )
+        return list(self._connection.execute(query, (id_array(value) if isinstance(value, list) else value,)))
+
+    def _matching_documents(self, scope: Scope) -> list[int]:
+        """Numbers of the documents whose metadata the scope allows."""
+        conditions = ["d.collection = ?"]
+        values: list[str | float] = [scope.collection]
+        for key, allowed in scope.where.items():
+            condition, given = filters.matching(key, allowed)
+            conditions.append(f"d.number IN ({condition})")
+            values += given
+        query = f"SELECT d.number FROM documents d WHERE {' AND '.join(conditions)} ORDER BY d.number"
+        return [number for (number,) in self._connection.execute(query, values)]
+
+
+def _places(found: Ids, wanted: Ids) -> Ids:
+    """Where each of the wanted ids, in their order, stands among those found; those that do not are left out."""
+    if not len(found):
+        return _NO_IDS
+    order = np.argsort(found)
+    place = order[np.minimum(np.searchsorted(found, wanted, sorter=order), len(found) - 1)]
+    places: Ids = place[found[place] == wanted]
+    return places
+
+
+def _require_positive(k: int) -> None:
+    if k < 1:
+        raise ValueError(f"k must be at least 1, not {k}")

@@ -1,0 +1,388 @@
+"""The store: one directory, one truth in SQLite, two views that follow it."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+from index.local.checkpoint import directory as checkpoint
+from index.local.system import files
+from index.local.opening import swap as replacement
+from index.local.database.documents import find_document, last_sequence, receipt, remove_document, write_document
+from index.local.database.connection import Connection, Database, copy_database
+from index.errors import NoPlace, StoreError, StoreLocked, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
+from index.local.database.failures import forget_failures, write_failures
+from index.local.checkpoint.follower import Follower
+from index.local.opening.layout import create_files, holds_store, leftovers, mark, read_meta, remove_leftovers
+from index.local.views.lexical import analyze
+from index.local.system.lock import WriterLock
+from index.local.system.names import DATABASE, LOCK, REBUILDING, RESTORING
+from index.local.reader import NOTE, Reader
+from index.local.database.rows import document_id as name_id
+from index.local.database.rows import pack_document
+from index.local.database.errors import translated_files
+from index.types import Change, Document, FailedFile, Finding, JsonScalar, NewDocument, NewPassage, Receipt
+from index.local.opening.upgrade import upgrade
+from index.local.upkeep.verify import check_store
+from index.local.checkpoint.rebuild import ViewRebuild
+
+_CREATE_TIMEOUT_S = 30.0
+# Reading all vectors of so many takes about 2 ms, 35 ms for a million; more are sorted into lists.
+LARGE_PASSAGES = 50_000
+# Documents that callers with many remove at a time: others who write wait that long.
+DELETE_TOGETHER = 500
+_log = logging.getLogger(__name__)
+
+
+class Store:
+    """Documents, passages and their views; used by any number of threads, beside any number of processes.
+
+    id: of this store, for ever.  dim: length of the vectors.  fingerprint: of the model that made them.
+    settings: what the store was created with.  format_version: of its tables.
+    rebuilt: views ("vectors", "lexical") that were missing or damaged at open and are rebuilt from SQLite: by then, or meanwhile.
+    lock_timeout_s: how long a write waits for other writers before it raises StoreLocked; may be set.
+    """
+
+    def __init__(self, path: Path, large: int, views: Literal["first", "behind", "none"]) -> None:
+        """Use ``Store.open`` or ``Store.create``."""
+        self.path = path
+        self.lock_timeout_s = 30.0
+        self._lock = WriterLock(path / LOCK)
+        if replacement.pending(path):
+            with self._lock.held(self.lock_timeout_s), translated_files(path):
+                replacement.finish(path, self._lock)
+        acknowledged = self._lock.acknowledged()
+        self._database = Database(path / DATABASE)
+        try:
+            if replacement.pending(path):
+                raise StoreReplaced(f"another store is being put in the place of {path}: try again")
+            meta = read_meta(self._database, acknowledged)
+            self.id, self.dim, self.fingerprint, self.settings = meta.id, meta.dim, meta.fingerprint, meta.settings
+            if self._database.outdated():
+                with self._writing():
+                    upgrade(path, self._database)
+            self.format_version = self._database.format_version
+            self._follower = Follower(path, self._database, self.dim, large, whole_only=views == "first")
+            self.rebuilt = self._follower.rebuilt
+            self._view_rebuild: ViewRebuild | None = None
+            if not self.rebuilding:
+                self._finish_interrupted()
+            elif views == "behind":
+                self._view_rebuild = ViewRebuild(path, self._follower, large)
+        except BaseException:
+            self._database.close()
+            raise
+
+    @classmethod
+    def create(
+        cls,
+        path: Path | str,
+        *,
+        dim: int,
+        fingerprint: str,
+        settings: Mapping[str, JsonScalar],
+        large: int = LARGE_PASSAGES,
+    ) -> "Store":
+        """A new store in a missing or empty directory; the one that is there, if it is an equal one. large: as for ``open``.
+
+        Raises StoreUnwritable where other files are, StoreDamaged where a store has lost its database, StoreMismatch where there is
+        one with another dim, fingerprint or settings.
+        """
+        path = Path(path)
+        if dim < 1:
+            raise ValueError(f"dim must be at least 1, not {dim}")
+        with translated_files(path):
+            files.make_directory(path)
+            if not holds_store(path):
+                with WriterLock(path / LOCK).held(_CREATE_TIMEOUT_S):
+                    if not holds_store(path):  # another process may have been quicker
+                        create_files(path, dim, fingerprint, settings)
+        store = cls.open(path, large=large)
+        if (store.dim, store.fingerprint, store.settings) != (dim, fingerprint, dict(settings)):
+            store.close()
+            raise StoreMismatch(f"{path} holds a store with another model or other settings: choose another directory")
+        return store
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        large: int = LARGE_PASSAGES,
+        views: Literal["first", "behind", "none"] = "first",
+    ) -> "Store":
+        """The store in a directory. Raises StoreMissing, StoreDamaged, StoreTooNew or StoreUnwritable.
+
+        A store of an older format is brought to this program's, after a copy of it was put beside it (``index.local.opening.upgrade``).
+        large: passages above which ``nearest`` reads the likeliest vectors only; up to it all are read, and the result is exact.
+        Views that are missing or damaged are rebuilt from SQLite, logged as a warning and named in ``rebuilt``.
+        views: whether that is done "first", or "behind" what is asked, which is answered from the rows until then: as exactly, and
+        slower; "none" leaves it to the caller.
+        """
+        path = Path(path)
+        with translated_files(path):
+            try:
+                there = path.exists() and holds_store(path)
+            except NoPlace as error:
+                raise StoreMissing(
+                    f"no store at {path}: something else is there; give the directory of a store"
+                ) from error
+        if not there:
+            raise StoreMissing(f"no store at {path}: create one with `rag add PATH --store {path}`")
+        return cls(path, large, views)
+
+    @contextmanager
+    def read(self) -> Iterator[Reader]:
+        """A reader of the latest state, which stays as it is within the block whatever is written meanwhile."""
+        with self._follower.state() as (connection, views):
+            yield Reader(connection, views)
+
+    def unchanged(self, collection: str, key: str, content_sha256: str) -> Document | None:
+        """The stored document of that name if its content is this; to be asked before parsing and embedding."""
+        with self._database.reading() as connection:
+            document = find_document(connection, name_id(collection, key))
+        return document if document is not None and document.content_sha256 == content_sha256 else None
+
+    def add(self, document: NewDocument, passages: Sequence[NewPassage]) -> Change:
+        """Write one document, replacing the one of the same collection and key; on disk and searchable when this returns.
+
+        The outcome is "skipped", and nothing is written, when text, content, metadata, title and source are what is stored.
+        Raises ValueError for spans, sentences, vectors or text that do not fit together, DimensionMismatch, StoreFull, StoreLocked
+        or StoreUnwritable; then nothing was changed.
+        """
+        row = pack_document(document, passages, self.dim, analyze)
+        with self._writing():
+            with self._database.writing() as connection:
+                outcome, stored = write_document(connection, row)
+                sequence = last_sequence(connection)
+            self._lock.acknowledge(sequence)
+        return Change(stored, outcome)
+
+    def write_anew(self, old: Document, new: NewDocument, passages: Sequence[NewPassage]) -> bool:
+        """Put another form of a document in its place, which keeps when it was added.
+
+        False, and nothing is written, when ``old`` is not what is stored any more.  Raises as ``add`` does.
+        """
+        row = pack_document(new, passages, self.dim, analyze)
+        with self._writing():
+            with self._database.writing() as connection:
+                if find_document(connection, old.id) != old:
+                    return False
+                write_document(connection, row)
+                connection.execute("UPDATE documents SET added_at = ? WHERE id = ?", (old.added_at, old.id))
+                sequence = last_sequence(connection)
+            self._lock.acknowledge(sequence)
+        return True
+
+    def delete(self, document_id: str) -> Receipt:
+        """Remove a document so that no byte of its text, terms or vectors is left in the directory. Raises DocumentNotFound.
+
+        In a database of more than 64 GiB, older copies of what SQLite had moved may be left in unused space.
+        """
+        return self.delete_many([document_id])[0]
+
+    def delete_many(self, document_ids: Sequence[str]) -> list[Receipt]:
+        """Remove several documents, all or none; the files are cleaned once for all. Not to be called within a ``read`` block.
+
+        Raises DocumentNotFound when one of them does not exist. Raises StoreLocked, StoreFull or StoreUnwritable when old bytes
+        could not be removed: if the documents are gone from every search by then, the next ``delete`` or ``open`` removes them.
+        """
+        wanted = list(dict.fromkeys(document_ids))
+        if not wanted:
+            return []
+        with self._writing():
+            before = self._follower.views()
+            with self._database.writing() as connection:
+                removed = [remove_document(connection, identifier) for identifier in wanted]
+                sequence = last_sequence(connection)
+            self._lock.acknowledge(sequence)
+            self._purge(self.lock_timeout_s)
+            with self._follower.state() as (connection, views):
+                return [
+                    receipt(connection, before, views, identifier, document)
+                    for identifier, document in zip(wanted, removed, strict=True)
+                ]
+
+    def note_failures(self, failed: Sequence[FailedFile]) -> None:
+        """Remember files that could not be taken in; adding a document of the same collection and key forgets it again."""
+        if failed:
+            with self._writing(), self._database.writing() as connection:
+                write_failures(connection, failed)
+
+    def forget_failures(self, collection: str, keys: Sequence[str]) -> None:
+        """Files that had failed are gone, or are as they were when they were taken in."""
+        if keys:
+            with self._writing(), self._database.writing() as connection:
+                forget_failures(connection, collection, keys)
+
+    def set_note(self, name: str, text: str | None) -> None:
+        """Keep a text with the store under a name, in place of the one before; None removes it. ``Reader.note`` gives it back.
+
+        It is part of the database, and so of every copy of the store.  Raises StoreFull, StoreLocked or StoreUnwritable.
+        """
+        with self._writing(), self._database.writing() as connection:
+            if text is None:
+                connection.execute("DELETE FROM meta WHERE key = ?", (NOTE + name,))
+            else:
+                connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (NOTE + name, text))
+
+    @property
+    def checkpoint_due(self) -> bool:
+        """Whether so much has changed since the last checkpoint that a new one pays, and none is being made."""
+        return not self.rebuilding and self._follower.checkpoint_due()
+
+    def checkpoint(self) -> bool:
+        """Write the views to disk as they are now, so that the next start replays nothing; False when that is already so.
+
+        Raises StoreLocked, StoreFull or StoreUnwritable; the last checkpoint is in force then.
+        """
+        with self._follower.clustered() as lists, self._writing():
+            return self._follower.checkpoint(lists)
+
+    @property
+    def rebuilding(self) -> tuple[str, ...]:
+        """Views that are missing now: what they would answer is answered from the rows, as exactly, and slower."""
+        return self._follower.base.missing
+
+    def write_views(self) -> None:
+        """Write views that are missing, and leave nothing of those that were damaged. Raises as ``checkpoint``."""
+        mark(self.path)
+        with self._follower.clustered() as lists, self._writing():
+            self._follower.checkpoint(lists)
+            self._purge(self.lock_timeout_s)
+
+    def stop_background_work(self) -> None:
+        """End what ``checkpoint`` does in another thread and can do without, so that it returns soon."""
+        self._follower.stop_clustering()
+        if self._view_rebuild is not None:
+            self._view_rebuild.stop()
+
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
+        """Everything in the store that does not fit together, found by comparing all of it; empty for a healthy store.
+
+        progress: called with passages checked and passages in all.
+        """
+        with self._follower.state() as (connection, views):
+            return check_store(self.path, connection, views, self.rebuilt, progress)
+
+    @property
+    def replaced(self) -> bool:
+        """Whether another store lies in the place of the one that was opened: what is read here is of the old one."""
+        try:
+            self._database.require_current()
+        except StoreReplaced:
+            return True
+        except StoreMissing:
+            return False
+        return replacement.pending(self.path)
+
+    def copy_to(self, target: Path) -> int:
+        """Copy the state as it is now into an empty directory, durably, and return its generation; others may go on writing.
+
+        The views are copied as far as the last checkpoint holds them. Raises StoreFull, StoreUnwritable or StoreDamaged.
+        """
+        with self._follower.state() as (connection, views), translated_files(target):
+            copy_database(connection, target / DATABASE)
+            checkpoint.copy(self.path, target, connection)
+            mark(target)
+            files.sync_directory(target)
+            return views.sequence
+
+    def mend(self, rows: Callable[[Connection], None], rebuild: bool) -> None:
+        """Change rows in one transaction, build the views from them if asked, and remove what interrupted work left."""
+        with self._follower.clustered(anew=True) if rebuild else nullcontext() as lists, self._writing():
+            with self._database.writing() as connection:
+                rows(connection)
+                sequence = last_sequence(connection)
+            self._lock.acknowledge(sequence)
+            if rebuild:
+                self._follower.rebuild(lists)
+            remove_leftovers(self.path)
+
+    @contextmanager
+    def writers_waiting(self) -> Iterator[WriterLock]:
+        """Keep all writers of this store out within the block; ``read`` sees what no one changes meanwhile.
+
+        Raises StoreLocked, and StoreReplaced when another store has the place of this one by now.
+        """
+        with self._writing():
+            yield self._lock
+
+    def close(self) -> None:
+        """Let go of all files. Readers that are open in other threads may finish."""
+        if self._view_rebuild is not None:
+            self._view_rebuild.stop()
+        self._database.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _writing(self, timeout_s: float | None = None) -> Iterator[None]:
+        """Hold the writer lock over the store that was opened. Raises StoreReplaced when another has its place by now."""
+        with self._lock.held(self.lock_timeout_s if timeout_s is None else timeout_s):
+            if replacement.pending(self.path):
+                with translated_files(self.path):
+                    replacement.finish(self.path, self._lock)
+            self._database.require_current()
+            yield
+
+    def _finish_interrupted(self) -> None:
+        """Do what a crash kept from being done: write rebuilt views, remove the bytes of deleted documents and half-made files."""
+        with self._database.reading() as connection:
+            query = "SELECT EXISTS (SELECT 1 FROM log WHERE operation = 'delete' AND sequence > ?)"
+            unfinished = connection.execute(query, (self._follower.base.sequence,)).get
+        if self._follower.interrupted or unfinished:
+            mark(self.path)
+            try:
+                with self._follower.clustered() as lists, self._writing(0):
+                    self._follower.checkpoint(lists)
+                    if unfinished:
+                        self._purge(0)
+            except StoreError as error:  # all can be read without; the next writer will do it
+                _log.warning("%s: the views were not written: %s", self.path, error)
+
+        if leftovers(self.path):
+            # Not those of someone who is at work: then the lock is not free.
+            with suppress(StoreError), self._writing(0):
+                remove_leftovers(self.path)
+
+    def _purge(self, timeout_s: float) -> None:
+        """Remove every byte of removed documents from the files. The writer lock is held."""
+        self._database.empty_wal(timeout_s)
+        with translated_files(self.path):
+            files.remove(self.path / RESTORING)  # what an interrupted restore left may hold them too
+        in_force = self._follower.forget()
+        if left := checkpoint.remove_others(self.path, in_force):
+            raise StoreUnwritable(f"{left[0]} cannot be removed and may hold what was deleted: remove it")
+        self._purge_rebuilding(timeout_s)
+
+    def _purge_rebuilding(self, timeout_s: float) -> None:
+        """Remove from the store that is being made from this one what this one has no longer. The writer lock is held.
+
+        Nothing is written to it without that lock, so nothing that was removed gets into it later.
+        """
+        path = self.path / REBUILDING
+        if not path.exists():
+            return
+        try:
+            with Store.open(path) as made:
+                made.lock_timeout_s = timeout_s
+                made.delete_many(sorted(made._document_ids() - self._document_ids()))
+        except StoreLocked:
+            raise
+        except StoreError as error:  # it can be made again
+            _log.warning("%s cannot be used and is removed: %s", path, error)
+            with translated_files(path):
+                files.remove(path)
+
+    def _document_ids(self) -> set[str]:
+        with self._database.reading() as connection:
+            return {identifier for (identifier,) in connection.execute("SELECT id FROM documents")}

@@ -1,0 +1,188 @@
+"""A store made again with other vectors, beside the one that is used meanwhile, and put in its place when it is complete.
+
+It lies in a directory inside the store's and is a store itself, into which documents go one by one: what was interrupted goes on
+from there. It is written to only while the writers of the store wait, so that a document that is deleted can be taken out of both
+(``Store.delete_many`` does) and does not come back.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from index.local.system import files
+from index.local.opening import swap as replacement
+from index.local.database.documents import write_document
+from index.local.database.connection import Connection
+from index.errors import DocumentNotFound, StoreDamaged, StoreError, StoreLocked
+from index.local.database.failures import write_failures
+from index.local.opening.layout import create_files, holds_store
+from index.local.views.lexical import analyze
+from index.local.system.lock import WriterLock
+from index.local.system.names import LOCK, REBUILD_LOCK, REBUILDING
+from index.local.reader import NOTE
+from index.local.database.rows import pack_document
+from index.local.upkeep.snapshot import Progress
+from index.local.store import Store
+from index.local.database.errors import translated_files
+from index.types import Document, JsonScalar, NewDocument, NewPassage, Passage
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document as it is in the store, with its passages and what is searched with each of them."""
+
+    document: Document
+    text: str
+    passages: Sequence[Passage]
+    contexts: Sequence[str]
+
+
+class Rebuilding:
+    """The store that is being made from another one. Used by one thread."""
+
+    def __init__(self, store: Store, made: Store) -> None:
+        """Use ``begun``."""
+        self._store = store
+        self._made = made
+
+    def outstanding(self) -> list[str]:
+        """Ids of the documents that it has not, or not as they are now, in the order of the store."""
+        with self._store.read() as reader:
+            there = reader.document_marks()
+        with self._made.read() as reader:
+            done = reader.document_marks()
+        return [identifier for identifier, mark in there.items() if done.get(identifier) != mark]
+
+    def load(self, document_id: str) -> StoredDocument | None:
+        """A document of the store as it is now, None when it is there no longer."""
+        with self._store.read() as reader:
+            try:
+                document = reader.document(document_id)
+            except DocumentNotFound:
+                return None
+            passages, contexts = reader.passages_of(document_id), reader.contexts_of(document_id)
+            return StoredDocument(document, reader.text(document_id), passages, contexts)
+
+    def add(self, loaded: StoredDocument, passages: Sequence[NewPassage]) -> bool:
+        """Take a document over with new passages; False, and nothing is done, when it was changed or removed meanwhile."""
+        old = loaded.document
+        new = NewDocument(
+            old.collection, old.key, old.title, old.source, loaded.text, old.content_sha256, old.metadata, old.language
+        )  # fmt: skip
+        row = pack_document(new, passages, self._made.dim, analyze)
+
+        def write(connection: Connection) -> None:
+            # One that is there already is written anew whatever differs: its passages may be cut in another way.
+            connection.execute("UPDATE documents SET content_sha256 = '' WHERE id = ?", (old.id,))
+            write_document(connection, row)
+            connection.execute("UPDATE documents SET added_at = ? WHERE id = ?", (old.added_at, old.id))
+
+        with self._store.writers_waiting():
+            with self._store.read() as reader:
+                found = [document for document in reader.find(old.id) if document.id == old.id]
+            if found != [old]:
+                return False
+            self._made.mend(write, rebuild=False)
+        return True
+
+    def check(self, progress: Progress | None = None) -> None:
+        """Compare all of it, as ``Store.verify`` does, and write its views.  Raises StoreDamaged with what was found first."""
+        if findings := self._made.verify(progress):
+            first = findings[0]
+            raise StoreDamaged(
+                f"the new store does not verify ({len(findings)} findings, first {first.kind} in {first.where}: "
+                f"{first.detail}): nothing was changed; delete {self._made.path} and try again"
+            )
+        self._made.checkpoint()
+
+    def install(self) -> bool:
+        """Put it in the place of the store; False, and nothing is done, when documents are outstanding.
+
+        The store that was opened is the old one from then on, and so are the readers of other processes until they open it again.
+        """
+        with self._store.writers_waiting() as lock:
+            if self.outstanding():
+                return False
+            with self._store.read() as reader:
+                failures, notes = reader.failures(), reader.notes()
+
+            def write(connection: Connection) -> None:
+                connection.execute("DELETE FROM failures")
+                write_failures(connection, failures)
+                connection.executemany(
+                    "INSERT OR REPLACE INTO meta VALUES (?, ?)", [(NOTE + name, text) for name, text in notes.items()]
+                )
+
+            self._made.mend(write, rebuild=False)
+            self._made.checkpoint()
+            self._made.close()
+            with translated_files(self._store.path):
+                replacement.settle(self._made.path)
+                replacement.install(self._store.path, self._made.path, lock)
+        return True
+
+
+@contextmanager
+def begun(store: Store, *, dim: int, fingerprint: str, settings: Mapping[str, JsonScalar]) -> Iterator[Rebuilding]:
+    """A rebuilding of the store with another model or other settings: the one that was interrupted, if it was for the same.
+
+    What is there at the end of the block is kept for the next time.  Raises StoreLocked while another process is at it.
+    """
+    with _alone(store):
+        made = _opened(store, dim, fingerprint, settings)
+        try:
+            yield Rebuilding(store, made)
+        finally:
+            made.close()
+
+
+def abandon(store: Store) -> bool:
+    """Remove what an interrupted rebuilding left; whether there was something.  Raises StoreLocked while a process is at it."""
+    path = store.path / REBUILDING
+    if not path.exists():
+        return False
+    with _alone(store), store.writers_waiting(), translated_files(path):
+        files.remove(path)
+    return True
+
+
+@contextmanager
+def _alone(store: Store) -> Iterator[None]:
+    path = store.path / REBUILD_LOCK
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(WriterLock(path).held(0))
+        except StoreLocked as error:
+            raise StoreLocked(
+                f"another process is making the store at {store.path} again: wait until it is done, or stop it"
+            ) from error
+        try:
+            yield
+        finally:
+            with translated_files(path):
+                files.remove(path)
+
+
+def _opened(store: Store, dim: int, fingerprint: str, settings: Mapping[str, JsonScalar]) -> Store:
+    path = store.path / REBUILDING
+    with store.writers_waiting():
+        if (made := _interrupted(path)) is not None:
+            if (made.id, made.dim, made.fingerprint, made.settings) == (store.id, dim, fingerprint, dict(settings)):
+                return made
+            made.close()
+        with translated_files(path):
+            files.remove(path)
+            files.make_directory(path)
+            with WriterLock(path / LOCK).held(store.lock_timeout_s):
+                create_files(path, dim, fingerprint, settings, store.id)
+        return Store.open(path)
+
+
+def _interrupted(path: Path) -> Store | None:
+    try:
+        return Store.open(path) if path.exists() and holds_store(path) else None
+    except StoreLocked:
+        raise
+    except StoreError:  # it can be made again
+        return None

@@ -1,0 +1,207 @@
+"""The rows of a store compared with one another: documents with their passages, and counters and log with what those add up to."""
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+
+from index.local.database.connection import Connection
+from index.local.views.lexical import analyze
+from index.local.database.rows import (
+    check_positions,
+    document_id,
+    filter_pairs,
+    hash_term,
+    segment_terms,
+    sign_bytes,
+    unit_length,
+    unpack_spans,
+)
+from index.types import Finding, Span
+
+REPAIR = "`rag repair`"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the documents add up to. counters: documents, passages, terms and context terms by collection.
+
+    df: by collection, passages by term of their sentences; all_terms: passages by term, their context included.
+    embedded: those of the passages that have vectors and terms, and so must be in the views.
+    """
+
+    df: defaultdict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    counters: dict[str, list[int]] = field(default_factory=dict)
+    passages: list[int] = field(default_factory=list)
+    embedded: list[int] = field(default_factory=list)
+    all_terms: Counter[int] = field(default_factory=Counter)
+
+    def count(self, collection: str, packed: bytes, packed_counts: bytes) -> None:
+        """Count the terms of a passage, its context first."""
+        terms = np.frombuffer(packed, dtype="<u4").tolist()
+        n_context = int(np.frombuffer(packed_counts, dtype="<u4")[0]) if packed_counts else 0
+        self.all_terms.update(set(terms))
+        self.df[collection].update(set(terms[n_context:]))
+        self.counters[collection][2] += len(terms) - n_context
+        self.counters[collection][3] += n_context
+
+
+def check_documents(
+    connection: Connection, dim: int, tally: Tally, progress: Callable[[int, int], None] | None
+) -> Iterator[Finding]:
+    """Each document with its text, filters and passages."""
+    total: int = connection.execute("SELECT count(*) FROM passages").get
+    documents = connection.execute(
+        "SELECT d.number, d.id, d.collection, d.key, d.metadata, d.text_sha256, d.n_characters, d.first_passage,"
+        " d.n_passages, d.language, t.text FROM documents d LEFT JOIN texts t ON t.document = d.number ORDER BY d.number"
+    )
+    for number, identifier, collection, key, metadata, sha256, n_characters, first, n_passages, *rest in documents:
+        language, text = rest
+        where, remedy = f"document {identifier}", f"`rag rm {identifier}` and add it again"
+        before = len(tally.passages)
+        if identifier != document_id(collection, key):
+            yield Finding("document-id", where, f"is not the id of {key!r} in {collection!r}", remedy)
+        if text is None:
+            yield Finding("text-missing", where, "has no text", remedy)
+        text = text or ""
+        whole = hashlib.sha256(text.encode()).hexdigest() == sha256
+        if text and not whole:
+            yield Finding("text", where, "its text is not the one that was stored", remedy)
+        if whole and len(text) != n_characters:
+            detail = f"has {len(text)} characters, not {n_characters}"
+            yield Finding("text-length", where, detail, REPAIR, True)
+        filters = connection.execute("SELECT key, value FROM metadata WHERE document = ?", (number,))
+        try:
+            if set(filters) != filter_pairs(json.loads(metadata)):
+                yield Finding("filters", where, "its filters are not those of its metadata", REPAIR, True)
+        except (ValueError, AttributeError):
+            yield Finding("metadata", where, "its metadata are not JSON", remedy)
+        counters = tally.counters.setdefault(collection, [0, 0, 0, 0])
+        counters[0] += 1
+        yield from _passages(connection, dim, number, collection, text, language, whole, tally, remedy)
+        ids = tally.passages[before:]
+        if ids != list(range(first, first + n_passages) if first else range(0)) or len(ids) != n_passages:
+            detail = f"should have {n_passages} passages in order from {first} on, has {len(ids)}"
+            yield Finding("passage-order", where, detail, remedy)
+        if progress is not None:
+            progress(len(tally.passages), total)
+
+
+def _passages(
+    connection: Connection,
+    dim: int,
+    number: int,
+    collection: str,
+    text: str,
+    language: str,
+    whole: bool,
+    tally: Tally,
+    remedy: str,
+) -> Iterator[Finding]:
+    """Each passage of a document against the text, and what is searched of it against both. whole: whether the text is right."""
+    counters = tally.counters[collection]
+
+    @cache  # neighbouring passages share sentences, and most have one context
+    def terms_of(segment: str) -> bytes:
+        hashes = [hash_term(term) for term in analyze(segment, language)]
+        return np.array(hashes, dtype="<u4").tobytes()
+
+    rows = connection.execute(
+        'SELECT p.id, p."start", p."end", p.text, p.context, p.section, p.sentences, e.terms, e.term_counts, e.vector,'
+        " e.sentence_vectors, e.word_counts, e.word_signs FROM passages p LEFT JOIN embeddings e ON e.passage = p.id"
+        " WHERE p.document = ? ORDER BY p.ordinal",
+        (number,),
+    )
+    for passage, start, end, stored, context, section, packed, terms, counts, vector, *vectors in rows:
+        sentence_vectors, words, signs = vectors
+        where = f"passage {passage}"
+        tally.passages.append(passage)
+        counters[1] += 1
+        if not _is_section(section):
+            yield Finding("section", where, "its section is not a list of headings", remedy)
+        if terms is not None:
+            tally.embedded.append(passage)
+        try:
+            sentences = unpack_spans(packed)
+            check_positions(Span(start, end), sentences, len(text))
+        except ValueError as error:
+            yield Finding("sentences", where, str(error), remedy)
+            tally.count(collection, terms or b"", counts or b"")
+            continue
+        if stored != text[start:end]:
+            detail = f"is not [{start}, {end}) of the document's text"
+            yield Finding("passage-text", where, detail, REPAIR if whole else remedy, whole)
+        if terms is None:
+            yield Finding("embedding", where, "has no vectors and no terms", remedy)
+            continue
+        for kind, blob, n in (("vector", vector, 1), ("sentence-vectors", sentence_vectors, len(sentences))):
+            if len(blob) != 2 * n * dim:
+                detail = f"has {len(blob)} bytes of vectors, not {2 * n * dim}"
+                yield Finding(kind, where, detail, remedy)
+            elif not unit_length(np.frombuffer(blob, dtype="<f2").reshape(n, dim)):
+                yield Finding(kind, where, "has vectors that are not finite and of length 1", remedy)
+        n_words = int(np.frombuffer(words, dtype="<u4").sum()) if len(words) == 4 * len(sentences) else -1
+        if len(signs) != n_words * sign_bytes(dim):
+            yield Finding("word-signs", where, "its word signs do not fit its sentences", remedy)
+        segments = segment_terms(text, context, sentences, terms_of)
+        expected = b"".join(segments)
+        lengths = np.array([len(segment) // 4 for segment in segments], dtype="<u4").tobytes()
+        if (terms, counts) != (expected, lengths):
+            yield Finding("terms", where, "its terms are not those of its text", REPAIR if whole else remedy, whole)
+        tally.count(collection, *((expected, lengths) if whole else (terms, counts)))
+
+
+def check_counters(connection: Connection, tally: Tally) -> Iterator[Finding]:
+    """The stored counts of terms, documents and passages of each collection against those of the tally."""
+    stored = {}
+    for collection, number, term, df in connection.execute("SELECT collection, hash, term, df FROM terms"):
+        stored[collection, number] = df
+        if hash_term(term) != number:
+            detail = "is stored under another hash"
+            yield Finding("term", f"term {term!r} of {collection!r}", detail, REPAIR, True)
+    counted = {(collection, number): n for collection, df in tally.df.items() for number, n in df.items()}
+    for collection, number in stored.keys() | counted.keys():
+        found, expected = stored.get((collection, number), 0), counted.get((collection, number), 0)
+        if found != expected:
+            detail = f"is counted in {found} passages and occurs in {expected}"
+            yield Finding("term-frequency", f"term {number} of {collection!r}", detail, REPAIR, True)
+    totals = {name: counts for name, *counts in connection.execute("SELECT * FROM collections")}
+    for name in totals.keys() | tally.counters.keys():
+        if totals.get(name) != tally.counters.get(name):
+            detail = f"counts are {totals.get(name)}, should be {tally.counters.get(name)}"
+            yield Finding("counters", f"collection {name!r}", detail, REPAIR, True)
+
+
+def check_log(connection: Connection, tally: Tally) -> Iterator[Finding]:
+    """The log must account for every passage: the views follow it alone."""
+    n, first, last = connection.execute("SELECT count(*), min(sequence), max(sequence) FROM log").get
+    if n and n != last - first + 1:
+        detail = f"has {n} entries from number {first} to {last}"
+        yield Finding("log-gap", "log", detail, REPAIR, True)
+    if difference := sorted(logged_passages(connection).symmetric_difference(tally.passages)):
+        detail = f"does not account for {len(difference)} passages, as {difference[0]}"
+        yield Finding("log", "log", detail, REPAIR, True)
+
+
+def logged_passages(connection: Connection) -> set[int]:
+    """Ids of the passages that exist if the log is right."""
+    alive: set[int] = set()
+    query = "SELECT first_passage, last_passage, removed_first, removed_last FROM log ORDER BY sequence"
+    for first, last, removed_first, removed_last in connection.execute(query):
+        if removed_first is not None:
+            alive.difference_update(range(removed_first, removed_last + 1))
+        if first is not None:
+            alive.update(range(first, last + 1))
+    return alive
+
+
+def _is_section(section: str) -> bool:
+    try:
+        headings = json.loads(section)
+    except ValueError:
+        return False
+    return isinstance(headings, list) and all(isinstance(heading, str) for heading in headings)

@@ -1,0 +1,160 @@
+"""A consistent copy of a store taken while it is used, and a store brought back from one: each of them all or nothing.
+
+A snapshot is a directory like a store's, with the SHA-256 of each file in ``snapshot.json``. It is made aside, checked like a store
+that is verified, and gets its name when it is complete and on disk.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from index.local.system import files
+from index.local.opening import swap as replacement
+from index.local.opening.catalogue import CATALOGUE, files_of, read_catalogue, require_whole, write_catalogue
+from index.errors import NoPlace, StoreDamaged, StoreMissing, StoreUnwritable
+from index.local.opening.layout import holds_store
+from index.local.system.lock import WriterLock
+from index.local.system.names import LOCK, RESTORING
+from index.local.store import Store
+from index.local.database.errors import translated_files
+
+_LOCK_TIMEOUT_S = 30.0
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was copied. path: of the snapshot; store: of the store; generation: its last change; bytes: size of its files."""
+
+    path: Path
+    store: Path
+    generation: int
+    documents: int
+    passages: int
+    bytes: int
+
+
+def take(store: Store, target: Path, progress: Progress | None = None) -> Snapshot:
+    """Copy a store, which may be written to meanwhile, into a directory that is new or empty.
+
+    progress: of the check of the copy, as Store.verify calls it.
+    Raises StoreUnwritable for a place that holds something or cannot be written, StoreFull, and StoreDamaged when the copy does not
+    verify: then the store itself is not whole. Nothing is left at ``target`` in each of these cases.
+    """
+    with translated_files(target):
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise StoreUnwritable(f"{target} exists and is not an empty directory: choose a new place for the snapshot")
+        target = target.absolute()
+        if target.is_relative_to(store.path.absolute()):
+            raise StoreUnwritable(f"{target} lies in the store itself: choose a place outside of {store.path}")
+        files.make_directory(target.parent)
+        aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+        with _removed_on_failure(aside):
+            files.system.mkdir(aside)
+            generation = store.copy_to(aside)
+            documents, passages = _check(aside, progress)
+            snapshot = Snapshot(target, store.path, generation, documents, passages, write_catalogue(aside, generation))
+            files.replace(aside, target)
+    return snapshot
+
+
+def restore(source: Path, target: Path, *, overwrite: bool = False, progress: Progress | None = None) -> Snapshot:
+    """Bring a store back from a snapshot, or from another store; ``target`` then holds all of it, or what it held before.
+
+    overwrite: whether a store that is there may be replaced; nobody writes to it meanwhile, readers go on with the old one.
+    Raises StoreMissing when ``source`` is neither, StoreDamaged when it is not as it was made, StoreUnwritable when a store or
+    other files are at ``target``, StoreLocked, StoreFull.
+    """
+    _require_snapshot(source)
+    if target.absolute().is_relative_to(source.absolute()):
+        raise StoreUnwritable(f"{target} lies in what is to be restored: choose another place for the store")
+    with translated_files(target):
+        there = _occupied(target)
+        if there and not overwrite:
+            raise StoreUnwritable(
+                f"{target} holds a store: choose another place, or say with --overwrite that it may be replaced"
+            )
+        files.make_directory(target)
+        lock = WriterLock(target / LOCK)
+        with lock.held(_LOCK_TIMEOUT_S):
+            replacement.finish(target, lock)
+            building = target / RESTORING
+            files.remove(building)
+            with _removed_on_failure(building):
+                files.system.mkdir(building)
+                generation = _copy(source, building)
+                documents, passages = _check(building, progress)
+                size = sum(path.stat().st_size for path in files_of(building))
+                replacement.install(target, building, lock)
+        if not there:
+            files.sync_directory(target.absolute().parent)
+    return Snapshot(source, target, generation, documents, passages, size)
+
+
+def _occupied(target: Path) -> bool:
+    """Whether there is a store, be it a damaged one; raises StoreUnwritable for other files."""
+    if not target.exists():
+        return False
+    try:
+        return holds_store(target)
+    except StoreDamaged:
+        return True
+
+
+def _require_snapshot(source: Path) -> None:
+    """Raises StoreMissing unless there is a snapshot or a store, StoreDamaged when a snapshot's files are not as they were made."""
+    if not source.is_dir():
+        raise StoreMissing(f"no snapshot at {source}: make one with `rag snapshot DEST`")
+    if not (source / CATALOGUE).exists():
+        with translated_files(source):
+            try:
+                there = holds_store(source)
+            except NoPlace:
+                there = False
+            if not there:
+                raise StoreMissing(f"no snapshot at {source}: make one with `rag snapshot DEST`")
+        return
+    require_whole(source)
+
+
+def _copy(source: Path, building: Path) -> int:
+    if not (source / CATALOGUE).exists():
+        with Store.open(source) as store:
+            return store.copy_to(building)
+    generation, catalogue = read_catalogue(source)
+    for name in catalogue:
+        files.make_directory((building / name).parent)
+        files.copy(source / name, building / name)
+    return generation
+
+
+def _check(copy: Path, progress: Progress | None) -> tuple[int, int]:
+    """Verify a copy and bring its views up to date; documents and passages. Raises StoreDamaged with what was found first."""
+    # Views that could not be copied are built, which is no finding of the copy.
+    Store.open(copy).close()
+    with Store.open(copy) as store:
+        findings = store.verify(progress)
+        if findings:
+            first = findings[0]
+            raise StoreDamaged(
+                f"the copy does not verify ({len(findings)} findings, first {first.kind} in {first.where}: {first.detail}):"
+                " see `rag verify`"
+            )
+        store.checkpoint()
+        with store.read() as reader:
+            counts = reader.counts()
+    replacement.settle(copy)
+    return counts
+
+
+@contextmanager
+def _removed_on_failure(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            files.remove(path)
+        raise

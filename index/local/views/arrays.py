@@ -1,0 +1,345 @@
+"""What scoring reads of passages: a copy of SQLite's rows in files in the layout of numpy.
+
+Reading 200 passages takes SQLite some 500 pages, each with its checksum; here it is a read for each passage. The copy is never
+trusted: each row carries a checksum over its content, its passage and its place, and a passage of which anything does not fit
+counts as not there, so that the caller reads it from SQLite. So nothing need be hashed when a store is opened.
+
+A segment is two files. ``rows``: for each passage one row for its vector, then one for each sentence, each with the number of terms
+of its segment (context, then sentences). ``terms``: all terms, then a table with a line a passage, then three totals.
+"""
+
+import mmap
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.local.system import files
+from index.local.views.ids import places
+from index.local.views.reads import OpenFile, read_runs
+from index.types import Ids, Terms
+
+SEGMENT_PASSAGES = 100_000
+_ROWS, _TERMS = "rows", "terms"
+_ID, _FIRST_ROW, _N_ROWS, _FIRST_TERM, _N_TERMS, _SUM = range(6)
+_COLUMNS = 6
+
+_Sums = NDArray[np.uint64]
+# Odd, so that no single bit of what they multiply can change without changing the sum.
+_WEIGHTS: _Sums = np.random.default_rng(0xF007).integers(1 << 63, size=4096, dtype=np.uint64) * np.uint64(
+    2
+) + np.uint64(1)
+
+
+@dataclass(frozen=True, slots=True)
+class PassageRows:
+    """Rows of n passages, as flat arrays: for each passage one for itself, then one for each sentence.
+
+    ids, n_rows, n_terms: int64 (n,).  vectors: float16 (sum of n_rows, dim).  term_counts: int64 (sum of n_rows,), of the context,
+    then of the sentences; their sums are n_terms.  terms: uint32 (sum of n_terms,).
+    """
+
+    ids: Ids
+    n_rows: Ids
+    vectors: NDArray[np.float16]
+    term_counts: Ids
+    n_terms: Ids
+    terms: Terms
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[int, bytes, bytes, bytes, bytes]], dim: int) -> "PassageRows":
+        """From SQLite's: passage, terms, term counts, vector, sentence vectors."""
+        ids, terms, counts, vectors, sentences = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+        packed = b"".join(part for pair in zip(vectors, sentences, strict=True) for part in pair)
+        return cls(
+            np.array(ids, dtype=np.int64),
+            np.array([len(block) // 4 for block in counts], dtype=np.int64),
+            np.frombuffer(packed, dtype="<f2").reshape(-1, dim),
+            np.frombuffer(b"".join(counts), dtype="<u4").astype(np.int64),
+            np.array([len(block) // 4 for block in terms], dtype=np.int64),
+            np.frombuffer(b"".join(terms), dtype="<u4").astype(np.uint32, copy=False),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence["PassageRows"]) -> "PassageRows":
+        """The parts, of which there is at least one, one after another."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            np.concatenate([part.ids for part in parts]),
+            np.concatenate([part.n_rows for part in parts]),
+            np.concatenate([part.vectors for part in parts]),
+            np.concatenate([part.term_counts for part in parts]),
+            np.concatenate([part.n_terms for part in parts]),
+            np.concatenate([part.terms for part in parts]),
+        )
+
+    def taken(self, order: Ids) -> "PassageRows":
+        """The passages at these positions int64 (m,), in this order."""
+        if len(order) == len(self.ids) and np.array_equal(order, np.arange(len(order))):
+            return self
+        rows = spread(starts(self.n_rows)[order], self.n_rows[order])
+        terms = spread(starts(self.n_terms)[order], self.n_terms[order])
+        return PassageRows(
+            self.ids[order],
+            self.n_rows[order],
+            self.vectors[rows],
+            self.term_counts[rows],
+            self.n_terms[order],
+            self.terms[terms],
+        )
+
+
+def starts(lengths: Ids) -> Ids:
+    """Where each of some runs begins that lie one after another: int64 (n,)."""
+    begins: Ids = np.cumsum(lengths) - lengths
+    return begins
+
+
+def spread(first: Ids, lengths: Ids) -> Ids:
+    """All indexes of runs [first, first + length), run after run: int64 (sum of lengths,)."""
+    return np.repeat(first - starts(lengths), lengths) + np.arange(int(lengths.sum()))
+
+
+class Segment:
+    """Passages of a range of ids in two files, which never change."""
+
+    def __init__(self, path: Path, dim: int) -> None:
+        """Open the files of a segment. Raises OSError or ValueError when they are not there or have no possible size."""
+        self.path = path
+        self.dim = dim
+        words = _row_words(dim)
+        with files.reading(path / _TERMS) as file:
+            tail = np.fromfile(file, dtype="<i8", offset=max(os.fstat(file.fileno()).st_size - 24, 0))
+        if len(tail) != 3 or min(tail) < 0:
+            raise ValueError(f"{path / _TERMS} has no totals")
+        n, n_rows, n_terms = (int(total) for total in tail)
+        self.row_file = OpenFile(path / _ROWS)
+        if self.row_file.size() != 8 * n_rows * words:
+            raise ValueError(f"{path / _ROWS} does not have the size that its totals say")
+        if (path / _TERMS).stat().st_size != _padded(4 * n_terms) + 8 * _COLUMNS * n + 24:
+            raise ValueError(f"{path / _TERMS} does not have the size that its totals say")
+        self.n_rows = n_rows
+        self.terms: Terms = _mapped(path / _TERMS, np.dtype("<u4"), 0, n_terms)
+        table = _mapped(path / _TERMS, np.dtype("<i8"), _padded(4 * n_terms), _COLUMNS * n)
+        self._table: Ids = table.reshape(n, _COLUMNS)
+        self.ids: Ids = np.array(self._table[:, _ID])
+
+    def lines(self, ids: Ids) -> Ids:
+        """The table's lines of those of these ids that are here, int64 (m, 6); what they say is not checked."""
+        if not len(self.ids):
+            return np.empty((0, _COLUMNS), dtype=np.int64)
+        lines = self._table[np.minimum(places(self.ids, ids), len(self.ids) - 1)]
+        here = lines[:, _ID] == ids
+        return lines if here.all() else lines[here]
+
+    def rows(self, ids: Ids) -> PassageRows:
+        """Passages of these that are here and whole."""
+        return _rows([(self, ids)], self.dim)
+
+    def blocks(self, keep: NDArray[np.bool_], size: int) -> Iterator[PassageRows]:
+        """The passages to keep, ``size`` at a time; keep: bool (n,), of ``ids``. Raises ValueError for one that is not whole."""
+        for chosen in np.array_split(self.ids[keep], max(1, -(-int(keep.sum()) // size))):
+            found = self.rows(chosen)
+            if len(found.ids) != len(chosen):
+                raise ValueError(f"{self.path} is damaged")
+            yield found
+
+
+_Shares = Sequence[tuple[Segment, Ids]]
+
+
+class PassageArrays:
+    """All segments of a checkpoint, in ascending order of their ids, none of which is in two."""
+
+    def __init__(self, segments: Iterable[Segment], dim: int) -> None:
+        self.segments = tuple(segments)
+        self._dim = dim
+        self._firsts = np.array([segment.ids[0] for segment in self.segments], dtype=np.int64)
+
+    @property
+    def last(self) -> int:
+        """The highest id; 0 when there is none."""
+        return int(self.segments[-1].ids[-1]) if self.segments else 0
+
+    def rows(self, ids: Ids) -> PassageRows:
+        """Passages of these that are here and whole, in no order."""
+        return _rows(self._shares(ids), self._dim)
+
+    def terms(self, ids: Ids) -> tuple[Ids, Ids, Terms]:
+        """Passages of these that are here and whole, in no order: ids (m,), how many terms each has (m,), their terms."""
+        lines, _, terms = _lines_and_terms(self._shares(ids))
+        return lines[:, _ID], lines[:, _N_TERMS], terms
+
+    def _shares(self, ids: Ids) -> _Shares:
+        """The segments that may have some of these, with those."""
+        if len(self.segments) == 1:
+            return [(self.segments[0], ids)]
+        ids = np.sort(ids)
+        bounds = [*np.searchsorted(ids, self._firsts).tolist(), len(ids)]
+        shares = ((segment, ids[bounds[i] : bounds[i + 1]]) for i, segment in enumerate(self.segments))
+        return [(segment, own) for segment, own in shares if len(own)]
+
+
+# These look at the passages of all segments together: a million have ten, and what numpy takes for each call would be most of it.
+
+
+def _lines(shares: _Shares) -> tuple[Ids, Ids]:
+    """The tables' lines of those ids that are there, with possible places only, int64 (m, 6), and the share of each, int64 (m,)."""
+    found = [segment.lines(ids) for segment, ids in shares]
+    lines = np.concatenate([np.empty((0, _COLUMNS), dtype=np.int64), *found]) if len(found) != 1 else found[0]
+    owners = np.repeat(np.arange(len(found)), [len(own) for own in found])
+    sizes = np.array([(segment.n_rows, len(segment.terms)) for segment, _ in shares], dtype=np.int64).reshape(-1, 2)
+    most_rows, most_terms = sizes[owners].T
+    possible = (
+        (lines[:, _FIRST_ROW] >= 0)
+        & (lines[:, _N_ROWS] >= 1)
+        & (lines[:, _N_ROWS] <= most_rows - lines[:, _FIRST_ROW])
+        & (lines[:, _FIRST_TERM] >= 0)
+        & (lines[:, _N_TERMS] >= 0)
+        & (lines[:, _N_TERMS] <= most_terms - lines[:, _FIRST_TERM])
+    )
+    return (lines, owners) if possible.all() else (lines[possible], owners[possible])
+
+
+def _terms(shares: _Shares, lines: Ids, owners: Ids) -> Terms:
+    """The terms of the passages of these lines, one after another."""
+    wanted = spread(lines[:, _FIRST_TERM], lines[:, _N_TERMS])
+    if len(shares) == 1:
+        return shares[0][0].terms[wanted]
+    # The terms of the lines before each share's first, and of all.
+    bounds = np.append(0, np.cumsum(lines[:, _N_TERMS]))[np.searchsorted(owners, np.arange(len(shares) + 1))].tolist()
+    parts = [
+        segment.terms[wanted[begin:end]] for (segment, _), (begin, end) in zip(shares, pairwise(bounds), strict=True)
+    ]
+    return np.concatenate([np.empty(0, dtype=np.uint32), *parts])
+
+
+def _lines_and_terms(shares: _Shares) -> tuple[Ids, Ids, Terms]:
+    """As ``_lines``, with their terms; without those of which a line or the terms are damaged, whose sizes could be anything."""
+    lines, owners = _lines(shares)
+    terms = _terms(shares, lines, owners)
+    sums = _term_sums(lines[:, _ID], lines[:, _N_ROWS], lines[:, _N_TERMS], terms)
+    whole = sums == lines[:, _SUM].view(np.uint64)
+    if whole.all():
+        return lines, owners, terms
+    return lines[whole], owners[whole], terms[np.repeat(whole, lines[:, _N_TERMS])]
+
+
+def _rows(shares: _Shares, dim: int) -> PassageRows:
+    """Passages of the shares that are there and whole."""
+    lines, owners, terms = _lines_and_terms(shares)
+    ids, n_rows, n_terms = lines[:, _ID], lines[:, _N_ROWS], lines[:, _N_TERMS]
+    rows = _read_rows(shares, lines, owners, _row_words(dim))
+    counts = rows[:, -2].view(np.int64)
+    found = PassageRows(ids, n_rows, rows.view("<f2")[:, :dim], counts, n_terms, terms)
+    if not len(lines):
+        return found
+    begins = starts(n_rows)
+    whole = np.logical_and.reduceat(_row_sums(rows, ids, n_rows) == rows[:, -1], begins)
+    whole &= np.add.reduceat(counts, begins) == n_terms
+    return found if whole.all() else found.taken(np.flatnonzero(whole))
+
+
+def _read_rows(shares: _Shares, lines: Ids, owners: Ids, words: int) -> _Sums:
+    """The rows of the passages of these lines, one after another: uint64 (sum of n_rows, words). What cannot be read is 0."""
+    first, n_rows = lines[:, _FIRST_ROW], lines[:, _N_ROWS]
+    rows = np.empty((int(n_rows.sum()), words), dtype="<u8")
+    if not len(lines):
+        return rows
+    # Runs that lie one after another are one.
+    apart = (first[1:] != first[:-1] + n_rows[:-1]) | (owners[1:] != owners[:-1])
+    begins = np.flatnonzero(np.append(True, apart))
+    runs = zip(
+        [shares[owner][0].row_file for owner in owners[begins].tolist()],
+        (first[begins] * 8 * words).tolist(),
+        (np.add.reduceat(n_rows, begins) * 8 * words).tolist(),
+        strict=True,
+    )
+    read_runs(rows.data.cast("B"), runs)
+    return rows
+
+
+def write_segment(path: Path, blocks: Iterable[PassageRows], dim: int) -> None:
+    """Write passages, in ascending order of ids, as a segment in a new directory, and sync it."""
+    files.make_directory(path)
+    tables: list[Ids] = []
+    terms: list[bytes] = []
+    totals = [0, 0, 0]
+
+    def records() -> Iterator[bytes]:
+        for block in blocks:
+            n = len(block.ids)
+            table = np.empty((n, _COLUMNS), dtype="<i8")
+            table[:, _ID] = block.ids
+            table[:, _FIRST_ROW] = totals[1] + starts(block.n_rows)
+            table[:, _N_ROWS] = block.n_rows
+            table[:, _FIRST_TERM] = totals[2] + starts(block.n_terms)
+            table[:, _N_TERMS] = block.n_terms
+            table[:, _SUM] = _term_sums(block.ids, block.n_rows, block.n_terms, block.terms).view(np.int64)
+            tables.append(table)
+            terms.append(block.terms.astype("<u4").tobytes())
+            totals[0] += n
+            totals[1] += len(block.term_counts)
+            totals[2] += len(block.terms)
+            rows = np.zeros((len(block.term_counts), _row_words(dim)), dtype="<u8")
+            rows.view("<f2")[:, :dim] = block.vectors
+            rows[:, -2] = block.term_counts
+            rows[:, -1] = _row_sums(rows, block.ids, block.n_rows)
+            yield rows.tobytes()
+
+    files.write_blocks(path / _ROWS, records())
+    padding = bytes(_padded(4 * totals[2]) - 4 * totals[2])
+    tail = [padding, *(table.tobytes() for table in tables), np.array(totals, dtype="<i8").tobytes()]
+    files.write_blocks(path / _TERMS, iter([*terms, *tail]))
+    files.sync_directory(path)
+
+
+def _row_words(dim: int) -> int:
+    """Words of 8 bytes of a row: its vector, padded, how many terms its segment has, its checksum."""
+    return _padded(2 * dim) // 8 + 2
+
+
+def _padded(n_bytes: int) -> int:
+    return -(-n_bytes // 8) * 8
+
+
+def _mapped(path: Path, dtype: np.dtype[Any], offset: int, n: int) -> NDArray[Any]:
+    """n values of a mapped file from an offset on."""
+    if not n:
+        return np.empty(0, dtype=dtype)
+    with files.reading(path) as file:
+        view = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+    return np.ndarray(n, dtype=dtype, buffer=view, offset=offset)
+
+
+def _row_sums(rows: _Sums, ids: Ids, n_rows: Ids) -> _Sums:
+    """Checksum per row: of its words but the last, its passage, its place and how many there are: uint64 (n,)."""
+    words = rows[:, :-1]
+    sums: _Sums = np.einsum("ij,j->i", words, _weights(words.shape[1]))
+    place = np.arange(len(rows)) - np.repeat(starts(n_rows), n_rows)
+    sums += np.repeat(ids, n_rows).view(np.uint64) * _WEIGHTS[-1]
+    sums += place.view(np.uint64) * _WEIGHTS[-2] + np.repeat(n_rows, n_rows).view(np.uint64) * _WEIGHTS[-3]
+    return sums
+
+
+def _term_sums(ids: Ids, n_rows: Ids, n_terms: Ids, terms: Terms) -> _Sums:
+    """Checksum per passage of its terms in their order, of its id and its totals: uint64 (n,)."""
+    sums: _Sums = ids.astype(np.uint64) * _WEIGHTS[-4] + n_rows.astype(np.uint64) * _WEIGHTS[-5]
+    sums += n_terms.astype(np.uint64) * _WEIGHTS[-6]
+    filled = n_terms > 0
+    if filled.any():
+        place = np.arange(len(terms)) - np.repeat(starts(n_terms), n_terms)
+        products = terms.astype(np.uint64) * _WEIGHTS[place & (len(_WEIGHTS) - 1)]
+        sums[filled] += np.add.reduceat(products, starts(n_terms)[filled])
+    return sums
+
+
+def _weights(n: int) -> _Sums:
+    weights: _Sums = np.resize(_WEIGHTS, n)
+    return weights

@@ -1,0 +1,355 @@
+"""The vector view: inner products over float16 vectors, in one row (FAISS ``IDMap2,SQfp16``) or in lists (``IVF,SQfp16``).
+
+Vectors are stored as float16, so nothing is lost here, and a score depends on the two vectors alone, not on where or beside what
+they lie (measured: equal to the last bit). FAISS must never be changed while another thread searches, so an index here never is.
+
+Reading all vectors is bound by memory: 3.5 ms for 100,000, ten times that for a million. In lists, each holding the vectors around
+one centre, only the lists nearest to the question are read. Their scores are the same; all that can differ is that a passage in a
+list that was not read is not found. Beside the lists lie product codes, an eighth of their size (4 bits for two components: Jégou
+et al. 2011, scanned with registers as tables: André et al. 2015): they propose, and the vectors decide among the proposals.
+"""
+
+import ctypes
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from index.local.system.cores import usable_cores
+from index.local.views.ids import among, places
+from index.types import Floats, Ids
+
+# One query is bound by memory: two threads took longer than one (20,000 x 384: 0.4 ms with one).
+faiss.omp_set_num_threads(1)
+_untyped: Any = faiss  # typed for their C++ arguments, not for the arrays that Python gives
+
+Bitmap = NDArray[np.uint8]
+
+
+class VectorIndex:
+    """An immutable set of passage ids with their vectors."""
+
+    def __init__(self, index: Any) -> None:
+        self._index: Any = index
+        self.dim: int = index.d
+        ids: Ids = faiss.vector_to_array(index.id_map).astype(np.int64)
+        self.ids: Ids = np.sort(ids)
+        self._order = np.argsort(ids, kind="stable")  # of the codes, to read them by ascending id
+
+    @classmethod
+    def build(cls, ids: Ids, codes: bytes | bytearray, dim: int) -> "VectorIndex":
+        """An index of ids int64 (n,) and their packed float16 vectors (n * dim)."""
+        packed = np.frombuffer(codes, dtype=np.uint8).reshape(len(ids), 2 * dim)
+        index = faiss.index_factory(dim, "IDMap2,SQfp16", faiss.METRIC_INNER_PRODUCT)
+        if len(ids):
+            # The codes as they are: by way of float32, twice their size, the index is the same to the last byte.
+            index.add_sa_codes(packed, ids)
+        return cls(index)
+
+    @classmethod
+    def load(cls, data: bytes) -> "VectorIndex":
+        """An index from what ``dump`` gave. The caller has checked the bytes: FAISS reads a flipped bit without a word."""
+        return cls(faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8)))
+
+    def dump(self) -> memoryview:
+        """The index as one block of bytes."""
+        data: memoryview = faiss.serialize_index(self._index).data
+        return data
+
+    def codes(self) -> NDArray[np.float16]:
+        """float16 (n, dim), in the order of ``ids``."""
+        packed = faiss.vector_to_array(_untyped.downcast_index(self._index.index).codes)
+        vectors: NDArray[np.float16] = packed.view("<f2").reshape(-1, self.dim)[self._order]
+        return vectors
+
+    def holds(self, ids: Ids) -> NDArray[np.bool_]:
+        """bool (n,): which of these ids are here."""
+        return among(ids, self.ids)
+
+    def search(self, vector: Floats, k: int, allowed: Bitmap | None, gone: Ids) -> tuple[Floats, Ids]:
+        """Best k by inner product, best first, ties by lower id.
+
+        vector: float32 (dim,).  allowed: bit per id from 0, least significant first, or None for all; gone: ids to leave out where
+        ``allowed`` is None, ascending.  Returns float32 and int64, both (min(k, allowed and here),).
+        """
+        return _searched(self._index, vector, k, len(self.ids), _parameters, allowed, gone)
+
+
+class ClusteredIndex:
+    """An immutable set of passage ids with their vectors, in lists by nearest centre, mapped from a file."""
+
+    _index: Any
+
+    def __init__(self, path: Path) -> None:
+        """Map the file, and read the codes beside it if there are any. The caller has checked their bytes."""
+        self.path = path
+        codes = path.with_name(CODES)
+        self._codes: Any = faiss.read_index(str(codes)) if codes.exists() else None
+        # The lists stay in the file; without the flag for reading alone it would be opened for writing.
+        self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+        self.dim: int = self._index.d
+        lists = _untyped.downcast_InvertedLists(self._index.invlists)
+        # Otherwise each search starts 32 threads that read the lists ahead: 2.3 instead of 0.9 ms once they are in memory.
+        lists.prefetch_nthread = 0
+        sizes = [lists.list_size(number) for number in range(self._index.nlist)]
+        filled = [number for number, size in enumerate(sizes) if size]
+        parts = [faiss.rev_swig_ptr(lists.get_ids(number), sizes[number]) for number in filled]
+        ids: Ids = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+        order = np.argsort(ids, kind="stable")
+        self.ids: Ids = ids[order]
+        self._places = order.astype(np.int32)  # of the vectors, list after list, by ascending id
+        self._firsts: Ids = np.cumsum([0, *(sizes[number] for number in filled)])
+        codes_of = [faiss.rev_swig_ptr(lists.get_codes(number), sizes[number] * 2 * self.dim) for number in filled]
+        self._addresses: Ids = np.array([one.ctypes.data for one in codes_of], dtype=np.int64)
+        self._start, self._rows = _every_row(codes_of, 2 * self.dim)
+
+    @property
+    def files(self) -> list[str]:
+        """Names of the files that it was read from."""
+        return [self.path.name] if self._codes is None else [self.path.name, CODES]
+
+    @property
+    def n_probed(self) -> int:
+        """How many lists a search reads."""
+        return probed_lists(len(self.ids), self._index.nlist)
+
+    def search(
+        self, vector: Floats, k: int, allowed: Bitmap | None, gone: Ids, *, exact: bool = False
+    ) -> tuple[Floats, Ids]:
+        """As ``VectorIndex.search``, over the lists nearest to the vector; over all lists if ``exact``.
+
+        Where fewer than a fifth of the vectors are allowed all lists are read for those: the nearest lists may hold none of them.
+        Where all are, codes propose, if there are any.
+        """
+        if allowed is None and not exact and self._codes is not None:
+            proposed = self._proposed(vector, _PROPOSED * k)
+            proposed = proposed[~among(proposed, gone)]
+            if (
+                len(proposed) >= _FEWEST_PROPOSED * k
+            ):  # else most of what is near is gone, or k is much of what there is
+                return best(inner_products(self._vectors_of(proposed), vector), proposed, k)
+        probed = self.n_probed
+        if allowed is not None:
+            n_allowed = int(np.bitwise_count(allowed).sum())
+            probed = self._index.nlist if n_allowed < FILTERED_EXACTLY * len(self.ids) else 2 * probed
+        if exact:
+            probed = self._index.nlist
+        probed = min(probed, self._index.nlist)
+
+        def parameters(selector: Any) -> Any:
+            return _untyped.SearchParametersIVF(nprobe=probed, **({"sel": selector} if selector is not None else {}))
+
+        return _searched(self._index, vector, k, len(self.ids), parameters, allowed, gone)
+
+    def _proposed(self, vector: Floats, k: int) -> Ids:
+        """Ids of the k that are best by their codes in the nearest lists: int64 (at most k,)."""
+        query = np.ascontiguousarray(vector, dtype=np.float32)[None, :]
+        ids: Ids = self._codes.search(query, k, params=_untyped.SearchParametersIVF(nprobe=self.n_probed))[1][0]
+        return ids[ids >= 0]
+
+    def _vectors_of(self, ids: Ids) -> NDArray[np.float16]:
+        """The vectors of ids that are here: float16 (n, dim)."""
+        rows = self._places[places(self.ids, ids)]
+        numbers = np.searchsorted(self._firsts, rows, side="right") - 1
+        offsets = self._addresses[numbers] + (rows - self._firsts[numbers]) * 2 * self.dim - self._start
+        vectors: NDArray[np.float16] = self._rows[offsets].view("<f2")
+        return vectors
+
+    def blocks(self) -> Iterator[tuple[Ids, NDArray[np.float16]]]:
+        """All ids int64 (n,) and vectors float16 (n, dim), list by list; views into the file."""
+        lists = self._index.invlists
+        for number in range(self._index.nlist):
+            if size := lists.list_size(number):
+                packed = faiss.rev_swig_ptr(lists.get_codes(number), size * 2 * self.dim)
+                yield faiss.rev_swig_ptr(lists.get_ids(number), size), packed.view("<f2").reshape(size, self.dim)
+
+
+# The file of the codes, beside the lists.
+CODES = "codes.faiss"
+# With fewer vectors reading them takes no longer than proposing and deciding.
+_CODED_FROM = 10_000
+_CODE_BITS = 4
+# Vectors that codes propose, and how many of them must be left, for each that is wanted. Seen with 100,000 and a million (noisy
+# copies of real vectors), of the nearest 100: 400 proposals .994 and .988, 600 .994 and .991 in 0.8 and 1.8 ms; all vectors of the
+# same lists .994 and .992 in 1.6 and 10 ms.
+_PROPOSED = 6
+_FEWEST_PROPOSED = 2
+# From so many components on, a code stands for two of them; in few, errors do not even out.
+_PAIRED_FROM = 256
+# Filters that allow a smaller share are searched exactly.
+FILTERED_EXACTLY = 0.2
+# Vectors that a search reads, over the square root of how many there are: 28,000 of 100,000 and 90,000 of a million. Seen there
+# (noisy copies of real vectors): recall of the nearest 100 .989 and .994 in 1.5 and 6.9 ms; with 45 .975 and .983 in 0.8 and
+# 3.5 ms.
+_READ_PER_ROOT = 90
+# Sample from which the centres are found, vectors for each.
+_SAMPLED_PER_LIST = 40
+_ADDED_TOGETHER = 20_000
+
+
+def probed_lists(n: int, n_lists: int) -> int:
+    """Lists that a search reads of ``n_lists`` with ``n`` vectors in all."""
+    return min(n_lists, math.ceil(n_lists * _READ_PER_ROOT / math.sqrt(max(n, 1))))
+
+
+def list_count(n: int) -> int:
+    """Lists for n vectors: the power of two nearest to twice the square root."""
+    return 1 << round(math.log2(2 * max(n, 1) ** 0.5))
+
+
+def write_clustered(path: Path, ids: Ids, vectors: NDArray[np.float16]) -> None:
+    """Write a file for ``ClusteredIndex``. ids: int64 (n,); vectors: float16 (n, dim), which may be mapped. Takes all cores.
+
+    Only in a process of its own: it takes minutes for a million, and what follows it must not fork.
+    """
+    n, dim = vectors.shape
+    n_lists = list_count(n)
+    faiss.omp_set_num_threads(usable_cores())
+    sample = np.sort(np.random.default_rng(n).choice(n, min(n, _SAMPLED_PER_LIST * n_lists), replace=False))
+    index = faiss.IndexIVFScalarQuantizer(
+        faiss.IndexFlatIP(dim), dim, n_lists, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT, False
+    )
+    index.cp.niter = 8
+    index.cp.spherical = True
+    index.cp.min_points_per_centroid = 1
+    index.train(vectors[sample].astype(np.float32))
+    for start in range(0, n, _ADDED_TOGETHER):
+        rows = slice(start, start + _ADDED_TOGETHER)
+        index.add_with_ids(vectors[rows].astype(np.float32), ids[rows])
+    faiss.write_index(index, str(path))
+    if n >= _CODED_FROM:
+        n_codes = dim // 2 if dim >= _PAIRED_FROM and dim % 2 == 0 else dim
+        codes = faiss.IndexIVFPQFastScan(index.quantizer, dim, n_lists, n_codes, _CODE_BITS, faiss.METRIC_INNER_PRODUCT)
+        codes.train(vectors[sample].astype(np.float32))
+        for start in range(0, n, _ADDED_TOGETHER):
+            rows = slice(start, start + _ADDED_TOGETHER)
+            codes.add_with_ids(vectors[rows].astype(np.float32), ids[rows])
+        faiss.write_index(codes, str(path.with_name(CODES)))
+
+
+def write_purged(source: Path, path: Path, gone: Ids) -> None:
+    """Write files for ``ClusteredIndex`` without some of the ids. Only in a process of its own: it reads all into memory."""
+    batch = _untyped.IDSelectorBatch(gone)
+    index = faiss.read_index(str(source))
+    index.remove_ids(batch)
+    faiss.write_index(index, str(path))
+    if source.with_name(CODES).exists():
+        codes = faiss.read_index(str(source.with_name(CODES)))
+        codes.remove_ids(batch)
+        _clear_unused(codes)
+        faiss.write_index(codes, str(path.with_name(CODES)))
+
+
+def _clear_unused(codes: Any) -> None:
+    """Zero the places behind the last code of each list, where removed codes are left."""
+    lists = _untyped.downcast_InvertedLists(codes.invlists)
+    packer = lists.packer
+    for number in range(lists.nlist):
+        if used := lists.list_size(number) % packer.nvec:
+            n_blocks = lists.list_size(number) // packer.nvec + 1
+            blocks = faiss.rev_swig_ptr(lists.get_codes(number), n_blocks * packer.block_size)
+            last = blocks.reshape(n_blocks, packer.block_size)[-1:]
+            kept = [packer.unpack_1(last, place) for place in range(used)]
+            last[:] = 0
+            for place, code in enumerate(kept):
+                packer.pack_1(code, place, last)
+
+
+def _every_row(parts: Sequence[NDArray[np.uint8]], width: int) -> tuple[int, NDArray[np.uint8]]:
+    """The address of the first of some parts of a mapped file, and the rows of ``width`` bytes from there on, one at each byte."""
+    if not parts:
+        return 0, np.empty((0, width), dtype=np.uint8)
+    start = min(part.ctypes.data for part in parts)
+    size = max(part.ctypes.data + len(part) for part in parts) - start
+    mapped = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(start))
+    return start, np.lib.stride_tricks.sliding_window_view(mapped, width)
+
+
+def _parameters(selector: Any) -> Any:
+    return _untyped.SearchParameters(sel=selector) if selector is not None else None
+
+
+def _searched(
+    index: Any,
+    vector: Floats,
+    k: int,
+    n: int,
+    parameters: Callable[[Any], Any],
+    allowed: Bitmap | None,
+    gone: Ids,
+) -> tuple[Floats, Ids]:
+    """Best k of an index with n vectors, best first, ties by lower id."""
+    query = np.ascontiguousarray(vector, dtype=np.float32)[None, :]
+    # The selectors hold no reference to their ids, nor the parameters to their selector: these names keep them alive.
+    selector = batch = None
+    if allowed is not None:
+        selector = _untyped.IDSelectorBitmap(allowed)
+    elif len(gone):
+        batch = _untyped.IDSelectorBatch(gone)
+        selector = _untyped.IDSelectorNot(batch)
+    given = parameters(selector)
+    wanted = min(k + 8, n)
+    while wanted > 0:
+        rows = index.search(query, wanted, params=given)
+        scores, ids = rows[0][0], rows[1][0]
+        found = int(np.count_nonzero(ids >= 0))
+        # FAISS drops arbitrary ones of equal scores, so the tie at k must be seen to its end.
+        if wanted == n or found < wanted or scores[k - 1] > scores[-1]:
+            return best(scores[:found], ids[:found], k)
+        wanted = min(2 * wanted, n)
+    return np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
+
+
+def inner_products(vectors: NDArray[np.float16], vector: Floats) -> Floats:
+    """The inner product of each row with a vector: float32 (n,), to the last bit what a search of the same vectors gives.
+
+    vectors: float16 (n, dim), finite, whose rows may be parts of longer ones; vector: float32 (dim,).
+    (1,140 rows of 384: 0.08 ms; numpy takes 0.6 ms to make float32 of them.)
+    """
+    n, dim = vectors.shape
+    if not n:
+        return np.empty(0, dtype=np.float32)
+    if vectors.strides[1] != vectors.itemsize:
+        vectors = np.ascontiguousarray(vectors)
+    query = np.ascontiguousarray(vector, dtype=np.float32)
+    places = np.arange(n)
+    # The scanner keeps the best n of n, the worst on top of a heap.
+    heap, found = np.full(n, -np.inf, dtype=np.float32), np.full(n, -1)
+    try:
+        scanner = _scanners[dim].pop()
+    except (KeyError, IndexError):
+        quantizer = _untyped.ScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16)
+        scanner = quantizer.select_InvertedListScanner(faiss.METRIC_INNER_PRODUCT, None, False, None, False)
+    scanner.code_size = vectors.strides[0]
+    scanner.set_query(faiss.swig_ptr(query))
+    scanner.set_list(0, 0.0)
+    codes = _untyped.cast_integer_to_uint8_ptr(vectors.ctypes.data)
+    scanner.scan_codes(n, codes, faiss.swig_ptr(places), faiss.swig_ptr(heap), faiss.swig_ptr(found), n)
+    _scanners.setdefault(dim, deque()).append(scanner)
+    products = np.empty(n, dtype=np.float32)
+    products[found] = heap
+    return products
+
+
+# Idle ones by dimension: as many as have been used at once. The engine's Python never frees one.
+_scanners: dict[int, deque[Any]] = {}
+
+
+def best(scores: Floats, ids: Ids, k: int) -> tuple[Floats, Ids]:
+    """The k highest scores with their ids, best first, ties by lower id."""
+    order = np.lexsort((ids, -scores))[:k]
+    return scores[order], ids[order]
+
+
+def bitmap(ranges: Sequence[tuple[int, int]]) -> Bitmap:
+    """A bit per passage id for half-open id ranges [first, end); the empty bitmap allows nothing."""
+    size = max((end for _, end in ranges), default=0)
+    bits = np.zeros(size + 1, dtype=np.bool_)
+    for first, end in ranges:
+        bits[first:end] = True
+    return np.packbits(bits, bitorder="little")
