@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from index.types import Span
-from rag.sentences import split_sentences, trim
+from rag.language.sentences import split_sentences, trim
 from rag.types import Block, Check, PageBreak, Section, go_on
 
 # Characters of a block without a sentence's end that are cut into pieces at once.

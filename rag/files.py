@@ -10,7 +10,7 @@ from index.types import Document, FailedFile, Metadata
 from rag.errors import ContentTooLarge, RagError
 from rag.folders import Found
 from rag.ingest import Prepared, Unchanged, prepare, sha256_of
-from rag.languages import may_be_untold, with_language
+from rag.language.languages import may_be_untold, with_language
 from rag.parsing.sandbox import Part, Sandbox
 from rag.printable import as_utf8, is_utf8
 from rag.types import SEPARATOR, Check, Failure, ParseOptions, go_on

@@ -14,7 +14,7 @@ from rag.config import Config
 from rag.embedding import Embedder
 from rag.files import FileReader, file_of, is_below, is_gone
 from rag.folders import IgnoreRules, find_files
-from rag.languages import language_note, languages_of
+from rag.language.languages import language_note, languages_of
 from rag.models import DEFAULT_MODEL
 from rag.notes import reading_notes
 from rag.parsing.sandbox import Limits, Sandbox

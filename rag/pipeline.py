@@ -15,7 +15,7 @@ from index.local.store import Store
 from index.types import Change, NewPassage
 from rag.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
 from rag.ingest import Prepared, Unchanged, new_passage, passage_input
-from rag.languages import languages_of
+from rag.language.languages import languages_of
 from rag.notes import has_note, reading_notes
 from rag.types import Check, Failure, IngestProgress, IngestReport, go_on
 

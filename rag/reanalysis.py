@@ -10,7 +10,7 @@ import numpy as np
 from index.local.reader import Reader
 from index.local.store import Store
 from index.types import Document, NewDocument, NewPassage
-from rag.languages import may_be_untold, with_language
+from rag.language.languages import may_be_untold, with_language
 
 _PAGE = 1000
 

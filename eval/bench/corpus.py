@@ -13,7 +13,7 @@ from rag.config import Config
 from rag.embedding import PassageInput
 from rag.errors import BadInput
 from rag.ingest import passage_inputs, prepare_incoming
-from rag.sentences import split_sentences
+from rag.language.sentences import split_sentences
 from rag.service import Service
 from rag.types import Incoming
 

@@ -2,7 +2,7 @@
 
 import re
 
-from rag.sentences import split_sentences, trim
+from rag.language.sentences import split_sentences, trim
 from rag.types import Block
 
 _MAX_LEAD_IN = 300

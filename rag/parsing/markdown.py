@@ -17,7 +17,7 @@ from markdown_it.token import Token
 from rag.parsing.builder import Values
 from rag.parsing.lists import lead_in
 from rag.parsing.metadata import collect
-from rag.sentences import trim
+from rag.language.sentences import trim
 from rag.types import Block, ParsedText, Section
 
 _FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\n(.{0,65536}?)\n(?:\1|\.\.\.)[ \t]*(?:\n|$)", re.S)

@@ -11,7 +11,7 @@ from rag.errors import ContentTooLarge
 from rag.parsing.builder import MAX_CHARACTERS
 from rag.parsing.encoding import decode
 from rag.parsing.lists import blocks_of_lists
-from rag.sentences import trim
+from rag.language.sentences import trim
 from rag.types import Block, ParsedText, Section
 
 CODE_NAMES = frozenset(

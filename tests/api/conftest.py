@@ -19,7 +19,7 @@ from api.settings import Settings
 from index.errors import DocumentNotFound
 from index.types import Change, Document, Metadata, Receipt, Span
 from rag.errors import BadInput, UnreadableContent, UnsupportedFormat
-from rag.languages import languages_of
+from rag.language.languages import languages_of
 from rag.service import Service
 from rag.types import (
     Answer,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from index.types import Span
 from rag.chunking import Chunk, chunk
-from rag.sentences import split_sentences
+from rag.language.sentences import split_sentences
 from rag.types import Block, PageBreak, Section
 
 

@@ -21,7 +21,7 @@ from rag.conversion import load_reference
 from rag.embedding import Embedder, PassageInput
 from rag.errors import ModelDamaged, ModelUnavailable
 from rag.models import ModelInfo, converted_model, find_model, fingerprint_of, read_converted
-from rag.sentences import split_sentences
+from rag.language.sentences import split_sentences
 
 ROOT = Path(__file__).parents[2]
 

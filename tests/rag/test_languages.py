@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from index.types import Scope
-from rag.languages import detect_language, language_note, question_language, with_language
+from rag.language.languages import detect_language, language_note, question_language, with_language
 from rag.retrieval import analyzed
 from rag.service import Service
 from rag.types import Incoming, Query

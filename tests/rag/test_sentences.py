@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag import sentences as module
-from rag.sentences import split_sentences
+from rag.language import sentences as module
+from rag.language.sentences import split_sentences
 
 
 def sentences(text: str) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from rag.ingest import prepare_incoming
-from rag.sentences import split_sentences
+from rag.language.sentences import split_sentences
 from rag.types import Incoming
 
 SIZES = (4_000, 8_000, 16_000, 32_000)

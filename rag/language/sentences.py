@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from index.types import Span
-from rag.abbreviations import Abbreviations, abbreviations
+from rag.language.abbreviations import Abbreviations, abbreviations
 from rag.types import Check, go_on
 
 _END = re.compile(r"[.!?…][.!?…\"'”’»“)\]]*+(?=\s|$)|[。！？｡][。！？｡”’」』）]*+|[।॥؟۔።။]++")
