@@ -13,7 +13,7 @@ from api.answering import Question, Task, Unexpected, answer
 from api.memory import keep_few_arenas
 from index.errors import StoreError
 from rag.errors import RagError
-from rag.loading import begin_loading
+from rag.model.loading import begin_loading
 
 logger = logging.getLogger(__name__)
 

@@ -111,7 +111,7 @@ def _serve(store: Path | None, options: dict[str, object], json: bool, ready: Ev
             USAGE,
         )
 
-    from rag.blas import load_numpy
+    from rag.model.blas import load_numpy
 
     load_numpy()
     from api import server

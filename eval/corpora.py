@@ -19,8 +19,8 @@ from rag.config import Config
 from rag.errors import BadInput
 from rag.files import shown_path
 from rag.folders import find_files
-from rag.models import converted_model
-from rag.precision import kept_precision
+from rag.model.cache import converted_model
+from rag.model.precision import kept_precision
 from rag.service import Service
 from rag.types import Incoming, IngestProgress, IngestReport
 

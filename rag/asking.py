@@ -10,10 +10,10 @@ from index.types import JsonScalar, Scope
 from rag.answer import compose
 from rag.answer_cache import AnswerCache
 from rag.confidence import OF_NAMED_PART, REFIT_NOTE, answers, basis_of, kept_refit, reason_to_abstain
-from rag.embedding import Embedder, QuestionVectors, word_spans
+from rag.model.embedding import Embedder, QuestionVectors, word_spans
 from rag.ranking import Calibration, load_ranker
 from rag.references import asks_for_part
-from rag.reranker import Reranker
+from rag.model.reranker import Reranker
 from rag.retrieval import retrieve
 from rag.spelling import respell
 from rag.types import Answer, IndexState, Query, Timings

@@ -12,7 +12,7 @@ import numpy as np
 
 from index.types import Document, Metadata, NewDocument, NewPassage, Signs, Span
 from rag.chunking import Chunk, chunk
-from rag.embedding import PassageInput, PassageVectors, word_spans
+from rag.model.embedding import PassageInput, PassageVectors, word_spans
 from rag.language.languages import with_language
 from rag.types import Check, Incoming, ParsedText, Section, go_on
 

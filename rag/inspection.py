@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from index.local.store import Store
 from index.types import Passage, Scope
 from rag.baselines import rank_baseline
-from rag.embedding import Embedder, word_spans
+from rag.model.embedding import Embedder, word_spans
 from rag.ranking import Examined, Ranker, load_ranker
 from rag.retrieval import analyzed, score_candidates
 from rag.trace import Trace, trace

@@ -11,11 +11,11 @@ from index.local.store import DELETE_TOGETHER, Store
 from index.types import Change, Metadata
 from rag import ingest, pipeline
 from rag.config import Config
-from rag.embedding import Embedder
+from rag.model.embedding import Embedder
 from rag.files import FileReader, file_of, is_below, is_gone
 from rag.folders import IgnoreRules, find_files
 from rag.language.languages import language_note, languages_of
-from rag.models import DEFAULT_MODEL
+from rag.model.cache import DEFAULT_MODEL
 from rag.notes import reading_notes
 from rag.parsing.sandbox import Limits, Sandbox
 from rag.types import Check, Failure, Incoming, IngestReport, ParseOptions, go_on

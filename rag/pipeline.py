@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from index.local.store import Store
 from index.types import Change, NewPassage
-from rag.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
+from rag.model.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
 from rag.ingest import Prepared, Unchanged, new_passage, passage_input
 from rag.language.languages import languages_of
 from rag.notes import has_note, reading_notes

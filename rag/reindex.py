@@ -16,10 +16,10 @@ from index.types import JsonScalar
 from rag import ingest
 from rag.chunking import Chunk
 from rag.config import Config
-from rag.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
-from rag.models import converted_model
+from rag.model.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
+from rag.model.cache import converted_model
 from rag.reanalysis import reanalyze
-from rag.store_models import store_settings
+from rag.model.store_models import store_settings
 
 Embed = Callable[[Sequence[PassageInput]], list[PassageVectors]]
 Progress = Callable[[str, int, int], None]

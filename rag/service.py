@@ -22,14 +22,14 @@ from rag.answer_cache import AnswerCache
 from rag.asking import answer_question, calibration_of
 from rag.confidence import REFIT_NOTE, Refit, basis_of, kept_refit
 from rag.config import Config
-from rag.embedding import Embedder
+from rag.model.embedding import Embedder
 from rag.errors import BadInput
 from rag.inspection import Inspector
-from rag.models import converted_model
+from rag.model.cache import converted_model
 from rag.questions import joined, split_questions
 from rag.ranking import Calibration
-from rag.reranker import Reranker
-from rag.store_models import StoreModels, refuse_other_model, store_settings
+from rag.model.reranker import Reranker
+from rag.model.store_models import StoreModels, refuse_other_model, store_settings
 from rag.types import (
     Answer,
     Citation,
@@ -63,7 +63,7 @@ class Service:
         views: Literal["first", "behind"] = "first",
         loading: "Future[Embedder] | None" = None,
     ) -> Self:
-        """The service of an existing store.  views: as for ``Store.open``.  loading: from ``rag.loading.begin_loading``.
+        """The service of an existing store.  views: as for ``Store.open``.  loading: from ``rag.model.loading.begin_loading``.
 
         Raises StoreMissing, StoreDamaged, StoreTooNew or StoreMismatch.
         """

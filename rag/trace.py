@@ -8,7 +8,7 @@ import numpy as np
 from index.local.reader import Reader
 from index.types import Floats, Ids, Scope, Span
 from rag.duplicates import group_duplicates
-from rag.embedding import QuestionVectors
+from rag.model.embedding import QuestionVectors
 from rag.ranking import Ranker, best_per_passage
 from rag.retrieval import Scored, analyzed, ranking_of, score_candidates
 

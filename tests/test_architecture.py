@@ -17,9 +17,9 @@ ALLOWED = {
 ENGINES = {
     "faiss": {"index/local/views/vectors.py"},
     "tantivy": {"index/local/views/lexical.py"},
-    "sentence_transformers": {"rag/conversion.py", "rag/reranker.py"},
+    "sentence_transformers": {"rag/model/conversion.py", "rag/model/reranker.py"},
     "langchain_text_splitters": {"rag/chunking.py"},
-    "openvino": {"rag/engine.py"},
+    "openvino": {"rag/model/engine.py"},
     "olefile": {"rag/parsing/msg.py"},
     "openpyxl": {"rag/parsing/xlsx.py"},
     "pypdfium2": {"rag/parsing/pdf.py"},

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from eval.bench.commands import serving
 from eval.bench.results import Figure, Row, percentiles
-from rag.embedding import word_spans
+from rag.model.embedding import word_spans
 from rag.errors import RagError
 from rag.service import Service
 

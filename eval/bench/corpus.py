@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from eval.corpora import open_folder
 from eval.gold import read_corpus, read_folder
 from rag.config import Config
-from rag.embedding import PassageInput
+from rag.model.embedding import PassageInput
 from rag.errors import BadInput
 from rag.ingest import passage_inputs, prepare_incoming
 from rag.language.sentences import split_sentences

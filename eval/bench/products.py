@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from rag.embedding import BATCH_TOKENS
-from rag.engine import load_openvino
-from rag.precision import options
-from rag.quantization import quantized
+from rag.model.embedding import BATCH_TOKENS
+from rag.model.engine import load_openvino
+from rag.model.precision import options
+from rag.model.quantization import quantized
 
 _LEAST_S = 1.5
 

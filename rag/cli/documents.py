@@ -94,7 +94,7 @@ def add(
     Example: rag add notes/ report.md --meta year=2025
     """
     with errors():
-        from rag.blas import load_numpy
+        from rag.model.blas import load_numpy
 
         load_numpy()
         from dataclasses import replace

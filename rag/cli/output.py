@@ -52,12 +52,12 @@ def open_service(option: Path | None, *, to_ask: bool = False) -> "Service":
     """
     from dataclasses import replace
 
-    from rag.blas import load_numpy
+    from rag.model.blas import load_numpy
     from rag.config import Config
 
     config, loading = Config.from_environment(), None
     if to_ask:
-        from rag.loading import begin_loading
+        from rag.model.loading import begin_loading
 
         config = replace(config, threads=1)
         loading = begin_loading(store_path(option), config)

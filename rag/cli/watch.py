@@ -48,7 +48,7 @@ def watch(
     Example: rag watch notes/
     """
     with errors():
-        from rag.blas import load_numpy
+        from rag.model.blas import load_numpy
 
         load_numpy()
         from rag import watch as watching

@@ -151,7 +151,7 @@ def test_the_code_digest_covers_what_ingestion_imports() -> None:
     assert {
         "rag/ingest.py",
         "rag/chunking.py",
-        "rag/embedding.py",
+        "rag/model/embedding.py",
         "rag/parsing/__init__.py",
         "index/local/store.py",
     } <= names

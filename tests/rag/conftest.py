@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rag.config import Config
-from rag.embedding import Embedder
+from rag.model.embedding import Embedder
 from rag.service import Service
 
 SEED = Path(__file__).parent.parent.parent / "seeds" / "us-ukraine-minerals-deal.txt"

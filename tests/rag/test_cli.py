@@ -73,7 +73,7 @@ def test_a_store_that_lost_its_database_is_not_replaced(seeded: Rag, tmp_path: P
 def test_a_store_of_another_model_is_refused(seeded: Rag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import shutil
 
-    from rag.models import find_model
+    from rag.model.cache import find_model
 
     other = tmp_path / "other-model"
     shutil.copytree(find_model(None), other)

@@ -5,7 +5,7 @@ from threading import Barrier, Event, Lock
 
 import pytest
 
-from rag.coalescing import Coalescer
+from rag.model.batching import Coalescer
 
 
 def test_a_lone_call_is_made_at_once_and_alone() -> None:

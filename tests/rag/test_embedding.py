@@ -17,10 +17,10 @@ import pytest
 
 from index.types import Span
 from rag.config import Config
-from rag.conversion import load_reference
-from rag.embedding import Embedder, PassageInput
+from rag.model.conversion import load_reference
+from rag.model.embedding import Embedder, PassageInput
 from rag.errors import ModelDamaged, ModelUnavailable
-from rag.models import ModelInfo, converted_model, find_model, fingerprint_of, read_converted
+from rag.model.cache import ModelInfo, converted_model, find_model, fingerprint_of, read_converted
 from rag.language.sentences import split_sentences
 
 ROOT = Path(__file__).parents[2]
@@ -166,7 +166,7 @@ def test_a_cache_without_room_is_named_with_what_to_do_and_keeps_nothing_half_ma
 ) -> None:
     if failing == "the list of files":  # whose error is the file system's; that of the graph is the engine's
         facts = {name: value for name, value in asdict(model[0]).items() if name not in ("name", "fingerprint")}
-        monkeypatch.setattr("rag.conversion.convert", lambda source, destination: facts)
+        monkeypatch.setattr("rag.model.conversion.convert", lambda source, destination: facts)
     with pytest.raises(ModelUnavailable, match="free some space there, or set RAG_CACHE"):
         converted_model(None, None, replace(Config.from_environment(), cache=tmp_path))
     assert list((tmp_path / "models").iterdir()) == []
@@ -174,7 +174,7 @@ def test_a_cache_without_room_is_named_with_what_to_do_and_keeps_nothing_half_ma
 
 def test_processes_that_start_together_convert_the_model_once(tmp_path: Path) -> None:
     code = (
-        "import logging; logging.basicConfig(level='INFO'); from rag.config import Config; from rag.models import converted_model\n"
+        "import logging; logging.basicConfig(level='INFO'); from rag.config import Config; from rag.model.cache import converted_model\n"
         "print(converted_model(None, None, Config.from_environment())[1])"
     )
     environment = {**os.environ, "RAG_CACHE": str(tmp_path)}

@@ -8,10 +8,10 @@ from typing import Any, cast
 import pytest
 
 from rag.config import Config
-from rag.embedding import Embedder
+from rag.model.embedding import Embedder
 from rag.errors import ModelDamaged, ModelUnavailable
-from rag.loading import begin_loading
-from rag.models import ModelInfo, converted_model
+from rag.model.loading import begin_loading
+from rag.model.cache import ModelInfo, converted_model
 from rag.service import Service
 
 
@@ -55,7 +55,7 @@ def test_a_model_that_is_yet_to_be_converted_is_left_to_the_service(
         asked.append(config.cache)
         return converted_model(name, fingerprint, Config())
 
-    monkeypatch.setattr("rag.loading.converted_model", convert)
+    monkeypatch.setattr("rag.model.loading.converted_model", convert)
     empty = Config(threads=1, cache=tmp_path)
     loading = begin_loading(store, empty)
     assert loading is not None

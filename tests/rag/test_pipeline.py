@@ -16,7 +16,7 @@ from index.errors import StoreError
 from index.local.store import Store
 from index.types import Floats
 from rag import pipeline
-from rag.embedding import TOGETHER, PassageInput, PassageVectors
+from rag.model.embedding import TOGETHER, PassageInput, PassageVectors
 from rag.ingest import Prepared, Unchanged, prepare_incoming
 from rag.types import Failure, Incoming, IngestProgress
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from rag.config import Config
-from rag.engine import load_openvino
-from rag.models import converted_model
-from rag.precision import PRECISIONS, fastest_precision, kept_precision
+from rag.model.engine import load_openvino
+from rag.model.cache import converted_model
+from rag.model.precision import PRECISIONS, fastest_precision, kept_precision
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from index.local.store import Store
 from index.types import FailedFile, Floats, JsonScalar, NewDocument, NewPassage, Scope
 from rag import reindex
 from rag.config import Config
-from rag.embedding import Embedder, PassageInput, PassageVectors
+from rag.model.embedding import Embedder, PassageInput, PassageVectors
 from rag.service import Service
 from rag.types import Query
 

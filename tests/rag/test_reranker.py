@@ -9,7 +9,7 @@ import pytest
 
 from rag.config import Config
 from rag.errors import ModelUnavailable
-from rag.reranker import Reranker, reordered
+from rag.model.reranker import Reranker, reordered
 from rag.service import Service
 from rag.types import Query
 
@@ -23,7 +23,7 @@ def cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
-    from rag.models import find_model
+    from rag.model.cache import find_model
 
     folder = tmp_path_factory.mktemp("cross-encoder")
     torch.manual_seed(7)
@@ -75,7 +75,7 @@ def test_a_cross_encoder_that_is_not_there_is_told_plainly(tmp_path: Path) -> No
 
 
 def test_without_a_cross_encoder_torch_is_not_imported() -> None:
-    code = "import sys, rag.service, rag.reranker; sys.exit('torch' in sys.modules)"
+    code = "import sys, rag.service, rag.model.reranker; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from index.local.views.lexical import analyze
-from rag.embedding import word_spans
+from rag.model.embedding import word_spans
 from rag.spelling import respell
 
 PASSAGES = (

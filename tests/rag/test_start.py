@@ -36,8 +36,8 @@ def test_a_question_waits_for_no_parser() -> None:
 
 
 def test_what_finds_a_model_imports_nothing_large() -> None:
-    modules = imported_by("import rag.loading")
-    assert "rag.models" in modules and modules & {"numpy", "openvino", "tokenizers", "importlib.metadata"} == set()
+    modules = imported_by("import rag.model.loading")
+    assert "rag.model.cache" in modules and modules & {"numpy", "openvino", "tokenizers", "importlib.metadata"} == set()
 
 
 @pytest.mark.parametrize("command", ["ask", "list", "add"])

@@ -22,7 +22,7 @@ from eval.bench.results import Figure, Row, percentiles
 from eval.gold import Question, read_corpus, read_folder, sample
 from rag.config import Config
 from rag.errors import RagError
-from rag.models import find_model
+from rag.model.cache import find_model
 
 PEERS = ("langchain", "llamaindex", "haystack", "txtai", "chroma")
 _HERE = Path(__file__).parent
@@ -38,7 +38,7 @@ started = time.perf_counter()
 from pathlib import Path
 from rag.config import Config
 from eval.bench.memory import peak_mb
-from rag.embedding import word_spans
+from rag.model.embedding import word_spans
 from rag.service import Service
 from rag.types import Incoming, Query
 service = Service.open_or_create(Path(job["folder"]) / "store", Config.from_environment())

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rag.engine import load_openvino
+from rag.model.engine import load_openvino
 
 GROUP = 128
 _LARGEST = 127

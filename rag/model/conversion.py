@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from index.types import Floats
-from rag.engine import load_converter, load_openvino
+from rag.model.engine import load_converter, load_openvino
 from rag.errors import ModelUnavailable
-from rag.quantization import quantize_weights
+from rag.model.quantization import quantize_weights
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

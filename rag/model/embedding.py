@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from index.types import Floats, Ids, Signs, Span
-from rag.coalescing import Coalescer
-from rag.compilation import load_compiled
-from rag.conversion import PROBE
-from rag.engine import load_openvino
+from rag.model.batching import Coalescer
+from rag.model.compilation import load_compiled
+from rag.model.conversion import PROBE
+from rag.model.engine import load_openvino
 from rag.errors import ModelDamaged
-from rag.models import ModelInfo
-from rag.precision import fastest_precision
+from rag.model.cache import ModelInfo
+from rag.model.precision import fastest_precision
 
 MAX_CONTEXT_TOKENS = 48
 # One batch: at most this many tokens with padding. Larger ones leave the cache of a core, smaller ones leave it idle.
