@@ -11,7 +11,7 @@ from rag.errors import ContentTooLarge, RagError
 from rag.folders import Found
 from rag.ingest import Prepared, Unchanged, prepare, sha256_of
 from rag.language.languages import may_be_untold, with_language
-from rag.parsing.sandbox import Part, Sandbox
+from rag.parsing.sandbox.pool import Part, Sandbox
 from rag.printable import as_utf8, is_utf8
 from rag.types import SEPARATOR, Check, Failure, ParseOptions, go_on
 

@@ -17,7 +17,7 @@ from rag.folders import IgnoreRules, find_files
 from rag.language.languages import language_note, languages_of
 from rag.model.cache import DEFAULT_MODEL
 from rag.notes import reading_notes
-from rag.parsing.sandbox import Limits, Sandbox
+from rag.parsing.sandbox.pool import Limits, Sandbox
 from rag.types import Check, Failure, Incoming, IngestReport, ParseOptions, go_on
 from rag.validation import checked_collection, checked_text
 

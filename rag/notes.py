@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from index.types import Change, Document
-from rag.parsing.metadata import PAGES_NOT_READ, PLACES_NOT_READ
+from rag.parsing.structure.metadata import PAGES_NOT_READ, PLACES_NOT_READ
 
 _MOST_NAMED = 3  # files without text: a folder of code may have hundreds
 

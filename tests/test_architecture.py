@@ -20,10 +20,10 @@ ENGINES = {
     "sentence_transformers": {"rag/model/conversion.py", "rag/model/reranker.py"},
     "langchain_text_splitters": {"rag/chunking.py"},
     "openvino": {"rag/model/engine.py"},
-    "olefile": {"rag/parsing/msg.py"},
-    "openpyxl": {"rag/parsing/xlsx.py"},
-    "pypdfium2": {"rag/parsing/pdf.py"},
-    "selectolax": {"rag/parsing/furniture.py", "rag/parsing/html.py"},
+    "olefile": {"rag/parsing/mail/msg.py"},
+    "openpyxl": {"rag/parsing/office/xlsx.py"},
+    "pypdfium2": {"rag/parsing/pdf/parse.py"},
+    "selectolax": {"rag/parsing/web/boilerplate.py", "rag/parsing/web/html.py"},
 }
 # It drives other systems, in an environment of its own, and imports nothing of this project.
 FOREIGN = ROOT / "eval" / "bench" / "peers" / "worker.py"

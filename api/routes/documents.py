@@ -22,7 +22,7 @@ from api.outputs import DocumentOut, DocumentsOut, ReceiptOut, TextOut, UploadOu
 from index.errors import DocumentNotFound, StoreError
 from index.types import Change, Document, Metadata
 from rag.errors import BadInput, ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
-from rag.parsing.members import is_archive
+from rag.parsing.archives.members import is_archive
 from rag.serialization import document_json, receipt_json
 from rag.service import Service
 

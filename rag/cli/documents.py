@@ -161,7 +161,7 @@ def parse_options(fields: str | None, ocr: bool) -> "ParseOptions":
     if fields is not None and not names:
         raise BadInput("--fields: name at least one, such as title,body")
     if ocr:
-        from rag.parsing.recognition import require_program
+        from rag.parsing.pdf.ocr import require_program
 
         require_program()
     return ParseOptions(names, ocr)

@@ -7,25 +7,30 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from rag.errors import RagError, UnreadableContent, UnsupportedFormat
-from rag.parsing import csv, json, msg, notebook, odt, subtitles
-from rag.parsing.archive import Archive, is_document
-from rag.parsing.csv import parse_csv
-from rag.parsing.docx import parse_docx
+from rag.parsing.data import csv
+from rag.parsing.data import json
+from rag.parsing.mail import msg
+from rag.parsing.text import notebook
+from rag.parsing.office import odt
+from rag.parsing.text import subtitles
+from rag.parsing.archives.container import Archive, is_document
+from rag.parsing.data.csv import parse_csv
+from rag.parsing.office.docx import parse_docx
 from rag.parsing.encoding import KNOWN, decode, n_damaged
-from rag.parsing.epub import parse_epub
-from rag.parsing.html import parse_html
-from rag.parsing.json import parse_json
-from rag.parsing.mail import parse_mail, read_eml
-from rag.parsing.markdown import parse_markdown
-from rag.parsing.members import is_archive
-from rag.parsing.metadata import PLACES_NOT_READ
-from rag.parsing.odt import parse_odt
-from rag.parsing.pdf import parse_pdf, parse_picture
-from rag.parsing.pptx import parse_pptx
-from rag.parsing.recognition import HINT
-from rag.parsing.rtf import parse_rtf
-from rag.parsing.text import parse_text
-from rag.parsing.xlsx import parse_xlsx
+from rag.parsing.web.epub import parse_epub
+from rag.parsing.web.html import parse_html
+from rag.parsing.data.json import parse_json
+from rag.parsing.mail.eml import parse_mail, read_eml
+from rag.parsing.text.markdown import parse_markdown
+from rag.parsing.archives.members import is_archive
+from rag.parsing.structure.metadata import PLACES_NOT_READ
+from rag.parsing.office.odt import parse_odt
+from rag.parsing.pdf.parse import parse_pdf, parse_picture
+from rag.parsing.office.pptx import parse_pptx
+from rag.parsing.pdf.ocr import HINT
+from rag.parsing.office.rtf import parse_rtf
+from rag.parsing.text.plain import parse_text
+from rag.parsing.office.xlsx import parse_xlsx
 from rag.types import ParsedText, ParseOptions
 
 _MARKDOWN_NAMES = (".md", ".markdown", ".mdown", ".mkd")

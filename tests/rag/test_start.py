@@ -12,10 +12,10 @@ import pytest
 from rag.cli.main import plugged_in
 
 PARSERS = {
-    "rag.parsing.pdf",
-    "rag.parsing.html",
-    "rag.parsing.docx",
-    "rag.parsing.members",
+    "rag.parsing.pdf.parse",
+    "rag.parsing.web.html",
+    "rag.parsing.office.docx",
+    "rag.parsing.archives.members",
     "markdown_it",
     "yaml",
     "olefile",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ContentTooLarge, RagError
-from rag.parsing.sandbox import Limits, Sandbox
+from rag.parsing.sandbox.pool import Limits, Sandbox
 from rag.service import Service
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'

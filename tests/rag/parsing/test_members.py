@@ -11,8 +11,8 @@ from collections.abc import Callable
 import pytest
 
 from rag.errors import ContentTooLarge, RagError, UnreadableContent
-from rag.parsing import members as module
-from rag.parsing.members import is_archive, members
+from rag.parsing.archives import members as module
+from rag.parsing.archives.members import is_archive, members
 
 TEXT = b"The ship Aurora left Oslo on 3 March."
 

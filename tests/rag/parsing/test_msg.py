@@ -9,7 +9,7 @@ import pytest
 
 from rag.errors import RagError, UnsupportedFormat
 from rag.parsing.formats import parse
-from rag.parsing.msg import decompress_rtf
+from rag.parsing.mail.msg import decompress_rtf
 
 Make = Callable[..., Any]
 SENT = struct.pack(

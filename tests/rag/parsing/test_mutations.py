@@ -16,7 +16,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from rag.chunking import chunk
 from rag.errors import RagError
-from rag.parsing.sandbox import Limits, Sandbox
+from rag.parsing.sandbox.pool import Limits, Sandbox
 
 TEXT = "The crane at the north quay lifts forty tons. It was built by Ole Dahl in 1901. "
 ROWS = [["Ship", "Tons", "Line"], ["Oscar", "1200", "North"], ["Ida", "90", "West"]]

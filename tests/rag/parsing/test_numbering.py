@@ -12,7 +12,7 @@ from docx.oxml.ns import nsdecls
 
 from rag.chunking import chunk
 from rag.parsing.formats import parse
-from rag.parsing.numbering import formatted
+from rag.parsing.office.numbering import formatted
 from rag.types import ParsedText
 
 Read = Callable[..., ParsedText]

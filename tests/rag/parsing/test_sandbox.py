@@ -16,7 +16,7 @@ import pytest
 
 from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.parsing.formats import parse
-from rag.parsing.sandbox import Limits, Sandbox
+from rag.parsing.sandbox.pool import Limits, Sandbox
 
 PAGE = (
     "<html><title>Tea</title><h1>Tea</h1><p>Boil é 😀 water.</p><table><tr><th>a<th>b<tr><td>1<td>2</table>"
@@ -167,7 +167,7 @@ def test_no_process_is_left_when_it_is_closed() -> None:
 
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     code = (
-        "from rag.parsing.sandbox import Sandbox\nimport os, signal\n"
+        "from rag.parsing.sandbox.pool import Sandbox\nimport os, signal\n"
         f"sandbox = Sandbox()\nsandbox.parse('a.html', {PAGE!r})\n"
         "print(sandbox._idle[0]._process.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -223,11 +223,11 @@ def test_an_answer_that_a_taken_over_worker_could_send_is_refused(
     sandbox: Sandbox, answer: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A socket that answers in the worker's place, as a parser that was taken over might."""
-    from rag.parsing import sandbox as module
+    from rag.parsing.sandbox import pool as module
 
     def impostor(*_: object, pass_fds: tuple[int], **__: object) -> "subprocess.Popen[bytes]":
         code = (
-            "import sys; sys.path.insert(0, sys.argv[2])\nimport socket\nfrom rag.parsing.worker import receive, send\n"
+            "import sys; sys.path.insert(0, sys.argv[2])\nimport socket\nfrom rag.parsing.sandbox.worker import receive, send\n"
             "s = socket.socket(fileno=int(sys.argv[1]))\n"
             "while True:\n    receive(s, 1 << 40); receive(s, 1 << 40); send(s, sys.argv[3].encode())\n"
         )
@@ -245,7 +245,7 @@ def test_an_answer_that_a_taken_over_worker_could_send_is_refused(
 
 
 def test_a_message_longer_than_allowed_is_not_taken_in() -> None:
-    from rag.parsing.worker import receive
+    from rag.parsing.sandbox.worker import receive
 
     here, there = socket.socketpair()
     with here, there:

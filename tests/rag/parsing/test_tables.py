@@ -7,7 +7,7 @@ import pytest
 
 from rag.chunking import chunk
 from rag.parsing.formats import parse
-from rag.parsing.tables import Cell, is_header, lay_out
+from rag.parsing.structure.tables import Cell, is_header, lay_out
 from rag.types import ParsedText
 
 Read = Callable[..., ParsedText]

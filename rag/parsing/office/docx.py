@@ -1,0 +1,373 @@
+"""DOCX: headings by their outline level, paragraphs, lists and tables as they stand after accepting all changes.
+
+Left out: headers and footers, the table of contents, comments, deleted and hidden text. Footnotes follow their paragraph.
+The numbers of headings, clauses and list items stand before their text, as Word shows them.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element
+
+from rag.parsing.archives.container import Archive
+from rag.parsing.structure.builder import Item, TextBuilder, plain
+from rag.parsing.office.charts import add_figures
+from rag.parsing.xml import attribute, child, local, parse_xml
+from rag.parsing.office.numbering import Label, Numbering
+from rag.parsing.office.ooxml import chosen, is_on, main_part, number_of, properties, relations, value_of
+from rag.parsing.structure.tables import Cell, joined_down, lay_out, n_covered
+from rag.parsing.office.docx_lists import read_lists
+from rag.types import ParsedText
+
+_SKIPPED = frozenset(
+    "del moveFrom instrText delText delInstrText rPr pPr sdtPr sdtEndPr tblPr tblGrid trPr tcPr sectPr fldData "
+    "annotationRef rt".split()
+)
+_HEADING_NAME = re.compile(r"heading (\d)")
+_NO_HEADING = 9  # outline level of body text
+_MAX_CELL = 1000
+_MAX_ANCESTORS = 20  # of a style: a chain that closes on itself ends there
+_NO_LIST = "0"  # the id that takes a paragraph out of the list that its style is in
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """list_id, list_level: of the list that its paragraphs are in, None where there is none or it is not said.
+
+    chain: the style itself and those that it is based on, up to the one that names the list.
+    """
+
+    name: str = ""
+    outline: int | None = None
+    listed: bool = False
+    list_id: str | None = None
+    list_level: int | None = None
+    chain: tuple[str, ...] = ()
+
+
+def parse_docx(content: bytes, name: str) -> ParsedText:
+    """Text with heading path, title and core properties of a Word document."""
+    archive = Archive(content)
+    part = main_part(archive)
+    related = {kind: place for kind, place in relations(archive, part).values() if place in archive}
+    root = parse_xml(archive.read(part))
+    styles = _styles(archive, related.get("styles"))
+    style_lists = {name: style.list_id for name, style in styles.items() if style.list_id}
+    lists = read_lists(parse_xml(archive.read(related["numbering"])), style_lists) if "numbering" in related else {}
+    reader = _Reader(
+        archive,
+        relations(archive, part),
+        styles,
+        Numbering(lists),
+        {kind: _notes(archive, related.get(f"{kind}s")) for kind in ("footnote", "endnote")},
+    )
+    body = child(root, "body")
+    if body is not None:
+        reader.number(body)
+        reader.read(body)
+        reader.flush()
+    title, metadata = properties(archive)
+    return reader.builder.build(
+        title=reader.title or plain(title) or reader.builder.first_heading or name, metadata=metadata
+    )
+
+
+def _styles(archive: Archive, part: str | None) -> dict[str, _Style]:
+    """Style id -> the style, with what it has of those that it is based on."""
+    if part is None:
+        return {}
+    elements = {
+        attribute(element, "styleId") or "": element
+        for element in parse_xml(archive.read(part))
+        if local(element.tag) == "style"
+    }
+    return {style_id: _style(style_id, elements) for style_id in elements}
+
+
+def _style(style_id: str, elements: Mapping[str, Element]) -> _Style:
+    outline = list_id = list_level = None
+    listed = False
+    chain: list[str] = []
+    at: str | None = style_id
+    for _ in range(_MAX_ANCESTORS):
+        if at is None or at not in elements:
+            break
+        element = elements[at]
+        name = _name(element)
+        format_ = child(element, "pPr")
+        level = number_of(child(format_, "outlineLvl")) if format_ is not None else None
+        if level is None and (found := _HEADING_NAME.fullmatch(name)):
+            level = int(found[1]) - 1
+        outline = level if outline is None else outline
+        place = child(format_, "numPr") if format_ is not None else None
+        listed = listed or place is not None or name.startswith("list ")
+        if list_id is None:
+            chain.append(at)
+            list_id = value_of(place, "numId")
+            list_level = number_of(child(place, "ilvl")) if place is not None and list_level is None else list_level
+        at = value_of(element, "basedOn")
+    return _Style(_name(elements[style_id]), outline, listed, list_id, list_level, tuple(chain))
+
+
+def _name(style: Element) -> str:
+    return (value_of(style, "name") or "").lower()
+
+
+def _notes(archive: Archive, part: str | None) -> dict[str, Element]:
+    if part is None:
+        return {}
+    return {
+        attribute(note, "id") or "": note
+        for note in parse_xml(archive.read(part))
+        if attribute(note, "type") in (None, "normal")
+    }
+
+
+class _Reader:
+    """Takes the blocks of a body in order."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        related: dict[str, tuple[str, str]],
+        styles: dict[str, _Style],
+        numbering: Numbering,
+        notes: dict[str, dict[str, Element]],
+    ) -> None:
+        self._archive = archive
+        self._related = related
+        self._before = ""  # text of paragraphs whose end was deleted: the next one goes on with it
+        self.builder = TextBuilder()
+        self.title = ""
+        self._styles = styles
+        self._numbering = numbering
+        self._labels: dict[int, tuple[Label, Item]] = {}  # by the identity of the paragraph
+        self._notes = notes
+
+    def number(self, body: Element, numbering: Numbering | None = None) -> None:
+        """Count the numbered paragraphs below an element, in order: a table is looked at more than once when it is read."""
+        numbering = numbering or self._numbering
+        for element in body:
+            tag = local(element.tag)
+            if tag == "p":
+                self._count(element, numbering)
+            elif tag == "AlternateContent":
+                if (taken := chosen(element)) is not None:
+                    self.number(taken, numbering)
+            elif tag == "txbxContent":
+                self.number(element, numbering.anew())
+            elif not (
+                tag in _SKIPPED or tag == "sdt" and _is_unfilled(element) or tag == "tr" and _is_deleted(element)
+            ):
+                self.number(element, numbering)
+
+    def _count(self, paragraph: Element, numbering: Numbering) -> None:
+        format_ = child(paragraph, "pPr")
+        style = self._style_of(format_)
+        own = child(format_, "numPr") if format_ is not None else None
+        list_id = value_of(own, "numId") or style.list_id
+        level = number_of(child(own, "ilvl")) if own is not None else None
+        if (
+            list_id not in (None, _NO_LIST)
+            and not style.name.startswith("toc ")
+            and not _ends_deleted(format_)
+            and not (_ends_hidden(format_) and not "".join(self._runs(paragraph, [], [])))
+        ):
+            if level is None:
+                of_style = (numbering.level_of(list_id, name) for name in style.chain)
+                in_style = style.list_level if list_id == style.list_id else None
+                level = next((one for one in of_style if one is not None), in_style or 0)
+            if (label := numbering.count(list_id, level)) is not None:
+                self._labels[id(paragraph)] = label, Item(list_id, level)
+        self.number(paragraph, numbering)  # text boxes in it
+
+    def _style_of(self, paragraph_format: Element | None) -> _Style:
+        return self._styles.get(value_of(paragraph_format, "pStyle") or "", _Style())
+
+    def read(self, body: Element) -> None:
+        """Add all paragraphs and tables below an element."""
+        for element in body:
+            tag = local(element.tag)
+            if tag == "p":
+                self._paragraph(element)
+            elif tag == "tbl":
+                self._table(element)
+            elif tag == "sdt":
+                gallery = next(
+                    (attribute(found, "val") for found in element.iter() if local(found.tag) == "docPartGallery"), None
+                )
+                inner = child(element, "sdtContent")
+                if inner is not None and gallery != "Table of Contents" and not _is_unfilled(element):
+                    self.read(inner)
+            elif tag == "AlternateContent":
+                if (taken := chosen(element)) is not None:
+                    self.read(taken)
+            elif tag not in _SKIPPED:
+                self.read(element)
+
+    def _paragraph(self, element: Element) -> None:
+        format_ = child(element, "pPr")
+        style = self._style_of(format_)
+        if style.name.startswith("toc ") or style.name == "toc heading":
+            return
+        outline = number_of(child(format_, "outlineLvl")) if format_ is not None else None
+        level = style.outline if outline is None else outline
+        boxes: list[Element] = []
+        notes: list[Element] = []
+        said = self._before + "".join(self._runs(element, boxes, notes))
+        self._before = said if _ends_deleted(format_) else ""
+        text = plain(said)
+        label, item = self._labels.get(id(element), (None, None))
+        if text and label is not None:
+            text = f"{label.text} {text}"
+        if text and not self._before:
+            if style.name == "title":
+                self.title = self.title or text
+                self.builder.add_heading(text, 0)
+            elif level is not None and level < _NO_HEADING:
+                self.builder.add_heading(text, level + 1)
+            else:
+                numbered = child(format_, "numPr") is not None if format_ is not None else False
+                if style.name == "caption":
+                    self.builder.add_caption(text)
+                else:
+                    number = label.full if label is not None else ""
+                    self.builder.add_block(text, tight=numbered or style.listed, item=item, number=number)
+        for box in boxes:
+            if local(box.tag) == "graphicData":
+                add_figures(self.builder, box, self._archive, self._related)
+            else:
+                self.read(box)
+        self._add_notes(notes)
+
+    def flush(self) -> None:
+        """Add what waits for another paragraph to go on with it."""
+        self.builder.add_block(self._before)
+        self._before = ""
+
+    def _add_notes(self, notes: list[Element]) -> None:
+        for note in notes:
+            self.builder.add_block(" ".join(self._plain_paragraphs(note, [])))
+
+    def _runs(self, element: Element, boxes: list[Element], notes: list[Element]) -> Iterator[str]:
+        """The running text below a paragraph; text boxes and notes on the way are put aside."""
+        for inner in element:
+            tag = local(inner.tag)
+            if tag == "t":
+                yield inner.text or ""
+            elif tag in ("tab", "br", "cr", "ptab"):
+                yield "\n" if tag in ("br", "cr") else "\t"
+            elif tag == "noBreakHyphen":
+                yield "\u2011"
+            elif tag == "sym":
+                code = attribute(inner, "char") or ""
+                try:
+                    character = chr(int(code, 16))
+                except (ValueError, OverflowError):
+                    continue
+                if not "\ue000" <= character <= "\uf8ff":  # a place in a symbol font, not a character
+                    yield character
+            elif tag in ("footnoteReference", "endnoteReference"):
+                note = self._notes[tag.removesuffix("Reference")].get(attribute(inner, "id") or "")
+                if note is not None:
+                    notes.append(note)
+            elif tag == "txbxContent":
+                boxes.append(inner)
+            elif tag == "graphicData" and (attribute(inner, "uri") or "").endswith(("/chart", "/diagram")):
+                boxes.append(inner)
+            elif tag == "sdt" and _is_unfilled(inner):
+                continue
+            elif tag == "AlternateContent":
+                if (taken := chosen(inner)) is not None:
+                    yield from self._runs(taken, boxes, notes)
+            elif tag == "r":
+                format_ = child(inner, "rPr")
+                if format_ is None or not is_on(child(format_, "vanish")):
+                    yield from self._runs(inner, boxes, notes)
+            elif tag not in _SKIPPED:
+                yield from self._runs(inner, boxes, notes)
+
+    def _plain_paragraphs(self, element: Element, notes: list[Element]) -> Iterator[str]:
+        """Texts of the paragraphs below an element, in a table cell or a note."""
+        for inner in element:
+            tag = local(inner.tag)
+            if tag == "p":
+                boxes: list[Element] = []
+                label, _ = self._labels.get(id(inner), (None, None))
+                yield (f"{label.text} " if label is not None else "") + "".join(self._runs(inner, boxes, notes))
+                for box in boxes:
+                    yield from self._plain_paragraphs(box, notes)
+            elif tag == "AlternateContent":
+                if (taken := chosen(inner)) is not None:
+                    yield from self._plain_paragraphs(taken, notes)
+            elif tag not in _SKIPPED and not (tag == "sdt" and _is_unfilled(inner)):
+                yield from self._plain_paragraphs(inner, notes)
+
+    def _table(self, element: Element) -> None:
+        rows: list[list[Element]] = []
+        n_headed = 0  # of the first rows, those that are repeated on every page
+        for row in _children(element, "tr"):
+            cells = list(_children(row, "tc"))
+            format_ = child(row, "trPr")
+            if _is_deleted(row):
+                continue
+            n_headed += n_headed == len(rows) and format_ is not None and is_on(child(format_, "tblHeader"))
+            rows.append(cells)
+        self.flush()
+        notes: list[Element] = []
+        texts = [[plain("\n".join(self._plain_paragraphs(cell, notes))) for cell in cells] for cells in rows]
+        nested = any(local(found.tag) == "tbl" for cells in rows for cell in cells for found in cell)
+        long = any(len(text) > _MAX_CELL for cells in texts for text in cells)
+        if nested or long or max(map(len, texts), default=0) < 2:  # a table that lays out the page
+            for cells in rows:
+                for cell in cells:
+                    self.read(cell)
+        else:
+            merged = [[*map(_merge, cells, said)] for cells, said in zip(rows, texts, strict=True)]
+            self.builder.add_table(lay_out(joined_down(merged), n_headed or None))
+            self._add_notes(notes)
+
+
+def _ends_deleted(paragraph_format: Element | None) -> bool:
+    """Whether the mark that ends a paragraph was deleted, so that it is one with the next."""
+    mark = child(paragraph_format, "rPr") if paragraph_format is not None else None
+    return mark is not None and any(local(change.tag) in ("del", "moveFrom") for change in mark)
+
+
+def _ends_hidden(paragraph_format: Element | None) -> bool:
+    """Whether the mark that ends a paragraph is hidden."""
+    mark = child(paragraph_format, "rPr") if paragraph_format is not None else None
+    return mark is not None and is_on(child(mark, "vanish"))
+
+
+def _is_deleted(row: Element) -> bool:
+    """Whether a row of a table was deleted."""
+    format_ = child(row, "trPr")
+    return format_ is not None and is_on(child(format_, "del"))
+
+
+def _is_unfilled(control: Element) -> bool:
+    """Whether a content control shows what is to be filled in, and nothing that was."""
+    said = child(control, "sdtPr")
+    return said is not None and is_on(child(said, "showingPlcHdr"))
+
+
+def _merge(cell: Element, text: str) -> tuple[Cell, bool | None]:
+    """A cell with the columns that it covers, and whether it begins to cover rows or goes on with the one above."""
+    format_ = child(cell, "tcPr")
+    spans = child(format_, "gridSpan") if format_ is not None else None
+    merge = child(format_, "vMerge") if format_ is not None else None
+    return (
+        Cell(text, n_covered(attribute(spans, "val")) if spans is not None else 1),
+        None if merge is None else attribute(merge, "val") == "restart",
+    )
+
+
+def _children(element: Element, name: str) -> Iterator[Element]:
+    """Children of this local name, also those inside content controls and tracked insertions."""
+    for inner in element:
+        tag = local(inner.tag)
+        if tag == name:
+            yield inner
+        elif tag in ("sdt", "sdtContent", "ins", "customXml", "moveTo"):
+            yield from _children(inner, name)

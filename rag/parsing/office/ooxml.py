@@ -1,0 +1,73 @@
+"""What the OOXML formats (DOCX, PPTX) have in common: parts, the relations between them, and core properties."""
+
+import posixpath
+from xml.etree.ElementTree import Element
+
+from rag.errors import UnreadableContent
+from rag.parsing.archives.container import Archive
+from rag.parsing.structure.builder import Values
+from rag.parsing.xml import attribute, child, local, parse_xml
+from rag.parsing.structure.metadata import collect
+
+_MAX_DIGITS = 9
+
+
+def relations(archive: Archive, part: str) -> dict[str, tuple[str, str]]:
+    """What a part refers to inside the container: id -> (kind of relation, name of the part). The whole package: ``part`` empty."""
+    folder, name = posixpath.split(part)
+    rels = posixpath.join(folder, "_rels", name + ".rels")
+    if rels not in archive:
+        return {}
+    found = {}
+    for element in parse_xml(archive.read(rels)):
+        target = element.get("Target", "")
+        if element.get("TargetMode") != "External" and target:
+            place = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
+            found[element.get("Id", "")] = (element.get("Type", "").rpartition("/")[2], place)
+    return found
+
+
+def main_part(archive: Archive) -> str:
+    """The part that is the document itself.  Raises UnreadableContent when there is none."""
+    for kind, place in relations(archive, "").values():
+        if kind == "officeDocument" and place in archive:
+            return place
+    raise UnreadableContent("the container says of no part that it is the document: save the file again")
+
+
+def properties(archive: Archive) -> tuple[str, Values]:
+    """Title and metadata of the core properties."""
+    said: dict[str, str] = {}
+    if "docProps/core.xml" in archive:
+        for element in parse_xml(archive.read("docProps/core.xml")):
+            said[local(element.tag)] = (element.text or "").strip()
+    metadata = collect(
+        author=said.get("creator"),
+        date=said.get("modified") or said.get("created"),
+        language=said.get("language"),
+        description=said.get("description") or said.get("subject"),
+        keywords=[word for word in said.get("keywords", "").replace(";", ",").split(",") if word.strip()],
+    )
+    return said.get("title", ""), metadata
+
+
+def chosen(element: Element) -> Element | None:
+    """The one content of mc:AlternateContent that is to be read."""
+    return next(iter(element), None)
+
+
+def is_on(element: Element | None) -> bool:
+    """Whether a switch such as <w:vanish/> is there and not off."""
+    return element is not None and (attribute(element, "val") or "true") not in ("0", "false", "off", "none")
+
+
+def number_of(element: Element | None) -> int | None:
+    """The whole number that an element has as its value; None where there is none, or one too long to be meant."""
+    value = attribute(element, "val") if element is not None else None
+    return int(value) if value and value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS else None
+
+
+def value_of(parent: Element | None, name: str) -> str | None:
+    """The value of a child."""
+    found = child(parent, name) if parent is not None else None
+    return attribute(found, "val") if found is not None else None

@@ -1,0 +1,62 @@
+"""Pages with text in more than one direction: each direction is read by itself, turned so that it stands upright."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rag.parsing.pdf.layout import Line, Word, read_lines
+
+Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in points
+_RAISED = 0.85  # of a word's type: a smaller character at its end is a mark of reference
+
+
+class TurnedWord(NamedTuple):
+    """A word of a page. quarters: by which the page is turned clockwise for the word to stand upright, as it does here."""
+
+    quarters: int
+    word: Word
+
+
+def turned(box: Box, turn: int, width: float, height: float) -> Box:
+    """A box of the page as drawn on the page as shown. width, height: as shown; turn: degrees clockwise."""
+    x0, y0, x1, y1 = box
+    if turn == 90:
+        return y0, height - x1, y1, height - x0
+    if turn == 180:
+        return width - x1, height - y1, width - x0, height - y0
+    if turn == 270:
+        return width - y1, x0, width - y0, x1
+    return box
+
+
+def turned_word(text: str, first: Box, last: Box, quarters: int, width: float, height: float) -> TurnedWord:
+    """A word by the boxes of its first and last character on the page as shown, which is ``width`` by ``height``."""
+    if quarters:
+        if quarters % 2:
+            width, height = height, width
+        first, last = (turned(box, 90 * quarters, width, height) for box in (first, last))
+    x0, low, x1, high = first
+    size, other = high - low, last[3] - last[1]
+    if other < _RAISED * size:
+        pass  # a small character at the end
+    elif size < _RAISED * other:
+        low, high, size = last[1], last[3], other
+    else:
+        low, high, size = min(low, last[1]), max(high, last[3]), max(size, other)
+    return TurnedWord(quarters, Word(text, min(x0, last[0]), low, max(x1, last[2]), high, round(2 * size) / 2))
+
+
+def read_directions(words: Sequence[TurnedWord], width: float, height: float) -> tuple[list[Line], float]:
+    """The lines of a page, those of the direction of most of its text first; and the page's height in that direction."""
+    groups: dict[int, list[Word]] = defaultdict(list)
+    for quarters, word in words:
+        groups[quarters].append(word)
+    lines: list[Line] = []
+    ordered = sorted(groups, key=lambda quarters: -sum(len(word.text) for word in groups[quarters]))
+    for quarters in ordered:
+        n_columns = lines[-1].column + 1 if lines else 0
+        for line in read_lines(groups[quarters]):
+            line.column += n_columns
+            line.quarters = quarters
+            lines.append(line)
+    return lines, width if ordered and ordered[0] % 2 else height

@@ -1,0 +1,395 @@
+"""PDF: the text layer in reading order, page by page (PDFium through pypdfium2), lines joined to paragraphs.
+
+Left out: page numbers, and lines at the top or bottom of the pages where they are repeated. Headings come from the bookmarks, or
+else from type that is larger than the body's.
+"""
+
+import io
+import math
+import re
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rag.errors import ContentTooLarge, UnreadableContent
+from rag.parsing.structure.builder import MAX_CHARACTERS, TextBuilder, plain
+from rag.parsing.pdf.layout import EDGE, Line, Page, type_sizes
+from rag.parsing.structure.metadata import PAGES_NOT_READ, collect
+from rag.parsing.pdf.orientation import Box, read_directions, turned, turned_word
+from rag.parsing.pdf.paragraphs import HYPHEN_AT_LINE_END, Paragraph, Vocabulary, paragraphs
+from rag.parsing.pdf.streams import is_damaged, suspect
+from rag.parsing.pdf.ocr import HINT, recognise
+from rag.parsing.pdf.headers import add_edges, drop_repeated
+from rag.types import ParsedText
+
+if TYPE_CHECKING:
+    from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
+
+MAX_PAGES = 20_000
+_SAVE_AGAIN = "save or download it again"
+# PDFium is not thread-safe: every call into it is made under this lock.
+_PDFIUM = threading.Lock()
+_END, _WITHIN = b"%%EOF", 2048  # what a whole file ends with, and in how many last bytes
+_LIGATURES = str.maketrans(
+    {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
+)
+_MAX_ANNOTATIONS = 10_000
+_QUARTER = math.pi / 2
+_WORD = re.compile(r"[^\s\x02]+\x02?|\x02")
+_JUNK_TITLE = re.compile(
+    r"(?:untitled.*|\((?:anonymous|unspecified)\)|"
+    r"(?:microsoft (?:word|powerpoint|excel) - ).*|.*\.(?:docx?|dvi|tex|indd|qxd|pptx?|rtf|odt|pdf)|\W*)",
+    re.I,
+)
+_UNMAPPED = re.compile("[\ufffd\ue000-\uf8ff\x00-\x01\x03-\x08\x0e-\x1f]")
+_MAX_UNMAPPED = 0.3
+_HEADING_RATIO = 1.12
+_TITLE_RATIO = 1.3
+_MAX_HEADING = 160
+_HEADING_LEVELS = 4
+_RECOGNISED_DPI = 200
+_MAX_PIXELS = 25_000_000
+_MAX_RECOGNISED = 2000  # pages of one file
+
+
+def parse_pdf(content: bytes, name: str, *, ocr: bool = False) -> ParsedText:
+    """Text with page map, headings, title and metadata. ocr: whether to recognise the text of pages that are pictures.
+
+    A page that is damaged costs itself alone: the others keep their numbers, and `pages_not_read` names it.
+    Raises UnreadableContent when encrypted, damaged as a whole or without text.
+    """
+    layer = _read(content, ocr)
+    pages, said = layer.pages, layer.said
+    without_text = [page.number for page in pages if not page.lines]
+    if len(without_text) == len(pages):
+        raise _nothing_to_read(layer, ocr)
+    sample = "".join(line.text for page in pages[:50] for line in page.lines)
+    if len(_UNMAPPED.findall(sample)) > _MAX_UNMAPPED * len(sample):
+        raise UnreadableContent(
+            "its fonts do not say which letters they show: print it to a picture and add that with rag add --ocr"
+        )
+    drop_repeated(pages)
+    printed = _printed_title(pages)
+    builder = TextBuilder()
+    _write(builder, pages, layer.bookmarks)
+    metadata = collect(
+        author=said.get("Author"),
+        date=said.get("CreationDate") or said.get("ModDate"),
+        language=said.get("Language"),
+        description=said.get("Subject"),
+        keywords=[word for word in re.split("[,;]", said.get("Keywords", "")) if word.strip()],
+    )
+    metadata["pages"] = layer.n_pages
+    for name_of_list, numbers in (
+        ("pages_without_text", without_text),
+        ("pages_recognised", layer.recognised),
+        (PAGES_NOT_READ, layer.not_read),
+    ):
+        if numbers:
+            metadata[name_of_list] = [*numbers]
+    title = plain(said.get("Title", ""))
+    if _JUNK_TITLE.fullmatch(title):
+        title = ""
+    return builder.build(title=title or printed or builder.first_heading or name, metadata=metadata)
+
+
+def parse_picture(content: bytes, name: str) -> ParsedText:
+    """The text recognised in a picture, which may have several pages.  Raises UnreadableContent where there is none."""
+    pages = recognise(content)
+    if not any(page.lines for page in pages):
+        raise UnreadableContent("no text can be recognised in this picture")
+    builder = TextBuilder()
+    _write(builder, pages, {})
+    numbers = [page.number for page in pages if page.lines]
+    return builder.build(
+        title=builder.first_heading or name, metadata={"pages": len(pages), "pages_recognised": [*numbers]}
+    )
+
+
+@dataclass(slots=True)
+class _Layer:
+    """What a file holds. said: its own metadata.  bookmarks: per page number the headings among them with their level.
+
+    recognised, not_read: numbers of the pages whose text was recognised, and of those that are damaged, which are not in ``pages``.
+    is_cut: whether its end is missing; then pages may be known whose drawings were in what is missing.
+    """
+
+    n_pages: int
+    said: dict[str, str]
+    bookmarks: dict[int, dict[str, int]]
+    pages: list[Page] = field(default_factory=list)
+    recognised: list[int] = field(default_factory=list)
+    not_read: list[int] = field(default_factory=list)
+    is_cut: bool = False
+
+
+def _nothing_to_read(layer: _Layer, ocr: bool) -> UnreadableContent:
+    if not layer.pages:
+        why = "the file is cut off" if layer.is_cut else "they are damaged"
+        return UnreadableContent(f"none of its {layer.n_pages} pages can be read, {why}: {_SAVE_AGAIN}")
+    damaged = f" ({len(layer.not_read)} more are damaged)" if layer.not_read else ""
+    if ocr:
+        return UnreadableContent(f"no text can be recognised on its {len(layer.pages)} pages{damaged}")
+    return UnreadableContent(f"none of its {len(layer.pages)} pages{damaged} has text, they are pictures: {HINT}")
+
+
+def _read(content: bytes, ocr: bool) -> _Layer:
+    import pypdfium2
+
+    with _PDFIUM:
+        try:
+            document = pypdfium2.PdfDocument(content)
+        except pypdfium2.PdfiumError as error:
+            if "assword" in str(error):
+                raise UnreadableContent("it is protected by a password: save it without one") from error
+            raise UnreadableContent(f"the PDF is damaged or cut off: {_SAVE_AGAIN}") from error
+    try:
+        with _PDFIUM:
+            n_pages = len(document)
+            said = document.get_metadata_dict()
+            said["Language"] = _language(document)
+            layer = _Layer(n_pages, said, _bookmarks(document))
+        if not n_pages:
+            raise UnreadableContent(f"the PDF has no pages: {_SAVE_AGAIN}")
+        if n_pages > MAX_PAGES:
+            raise ContentTooLarge(f"{n_pages} pages, more than {MAX_PAGES}: split the file")
+        n_characters = 0
+        suspected = suspect(content)
+        layer.is_cut = _is_cut(content)
+        for index in range(n_pages):
+            try:
+                with _PDFIUM:
+                    page, is_empty = _page(document, index)
+                    if (layer.is_cut and is_empty) or (
+                        (suspected.damage or is_empty)
+                        and is_damaged(_alone(document, index), checksums=suspected.checksums, is_empty=is_empty)
+                    ):
+                        layer.not_read.append(index + 1)
+                        continue
+            except pypdfium2.PdfiumError:
+                layer.not_read.append(index + 1)
+                continue
+            if ocr and not page.lines:
+                if len(layer.recognised) >= _MAX_RECOGNISED:
+                    raise ContentTooLarge(f"more than {_MAX_RECOGNISED} pages without text: split the file")
+                with _PDFIUM:
+                    picture, scale = _picture(document, index)
+                page.lines = [line for found in recognise(picture, scale) for line in found.lines]
+                if page.lines:
+                    layer.recognised.append(page.number)
+            n_characters += sum(len(line.text) for line in page.lines)
+            if n_characters > MAX_CHARACTERS:
+                raise ContentTooLarge(f"more than {MAX_CHARACTERS // 10**6} million characters of text: split the file")
+            layer.pages.append(page)
+        return layer
+    finally:
+        with _PDFIUM:
+            document.close()
+
+
+def _is_cut(content: bytes) -> bool:
+    """Whether the end of a file is missing. The first part of one for fast viewing has an end too, of which the table is at 0."""
+    before, end, _ = content[-_WITHIN:].rpartition(_END)
+    return not end or before.split()[-2:] == [b"startxref", b"0"]
+
+
+def _language(document: "PdfDocument") -> str:
+    import ctypes
+
+    from pypdfium2 import raw
+
+    size = raw.FPDFCatalog_GetLanguage(document, None, 0)
+    if not 2 < size <= 100:
+        return ""
+    buffer = ctypes.create_string_buffer(size)
+    raw.FPDFCatalog_GetLanguage(document, ctypes.cast(buffer, ctypes.POINTER(raw.FPDF_WCHAR)), size)
+    return buffer.raw.decode("utf-16-le", "replace").rstrip("\x00")
+
+
+def _bookmarks(document: "PdfDocument") -> dict[int, dict[str, int]]:
+    found: dict[int, dict[str, int]] = defaultdict(dict)
+    for number, bookmark in enumerate(document.get_toc(max_depth=6)):
+        if number >= 20_000:
+            break
+        destination = bookmark.get_dest()
+        index = destination.get_index() if destination is not None else None
+        if index is not None:
+            found[index + 1][_key(bookmark.get_title())] = bookmark.level + 1
+    return dict(found)
+
+
+def _key(text: str) -> str:
+    """Letters and digits of a heading without a number before it, to compare what is printed with its bookmark."""
+    return re.sub(
+        r"[\W_]+",
+        "",
+        re.sub(r"^\W*(?:chapter|section|appendix)?\s*[\dA-Z]{0,3}(?:\.\d+)*[.:)]?\s+", "", text + " ").casefold(),
+    )
+
+
+def _page(document: "PdfDocument", index: int) -> tuple[Page, bool]:
+    """A page with its lines as it is shown; and whether nothing at all is drawn on it."""
+    from pypdfium2 import raw
+
+    page = document[index]
+    try:
+        if _has_entries(page) and raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY) == raw.FLATTEN_SUCCESS:
+            page.close()  # read anew, with what the forms show
+            page = document[index]
+        width, height = page.get_size()
+        turn = page.get_rotation()
+        layer = page.get_textpage()
+        try:
+            left, bottom, _, _ = page.get_cropbox()
+            box = raw.FS_RECTF()
+
+            def place(at: int) -> Box:
+                raw.FPDFText_GetLooseCharBox(layer, at, box)
+                shown = (box.left - left, box.bottom - bottom, box.right - left, box.top - bottom)
+                return turned(shown, turn, width, height) if turn else shown
+
+            words = []
+            for first, end, text in _spans(layer):
+                quarters = -(round(raw.FPDFText_GetCharAngle(layer, first) / _QUARTER) + turn // 90) % 4
+                begin = place(first)
+                last = place(end - 1) if end - first > 1 else begin
+                words.append(turned_word(text.translate(_LIGATURES), begin, last, quarters, width, height))
+            is_empty = not words and raw.FPDFPage_CountObjects(page) == 0
+            lines, height = read_directions(words, width, height)
+            return Page(index + 1, document.get_page_label(index), height, lines), is_empty
+        finally:
+            layer.close()
+    finally:
+        page.close()
+
+
+def _alone(document: "PdfDocument", index: int) -> bytes:
+    """A page as a file of its own."""
+    import pypdfium2
+
+    alone = pypdfium2.PdfDocument.new()
+    try:
+        alone.import_pages(document, [index])
+        written = io.BytesIO()
+        alone.save(written)
+        return written.getvalue()
+    finally:
+        alone.close()
+
+
+def _has_entries(page: "PdfPage") -> bool:
+    """Whether a page has fields of a form, or text typed over it."""
+    from pypdfium2 import raw
+
+    for number in range(min(raw.FPDFPage_GetAnnotCount(page), _MAX_ANNOTATIONS)):
+        annotation = raw.FPDFPage_GetAnnot(page, number)
+        if annotation:
+            kind = raw.FPDFAnnot_GetSubtype(annotation)
+            raw.FPDFPage_CloseAnnot(annotation)
+            if kind in (raw.FPDF_ANNOT_WIDGET, raw.FPDF_ANNOT_FREETEXT):
+                return True
+    return False
+
+
+def _picture(document: "PdfDocument", index: int) -> tuple[bytes, float]:
+    """A page drawn in grey as PNM, and its pixels to a point."""
+    page = document[index]
+    try:
+        width, height = page.get_size()
+        scale = min(_RECOGNISED_DPI / 72, (_MAX_PIXELS / max(width * height, 1.0)) ** 0.5)
+        bitmap = page.render(scale=scale, grayscale=True)
+        try:
+            rows = bytes(bitmap.buffer)
+            grey = b"".join(
+                rows[at : at + bitmap.width] for at in range(0, bitmap.height * bitmap.stride, bitmap.stride)
+            )
+            return b"P5 %d %d 255\n" % (bitmap.width, bitmap.height) + grey, scale
+        finally:
+            bitmap.close()
+    finally:
+        page.close()
+
+
+def _spans(layer: "PdfTextPage") -> Iterator[tuple[int, int, str]]:
+    """First character, the one after the last, and text of each word. A hyphen that breaks a word ends one."""
+    from pypdfium2 import raw
+
+    n_characters = layer.count_chars()
+    text = layer.get_text_range().replace("\ufffe", HYPHEN_AT_LINE_END)
+    if len(text) != n_characters:  # characters beyond UTF-16's first plane, or without a code: asked for one by one
+        units = [raw.FPDFText_GetUnicode(layer, at) for at in range(n_characters)]
+        text = "".join(chr(unit) if unit else "\ufffd" for unit in units)
+    for found in _WORD.finditer(text):
+        word = found[0]
+        if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
+            word = word.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        yield found.start(), found.end(), word
+
+
+def _write(builder: TextBuilder, pages: list[Page], bookmarks: dict[int, dict[str, int]]) -> None:
+    levels = {} if bookmarks else _heading_sizes(type_sizes(pages))
+    pending = Paragraph(Vocabulary(pages))
+    edges: list[list[Line]] = []  # headers and footers that wait for a place where no paragraph runs on
+    for page in filter(lambda page: page.lines, pages):
+        headings = bookmarks.get(page.number, {})
+        earlier, edges, fresh = edges, [], True
+        for group in paragraphs(page):
+            if group[0].column == EDGE:
+                edges.append(group)
+                continue
+            level = _heading_level(group, headings, levels)
+            runs_on = level is None and pending.goes_on(group)
+            if not runs_on:
+                pending.flush(builder)
+            if fresh:
+                # Before a paragraph that runs on to this page, so that they are on their own.
+                add_edges(builder, earlier)
+                if runs_on:
+                    pending.turn_page(page)
+                else:
+                    builder.add_page(page.number, page.label)
+                fresh = False
+            if not runs_on:
+                add_edges(builder, edges)
+            pending.add(group)
+            if level is not None:
+                pending.flush(builder, level)
+    pending.flush(builder)
+    add_edges(builder, edges)
+
+
+def _heading_sizes(sizes: Counter[float]) -> dict[float, int]:
+    """Level of each type size that is clearly larger than the one most of the text is set in."""
+    body, _ = sizes.most_common(1)[0]
+    larger = sorted((size for size in sizes if size >= _HEADING_RATIO * body), reverse=True)
+    if sum(sizes[size] for size in larger) > 0.2 * sizes.total():
+        return {}
+    return {size: min(level, _HEADING_LEVELS) for level, size in enumerate(larger, 1)}
+
+
+def _printed_title(pages: list[Page]) -> str:
+    """The first lines of the first page in the largest type, if that is much larger than the body's; else nothing."""
+    lines = pages[0].body
+    body, _ = type_sizes(pages).most_common(1)[0]
+    largest = max((line.size for line in lines), default=0.0)
+    if largest < _TITLE_RATIO * body:
+        return ""
+    first = next(number for number, line in enumerate(lines) if line.size == largest)
+    title = []
+    for line in lines[first : first + 4]:
+        if abs(line.size - largest) > 1:
+            break
+        title.append(plain(line.text))
+    text = " ".join(title)
+    return text if len(text) <= _MAX_HEADING and any(letter.isalpha() for letter in text) else ""
+
+
+def _heading_level(group: list[Line], headings: dict[str, int], levels: dict[float, int]) -> int | None:
+    text = " ".join(line.text for line in group)
+    if len(text) > _MAX_HEADING or not any(letter.isalpha() for letter in text):
+        return None
+    if headings:
+        return headings.get(_key(text)) or headings.get(re.sub(r"[\W_]+", "", text.casefold()))
+    return levels.get(group[0].size)

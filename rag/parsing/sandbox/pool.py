@@ -1,0 +1,357 @@
+"""Parsing in processes of its own, so that a file that crashes a parser, hangs it or eats memory costs that file alone.
+
+Files go to long-lived workers (``rag.parsing.sandbox.worker``), one file at a time each, started when first needed and replaced when they
+had to be ended. Plain UTF-8 text, which no parser is needed for, is read here and needs none.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import rag
+from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
+from rag.parsing.structure.builder import MAX_CHARACTERS
+from rag.parsing.sandbox.worker import receive, send
+from rag.types import OCR_LANGUAGES, Block, PageBreak, ParsedText, ParseOptions, Section
+
+# JSON in UTF-8: up to four bytes a letter, and positions beside the text.
+_MAX_ANSWER = 8 * MAX_CHARACTERS
+_MAX_ENDED = 10  # workers that one archive may cost
+_MAX_FILES = 500  # by one worker: memory that parsers do not give back goes with it
+# A worker may wait for a processor, or for a disk that its parser's code is read from, longer than it computes.
+_PATIENCE = 3
+_PATIENCE_OCR = 20
+_START_S = 60
+_TOO_MUCH = "reading it takes more than {}: split the file, or save it again"
+_ERRORS: dict[object, type[RagError]] = {
+    kind.__name__: kind for kind in (ContentTooLarge, UnreadableContent, UnsupportedFormat)
+}
+# What a worker may see of this process's environment: none of its keys.
+_ENVIRONMENT = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "OPENBLAS_CORETYPE",
+    "TESSDATA_PREFIX",
+    "TZ",
+    OCR_LANGUAGES,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What parsing one file may take. seconds: of processor time.  memory_mib: address space of the process that parses it."""
+
+    seconds: int = 120
+    memory_mib: int = 2048
+
+
+class Part(NamedTuple):
+    """A file as it was read: its path in an archive ("" for the file that was given), what it holds or what is wrong with it.
+
+    text: None where it was not wanted.  sha256: of a member's content.
+    """
+
+    path: str
+    text: ParsedText | RagError | None
+    sha256: str | None = None
+
+
+Wanted = Callable[[str, str], bool]
+_USUAL = ParseOptions()
+
+
+class _Ended(Exception):
+    """The worker is no more. error: what to say of the file it was at.  path: of the member of an archive that it was at, if any.
+
+    again: whether a fresh worker might do better.
+    """
+
+    def __init__(self, error: RagError, path: str | None, *, again: bool = True) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.path = path
+        self.again = again
+
+
+class Sandbox:
+    """Thread-safe. ``parse`` is called as ``formats.parse``; at most ``workers`` files are parsed at once, others wait."""
+
+    def __init__(self, limits: Limits | None = None, workers: int = 1) -> None:
+        self._limits = limits or Limits()
+        self._slots = threading.BoundedSemaphore(workers)
+        self._lock = threading.Lock()
+        self._idle: list[_Worker] = []
+        self._closed = False
+
+    def parse(self, name: str, content: bytes, options: ParseOptions = _USUAL) -> ParsedText:
+        """As ``rag.parsing.formats.parse``; UnreadableContent also when a parser crashed, ContentTooLarge past the limits."""
+        [part] = self._read(name, content, _all, options, archives=False)
+        if isinstance(part.text, RagError):
+            raise part.text
+        assert part.text is not None
+        return part.text
+
+    def read(self, name: str, content: bytes, wanted: Wanted, options: ParseOptions = _USUAL) -> Iterator[Part]:
+        """What a file holds: itself, or one by one the files of the archive that it is.
+
+        wanted: asked with path and SHA-256 of each file in an archive whether it is to be parsed; ``text`` is None where it is not.
+        Errors are in the parts; one without path says that the archive could not be read to its end.
+        """
+        return self._read(name, content, wanted, options, archives=True)
+
+    def _read(
+        self, name: str, content: bytes, wanted: Wanted, options: ParseOptions, *, archives: bool
+    ) -> Iterator[Part]:
+        from rag.parsing.formats import is_plain_text, parse  # all parsers, which a question does not wait for
+
+        if is_plain_text(name, content):
+            try:
+                yield Part("", parse(name, content))
+            except RagError as error:
+                yield Part("", error)
+            return
+        done = n_ended = 0  # members dealt with, workers lost
+        retried = False
+        with self._slots:
+            while True:
+                worker = self._take(fresh=retried)
+                fresh = worker.n_files == 0
+                whole = False
+                try:
+                    worker.begin(name, content, options, done if archives else None)
+                    for part in worker.parts(wanted):
+                        yield part
+                        done, retried = done + 1, False
+                    whole = True
+                    return
+                except _Ended as ended:
+                    # What earlier files left behind in the worker may have been in the way: once more, from a clean start.
+                    if ended.again and not fresh and not retried:
+                        retried = True
+                        continue
+                    yield Part(ended.path or "", ended.error)
+                    done, n_ended, retried = done + 1, n_ended + 1, False
+                    if ended.path is None:
+                        return
+                    if n_ended == _MAX_ENDED:
+                        yield Part(
+                            "", UnreadableContent(f"{n_ended} of its files ended their parser: the rest is not read")
+                        )
+                        return
+                finally:
+                    if whole:
+                        self._give_back(worker)
+                    else:
+                        worker.end()
+
+    def close(self) -> None:
+        """End the workers. Files that are being parsed in other threads are let finish."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _take(self, *, fresh: bool) -> "_Worker":
+        with self._lock:
+            if self._idle and not fresh:
+                return self._idle.pop()
+        return _Worker(self._limits)
+
+    def _give_back(self, worker: "_Worker") -> None:
+        with self._lock:
+            if not self._closed and worker.n_files < _MAX_FILES:
+                self._idle.append(worker)
+                return
+        worker.end()
+
+
+class _Worker:
+    """One process. n_files: how many it has worked on."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.n_files = 0
+        self._offered: str | None = None
+        self._patience = _START_S
+        here, there = socket.socketpair()
+        paths = [str(Path(rag.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+        with there:
+            # -P and the working directory: no module is ever taken from the folder whose files are read.
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-B", "-P", "-m", "rag.parsing.sandbox.worker"),
+                    *(str(there.fileno()), str(limits.memory_mib << 20)),
+                ],
+                env={
+                    **{name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+                    "PYTHONPATH": os.pathsep.join(paths),
+                    "OPENBLAS_NUM_THREADS": "1",
+                    "OMP_NUM_THREADS": "1",
+                },
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(there.fileno(),),
+                start_new_session=True,
+            )
+        self._connection = here
+
+    def begin(self, name: str, content: bytes, options: ParseOptions, after: int | None) -> None:
+        """Hand over a file. after: members of an archive to pass over, None where an archive is not to be opened."""
+        self.n_files += 1
+        self._offered = None
+        # Recognition runs in processes of its own, page by page, with limits of their own.
+        self._patience = _PATIENCE * self._limits.seconds * (_PATIENCE_OCR if options.ocr else 1) + _START_S
+        job = {
+            "name": name,
+            "options": asdict(options),
+            "seconds": self._limits.seconds,
+            "members": after is not None,
+            "after": after or 0,
+        }
+        with self._watched():
+            send(self._connection, json.dumps(job).encode(), content)
+
+    def parts(self, wanted: "Wanted") -> Iterator[Part]:
+        """What the worker makes of the file.  Raises _Ended when that ended it."""
+        while True:
+            with self._watched():
+                answer = json.loads(receive(self._connection, _MAX_ANSWER))
+                path = str(answer.get("path", ""))
+                error = self._error(answer)
+            if "end" in answer:
+                if error is not None:
+                    yield Part("", error)
+                return
+            if error is not None:
+                yield Part(path, error)
+            elif "sha256" in answer:
+                yield self._taken(path, str(answer["sha256"]), wanted)
+            else:
+                with self._watched():
+                    parsed = _from_json(answer)
+                yield Part(path, parsed)
+            if "path" not in answer:
+                return
+
+    def _taken(self, path: str, sha256: str, wanted: "Wanted") -> Part:
+        """A member that is offered: parsed if it is wanted."""
+        take = wanted(path, sha256)
+        self._offered = path
+        with self._watched():
+            send(self._connection, b"1" if take else b"0")
+            if not take:
+                return Part(path, None, sha256)
+            answer = json.loads(receive(self._connection, _MAX_ANSWER))
+            text = self._error(answer) or _from_json(answer)
+        self._offered = None
+        return Part(path, text, sha256)
+
+    def _error(self, answer: dict[str, Any]) -> RagError | None:
+        """What an answer says is wrong with the file.  Raises _Ended where it is the worker's memory."""
+        error = answer.get("error")
+        if error is None:
+            return None
+        if error == "MemoryError":
+            too_much = _TOO_MUCH.format(f"{self._limits.memory_mib} MiB of memory")
+            raise _Ended(ContentTooLarge(too_much), self._offered)
+        return _ERRORS.get(error, UnreadableContent)(str(answer.get("message")))
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """An exchange with the worker, which is ended when it takes too long or does not answer as it should."""
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(self._patience, stop)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as broken:
+            self._process.kill()  # it may be alive and send what is no answer
+            raise self._ended(late.is_set()) from broken
+        finally:
+            timer.cancel()
+
+    def _ended(self, late: bool) -> _Ended:
+        code = self._process.wait()
+        if late or code == -signal.SIGXCPU:
+            too_much = _TOO_MUCH.format(f"{self._limits.seconds} seconds")
+            return _Ended(ContentTooLarge(too_much), self._offered, again=False)
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        crashed = f"its parser crashed ({how}): open it in its own program and save it again"
+        return _Ended(UnreadableContent(crashed), self._offered)
+
+    def end(self) -> None:
+        """Make an end of the process, whatever it is doing."""
+        self._connection.close()
+        self._process.kill()
+        self._process.wait()
+
+
+def _all(path: str, sha256: str) -> bool:
+    return True
+
+
+def _from_json(answer: dict[str, Any]) -> ParsedText:
+    """The parsed text, its positions checked: what comes out of a worker is not trusted.
+
+    Raises ValueError, LookupError, TypeError or AttributeError for what is none.
+    """
+    text = str(answer["text"])
+    contexts = [str(context) for context in answer["contexts"]]
+    parsed = ParsedText(
+        text,
+        str(answer["title"]),
+        tuple(
+            Section(int(start), int(heading_end), int(end), tuple(map(str, path)), str(context))
+            for start, heading_end, end, path, context in answer["sections"]
+        ),
+        tuple(
+            Block(int(start), int(end), bool(whole), contexts[int(context)])
+            for start, end, whole, context in answer["blocks"]
+        ),
+        tuple(PageBreak(int(start), int(number), str(label)) for start, number, label in answer["pages"]),
+        dict(answer["metadata"]),
+    )
+    position = 0
+    for section in parsed.sections:
+        if not position <= section.start <= section.heading_end <= section.end <= len(text):
+            raise ValueError("sections out of order")
+        position = section.end
+    position = 0
+    for block in parsed.blocks:
+        if not position <= block.start < block.end <= len(text):
+            raise ValueError("blocks out of order")
+        position = block.end
+    starts = [page.start for page in parsed.pages]
+    if starts != sorted(starts) or starts and not 0 <= starts[0] <= starts[-1] <= len(text):
+        raise ValueError("pages out of order")
+    return parsed

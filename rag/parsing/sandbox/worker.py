@@ -1,0 +1,149 @@
+"""The process in which files are parsed: reads jobs from a socket, bounded in memory and time, and writes what it made of them.
+
+Started by ``rag.parsing.sandbox.pool`` as ``python -m rag.parsing.sandbox.worker FD MEMORY``; it ends when the other side of the socket closes.
+Messages are a length (8 bytes, little-endian) and that many bytes. What comes back is JSON, which cannot carry code.
+"""
+
+import hashlib
+import json
+import resource
+import signal
+import socket
+import sys
+from typing import Any
+
+from rag.errors import RagError
+from rag.types import ParsedText, ParseOptions
+
+_LENGTH = 8
+_CHUNK = 1 << 20
+_MAX_FILES = 256
+
+
+def send(connection: socket.socket, *parts: bytes) -> None:
+    """Send messages, each whole."""
+    for part in parts:
+        connection.sendall(len(part).to_bytes(_LENGTH, "little"))
+        connection.sendall(part)
+
+
+def receive(connection: socket.socket, limit: int) -> bytes:
+    """The next message.  Raises EOFError when the other side has closed, ValueError for one of more than ``limit`` bytes."""
+    size = int.from_bytes(_exactly(connection, _LENGTH), "little")
+    if size > limit:
+        raise ValueError(f"a message of {size} bytes, more than {limit}")
+    return _exactly(connection, size)
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    parts = []
+    while size:
+        part = connection.recv(min(size, _CHUNK))
+        if not part:
+            raise EOFError
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def to_json(parsed: ParsedText) -> dict[str, Any]:
+    """A parsed text as JSON; ``sandbox`` makes it one again."""
+    contexts: dict[str, int] = {}
+    return {
+        "text": parsed.text,
+        "title": parsed.title,
+        "sections": parsed.sections,
+        # A context is that of many blocks: named by its number, not repeated.
+        "blocks": [(*block[:3], contexts.setdefault(block.context, len(contexts))) for block in parsed.blocks],
+        "contexts": list(contexts),
+        "pages": parsed.pages,
+        "metadata": dict(parsed.metadata),
+    }
+
+
+def main(descriptor: int, memory_bytes: int) -> None:
+    """Work on jobs until there are no more."""
+    _limit(memory_bytes)
+    from rag.parsing.archives.members import is_archive  # within the limits already
+
+    connection = socket.socket(fileno=descriptor)
+    try:
+        while True:
+            job = json.loads(receive(connection, _CHUNK))
+            content = receive(connection, sys.maxsize)
+            _allow_seconds(job["seconds"])
+            if job["members"] and is_archive(content):
+                _send_members(connection, job, content)
+            else:
+                send(connection, _parsed(job["name"], content, job["options"]))
+            del content
+    except EOFError:
+        return
+
+
+def _send_members(connection: socket.socket, job: dict[str, Any], content: bytes) -> None:
+    """Offer the members of an archive one by one and parse those that are wanted; "end" comes last, with an error if there was one.
+
+    after: members to pass over, as they were dealt with before an earlier worker ended.
+    """
+    from rag.parsing.archives.members import inner_name, members
+
+    end: dict[str, Any] = {"end": True}
+    try:
+        for number, (path, inner) in enumerate(members(job["name"], content)):
+            if number < job["after"]:
+                continue
+            if isinstance(inner, RagError):
+                send(
+                    connection,
+                    json.dumps({"path": path, "error": type(inner).__name__, "message": str(inner)}).encode(),
+                )
+                continue
+            offer = {"path": path, "sha256": hashlib.sha256(inner).hexdigest()}
+            send(connection, json.dumps(offer).encode())
+            if receive(connection, 1) == b"1":
+                _allow_seconds(job["seconds"])
+                inner_path = path.rpartition("/")[2] or inner_name(job["name"])
+                send(connection, _parsed(inner_path, inner, job["options"]))
+            _allow_seconds(job["seconds"])
+    except MemoryError:
+        end |= {"error": "MemoryError", "message": ""}
+    except RagError as error:
+        end |= {"error": type(error).__name__, "message": str(error)}
+    send(connection, json.dumps(end).encode())
+
+
+def _parsed(name: str, content: bytes, options: dict[str, Any]) -> bytes:
+    """What parsing gives, or what is wrong, as a message."""
+    from rag.parsing.formats import parse
+
+    chosen = ParseOptions(tuple(options["fields"]), options["ocr"])
+    try:
+        # A lone surrogate, which no text may hold, becomes a question mark.
+        return json.dumps(to_json(parse(name, content, chosen)), ensure_ascii=False).encode("utf-8", "replace")
+    except MemoryError:
+        return b'{"error": "MemoryError", "message": ""}'
+    except RagError as error:
+        kind = "MemoryError" if isinstance(error.__cause__, MemoryError) else type(error).__name__
+        return json.dumps({"error": kind, "message": str(error)}).encode()
+
+
+def _limit(memory_bytes: int) -> None:
+    """No more memory than given, no core dumps, no growing files, few files open, no reaction to Ctrl-C (the other side has it)."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_MAX_FILES, _MAX_FILES))
+    if sys.platform == "linux":  # elsewhere it is not enforced or not to be set
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+
+
+def _allow_seconds(seconds: int) -> None:
+    """Processor time from now on: past it the kernel ends this process, whatever it is doing and whoever still waits for it."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + 1 + seconds, hard))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

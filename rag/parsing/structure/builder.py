@@ -1,0 +1,293 @@
+"""The text of a structured document as it grows, with the positions of its sections, blocks and pages."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from index.types import JsonScalar
+from rag.errors import ContentTooLarge
+from rag.parsing.structure.lists import blocks_of_lists, lead_in
+from rag.parsing.structure.tables import Table
+from rag.types import Block, PageBreak, ParsedText, Section
+
+MAX_CHARACTERS = 50_000_000
+# A table row up to this long is one piece; a longer one is its cells, each of which has sentences.
+ROW_CHARACTERS = 600
+_MAX_FIELDS = 300
+_SHORT_FIELD = 100
+_MAX_OPEN = 20  # numbered items that one may stand below
+_LEFT_OUT = re.compile("[\u00ad\u200b\ufeff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff\ud800-\udfff]")
+# Begins of captions that are no table's.
+_FIGURE = re.compile(r"(?:fig|abb|bild|illustr|рис)", re.I)
+_BLANKS = re.compile(r"\s+")
+
+Values = dict[str, JsonScalar | list[JsonScalar]]
+
+
+def plain(text: str) -> str:
+    """The text on one line: runs of white space as one blank; without soft hyphens, zero-width spaces and control characters."""
+    return _BLANKS.sub(" ", _LEFT_OUT.sub("", text)).strip()
+
+
+def verbatim(text: str) -> str:
+    """The text with its lines and indents, without trailing blanks and control characters."""
+    text = _LEFT_OUT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
+
+
+def _line(cells: Sequence[str]) -> str:
+    """A row of a table on one line."""
+    return "\t".join(map(plain, cells)).strip()
+
+
+def _short_fields(lines: Iterable[str]) -> str:
+    """What tells a record from others, so that all of its passages are found by it."""
+    taken: list[str] = []
+    length = 0
+    for line in lines:
+        if len(line) <= _SHORT_FIELD and length + len(line) <= _MAX_FIELDS:
+            taken.append(line)
+            length += len(line)
+    return "\n".join(taken)
+
+
+class Item(NamedTuple):
+    """Where a numbered paragraph stands. list_id: of its list.  level: from 0."""
+
+    list_id: str
+    level: int
+
+
+class TextBuilder:
+    """Takes headings, paragraphs, tables and pages in reading order; ``build`` gives the parsed text.
+
+    Blocks are set apart by a blank line, or by a line break alone where a block is ``tight`` (list items, table rows).
+    What stands in a list, and code, has the lead-in above it as context.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._length = 0
+        self._blocks: list[Block] = []
+        self._pages: list[PageBreak] = []
+        self._sections: list[Section] = []
+        self._path: list[tuple[int, str]] = []  # level and heading
+        self._opened = 0
+        self._heading_end = 0
+        self._body = False  # whether the open section has text below its heading
+        self._first_heading = ""
+        self._context = ""
+        self._lead = ""
+        self._items: list[tuple[Item, str]] = []  # those that what follows may stand below, with their lead-ins
+        self._caption = ""
+
+    @property
+    def n_characters(self) -> int:
+        """Length of the text so far."""
+        return self._length
+
+    def add_caption(self, text: str) -> None:
+        """Add a caption: of the table that follows at once, else a paragraph, which stands where its figure does."""
+        self._flush_caption()
+        text = plain(text)
+        if _FIGURE.match(text):
+            self.add_block(text)
+        else:
+            self._caption = text
+
+    def add_heading(self, text: str, level: int) -> None:
+        """Open a section. level: 1 is the highest; the path keeps the headings above it."""
+        self._flush_caption()
+        text = plain(text)
+        if not text:
+            return
+        start = self._append(text, tight=False)
+        self._close(start)
+        self._path = [entry for entry in self._path if entry[0] < level]
+        self._path.append((level, text))
+        self._first_heading = self._first_heading or text
+        self._heading_end = self._length
+
+    def open_section(self, path: Sequence[str], context: str = "") -> None:
+        """Open a section that has no heading line of its own in the text, under the given path from the top."""
+        self._flush_caption()
+        self._close(self._length)
+        self._path = [(number, name) for number, name in enumerate(path, 1)]
+        self._context = context
+
+    def end_section(self) -> None:
+        """What follows, up to the next heading, stands under none."""
+        self._flush_caption()
+        self._close(self._length)
+        self._path = []
+
+    def add_block(
+        self,
+        text: str,
+        *,
+        whole: bool = False,
+        tight: bool = False,
+        listed: bool | None = None,
+        item: Item | None = None,
+        number: str = "",
+    ) -> None:
+        """Add a paragraph or list item; with ``whole``, lines as they are and never cut into sentences (code).
+
+        listed: whether it stands in a list, by default where it is tight.  item: its place, if its list is numbered; what is
+        below it has its lead-in.  number: its whole number, with which it is searched where its text has a part of that.
+        """
+        text = verbatim(text) if whole else plain(text)
+        if text:
+            self._flush_caption()
+            listed = tight if listed is None else listed
+            start = self._append(text, tight=tight)
+            if item is not None:
+                self._leave_items(item)
+            leads = (lead for _, lead in reversed(self._items) if lead)
+            context = [next(leads, self._lead)] if listed or whole else []
+            if number and not text.startswith(number):
+                context.insert(0, number)
+            self._blocks.append(Block(start, self._length, whole, ". ".join(filter(None, context))))
+            self._body = True
+            if item is not None:
+                self._items = [*self._items[1 - _MAX_OPEN :], (item, lead_in(text))]
+            elif not listed:
+                self._lead = "" if whole else lead_in(text)
+                self._items.clear()
+
+    def add_lines(self, text: str) -> None:
+        """Add text with its own lines and blank lines, in which sentences are found as in a plain text file."""
+        text = verbatim(text)
+        if text:
+            self._flush_caption()
+            start = self._append(text, tight=False)
+            blocks = blocks_of_lists(text) or [Block(0, len(text))]
+            self._blocks += [Block(one.start + start, one.end + start, one.whole, one.context) for one in blocks]
+            self._body = True
+
+    def add_table(self, table: Table, caption: str = "") -> None:
+        """Add a table of a running text: a section of its own, a line a row with tabs between cells, its header as context."""
+        names = [plain(name) for name in table.names]
+        caption = plain(caption) or self._caption
+        self._caption = ""
+        context = ". ".join(
+            part
+            for part in (caption or self._lead.rstrip(":："), plain(table.about), ", ".join(filter(None, names)))
+            if part
+        )
+        if self._body:
+            self._close(self._length)
+        for line in (caption, *(_line(cells) for cells in table.header)):
+            if line:
+                self._append(line, tight=self._heading_end > self._opened)
+                self._heading_end = self._length
+        self._context = context
+        for cells, group in table.rows:
+            line = _line(cells)
+            if len(line) <= ROW_CHARACTERS:
+                if line:
+                    start = self._append(line, tight=True)
+                    self._blocks.append(Block(start, self._length, True, group))
+            else:
+                for cell in filter(None, map(plain, cells)):
+                    self._blocks.append(Block(self._append(cell, tight=True), self._length, False, group))
+        self._close(self._length)
+
+    def add_record(self, fields: Iterable[tuple[str, str]], path: Sequence[str]) -> None:
+        """Add a row of a table or a record as a passage of its own: a line a field that has a value, ``name: value``."""
+        lines = []
+        for name, value in fields:
+            value, name = plain(value), plain(name)
+            if value:
+                lines.append(f"{name}: {value}" if name else value)
+        if not lines:
+            return
+        self.open_section(path)
+        if sum(map(len, lines)) + len(lines) <= ROW_CHARACTERS:
+            start = self._append("\n".join(lines), tight=False)
+            self._blocks.append(Block(start, self._length, whole=True))
+        else:
+            self._context = _short_fields(lines)
+            for number, line in enumerate(lines):
+                self._blocks.append(Block(self._append(line, tight=number > 0), self._length))
+        self._body = True
+
+    def add_document(self, parsed: ParsedText, path: Sequence[str]) -> None:
+        """Add a whole parsed text, such as an attachment, its sections under ``path``."""
+        if not parsed.text.strip():
+            return
+        self.open_section(path)
+        opened = self._opened
+        offset = self._append(parsed.text, tight=False)
+        blocks = parsed.blocks or (Block(0, len(parsed.text)),)
+        self._blocks += [
+            Block(block.start + offset, block.end + offset, block.whole, block.context) for block in blocks
+        ]
+        for section in parsed.sections:
+            start, heading_end, end = section.start + offset, section.heading_end + offset, section.end + offset
+            start = opened if start == offset else start  # with the blank line before it
+            self._sections.append(Section(start, heading_end, end, (*path, *section.path), section.context))
+        self._opened = self._heading_end = self._length
+        self._body = False
+
+    def add_page(self, number: int, label: str = "") -> None:
+        """The text that follows stands on this page."""
+        start = self._length  # before the blank line, so that whatever separates the next block does not matter
+        if self._pages and self._pages[-1].start == start:
+            self._pages.pop()  # a page without text
+        self._pages.append(PageBreak(start, number, label))
+
+    def add_page_inside(self, start: int, number: int, label: str = "") -> None:
+        """A page starts at a position inside the block that was added last."""
+        self._pages.append(PageBreak(start, number, label))
+
+    def build(self, *, title: str, metadata: Values) -> ParsedText:
+        """The parsed text. title: the document's own, or else its first heading, or else what the caller falls back to."""
+        self._flush_caption()
+        self._close(self._length)
+        text = "".join(self._parts)
+        sections = tuple(self._sections) or (Section(0, 0, 0, ()),)
+        pages = tuple(page for page in self._pages if page.start < len(text) or page.number == 1)
+        return ParsedText(text, title, sections, tuple(self._blocks), pages, metadata)
+
+    @property
+    def first_heading(self) -> str:
+        """The first heading, or nothing."""
+        return self._first_heading
+
+    def _flush_caption(self) -> None:
+        caption, self._caption = self._caption, ""
+        if caption:
+            self.add_block(caption)
+
+    def _leave_items(self, item: Item) -> None:
+        """Forget the items that an item does not stand below; one of a list not met here stands below all."""
+        place = next(
+            (at for at, (one, _) in enumerate(self._items) if one.list_id == item.list_id and one.level >= item.level),
+            None,
+        )
+        if place is not None:
+            del self._items[place:]
+
+    def _append(self, text: str, *, tight: bool) -> int:
+        """Add text after the separator that belongs before it; returns where it starts."""
+        if self._parts:
+            separator = "\n" if tight else "\n\n"
+            self._parts.append(separator)
+            self._length += len(separator)
+        start = self._length
+        self._parts.append(text)
+        self._length += len(text)
+        if self._length > MAX_CHARACTERS:
+            raise ContentTooLarge(f"more than {MAX_CHARACTERS // 10**6} million characters of text: split the file")
+        return start
+
+    def _close(self, end: int) -> None:
+        """End the open section where the next one starts."""
+        if end > self._opened:
+            path = tuple(heading for _, heading in self._path)
+            self._sections.append(Section(self._opened, max(self._heading_end, self._opened), end, path, self._context))
+        self._opened = self._heading_end = end
+        self._body = False
+        self._context = self._lead = ""
+        self._items.clear()
