@@ -17,8 +17,8 @@ from eval.gold import read_corpus
 from index.errors import StoreError
 from rag.config import Config
 from rag.errors import BadInput
-from rag.files import shown_path
-from rag.folders import find_files
+from rag.intake.reading import shown_path
+from rag.intake.folders import find_files
 from rag.model.cache import converted_model
 from rag.model.precision import kept_precision
 from rag.service import Service

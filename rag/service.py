@@ -39,7 +39,7 @@ from rag.types import (
 from rag.validation import checked_collection, checked_question
 
 if TYPE_CHECKING:
-    from rag.intake import Intake
+    from rag.intake.intake import Intake
 
 
 class Service:
@@ -114,7 +114,7 @@ class Service:
     @cached_property
     def intake(self) -> "Intake":
         """Takes documents in. Imported when first needed: a command that asks or lists needs nothing of it."""
-        from rag.intake import Intake
+        from rag.intake.intake import Intake
 
         return Intake(lambda: self._store, lambda: self.embedder, self._config)
 

@@ -12,7 +12,7 @@ from eval.gold import read_corpus, read_folder
 from rag.config import Config
 from rag.model.embedding import PassageInput
 from rag.errors import BadInput
-from rag.ingest import passage_inputs, prepare_incoming
+from rag.intake.prepare import passage_inputs, prepare_incoming
 from rag.language.sentences import split_sentences
 from rag.service import Service
 from rag.types import Incoming

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from index.types import Document, JsonScalar, Span
-    from rag.pipeline import Progress as ShowProgress
+    from rag.intake.pipeline import Progress as ShowProgress
     from rag.service import Service
     from rag.types import IngestProgress, IngestReport, ParseOptions
 
@@ -101,10 +101,10 @@ def add(
 
         from index.errors import StoreMissing
         from rag.config import Config
-        from rag.folders import find_files
+        from rag.intake.folders import find_files
         from rag.service import Service
         from rag.types import IngestReport
-        from rag.web import is_address
+        from rag.intake.web import is_address
 
         metadata = given_metadata(meta)
         urls = [path for path in paths if is_address(path)]

@@ -10,7 +10,7 @@ import typer
 from rag.cli.output import JsonOption, StoreOption, console, errors, print_json, store_path
 
 if TYPE_CHECKING:
-    from rag.reindex import Progress
+    from rag.intake.reindex import Progress
 
 
 def reindex(
@@ -38,7 +38,7 @@ def reindex(
 
     with errors():
         from rag.config import Config
-        from rag.reindex import reindex as reindex_store
+        from rag.intake.reindex import reindex as reindex_store
 
         config = Config.from_environment(os.environ)
         with _bar() as progress:

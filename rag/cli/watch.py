@@ -51,7 +51,7 @@ def watch(
         from rag.model.blas import load_numpy
 
         load_numpy()
-        from rag import watch as watching
+        from rag.intake import watch as watching
         from rag.config import Config
         from rag.errors import BadInput
         from rag.service import Service

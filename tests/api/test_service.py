@@ -137,7 +137,7 @@ def test_odd_questions_are_answered(real_client: TestClient, document_id: str, q
 def test_a_text_that_is_given_up_half_way_leaves_nothing(
     real_client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rag.pipeline.TOGETHER", 4)  # passages embedded between two looks: fewer take less time
+    monkeypatch.setattr("rag.intake.pipeline.TOGETHER", 4)  # passages embedded between two looks: fewer take less time
     service = cast(Any, real_client.app).state.service
     before = service.counts()
     text = "\n\n".join(f"The ferry number {number} waited {number} hours in the fjord. " * 8 for number in range(12))

@@ -149,8 +149,8 @@ def test_the_code_digest_covers_what_ingestion_imports() -> None:
             pending += corpora._imported(path)
     names = {path.relative_to(root).as_posix() for path in found}
     assert {
-        "rag/ingest.py",
-        "rag/chunking.py",
+        "rag/intake/prepare.py",
+        "rag/intake/chunking.py",
         "rag/model/embedding.py",
         "rag/parsing/__init__.py",
         "index/local/store.py",

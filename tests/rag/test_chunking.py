@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.types import Span
-from rag.chunking import Chunk, chunk
+from rag.intake.chunking import Chunk, chunk
 from rag.language.sentences import split_sentences
 from rag.types import Block, PageBreak, Section
 

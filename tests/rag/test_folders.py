@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.folders import IgnoreRules, find_files
+from rag.intake.folders import IgnoreRules, find_files
 
 
 def make(root: Path, files: dict[str, str]) -> None:

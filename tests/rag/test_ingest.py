@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.ingest import date_in_words, passage_inputs, prepare_incoming
+from rag.intake.prepare import date_in_words, passage_inputs, prepare_incoming
 from rag.types import Incoming
 
 

@@ -138,7 +138,7 @@ def test_a_file_that_was_stemmed_as_english_is_taken_in_again(
     (tmp_path / "german.txt").write_text(GERMAN, encoding="utf-8")
     (tmp_path / "english.txt").write_text(ENGLISH, encoding="utf-8")
     with monkeypatch.context() as before:  # as a version of the program that told no languages
-        before.setattr("rag.ingest.with_language", lambda text, stated, given: ({**stated, **given}, "en"))
+        before.setattr("rag.intake.prepare.with_language", lambda text, stated, given: ({**stated, **given}, "en"))
         assert service.intake.add_paths([tmp_path]).added == 2
     again = service.intake.add_paths([tmp_path])
     assert (again.updated, again.skipped) == (1, 1) and [Path(one).name for one in matching(service, "Haus")] == [

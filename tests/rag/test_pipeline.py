@@ -15,9 +15,9 @@ import pytest
 from index.errors import StoreError
 from index.local.store import Store
 from index.types import Floats
-from rag import pipeline
+from rag.intake import pipeline
 from rag.model.embedding import TOGETHER, PassageInput, PassageVectors
-from rag.ingest import Prepared, Unchanged, prepare_incoming
+from rag.intake.prepare import Prepared, Unchanged, prepare_incoming
 from rag.types import Failure, Incoming, IngestProgress
 
 DIM = 16

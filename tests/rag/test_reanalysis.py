@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from index.local.store import Store
 from index.types import Scope
 from rag.cli.main import build
-from rag.reanalysis import reanalyze
+from rag.intake.reanalysis import reanalyze
 from rag.retrieval import analyzed
 from rag.service import Service
 from rag.types import Incoming, Query
@@ -33,7 +33,7 @@ TEXTS = {"de": GERMAN, "fr": FRENCH, "en": ENGLISH}
 def old(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
     """A store as a version of the program left it that told no languages: templates' languages, all stemmed as English."""
     with monkeypatch.context() as before:
-        before.setattr("rag.ingest.with_language", lambda text, stated, given: ({**stated, **given}, "en"))
+        before.setattr("rag.intake.prepare.with_language", lambda text, stated, given: ({**stated, **given}, "en"))
         service.intake.add_documents(
             [Incoming(name, name, text, source=name, metadata={"language": "en-US"}) for name, text in TEXTS.items()]
         )
@@ -125,7 +125,7 @@ def test_a_document_that_changes_or_goes_meanwhile_is_left_alone(old: Service, m
 @pytest.mark.model
 def test_rag_reindex_does_it_without_embedding(old: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAG_MODEL", raising=False)
-    monkeypatch.setattr("rag.reindex.Embedder", None)
+    monkeypatch.setattr("rag.intake.reindex.Embedder", None)
     ended = CliRunner().invoke(build(), ["reindex", "--store", str(old.path), "--json"])
     assert ended.exit_code == 0, ended.output
     done = json.loads(ended.stdout)

@@ -20,7 +20,7 @@ from index.local.system.names import REBUILDING
 from index.local.upkeep.reindex import Rebuilding
 from index.local.store import Store
 from index.types import FailedFile, Floats, JsonScalar, NewDocument, NewPassage, Scope
-from rag import reindex
+from rag.intake import reindex
 from rag.config import Config
 from rag.model.embedding import Embedder, PassageInput, PassageVectors
 from rag.service import Service

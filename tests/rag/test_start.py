@@ -20,7 +20,7 @@ PARSERS = {
     "yaml",
     "olefile",
 }
-OTHERS = {"rag.web", "pathspec", "torch", "transformers", "sentence_transformers", "langchain_text_splitters"}
+OTHERS = {"rag.intake.web", "pathspec", "torch", "transformers", "sentence_transformers", "langchain_text_splitters"}
 
 
 def imported_by(code: str) -> set[str]:

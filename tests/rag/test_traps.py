@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rag.ingest import prepare_incoming
+from rag.intake.prepare import prepare_incoming
 from rag.language.sentences import split_sentences
 from rag.types import Incoming
 

@@ -14,7 +14,7 @@ import pytest
 from rag.errors import BadInput, RagError
 from rag.service import Service
 from rag.types import IngestReport
-from rag.watch import watch
+from rag.intake.watch import watch
 
 _LONGEST_S = 120.0
 SHIP = "The ship Aurora left Oslo on 3 March."

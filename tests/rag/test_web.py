@@ -10,7 +10,7 @@ import pytest
 
 from rag.errors import BadInput, ContentTooLarge, RagError, UnreadableContent
 from rag.service import Service
-from rag.web import Page, fetch, is_public
+from rag.intake.web import Page, fetch, is_public
 
 PAGE = b"<html><title>Mills</title><h1>Mills</h1><p>The mill was built by Anna Berg in 1850.</p></html>"
 Reply = tuple[int, dict[str, str], bytes]
@@ -224,7 +224,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(server: Server, mon
 
 def test_each_redirect_is_checked(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first name counts as public here; where it leads to does not."""
-    from rag import web
+    from rag.intake import web
 
     server.replies["/"] = (302, {"Location": f"http://127.0.0.2:{server.port}/secret"}, b"")
     server.replies["/secret"] = (200, {}, b"secret")

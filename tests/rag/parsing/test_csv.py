@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rag.chunking import chunk
+from rag.intake.chunking import chunk
 from rag.errors import ContentTooLarge
 from rag.parsing.formats import parse
 from rag.types import ParsedText

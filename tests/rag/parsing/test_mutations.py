@@ -14,7 +14,7 @@ import pptx
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from rag.chunking import chunk
+from rag.intake.chunking import chunk
 from rag.errors import RagError
 from rag.parsing.sandbox.pool import Limits, Sandbox
 

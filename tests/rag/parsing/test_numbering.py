@@ -10,7 +10,7 @@ from docx.document import Document
 from docx.oxml import parse_xml as element
 from docx.oxml.ns import nsdecls
 
-from rag.chunking import chunk
+from rag.intake.chunking import chunk
 from rag.parsing.formats import parse
 from rag.parsing.office.numbering import formatted
 from rag.types import ParsedText

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rag.chunking import Chunk, chunk
+from rag.intake.chunking import Chunk, chunk
 from rag.parsing.formats import parse
 from rag.types import ParsedText
 

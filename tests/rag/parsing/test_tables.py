@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from rag.chunking import chunk
+from rag.intake.chunking import chunk
 from rag.parsing.formats import parse
 from rag.parsing.structure.tables import Cell, is_header, lay_out
 from rag.types import ParsedText

@@ -9,14 +9,15 @@ from pathlib import Path
 from index.errors import StoreReplaced
 from index.local.store import DELETE_TOGETHER, Store
 from index.types import Change, Metadata
-from rag import ingest, pipeline
+from rag.intake import prepare as ingest
+from rag.intake import pipeline
 from rag.config import Config
 from rag.model.embedding import Embedder
-from rag.files import FileReader, file_of, is_below, is_gone
-from rag.folders import IgnoreRules, find_files
+from rag.intake.reading import FileReader, file_of, is_below, is_gone
+from rag.intake.folders import IgnoreRules, find_files
 from rag.language.languages import language_note, languages_of
 from rag.model.cache import DEFAULT_MODEL
-from rag.notes import reading_notes
+from rag.intake.notes import reading_notes
 from rag.parsing.sandbox.pool import Limits, Sandbox
 from rag.types import Check, Failure, Incoming, IngestReport, ParseOptions, go_on
 from rag.validation import checked_collection, checked_text

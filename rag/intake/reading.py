@@ -8,8 +8,8 @@ from pathlib import Path
 from index.local.store import Store
 from index.types import Document, FailedFile, Metadata
 from rag.errors import ContentTooLarge, RagError
-from rag.folders import Found
-from rag.ingest import Prepared, Unchanged, prepare, sha256_of
+from rag.intake.folders import Found
+from rag.intake.prepare import Prepared, Unchanged, prepare, sha256_of
 from rag.language.languages import may_be_untold, with_language
 from rag.parsing.sandbox.pool import Part, Sandbox
 from rag.printable import as_utf8, is_utf8
@@ -65,7 +65,7 @@ class FileReader:
 
     def read_address(self, url: str, *, allow_private: bool) -> Iterator[Prepared | Unchanged | Failure]:
         """The documents at an address of the web, which is their source; the last one that it redirects to is metadata."""
-        from rag.web import fetch, without_fragment
+        from rag.intake.web import fetch, without_fragment
 
         key = without_fragment(url)
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from index.types import Document, Metadata, NewDocument, NewPassage, Signs, Span
-from rag.chunking import Chunk, chunk
+from rag.intake.chunking import Chunk, chunk
 from rag.model.embedding import PassageInput, PassageVectors, word_spans
 from rag.language.languages import with_language
 from rag.types import Check, Incoming, ParsedText, Section, go_on
