@@ -19,7 +19,7 @@ from eval.statistics import Estimate, Statistic, Values, estimate
 from index.types import JsonScalar
 from rag.confidence import Refit, log_odds
 from rag.errors import BadInput
-from rag.ranking import CONFIDENCE_PASSAGES
+from rag.retrieval.ranking import CONFIDENCE_PASSAGES
 
 # With fewer questions of either kind, what comes out says more about the prior than about the documents.
 MIN_OF_EACH = 10

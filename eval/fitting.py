@@ -24,7 +24,7 @@ from eval.samples import (
     sentence_values,
 )
 from rag.errors import BadInput
-from rag.ranking import CONFIDENCE_FEATURES, Ranker
+from rag.retrieval.ranking import CONFIDENCE_FEATURES, Ranker
 
 SENTENCE = ("cosine", "coverage", "late", "passage")
 _RIDGE = 1e-3  # on weights of signals scaled to unit deviation

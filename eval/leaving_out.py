@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from eval.confidence import auroc, calibration_error
 from eval.samples import Sample, listed_hits, listed_sentences, scores_of
-from rag.ranking import Ranker
+from rag.retrieval.ranking import Ranker
 
 _DEPTH = 10
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.gold import Question, read_corpus, read_folder
-from rag.ranking import (
+from rag.retrieval.ranking import (
     CONFIDENCE_FEATURES,
     CONFIDENCE_PASSAGES,
     Examined,
@@ -17,7 +17,7 @@ from rag.ranking import (
     best_per_passage,
     confidence_features,
 )
-from rag.signals import Signals
+from rag.retrieval.signals import Signals
 
 Values = NDArray[np.float64]
 Hits = NDArray[np.bool_]

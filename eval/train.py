@@ -15,7 +15,7 @@ from eval.fitting import fit, fit_first
 from eval.leaving_out import LeftOut, left_out
 from eval.samples import Examiner, collection_of, sample_of
 from rag.errors import BadInput
-from rag.ranking import Ranker
+from rag.retrieval.ranking import Ranker
 
 SECOND_STAGE = 20
 _TOO_LITTLE = "fit on at least two sets that share no document, one of them with answers and their places"

@@ -8,10 +8,10 @@ import numpy as np
 
 from index.types import Document, Floats, Ids, Span
 from rag.citations import cite
-from rag.duplicates import same_statement
+from rag.retrieval.duplicates import same_statement
 from rag.leads import passed_on
-from rag.ranking import load_ranker
-from rag.retrieval import Retrieved
+from rag.retrieval.ranking import load_ranker
+from rag.retrieval.retrieve import Retrieved
 from rag.types import AnswerText, DocumentRef, Occurrence, RankedPassage, Signal
 
 # Sentences are taken from the first passages only, and no more than these: what answers stands there or nowhere.

@@ -11,11 +11,11 @@ from rag.answer import compose
 from rag.answer_cache import AnswerCache
 from rag.confidence import OF_NAMED_PART, REFIT_NOTE, answers, basis_of, kept_refit, reason_to_abstain
 from rag.model.embedding import Embedder, QuestionVectors, word_spans
-from rag.ranking import Calibration, load_ranker
-from rag.references import asks_for_part
+from rag.retrieval.ranking import Calibration, load_ranker
+from rag.retrieval.references import asks_for_part
 from rag.model.reranker import Reranker
-from rag.retrieval import retrieve
-from rag.spelling import respell
+from rag.retrieval.retrieve import retrieve
+from rag.retrieval.spelling import respell
 from rag.types import Answer, IndexState, Query, Timings
 
 # Python runs one thread at a time, and searches that overlap only take its lock from each other: with eight clients and two

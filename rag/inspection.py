@@ -6,8 +6,8 @@ from index.local.store import Store
 from index.types import Passage, Scope
 from rag.baselines import rank_baseline
 from rag.model.embedding import Embedder, word_spans
-from rag.ranking import Examined, Ranker, load_ranker
-from rag.retrieval import analyzed, score_candidates
+from rag.retrieval.ranking import Examined, Ranker, load_ranker
+from rag.retrieval.retrieve import analyzed, score_candidates
 from rag.trace import Trace, trace
 from rag.types import Answer, IndexState, Query, Timings
 from rag.validation import checked_question

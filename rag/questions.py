@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from rag.retrieval import asks
+from rag.retrieval.retrieve import asks
 from rag.types import Answer, AnswerText, Query, RankedPassage, Timings
 
 _MOST = 4  # a longer list is asked as one

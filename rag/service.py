@@ -27,7 +27,7 @@ from rag.errors import BadInput
 from rag.inspection import Inspector
 from rag.model.cache import converted_model
 from rag.questions import joined, split_questions
-from rag.ranking import Calibration
+from rag.retrieval.ranking import Calibration
 from rag.model.reranker import Reranker
 from rag.model.store_models import StoreModels, refuse_other_model, store_settings
 from rag.types import (

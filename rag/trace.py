@@ -7,10 +7,10 @@ import numpy as np
 
 from index.local.reader import Reader
 from index.types import Floats, Ids, Scope, Span
-from rag.duplicates import group_duplicates
+from rag.retrieval.duplicates import group_duplicates
 from rag.model.embedding import QuestionVectors
-from rag.ranking import Ranker, best_per_passage
-from rag.retrieval import Scored, analyzed, ranking_of, score_candidates
+from rag.retrieval.ranking import Ranker, best_per_passage
+from rag.retrieval.retrieve import Scored, analyzed, ranking_of, score_candidates
 
 # Ranks in a view are looked for this deep.
 DEEPEST = 10_000

@@ -10,8 +10,8 @@ from eval.samples import FIRST, SECOND
 from eval.train import train
 from index.types import Span
 from rag.errors import BadInput
-from rag.ranking import CONFIDENCE_FEATURES, Examined, Ranker, read_ranker
-from rag.signals import Signals
+from rag.retrieval.ranking import CONFIDENCE_FEATURES, Examined, Ranker, read_ranker
+from rag.retrieval.signals import Signals
 
 N = 30
 CALIBRATED_FOR: dict[str, str | int] = {"model_fingerprint": "f", "passage_characters": 700, "overlap_sentences": 1}

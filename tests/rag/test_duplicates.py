@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from index.types import Candidates
-from rag.duplicates import group_duplicates, same_statement
+from rag.retrieval.duplicates import group_duplicates, same_statement
 
 BASE = (
     "The committee approved the plan for the new bridge over the river after a long debate in the spring of last year"

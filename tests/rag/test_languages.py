@@ -6,7 +6,7 @@ import pytest
 
 from index.types import Scope
 from rag.language.languages import detect_language, language_note, question_language, with_language
-from rag.retrieval import analyzed
+from rag.retrieval.retrieve import analyzed
 from rag.service import Service
 from rag.types import Incoming, Query
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from index.types import Floats, Ids
-from rag.ranking import (
+from rag.retrieval.ranking import (
     CONFIDENCE_FEATURES,
     Ranker,
     best_per_passage,
@@ -17,7 +17,7 @@ from rag.ranking import (
     read_ranker,
     statement_scores,
 )
-from rag.signals import Signals
+from rag.retrieval.signals import Signals
 
 MODEL: dict[str, str | int] = {"model_fingerprint": "f" * 64, "passage_characters": 700, "overlap_sentences": 1}
 

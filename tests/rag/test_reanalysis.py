@@ -13,7 +13,7 @@ from index.local.store import Store
 from index.types import Scope
 from rag.cli.main import build
 from rag.intake.reanalysis import reanalyze
-from rag.retrieval import analyzed
+from rag.retrieval.retrieve import analyzed
 from rag.service import Service
 from rag.types import Incoming, Query
 

@@ -9,7 +9,7 @@ import pytest
 from docx.oxml import parse_xml as element
 from docx.oxml.ns import nsdecls
 
-from rag.references import Named, asks_for_part, find_references, named_sentences
+from rag.retrieval.references import Named, asks_for_part, find_references, named_sentences
 from rag.service import Service
 from rag.types import Query
 

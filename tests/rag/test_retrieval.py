@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from index.types import Candidates
-from rag.ranking import statement_scores
-from rag.retrieval import Scored, asks, ranking_of, states
-from rag.signals import Signals
+from rag.retrieval.ranking import statement_scores
+from rag.retrieval.retrieve import Scored, asks, ranking_of, states
+from rag.retrieval.signals import Signals
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from index.types import Candidates, Floats, TermStatistics, WordSigns
-from rag import signals
-from rag.signals import QuestionTerms, bm25, compute_signals, late_interaction, question_terms
+from rag.retrieval import signals
+from rag.retrieval.signals import QuestionTerms, bm25, compute_signals, late_interaction, question_terms
 
 # A passage as its context and its sentences, each a text of terms; sentence vectors follow the sentences.
 PassageTerms = tuple[str, Sequence[str]]

@@ -6,7 +6,7 @@ import pytest
 
 from index.local.views.lexical import analyze
 from rag.model.embedding import word_spans
-from rag.spelling import respell
+from rag.retrieval.spelling import respell
 
 PASSAGES = (
     "President Volodymyr Zelensky and Keith Kellogg met in Kyiv.",

@@ -12,13 +12,13 @@ from index.local.views.lexical import ENGLISH, analyze
 from index.local.reader import Reader
 from index.local.database.rows import hash_term
 from index.types import Candidates, Floats, Ids, Passage, Scope, Span, TermStatistics
-from rag.duplicates import group_duplicates
+from rag.retrieval.duplicates import group_duplicates
 from rag.model.embedding import QuestionVectors
 from rag.language.languages import common_words, question_language, terms_of_question
-from rag.ranking import Ranker, best_per_passage, load_ranker, scaled, statement_scores
-from rag.references import Named, Place, find_references, named_sentences
+from rag.retrieval.ranking import Ranker, best_per_passage, load_ranker, scaled, statement_scores
+from rag.retrieval.references import Named, Place, find_references, named_sentences
 from rag.model.reranker import RERANKED, Reranker, reordered
-from rag.signals import (
+from rag.retrieval.signals import (
     FUNCTION_WORD_SHARE_LATE,
     FUNCTION_WORDS,
     Signals,

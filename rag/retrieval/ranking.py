@@ -15,7 +15,7 @@ from typing import TypedDict
 import numpy as np
 
 from index.types import Floats, Ids, Span
-from rag.signals import Signals
+from rag.retrieval.signals import Signals
 
 # Of the ranking as a whole, whatever is listed: confidence is about these, and it does not move with k.
 CONFIDENCE_PASSAGES = 5

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from index.local.views.lexical import ENGLISH, analyze
 from index.types import Span
 from rag.language.languages import common_words, question_language
-from rag.signals import FUNCTION_WORDS
+from rag.retrieval.signals import FUNCTION_WORDS
 
 # Shorter words have too many neighbours; so do numbers, whose neighbours mean something else.
 _MIN_LENGTH = 4
