@@ -17,7 +17,7 @@ from eval.runs import Result
 from eval.scoring import is_listed_hit
 from eval.statistics import Estimate, Statistic, Values, estimate
 from index.types import JsonScalar
-from rag.confidence import Refit, log_odds
+from rag.answer.confidence import Refit, log_odds
 from rag.errors import BadInput
 from rag.retrieval.ranking import CONFIDENCE_PASSAGES
 
@@ -89,7 +89,7 @@ def calibrate(
 
 
 def fit(odds: Values, positive: Values) -> tuple[float, float, float]:
-    """Slope, centre and shift of ``rag.confidence.Refit`` for log-odds (n,) and whether each is positive (1 or 0)."""
+    """Slope, centre and shift of ``rag.answer.confidence.Refit`` for log-odds (n,) and whether each is positive (1 or 0)."""
     from scipy.optimize import minimize
 
     centre = float(odds.mean())

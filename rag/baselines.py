@@ -6,7 +6,7 @@ import numpy as np
 
 from index.local.reader import Reader
 from index.types import Floats, Ids, Scope
-from rag.citations import cite
+from rag.answer.citations import cite
 from rag.types import DocumentRef, RankedPassage
 
 # dense: by inner product of question and passage; BM25: as tantivy or SQLite count it; RRF: both fused by their ranks.

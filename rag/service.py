@@ -17,16 +17,16 @@ from index.local.upkeep.repair import repair
 from index.local.upkeep.snapshot import Snapshot, take
 from index.local.store import DELETE_TOGETHER, Store
 from index.types import Document, FailedFile, Finding, JsonScalar, Receipt, Span
-from rag import citations
-from rag.answer_cache import AnswerCache
-from rag.asking import answer_question, calibration_of
-from rag.confidence import REFIT_NOTE, Refit, basis_of, kept_refit
+from rag.answer import citations
+from rag.answer.cache import AnswerCache
+from rag.answer.ask import answer_question, calibration_of
+from rag.answer.confidence import REFIT_NOTE, Refit, basis_of, kept_refit
 from rag.config import Config
 from rag.model.embedding import Embedder
 from rag.errors import BadInput
 from rag.inspection import Inspector
 from rag.model.cache import converted_model
-from rag.questions import joined, split_questions
+from rag.answer.compound import joined, split_questions
 from rag.retrieval.ranking import Calibration
 from rag.model.reranker import Reranker
 from rag.model.store_models import StoreModels, refuse_other_model, store_settings

@@ -193,7 +193,7 @@ class Timings:
 class Answer:
     """What one question got. ``answer`` is None when the documents do not hold it; ``passages`` are then the nearest.
 
-    abstain_reason: one of ``rag.confidence.ABSTAIN_REASONS`` when not answered.
+    abstain_reason: one of ``rag.answer.confidence.ABSTAIN_REASONS`` when not answered.
     """
 
     question: str

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from eval.calibration import MIN_OF_EACH, calibrate, calibration_json, digest_of, fit
 from eval.runs import Result
-from rag.confidence import Refit
+from rag.answer.confidence import Refit
 from rag.errors import BadInput
 
 BASIS = {"weights": "w"}

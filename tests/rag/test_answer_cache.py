@@ -1,6 +1,6 @@
 """Answers that are kept: exact, of one generation, and never more than fit."""
 
-from rag.answer_cache import AnswerCache
+from rag.answer.cache import AnswerCache
 from rag.types import Answer, IndexState, Timings
 
 

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from index.types import Span
-from rag.citations import check
+from rag.answer.citations import check
 from rag.types import Citation
 
 TEXT = "Alpha beta gamma. Delta epsilon. Alpha beta gamma."

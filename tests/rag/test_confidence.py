@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from index.types import JsonScalar
-from rag.confidence import Refit, answers, basis_of, kept_refit, reason_to_abstain
+from rag.answer.confidence import Refit, answers, basis_of, kept_refit, reason_to_abstain
 
 SETTINGS: Mapping[str, JsonScalar] = {
     "model": "m",

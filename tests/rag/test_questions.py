@@ -3,7 +3,7 @@
 import pytest
 
 from index.types import Span
-from rag.questions import joined, split_questions
+from rag.answer.compound import joined, split_questions
 from rag.types import (
     Answer,
     AnswerText,

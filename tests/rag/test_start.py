@@ -32,7 +32,7 @@ def imported_by(code: str) -> set[str]:
 
 def test_a_question_waits_for_no_parser() -> None:
     modules = imported_by("import rag.service, rag.cli.ask")
-    assert "rag.asking" in modules and modules & (PARSERS | OTHERS) == set()
+    assert "rag.answer.ask" in modules and modules & (PARSERS | OTHERS) == set()
 
 
 def test_what_finds_a_model_imports_nothing_large() -> None:
