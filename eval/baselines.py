@@ -7,7 +7,7 @@ from eval.comparison import Comparison, compare
 from eval.gold import Question
 from eval.runs import Run, StoreState
 from eval.scoring import HEADLINES, run
-from rag.baselines import BASELINES
+from rag.inspection.baselines import BASELINES
 from rag.types import Answer, Query
 
 # Of answers and confidence, which baselines do not have.

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from eval.gold import Question
 from eval.scoring import is_inside
 from index.types import Passage
-from rag.trace import Trace, TracedPassage
+from rag.inspection.trace import Trace, TracedPassage
 from rag.types import Answer, Query
 
 # Where evidence can be lost, in the order of the way from document to answer; "found" is no loss.
@@ -25,7 +25,7 @@ _BESIDE = 5  # passages shown that rank first
 
 
 class Inspected(Protocol):
-    """Passages that can be followed (``rag.inspection``)."""
+    """Passages that can be followed (``rag.inspection.inspector``)."""
 
     def passages_of(self, document: str) -> list[Passage]:
         """The passages of the documents of this source or id, in order; none when there is no such document."""

@@ -14,7 +14,7 @@ from eval.gold_rows import GoldError
 from eval.quotes import QuotedQuestion, locate, read_jsonl
 from eval.runs import CalibrationState, Run, StoreState
 from eval.scoring import run
-from rag.baselines import BASELINES
+from rag.inspection.baselines import BASELINES
 from rag.cli.output import console, message, open_service
 from rag.config import Config
 from rag.errors import BadInput

@@ -16,7 +16,7 @@ from eval.perturbation import KINDS
 from eval.robustness import Perturbed
 from eval.runs import Run
 from eval.scoring import HEADLINES, LOWER_IS_BETTER
-from rag.baselines import BASELINES
+from rag.inspection.baselines import BASELINES
 
 _LOWER = " ↓"
 _EVIDENCE = 3  # passages with evidence that are shown

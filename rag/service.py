@@ -24,7 +24,7 @@ from rag.answer.confidence import REFIT_NOTE, Refit, basis_of, kept_refit
 from rag.config import Config
 from rag.model.embedding import Embedder
 from rag.errors import BadInput
-from rag.inspection import Inspector
+from rag.inspection.inspector import Inspector
 from rag.model.cache import converted_model
 from rag.answer.compound import joined, split_questions
 from rag.retrieval.ranking import Calibration

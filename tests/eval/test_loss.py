@@ -10,7 +10,7 @@ import pytest
 from eval.gold import Place, Question
 from eval.loss import STAGES, explain, explanation_json
 from index.types import Passage, Span
-from rag.trace import Trace, TracedPassage
+from rag.inspection.trace import Trace, TracedPassage
 from rag.types import Answer, AnswerText, IndexState, Query, Timings
 
 

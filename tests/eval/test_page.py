@@ -15,7 +15,7 @@ from eval.page import _parts, render_page
 from eval.runs import Result, Run, StoreState
 from eval.statistics import Estimate
 from index.types import Span
-from rag.trace import TracedPassage
+from rag.inspection.trace import TracedPassage
 from rag.types import Answer, AnswerText, Citation, DocumentRef, IndexState, RankedPassage, Timings
 
 EVIL = "<script>alert('x')</script> & \"quoted\""

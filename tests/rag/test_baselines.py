@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rag.baselines import fuse_ranks
+from rag.inspection.baselines import fuse_ranks
 
 
 def test_reciprocal_rank_fusion_by_hand() -> None:

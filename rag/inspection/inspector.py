@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from index.local.store import Store
 from index.types import Passage, Scope
-from rag.baselines import rank_baseline
+from rag.inspection.baselines import rank_baseline
 from rag.model.embedding import Embedder, word_spans
 from rag.retrieval.ranking import Examined, Ranker, load_ranker
 from rag.retrieval.retrieve import analyzed, score_candidates
-from rag.trace import Trace, trace
+from rag.inspection.trace import Trace, trace
 from rag.types import Answer, IndexState, Query, Timings
 from rag.validation import checked_question
 
@@ -52,7 +52,7 @@ class Inspector:
             return trace(reader, vectors, question, words, Scope(), load_ranker(), wanted, n_first)
 
     def ask_baseline(self, name: str, query: Query) -> Answer:
-        """The passages that a baseline of ``rag.baselines`` lists, without an answer."""
+        """The passages that a baseline of ``rag.inspection.baselines`` lists, without an answer."""
         vector = self._embedder.embed_question(query.question, word_spans(query.question)).result().vector
         with self._store.read() as reader:
             terms, _ = analyzed(reader, query.question, "default")
