@@ -9,16 +9,16 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from api import errors
-from api.access import RequireKey
-from api.answerers import Answerers
-from api.door import Door
-from api.hosts import AllowedHosts, Hosts
-from api.keys import KeyRing
-from api.load import Admission, Lanes, RateLimit
-from api.metrics import Metrics
-from api.middleware import BodyLimit, LastCatch, SecurityHeaders
-from api.observe import Observe
-from api.openapi import describe
+from api.admission.access import RequireKey
+from api.workers.pool import Answerers
+from api.admission.door import Door
+from api.admission.hosts import AllowedHosts, Hosts
+from api.admission.keys import KeyRing
+from api.admission.load import Admission, Lanes, RateLimit
+from api.telemetry.metrics import Metrics
+from api.admission.middleware import BodyLimit, LastCatch, SecurityHeaders
+from api.telemetry.observe import Observe
+from api.schemas.openapi import describe
 from api.routes import ask, collections, documents, health, metrics, page, verify
 from api.settings import Settings
 from rag.service import Service

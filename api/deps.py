@@ -13,10 +13,10 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from api.answerers import Answerers
+from api.workers.pool import Answerers
 from api.errors import ClientLeft, CollectionClosed, MalformedBody
-from api.load import Lane
-from api.metrics import Metrics
+from api.admission.load import Lane
+from api.telemetry.metrics import Metrics
 from api.settings import Settings
 from index.errors import DocumentNotFound, StoreFull
 from index.types import Document
@@ -140,7 +140,7 @@ async def _read_form(request: Request, max_files: int) -> FormData:
 
 
 class Run:
-    """Runs work that blocks in a thread of the request's lane; see ``api.load.Lane.run``."""
+    """Runs work that blocks in a thread of the request's lane; see ``api.admission.load.Lane.run``."""
 
     def __init__(self, request: Request) -> None:
         self._request = request

@@ -17,7 +17,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from api.keys import path_from
+from api.admission.keys import path_from
 from rag.config import usable_cores
 from rag.errors import BadInput
 from rag.settings_file import SERVE, SettingsFile, read_settings_file, refuse_unknown
@@ -147,7 +147,7 @@ class Settings(BaseSettings):
     max_files: int = Field(default=100, ge=1, le=10_000, description="files in one upload")
     metrics: bool = Field(default=True, description="whether GET /metrics is there")
     tracing: bool = Field(default=False, description="whether to send OpenTelemetry traces (needs footnote[otel])")
-    # The host and address that are listened on, to whose names alone the service answers (see ``api.hosts``); None answers to
+    # The host and address that are listened on, to whose names alone the service answers (see ``api.admission.hosts``); None answers to
     # every name, for an application inside another. Known only to whoever listens.
     bound: tuple[str, ...] | None = Field(default=None, exclude=True)
 

@@ -4,8 +4,8 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from api.deps import AccessDep, RunDep, ServiceDep
-from api.openapi import problems
-from api.outputs import CollectionsOut
+from api.schemas.openapi import problems
+from api.schemas.responses import CollectionsOut
 
 router = APIRouter(tags=["documents"])
 

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request
 
 from api.deps import RunDep, ServiceDep, answerers_of
 from api.errors import Stopping
-from api.openapi import problems
-from api.outputs import ReadyOut, StatusOut
+from api.schemas.openapi import problems
+from api.schemas.responses import ReadyOut, StatusOut
 from rag.errors import Overloaded
 
 router = APIRouter(tags=["health"])

@@ -9,9 +9,9 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from api.access import OPEN_PATHS
+from api.admission.access import OPEN_PATHS
 from api.app import create_app
-from api.keys import add_key
+from api.admission.keys import add_key
 from api.settings import Settings, is_loopback
 from rag.service import Service
 

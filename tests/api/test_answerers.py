@@ -16,8 +16,8 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from api.answerers import Answerers, CannotStart
-from api.answering import Unexpected, answer
+from api.workers.pool import Answerers, CannotStart
+from api.workers.messages import Unexpected, answer
 from api.app import create_app
 from api.settings import Settings
 from index.errors import StoreMissing
@@ -41,7 +41,7 @@ def answering(parent: int) -> list[int]:
     """Process ids of those of a process's children that answer questions, of children of any of its threads."""
     found = subprocess.run(["ps", "-o", "pid=,stat=,args=", "--ppid", str(parent)], capture_output=True, text=True)
     rows = [line.split(None, 2) for line in found.stdout.splitlines()]
-    return [int(pid) for pid, state, command in rows if "api.answerer" in command and not state.startswith("Z")]
+    return [int(pid) for pid, state, command in rows if "api.workers.worker" in command and not state.startswith("Z")]
 
 
 def until(condition: Callable[[], Any]) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from api.outputs import AnswerOut
+from api.schemas.responses import AnswerOut
 from index.types import Range
 
 

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.keys import KeysUnusable, add_key, read_keys
+from api.admission.keys import KeysUnusable, add_key, read_keys
 from api.settings import Settings
 from rag.errors import BadInput
 from rag.service import Service

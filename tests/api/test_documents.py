@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from api.outputs import DocumentOut, DocumentsOut, ReceiptOut, UploadOut
+from api.schemas.responses import DocumentOut, DocumentsOut, ReceiptOut, UploadOut
 from index.errors import StoreFull, StoreLocked
 from rag.errors import ContentTooLarge, UnsupportedFormat
 

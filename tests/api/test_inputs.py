@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 
-from api.inputs import AskIn, DocumentIn
+from api.schemas.requests import AskIn, DocumentIn
 from index.local.database.rows import filter_pairs
 
 JSON = {"Content-Type": "application/json"}

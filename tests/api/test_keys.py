@@ -14,9 +14,9 @@ import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from api import keys
-from api.key_cli import key as command
-from api.keys import Grant, KeyRing, KeysUnusable, add_key, path_from, read_keys, revoke_key
+from api.admission import keys
+from api.cli.key import key as command
+from api.admission.keys import Grant, KeyRing, KeysUnusable, add_key, path_from, read_keys, revoke_key
 from api.settings import Settings
 from rag.errors import BadInput
 

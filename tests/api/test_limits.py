@@ -16,8 +16,8 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.app import create_app
-from api.keys import add_key
-from api.load import RateLimit
+from api.admission.keys import add_key
+from api.admission.load import RateLimit
 from api.settings import Settings
 from rag.errors import BadInput
 from rag.service import Service

@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from api.memory import collecting_when_idle
+from api.server.memory import collecting_when_idle
 
 # Threads that are all alive and have all allocated; then what the allocator says of itself.
 COUNT = """
 import ctypes, sys, tempfile, threading
 if sys.argv[1] == "few":
-    from api.memory import keep_few_arenas
+    from api.server.memory import keep_few_arenas
     keep_few_arenas()
 barrier = threading.Barrier(int(sys.argv[2]) + 1)
 libc = ctypes.CDLL(None)

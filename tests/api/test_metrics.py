@@ -12,9 +12,9 @@ from typing import Any, cast
 import pytest
 from starlette.testclient import TestClient
 
-from api.logs import FORMATS, JsonLines, TextLines, configure, where
-from api.metrics import Counter, Histogram
-from api.observe import route_of
+from api.telemetry.logs import FORMATS, JsonLines, TextLines, configure, where
+from api.telemetry.metrics import Counter, Histogram
+from api.telemetry.observe import route_of
 from api.settings import Settings
 from index.errors import StoreDamaged
 

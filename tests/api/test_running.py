@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.keys import add_key, revoke_key
+from api.admission.keys import add_key, revoke_key
 
 RAG = Path(sys.executable).parent / "rag"
 pytestmark = pytest.mark.model

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.server import CannotListen, bind, url_of
+from api.server.server import CannotListen, bind, url_of
 
 RAG = Path(sys.executable).parent / "rag"
 installed = pytest.mark.skipif(not RAG.exists(), reason="the console command `rag` is not installed")

@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 from starlette.testclient import TestClient
 
-from api.outputs import AnswerOut, DocumentsOut, ReceiptOut, UploadOut, VerifyOut
+from api.schemas.responses import AnswerOut, DocumentsOut, ReceiptOut, UploadOut, VerifyOut
 
 pytestmark = pytest.mark.model
 

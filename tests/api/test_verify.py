@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from api.outputs import VerifyOut
+from api.schemas.responses import VerifyOut
 
 
 def cited(client: TestClient, text: str) -> dict[str, Any]:

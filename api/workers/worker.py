@@ -1,6 +1,6 @@
-"""The process that ``api.answerers`` starts: it answers questions of one store, one at a time, until its connection is closed.
+"""The process that ``api.workers.pool`` starts: it answers questions of one store, one at a time, until its connection is closed.
 
-``python -P -m api.answerer FD``. It imports nothing of the HTTP side.
+``python -P -m api.workers.worker FD``. It imports nothing of the HTTP side.
 """
 
 import logging
@@ -8,9 +8,9 @@ import signal
 import sys
 from multiprocessing.connection import Connection
 
-from api import logs
-from api.answering import Question, Task, Unexpected, answer
-from api.memory import keep_few_arenas
+from api.telemetry import logs
+from api.workers.messages import Question, Task, Unexpected, answer
+from api.server.memory import keep_few_arenas
 from index.errors import StoreError
 from rag.errors import RagError
 from rag.model.loading import begin_loading

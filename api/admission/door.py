@@ -10,14 +10,14 @@ import logging
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from api.access import given_keys
+from api.admission.access import given_keys
 from api.errors import KINDS, problem
-from api.hosts import Hosts
-from api.keys import KeyRing
-from api.load import Lane
-from api.metrics import Metrics
-from api.middleware import SECURITY_HEADERS
-from api.observe import identity_of
+from api.admission.hosts import Hosts
+from api.admission.keys import KeyRing
+from api.admission.load import Lane
+from api.telemetry.metrics import Metrics
+from api.admission.middleware import SECURITY_HEADERS
+from api.telemetry.observe import identity_of
 from rag.errors import Overloaded
 
 _PATH = "/v1/ask"

@@ -1,4 +1,4 @@
-"""An answer as the bytes that go out, made in this process or in one of ``api.answerers``."""
+"""An answer as the bytes that go out, made in this process or in one of ``api.workers.pool``."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic_core import to_json
 
-from api.logs import Format
+from api.telemetry.logs import Format
 from rag.config import Config
 from rag.serialization import answer_json
 from rag.types import Query
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Task(NamedTuple):
-    """What a process of ``api.answerers`` is told first. It replies its model's precision once it can answer, or why it cannot."""
+    """What a process of ``api.workers.pool`` is told first. It replies its model's precision once it can answer, or why it cannot."""
 
     store: Path
     config: Config

@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from api.errors import ALL_KINDS, MEDIA_TYPE
-from api.outputs import Problem
+from api.schemas.responses import Problem
 
 _REF = "#/components/schemas/{model}"
 

@@ -8,10 +8,10 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.access import OPEN_PATHS
+from api.admission.access import OPEN_PATHS
 from api.errors import CLIENT_LEFT
-from api.logs import request_id
-from api.metrics import Metrics
+from api.telemetry.logs import request_id
+from api.telemetry.metrics import Metrics
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = ("GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api import logs
-from api.stopping import interruptible
+from api.telemetry import logs
+from api.server.stopping import interruptible
 from rag.cli.output import (
     DONE,
     USAGE,
@@ -94,10 +94,10 @@ def _stoppable() -> Iterator[Event]:
 
 def _serve(store: Path | None, options: dict[str, object], json: bool, ready: Event) -> None:
     """Everything from the settings to the end.  ready: set when it listens."""
-    from api.memory import collecting_when_idle, keep_few_arenas
+    from api.server.memory import collecting_when_idle, keep_few_arenas
 
     keep_few_arenas()
-    from api.keys import KeyRing
+    from api.admission.keys import KeyRing
     from api.settings import Settings, is_loopback
 
     settings = Settings.read().model_copy(update=options)
@@ -114,8 +114,8 @@ def _serve(store: Path | None, options: dict[str, object], json: bool, ready: Ev
     from rag.model.blas import load_numpy
 
     load_numpy()
-    from api import server
-    from api.answerers import Answerers, CannotStart
+    from api.server import server
+    from api.workers.pool import Answerers, CannotStart
     from rag.config import Config
     from rag.service import Service
 

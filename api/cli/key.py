@@ -8,7 +8,7 @@ import typer
 from rag.cli.output import JsonOption, errors, message, print_json
 
 if TYPE_CHECKING:
-    from api.keys import Key
+    from api.admission.keys import Key
 
 key = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -39,7 +39,7 @@ def add(
 
     Example: rag key add laptop --scope write --collection minutes
     """
-    from api import keys as keyring
+    from api.admission import keys as keyring
 
     if scope not in keyring.SCOPES:
         raise typer.BadParameter(f"{scope!r}: use read or write", param_hint="--scope")
@@ -59,7 +59,7 @@ def list_keys(json: JsonOption = False) -> None:
 
     Example: rag key list --json
     """
-    from api import keys as keyring
+    from api.admission import keys as keyring
 
     with errors():
         path = keyring.path_from(os.environ)
@@ -79,7 +79,7 @@ def revoke(name: Name, json: JsonOption = False) -> None:
 
     Example: rag key revoke laptop
     """
-    from api import keys as keyring
+    from api.admission import keys as keyring
 
     with errors():
         path = keyring.path_from(os.environ)

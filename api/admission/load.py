@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.access import OPEN_PATHS
+from api.admission.access import OPEN_PATHS
 from api.errors import KINDS, TOO_MANY, ClientLeft, DeadlineExceeded, problem
-from api.metrics import Metrics
+from api.telemetry.metrics import Metrics
 from api.settings import Settings
 from rag.errors import Overloaded
 

@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Self, cast
 
 import rag
-from api.answering import Answered, Question, Task, Unexpected
-from api.logs import Format, request_id
+from api.workers.messages import Answered, Question, Task, Unexpected
+from api.telemetry.logs import Format, request_id
 from rag.config import Config
 from rag.types import Query
 
@@ -210,7 +210,7 @@ class _Process:
         paths = [str(Path(rag.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         with there:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "api.answerer", str(there.fileno())],
+                [sys.executable, "-P", "-m", "api.workers.worker", str(there.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
