@@ -7,8 +7,8 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from eval.corpora import open_folder
-from eval.gold import read_corpus, read_folder
+from eval.sets.corpora import open_folder
+from eval.sets.gold import read_corpus, read_folder
 from rag.config import Config
 from rag.model.embedding import PassageInput
 from rag.errors import BadInput

@@ -21,8 +21,8 @@ from eval.bench.commands import run
 from eval.bench.made import make_store, read_passages
 from eval.bench.memory import peak_mb
 from eval.bench.results import Row, percentiles
-from eval.corpora import open_folder
-from eval.gold import read_folder
+from eval.sets.corpora import open_folder
+from eval.sets.gold import read_folder
 from index.local.store import Store
 from rag.config import Config
 from rag.errors import BadInput

@@ -15,9 +15,9 @@ from eval.bench import corpus, results, scale
 from eval.bench.ask import _load
 from eval.bench.commands import serving
 from eval.bench.memory import peak_mb
-from eval.bench.peers import _rank
+from eval.bench.peers.running import _rank
 from eval.bench.results import Row
-from eval.gold import Place, Question
+from eval.sets.gold import Place, Question
 from rag.config import Config
 from rag.errors import BadInput, RagError
 

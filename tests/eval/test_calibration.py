@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from eval.calibration import MIN_OF_EACH, calibrate, calibration_json, digest_of, fit
-from eval.runs import Result
+from eval.scoring.calibration import MIN_OF_EACH, calibrate, calibration_json, digest_of, fit
+from eval.scoring.runs import Result
 from rag.answer.confidence import Refit
 from rag.errors import BadInput
 

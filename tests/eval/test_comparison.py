@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from eval.comparison import compare
-from eval.runs import Result, Run, StoreState
-from eval.statistics import Estimate
+from eval.scoring.comparison import compare
+from eval.scoring.runs import Result, Run, StoreState
+from eval.scoring.statistics import Estimate
 from rag.errors import BadInput
 
 NOT_USED = Estimate(None, None, None)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from eval.confidence import area_under_risk, auroc, brier_score, calibration_error, log_loss, risk_at, risk_curve
+from eval.scoring.confidence import area_under_risk, auroc, brier_score, calibration_error, log_loss, risk_at, risk_curve
 
 
 def test_auroc_agrees_with_scikit_learn_ties_included() -> None:

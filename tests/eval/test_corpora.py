@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eval import corpora
-from eval.corpora import open_folder, open_path
+from eval.sets import corpora
+from eval.sets.corpora import open_folder, open_path
 from rag.config import Config
 from rag.errors import BadInput
 from rag.service import Service

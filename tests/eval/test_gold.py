@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from eval.gold import Place, read_corpus, read_folder, sample
-from eval.gold_rows import GoldError
-from eval.quotes import QuotedQuestion, locate, read_jsonl
+from eval.sets.gold import Place, read_corpus, read_folder, sample
+from eval.sets.gold_rows import GoldError
+from eval.sets.quotes import QuotedQuestion, locate, read_jsonl
 
 ROOT = Path(__file__).parent.parent.parent
 SEED = ROOT / "seeds" / "us-ukraine-minerals-deal.txt"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from eval.gold import Place, Question
-from eval.loss import STAGES, explain, explanation_json
+from eval.sets.gold import Place, Question
+from eval.scoring.loss import STAGES, explain, explanation_json
 from index.types import Passage, Span
 from rag.inspection.trace import Trace, TracedPassage
 from rag.types import Answer, AnswerText, IndexState, Query, Timings

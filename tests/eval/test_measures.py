@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from eval.measures import document_measures, span_measures
+from eval.scoring.measures import document_measures, span_measures
 
 
 def test_span_measures_of_a_hit_at_each_depth() -> None:

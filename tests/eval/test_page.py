@@ -7,13 +7,13 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from eval.charts import Labelled, bins, reliability_chart, risk_coverage_chart
-from eval.comparison import compare
-from eval.gold import Place, Question
-from eval.loss import Explanation
-from eval.page import _parts, render_page
-from eval.runs import Result, Run, StoreState
-from eval.statistics import Estimate
+from eval.reporting.charts import Labelled, bins, reliability_chart, risk_coverage_chart
+from eval.scoring.comparison import compare
+from eval.sets.gold import Place, Question
+from eval.scoring.loss import Explanation
+from eval.reporting.page import _parts, render_page
+from eval.scoring.runs import Result, Run, StoreState
+from eval.scoring.statistics import Estimate
 from index.types import Span
 from rag.inspection.trace import TracedPassage
 from rag.types import Answer, AnswerText, Citation, DocumentRef, IndexState, RankedPassage, Timings

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from eval.gold import Place, Question
-from eval.perturbation import KINDS, perturb
+from eval.sets.gold import Place, Question
+from eval.sets.perturbation import KINDS, perturb
 
 PLACES = (Place("d", 0, 4),)
 

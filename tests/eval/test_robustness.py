@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from eval.gold import Place, Question
-from eval.robustness import kinds_of, perturbed, perturbed_json
-from eval.runs import Run, StoreState
-from eval.scoring import run
+from eval.sets.gold import Place, Question
+from eval.scoring.robustness import kinds_of, perturbed, perturbed_json
+from eval.scoring.runs import Run, StoreState
+from eval.scoring.score import run
 from rag.errors import BadInput
 
 DOCUMENTS = {"cats": "Cats purr happily. They sleep a lot.", "dogs": "Dogs bark loudly. They run about."}

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from eval.runs import CalibrationState, Listed, Result, Run, StoreState, load_run, run_json
-from eval.statistics import Estimate
+from eval.scoring.runs import CalibrationState, Listed, Result, Run, StoreState, load_run, run_json
+from eval.scoring.statistics import Estimate
 from rag.errors import BadInput
 
 RUN = Run(

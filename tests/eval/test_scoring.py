@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from eval.gold import GoldSet, Place, Question
-from eval.quotes import locate, read_jsonl
-from eval.runs import Run, StoreState
-from eval.scoring import LOWER_IS_BETTER, measure_names, run
+from eval.sets.gold import GoldSet, Place, Question
+from eval.sets.quotes import locate, read_jsonl
+from eval.scoring.runs import Run, StoreState
+from eval.scoring.score import LOWER_IS_BETTER, measure_names, run
 from rag.errors import BadInput
 from rag.types import Answer, AnswerText, IndexState, Query, Timings
 

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from eval.confidence import auroc
-from eval.statistics import Estimate, Values, estimate, estimate_mean, p_of_difference, p_of_mean
+from eval.scoring.confidence import auroc
+from eval.scoring.statistics import Estimate, Values, estimate, estimate_mean, p_of_difference, p_of_mean
 
 
 def mean(values: Values) -> float:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.samples import FIRST, SECOND
-from eval.train import train
+from eval.training.samples import FIRST, SECOND
+from eval.training.train import train
 from index.types import Span
 from rag.errors import BadInput
 from rag.retrieval.ranking import CONFIDENCE_FEATURES, Examined, Ranker, read_ranker

@@ -43,13 +43,13 @@ def test_what_finds_a_model_imports_nothing_large() -> None:
 @pytest.mark.parametrize("command", ["ask", "list", "add"])
 def test_a_command_of_its_own_loads_no_other(command: str) -> None:
     modules = imported_by(f"from rag.cli.main import build; build({command!r})")
-    assert modules & {"importlib.metadata", "rag.cli.watch", "api.cli.serve", "eval.cli", "numpy", "pydantic"} == set()
+    assert modules & {"importlib.metadata", "rag.cli.watch", "api.cli.serve", "eval.cli.evaluate", "numpy", "pydantic"} == set()
 
 
 @pytest.mark.parametrize("wanted", ["", "serve", "--help", "asj"])
 def test_the_help_and_plugged_in_commands_have_all_of_them(wanted: str) -> None:
     modules = imported_by(f"from rag.cli.main import build; build({wanted!r})")
-    assert {"rag.cli.watch", "api.cli.serve", "eval.cli"} <= modules
+    assert {"rag.cli.watch", "api.cli.serve", "eval.cli.evaluate"} <= modules
     assert modules & {"numpy", "pydantic", "rag.service", "api.admission.keys", "fastapi", "importlib.metadata"} == set()
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.gold import GoldSet, Place, Question
-from eval.gold_rows import GoldError, answerable_of, objects_of, once, text_of
+from eval.sets.gold import GoldSet, Place, Question
+from eval.sets.gold_rows import GoldError, answerable_of, objects_of, once, text_of
 
 
 @dataclass(frozen=True, slots=True)

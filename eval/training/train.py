@@ -11,9 +11,9 @@ from itertools import combinations
 from pathlib import Path
 
 from eval.files import write_text
-from eval.fitting import fit, fit_first
-from eval.leaving_out import LeftOut, left_out
-from eval.samples import Examiner, collection_of, sample_of
+from eval.training.fitting import fit, fit_first
+from eval.training.leaving_out import LeftOut, left_out
+from eval.training.samples import Examiner, collection_of, sample_of
 from rag.errors import BadInput
 from rag.retrieval.ranking import Ranker
 

@@ -8,14 +8,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from eval.baselines import Standing
-from eval.calibration import CalibrationReport
-from eval.comparison import Comparison
-from eval.loss import STAGES, Explanation
-from eval.perturbation import KINDS
-from eval.robustness import Perturbed
-from eval.runs import Run
-from eval.scoring import HEADLINES, LOWER_IS_BETTER
+from eval.scoring.baselines import Standing
+from eval.scoring.calibration import CalibrationReport
+from eval.scoring.comparison import Comparison
+from eval.scoring.loss import STAGES, Explanation
+from eval.sets.perturbation import KINDS
+from eval.scoring.robustness import Perturbed
+from eval.scoring.runs import Run
+from eval.scoring.score import HEADLINES, LOWER_IS_BETTER
 from rag.inspection.baselines import BASELINES
 
 _LOWER = " ↓"

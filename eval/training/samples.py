@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.gold import Question, read_corpus, read_folder
+from eval.sets.gold import Question, read_corpus, read_folder
 from rag.retrieval.ranking import (
     CONFIDENCE_FEATURES,
     CONFIDENCE_PASSAGES,

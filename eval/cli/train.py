@@ -12,7 +12,7 @@ from rag.cli.output import JsonOption, errors, message, print_json
 from rag.errors import BadInput
 
 if TYPE_CHECKING:
-    from eval.samples import Examiner
+    from eval.training.samples import Examiner
 
 
 def train(
@@ -36,8 +36,8 @@ def train(
             if not folder.is_dir():
                 raise BadInput(f"no gold set at {folder}: give folders in the BEIR layout")
         check_writable("--out", out)
-        from eval import corpora
-        from eval.train import train as fit
+        from eval.sets import corpora
+        from eval.training.train import train as fit
         from rag.config import Config
 
         def opened(folder: Path) -> "tuple[Examiner, Mapping[str, str | int]]":

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eval.confidence import risk_curve
-from eval.statistics import Values
+from eval.scoring.confidence import risk_curve
+from eval.scoring.statistics import Values
 
 _MOST_POINTS = 200  # of a curve
 _BINS = 10

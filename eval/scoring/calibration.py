@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eval.confidence import brier_score, calibration_error, log_loss
-from eval.runs import Result
-from eval.scoring import is_listed_hit
-from eval.statistics import Estimate, Statistic, Values, estimate
+from eval.scoring.confidence import brier_score, calibration_error, log_loss
+from eval.scoring.runs import Result
+from eval.scoring.score import is_listed_hit
+from eval.scoring.statistics import Estimate, Statistic, Values, estimate
 from index.types import JsonScalar
 from rag.answer.confidence import Refit, log_odds
 from rag.errors import BadInput

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from eval.statistics import Estimate
+from eval.scoring.statistics import Estimate
 from rag.errors import BadInput
 
 _HOW_TO_SAVE = "save one with rag eval GOLD --out RUN.json"

@@ -1,6 +1,6 @@
 """Gold sets: questions, whether the documents answer them, and where.
 
-Two formats: a folder in the BEIR layout, read here, which brings its own corpus, and one JSONL file of quotes (``eval.quotes``).
+Two formats: a folder in the BEIR layout, read here, which brings its own corpus, and one JSONL file of quotes (``eval.sets.quotes``).
 Evidence is a place in a document's stored text, never a passage, so that it survives other passages.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple, TypeVar
 
-from eval.gold_rows import GoldError, answerable_of, lines_of, objects_of, once, text_of
+from eval.sets.gold_rows import GoldError, answerable_of, lines_of, objects_of, once, text_of
 
 T = TypeVar("T")
 

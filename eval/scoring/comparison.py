@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eval.runs import Result, Run
-from eval.scoring import CONFIDENCE_MEASURES, confidence_columns
-from eval.statistics import Values, estimate, estimate_mean, p_of_difference, p_of_mean
+from eval.scoring.runs import Result, Run
+from eval.scoring.score import CONFIDENCE_MEASURES, confidence_columns
+from eval.scoring.statistics import Values, estimate, estimate_mean, p_of_difference, p_of_mean
 from rag.errors import BadInput
 
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eval.confidence import area_under_risk, auroc, calibration_error, risk_at
-from eval.gold import Place, Question
-from eval.measures import (
+from eval.scoring.confidence import area_under_risk, auroc, calibration_error, risk_at
+from eval.sets.gold import Place, Question
+from eval.scoring.measures import (
     DEEPEST_DOCUMENT,
     DEEPEST_PASSAGE,
     DOCUMENT_MEASURES,
@@ -19,8 +19,8 @@ from eval.measures import (
     document_measures,
     span_measures,
 )
-from eval.runs import Listed, Result, Run, StoreState
-from eval.statistics import Estimate, Statistic, Values, estimate, estimate_mean
+from eval.scoring.runs import Listed, Result, Run, StoreState
+from eval.scoring.statistics import Estimate, Statistic, Values, estimate, estimate_mean
 from rag.errors import BadInput
 from rag.types import Answer, Query, RankedPassage
 
@@ -137,7 +137,7 @@ def run(
 def _asked(ask: Callable[[Query], Answer], question: Question, depth: int) -> Answer:
     """The answer with ``depth`` passages, or more while a document that is judged relevant may still be among the first hundred.
 
-    It ends where fewer passages are listed than were asked for: a ranking has an end (``eval.measures``).
+    It ends where fewer passages are listed than were asked for: a ranking has an end (``eval.scoring.measures``).
     """
     answer = ask(Query(question=question.text, k=depth))
     while question.relevant and len(answer.passages) == depth:

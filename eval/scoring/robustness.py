@@ -1,13 +1,13 @@
-"""What changed questions (eval/perturbation.py) cost: each kind's questions against the same questions as they were."""
+"""What changed questions (eval/sets/perturbation.py) cost: each kind's questions against the same questions as they were."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from eval.comparison import Comparison, compare
-from eval.gold import Question
-from eval.perturbation import KINDS, perturb
-from eval.runs import Run, run_json
+from eval.scoring.comparison import Comparison, compare
+from eval.sets.gold import Question
+from eval.sets.perturbation import KINDS, perturb
+from eval.scoring.runs import Run, run_json
 from rag.errors import BadInput
 
 

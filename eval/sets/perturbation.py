@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
-from eval.gold import Question
+from eval.sets.gold import Question
 
 Change = Callable[[str, Random], str]
 

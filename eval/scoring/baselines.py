@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from eval.comparison import Comparison, compare
-from eval.gold import Question
-from eval.runs import Run, StoreState
-from eval.scoring import HEADLINES, run
+from eval.scoring.comparison import Comparison, compare
+from eval.sets.gold import Question
+from eval.scoring.runs import Run, StoreState
+from eval.scoring.score import HEADLINES, run
 from rag.inspection.baselines import BASELINES
 from rag.types import Answer, Query
 

@@ -23,11 +23,11 @@ from rag.cli.output import (
 from rag.errors import BadInput
 
 if TYPE_CHECKING:
-    from eval.calibration import CalibrationReport
-    from eval.comparison import Comparison
-    from eval.gold import GoldSet, Question
-    from eval.robustness import Perturbed
-    from eval.runs import Run
+    from eval.scoring.calibration import CalibrationReport
+    from eval.scoring.comparison import Comparison
+    from eval.sets.gold import GoldSet, Question
+    from eval.scoring.robustness import Perturbed
+    from eval.scoring.runs import Run
     from rag.service import Service
 
 _MAX_K = 1000
@@ -202,12 +202,12 @@ def _score(
     json: bool,
 ) -> None:
     """The run of one set, with all that is asked for beside it."""
-    from eval.calibration import calibration_json, digest_of
-    from eval.comparison import compare as compare_runs
-    from eval.gold import GoldSet
-    from eval.opening import asked, opened
-    from eval.robustness import kinds_of, perturbed, perturbed_json
-    from eval.runs import load_run, run_json
+    from eval.scoring.calibration import calibration_json, digest_of
+    from eval.scoring.comparison import compare as compare_runs
+    from eval.sets.gold import GoldSet
+    from eval.cli.opening import asked, opened
+    from eval.scoring.robustness import kinds_of, perturbed, perturbed_json
+    from eval.scoring.runs import load_run, run_json
 
     thresholds = _thresholds(fail_under)
     kinds = kinds_of(perturb)
@@ -246,7 +246,7 @@ def _score(
     if json:
         print_json(saved)
     else:
-        from eval.report import print_calibration, print_perturbed, print_run
+        from eval.reporting.report import print_calibration, print_perturbed, print_run
 
         print_run(console(), run, compared)
         if kinds:
@@ -269,8 +269,8 @@ def _page(
     changed: "Sequence[Perturbed]",
 ) -> str:
     """The report as a page; made while the service is open, of which it asks where evidence was lost."""
-    from eval.loss import explain
-    from eval.page import render_page
+    from eval.scoring.loss import explain
+    from eval.reporting.page import render_page
 
     inspector = service.inspector
     return render_page(
@@ -297,9 +297,9 @@ def _against_baselines(
 
     from rich.console import Console
 
-    from eval.baselines import standing_json
-    from eval.opening import opened, standing
-    from eval.report import print_standings
+    from eval.scoring.baselines import standing_json
+    from eval.cli.opening import opened, standing
+    from eval.reporting.report import print_standings
 
     table = out.with_name(f"{out.name}.txt") if out is not None else None  # never the file of the figures itself
     if table is not None:
@@ -322,15 +322,15 @@ def _against_baselines(
 
 
 def _explain(gold: Path, corpus: Path | None, store: Path | None, query_id: str, k: int, json: bool) -> None:
-    from eval.loss import explain, explanation_json
-    from eval.opening import opened
+    from eval.scoring.loss import explain, explanation_json
+    from eval.cli.opening import opened
 
     with opened(gold, corpus, store, only=query_id) as (questions, service):
         found = explain(service.ask, service.inspector, questions.questions[0], k)
     if json:
         print_json(explanation_json(found))
     else:
-        from eval.report import print_explanation
+        from eval.reporting.report import print_explanation
 
         print_explanation(console(), found, k)
 
@@ -353,7 +353,7 @@ def _to_calibrate(service: "Service", store: Path | None, *, apart: bool) -> "It
 
 
 def _calibrated(run: "Run", service: "Service", target: "Service", gold_sha256: str) -> "CalibrationReport":
-    from eval.calibration import calibrate
+    from eval.scoring.calibration import calibrate
 
     report = calibrate(run.results, service.refit, service.confidence_basis, gold_sha256)
     target.set_refit(report.refit)
@@ -376,7 +376,7 @@ def _thresholds(options: Sequence[str]) -> dict[str, float]:
 
 def _check(thresholds: Mapping[str, float], gold_set: "GoldSet") -> None:
     """Refuse a threshold for a measure that the set does not have or that is better when lower."""
-    from eval.scoring import LOWER_IS_BETTER, measure_names
+    from eval.scoring.score import LOWER_IS_BETTER, measure_names
 
     names = [name for name in measure_names(gold_set.questions) if name not in LOWER_IS_BETTER]
     for name in thresholds:

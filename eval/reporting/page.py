@@ -9,14 +9,14 @@ from typing import NamedTuple
 import jinja2
 import numpy as np
 
-from eval.charts import Labelled, reliability_chart, risk_coverage_chart
-from eval.comparison import Comparison
-from eval.gold import Place, Question
-from eval.loss import STAGES, Explanation
-from eval.perturbation import KINDS
-from eval.robustness import Perturbed
-from eval.runs import Result, Run
-from eval.scoring import HEADLINES, LOWER_IS_BETTER, is_listed_hit
+from eval.reporting.charts import Labelled, reliability_chart, risk_coverage_chart
+from eval.scoring.comparison import Comparison
+from eval.sets.gold import Place, Question
+from eval.scoring.loss import STAGES, Explanation
+from eval.sets.perturbation import KINDS
+from eval.scoring.robustness import Perturbed
+from eval.scoring.runs import Result, Run
+from eval.scoring.score import HEADLINES, LOWER_IS_BETTER, is_listed_hit
 from index.types import Span
 
 _WORST = 20

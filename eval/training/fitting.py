@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from eval.samples import (
+from eval.training.samples import (
     FIRST,
     SECOND,
     Hits,

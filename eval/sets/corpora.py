@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from eval.gold import read_corpus
+from eval.sets.gold import read_corpus
 from index.errors import StoreError
 from rag.config import Config
 from rag.errors import BadInput

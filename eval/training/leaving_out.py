@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.confidence import auroc, calibration_error
-from eval.samples import Sample, listed_hits, listed_sentences, scores_of
+from eval.scoring.confidence import auroc, calibration_error
+from eval.training.samples import Sample, listed_hits, listed_sentences, scores_of
 from rag.retrieval.ranking import Ranker
 
 _DEPTH = 10

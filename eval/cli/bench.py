@@ -213,7 +213,7 @@ def peers(
     Example: rag bench peers --gold squad2 --peer txtai
     """
     with errors():
-        from eval.bench import peers as question
+        from eval.bench.peers import running as question
         from rag.config import Config
 
         if unknown := [name for name in peer if name not in question.PEERS]:
@@ -237,7 +237,7 @@ def every(
     """
     with errors():
         from eval.bench import ask, corpus, embed, ingest, overload, start
-        from eval.bench import peers as others
+        from eval.bench.peers import running as others
         from rag.config import Config
 
         if with_peers and gold is None:

@@ -7,13 +7,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from eval import corpora
-from eval.baselines import Standing, stand
-from eval.gold import GoldSet, Question, read_corpus, read_folder, sample
-from eval.gold_rows import GoldError
-from eval.quotes import QuotedQuestion, locate, read_jsonl
-from eval.runs import CalibrationState, Run, StoreState
-from eval.scoring import run
+from eval.sets import corpora
+from eval.scoring.baselines import Standing, stand
+from eval.sets.gold import GoldSet, Question, read_corpus, read_folder, sample
+from eval.sets.gold_rows import GoldError
+from eval.sets.quotes import QuotedQuestion, locate, read_jsonl
+from eval.scoring.runs import CalibrationState, Run, StoreState
+from eval.scoring.score import run
 from rag.inspection.baselines import BASELINES
 from rag.cli.output import console, message, open_service
 from rag.config import Config
