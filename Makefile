@@ -21,7 +21,7 @@ test: .venv/.installed-dev .venv/.installed-browser
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-long: .venv/.installed-dev
-	@$(BIN)/python -m pytest --long -s tests/reliability tests/api/test_collections.py tests/api/test_schemathesis.py
+	@$(BIN)/python -m pytest --long -s tests/reliability tests/api/routes/test_collections.py tests/api/schemas/test_schemathesis.py
 
 lint: .venv/.installed-dev
 	@$(BIN)/ruff check .

@@ -1,1 +1,1 @@
-"""The HTTP service: routes, JSON, problem details. Knows no SQL, no FAISS, no models; nothing imports it."""
+"""The HTTP service and its page. Nothing imports it."""

@@ -10,17 +10,17 @@ from starlette.middleware import Middleware
 
 from api import errors
 from api.admission.access import RequireKey
-from api.workers.pool import Answerers
 from api.admission.door import Door
 from api.admission.hosts import AllowedHosts, Hosts
 from api.admission.keys import KeyRing
 from api.admission.load import Admission, Lanes, RateLimit
-from api.telemetry.metrics import Metrics
 from api.admission.middleware import BodyLimit, LastCatch, SecurityHeaders
-from api.telemetry.observe import Observe
-from api.schemas.openapi import describe
 from api.routes import ask, collections, documents, health, metrics, page, verify
+from api.schemas.openapi import describe
 from api.settings import Settings
+from api.telemetry.metrics import Metrics
+from api.telemetry.observe import Observe
+from api.workers.pool import Answerers
 from rag.service import Service
 
 

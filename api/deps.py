@@ -13,11 +13,11 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from api.workers.pool import Answerers
-from api.errors import ClientLeft, CollectionClosed, MalformedBody
 from api.admission.load import Lane
-from api.telemetry.metrics import Metrics
+from api.errors import ClientLeft, CollectionClosed, MalformedBody
 from api.settings import Settings
+from api.telemetry.metrics import Metrics
+from api.workers.pool import Answerers
 from index.errors import DocumentNotFound, StoreFull
 from index.types import Document
 from rag.errors import UnsupportedFormat

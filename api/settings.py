@@ -147,8 +147,8 @@ class Settings(BaseSettings):
     max_files: int = Field(default=100, ge=1, le=10_000, description="files in one upload")
     metrics: bool = Field(default=True, description="whether GET /metrics is there")
     tracing: bool = Field(default=False, description="whether to send OpenTelemetry traces (needs footnote[otel])")
-    # The host and address that are listened on, to whose names alone the service answers (see ``api.admission.hosts``); None answers to
-    # every name, for an application inside another. Known only to whoever listens.
+    # The host and address that are listened on, to whose names alone the service answers (see ``api.admission.hosts``); None
+    # answers to every name, for an application inside another. Known only to whoever listens.
     bound: tuple[str, ...] | None = Field(default=None, exclude=True)
 
     @property

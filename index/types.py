@@ -94,7 +94,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Bounds of numbers or dates, as text; a value must keep all that are given. index/local/database/filters.py says how they compare."""
+    """Bounds of numbers or dates, as text; a value must keep all that are given. index/local/database/filters.py compares them."""
 
     gte: str | None = None
     gt: str | None = None

@@ -13,23 +13,23 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 from index.errors import DocumentNotFound, StoreMismatch, StoreMissing
+from index.local.store import DELETE_TOGETHER, Store
 from index.local.upkeep.repair import repair
 from index.local.upkeep.snapshot import Snapshot, take
-from index.local.store import DELETE_TOGETHER, Store
 from index.types import Document, FailedFile, Finding, JsonScalar, Receipt, Span
 from rag.answer import citations
-from rag.answer.cache import AnswerCache
 from rag.answer.ask import answer_question, calibration_of
+from rag.answer.cache import AnswerCache
+from rag.answer.compound import joined, split_questions
 from rag.answer.confidence import REFIT_NOTE, Refit, basis_of, kept_refit
 from rag.config import Config
-from rag.model.embedding import Embedder
 from rag.errors import BadInput
 from rag.inspection.inspector import Inspector
 from rag.model.cache import converted_model
-from rag.answer.compound import joined, split_questions
-from rag.retrieval.ranking import Calibration
+from rag.model.embedding import Embedder
 from rag.model.reranker import Reranker
 from rag.model.store_models import StoreModels, refuse_other_model, store_settings
+from rag.retrieval.ranking import Calibration
 from rag.types import (
     Answer,
     Citation,

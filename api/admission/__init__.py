@@ -1,1 +1,1 @@
-"""TODO"""
+"""Who may ask, from which host, and how much at once?"""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.errors import FORBIDDEN, UNAUTHORIZED, problem
 from api.admission.keys import Grant, KeyRing
+from api.errors import FORBIDDEN, UNAUTHORIZED, problem
 from api.routes import page
 
 OPEN_PATHS = frozenset(("/livez", "/readyz", *page.PATHS))

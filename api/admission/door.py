@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from api.admission.access import given_keys
-from api.errors import KINDS, problem
 from api.admission.hosts import Hosts
 from api.admission.keys import KeyRing
 from api.admission.load import Lane
-from api.telemetry.metrics import Metrics
 from api.admission.middleware import SECURITY_HEADERS
+from api.errors import KINDS, problem
+from api.telemetry.metrics import Metrics
 from api.telemetry.observe import identity_of
 from rag.errors import Overloaded
 

@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.admission.access import OPEN_PATHS
 from api.errors import KINDS, TOO_MANY, ClientLeft, DeadlineExceeded, problem
-from api.telemetry.metrics import Metrics
 from api.settings import Settings
+from api.telemetry.metrics import Metrics
 from rag.errors import Overloaded
 
 T = TypeVar("T")

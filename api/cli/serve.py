@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.telemetry import logs
 from api.server.stopping import interruptible
+from api.telemetry import logs
 from rag.cli.output import (
     DONE,
     USAGE,

@@ -1,1 +1,1 @@
-"""One module a noun, each with its ``router``."""
+"""What does each address of the service do?"""

@@ -3,11 +3,11 @@
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from api.workers.messages import answer
 from api.deps import Run, access_of, answerers_of, metrics_of, require_json, service_of
-from api.schemas.requests import AskIn
 from api.schemas.openapi import problems
+from api.schemas.requests import AskIn
 from api.schemas.responses import AnswerOut
+from api.workers.messages import answer
 
 router = APIRouter(tags=["ask"])
 

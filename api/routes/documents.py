@@ -15,10 +15,10 @@ from starlette.datastructures import UploadFile
 
 from api.deps import Access, AccessDep, FormUpload, JsonUpload, MetricsDep, Run, RunDep, ServiceDep, UploadDep
 from api.errors import ClientLeft, UploadStopped, clean
-from api.schemas.requests import CollectionName, DocumentIn, Folder, Input, MetadataIn, Text
-from api.telemetry.metrics import Metrics
 from api.schemas.openapi import problems
+from api.schemas.requests import CollectionName, DocumentIn, Folder, Input, MetadataIn, Text
 from api.schemas.responses import DocumentOut, DocumentsOut, ReceiptOut, TextOut, UploadOut
+from api.telemetry.metrics import Metrics
 from index.errors import DocumentNotFound, StoreError
 from index.types import Change, Document, Metadata
 from rag.errors import BadInput, ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat

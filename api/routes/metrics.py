@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 
-from api.telemetry import metrics
 from api.deps import MetricsDep, RunDep, ServiceDep, answerers_of
 from api.errors import DeadlineExceeded
 from api.schemas.openapi import problems
+from api.telemetry import metrics
 from index.errors import StoreError
 from rag.service import Service
 

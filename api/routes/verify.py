@@ -4,8 +4,8 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
 from api.deps import Access, AccessDep, RunDep, ServiceDep, require_json
-from api.schemas.requests import VerifyIn
 from api.schemas.openapi import problems
+from api.schemas.requests import VerifyIn
 from api.schemas.responses import VerifyOut
 from index.errors import DocumentNotFound
 from rag.serialization import check_json

@@ -1,1 +1,1 @@
-"""TODO"""
+"""What shape do requests and replies have?"""

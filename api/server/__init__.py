@@ -1,1 +1,1 @@
-"""TODO"""
+"""How does the service listen, and how does it stop?"""

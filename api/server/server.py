@@ -16,10 +16,10 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from api.server import stopping
 from api.admission.door import Door
-from api.errors import HEAD_TOO_LONG, NO_REQUEST, TARGET_TOO_LONG, Kind, problem
 from api.admission.middleware import SECURITY_HEADERS
+from api.errors import HEAD_TOO_LONG, NO_REQUEST, TARGET_TOO_LONG, Kind, problem
+from api.server import stopping
 
 _DRAIN_S = 30
 _HEAD_S = 10

@@ -1,1 +1,1 @@
-"""TODO"""
+"""What does the service say about its work: logs, metrics, traces?"""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Task(NamedTuple):
-    """What a process of ``api.workers.pool`` is told first. It replies its model's precision once it can answer, or why it cannot."""
+    """What a process of ``api.workers.pool`` is told first. It replies its model's precision once it can answer, or why not."""
 
     store: Path
     config: Config

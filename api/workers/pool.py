@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Self, cast
 
 import rag
-from api.workers.messages import Answered, Question, Task, Unexpected
 from api.telemetry.logs import Format, request_id
+from api.workers.messages import Answered, Question, Task, Unexpected
 from rag.config import Config
 from rag.types import Query
 

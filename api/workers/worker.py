@@ -8,9 +8,9 @@ import signal
 import sys
 from multiprocessing.connection import Connection
 
+from api.server.memory import keep_few_arenas
 from api.telemetry import logs
 from api.workers.messages import Question, Task, Unexpected, answer
-from api.server.memory import keep_few_arenas
 from index.errors import StoreError
 from rag.errors import RagError
 from rag.model.loading import begin_loading

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 from eval.bench.commands import serving
 from eval.bench.results import Figure, Row, percentiles
-from rag.model.embedding import word_spans
 from rag.errors import RagError
+from rag.model.embedding import word_spans
 from rag.service import Service
 
 _K = 5

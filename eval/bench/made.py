@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from index.local.database.documents import write_document
 from index.local.database.connection import Database
-from index.local.views.lexical import analyze
-from index.local.system.names import DATABASE
+from index.local.database.documents import write_document
 from index.local.database.rows import DocumentRow, PassageRow, document_id, filter_pairs, hash_term, pack_metadata
 from index.local.store import Store
+from index.local.system.names import DATABASE
+from index.local.views.lexical import analyze
 from index.types import Floats, Ids, NewDocument, Span
 
 # Share of the difference of two real vectors that is added to one: the made vector's cosine with it is about .93.

@@ -1,1 +1,1 @@
-"""TODO"""
+"""The commands that evaluate, measure speed and fit weights."""

@@ -25,9 +25,9 @@ from rag.errors import BadInput
 if TYPE_CHECKING:
     from eval.scoring.calibration import CalibrationReport
     from eval.scoring.comparison import Comparison
-    from eval.sets.gold import GoldSet, Question
     from eval.scoring.robustness import Perturbed
     from eval.scoring.runs import Run
+    from eval.sets.gold import GoldSet, Question
     from rag.service import Service
 
 _MAX_K = 1000
@@ -123,7 +123,7 @@ def evaluate(
 ) -> None:
     """Score the answers to a gold set: measures with 95 % intervals, and every question's result.
 
-    Example: rag eval eval/gold/seeds.jsonl --corpus seeds --out before.json
+    Example: rag eval eval/data/seeds.jsonl --corpus seeds --out before.json
     """
     with errors():
         _refuse_ignored(context)
@@ -202,12 +202,12 @@ def _score(
     json: bool,
 ) -> None:
     """The run of one set, with all that is asked for beside it."""
+    from eval.cli.opening import asked, opened
     from eval.scoring.calibration import calibration_json, digest_of
     from eval.scoring.comparison import compare as compare_runs
-    from eval.sets.gold import GoldSet
-    from eval.cli.opening import asked, opened
     from eval.scoring.robustness import kinds_of, perturbed, perturbed_json
     from eval.scoring.runs import load_run, run_json
+    from eval.sets.gold import GoldSet
 
     thresholds = _thresholds(fail_under)
     kinds = kinds_of(perturb)
@@ -269,8 +269,8 @@ def _page(
     changed: "Sequence[Perturbed]",
 ) -> str:
     """The report as a page; made while the service is open, of which it asks where evidence was lost."""
-    from eval.scoring.loss import explain
     from eval.reporting.page import render_page
+    from eval.scoring.loss import explain
 
     inspector = service.inspector
     return render_page(
@@ -297,9 +297,9 @@ def _against_baselines(
 
     from rich.console import Console
 
-    from eval.scoring.baselines import standing_json
     from eval.cli.opening import opened, standing
     from eval.reporting.report import print_standings
+    from eval.scoring.baselines import standing_json
 
     table = out.with_name(f"{out.name}.txt") if out is not None else None  # never the file of the figures itself
     if table is not None:
@@ -322,8 +322,8 @@ def _against_baselines(
 
 
 def _explain(gold: Path, corpus: Path | None, store: Path | None, query_id: str, k: int, json: bool) -> None:
-    from eval.scoring.loss import explain, explanation_json
     from eval.cli.opening import opened
+    from eval.scoring.loss import explain, explanation_json
 
     with opened(gold, corpus, store, only=query_id) as (questions, service):
         found = explain(service.ask, service.inspector, questions.questions[0], k)

@@ -7,17 +7,17 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from eval.sets import corpora
 from eval.scoring.baselines import Standing, stand
+from eval.scoring.runs import CalibrationState, Run, StoreState
+from eval.scoring.score import run
+from eval.sets import corpora
 from eval.sets.gold import GoldSet, Question, read_corpus, read_folder, sample
 from eval.sets.gold_rows import GoldError
 from eval.sets.quotes import QuotedQuestion, locate, read_jsonl
-from eval.scoring.runs import CalibrationState, Run, StoreState
-from eval.scoring.score import run
-from rag.inspection.baselines import BASELINES
 from rag.cli.output import console, message, open_service
 from rag.config import Config
 from rag.errors import BadInput
+from rag.inspection.baselines import BASELINES
 from rag.service import Service
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""TODO"""
+"""How are the results of an evaluation shown?"""

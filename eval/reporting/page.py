@@ -11,12 +11,12 @@ import numpy as np
 
 from eval.reporting.charts import Labelled, reliability_chart, risk_coverage_chart
 from eval.scoring.comparison import Comparison
-from eval.sets.gold import Place, Question
 from eval.scoring.loss import STAGES, Explanation
-from eval.sets.perturbation import KINDS
 from eval.scoring.robustness import Perturbed
 from eval.scoring.runs import Result, Run
 from eval.scoring.score import HEADLINES, LOWER_IS_BETTER, is_listed_hit
+from eval.sets.gold import Place, Question
+from eval.sets.perturbation import KINDS
 from index.types import Span
 
 _WORST = 20

@@ -12,10 +12,10 @@ from eval.scoring.baselines import Standing
 from eval.scoring.calibration import CalibrationReport
 from eval.scoring.comparison import Comparison
 from eval.scoring.loss import STAGES, Explanation
-from eval.sets.perturbation import KINDS
 from eval.scoring.robustness import Perturbed
 from eval.scoring.runs import Run
 from eval.scoring.score import HEADLINES, LOWER_IS_BETTER
+from eval.sets.perturbation import KINDS
 from rag.inspection.baselines import BASELINES
 
 _LOWER = " ↓"

@@ -1,1 +1,1 @@
-"""TODO"""
+"""How good are the passages, answers and confidences of one run, and how do two runs compare?"""

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from eval.scoring.comparison import Comparison, compare
-from eval.sets.gold import Question
 from eval.scoring.runs import Run, StoreState
 from eval.scoring.score import HEADLINES, run
+from eval.sets.gold import Question
 from rag.inspection.baselines import BASELINES
 from rag.types import Answer, Query
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import NamedTuple, Protocol
 
-from eval.sets.gold import Question
 from eval.scoring.score import is_inside
+from eval.sets.gold import Question
 from index.types import Passage
 from rag.inspection.trace import Trace, TracedPassage
 from rag.types import Answer, Query

@@ -6,8 +6,8 @@ with numba, which costs seconds at the first use. Conventions: nDCG with linear 
 everything retrieved, relevant documents not retrieved counting zero; a question without a hit scores 0 and is never missing.
 
 Documents are those of the passages that a system lists, however many it is asked for. This one scores a question's 100 nearest
-passages and its 100 best by BM25 (``rag.retrieval.retrieve.POOL``) and lists no others: where a few documents fill these, whatever else is
-relevant is not retrieved, by whoever asks, and counts so in ``R@10``, ``R@100`` and ``AP``.
+passages and its 100 best by BM25 (``rag.retrieval.retrieve.POOL``) and lists no others: where a few documents fill these,
+whatever else is relevant is not retrieved, by whoever asks, and counts so in ``R@10``, ``R@100`` and ``AP``.
 """
 
 from collections.abc import Mapping, Sequence

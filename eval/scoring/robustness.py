@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from eval.scoring.comparison import Comparison, compare
+from eval.scoring.runs import Run, run_json
 from eval.sets.gold import Question
 from eval.sets.perturbation import KINDS, perturb
-from eval.scoring.runs import Run, run_json
 from rag.errors import BadInput
 
 

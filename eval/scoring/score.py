@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from eval.scoring.confidence import area_under_risk, auroc, calibration_error, risk_at
-from eval.sets.gold import Place, Question
 from eval.scoring.measures import (
     DEEPEST_DOCUMENT,
     DEEPEST_PASSAGE,
@@ -21,6 +20,7 @@ from eval.scoring.measures import (
 )
 from eval.scoring.runs import Listed, Result, Run, StoreState
 from eval.scoring.statistics import Estimate, Statistic, Values, estimate, estimate_mean
+from eval.sets.gold import Place, Question
 from rag.errors import BadInput
 from rag.types import Answer, Query, RankedPassage
 

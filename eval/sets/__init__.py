@@ -1,1 +1,1 @@
-"""TODO"""
+"""How are gold sets and their corpora read, and questions changed as people mistype them?"""

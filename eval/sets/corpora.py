@@ -17,8 +17,8 @@ from eval.sets.gold import read_corpus
 from index.errors import StoreError
 from rag.config import Config
 from rag.errors import BadInput
-from rag.intake.reading import shown_path
 from rag.intake.folders import find_files
+from rag.intake.reading import shown_path
 from rag.model.cache import converted_model
 from rag.model.precision import kept_precision
 from rag.service import Service
@@ -27,7 +27,7 @@ from rag.types import Incoming, IngestProgress, IngestReport
 Progress = Callable[[IngestProgress], None]
 Notify = Callable[[str], None]  # takes a line for people
 
-_ROOT = Path(__file__).parent.parent  # where the packages lie
+_ROOT = Path(__file__).parents[2]  # where the packages lie
 _SHOWN = 3  # files that were left out, by name; the rest is counted
 
 
@@ -108,7 +108,7 @@ def _sha256(path: Path) -> str:
 
 def _code_digest() -> str:
     """Changes with any module that ingestion imports, so that no figure is ever of passages cut by older code."""
-    pending, seen = [_ROOT / "rag" / "pipeline.py", _ROOT / "rag" / "files.py"], set[Path]()
+    pending, seen = [_ROOT / "rag" / "intake" / "pipeline.py", _ROOT / "rag" / "intake" / "reading.py"], set[Path]()
     while pending:
         path = pending.pop()
         if path not in seen:

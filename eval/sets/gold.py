@@ -1,7 +1,7 @@
 """Gold sets: questions, whether the documents answer them, and where.
 
-Two formats: a folder in the BEIR layout, read here, which brings its own corpus, and one JSONL file of quotes (``eval.sets.quotes``).
-Evidence is a place in a document's stored text, never a passage, so that it survives other passages.
+Two formats: a folder in the BEIR layout, read here, which brings its own corpus, and one JSONL file of quotes
+(``eval.sets.quotes``). Evidence is a place in a document's stored text, never a passage, so that it survives other passages.
 """
 
 import math

@@ -6,15 +6,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from index.local.database import filters
-from index.local.views import scan
-from index.local.views.arrays import PassageRows
-from index.local.database.documents import find_document
-from index.local.database.connection import Connection
 from index.errors import DimensionMismatch, DocumentNotFound
+from index.local.database import filters
+from index.local.database.connection import Connection
+from index.local.database.documents import find_document
 from index.local.database.failures import read_failures
-from index.local.views.ids import among
-from index.local.views.bm25 import TermRows, Weights, best_matches, inverse_frequency
 from index.local.database.rows import (
     DOCUMENT_COLUMNS,
     ID_LENGTH,
@@ -25,9 +21,13 @@ from index.local.database.rows import (
     unpack_document,
     unpack_passage,
 )
-from index.types import Candidates, Document, FailedFile, Floats, Ids, Passage, Scope, Span, TermStatistics, WordSigns
-from index.local.views.vectors import Bitmap, bitmap
+from index.local.views import scan
+from index.local.views.arrays import PassageRows
+from index.local.views.bm25 import TermRows, Weights, best_matches, inverse_frequency
+from index.local.views.ids import among
 from index.local.views.state import Views
+from index.local.views.vectors import Bitmap, bitmap
+from index.types import Candidates, Document, FailedFile, Floats, Ids, Passage, Scope, Span, TermStatistics, WordSigns
 
 NOTE = "note:"  # what the keys of notes begin with, in the table of what the store says of itself
 _MOST_KNOWN = 50_000  # terms whose frequency is kept: words that nobody wrote are without number

@@ -7,26 +7,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from index.local.checkpoint import directory as checkpoint
-from index.local.system import files
-from index.local.opening import swap as replacement
-from index.local.database.documents import find_document, last_sequence, receipt, remove_document, write_document
-from index.local.database.connection import Connection, Database, copy_database
 from index.errors import NoPlace, StoreError, StoreLocked, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
-from index.local.database.failures import forget_failures, write_failures
+from index.local.checkpoint import directory as checkpoint
 from index.local.checkpoint.follower import Follower
-from index.local.opening.layout import create_files, holds_store, leftovers, mark, read_meta, remove_leftovers
-from index.local.views.lexical import analyze
-from index.local.system.lock import WriterLock
-from index.local.system.names import DATABASE, LOCK, REBUILDING, RESTORING
-from index.local.reader import NOTE, Reader
+from index.local.checkpoint.rebuild import ViewRebuild
+from index.local.database.connection import Connection, Database, copy_database
+from index.local.database.documents import find_document, last_sequence, receipt, remove_document, write_document
+from index.local.database.errors import translated_files
+from index.local.database.failures import forget_failures, write_failures
 from index.local.database.rows import document_id as name_id
 from index.local.database.rows import pack_document
-from index.local.database.errors import translated_files
-from index.types import Change, Document, FailedFile, Finding, JsonScalar, NewDocument, NewPassage, Receipt
+from index.local.opening import swap as replacement
+from index.local.opening.layout import create_files, holds_store, leftovers, mark, read_meta, remove_leftovers
 from index.local.opening.upgrade import upgrade
+from index.local.reader import NOTE, Reader
+from index.local.system import files
+from index.local.system.lock import WriterLock
+from index.local.system.names import DATABASE, LOCK, REBUILDING, RESTORING
 from index.local.upkeep.verify import check_store
-from index.local.checkpoint.rebuild import ViewRebuild
+from index.local.views.lexical import analyze
+from index.types import Change, Document, FailedFile, Finding, JsonScalar, NewDocument, NewPassage, Receipt
 
 _CREATE_TIMEOUT_S = 30.0
 # Reading all vectors of so many takes about 2 ms, 35 ms for a million; more are sorted into lists.
@@ -115,7 +115,7 @@ class Store:
     ) -> "Store":
         """The store in a directory. Raises StoreMissing, StoreDamaged, StoreTooNew or StoreUnwritable.
 
-        A store of an older format is brought to this program's, after a copy of it was put beside it (``index.local.opening.upgrade``).
+        A store of an older format is brought to this program's, after a copy was put beside it (``index.local.opening.upgrade``).
         large: passages above which ``nearest`` reads the likeliest vectors only; up to it all are read, and the result is exact.
         Views that are missing or damaged are rebuilt from SQLite, logged as a warning and named in ``rebuilt``.
         views: whether that is done "first", or "behind" what is asked, which is answered from the rows until then: as exactly, and

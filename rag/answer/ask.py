@@ -7,13 +7,13 @@ from threading import Lock
 
 from index.local.store import Store
 from index.types import JsonScalar, Scope
-from rag.answer.compose import compose
 from rag.answer.cache import AnswerCache
+from rag.answer.compose import compose
 from rag.answer.confidence import OF_NAMED_PART, REFIT_NOTE, answers, basis_of, kept_refit, reason_to_abstain
 from rag.model.embedding import Embedder, QuestionVectors, word_spans
+from rag.model.reranker import Reranker
 from rag.retrieval.ranking import Calibration, load_ranker
 from rag.retrieval.references import asks_for_part
-from rag.model.reranker import Reranker
 from rag.retrieval.retrieve import retrieve
 from rag.retrieval.spelling import respell
 from rag.types import Answer, IndexState, Query, Timings

@@ -8,8 +8,8 @@ import numpy as np
 
 from index.types import Document, Floats, Ids, Span
 from rag.answer.citations import cite
-from rag.retrieval.duplicates import same_statement
 from rag.answer.leads import passed_on
+from rag.retrieval.duplicates import same_statement
 from rag.retrieval.ranking import load_ranker
 from rag.retrieval.retrieve import Retrieved
 from rag.types import AnswerText, DocumentRef, Occurrence, RankedPassage, Signal

@@ -139,4 +139,4 @@ def _probability(odds: float) -> float:
 
 @cache
 def _weights_sha256() -> str:
-    return hashlib.sha256(Path(__file__).with_name("ranking.json").read_bytes()).hexdigest()
+    return hashlib.sha256((Path(__file__).parents[1] / "retrieval" / "ranking.json").read_bytes()).hexdigest()

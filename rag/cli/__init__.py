@@ -1,1 +1,1 @@
-"""The command line ``rag``. Commands of the folders above come in through the entry points ``footnote.commands``."""
+"""The commands that people type about documents, questions and stores."""

@@ -102,9 +102,9 @@ def add(
         from index.errors import StoreMissing
         from rag.config import Config
         from rag.intake.folders import find_files
+        from rag.intake.web import is_address
         from rag.service import Service
         from rag.types import IngestReport
-        from rag.intake.web import is_address
 
         metadata = given_metadata(meta)
         urls = [path for path in paths if is_address(path)]

@@ -52,8 +52,8 @@ def open_service(option: Path | None, *, to_ask: bool = False) -> "Service":
     """
     from dataclasses import replace
 
-    from rag.model.blas import load_numpy
     from rag.config import Config
+    from rag.model.blas import load_numpy
 
     config, loading = Config.from_environment(), None
     if to_ask:

@@ -51,9 +51,9 @@ def watch(
         from rag.model.blas import load_numpy
 
         load_numpy()
-        from rag.intake import watch as watching
         from rag.config import Config
         from rag.errors import BadInput
+        from rag.intake import watch as watching
         from rag.service import Service
 
         for folder in folders:

@@ -1,1 +1,1 @@
-"""TODO"""
+"""How did a question's passages come about, and what would simpler methods list?"""

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from index.local.store import Store
 from index.types import Passage, Scope
 from rag.inspection.baselines import rank_baseline
+from rag.inspection.trace import Trace, trace
 from rag.model.embedding import Embedder, word_spans
 from rag.retrieval.ranking import Examined, Ranker, load_ranker
 from rag.retrieval.retrieve import analyzed, score_candidates
-from rag.inspection.trace import Trace, trace
 from rag.types import Answer, IndexState, Query, Timings
 from rag.validation import checked_question
 

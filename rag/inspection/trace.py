@@ -7,8 +7,8 @@ import numpy as np
 
 from index.local.reader import Reader
 from index.types import Floats, Ids, Scope, Span
-from rag.retrieval.duplicates import group_duplicates
 from rag.model.embedding import QuestionVectors
+from rag.retrieval.duplicates import group_duplicates
 from rag.retrieval.ranking import Ranker, best_per_passage
 from rag.retrieval.retrieve import Scored, analyzed, ranking_of, score_candidates
 

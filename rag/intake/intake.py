@@ -9,15 +9,15 @@ from pathlib import Path
 from index.errors import StoreReplaced
 from index.local.store import DELETE_TOGETHER, Store
 from index.types import Change, Metadata
-from rag.intake import prepare as ingest
-from rag.intake import pipeline
 from rag.config import Config
-from rag.model.embedding import Embedder
-from rag.intake.reading import FileReader, file_of, is_below, is_gone
+from rag.intake import pipeline
+from rag.intake import prepare as ingest
 from rag.intake.folders import IgnoreRules, find_files
+from rag.intake.notes import reading_notes
+from rag.intake.reading import FileReader, file_of, is_below, is_gone
 from rag.language.languages import language_note, languages_of
 from rag.model.cache import DEFAULT_MODEL
-from rag.intake.notes import reading_notes
+from rag.model.embedding import Embedder
 from rag.parsing.sandbox.pool import Limits, Sandbox
 from rag.types import Check, Failure, Incoming, IngestReport, ParseOptions, go_on
 from rag.validation import checked_collection, checked_text

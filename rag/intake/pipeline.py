@@ -13,10 +13,10 @@ from typing import Generic, TypeVar
 
 from index.local.store import Store
 from index.types import Change, NewPassage
-from rag.model.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
+from rag.intake.notes import has_note, reading_notes
 from rag.intake.prepare import Prepared, Unchanged, new_passage, passage_input
 from rag.language.languages import languages_of
-from rag.intake.notes import has_note, reading_notes
+from rag.model.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
 from rag.types import Check, Failure, IngestProgress, IngestReport, go_on
 
 # Enough for several groups of passages; a larger document is let through when the buffer is empty.

@@ -12,8 +12,8 @@ import numpy as np
 
 from index.types import Document, Metadata, NewDocument, NewPassage, Signs, Span
 from rag.intake.chunking import Chunk, chunk
-from rag.model.embedding import PassageInput, PassageVectors, word_spans
 from rag.language.languages import with_language
+from rag.model.embedding import PassageInput, PassageVectors, word_spans
 from rag.types import Check, Incoming, ParsedText, Section, go_on
 
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?(?!\d)")

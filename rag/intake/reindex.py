@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from index.local.store import Store
 from index.local.upkeep import reindex as rebuilding
 from index.local.upkeep.reindex import Rebuilding, StoredDocument
-from index.local.store import Store
 from index.types import JsonScalar
+from rag.config import Config
 from rag.intake import prepare as ingest
 from rag.intake.chunking import Chunk
-from rag.config import Config
-from rag.model.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
-from rag.model.cache import converted_model
 from rag.intake.reanalysis import reanalyze
+from rag.model.cache import converted_model
+from rag.model.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
 from rag.model.store_models import store_settings
 
 Embed = Callable[[Sequence[PassageInput]], list[PassageVectors]]

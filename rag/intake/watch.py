@@ -12,8 +12,8 @@ from watchfiles import watch as file_changes
 from index.errors import StoreFull, StoreLocked
 from index.types import Metadata
 from rag.errors import BadInput, UnreadableContent
-from rag.intake.reading import file_of
 from rag.intake.folders import IGNORE_FILES, IgnoreRules
+from rag.intake.reading import file_of
 from rag.service import Service
 from rag.types import IngestReport, ParseOptions
 

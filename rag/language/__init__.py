@@ -1,1 +1,1 @@
-"""TODO"""
+"""Which language is a text in, and where do its sentences begin and end?"""

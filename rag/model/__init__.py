@@ -1,1 +1,1 @@
-"""TODO"""
+"""How does text become vectors, on this machine, with this store's model?"""

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rag.model.compilation import is_whole, kept_file
 from rag.config import Config
 from rag.errors import ModelDamaged, ModelUnavailable, RagError
+from rag.model.compilation import is_whole, kept_file
 from rag.model.precision import kept_precision
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"

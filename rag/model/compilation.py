@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rag.model.engine import load_openvino
 from rag.errors import ModelDamaged
+from rag.model.engine import load_openvino
 from rag.model.precision import graph_file, machine, options
 
 _DIGEST = 32  # bytes of SHA-256 at the end of the file

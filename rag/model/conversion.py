@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from index.types import Floats
-from rag.model.engine import load_converter, load_openvino
 from rag.errors import ModelUnavailable
+from rag.model.engine import load_converter, load_openvino
 from rag.model.quantization import quantize_weights
 
 if TYPE_CHECKING:

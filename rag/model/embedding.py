@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from index.types import Floats, Ids, Signs, Span
+from rag.errors import ModelDamaged
 from rag.model.batching import Coalescer
+from rag.model.cache import ModelInfo
 from rag.model.compilation import load_compiled
 from rag.model.conversion import PROBE
 from rag.model.engine import load_openvino
-from rag.errors import ModelDamaged
-from rag.model.cache import ModelInfo
 from rag.model.precision import fastest_precision
 
 MAX_CONTEXT_TOKENS = 48

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from index.errors import StoreError
 from index.local.database.settings import read_settings
-from rag.model.blas import load_numpy
 from rag.config import Config
-from rag.model.engine import load_openvino
+from rag.model.blas import load_numpy
 from rag.model.cache import converted_model, read_converted
+from rag.model.engine import load_openvino
 
 if TYPE_CHECKING:
     from rag.model.embedding import Embedder

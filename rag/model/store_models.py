@@ -8,10 +8,10 @@ from index.errors import StoreMismatch
 from index.local.store import Store
 from index.types import JsonScalar
 from rag.config import Config
-from rag.model.embedding import Embedder
 from rag.errors import RagError
-from rag.model.loading import load_embedder
 from rag.model.cache import ModelInfo
+from rag.model.embedding import Embedder
+from rag.model.loading import load_embedder
 from rag.model.reranker import Reranker
 
 

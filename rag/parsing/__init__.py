@@ -1,1 +1,1 @@
-"""From a file's bytes to the text that is stored and cited, with its sections. One module a format; ``formats`` tells the kind."""
+"""What text, pages, headings and tables does a file hold? One room a family of formats; ``formats`` tells the kind."""

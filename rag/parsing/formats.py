@@ -7,30 +7,28 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from rag.errors import RagError, UnreadableContent, UnsupportedFormat
-from rag.parsing.data import csv
-from rag.parsing.data import json
-from rag.parsing.mail import msg
-from rag.parsing.text import notebook
-from rag.parsing.office import odt
-from rag.parsing.text import subtitles
 from rag.parsing.archives.container import Archive, is_document
+from rag.parsing.archives.members import is_archive
+from rag.parsing.data import csv, json
 from rag.parsing.data.csv import parse_csv
-from rag.parsing.office.docx import parse_docx
+from rag.parsing.data.json import parse_json
 from rag.parsing.encoding import KNOWN, decode, n_damaged
+from rag.parsing.mail import msg
+from rag.parsing.mail.eml import parse_mail, read_eml
+from rag.parsing.office import odt
+from rag.parsing.office.docx import parse_docx
+from rag.parsing.office.odt import parse_odt
+from rag.parsing.office.pptx import parse_pptx
+from rag.parsing.office.rtf import parse_rtf
+from rag.parsing.office.xlsx import parse_xlsx
+from rag.parsing.pdf.ocr import HINT
+from rag.parsing.pdf.parse import parse_pdf, parse_picture
+from rag.parsing.structure.metadata import PLACES_NOT_READ
+from rag.parsing.text import notebook, subtitles
+from rag.parsing.text.markdown import parse_markdown
+from rag.parsing.text.plain import parse_text
 from rag.parsing.web.epub import parse_epub
 from rag.parsing.web.html import parse_html
-from rag.parsing.data.json import parse_json
-from rag.parsing.mail.eml import parse_mail, read_eml
-from rag.parsing.text.markdown import parse_markdown
-from rag.parsing.archives.members import is_archive
-from rag.parsing.structure.metadata import PLACES_NOT_READ
-from rag.parsing.office.odt import parse_odt
-from rag.parsing.pdf.parse import parse_pdf, parse_picture
-from rag.parsing.office.pptx import parse_pptx
-from rag.parsing.pdf.ocr import HINT
-from rag.parsing.office.rtf import parse_rtf
-from rag.parsing.text.plain import parse_text
-from rag.parsing.office.xlsx import parse_xlsx
 from rag.types import ParsedText, ParseOptions
 
 _MARKDOWN_NAMES = (".md", ".markdown", ".mdown", ".mkd")

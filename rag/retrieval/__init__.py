@@ -1,1 +1,1 @@
-"""TODO"""
+"""Which passages of the store fit a question best, and in which order?"""

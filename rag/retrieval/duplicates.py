@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from index.types import Candidates, Ids
 from index.local.views.vectors import inner_products
+from index.types import Candidates, Ids
 
 # Only passages this close in meaning, or of the same terms, are compared word by word.
 _NEAR_COSINE = 0.9

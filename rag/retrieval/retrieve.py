@@ -7,17 +7,17 @@ from functools import cache, partial
 
 import numpy as np
 
+from index.local.database.rows import hash_term
+from index.local.reader import Reader
 from index.local.views.ids import without
 from index.local.views.lexical import ENGLISH, analyze
-from index.local.reader import Reader
-from index.local.database.rows import hash_term
 from index.types import Candidates, Floats, Ids, Passage, Scope, Span, TermStatistics
-from rag.retrieval.duplicates import group_duplicates
-from rag.model.embedding import QuestionVectors
 from rag.language.languages import common_words, question_language, terms_of_question
+from rag.model.embedding import QuestionVectors
+from rag.model.reranker import RERANKED, Reranker, reordered
+from rag.retrieval.duplicates import group_duplicates
 from rag.retrieval.ranking import Ranker, best_per_passage, load_ranker, scaled, statement_scores
 from rag.retrieval.references import Named, Place, find_references, named_sentences
-from rag.model.reranker import RERANKED, Reranker, reordered
 from rag.retrieval.signals import (
     FUNCTION_WORD_SHARE_LATE,
     FUNCTION_WORDS,

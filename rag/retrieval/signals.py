@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.local.views.bm25 import occurrences
-from index.types import Candidates, Floats, Ids, Signs, TermStatistics, WordSigns
 from index.local.views.vectors import inner_products
+from index.types import Candidates, Floats, Ids, Signs, TermStatistics, WordSigns
 
 # Robertson's usual values. Passages are all about one length: between 0.9/0.4 and 1.2/0.75 no set moves by more than 0.003.
 K1 = 1.2

@@ -8,19 +8,19 @@ from typing import Any
 
 import apsw
 
-from index.local.database import documents as changes
-from index.local.checkpoint import directory as checkpoint
-from index.local.database import connection as database
-from index.local.system import files
-from index.local.checkpoint import manifest
-from index.local.database import migrations
-from index.local import store
-from index.local.opening import upgrade
-from index.local.views import state as views
 from index.errors import StoreError
-from index.local.views.lexical import analyze
+from index.local import store
+from index.local.checkpoint import directory as checkpoint
+from index.local.checkpoint import manifest
+from index.local.database import connection as database
+from index.local.database import documents as changes
+from index.local.database import migrations
 from index.local.database.rows import pack_document
+from index.local.opening import upgrade
 from index.local.store import Store
+from index.local.system import files
+from index.local.views import state as views
+from index.local.views.lexical import analyze
 from index.types import Change, NewDocument, NewPassage
 
 # What is to be said of the operation under way, once it is done; empty when it was said already.

@@ -19,11 +19,11 @@ CALLS = frozenset({"open", "read", "write", "sync", "truncate", "rename", "link"
 def main(place: Path, action: str, lasting: bool, step: int, first: int, bug: str, names: list[str]) -> None:
     control = faults.Control(action=action, lasting=lasting, names=CALLS)
     faults.install(control)
-    from index.local.upkeep import snapshot
     from index.errors import StoreError, StoreMissing
     from index.local.database.rows import document_id
-    from index.local.upkeep.repair import repair
     from index.local.store import Store
+    from index.local.upkeep import snapshot
+    from index.local.upkeep.repair import repair
     from tests.reliability import bugs, world
 
     bugs.plant(bug)

@@ -1,7 +1,8 @@
 """A layer under everything that the store does with files: it counts, records, fails, or ends the process at a given call.
 
-SQLite's calls come through a VFS of its own, which must be the default one before ``index.local.database.connection`` is used in the process (its
-checksums then lie above it, as above a real disk); the store's other calls come through ``index.local.system.files.system``.
+SQLite's calls come through a VFS of its own, which must be the default one before ``index.local.database.connection`` is used
+in the process (its checksums then lie above it, as above a real disk). The store's other calls come through
+``index.local.system.files.system``.
 """
 
 import errno

@@ -14,7 +14,7 @@ import pytest
 
 from index.local.system.lock import WriterLock
 from index.local.system.names import LOCK
-from tests.index.test_view_rebuild import wait_until
+from tests.index.local.checkpoint.test_rebuild import wait_until
 from tests.reliability.test_real_kill import RAG, environment
 
 pytestmark = pytest.mark.model

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from index.local.upkeep import snapshot
 from index.errors import StoreMissing
 from index.local.store import Store
+from index.local.upkeep import snapshot
 from index.types import NewDocument, NewPassage
 from rag.config import Config
 from rag.service import Service

@@ -18,11 +18,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from index.local.views import bm25 as matching
-from index.local.upkeep import snapshot
-from index.local.views.lexical import K1, B, analyze
 from index.local.database.rows import document_id
 from index.local.store import Store
+from index.local.upkeep import snapshot
+from index.local.views import bm25 as matching
+from index.local.views.lexical import K1, B, analyze
 from index.types import Floats, NewDocument, NewPassage, Scope
 from tests.conftest import DIM, build_document, embed
 

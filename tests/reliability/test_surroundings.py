@@ -14,13 +14,13 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.settings import Settings
-from index.local.opening import catalogue
-from index.local.database import documents as changes
-from index.local.system import lock
-from index.local.upkeep import snapshot
 from index.errors import StoreError, StoreUnwritable
+from index.local.database import documents as changes
+from index.local.opening import catalogue
 from index.local.reader import Reader
 from index.local.store import Store
+from index.local.system import lock
+from index.local.upkeep import snapshot
 from rag.cli.main import main
 from rag.config import Config
 from rag.service import Service

@@ -10,11 +10,11 @@ from pathlib import Path
 import apsw
 import pytest
 
-from index.local.system import files
-from index.local.database import migrations
-from index.local.upkeep import snapshot
 from index.errors import StoreFull, StoreTooNew
+from index.local.database import migrations
 from index.local.store import Store
+from index.local.system import files
+from index.local.upkeep import snapshot
 from tests.reliability import newer, world
 
 ROOT = Path(__file__).parent.parent.parent

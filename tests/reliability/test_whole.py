@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from index.local.database import connection as database
-from index.local.upkeep import snapshot
-from index.local import store as store_module
 from index.errors import StoreError
+from index.local import store as store_module
+from index.local.database import connection as database
 from index.local.store import Store
+from index.local.upkeep import snapshot
 from tests.reliability import bugs, world
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from index.local.upkeep import snapshot
 from index.errors import StoreDamaged, StoreError, StoreUnwritable
 from index.local.database.rows import document_id
-from index.local.upkeep.repair import repair
 from index.local.store import Store
+from index.local.upkeep import snapshot
+from index.local.upkeep.repair import repair
 from tests.reliability import world
 
 ROOT = Path(__file__).parent.parent.parent

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from index.local.upkeep import snapshot
 from index.errors import DocumentNotFound
 from index.local.database.rows import document_id
-from index.local.upkeep.repair import repair
 from index.local.store import Store
+from index.local.upkeep import snapshot
+from index.local.upkeep.repair import repair
 from index.types import Floats, NewDocument, NewPassage, Scope, Span
 
 DIM = 8

@@ -1,1 +1,1 @@
-"""TODO"""
+"""How does Footnote compare with other systems on the same questions?"""

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from index.local.system import files
-from index.local.system.process import end_with_parent, outcome, started
 from index.local.database.connection import Database
 from index.local.database.errors import translated_files
-from index.types import Ids
+from index.local.system import files
+from index.local.system.process import end_with_parent, outcome, started
 from index.local.views.vectors import CODES, write_clustered, write_purged
+from index.types import Ids
 
 PREFIX = "clustering-"
 LISTS = "lists.faiss"

@@ -19,17 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from index.local.checkpoint import clustering
-from index.local.system import files as disk
-from index.local.views.arrays import PassageArrays, Segment
-from index.local.views.base import Base, BaseVectors, empty_base
-from index.local.database.documents import history, last_sequence
-from index.local.checkpoint.draft import CheckpointDraft, passage_ids
-from index.local.checkpoint.clustering import LISTS
-from index.local.database.connection import Connection
 from index.errors import StoreUnwritable
-from index.local.views.ids import NO_IDS, without
-from index.local.views.lexical import LexicalIndex
+from index.local.checkpoint import clustering
+from index.local.checkpoint.clustering import LISTS
+from index.local.checkpoint.draft import CheckpointDraft, passage_ids
 from index.local.checkpoint.manifest import (
     ARRAYS,
     BURIED,
@@ -44,9 +37,16 @@ from index.local.checkpoint.manifest import (
     read_manifest,
     write_manifest,
 )
+from index.local.database.connection import Connection
+from index.local.database.documents import history, last_sequence
 from index.local.database.errors import translated_files
-from index.types import Ids
+from index.local.system import files as disk
+from index.local.views.arrays import PassageArrays, Segment
+from index.local.views.base import Base, BaseVectors, empty_base
+from index.local.views.ids import NO_IDS, without
+from index.local.views.lexical import LexicalIndex
 from index.local.views.vectors import CODES, ClusteredIndex, VectorIndex
+from index.types import Ids
 
 _log = logging.getLogger(__name__)
 

@@ -7,14 +7,7 @@ from typing import Any
 import numpy as np
 
 from index.local.checkpoint import clustering
-from index.local.system import files as disk
-from index.local.views.arrays import SEGMENT_PASSAGES, PassageRows, write_segment
-from index.local.views.base import Base, empty_base
-from index.local.database.documents import history
 from index.local.checkpoint.clustering import LISTS
-from index.local.database.connection import Connection
-from index.local.views.ids import NO_IDS, without
-from index.local.views.lexical import LexicalIndex, LexicalRow, segment_files
 from index.local.checkpoint.manifest import (
     ARRAYS,
     BURIED,
@@ -28,9 +21,16 @@ from index.local.checkpoint.manifest import (
     part_of,
     read_manifest,
 )
+from index.local.database.connection import Connection
+from index.local.database.documents import history
 from index.local.database.rows import id_array
-from index.types import Ids
+from index.local.system import files as disk
+from index.local.views.arrays import SEGMENT_PASSAGES, PassageRows, write_segment
+from index.local.views.base import Base, empty_base
+from index.local.views.ids import NO_IDS, without
+from index.local.views.lexical import LexicalIndex, LexicalRow, segment_files
 from index.local.views.vectors import CODES, ClusteredIndex, VectorIndex
+from index.types import Ids
 
 # Where more than this share of the files of a large store is buried, they are written anew.
 _MOST_BURIED = 0.1

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from index.local.checkpoint import directory as checkpoint
-from index.local.views.base import Base, empty_base
-from index.local.database.documents import last_sequence
-from index.local.checkpoint.draft import passage_ids
 from index.local.checkpoint.clustering import ClusterBuilder
-from index.local.database.connection import Connection, Database
-from index.local.views.ids import without
+from index.local.checkpoint.draft import passage_ids
 from index.local.checkpoint.manifest import VIEWS, CheckpointDamaged, Manifest, read_manifest
+from index.local.database.connection import Connection, Database
+from index.local.database.documents import last_sequence
 from index.local.database.errors import damaged
+from index.local.views.base import Base, empty_base
+from index.local.views.ids import without
 from index.local.views.state import Views, replayed, views_of
 
 # From so many changed passages on, reading another process's checkpoint is quicker than replaying.

@@ -11,9 +11,9 @@ import sys
 import threading
 from pathlib import Path
 
-from index.local.system.process import end_with_parent, outcome, started
 from index.errors import StoreError, StoreMissing, StoreReplaced
 from index.local.checkpoint.follower import Follower
+from index.local.system.process import end_with_parent, outcome, started
 
 # What fails for want of room may do so for long: so many seconds between two attempts, twice as many after each, and at most.
 _FIRST_PAUSE_S = 5.0

@@ -16,11 +16,11 @@ from pathlib import Path
 import apsw
 import apsw.sqlite_extra
 
-from index.local.system import files
-from index.local.database import scrub
 from index.errors import StoreMissing, StoreReplaced, StoreTooNew, StoreUnwritable
-from index.local.database.migrations import FORMAT_VERSION, format_version, migrate, roll_back, transaction
+from index.local.database import scrub
 from index.local.database.errors import damaged, translated
+from index.local.database.migrations import FORMAT_VERSION, format_version, migrate, roll_back, transaction
+from index.local.system import files
 
 Connection = apsw.Connection
 

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from index.local.database.connection import Connection
 from index.errors import DocumentNotFound
+from index.local.database.connection import Connection
 from index.local.database.failures import forget_failures
 from index.local.database.rows import DOCUMENT_COLUMNS, DocumentRow, PassageRow, unpack_document
-from index.types import Document, Ids, Receipt
 from index.local.views.state import Views
+from index.types import Document, Ids, Receipt
 
 
 @dataclass(frozen=True, slots=True)

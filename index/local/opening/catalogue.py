@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from index.local.system import files
 from index.errors import StoreDamaged
+from index.local.system import files
 from index.local.system.names import DATABASE
 
 CATALOGUE = "snapshot.json"

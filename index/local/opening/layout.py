@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from index.local.checkpoint import directory as checkpoint
-from index.local.system import files
-from index.local.views.base import empty_base
-from index.local.database.documents import last_sequence
-from index.local.database.connection import Database, create_database
 from index.errors import NoPlace
+from index.local.checkpoint import directory as checkpoint
 from index.local.checkpoint.manifest import MANIFEST, VIEWS, CheckpointDamaged, read_manifest
-from index.local.system.names import DATABASE, LOCK, MARKER, REBUILD_LOCK, REBUILDING, REPLACEMENT, RESTORING
+from index.local.database.connection import Database, create_database
+from index.local.database.documents import last_sequence
 from index.local.database.errors import damaged, translated_files
+from index.local.system import files
+from index.local.system.names import DATABASE, LOCK, MARKER, REBUILD_LOCK, REBUILDING, REPLACEMENT, RESTORING
+from index.local.views.base import empty_base
 from index.types import JsonScalar
 
 _SIGNS = {DATABASE, DATABASE + "-wal", MANIFEST, VIEWS, MARKER, REPLACEMENT, REBUILDING}

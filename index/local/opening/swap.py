@@ -8,14 +8,14 @@ it; each of their writes looks first whether it still is the one of that name.
 
 from pathlib import Path
 
-from index.local.system import files
-from index.local.checkpoint.directory import remove_others
 from index.errors import StoreUnwritable
-from index.local.opening.layout import mark
-from index.local.system.lock import WriterLock
+from index.local.checkpoint.directory import remove_others
 from index.local.checkpoint.manifest import MANIFEST, VIEWS, CheckpointDamaged, read_manifest
-from index.local.system.names import DATABASE, REBUILDING, REPLACEMENT
 from index.local.database.errors import translated_files
+from index.local.opening.layout import mark
+from index.local.system import files
+from index.local.system.lock import WriterLock
+from index.local.system.names import DATABASE, REBUILDING, REPLACEMENT
 
 
 def pending(store: Path) -> bool:

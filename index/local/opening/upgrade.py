@@ -9,17 +9,17 @@ from contextlib import closing, suppress
 from itertools import chain, count
 from pathlib import Path
 
+from index.errors import StoreDamaged, StoreFull, StoreUnwritable
 from index.local.checkpoint import directory as checkpoint
-from index.local.system import files
+from index.local.database.connection import Connection, Database, copy_database
+from index.local.database.documents import last_sequence
+from index.local.database.errors import damaged, translated_files
+from index.local.database.migrations import FORMAT_VERSION
 from index.local.opening import swap as replacement
 from index.local.opening.catalogue import read_catalogue, require_whole, write_catalogue
-from index.local.database.documents import last_sequence
-from index.local.database.connection import Connection, Database, copy_database
-from index.errors import StoreDamaged, StoreFull, StoreUnwritable
 from index.local.opening.layout import mark
-from index.local.database.migrations import FORMAT_VERSION
+from index.local.system import files
 from index.local.system.names import DATABASE, LOCK
-from index.local.database.errors import damaged, translated_files
 
 _log = logging.getLogger(__name__)
 

@@ -1,1 +1,1 @@
-"""TODO"""
+"""What does the store need of the operating system: files, locks, names, processes?"""

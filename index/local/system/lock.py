@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from index.local.system import files
 from index.errors import StoreLocked, StoreMissing, StoreUnwritable
+from index.local.system import files
 
 _POLL_S = 0.01
 

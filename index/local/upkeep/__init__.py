@@ -1,1 +1,1 @@
-"""TODO"""
+"""How is a store checked, repaired, copied and given another model?"""

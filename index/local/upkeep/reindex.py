@@ -10,21 +10,21 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from index.local.system import files
-from index.local.opening import swap as replacement
-from index.local.database.documents import write_document
-from index.local.database.connection import Connection
 from index.errors import DocumentNotFound, StoreDamaged, StoreError, StoreLocked
+from index.local.database.connection import Connection
+from index.local.database.documents import write_document
+from index.local.database.errors import translated_files
 from index.local.database.failures import write_failures
+from index.local.database.rows import pack_document
+from index.local.opening import swap as replacement
 from index.local.opening.layout import create_files, holds_store
-from index.local.views.lexical import analyze
+from index.local.reader import NOTE
+from index.local.store import Store
+from index.local.system import files
 from index.local.system.lock import WriterLock
 from index.local.system.names import LOCK, REBUILD_LOCK, REBUILDING
-from index.local.reader import NOTE
-from index.local.database.rows import pack_document
 from index.local.upkeep.snapshot import Progress
-from index.local.store import Store
-from index.local.database.errors import translated_files
+from index.local.views.lexical import analyze
 from index.types import Document, JsonScalar, NewDocument, NewPassage, Passage
 
 

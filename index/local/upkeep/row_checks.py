@@ -10,7 +10,6 @@ from functools import cache
 import numpy as np
 
 from index.local.database.connection import Connection
-from index.local.views.lexical import analyze
 from index.local.database.rows import (
     check_positions,
     document_id,
@@ -21,6 +20,7 @@ from index.local.database.rows import (
     unit_length,
     unpack_spans,
 )
+from index.local.views.lexical import analyze
 from index.types import Finding, Span
 
 REPAIR = "`rag repair`"

@@ -10,15 +10,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from index.local.system import files
+from index.errors import NoPlace, StoreDamaged, StoreMissing, StoreUnwritable
+from index.local.database.errors import translated_files
 from index.local.opening import swap as replacement
 from index.local.opening.catalogue import CATALOGUE, files_of, read_catalogue, require_whole, write_catalogue
-from index.errors import NoPlace, StoreDamaged, StoreMissing, StoreUnwritable
 from index.local.opening.layout import holds_store
+from index.local.store import Store
+from index.local.system import files
 from index.local.system.lock import WriterLock
 from index.local.system.names import LOCK, RESTORING
-from index.local.store import Store
-from index.local.database.errors import translated_files
 
 _LOCK_TIMEOUT_S = 30.0
 

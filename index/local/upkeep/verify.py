@@ -13,18 +13,18 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from index.local.database.connection import Connection
 from index.errors import StoreLocked, StoreUnwritable
-from index.local.views.ids import NO_IDS
+from index.local.checkpoint.manifest import CheckpointDamaged, read_manifest
+from index.local.database.connection import Connection
+from index.local.database.migrations import migrate
+from index.local.database.rows import id_array
 from index.local.opening.layout import leftovers
 from index.local.system.lock import WriterLock
-from index.local.checkpoint.manifest import CheckpointDamaged, read_manifest
-from index.local.database.migrations import migrate
 from index.local.system.names import LOCK
-from index.local.database.rows import id_array
 from index.local.upkeep.row_checks import REPAIR, Tally, check_counters, check_documents, check_log
-from index.types import Finding, Ids
+from index.local.views.ids import NO_IDS
 from index.local.views.state import Views
+from index.types import Finding, Ids
 
 _RESTORE = "bring the store back with `rag restore SRC`, or delete its directory and `rag add` the documents again"
 VIEW_KINDS = {

@@ -1,1 +1,1 @@
-"""TODO"""
+"""How are passages found by vector and by word, and scored?"""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from index.local.views.arrays import PassageArrays
 from index.local.views.ids import NO_IDS, among, without
 from index.local.views.lexical import LexicalIndex
-from index.types import Floats, Ids
 from index.local.views.vectors import Bitmap, ClusteredIndex, VectorIndex, best
+from index.types import Floats, Ids
 
 
 class BaseVectors:

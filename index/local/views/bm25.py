@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from index.local.views.ids import among
 from index.local.views.lexical import K1, B, LexicalIndex
-from index.types import Floats, Ids, Terms
 from index.local.views.vectors import best
+from index.types import Floats, Ids, Terms
 
 # Rounding of float32 scores; far above what was seen (1e-6).
 _SLACK = 1.0001

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from index.local.database.connection import Connection
-from index.local.views.bm25 import TermRows, Weights, bm25
 from index.local.database.rows import id_array
-from index.types import Floats, Ids
+from index.local.views.bm25 import TermRows, Weights, bm25
 from index.local.views.vectors import best, inner_products
+from index.types import Floats, Ids
 
 _READ_TOGETHER = 5000
 

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from index.local.views.base import Base
 from index.local.database.connection import Connection
+from index.local.views.base import Base
 from index.local.views.ids import NO_IDS, among
 from index.local.views.lexical import LexicalIndex, LexicalRow
-from index.types import Floats, Ids
 from index.local.views.vectors import Bitmap, VectorIndex, best
+from index.types import Floats, Ids
 
 
 class ViewRow(NamedTuple):

@@ -1,1 +1,1 @@
-"""TODO"""
+"""How are rows of CSV and JSON files read?"""

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from rag.errors import UnreadableContent
-from rag.parsing.structure.builder import TextBuilder, Values, plain
 from rag.parsing.encoding import decode
+from rag.parsing.structure.builder import TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
 from rag.types import ParsedText
 

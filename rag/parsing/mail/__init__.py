@@ -1,1 +1,1 @@
-"""TODO"""
+"""How are mails read, with their headers and attachments?"""

@@ -10,10 +10,10 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from rag.errors import ContentTooLarge, RagError
-from rag.parsing.structure.builder import TextBuilder, plain
-from rag.parsing.web.html import add_html
 from rag.parsing.archives.members import is_archive, members
+from rag.parsing.structure.builder import TextBuilder, plain
 from rag.parsing.structure.metadata import collect
+from rag.parsing.web.html import add_html
 from rag.types import ParsedText
 
 _MAX_PARTS = 1000

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rag.errors import ContentTooLarge, UnreadableContent
-from rag.parsing.structure.builder import plain
 from rag.parsing.mail.eml import MAX_ATTACHMENTS, MAX_DEPTH, Attachment, Mail
+from rag.parsing.structure.builder import plain
 
 if TYPE_CHECKING:
     from olefile import OleFileIO

@@ -1,1 +1,1 @@
-"""TODO"""
+"""How are word processor, spreadsheet and presentation files read?"""

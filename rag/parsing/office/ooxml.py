@@ -6,8 +6,8 @@ from xml.etree.ElementTree import Element
 from rag.errors import UnreadableContent
 from rag.parsing.archives.container import Archive
 from rag.parsing.structure.builder import Values
-from rag.parsing.xml import attribute, child, local, parse_xml
 from rag.parsing.structure.metadata import collect
+from rag.parsing.xml import attribute, child, local, parse_xml
 
 _MAX_DIGITS = 9
 

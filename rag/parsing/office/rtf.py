@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from rag.errors import ContentTooLarge, UnreadableContent
-from rag.parsing.structure.builder import TextBuilder, Values, plain
-from rag.parsing.structure.metadata import collect
 from rag.parsing.office.numbering import written_label
 from rag.parsing.office.rtf_tables import Rows
+from rag.parsing.structure.builder import TextBuilder, Values, plain
+from rag.parsing.structure.metadata import collect
 from rag.parsing.structure.tables import joined_down, lay_out
 from rag.types import ParsedText
 

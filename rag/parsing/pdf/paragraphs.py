@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from rag.parsing.structure.builder import TextBuilder, plain
 from rag.parsing.pdf.layout import Line, Page
+from rag.parsing.structure.builder import TextBuilder, plain
 
 HYPHEN_AT_LINE_END = "\x02"  # what PDFium gives for a hyphen at which a word is broken
 _HYPHENS = (HYPHEN_AT_LINE_END, "-", "\u00ad", "\u2010")

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rag.errors import ContentTooLarge, UnreadableContent
-from rag.parsing.structure.builder import MAX_CHARACTERS, TextBuilder, plain
+from rag.parsing.pdf.headers import add_edges, drop_repeated
 from rag.parsing.pdf.layout import EDGE, Line, Page, type_sizes
-from rag.parsing.structure.metadata import PAGES_NOT_READ, collect
+from rag.parsing.pdf.ocr import HINT, recognise
 from rag.parsing.pdf.orientation import Box, read_directions, turned, turned_word
 from rag.parsing.pdf.paragraphs import HYPHEN_AT_LINE_END, Paragraph, Vocabulary, paragraphs
 from rag.parsing.pdf.streams import is_damaged, suspect
-from rag.parsing.pdf.ocr import HINT, recognise
-from rag.parsing.pdf.headers import add_edges, drop_repeated
+from rag.parsing.structure.builder import MAX_CHARACTERS, TextBuilder, plain
+from rag.parsing.structure.metadata import PAGES_NOT_READ, collect
 from rag.types import ParsedText
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Parsing in processes of its own, so that a file that crashes a parser, hangs it or eats memory costs that file alone.
 
-Files go to long-lived workers (``rag.parsing.sandbox.worker``), one file at a time each, started when first needed and replaced when they
-had to be ended. Plain UTF-8 text, which no parser is needed for, is read here and needs none.
+Files go to long-lived workers (``rag.parsing.sandbox.worker``), one file at a time each, started when first needed and
+replaced when they had to be ended. Plain UTF-8 text, which no parser is needed for, is read here and needs none.
 """
 
 import json
@@ -20,8 +20,8 @@ from typing import Any, NamedTuple, Self
 
 import rag
 from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
-from rag.parsing.structure.builder import MAX_CHARACTERS
 from rag.parsing.sandbox.worker import receive, send
+from rag.parsing.structure.builder import MAX_CHARACTERS
 from rag.types import OCR_LANGUAGES, Block, PageBreak, ParsedText, ParseOptions, Section
 
 # JSON in UTF-8: up to four bytes a letter, and positions beside the text.

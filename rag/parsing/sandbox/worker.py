@@ -1,7 +1,7 @@
 """The process in which files are parsed: reads jobs from a socket, bounded in memory and time, and writes what it made of them.
 
-Started by ``rag.parsing.sandbox.pool`` as ``python -m rag.parsing.sandbox.worker FD MEMORY``; it ends when the other side of the socket closes.
-Messages are a length (8 bytes, little-endian) and that many bytes. What comes back is JSON, which cannot carry code.
+Started by ``rag.parsing.sandbox.pool`` as ``python -m rag.parsing.sandbox.worker FD MEMORY``; it ends when the other side of the
+socket closes. Messages are a length (8 bytes, little-endian) and that many bytes. What comes back is JSON, which cannot carry code.
 """
 
 import hashlib

@@ -1,1 +1,1 @@
-"""TODO"""
+"""How are plain text, Markdown, notebooks and subtitles read?"""

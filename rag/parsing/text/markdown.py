@@ -14,10 +14,10 @@ from typing import NamedTuple
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from rag.language.sentences import trim
 from rag.parsing.structure.builder import Values
 from rag.parsing.structure.lists import lead_in
 from rag.parsing.structure.metadata import collect
-from rag.language.sentences import trim
 from rag.types import Block, ParsedText, Section
 
 _FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\n(.{0,65536}?)\n(?:\1|\.\.\.)[ \t]*(?:\n|$)", re.S)

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator
 
 from rag.errors import ContentTooLarge
-from rag.parsing.structure.builder import MAX_CHARACTERS
-from rag.parsing.encoding import decode
-from rag.parsing.structure.lists import blocks_of_lists
 from rag.language.sentences import trim
+from rag.parsing.encoding import decode
+from rag.parsing.structure.builder import MAX_CHARACTERS
+from rag.parsing.structure.lists import blocks_of_lists
 from rag.types import Block, ParsedText, Section
 
 CODE_NAMES = frozenset(

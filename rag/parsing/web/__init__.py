@@ -1,1 +1,1 @@
-"""TODO"""
+"""How are web pages and EPUB books read, without menus and other boilerplate?"""

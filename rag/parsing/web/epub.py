@@ -9,9 +9,9 @@ from xml.etree.ElementTree import Element
 from rag.errors import UnreadableContent
 from rag.parsing.archives.container import Archive
 from rag.parsing.structure.builder import TextBuilder, Values, plain
+from rag.parsing.structure.metadata import collect
 from rag.parsing.web.html import add_html, decode_html
 from rag.parsing.xml import attribute, local, parse_xml
-from rag.parsing.structure.metadata import collect
 from rag.types import ParsedText
 
 _CONTAINER = "META-INF/container.xml"

@@ -14,8 +14,8 @@ import pptx
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from rag.intake.chunking import chunk
 from rag.errors import RagError
+from rag.intake.chunking import chunk
 from rag.parsing.sandbox.pool import Limits, Sandbox
 
 TEXT = "The crane at the north quay lifts forty tons. It was built by Ole Dahl in 1901. "

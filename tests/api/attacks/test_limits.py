@@ -1,0 +1,307 @@
+"""Under load: what is too much is turned away at once, what waits for nobody is dropped, what takes too long is cut short."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any, cast
+
+import pytest
+from httpx2 import Response
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.admission.keys import add_key
+from api.admission.load import RateLimit
+from api.app import create_app
+from api.settings import Settings
+from rag.errors import BadInput
+from rag.service import Service
+
+ASK = {"question": "a"}
+
+
+def until(condition: Callable[[], bool]) -> None:
+    ends_at = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < ends_at
+        time.sleep(0.005)
+
+
+def inside(client: TestClient, lane: str) -> int:
+    return int(getattr(cast(Any, client.app).state.lanes, lane).inside)
+
+
+@contextmanager
+def waiting(
+    client: TestClient, fake: Any, lane: str, path: str, body: Any, count: int
+) -> Iterator[list[Future[Response]]]:
+    """So many requests inside the service, none of them answered before the end of the block."""
+    fake.gate = Event()
+    with ThreadPoolExecutor(count) as pool:
+        requests = [pool.submit(client.post, path, json=body) for _ in range(count)]
+        try:
+            until(lambda: inside(client, lane) == count)
+            yield requests
+        finally:
+            fake.gate.set()
+
+
+# --- the queue
+
+
+@pytest.mark.parametrize(
+    ("lane", "path", "body", "places"),
+    [("ask", "/v1/ask", ASK, 2 + 3), ("write", "/v1/documents", {"text": "a"}, 1 + 1)],
+)
+def test_what_finds_the_queue_full_is_turned_away_at_once_and_the_rest_is_answered(
+    client_of: Callable[[Settings], TestClient], fake: Any, lane: str, path: str, body: Any, places: int
+) -> None:
+    client = client_of(Settings(threads=2, queue=3))
+    with waiting(client, fake, lane, path, body, places) as accepted:
+        for _ in range(3):
+            refused = client.post(path, json=body)
+            assert refused.status_code == 503
+            assert refused.headers["content-type"] == "application/problem+json"
+            assert refused.json()["type"] == "/problems/overloaded"
+            assert int(refused.headers["retry-after"]) >= 1
+        assert client.get("/livez").status_code == 200
+        assert not any(request.done() for request in accepted)
+    assert {request.result().status_code for request in accepted} <= {200, 201}
+    until(lambda: inside(client, lane) == 0)
+    assert client.post(path, json=body).status_code in (200, 201)
+
+
+def test_a_full_queue_is_told_before_the_body_is_read(client_of: Callable[[Settings], TestClient], fake: Any) -> None:
+    client = client_of(Settings(threads=2, queue=0))
+    sent = []
+
+    def body() -> Iterator[bytes]:
+        sent.append(1)
+        yield b"{"
+
+    with waiting(client, fake, "write", "/v1/documents", {"text": "a"}, 1):
+        refused = client.post("/v1/documents", content=body(), headers={"Content-Type": "application/json"})
+    assert (refused.status_code, refused.headers["connection"]) == (503, "close")
+
+
+def test_uploads_do_not_keep_questions_or_reading_waiting(
+    client_of: Callable[[Settings], TestClient], fake: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_of(Settings(threads=2, queue=4))
+    gate = Event()
+
+    def add(**_: object) -> None:
+        gate.wait(10)
+        raise BadInput("no")
+
+    monkeypatch.setattr(fake, "add_text", add)
+    with ThreadPoolExecutor() as pool:
+        uploads = [pool.submit(client.post, "/v1/documents", json={"text": "a"}) for _ in range(2)]
+        until(lambda: inside(client, "write") == 2)
+        assert client.post("/v1/ask", json=ASK).status_code == 200
+        assert client.get("/v1/documents").status_code == 200
+        assert not any(upload.done() for upload in uploads)
+        gate.set()
+        assert [upload.result().status_code for upload in uploads] == [422, 422]
+
+
+# --- deadlines
+
+
+def test_work_that_takes_too_long_is_answered_at_its_deadline_and_waiting_work_is_dropped(
+    client_of: Callable[[Settings], TestClient], fake: Any
+) -> None:
+    client = client_of(Settings(threads=1, queue=4, deadline_s=0.3))
+    started = time.monotonic()
+    fake.gate = Event()
+    try:
+        with ThreadPoolExecutor() as pool:
+            late = [pool.submit(client.post, "/v1/ask", json=ASK) for _ in range(3)]
+            for request in late:
+                response = request.result(timeout=10)
+                assert response.status_code == 503
+                assert response.json()["type"] == "/problems/deadline-exceeded"
+                assert int(response.headers["retry-after"]) >= 1
+        assert time.monotonic() - started < 5
+        assert inside(client, "ask") == 1  # what has begun keeps its place until it ends
+    finally:
+        fake.gate.set()
+    until(lambda: inside(client, "ask") == 0)
+    assert len(fake.queries) == 1
+
+
+class Request:
+    """One request at the border of the application, so that a client may stall or leave."""
+
+    def __init__(self, app: ASGIApp, *messages: Message, path: str = "/v1/ask", kind: str = "application/json") -> None:
+        self.app = app
+        self.messages = list(messages)
+        self.left = asyncio.Event()
+        self.sent: list[Message] = []
+        self.scope: Scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": "POST",
+            "path": path,
+            "raw_path": path.encode(),
+            "root_path": "",
+            "scheme": "http",
+            "query_string": b"",
+            "headers": [(b"host", b"localhost"), (b"content-type", kind.encode())],
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 80),
+        }
+
+    async def receive(self) -> Message:
+        if self.messages:
+            return self.messages.pop(0)
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+    async def run(self) -> int:
+        await self.app(self.scope, self.receive, self.send)
+        return int(self.sent[0]["status"])
+
+
+def whole(body: Any) -> Message:
+    return {"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}
+
+
+def test_work_of_a_client_that_left_is_dropped_where_it_has_not_begun(fake: Any) -> None:
+    app = create_app(cast(Service, fake), Settings(threads=1, queue=4))
+    fake.gate = Event()
+
+    async def scenario() -> None:
+        requests = [Request(app, whole({"question": f"number {number}"})) for number in range(3)]
+        tasks = [asyncio.create_task(request.run()) for request in requests]
+        while app.state.lanes.ask.inside < 3 or app.state.lanes.ask.running < 1:
+            await asyncio.sleep(0.005)
+        requests[1].left.set()
+        assert await tasks[1] == 499
+        assert app.state.lanes.ask.inside == 2
+        fake.gate.set()
+        assert [await tasks[0], await tasks[2]] == [200, 200]
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        fake.gate.set()
+    assert sorted(query.question for query in fake.queries) == ["number 0", "number 2"]
+
+
+def test_a_document_that_nobody_waits_for_any_more_does_not_go_in(
+    client_of: Callable[[Settings], TestClient], fake: Any
+) -> None:
+    client = client_of(Settings(threads=2, upload_deadline_s=0.3))
+    fake.gate = Event()
+    try:
+        late = client.post("/v1/documents", json={"text": "a"})
+        assert (late.status_code, late.json()["type"]) == (503, "/problems/deadline-exceeded")
+        assert inside(client, "write") == 1
+    finally:
+        fake.gate.set()
+    until(lambda: inside(client, "write") == 0)
+    assert fake.stored == {}
+    assert 'footnote_documents_total{outcome="dropped"} 1' in client.get("/metrics").text
+    assert client.post("/v1/documents", json={"text": "a"}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/v1/ask", "application/json"),
+        ("/v1/documents", "application/json"),
+        ("/v1/documents", "multipart/form-data; boundary=XX"),
+    ],
+)
+def test_a_body_that_stalls_is_cut_off(fake: Any, path: str, kind: str) -> None:
+    app = create_app(cast(Service, fake), Settings(deadline_s=0.2, upload_deadline_s=0.2))
+    begun: Message = {"type": "http.request", "body": b"--XX\r\n", "more_body": True}
+    request = Request(app, begun, path=path, kind=kind)
+    assert asyncio.run(asyncio.wait_for(request.run(), 10)) == 408
+    problem = json.loads(request.sent[1]["body"])
+    assert (problem["type"], problem["status"]) == ("/problems/body-too-slow", 408)
+    assert (b"connection", b"close") in request.sent[0]["headers"]
+    assert app.state.lanes.ask.inside == app.state.lanes.write.inside == 0
+
+
+# --- rates
+
+
+def test_each_key_has_its_own_rate(client_of: Callable[[Settings], TestClient], tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    often, seldom = (add_key(path, name, "read")[1] for name in ("often", "seldom"))
+    client = client_of(Settings(keys_file=path, rate=0.01, burst_size=3))
+    answers = [client.get("/v1/documents", headers={"X-API-Key": often}) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200] * 3 + [429] * 2
+    assert answers[-1].headers["content-type"] == "application/problem+json"
+    assert answers[-1].json()["type"] == "/problems/too-many-requests"
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 100
+    assert client.get("/v1/documents", headers={"X-API-Key": seldom}).status_code == 200
+    assert client.get("/v1/documents").status_code == 401
+    assert [client.get(route).status_code for route in ("/livez", "/readyz", "/")] == [200] * 3
+
+
+def test_tokens_come_back_at_the_rate_and_never_beyond_the_burst() -> None:
+    now = 0.0
+
+    async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    limit = RateLimit(nothing, rate=2, burst=3, clock=lambda: now)
+
+    def passed(count: int) -> int:
+        statuses = []
+
+        async def send(message: Message) -> None:
+            statuses.append(message.get("status"))
+
+        for _ in range(count):
+            call: Awaitable[None] = limit({"type": "http", "path": "/v1/ask"}, cast(Receive, None), send)
+            asyncio.run(cast(Any, call))
+        return statuses.count(200)
+
+    assert passed(5) == 3
+    now = 1.0
+    assert passed(5) == 2
+    now = 1000.0
+    assert passed(5) == 3
+
+
+def test_no_rate_counts_unless_one_is_set(read_settings: Callable[..., Settings]) -> None:
+    assert read_settings().rate is None
+    assert read_settings(RAG_RATE=" ").rate is None
+    assert read_settings(RAG_RATE="0").rate is None
+    settings = read_settings(RAG_RATE="2.5")
+    assert (settings.rate, settings.burst) == (2.5, 5)
+    assert read_settings(RAG_RATE="2.5", RAG_BURST="40").burst == 40
+
+
+@pytest.mark.parametrize(
+    "name", ["RAG_RATE", "RAG_BURST", "RAG_QUEUE", "RAG_DEADLINE", "RAG_UPLOAD_DEADLINE", "RAG_STOP_DELAY"]
+)
+@pytest.mark.parametrize("value", ["-1", "much", "nan", "1e99"])
+def test_a_limit_that_is_no_sensible_number_is_refused_at_the_start(
+    read_settings: Callable[..., Settings], name: str, value: str
+) -> None:
+    with pytest.raises(BadInput, match=name):
+        read_settings(**{name: value})
+
+
+# --- the end
+
+
+def test_a_service_that_is_told_to_stop_is_no_longer_ready_but_alive_and_answers(client: TestClient) -> None:
+    cast(Any, client.app).state.stopping = True
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()["type"]) == (503, "/problems/stopping")
+    assert client.get("/livez").status_code == 200
+    assert client.post("/v1/ask", json=ASK).status_code == 200

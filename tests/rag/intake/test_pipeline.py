@@ -1,0 +1,202 @@
+"""Ingest in stages: nothing lost or reordered between them, failures end it cleanly, a kill loses nothing that was committed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from index.errors import StoreError
+from index.local.store import Store
+from index.types import Floats
+from rag.intake import pipeline
+from rag.intake.prepare import Prepared, Unchanged, prepare_incoming
+from rag.model.embedding import TOGETHER, PassageInput, PassageVectors
+from rag.types import Failure, Incoming, IngestProgress
+
+DIM = 16
+
+
+class FakeEmbedder:
+    """Vectors that depend on nothing but the text, with the look-ahead of the real one. groups: sizes of what it was given."""
+
+    def __init__(self, fake_embed: Callable[..., Floats]) -> None:
+        self.groups: list[int] = []
+        self._embed = fake_embed
+
+    def embed_groups(self, groups: Iterable[Sequence[PassageInput]]) -> Iterator[list[PassageVectors]]:
+        pending: list[Sequence[PassageInput]] = []
+        for group in groups:
+            self.groups.append(len(group))
+            pending.append(group)
+            if len(pending) > 1:
+                yield [self._vectors(passage) for passage in pending.pop(0)]
+        for group in pending:
+            yield [self._vectors(passage) for passage in group]
+
+    def _vectors(self, passage: PassageInput) -> PassageVectors:
+        sentences = np.stack([self._embed(passage.text[start:end], DIM) for start, end in passage.sentences])
+        return PassageVectors(
+            self._embed(passage.text, DIM), sentences, np.zeros((len(passage.words), DIM // 8), np.uint8)
+        )
+
+
+@pytest.fixture
+def embedder(fake_embed: Callable[..., Floats]) -> Any:
+    return FakeEmbedder(fake_embed)
+
+
+def prepared(name: str, n_sentences: int) -> Prepared:
+    text = " ".join(f"Sentence {number} of {name} says something new." for number in range(n_sentences))
+    return prepare_incoming(Incoming(key=name, title=name, text=text), size=60, overlap=0)
+
+
+def test_documents_come_out_in_order_each_with_its_own_passages(embedder: FakeEmbedder) -> None:
+    sizes = [1, 0, 3, TOGETHER - 4, 0, 2 * TOGETHER + 5, 1, 0]
+    documents = [prepared(f"d{number}", size) for number, size in enumerate(sizes)]
+    done = list(pipeline.embedded(lambda: embedder, documents))  # type: ignore[arg-type, return-value]
+    assert [one.document.key for one, _ in done] == [one.document.key for one in documents]
+    for one, passages in done:
+        assert [passage.span for passage in passages] == [piece.span for piece in one.chunks]
+        for passage in passages:
+            text = one.document.text[slice(*passage.span)]
+            assert np.array_equal(passage.vector, embedder._embed(text, DIM))
+    assert embedder.groups == [TOGETHER] * 3 + [sum(sizes) - 3 * TOGETHER]
+
+
+def test_documents_without_passages_need_no_model(empty_store: Store) -> None:
+    def no_model() -> Any:
+        raise AssertionError("the model was asked for")
+
+    pipeline.ingest(empty_store, no_model, [prepared("known", 0)], 1, None)
+    with empty_store.read() as reader:
+        [known] = reader.documents()
+    documents: list[Prepared | Unchanged | Failure] = [prepared("empty", 0), Unchanged(known), Failure("x", "bad")]
+    report = pipeline.ingest(empty_store, no_model, documents, 3, None)
+    assert (report.added, report.skipped, report.failed) == (1, 1, (Failure("x", "bad"),))
+
+
+def test_a_check_that_raises_ends_the_embedding_of_a_large_document(embedder: FakeEmbedder) -> None:
+    document = prepared("large", 6 * TOGETHER)
+    assert len(document.chunks) > 5 * TOGETHER
+    n_checks = 0
+
+    def check() -> None:
+        nonlocal n_checks
+        n_checks += 1
+        if n_checks == 3:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        list(pipeline.embedded(lambda: embedder, [document], check))  # type: ignore[arg-type, return-value]
+    assert embedder.groups == [TOGETHER, TOGETHER]
+
+
+def test_what_is_reported_is_in_the_store_already(empty_store: Store, embedder: Any) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def progress(done: IngestProgress) -> None:
+        with empty_store.read() as reader:
+            seen.append((done.documents, reader.counts()[0]))
+
+    pipeline.ingest(empty_store, lambda: embedder, [prepared(f"d{n}", 3) for n in range(20)], 20, progress)
+    assert seen == [(n, n) for n in range(1, 21)]
+
+
+def test_a_failing_stage_ends_the_ingest_and_what_was_committed_stays(empty_store: Store, embedder: Any) -> None:
+    def documents() -> Iterator[Prepared]:
+        for number in range(2 * TOGETHER):
+            yield prepared(f"d{number}", 2)
+        raise RuntimeError("the disk was pulled out")
+
+    with pytest.raises(RuntimeError, match="pulled out"):
+        pipeline.ingest(empty_store, lambda: embedder, documents(), None, None)
+    with empty_store.read() as reader:
+        committed = reader.documents(limit=1000)
+        assert [document.key for document in committed] == [f"d{number}" for number in range(len(committed))]
+
+
+def test_a_failing_commit_stops_the_reading(empty_store: Store, embedder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr(empty_store, "add", full)
+    numbers = iter(range(1_000_000))
+    with pytest.raises(OSError, match="no space"):
+        pipeline.ingest(empty_store, lambda: embedder, (prepared(f"d{n}", 2) for n in numbers), None, None)
+    assert next(numbers) < 100_000
+
+
+def test_an_embedder_that_cannot_be_had_ends_the_ingest(empty_store: Store) -> None:
+    def missing() -> Any:
+        raise RuntimeError("no model")
+
+    with pytest.raises(RuntimeError, match="no model"):
+        pipeline.ingest(empty_store, missing, (prepared(f"d{n}", 2) for n in range(10_000)), None, None)
+
+
+def test_reading_is_never_further_ahead_than_the_buffers_hold(
+    empty_store: Store, embedder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "_BUFFER_CHARACTERS", 50_000)
+    n_read = n_committed = furthest = 0
+
+    def documents() -> Iterator[Prepared]:
+        nonlocal n_read, furthest
+        for number in range(2000):
+            n_read += 1
+            furthest = max(furthest, n_read - n_committed)
+            yield prepared(f"d{number}", 2)
+
+    def progress(done: IngestProgress) -> None:
+        nonlocal n_committed
+        n_committed = done.documents
+
+    pipeline.ingest(empty_store, lambda: embedder, documents(), None, progress)
+    # Each weighs over 1,000: 50 in each of two buffers, two groups of passages in the embedder, and one in the hands of each stage.
+    assert furthest <= 2 * 50 + 2 * TOGETHER + 3
+
+
+@pytest.mark.model
+def test_a_killed_ingest_goes_on_where_it_was(tmp_path: Path) -> None:
+    """The real command, really killed, then run again: every document is there, those committed before are not done again."""
+    n_documents = 700
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for number in range(n_documents):
+        (folder / f"{number:04}.txt").write_text(
+            f"Note {number}. The bridge number {number} was opened.", encoding="utf-8"
+        )
+    rag = [sys.executable, "-c", "from rag.cli.main import main; main()"]
+    store = tmp_path / "store"
+    command = [*rag, "add", str(folder), "--store", str(store), "--json"]
+
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    while first.poll() is None:  # until some documents are committed, but not all
+        try:
+            with Store.open(store) as opened, opened.read() as reader:
+                if reader.counts()[0]:
+                    break
+        except StoreError:  # it is being made
+            continue
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait(60)
+    with Store.open(store) as opened, opened.read() as reader:
+        committed = reader.counts()[0]
+    assert 0 < committed
+
+    second = subprocess.run(command, capture_output=True, text=True, check=True)
+    report = json.loads(second.stdout)
+    assert report["skipped"] == committed and report["added"] == n_documents - committed
+    with Store.open(store) as opened:
+        assert opened.verify() == []
+        with opened.read() as reader:
+            assert {document.title for document in reader.documents(limit=1000)} == {
+                f"{number:04}" for number in range(n_documents)
+            }

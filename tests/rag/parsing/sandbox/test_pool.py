@@ -1,0 +1,254 @@
+"""Parsing in a process of its own: what is right comes back as it is, and whatever happens there costs one file."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
+from rag.parsing.formats import parse
+from rag.parsing.sandbox.pool import Limits, Sandbox
+
+PAGE = (
+    "<html><title>Tea</title><h1>Tea</h1><p>Boil é 😀 water.</p><table><tr><th>a<th>b<tr><td>1<td>2</table>"
+).encode()
+HUGE_PAGE = b"<html>" + b"<p>word <b>x</b>" * 2_000_000
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as made:
+        yield made
+
+
+def children() -> set[int]:
+    """Processes that this one has started and that have not ended."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if int(parent) == os.getpid() and state != "Z":
+            found.add(int(stat.parent.name))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.html", PAGE),
+        ("front.md", b"---\ntitle: One\ndate: 2021-04-12\n---\n\n# Two\n\ntext\n"),
+        ("a.md", b"# One\n\n```\ncode\n```\n"),
+        ("a.csv", b"a,b\n1,2\n3,4\n"),
+        ("a.txt", b"One. Two."),
+        ("b.html", b"<html>"),
+    ],
+)
+def test_what_comes_back_is_what_parsing_here_gives(sandbox: Sandbox, name: str, content: bytes) -> None:
+    assert sandbox.parse(name, content) == parse(name, content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error"),
+    [
+        ("a.docx", b"PK\x03\x04" + bytes(100), UnreadableContent),
+        ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(50), UnsupportedFormat),
+        ("a.pdf", b"%PDF-1.7 obj", UnreadableContent),
+        ("a.json", b"[" * 300 + b"]" * 300, UnreadableContent),
+    ],
+)
+def test_what_is_refused_there_is_refused_here_in_the_same_words(
+    sandbox: Sandbox, name: str, content: bytes, error: type[RagError]
+) -> None:
+    with pytest.raises(error) as here:
+        parse(name, content)
+    with pytest.raises(error) as there:
+        sandbox.parse(name, content)
+    assert str(there.value) == str(here.value)
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04broken", b"PK\x03\x04" + bytes(200)])
+def test_a_damaged_container_is_refused_and_no_crash(sandbox: Sandbox, content: bytes) -> None:
+    [part] = sandbox.read("a.docx", content, lambda path, sha256: True)
+    assert isinstance(part.text, RagError) and "container" in str(part.text)
+    sandbox.parse("a.html", PAGE)
+    assert len(children()) == 1  # the same process goes on
+
+
+def test_plain_text_starts_no_process(sandbox: Sandbox) -> None:
+    before = children()
+    assert sandbox.parse("notes.txt", b"Nothing to parse here. " * 100).title == "notes"
+    assert children() == before
+
+
+def test_one_process_serves_many_files(sandbox: Sandbox) -> None:
+    before = children()
+    for _ in range(5):
+        sandbox.parse("a.html", PAGE)
+    assert len(children() - before) == 1
+
+
+def test_a_file_that_takes_too_long_is_refused_and_the_next_one_read() -> None:
+    with Sandbox(Limits(seconds=1)) as sandbox:
+        with pytest.raises(ContentTooLarge, match="more than 1 seconds"):
+            sandbox.parse("a.html", HUGE_PAGE)
+        assert sandbox.parse("b.html", PAGE).title == "Tea"
+
+
+def test_a_file_that_takes_too_much_memory_is_refused_and_the_next_one_read() -> None:
+    with Sandbox(Limits(memory_mib=256)) as sandbox:
+        with pytest.raises((ContentTooLarge, UnreadableContent)):
+            sandbox.parse("a.json", b"[" + b"[0]," * 20_000_000 + b"0]")
+        assert sandbox.parse("b.html", PAGE).title == "Tea"
+
+
+@pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
+def test_a_parser_that_crashes_costs_its_file_alone(sandbox: Sandbox, how: signal.Signals) -> None:
+    before = children()
+    stop = threading.Event()
+
+    def crash_all() -> None:
+        while not stop.is_set():
+            for process in children() - before:
+                with suppress(ProcessLookupError):  # it may just have ended
+                    os.kill(process, how)
+            time.sleep(0.001)
+
+    killer = threading.Thread(target=crash_all)
+    killer.start()
+    try:
+        with pytest.raises(UnreadableContent, match=f"crashed .{how.name}"):
+            sandbox.parse("a.html", HUGE_PAGE)
+    finally:
+        stop.set()
+        killer.join()
+    assert sandbox.parse("b.html", PAGE).title == "Tea"
+
+
+def test_a_worker_that_died_while_idle_is_replaced_unnoticed(sandbox: Sandbox) -> None:
+    before = children()
+    sandbox.parse("a.html", PAGE)
+    [worker] = children() - before
+    os.kill(worker, signal.SIGKILL)
+    assert sandbox.parse("a.html", PAGE).title == "Tea"
+
+
+def test_files_are_parsed_side_by_side_up_to_the_number_of_workers() -> None:
+    before = children()
+    seen: list[int] = []
+    with Sandbox(workers=2) as sandbox:
+        threads = [threading.Thread(target=sandbox.parse, args=("a.html", HUGE_PAGE[:400_000])) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            seen.append(len(children() - before))
+            time.sleep(0.01)
+        assert len(children() - before) == 2
+    assert max(seen) == 2
+
+
+def test_no_process_is_left_when_it_is_closed() -> None:
+    before = children()
+    with Sandbox() as sandbox:
+        sandbox.parse("a.html", PAGE)
+        assert children() != before
+    assert children() == before
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
+    code = (
+        "from rag.parsing.sandbox.pool import Sandbox\nimport os, signal\n"
+        f"sandbox = Sandbox()\nsandbox.parse('a.html', {PAGE!r})\n"
+        "print(sandbox._idle[0]._process.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    worker = Path(f"/proc/{int(ran.stdout)}/stat")
+    for _ in range(1000):
+        if not worker.exists() or worker.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.01)
+    pytest.fail("the worker lives on")
+
+
+def test_a_worker_has_none_of_the_keys_and_takes_no_code_from_where_it_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAG_API_KEY", "secret")
+    before = children()
+    with Sandbox() as sandbox:
+        assert sandbox.parse("a.html", PAGE).title == "Tea"
+        [worker] = children() - before
+        assert b"secret" not in Path(f"/proc/{worker}/environ").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        [],
+        {"error": "SystemExit", "message": "x"},
+        {"text": "abc", "title": "", "sections": [[0, 0, 9, [], ""]], "blocks": [], "pages": [], "metadata": {}},
+        {
+            "text": "abc",
+            "title": "",
+            "sections": [[0, 0, 3, [], ""]],
+            "blocks": [[2, 1, False]],
+            "pages": [],
+            "metadata": {},
+        },
+        {
+            "text": "abc",
+            "title": "",
+            "sections": [[0, 0, 3, [], ""]],
+            "blocks": [],
+            "pages": [[7, 1, ""]],
+            "metadata": {},
+        },
+    ],
+    ids=["nothing", "list", "unknown error", "section beyond", "block backwards", "page beyond"],
+)
+def test_an_answer_that_a_taken_over_worker_could_send_is_refused(
+    sandbox: Sandbox, answer: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket that answers in the worker's place, as a parser that was taken over might."""
+    from rag.parsing.sandbox import pool as module
+
+    def impostor(*_: object, pass_fds: tuple[int], **__: object) -> "subprocess.Popen[bytes]":
+        code = (
+            "import sys; sys.path.insert(0, sys.argv[2])\nimport socket\nfrom rag.parsing.sandbox.worker import receive, send\n"
+            "s = socket.socket(fileno=int(sys.argv[1]))\n"
+            "while True:\n    receive(s, 1 << 40); receive(s, 1 << 40); send(s, sys.argv[3].encode())\n"
+        )
+        root = str(Path(module.__file__).parents[3])
+        return _popen(
+            [sys.executable, "-c", code, str(pass_fds[0]), root, json.dumps(answer)],
+            pass_fds=pass_fds,
+            stderr=subprocess.DEVNULL,
+        )
+
+    _popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", impostor)
+    with pytest.raises(UnreadableContent):
+        sandbox.parse("a.html", PAGE)
+
+
+def test_a_message_longer_than_allowed_is_not_taken_in() -> None:
+    from rag.parsing.sandbox.worker import receive
+
+    here, there = socket.socketpair()
+    with here, there:
+        there.sendall((1 << 50).to_bytes(8, "little"))
+        with pytest.raises(ValueError, match="more than"):
+            receive(here, 1000)
