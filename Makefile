@@ -6,7 +6,7 @@ Q ?= why did Zelensky refuse to sign?
 BIN := .venv/bin
 export Q
 
-.PHONY: ask serve test test-long lint install clean
+.PHONY: ask serve test-fast test test-all test-long lint install clean
 
 ask: .venv/.installed
 	@$(BIN)/rag add seeds
@@ -16,8 +16,16 @@ serve: .venv/.installed
 	@$(BIN)/rag add seeds
 	@$(BIN)/rag serve
 
+# For the edit loop: no model, no process.
+test-fast: .venv/.installed-dev
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not model and not slow"
+
 # Two processes, each with whole files: most tests wait for a disk, a server or a browser half of their time.
 test: .venv/.installed-dev .venv/.installed-browser
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+# What `make test` leaves out as well: kills, browsers, many servers.
+test-all: .venv/.installed-dev .venv/.installed-browser
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-long: .venv/.installed-dev
