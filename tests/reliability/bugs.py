@@ -14,7 +14,7 @@ from index.local.checkpoint import directory as checkpoint
 from index.local.checkpoint import manifest
 from index.local.database import connection as database
 from index.local.database import documents as changes
-from index.local.database import migrations
+from index.local.database import migrations, scrub
 from index.local.database.rows import pack_document
 from index.local.opening import upgrade
 from index.local.store import Store
@@ -172,6 +172,11 @@ def snapshot_without_the_log() -> None:
     vars(store)["copy_database"] = copy_database
 
 
+def copy_into_an_empty_file() -> None:
+    """A copy of the database begins without the page that turns the checksums of all others on."""
+    database._connect_new = lambda path: database._connect(path, scrub.NAME, create=True)
+
+
 BUGS: dict[str, Callable[[], None]] = {
     bug.__name__: bug
     for bug in (
@@ -188,5 +193,6 @@ BUGS: dict[str, Callable[[], None]] = {
         migrate_step_by_step,
         migrate_without_a_copy,
         snapshot_without_the_log,
+        copy_into_an_empty_file,
     )
 }

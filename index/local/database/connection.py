@@ -190,12 +190,8 @@ def create_database(path: Path, meta: Mapping[str, str]) -> None:
     for leftover in (draft, draft.with_name(draft.name + "-wal"), draft.with_name(draft.name + "-shm")):
         files.remove(leftover)
     with translated(path):
-        connection = _connect(draft, scrub.NAME, create=True)
+        connection = _connect_new(draft)
         try:
-            # Nobody knows of the draft yet: one sync at the end is enough.
-            connection.execute(f"PRAGMA synchronous = OFF; PRAGMA page_size = {_PAGE_BYTES}")
-            connection.reserve_bytes(reserve=_CHECKSUM_BYTES)
-            connection.pragma("application_id", _APPLICATION_ID)
             migrate(connection)
             with transaction(connection):
                 connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
@@ -227,9 +223,8 @@ def copy_database(connection: Connection, target: Path) -> None:
     The transaction keeps deletes from cleaning the write-ahead log meanwhile, and nothing else from going on.
     """
     with translated(target):
-        copy = _connect(target, scrub.NAME, create=True)
+        copy = _connect_new(target)
         try:
-            copy.pragma("synchronous", 0)  # nobody knows of it yet: one sync at the end is enough
             with copy.backup("main", connection, "main") as backup:
                 while not backup.done:
                     backup.step(_STEP_PAGES)
@@ -261,6 +256,24 @@ def _connect(path: Path, vfs: str, *, create: bool = False) -> apsw.Connection:
             "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF;"
             f"PRAGMA cell_size_check = ON; PRAGMA cache_size = -{_CACHE_KIB}"
         )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect_new(path: Path) -> apsw.Connection:
+    """A connection to a new database, whose first page is on disk.
+
+    cksumvfs gives pages their checksums from then on. A backup writes its first page last, and others before it as soon as they
+    fill SQLite's cache: without this they would keep what the log holds in place of a checksum.
+    """
+    connection = _connect(path, scrub.NAME, create=True)
+    try:
+        # Nobody knows of the file yet: one sync at the end is enough.
+        connection.execute(f"PRAGMA synchronous = OFF; PRAGMA page_size = {_PAGE_BYTES}")
+        connection.reserve_bytes(reserve=_CHECKSUM_BYTES)
+        connection.pragma("application_id", _APPLICATION_ID)
     except BaseException:
         connection.close()
         raise

@@ -161,3 +161,25 @@ def test_a_commit_holds_when_the_log_cannot_be_moved_into_the_database(
         assert [found.title for found in reader.documents()] == ["Title"]
         assert store.verify() == []
     assert b"A cat." not in (store_path / "store.db").read_bytes()
+
+
+def test_a_copy_has_a_checksum_on_every_page_however_many_of_them_the_log_holds(
+    empty_store: Store, make_document: Make, tmp_path: Path
+) -> None:
+    """Of so large a database SQLite writes pages before the first: the cache of a copy holds 2 MB."""
+    empty_store.set_note("ballast", "x" * 3_000_000)
+    document = empty_store.add(*make_document("A cat. And a dog.", key="1")).document
+    empty_store.delete(document.id)
+    for number in range(3):
+        empty_store.add(*make_document(f"Text {number}.", key=str(number)))
+    with empty_store._database.reading() as connection:
+        database.copy_database(connection, tmp_path / "copy.db")
+    pages = (tmp_path / "copy.db").read_bytes()
+    with empty_store._database.reading() as connection:
+        check = "SELECT verify_checksum(?)"
+        unsealed = [
+            start // 4096 + 1
+            for start in range(0, len(pages), 4096)
+            if not connection.execute(check, (pages[start : start + 4096],)).get
+        ]
+    assert len(pages) > 3_000_000 and unsealed == []
