@@ -48,6 +48,7 @@ class NewPassage:
     context: title and section path as searched with the passage, not part of the cited text.
     vector: float32 (dim,), unit length.  sentence_vectors: float32 (n_sentences, dim), unit length.
     word_signs: per sentence uint8 (n_words, ceil(dim / 8)), the signs of its words' vectors as bits; () when there are none.
+    layout: what whoever adds it knows of its sentences, kept and given back as it is.
     """
 
     span: Span
@@ -58,6 +59,7 @@ class NewPassage:
     vector: Floats
     sentence_vectors: Floats
     word_signs: tuple[Signs, ...] = ()
+    layout: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A stored passage: ``text`` equals the document's ``text[span.start:span.end]``."""
+    """A stored passage: ``text`` equals the document's ``text[span.start:span.end]``.  layout: as it was added."""
 
     id: int
     document_id: str
@@ -90,6 +92,7 @@ class Passage:
     section: tuple[str, ...]
     page: int | None
     sentences: tuple[Span, ...]
+    layout: str = ""
 
 
 @dataclass(frozen=True, slots=True)

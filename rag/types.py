@@ -29,16 +29,42 @@ class Section(NamedTuple):
     context: str = ""
 
 
+PROSE, ITEM, ROW, CODE = "prose", "item", "row", "code"
+REFERENCE, BYLINE, MAIL_HEADER, MENU, MARGIN = "reference", "byline", "mail-header", "menu", "margin"
+# What blocks and units may be. Those behind CODE are no part of the running text: an entry of a bibliography, who wrote a text, the
+# head of a mail, links to other pages or parts, what stands at the edge of the pages.
+KINDS = (PROSE, ITEM, ROW, CODE, REFERENCE, BYLINE, MAIL_HEADER, MENU, MARGIN)
+
+
+class TableRow(NamedTuple):
+    """A row of a table. head: the names of its columns, "" for one without.  cells: a span each, empty where it has no text."""
+
+    head: tuple[str, ...]
+    cells: tuple[Span, ...]
+
+
 class Block(NamedTuple):
     """A paragraph, list item, table row or code block, which no sentence crosses. ``whole``: it is one piece, not sentences.
 
-    context: what a passage that begins in it is searched with unless it holds that itself, such as the lead-in of a list.
+    context: what a passage that begins in it is searched with unless it holds that itself, such as the lead-in of a list or what
+    stands over a group of rows.  kind: one of KINDS.  row: the cells, of a block that is a table row or one cell of it.
     """
 
     start: int
     end: int
     whole: bool = False
     context: str = ""
+    kind: str = PROSE
+    row: TableRow | None = None
+
+
+class Unit(NamedTuple):
+    """A sentence of a passage, or what is read as one: a table row, code.  kind, context, row: as of its block."""
+
+    span: Span
+    kind: str = PROSE
+    context: str = ""
+    row: TableRow | None = None
 
 
 class PageBreak(NamedTuple):

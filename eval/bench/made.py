@@ -138,6 +138,7 @@ def _document(
                 section="[]",
                 page=None,
                 sentences=(np.stack([starts, ends], axis=1) + start).astype("<i4").tobytes(),
+                layout="",
                 terms=b"".join(sentence.hashes for sentence in drawn),
                 term_counts=np.array([0, *n_terms], dtype="<u4").tobytes(),
                 vector=vector.tobytes(),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from index.types import Span
 from rag.language.sentences import split_sentences, trim
-from rag.types import Block, Check, PageBreak, Section, go_on
+from rag.types import Block, Check, PageBreak, Section, TableRow, Unit, go_on
 
 # Characters of a block without a sentence's end that are cut into pieces at once.
 _STRETCH = 100_000
@@ -20,15 +20,20 @@ _STRETCH = 100_000
 class Chunk:
     """A passage before it is embedded. Sentences lie inside the span, in order; a heading is in the span but is no sentence.
 
-    page: number of the page on which its first sentence starts.  context: what its section and its block
-    say that is searched with it.
+    units: its sentences with what is known of each.  page: number of the page on which its first sentence starts.
+    context: what its section and its block say that is searched with it.
     """
 
     span: Span
-    sentences: tuple[Span, ...]
+    units: tuple[Unit, ...]
     section: tuple[str, ...]
     page: int | None = None
     context: str = ""
+
+    @property
+    def sentences(self) -> tuple[Span, ...]:
+        """The spans of its units."""
+        return tuple(unit.span for unit in self.units)
 
 
 def chunk(
@@ -56,35 +61,41 @@ def chunk(
     for section in sections:
         first, after = (bisect_left(block_starts, edge) for edge in (section.heading_end, section.end))
         stretches = blocks[first:after] if blocks else [Block(section.heading_end, section.end)]
-        sentences = _sentences(text, section, stretches, size, language, check)
-        for number, group in enumerate(_groups(sentences, size, overlap, page_starts)):
-            start = trim(text, section.start, group[0].end).start if number == 0 else group[0].start
-            page = pages[max(bisect_right(page_starts, group[0].start) - 1, 0)].number if pages else None
-            said = [section.context]
-            if blocks:
-                said.append(blocks[max(bisect_right(block_starts, group[0].start) - 1, 0)].context)
-            context = ". ".join(one for one in said if one and one not in text[start : group[-1].end])
-            chunks.append(Chunk(Span(start, group[-1].end), tuple(group), section.path, page, context))
+        units = _units(text, section, stretches, size, language, check)
+        for number, group in enumerate(_groups(units, size, overlap, page_starts)):
+            begin = group[0].span
+            start = trim(text, section.start, begin.end).start if number == 0 else begin.start
+            page = pages[max(bisect_right(page_starts, begin.start) - 1, 0)].number if pages else None
+            own = text[start : group[-1].span.end]
+            context = ". ".join(part for part in (section.context, group[0].context) if part and part not in own)
+            chunks.append(Chunk(Span(start, group[-1].span.end), tuple(group), section.path, page, context))
     for passage in chunks:
         _check(text, passage)
     return chunks
 
 
-def _sentences(
+def _units(
     text: str, section: Section, blocks: Iterable[Block], size: int, language: str, check: Check
-) -> Iterator[Span]:
+) -> Iterator[Unit]:
     for block in blocks:
         whole = trim(text, block.start, block.end)
         for sentence in [whole] if block.whole else split_sentences(text, block.start, block.end, language, check):
             check()
-            if sentence.end - sentence.start <= size:
-                yield sentence
-            else:
-                yield from _pieces(text, sentence, size, check)
+            short = sentence.end - sentence.start <= size
+            for span in [sentence] if short else _pieces(text, sentence, size, check):
+                yield Unit(span, block.kind, block.context, block.row and _row_within(block.row, span))
     if section.heading_end > section.start and not text[section.heading_end : section.end].strip():
         heading = trim(text, section.start, section.heading_end)
         if heading.start < heading.end:  # a heading with nothing under it is all there is to find
-            yield heading
+            yield Unit(heading)
+
+
+def _row_within(row: TableRow, span: Span) -> TableRow:
+    """What a part of a row has of its cells."""
+    places = [(max(start, span.start), min(end, span.end)) for start, end in row.cells]
+    return TableRow(
+        row.head, tuple(Span(start, end) if start < end else Span(span.start, span.start) for start, end in places)
+    )
 
 
 def _pieces(text: str, block: Span, limit: int, check: Check) -> Iterator[Span]:
@@ -122,27 +133,27 @@ def _stretches(text: str, block: Span) -> Iterator[tuple[int, int]]:
     yield start, block.end
 
 
-def _groups(sentences: Iterator[Span], size: int, overlap: int, page_starts: Sequence[int]) -> Iterator[list[Span]]:
-    """Consecutive sentences that fit, each group but the first opened by the last ``overlap`` of the one before, if they fit.
+def _groups(units: Iterator[Unit], size: int, overlap: int, page_starts: Sequence[int]) -> Iterator[list[Unit]]:
+    """Consecutive units that fit, each group but the first opened by the last ``overlap`` of the one before, if they fit.
 
-    Groups end with their page and share no sentence across it.
+    Groups end with their page and share no unit across it.
     """
-    group: list[Span] = []
+    group: list[Unit] = []
     n_new = 0
     page = 0
-    for sentence in sentences:
-        before, page = page, bisect_right(page_starts, sentence.start)
+    for unit in units:
+        before, page = page, bisect_right(page_starts, unit.span.start)
         if group and page != before:
             if n_new:
                 yield group
             group, n_new = [], 0
-        if group and sentence.end - group[0].start > size:
+        if group and unit.span.end - group[0].span.start > size:
             yield group
             group = group[-overlap:] if overlap else []
-            while group and sentence.end - group[0].start > size:
+            while group and unit.span.end - group[0].span.start > size:
                 group.pop(0)
             n_new = 0
-        group.append(sentence)
+        group.append(unit)
         n_new += 1
     if n_new:
         yield group

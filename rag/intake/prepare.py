@@ -15,6 +15,7 @@ from rag.intake.chunking import Chunk, chunk
 from rag.language.languages import with_language
 from rag.model.embedding import PassageInput, PassageVectors, word_spans
 from rag.types import Check, Incoming, ParsedText, Section, go_on
+from rag.units import pack
 
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?(?!\d)")
 _YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
@@ -151,6 +152,7 @@ def new_passage(piece: Chunk, given: PassageInput, embedded: PassageVectors) -> 
         vector=embedded.vector,
         sentence_vectors=embedded.sentence_vectors,
         word_signs=_by_sentence(given, embedded.word_signs),
+        layout=pack(piece.units),
     )
 
 

@@ -76,6 +76,7 @@ def _as_given(reader: Reader, document_id: str) -> list[NewPassage]:
             vector=vectors[0],
             sentence_vectors=vectors[1:],
             word_signs=tuple(next(signs) for _ in passage.sentences),
+            layout=passage.layout,
         )
         for passage, context, vectors in zip(passages, reader.contexts_of(document_id), rows, strict=True)
     ]

@@ -20,6 +20,7 @@ from rag.intake.reanalysis import reanalyze
 from rag.model.cache import converted_model
 from rag.model.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
 from rag.model.store_models import store_settings
+from rag.units import units_of
 
 Embed = Callable[[Sequence[PassageInput]], list[PassageVectors]]
 Progress = Callable[[str, int, int], None]
@@ -122,7 +123,7 @@ def _groups(making: Rebuilding, ids: Sequence[str]) -> Iterator[list[StoredDocum
 def _take_over(making: Rebuilding, group: Sequence[StoredDocument], embed: Embed) -> int:
     """Embed these documents and commit them; how many were still as they had been loaded."""
     pieces = [
-        [Chunk(passage.span, passage.sentences, passage.section, passage.page) for passage in document.passages]
+        [Chunk(passage.span, units_of(passage), passage.section, passage.page) for passage in document.passages]
         for document in group
     ]
     inputs = [

@@ -72,10 +72,14 @@ def test_an_older_store_is_kept_as_it_was_and_brought_to_the_new_format(
 
 
 def test_a_store_of_format_3_can_be_used(older: Path, tmp_path: Path) -> None:
-    """Its tables were these without the one of failed files (since format 4) and the language of documents (since 5)."""
+    """Its tables were these without the one of failed files (since format 4) and the language of documents (since 5).
+
+    Passages had no layout (since 6).
+    """
     store = copied(older, tmp_path)
     connection = apsw.Connection(str(store / "store.db"), vfs="cksmvfs")
     connection.execute("DROP INDEX documents_language; ALTER TABLE documents DROP COLUMN language")
+    connection.execute("ALTER TABLE passages DROP COLUMN layout")
     connection.execute("DROP TABLE failures; PRAGMA user_version = 3")
     connection.close()
     assert read(store) == STATE

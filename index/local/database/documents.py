@@ -140,10 +140,10 @@ def _insert_passages(connection: Connection, number: int, first: int | None, pas
     for ordinal, passage in enumerate(passages):
         identifier = (first or 0) + ordinal
         connection.execute(
-            "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 identifier, number, ordinal, *passage.span, passage.text, passage.context, passage.section, passage.page,
-                passage.sentences,
+                passage.sentences, passage.layout,
             ),
         )  # fmt: skip
         connection.execute(

@@ -131,7 +131,12 @@ def add_languages(connection: apsw.Connection) -> None:
     )
 
 
-MIGRATIONS = (create_documents, create_passages, create_counts, create_failures, add_languages)
+def add_layouts(connection: apsw.Connection) -> None:
+    """What is known of each passage's sentences: which are table rows, items or code. None until the document is taken in again."""
+    connection.execute("ALTER TABLE passages ADD COLUMN layout TEXT NOT NULL DEFAULT ''")
+
+
+MIGRATIONS = (create_documents, create_passages, create_counts, create_failures, add_languages, add_layouts)
 FORMAT_VERSION = len(MIGRATIONS)
 
 

@@ -22,7 +22,7 @@ DOCUMENT_COLUMNS = (
 T = TypeVar("T")
 
 _LENGTH_TOLERANCE = 0.01
-PASSAGE_COLUMNS = 'p.id, d.id, p.ordinal, p."start", p."end", p.text, p.section, p.page, p.sentences'
+PASSAGE_COLUMNS = 'p.id, d.id, p.ordinal, p."start", p."end", p.text, p.section, p.page, p.sentences, p.layout'
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class PassageRow:
     section: str
     page: int | None
     sentences: bytes
+    layout: str
     terms: bytes
     term_counts: bytes
     vector: bytes
@@ -124,6 +125,7 @@ def pack_document(
 def _pack_passage(text: str, passage: NewPassage, dim: int, analyze: Callable[[str], list[str]]) -> PassageRow:
     check_positions(passage.span, passage.sentences, len(text))
     _require_unicode("context", passage.context)
+    _require_unicode("layout", passage.layout)
     vector = _pack_vectors(passage.vector, (dim,))
     sentence_vectors = _pack_vectors(passage.sentence_vectors, (len(passage.sentences), dim))
     word_counts, word_signs = _pack_signs(passage.word_signs, len(passage.sentences), dim)
@@ -140,6 +142,7 @@ def _pack_passage(text: str, passage: NewPassage, dim: int, analyze: Callable[[s
         section=json.dumps(list(passage.section)),
         page=passage.page,
         sentences=np.array(passage.sentences, dtype="<i4").tobytes(),
+        layout=passage.layout,
         terms=np.array(hashes, dtype="<u4").tobytes(),
         term_counts=np.array([len(segment) for segment in segments], dtype="<u4").tobytes(),
         vector=vector,
@@ -179,7 +182,7 @@ def unpack_document(row: Sequence[Any]) -> Document:
 
 def unpack_passage(row: Sequence[Any]) -> Passage:
     """A passage from PASSAGE_COLUMNS."""
-    identifier, document, ordinal, start, end, text, section, page, sentences = row
+    identifier, document, ordinal, start, end, text, section, page, sentences, layout = row
     return Passage(
         id=identifier,
         document_id=document,
@@ -189,6 +192,7 @@ def unpack_passage(row: Sequence[Any]) -> Passage:
         section=tuple(json.loads(section)),
         page=page,
         sentences=unpack_spans(sentences),
+        layout=layout,
     )
 
 

@@ -19,10 +19,11 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import rag
+from index.types import Span
 from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.parsing.sandbox.worker import receive, send
 from rag.parsing.structure.builder import MAX_CHARACTERS
-from rag.types import OCR_LANGUAGES, Block, PageBreak, ParsedText, ParseOptions, Section
+from rag.types import KINDS, OCR_LANGUAGES, Block, PageBreak, ParsedText, ParseOptions, Section, TableRow
 
 # JSON in UTF-8: up to four bytes a letter, and positions beside the text.
 _MAX_ANSWER = 8 * MAX_CHARACTERS
@@ -320,6 +321,17 @@ def _all(path: str, sha256: str) -> bool:
     return True
 
 
+def _row(row: Any, heads: list[tuple[str, ...]]) -> TableRow | None:
+    if row is None:
+        return None
+    head, cells = row
+    return TableRow(heads[int(head)], tuple(Span(int(start), int(end)) for start, end in cells))
+
+
+def _lies_within(row: TableRow, block: Block) -> bool:
+    return len(row.head) == len(row.cells) and all(block.start <= start <= end <= block.end for start, end in row.cells)
+
+
 def _from_json(answer: dict[str, Any]) -> ParsedText:
     """The parsed text, its positions checked: what comes out of a worker is not trusted.
 
@@ -327,6 +339,7 @@ def _from_json(answer: dict[str, Any]) -> ParsedText:
     """
     text = str(answer["text"])
     contexts = [str(context) for context in answer["contexts"]]
+    heads = [tuple(map(str, head)) for head in answer["heads"]]
     parsed = ParsedText(
         text,
         str(answer["title"]),
@@ -335,8 +348,8 @@ def _from_json(answer: dict[str, Any]) -> ParsedText:
             for start, heading_end, end, path, context in answer["sections"]
         ),
         tuple(
-            Block(int(start), int(end), bool(whole), contexts[int(context)])
-            for start, end, whole, context in answer["blocks"]
+            Block(int(start), int(end), bool(whole), contexts[int(context)], str(kind), _row(row, heads))
+            for start, end, whole, context, kind, row in answer["blocks"]
         ),
         tuple(PageBreak(int(start), int(number), str(label)) for start, number, label in answer["pages"]),
         dict(answer["metadata"]),
@@ -350,6 +363,8 @@ def _from_json(answer: dict[str, Any]) -> ParsedText:
     for block in parsed.blocks:
         if not position <= block.start < block.end <= len(text):
             raise ValueError("blocks out of order")
+        if block.kind not in KINDS or block.row is not None and not _lies_within(block.row, block):
+            raise ValueError("a block of another kind, or cells outside their row")
         position = block.end
     starts = [page.start for page in parsed.pages]
     if starts != sorted(starts) or starts and not 0 <= starts[0] <= starts[-1] <= len(text):

@@ -49,13 +49,24 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
 def to_json(parsed: ParsedText) -> dict[str, Any]:
     """A parsed text as JSON; ``sandbox`` makes it one again."""
     contexts: dict[str, int] = {}
+    heads: dict[tuple[str, ...], int] = {}
+    blocks = [
+        (
+            *block[:3],
+            # A context is that of many blocks, a head of many rows: named by its number, not repeated.
+            contexts.setdefault(block.context, len(contexts)),
+            block.kind,
+            (heads.setdefault(block.row.head, len(heads)), block.row.cells) if block.row else None,
+        )
+        for block in parsed.blocks
+    ]
     return {
         "text": parsed.text,
         "title": parsed.title,
         "sections": parsed.sections,
-        # A context is that of many blocks: named by its number, not repeated.
-        "blocks": [(*block[:3], contexts.setdefault(block.context, len(contexts))) for block in parsed.blocks],
+        "blocks": blocks,
         "contexts": list(contexts),
+        "heads": list(heads),
         "pages": parsed.pages,
         "metadata": dict(parsed.metadata),
     }

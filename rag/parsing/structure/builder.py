@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from index.types import JsonScalar
+from index.types import JsonScalar, Span
 from rag.errors import ContentTooLarge
 from rag.parsing.structure.lists import blocks_of_lists, lead_in
 from rag.parsing.structure.tables import Table
-from rag.types import Block, PageBreak, ParsedText, Section
+from rag.types import CODE, ITEM, PROSE, ROW, Block, PageBreak, ParsedText, Section, TableRow
 
 MAX_CHARACTERS = 50_000_000
 # A table row up to this long is one piece; a longer one is its cells, each of which has sentences.
@@ -49,6 +49,26 @@ def _short_fields(lines: Iterable[str]) -> str:
             taken.append(line)
             length += len(line)
     return "\n".join(taken)
+
+
+def _row(cells: Sequence[str], start: int, names: Sequence[str]) -> TableRow:
+    """Where the cells of a row stand that ``_line`` writes at ``start``. names: of the columns, as many or fewer."""
+    texts = [plain(cell) for cell in cells]
+    first = next((at for at, text in enumerate(texts) if text), 0)  # the empty ones before it leave no trace
+    end = start + len(_line(cells))
+    spans = []
+    for at, text in enumerate(texts):
+        spans.append(Span(start, start + len(text)))
+        start = min(start + len(text) + (at >= first), end)
+    return TableRow((*names[: len(texts)], *[""] * (len(texts) - len(names))), tuple(spans))
+
+
+def _moved(block: Block, offset: int) -> Block:
+    """A block in a text before which so many characters were put."""
+    row = block.row
+    if row is not None:
+        row = row._replace(cells=tuple(Span(start + offset, end + offset) for start, end in row.cells))
+    return block._replace(start=block.start + offset, end=block.end + offset, row=row)
 
 
 class Item(NamedTuple):
@@ -147,7 +167,8 @@ class TextBuilder:
             context = [next(leads, self._lead)] if listed or whole else []
             if number and not text.startswith(number):
                 context.insert(0, number)
-            self._blocks.append(Block(start, self._length, whole, ". ".join(filter(None, context))))
+            kind = CODE if whole else ITEM if listed else PROSE
+            self._blocks.append(Block(start, self._length, whole, ". ".join(filter(None, context)), kind))
             self._body = True
             if item is not None:
                 self._items = [*self._items[1 - _MAX_OPEN :], (item, lead_in(text))]
@@ -162,7 +183,7 @@ class TextBuilder:
             self._flush_caption()
             start = self._append(text, tight=False)
             blocks = blocks_of_lists(text) or [Block(0, len(text))]
-            self._blocks += [Block(one.start + start, one.end + start, one.whole, one.context) for one in blocks]
+            self._blocks += [_moved(block, start) for block in blocks]
             self._body = True
 
     def add_table(self, table: Table, caption: str = "") -> None:
@@ -184,32 +205,44 @@ class TextBuilder:
         self._context = context
         for cells, group in table.rows:
             line = _line(cells)
+            heads = names if len(cells) > 1 else ()  # a cell over the whole width is no column's
             if len(line) <= ROW_CHARACTERS:
                 if line:
                     start = self._append(line, tight=True)
-                    self._blocks.append(Block(start, self._length, True, group))
+                    self._blocks.append(Block(start, self._length, True, group, ROW, _row(cells, start, heads)))
             else:
-                for cell in filter(None, map(plain, cells)):
-                    self._blocks.append(Block(self._append(cell, tight=True), self._length, False, group))
+                for at, cell in enumerate(cells):
+                    if plain(cell):
+                        start = self._append(plain(cell), tight=True)
+                        row = _row([cell], start, heads[at : at + 1])
+                        self._blocks.append(Block(start, self._length, False, group, ROW, row))
         self._close(self._length)
 
     def add_record(self, fields: Iterable[tuple[str, str]], path: Sequence[str]) -> None:
         """Add a row of a table or a record as a passage of its own: a line a field that has a value, ``name: value``."""
-        lines = []
-        for name, value in fields:
-            value, name = plain(value), plain(name)
-            if value:
-                lines.append(f"{name}: {value}" if name else value)
+        named = [(plain(name), plain(value)) for name, value in fields]
+        named = [(name, value) for name, value in named if value]
+        lines = [f"{name}: {value}" if name else value for name, value in named]
         if not lines:
             return
         self.open_section(path)
-        if sum(map(len, lines)) + len(lines) <= ROW_CHARACTERS:
-            start = self._append("\n".join(lines), tight=False)
-            self._blocks.append(Block(start, self._length, whole=True))
+        if len(lines) == 1 and not named[0][0]:
+            self._blocks.append(Block(self._append(lines[0], tight=False), self._length, whole=True))
+        elif sum(map(len, lines)) + len(lines) <= ROW_CHARACTERS:
+            end = start = self._append("\n".join(lines), tight=False)
+            cells = []
+            for line, (_, value) in zip(lines, named, strict=True):
+                end += len(line)
+                cells.append(Span(end - len(value), end))
+                end += 1
+            row = TableRow(tuple(name for name, _ in named), tuple(cells))
+            self._blocks.append(Block(start, self._length, True, "", ROW, row))
         else:
             self._context = _short_fields(lines)
-            for number, line in enumerate(lines):
-                self._blocks.append(Block(self._append(line, tight=number > 0), self._length))
+            for line, (name, value) in zip(lines, named, strict=True):
+                start = self._append(line, tight=line is not lines[0])
+                row = TableRow((name,), (Span(self._length - len(value), self._length),))
+                self._blocks.append(Block(start, self._length, False, "", ROW, row))
         self._body = True
 
     def add_document(self, parsed: ParsedText, path: Sequence[str]) -> None:
@@ -220,9 +253,7 @@ class TextBuilder:
         opened = self._opened
         offset = self._append(parsed.text, tight=False)
         blocks = parsed.blocks or (Block(0, len(parsed.text)),)
-        self._blocks += [
-            Block(block.start + offset, block.end + offset, block.whole, block.context) for block in blocks
-        ]
+        self._blocks += [_moved(block, offset) for block in blocks]
         for section in parsed.sections:
             start, heading_end, end = section.start + offset, section.heading_end + offset, section.end + offset
             start = opened if start == offset else start  # with the blank line before it

@@ -3,7 +3,7 @@
 import re
 
 from rag.language.sentences import split_sentences, trim
-from rag.types import Block
+from rag.types import ITEM, PROSE, Block
 
 _MAX_LEAD_IN = 300
 _COLONS = (":", "：")
@@ -56,5 +56,5 @@ def blocks_of_lists(text: str) -> list[Block]:
             span = trim(text, left, right)
             if span.start < span.end:
                 first = max(text.rfind("\n", left, span.start) + 1, left)  # indentation stays with the first line
-                blocks.append(Block(first, span.end, False, said))
+                blocks.append(Block(first, span.end, False, said, ITEM if said else PROSE))
     return blocks

@@ -8,32 +8,35 @@ import tomllib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from index.types import Span
 from rag.language.sentences import trim
 from rag.parsing.structure.builder import Values
 from rag.parsing.structure.lists import lead_in
 from rag.parsing.structure.metadata import collect
-from rag.types import Block, ParsedText, Section
+from rag.types import CODE, ITEM, PROSE, ROW, Block, ParsedText, Section, TableRow
 
 _FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\n(.{0,65536}?)\n(?:\1|\.\.\.)[ \t]*(?:\n|$)", re.S)
 _MAX_DEPTH = 20
 _CODE = ("fence", "code_block")
 _LISTS = ("bullet_list_open", "ordered_list_open")
 _MAX_COLUMNS = 100
+_BAR = re.compile(r"\\.|(\|)")
 
 
 class _Part(NamedTuple):
-    """A stretch of the source: code or a table row (whole), or a list that has a lead-in."""
+    """A stretch of the source: code or a table row (whole), or a list that has a lead-in. names: of a row's columns."""
 
     start: int
     end: int
-    whole: bool
+    kind: str
     context: str
+    names: tuple[str, ...] = ()
 
 
 def parse_markdown(text: str, name: str) -> ParsedText:
@@ -50,7 +53,7 @@ def parse_markdown(text: str, name: str) -> ParsedText:
     def place(lines: Sequence[int]) -> tuple[int, int]:
         return min(starts[lines[0]], len(text)), min(starts[lines[1]], len(text))
 
-    parts = [_Part(*place(lines), whole, context) for lines, whole, context in _parts(tokens)]
+    parts = [_Part(*place(lines), kind, context, names) for lines, kind, context, names in _parts(tokens)]
     sections = []
     path: list[tuple[int, str]] = []
     heading_end = opened
@@ -127,27 +130,28 @@ def _value(value: object) -> str | int | float | bool | list[str] | None:
     return None
 
 
-def _parts(tokens: Sequence[Token]) -> Iterator[tuple[Sequence[int], bool, str]]:
-    """First line and line after the last, whether it is whole, and context: of code, lists with a lead-in, and table rows."""
-    lead = header = above = ""  # above: the lead-in of the list that the token is in
+def _parts(tokens: Sequence[Token]) -> Iterator[tuple[Sequence[int], str, str, tuple[str, ...]]]:
+    """First line and line after the last, kind, context and names of columns: of code, lists with a lead-in, and table rows."""
+    lead = above = ""  # above: the lead-in of the list that the token is in
+    names: tuple[str, ...] = ()
     list_end = 0
     for number, token in enumerate(tokens):
         inline = tokens[number + 1] if number + 1 < len(tokens) else token
         if token.map is None:
             continue
         if token.type in _CODE:
-            yield token.map, True, above if token.map[0] < list_end else lead
+            yield token.map, CODE, above if token.map[0] < list_end else lead, ()
         elif token.type in _LISTS and token.level == 0 and lead:
-            yield token.map, False, lead
+            yield token.map, ITEM, lead, ()
             above, list_end = lead, token.map[1]
         elif token.type == "tr_open":
             cells = [one.content for one in tokens[number + 1 : number + 1 + 3 * _MAX_COLUMNS] if one.map == token.map]
             if tokens[number - 1].type == "thead_open":
-                header = ", ".join(filter(None, cells))
+                names = tuple(cells)
                 # With the line below it, which says how columns are set.
-                yield (token.map[0], token.map[1] + 1), True, ""
+                yield (token.map[0], token.map[1] + 1), ROW, "", ()
             else:
-                yield token.map, True, header
+                yield token.map, ROW, ", ".join(filter(None, names)), names
         if token.level == 0:
             lead = lead_in(inline.content) if token.type == "paragraph_open" else lead if token.type in _CODE else ""
 
@@ -156,17 +160,18 @@ def _blocks(text: str, sections: Sequence[Section], parts: Sequence[_Part]) -> I
     """What is whole, and what is between; nothing where all is running text, as that says itself where its sentences end."""
     if not parts:
         return
-    wholes = sorted(part for part in parts if part.whole)
-    lists = sorted(part for part in parts if not part.whole)
+    wholes = sorted(part for part in parts if part.kind != ITEM)
+    lists = sorted(part for part in parts if part.kind == ITEM)
     starts = [part.start for part in wholes]
     for section in sections:
         position = section.heading_end
         inside = wholes[bisect_left(starts, section.heading_end) : bisect_left(starts, section.end)]
-        for part in (*inside, _Part(section.end, section.end, True, "")):
+        for part in (*inside, _Part(section.end, section.end, CODE, "")):
             yield from _between(text, position, part.start, lists)
             found = trim(text, max(part.start, position), min(part.end, section.end))
             if found.start < found.end:
-                yield Block(*found, whole=True, context=part.context)
+                row = _row(text, found, part.names) if part.names else None
+                yield Block(*found, True, part.context, part.kind, row)
             position = max(position, part.end)
 
 
@@ -181,11 +186,20 @@ def _between(text: str, start: int, end: int, lists: Sequence[_Part]) -> Iterato
         for edge, context in ((part.start, ""), (part.end, part.context)):
             found = trim(text, position, min(max(edge, position), end))
             if found.start < found.end:
-                yield Block(*found, context=context)
+                yield Block(*found, context=context, kind=ITEM if context else PROSE)
             position = max(position, min(edge, end))
     found = trim(text, position, end)
     if found.start < found.end:
         yield Block(*found)
+
+
+def _row(text: str, line: Span, names: tuple[str, ...]) -> TableRow:
+    """The cells of a line of a table, which bars part."""
+    bars = [bar.start() for bar in _BAR.finditer(text, *line) if bar[1]]
+    edges = [*([] if text[line.start] == "|" else [line.start - 1]), *bars, line.end]
+    cells = [trim(text, start + 1, max(start + 1, end)) for start, end in pairwise(edges)][: len(names)]
+    missing = len(names) - len(cells)
+    return TableRow(names, (*cells, *[Span(line.end, line.end)] * missing))
 
 
 def _headings(tokens: Sequence[Token]) -> list[tuple[int, int, int, str]]:

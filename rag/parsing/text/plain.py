@@ -12,7 +12,7 @@ from rag.language.sentences import trim
 from rag.parsing.encoding import decode
 from rag.parsing.structure.builder import MAX_CHARACTERS
 from rag.parsing.structure.lists import blocks_of_lists
-from rag.types import Block, ParsedText, Section
+from rag.types import CODE, Block, ParsedText, Section
 
 CODE_NAMES = frozenset(
     ".py .pyi .js .mjs .cjs .ts .tsx .jsx .java .kt .kts .scala .groovy .c .h .cc .cpp .cxx .hh .hpp .cs .go .rs .swift .m .mm .rb"
@@ -97,4 +97,4 @@ def _lines(text: str, start: int, end: int) -> Block | None:
     if span.start == span.end:
         return None
     first = max(text.rfind("\n", start, span.start) + 1, start)
-    return Block(first, span.end, whole=True)
+    return Block(first, span.end, whole=True, kind=CODE)

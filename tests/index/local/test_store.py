@@ -333,7 +333,8 @@ def test_a_store_from_before_languages_were_told_goes_on_as_it_is(store_path: Pa
         store.checkpoint()
     connection = apsw.Connection(str(store_path / "store.db"))
     connection.execute(
-        "DROP INDEX documents_language; ALTER TABLE documents DROP COLUMN language; PRAGMA user_version = 4"
+        "DROP INDEX documents_language; ALTER TABLE documents DROP COLUMN language;"
+        "ALTER TABLE passages DROP COLUMN layout; PRAGMA user_version = 4"
     )
     connection.close()
     with Store.open(store_path) as store:
