@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from index.types import Document, FailedFile, Finding, Receipt, Span
 from rag.errors import BadInput
-from rag.types import Answer, Citation, CitationCheck, IngestReport, Occurrence, RankedPassage
+from rag.types import Answer, AnswerText, Citation, CitationCheck, IngestReport, Occurrence, RankedPassage
 
 Json = dict[str, object]
 
@@ -14,11 +14,12 @@ def answer_json(answer: Answer) -> Json:
     return {
         "question": answer.question,
         "corrected_question": answer.corrected_question,
+        "asked_as": answer.asked_as,
         "answered": answer.answered,
         "confidence": answer.confidence,
         "calibrated": answer.calibrated,
         "abstain_reason": answer.abstain_reason,
-        "answer": {"text": answer.answer.text, "citations": list(answer.answer.citations)} if answer.answer else None,
+        "answer": _answer_text_json(answer.answer) if answer.answer else None,
         "passages": [_passage_json(passage) for passage in answer.passages],
         "index": {"generation": answer.index.generation, "fingerprint": answer.index.fingerprint},
         "timings_ms": {
@@ -27,6 +28,13 @@ def answer_json(answer: Answer) -> Json:
             "total": answer.timings_ms.total,
         },
     }
+
+
+def _answer_text_json(text: AnswerText) -> Json:
+    parts = [
+        {"text": part.text, "citation": _citation_json(part.citation), "passage": part.passage} for part in text.parts
+    ]
+    return {"text": text.text, "citations": list(text.citations), "parts": parts}
 
 
 def _passage_json(passage: RankedPassage) -> Json:

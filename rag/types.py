@@ -115,11 +115,20 @@ class Incoming:
     metadata: Metadata = field(default_factory=dict)
 
 
+class Turn(NamedTuple):
+    """A question and its answer earlier in a conversation; the answer is "" where there was none."""
+
+    question: str
+    answer: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A question with its limits. ``where``: what a document's metadata must have, per key any of a list or one in a range.
 
     max_risk: accepted probability, 0 to 1, that an answer is wrong; None for the default threshold of confidence.
+    history: what was asked and answered before, oldest first: a follow-up takes from it what it leaves out.
+    correct: whether words that no document has may be respelled.
     """
 
     question: str
@@ -128,6 +137,8 @@ class Query:
     where: Mapping[str, Condition] = field(default_factory=dict)
     explain: bool = False
     max_risk: float | None = None
+    history: tuple[Turn, ...] = ()
+    correct: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,16 +197,33 @@ class RankedPassage:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerPart:
+    """A unit that answers, verbatim. citation: of the unit alone.  passage: index of the passage that it stands in.
+
+    goes_on: whether it stands right behind the part before it.
+    """
+
+    text: str
+    citation: Citation
+    passage: int
+    goes_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerText:
-    """Highlighted sentences verbatim, best first; ``citations`` are indexes into the passages."""
+    """What answers: its units verbatim, best first; ``citations`` are indexes into the passages; ``parts`` in document order."""
 
     sentences: tuple[str, ...]
     citations: tuple[int, ...]
+    parts: tuple[AnswerPart, ...] = ()
 
     @property
     def text(self) -> str:
-        """The sentences as one text."""
-        return " ".join(self.sentences)
+        """The parts as one text, with an ellipsis between those that do not follow each other."""
+        if not self.parts:
+            return " … ".join(self.sentences)
+        joined = [(" " if part.goes_on else " … ") + part.text for part in self.parts]
+        return "".join(joined).removeprefix(" … ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +248,8 @@ class Answer:
     """What one question got. ``answer`` is None when the documents do not hold it; ``passages`` are then the nearest.
 
     abstain_reason: one of ``rag.answer.confidence.ABSTAIN_REASONS`` when not answered.
+    corrected_question: with words respelled that no document has; None where none was.
+    asked_as: the question that was searched for, where it differs from the question in any way.
     """
 
     question: str
@@ -232,6 +262,7 @@ class Answer:
     index: IndexState
     timings_ms: Timings
     corrected_question: str | None = None
+    asked_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

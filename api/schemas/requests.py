@@ -19,10 +19,12 @@ from pydantic import (
 from index.types import Condition, JsonScalar, Range, Span
 from rag.errors import BadInput
 from rag.filters import make_range
-from rag.types import Citation, Query
+from rag.types import Citation, Query, Turn
 
 MAX_QUESTION = 2000
 MAX_TOP_K = 100
+MAX_TURNS = 50
+MAX_ANSWER = 20_000
 MAX_CITATIONS = 1000
 MAX_METADATA_KEYS = 100
 MAX_VALUES = 1000
@@ -210,6 +212,13 @@ def _as_stored(value: JsonScalar) -> tuple[str, ...]:
     return tuple(dict.fromkeys(spellings if float(value) == value else spellings[:2]))
 
 
+class TurnIn(Input):
+    """A question and its answer earlier in the conversation."""
+
+    question: Annotated[Text, StringConstraints(max_length=MAX_QUESTION)]
+    answer: Annotated[Text, StringConstraints(max_length=MAX_ANSWER)] = ""
+
+
 class AskIn(Input):
     """A question."""
 
@@ -237,6 +246,13 @@ class AskIn(Input):
         description="Answer only when the probability of being wrong, 1 - confidence, is at most this; null for the default.",
     )
 
+    history: list[TurnIn] = Field(
+        default_factory=list,
+        max_length=MAX_TURNS,
+        description="The conversation so far, newest last: a follow-up takes from it what it leaves out.",
+    )
+    correct: bool = Field(default=True, description="Respell words that no document has.")
+
     def query(self) -> Query:
         """The question as `rag` takes it."""
         where: dict[str, Condition] = {}
@@ -247,7 +263,16 @@ class AskIn(Input):
                 where[key] = [
                     stored for value in (given if isinstance(given, list) else [given]) for stored in _as_stored(value)
                 ]
-        return Query(self.question, self.top_k, self.collection, where, self.explain, self.max_risk)
+        return Query(
+            self.question,
+            self.top_k,
+            self.collection,
+            where,
+            self.explain,
+            self.max_risk,
+            tuple(Turn(turn.question, turn.answer) for turn in self.history),
+            self.correct,
+        )
 
 
 class DocumentIn(Input):

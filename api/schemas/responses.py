@@ -62,9 +62,16 @@ class PassageOut(Output):
     explain: dict[str, SignalOut] | None = Field(default=None, description="Only when asked for.")
 
 
+class AnswerPartOut(Output):
+    text: str = Field(description="A unit that answers, verbatim: a sentence, a clause, a row of a table, a command.")
+    citation: CitationOut
+    passage: int = Field(description="Index of the passage that it stands in.")
+
+
 class AnswerTextOut(Output):
-    text: str = Field(description="Highlighted sentences, verbatim.")
+    text: str = Field(description="The parts, with an ellipsis between those that do not follow each other.")
     citations: list[int] = Field(description="Indexes into passages.")
+    parts: list[AnswerPartOut] = Field(description="What answers, in the order of the document.")
 
 
 class IndexOut(Output):
@@ -98,11 +105,16 @@ class AnswerOut(Output):
                 {
                     "question": "When did the board meet?",
                     "corrected_question": None,
+                    "asked_as": None,
                     "answered": True,
                     "confidence": 0.93,
                     "calibrated": True,
                     "abstain_reason": None,
-                    "answer": {"text": "The board met on Monday.", "citations": [0]},
+                    "answer": {
+                        "text": "The board met on Monday.",
+                        "citations": [0],
+                        "parts": [{"text": "The board met on Monday.", "citation": _CITATION_EXAMPLE, "passage": 0}],
+                    },
                     "passages": [
                         {
                             "rank": 1,
@@ -131,6 +143,9 @@ class AnswerOut(Output):
     question: str
     corrected_question: str | None = Field(
         description="The question as it was searched, where words that no document has were respelled; else null."
+    )
+    asked_as: str | None = Field(
+        description="The question that was searched for, where it differs: respelled, or completed from the conversation."
     )
     answered: bool
     confidence: float = Field(description="Probability that a listed passage answers the question.")

@@ -17,6 +17,7 @@ from rag.retrieval.references import asks_for_part
 from rag.retrieval.retrieve import retrieve
 from rag.retrieval.spelling import respell
 from rag.types import Answer, IndexState, Query, Timings
+from rag.validation import checked_question
 
 # Python runs one thread at a time, and searches that overlap only take its lock from each other: with eight clients and two
 # searches at once threads changed 356 times a question and 72 were answered a second, one at a time 43 times and 95. The model,
@@ -45,18 +46,30 @@ def answer_question(
         )
         where = repr(sorted(query.where.items(), key=lambda item: item[0]))
         # The store too: generations of one that comes in its place meanwhile have the same numbers.
-        key = (store, query.question, query.k, query.collection, where, query.explain, query.max_risk, repr(refit))
+        key = (
+            store,
+            query.question,
+            query.k,
+            query.collection,
+            where,
+            query.explain,
+            query.max_risk,
+            query.correct,
+            repr(refit),
+        )
         known = known_answers.get(reader.generation, key)
         if known is not None:
             spent = _milliseconds(time.perf_counter() - started)
             return replace(known, timings_ms=Timings(0.0, spent, spent))
-        asked = respell(
-            question,
-            word_spans(question),
-            lambda terms: reader.statistics(scope.collection, terms).df,
-            embedder.is_word,
-            reader.languages(scope.collection),
-        )
+        asked = question
+        if query.correct:
+            asked = respell(
+                question,
+                word_spans(question),
+                lambda terms: reader.statistics(scope.collection, terms).df,
+                embedder.is_word,
+                reader.languages(scope.collection),
+            )
         words = word_spans(asked)
         coming = embedder.embed_question(asked, words)
         embedded = started
@@ -89,6 +102,7 @@ def answer_question(
     answer = Answer(
         question=query.question,
         corrected_question=asked if asked != question else None,
+        asked_as=asked if asked != checked_question(query.question) else None,
         answered=composed.answer is not None,
         confidence=sure,
         calibrated=refit is not None or reranker is None and ranker.is_calibrated_for(**calibration_of(store.settings)),

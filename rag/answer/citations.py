@@ -11,6 +11,13 @@ def cite(passage: Passage, document: Document) -> Citation:
     return Citation(document.id, document.title, passage.text, passage.span, document.text_sha256)
 
 
+def cite_part(citation: Citation, span: Span) -> Citation:
+    """The citation of a part of what another one cites. span: of the document, within the other's."""
+    start = citation.span.start
+    text = citation.cited_text[span.start - start : span.end - start]
+    return Citation(citation.document_id, citation.document_title, text, span, citation.document_sha256)
+
+
 def check(citation: Citation, stored: Callable[[str], tuple[str, str] | None]) -> CitationCheck:
     """Whether a citation still holds. stored: text and its SHA-256 of a document id, None when there is no such document.
 

@@ -1,18 +1,18 @@
 """The answer to a question: which sentences, from which passages, cited where; or none."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from index.types import Document, Floats, Ids, Span
-from rag.answer.citations import cite
+from rag.answer.citations import cite, cite_part
 from rag.answer.leads import passed_on
 from rag.retrieval.duplicates import same_statement
 from rag.retrieval.ranking import load_ranker
 from rag.retrieval.retrieve import Retrieved
-from rag.types import AnswerText, DocumentRef, Occurrence, RankedPassage, Signal
+from rag.types import AnswerPart, AnswerText, Citation, DocumentRef, Occurrence, RankedPassage, Signal
 
 # Sentences are taken from the first passages only, and no more than these: what answers stands there or nowhere.
 ANSWER_PASSAGES = 5
@@ -75,10 +75,27 @@ def compose(found: Retrieved, documents: Mapping[int, Document], *, answers: boo
                 else None,
             )
         )
-    answer = None
-    if chosen:
-        answer = AnswerText(tuple(s.text for s in chosen), tuple(dict.fromkeys(s.passage for s in chosen)))
-    return Composed(answer, tuple(passages))
+    return Composed(_answer_text(chosen, passages) if chosen else None, tuple(passages))
+
+
+def _answer_text(chosen: Sequence[Sentence], passages: Sequence[RankedPassage]) -> AnswerText:
+    """The answer made of these sentences: documents in the order of their best, sentences in that of their document."""
+    documents = list(dict.fromkeys(passages[sentence.passage].document.id for sentence in chosen))
+    ordered = sorted(chosen, key=lambda s: (documents.index(passages[s.passage].document.id), s.span))
+    parts: list[AnswerPart] = []
+    for sentence in ordered:
+        passage = passages[sentence.passage]
+        goes_on = bool(parts) and _goes_on(parts[-1].citation, sentence.span, passage)
+        parts.append(AnswerPart(sentence.text, cite_part(passage.citation, sentence.span), sentence.passage, goes_on))
+    return AnswerText(tuple(s.text for s in chosen), tuple(dict.fromkeys(s.passage for s in chosen)), tuple(parts))
+
+
+def _goes_on(before: Citation, span: Span, passage: RankedPassage) -> bool:
+    """Whether a place in a passage stands right behind what was cited before."""
+    start = passage.citation.span.start
+    if before.document_id != passage.document.id or not start <= before.span.end <= span.start:
+        return False
+    return not passage.text[before.span.end - start : span.start - start].strip()
 
 
 def choose_sentences(found: Retrieved) -> list[Sentence]:

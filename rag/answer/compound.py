@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from rag.retrieval.retrieve import asks
-from rag.types import Answer, AnswerText, Query, RankedPassage, Timings
+from rag.types import Answer, AnswerPart, AnswerText, Query, RankedPassage, Timings
 
 _MOST = 4  # a longer list is asked as one
 _MIN_WORDS = 4
@@ -47,27 +47,32 @@ def joined(query: Query, answers: Sequence[Answer]) -> Answer:
     places = {key: number for number, key in enumerate(chosen)}
     sentences: dict[str, None] = {}
     cited: dict[int, None] = {}
+    parts: dict[AnswerPart, None] = {}
     for answer in answers:
         if answer.answer is not None:
-            said = {text for one in answer.passages if _key(one) in places for text in _highlighted(one)}
-            sentences |= dict.fromkeys(text for text in answer.answer.sentences if text in said)
-            keys = [_key(answer.passages[number]) for number in answer.answer.citations]
-            cited |= dict.fromkeys(places[key] for key in keys if key in places)
+            numbers = {number: places.get(_key(passage)) for number, passage in enumerate(answer.passages)}
+            listed = [(part, at) for part in answer.answer.parts if (at := numbers[part.passage]) is not None]
+            texts = {part.text for part, _ in listed}
+            sentences |= dict.fromkeys(text for text in answer.answer.sentences if text in texts)
+            cited |= dict.fromkeys(at for number in answer.answer.citations if (at := numbers[number]) is not None)
+            parts |= dict.fromkeys(replace(part, passage=at) for part, at in listed)
     answered = [answer for answer in answers if answer.answered]
     corrected = any(answer.corrected_question is not None for answer in answers)
+    completed = any(answer.asked_as is not None for answer in answers)
     return Answer(
         question=query.question,
         answered=bool(answered),
         confidence=min(one.confidence for one in answered) if answered else max(one.confidence for one in answers),
         calibrated=all(answer.calibrated for answer in answers),
         abstain_reason=None if answered else answers[0].abstain_reason,
-        answer=AnswerText(tuple(sentences), tuple(cited)) if answered else None,
+        answer=AnswerText(tuple(sentences), tuple(cited), tuple(parts)) if answered else None,
         passages=passages,
         index=answers[0].index,
         timings_ms=Timings(
             *(round(sum(getattr(one.timings_ms, name) for one in answers), 3) for name in ("embed", "search", "total"))
         ),
         corrected_question=" ".join(one.corrected_question or one.question for one in answers) if corrected else None,
+        asked_as=" ".join(one.asked_as or one.question for one in answers) if completed else None,
     )
 
 
@@ -94,8 +99,3 @@ def _in_turn(answers: Sequence[Answer]) -> Iterator[RankedPassage]:
 
 def _key(passage: RankedPassage) -> _Key:
     return passage.document.id, passage.citation.span.start
-
-
-def _highlighted(passage: RankedPassage) -> Iterator[str]:
-    start = passage.citation.span.start
-    return (passage.text[span.start - start : span.end - start] for span in passage.highlights)

@@ -6,6 +6,7 @@ from index.types import Span
 from rag.answer.compound import joined, split_questions
 from rag.types import (
     Answer,
+    AnswerPart,
     AnswerText,
     Citation,
     DocumentRef,
@@ -38,7 +39,8 @@ def passage(number: int, score: float, highlighted: bool = True) -> RankedPassag
 
 def answer(question: str, confidence: float, *passages: RankedPassage) -> Answer:
     cited = [number for number, one in enumerate(passages) if one.highlights]
-    said = AnswerText(tuple(passages[number].text for number in cited), tuple(cited)) if cited else None
+    parts = tuple(AnswerPart(passages[number].text, passages[number].citation, number) for number in cited)
+    said = AnswerText(tuple(part.text for part in parts), tuple(cited), parts) if cited else None
     reason = None if cited else "low_confidence"
     state = IndexState(1, "f")
     return Answer(question, bool(cited), confidence, True, reason, said, passages, state, Timings(1.0, 2.0, 3.0))
@@ -79,7 +81,16 @@ def test_the_answers_are_put_together_with_the_passages_of_both() -> None:
     first = answer("a?", 0.9, passage(0, 0.5), passage(2, 0.2, highlighted=False))
     second = answer("b?", 0.7, passage(1, 0.6), passage(2, 0.3, highlighted=False))
     both = joined(Query("a? b?", k=3), [first, second])
-    assert both.answer == AnswerText(("Trump spoke on Friday.", "Vance flew to Munich."), (1, 0))
+    assert both.answer is not None
+    assert both.answer.sentences == ("Trump spoke on Friday.", "Vance flew to Munich.") and both.answer.citations == (
+        1,
+        0,
+    )
+    assert [(part.text, part.passage) for part in both.answer.parts] == [
+        ("Trump spoke on Friday.", 1),
+        ("Vance flew to Munich.", 0),
+    ]
+    assert both.answer.text == "Trump spoke on Friday. … Vance flew to Munich."
     assert [(one.rank, one.score, one.text) for one in both.passages] == [
         (1, 0.6, "Vance flew to Munich."),
         (2, 0.5, "Trump spoke on Friday."),
@@ -90,13 +101,15 @@ def test_the_answers_are_put_together_with_the_passages_of_both() -> None:
 
 def test_what_is_not_listed_is_not_said() -> None:
     both = joined(Query("a? b?", k=1), [answer("a?", 0.9, passage(0, 0.5)), answer("b?", 0.7, passage(1, 0.6))])
-    assert both.answer == AnswerText(("Trump spoke on Friday.",), (0,))
+    assert both.answer is not None
+    assert (both.answer.text, both.answer.citations) == ("Trump spoke on Friday.", (0,))
     assert len(both.passages) == 1
 
 
 def test_one_answer_of_two_is_an_answer_and_none_is_an_abstention() -> None:
     nothing = answer("b?", 0.2, passage(1, 0.6, highlighted=False))
     half = joined(Query("a? b?", k=5), [answer("a?", 0.9, passage(0, 0.5)), nothing])
-    assert half.answered and half.confidence == 0.9 and half.answer == AnswerText(("Trump spoke on Friday.",), (1,))
+    assert half.answered and half.confidence == 0.9 and half.answer is not None
+    assert (half.answer.text, half.answer.citations) == ("Trump spoke on Friday.", (1,))
     none = joined(Query("b? b?", k=5), [nothing, nothing])
     assert (none.answered, none.answer, none.confidence, none.abstain_reason) == (False, None, 0.2, "low_confidence")
