@@ -38,16 +38,16 @@ lint: .venv/.installed-dev
 
 install: .venv/.installed
 
-# torch goes first and pinned: a range that admits a newer release brings gigabytes of GPU libraries.
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11")'
-	@echo "installing into .venv (once, about two minutes)" >&2
+	@echo "installing into .venv (once, less than a minute)" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/pip install -q --disable-pip-version-check $(TORCH)
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
+# torch goes first and pinned: a range that admits a newer release brings gigabytes of GPU libraries.
 .venv/.installed-dev: .venv/.installed
+	@$(BIN)/pip install -q --disable-pip-version-check $(TORCH)
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 

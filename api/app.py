@@ -26,7 +26,7 @@ from rag.service import Service
 
 def _version() -> str:
     try:
-        return version("footnote")
+        return version("footnote-rag")
     except PackageNotFoundError:  # run from a checkout that was not installed
         return "0"
 

@@ -146,7 +146,7 @@ class Settings(BaseSettings):
     max_json_bytes: int = Field(default=2 * MEBIBYTE, ge=1, description="body of any other request")
     max_files: int = Field(default=100, ge=1, le=10_000, description="files in one upload")
     metrics: bool = Field(default=True, description="whether GET /metrics is there")
-    tracing: bool = Field(default=False, description="whether to send OpenTelemetry traces (needs footnote[otel])")
+    tracing: bool = Field(default=False, description="whether to send OpenTelemetry traces (needs footnote-rag[otel])")
     # The host and address that are listened on, to whose names alone the service answers (see ``api.admission.hosts``); None
     # answers to every name, for an application inside another. Known only to whoever listens.
     bound: tuple[str, ...] | None = Field(default=None, exclude=True)

@@ -29,7 +29,7 @@ def draw(rows: Sequence[Row], path: Path) -> list[str]:
     try:
         import matplotlib
     except ImportError as error:
-        raise RagError("drawing needs matplotlib: pip install 'footnote[bench]'") from error
+        raise RagError("drawing needs matplotlib: pip install 'footnote-rag[bench]'") from error
     matplotlib.use("agg")
     from matplotlib import pyplot
 

@@ -17,8 +17,8 @@ from eval.bench.products import Products
 from eval.bench.results import Row
 from rag.config import Config
 from rag.model.cache import converted_model, find_model
-from rag.model.conversion import load_reference
 from rag.model.embedding import Embedder, PassageInput
+from rag.model.reference import load_reference
 
 _ROUNDS = 3
 _WARM_UP = 32  # passages

@@ -20,7 +20,7 @@ from rag.cli.interruption import INTERRUPTED, interruptible
 from rag.cli.output import FAILED, USAGE, drop_output, message, writes_utf8
 from rag.printable import as_utf8, is_utf8
 
-_DISTRIBUTION, _GROUP = "footnote", "footnote.commands"
+_DISTRIBUTION, _GROUP = "footnote-rag", "footnote.commands"
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 # Where each command is, in the order of ``rag --help``.
 _COMMANDS = {
@@ -89,7 +89,7 @@ def plugged_in() -> dict[str, str]:
     150 of a help page, for it imports what reads e-mail, and is asked only where that file is not found.
     """
     for folder in sys.path:
-        for path in Path(folder).glob(f"{_DISTRIBUTION}-*.dist-info/entry_points.txt"):
+        for path in Path(folder).glob(f"{_DISTRIBUTION.replace('-', '_')}-*.dist-info/entry_points.txt"):
             lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
             if (heading := f"[{_GROUP}]") in lines:
                 named = takewhile(lambda line: not line.startswith("["), lines[lines.index(heading) + 1 :])

@@ -178,7 +178,7 @@ def _request(target: _Target, addresses: list[str], end: float) -> Iterator[http
             held[:] = [connection.sock]
         connection.putrequest("GET", target.path, skip_host=True, skip_accept_encoding=True)
         connection.putheader("Host", target.host_header)
-        connection.putheader("User-Agent", f"footnote/{version('footnote')}")
+        connection.putheader("User-Agent", f"footnote/{version('footnote-rag')}")
         connection.putheader("Accept", "*/*")
         connection.putheader("Accept-Encoding", "identity")
         connection.putheader("Connection", "close")

@@ -20,8 +20,8 @@ from rag.config import Config
 from rag.errors import ModelDamaged, ModelUnavailable
 from rag.language.sentences import split_sentences
 from rag.model.cache import ModelInfo, converted_model, find_model, fingerprint_of, read_converted
-from rag.model.conversion import load_reference
 from rag.model.embedding import Embedder, PassageInput
+from rag.model.reference import load_reference
 
 ROOT = Path(__file__).parents[3]
 
