@@ -49,12 +49,7 @@ class Door:
 
     def refusal(self, method: bytes, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
         """The whole answer to a request with this head; None: it is to go on.  headers: names in lower case."""
-        if (
-            self._lane.inside < self._lane.places
-            or url != _PATH.encode()
-            or method != b"POST"
-            or not self._is_plain(headers)
-        ):
+        if not self._lane.is_full() or url != _PATH.encode() or method != b"POST" or not self._is_plain(headers):
             return None
         if self._hosts is not None and self._hosts.refusal("POST", headers) is not None:
             return None

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ class Lane:
     n_running: threads.  n_waiting: requests beyond those that may be inside.  holds_bodies: a request has its place from its head
     on, for its body takes much memory; else once it is whole, so that a body that comes slowly keeps nobody out.  deadline_s: time
     of a request from its first byte.  Everything but the work itself belongs to the event loop.
+
+    Where keys are asked for, bodies of one key hold at most half of the places.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Lane:
         self.deadline_s = deadline_s
         self.places = n_running + n_waiting
         self.inside = 0
+        self._held_by: Counter[str] = Counter()
         self._executor = ThreadPoolExecutor(n_running, thread_name_prefix=name)
         self._running = 0
         self._counting = Lock()
@@ -61,16 +65,22 @@ class Lane:
         with self.place():
             return await self._run(work, receive, ends_at, given_up)
 
+    def is_full(self, key: str | None = None) -> bool:
+        """Whether there is no place, or none for this key."""
+        return self.inside >= self.places or key is not None and self._held_by[key] >= max(1, self.places // 2)
+
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """A place inside.  Raises Overloaded when there is none."""
-        if self.inside >= self.places:
+    def place(self, key: str | None = None) -> Iterator[None]:
+        """A place inside.  key: whose it is, where it counts against that key's share.  Raises Overloaded when there is none."""
+        if self.is_full(key):
             raise Overloaded
         self.inside += 1
+        self._held_by.update([key] if key is not None else [])
         try:
             yield
         finally:
             self.inside -= 1
+            self._held_by.subtract([key] if key is not None else [])
 
     async def _run(self, work: Callable[[], T], receive: Receive, ends_at: float, given_up: Event) -> T:
         future = self._executor.submit(copy_context().run, self._counted, work, time.monotonic())
@@ -146,14 +156,18 @@ class Lanes:
             settings.upload_deadline_s,
             holds_bodies=True,
         )
+        # Not behind uploads: whoever must have something gone need not wait for what others bring.
+        self.delete = lane("delete", 1, math.ceil(settings.queue / 4), settings.upload_deadline_s)
 
     def __iter__(self) -> Iterator[Lane]:
-        return iter((self.ask, self.read, self.write))
+        return iter((self.ask, self.read, self.write, self.delete))
 
     def of(self, method: str, path: str) -> Lane:
         """The lane for a request."""
         if path == "/v1/ask":
             return self.ask
+        if method == "DELETE":
+            return self.delete
         return self.read if method in ("GET", "HEAD", "OPTIONS") or path == "/v1/verify" else self.write
 
     def close(self, seconds: float) -> bool:
@@ -182,13 +196,14 @@ class Admission:
         scope.setdefault("state", {}).update(lane=lane, started=time.monotonic(), needs_place=needs_place)
         if tells:
             return await self.app(scope, receive, send)
-        if lane.inside >= lane.places:
+        key = scope["state"].get("key") if lane.holds_bodies else None
+        if lane.is_full(key):
             # A question's body is short and gets read away, so that its connection stays of use; an upload's is not worth reading.
-            response = self.full_for_uploads if lane is self.lanes.write else self.full
+            response = self.full_for_uploads if lane.holds_bodies else self.full
             return await response(scope, receive, send)
         if needs_place:
             return await self.app(scope, receive, send)
-        with lane.place():
+        with lane.place(key):
             await self.app(scope, receive, send)
 
 

@@ -21,6 +21,9 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+# A body that stops for so long, or that brings less on average once so long has passed, would only keep a place from others.
+_IDLE_S = 10.0
+_LEAST_BYTES_PER_S = 1024
 SECURITY_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
 
 
@@ -67,7 +70,7 @@ class LastCatch:
 
 
 class BodyLimit:
-    """Turns away a body that says it is too large, and cuts one off that turns out to be, or that does not come in time."""
+    """Turns away a body that says it is too large, and cuts one off that turns out to be, that comes too slowly or not in time."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
@@ -84,7 +87,7 @@ class BodyLimit:
         if declared.isdecimal() and int(declared[:20]) > limit:
             return await problem(TOO_LARGE, detail, headers=close)(scope, receive, send)
         seconds = self.settings.upload_deadline_s if is_upload else self.settings.deadline_s
-        ends_at = time.monotonic() + seconds
+        started = time.monotonic()
         total = 0
         is_whole = False
 
@@ -92,11 +95,16 @@ class BodyLimit:
             nonlocal total, is_whole
             if is_whole:  # what still comes is the client's leaving, and that has time
                 return await receive()
+            now = time.monotonic()
+            slowest = started + _IDLE_S + total / _LEAST_BYTES_PER_S
             try:
-                async with asyncio.timeout(ends_at - time.monotonic()):
+                async with asyncio.timeout(min(started + seconds, now + _IDLE_S, slowest) - now):
                     message = await receive()
             except TimeoutError as error:
-                late = f"A body must be here whole within {seconds:g} seconds."
+                late = (
+                    f"A body must be here whole within {seconds:g} seconds, never stop for {_IDLE_S:g}, and bring at least "
+                    f"{_LEAST_BYTES_PER_S} bytes a second."
+                )
                 raise HTTPException(TOO_SLOW.status, late, headers=close) from error
             is_whole = not message.get("more_body", False)
             total += len(message.get("body", b""))

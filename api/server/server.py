@@ -37,7 +37,7 @@ _MAX_PIPELINED = 100
 _TOO_MANY = (
     f"At most {_MAX_PIPELINED} requests of a connection may wait for their answers: read those before sending more."
 )
-_ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
+_ABSOLUTE = re.compile(rb"[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
 
 
 class CannotListen(Exception):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from index.errors import StoreReplaced
 from index.local.store import DELETE_TOGETHER, Store
-from index.types import Change, Metadata
+from index.types import Change, Document, Metadata, NewDocument
 from rag.config import Config
 from rag.intake import pipeline
 from rag.intake import prepare as ingest
@@ -19,6 +19,7 @@ from rag.language.languages import language_note, languages_of
 from rag.model.cache import DEFAULT_MODEL
 from rag.model.embedding import Embedder
 from rag.parsing.sandbox.pool import Limits, Sandbox
+from rag.parsing.structure.metadata import STATED
 from rag.types import Check, Failure, Incoming, IngestReport, ParseOptions, go_on
 from rag.validation import checked_collection, checked_text
 
@@ -124,14 +125,19 @@ class Intake:
 
         check: as in ``add_text``.
         """
+        content_sha256 = ingest.sha256_of(content)
+        stored = self._file_reader(collection, metadata, None).unchanged(name, content_sha256)
+        # Metadata that is no longer sent can be told from what the file says of itself only by its name.
+        if stored is not None and stored.metadata.keys() - (metadata or {}).keys() <= STATED:
+            return Change(stored, "skipped")
         size, overlap = self._passage_settings
         prepared = ingest.prepare(
-            self._sandbox.parse(name, content),
+            self._sandbox.parse(name, content, check=check),
             key=name,
             source=name,
-            collection=checked_collection(collection),
+            collection=collection,
             metadata=metadata or {},
-            content_sha256=ingest.sha256_of(content),
+            content_sha256=content_sha256,
             size=size,
             overlap=overlap,
             check=check,
@@ -206,6 +212,8 @@ class Intake:
 
     def _commit(self, prepared: ingest.Prepared, check: Check) -> Change:
         store = self._store  # and no other: one that comes in its place meanwhile may have another model
+        if (stored := _stored_as_it_is(store, prepared.document)) is not None:
+            return Change(stored, "skipped")
         [(document, passages)] = pipeline.embedded(self._embedder, [prepared], check)
         check()
         try:
@@ -268,6 +276,16 @@ class Intake:
                 after = page[-1].id
                 gone += [(document.id, document.key) for document in page if is_out(document.key)]
             return gone + [("", failed.key) for failed in reader.failures(collection) if is_out(failed.key)]
+
+
+def _stored_as_it_is(store: Store, new: NewDocument) -> Document | None:
+    """The stored document, where nothing of it would be changed by adding this one."""
+    stored = store.unchanged(new.collection, new.key, new.content_sha256)
+    same = stored is not None and (
+        (stored.title, stored.source, stored.metadata, stored.language, stored.text_sha256)
+        == (new.title, new.source, new.metadata, new.language, ingest.sha256_of(new.text.encode()))
+    )
+    return stored if same else None
 
 
 def _first_line(text: str) -> str:

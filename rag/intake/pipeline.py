@@ -6,8 +6,9 @@ not grow with the corpus, only with its largest document. A document is acknowle
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from threading import Condition, Thread
 from typing import Generic, TypeVar
 
@@ -16,7 +17,7 @@ from index.types import Change, NewPassage
 from rag.intake.notes import has_note, reading_notes
 from rag.intake.prepare import Prepared, Unchanged, new_passage, passage_input
 from rag.language.languages import languages_of
-from rag.model.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
+from rag.model.embedding import TOGETHER, VECTORS_TOGETHER, Embedder, PassageInput, PassageVectors
 from rag.types import Check, Failure, IngestProgress, IngestReport, go_on
 
 # Enough for several groups of passages; a larger document is let through when the buffer is empty.
@@ -104,21 +105,13 @@ def embedded(
 ) -> Iterator[tuple[Prepared, list[NewPassage]]]:
     """Documents with their embedded passages, in order; passages of several documents are embedded together.
 
-    check: called before each group of passages; what it raises ends the work.
+    check: called several times a second while passages are embedded; what it raises ends the work.
     """
     opened: deque[_Opened] = deque()
     groups = _groups(documents, opened)
     first = next(groups, None)
     if first is not None:
-
-        def all_groups() -> Iterator[Sequence[PassageInput]]:
-            check()
-            yield first
-            for group in groups:
-                check()
-                yield group
-
-        for vectors in embedder().embed_groups(all_groups()):
+        for vectors in embedder().embed_groups(chain([first], groups), check):
             given = iter(vectors)
             for document in opened:
                 while document.missing and (embedded_one := next(given, None)) is not None:
@@ -157,6 +150,7 @@ class _Opened:
 def _groups(documents: Iterable[Prepared], opened: deque[_Opened]) -> Iterator[list[PassageInput]]:
     """Groups of passages for the embedder, across documents; what is in them is noted in ``opened``."""
     group: list[PassageInput] = []
+    n_vectors = 0
     for prepared in documents:
         document = _Opened(prepared)
         opened.append(document)
@@ -164,9 +158,10 @@ def _groups(documents: Iterable[Prepared], opened: deque[_Opened]) -> Iterator[l
             given = passage_input(prepared.document, piece)
             document.inputs.append(given)
             group.append(given)
-            if len(group) == TOGETHER:
+            n_vectors += given.n_vectors
+            if len(group) == TOGETHER or n_vectors >= VECTORS_TOGETHER:
                 yield group
-                group = []
+                group, n_vectors = [], 0
     if group:
         yield group
 

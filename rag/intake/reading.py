@@ -80,7 +80,7 @@ class FileReader:
     ) -> Iterator[Prepared | Unchanged | Failure]:
         """The documents of a file's content. again: whether to try what failed before.  said: metadata that comes with it."""
         digest = self._digest(sha256_of(content))
-        if known := self._unchanged(key, digest):
+        if known := self.unchanged(key, digest):
             yield Unchanged(known)
             return
         if not again and (before := self._failed_before(key, digest)):
@@ -92,10 +92,10 @@ class FileReader:
             if not path:  # what a compressed file holds: known by the digest of that file
                 return True
             place, inner = _inside(key, path), self._digest(sha256)
-            return not self._unchanged(place, inner) and (again or not self._failed_before(place, inner))
+            return not self.unchanged(place, inner) and (again or not self._failed_before(place, inner))
 
         whole = True
-        for part in self.sandbox.read(name, content, wanted, self.options):
+        for part in self.sandbox.read(name, content, wanted, self.options, self.check):
             place = _inside(key, part.path)
             seen.add(place)
             inner = self._digest(part.sha256) if part.path and part.sha256 else digest
@@ -141,7 +141,7 @@ class FileReader:
             return sha256
         return sha256_of(f"{sha256} {self.options!r}".encode())
 
-    def _unchanged(self, key: str, digest: str) -> Document | None:
+    def unchanged(self, key: str, digest: str) -> Document | None:
         """The document of this key, where nothing of it is to be stored anew."""
         known = self.store.unchanged(self.collection, key, digest)
         if known is None or not self.metadata.items() <= known.metadata.items() or self._is_stemmed_anew(known):

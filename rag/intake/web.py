@@ -33,6 +33,8 @@ _SUFFIXES = {
     "application/json": ".json",
     "application/x-ndjson": ".jsonl",
 }
+# What the standard library raises for lines, names and numbers of a reply that it cannot use.
+_BY_CONTENT = (ValueError, LookupError, TypeError, AttributeError)
 # Networks that pass IPv4 addresses on inside their own: what is inside is checked as well.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -59,6 +61,16 @@ class _Target:
     def host_header(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+class _Reply(http.client.HTTPResponse):
+    """Takes a chunk of negative size for what it is: the standard library reads all that comes, whatever the limit."""
+
+    def _read_next_chunk_size(self) -> int:
+        size = super()._read_next_chunk_size()  # type: ignore[misc]
+        if size < 0:
+            raise http.client.HTTPException("a chunk of negative size")
+        return int(size)
 
 
 def is_address(text: str) -> bool:
@@ -155,6 +167,7 @@ def is_public(address: str) -> bool:
 def _request(target: _Target, addresses: list[str], end: float) -> Iterator[http.client.HTTPResponse]:
     """The reply to one request, its body not yet read. The connection is cut when the time is over, whatever it is waiting for."""
     connection = http.client.HTTPConnection(target.host, target.port)
+    connection.response_class = _Reply
     late = threading.Event()
     held: list[socket.socket] = []
 
@@ -188,7 +201,7 @@ def _request(target: _Target, addresses: list[str], end: float) -> Iterator[http
             raise TimeoutError
     except RagError:
         raise
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, *_BY_CONTENT) as error:
         if late.is_set():
             raise UnreadableContent(f"{target.host} took too long to answer: try again later") from error
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -245,5 +258,5 @@ def _in_utf8(content: bytes, reply: http.client.HTTPResponse) -> bytes:
         return content
     try:
         return b"\xef\xbb\xbf" + content.decode(charset).encode()
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):  # no such charset, or no name of one
         return content

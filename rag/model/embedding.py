@@ -8,7 +8,7 @@ nothing is cut off. Models whose pooling is not the mean get their sentence vect
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,12 +25,18 @@ from rag.model.compilation import load_compiled
 from rag.model.conversion import PROBE
 from rag.model.engine import load_openvino
 from rag.model.precision import fastest_precision
+from rag.types import Check, go_on
 
 MAX_CONTEXT_TOKENS = 48
 # One batch: at most this many tokens with padding. Larger ones leave the cache of a core, smaller ones leave it idle.
 BATCH_TOKENS = 2048
 # Passages in one go: enough that batches of like length fill. Their sums are held in float32, 200 kB each with word vectors.
 TOGETHER = 256
+# Vectors of those passages, each summed in float32 with 384 components: 100 MB. Prose has 30,000 in a group; short lines, each a
+# sentence of one word, had 180,000.
+VECTORS_TOGETHER = 65_536
+# How often whoever waits for a batch asks whether its work is still wanted.
+_CHECK_EVERY_S = 0.25
 # 16 together cost 0.6 times what they cost one by one, and more together hardly less.
 _QUESTIONS_TOGETHER = 16
 # The engine keeps memory for each shape of input that it met (0.6 to 1.3 MB for one row of 8 to 60 tokens, float32): like shapes
@@ -52,6 +58,11 @@ class PassageInput(NamedTuple):
     text: str
     sentences: tuple[Span, ...]
     words: tuple[Span, ...] = ()
+
+    @property
+    def n_vectors(self) -> int:
+        """Vectors that it gets: one for itself, one for each sentence and each word."""
+        return 1 + len(self.sentences) + len(self.words)
 
 
 _WORD = re.compile(r"\w+")
@@ -171,10 +182,14 @@ class Embedder:
         groups = (passages[start : start + TOGETHER] for start in range(0, len(passages), TOGETHER))
         return [vectors for group in self.embed_groups(groups) for vectors in group]
 
-    def embed_groups(self, groups: Iterable[Sequence[PassageInput]]) -> Iterator[list[PassageVectors]]:
+    def embed_groups(
+        self, groups: Iterable[Sequence[PassageInput]], check: Check = go_on
+    ) -> Iterator[list[PassageVectors]]:
         """The same for a stream of groups, each best of ``TOGETHER`` passages, one result per group, in order.
 
         The next group is taken and tokenized while the one before is computed, so that no core waits.
+        check: called several times a second while a group is computed. What it raises ends the work: batches that have not begun
+        are dropped.
         """
         pending: deque[_Group] = deque()
         try:
@@ -185,9 +200,11 @@ class Embedder:
                 pending.append(group)
                 group.parts = [self._workers.submit(self._add_batch, group, batch) for batch in _batches(windows)]
                 while len(pending) > 1:
-                    yield _finished(pending.popleft())
+                    yield _finished(pending[0], check)
+                    pending.popleft()
             while pending:
-                yield _finished(pending.popleft())
+                yield _finished(pending[0], check)
+                pending.popleft()
         finally:
             for group in pending:
                 for part in group.parts:
@@ -216,9 +233,7 @@ class Embedder:
         return sums
 
     def _no_sums(self, passages: Sequence[PassageInput]) -> list[Floats]:
-        return [
-            np.zeros((1 + len(passage.sentences) + len(passage.words), self.dim), np.float32) for passage in passages
-        ]
+        return [np.zeros((passage.n_vectors, self.dim), np.float32) for passage in passages]
 
     def _windows(self, passages: Sequence[PassageInput], prompt: str) -> list[_Window]:
         """Cut tokenized passages into rows that fit the model, each with its context in front."""
@@ -239,7 +254,7 @@ class Embedder:
                 wanted = np.concatenate(
                     [1 + sentence[part][in_sentence], 1 + len(passage.sentences) + word[part][in_word]]
                 )
-                is_target = np.zeros(1 + len(passage.sentences) + len(passage.words), dtype=np.bool_)
+                is_target = np.zeros(passage.n_vectors, dtype=np.bool_)
                 is_target[0] = True  # the passage's own row, whose weights _inputs fills in
                 is_target[wanted] = True
                 rows = (np.cumsum(is_target) - 1)[wanted]
@@ -306,8 +321,12 @@ def _collect(batch: list[_Window], pooled: Floats, sums: list[Floats]) -> None:
         sums[window.passage][window.targets] += pooled[row, : len(window.targets)]
 
 
-def _finished(group: _Group) -> list[PassageVectors]:
+def _finished(group: _Group, check: Check) -> list[PassageVectors]:
+    """The vectors of a group once all its batches are computed.  check: as of ``embed_groups``."""
     for part in group.parts:
+        check()
+        while not wait([part], timeout=_CHECK_EVERY_S).done:
+            check()
         part.result()
     results = []
     for passage, sums in zip(group.passages, group.sums, strict=True):

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,7 +24,18 @@ from index.types import Span
 from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.parsing.sandbox.worker import receive, send
 from rag.parsing.structure.builder import MAX_CHARACTERS
-from rag.types import KINDS, OCR_LANGUAGES, Block, PageBreak, ParsedText, ParseOptions, Section, TableRow
+from rag.types import (
+    KINDS,
+    OCR_LANGUAGES,
+    Block,
+    Check,
+    PageBreak,
+    ParsedText,
+    ParseOptions,
+    Section,
+    TableRow,
+    go_on,
+)
 
 # JSON in UTF-8: up to four bytes a letter, and positions beside the text.
 _MAX_ANSWER = 8 * MAX_CHARACTERS
@@ -33,6 +45,7 @@ _MAX_FILES = 500  # by one worker: memory that parsers do not give back goes wit
 _PATIENCE = 3
 _PATIENCE_OCR = 20
 _START_S = 60
+_CHECK_EVERY_S = 0.25
 _TOO_MUCH = "reading it takes more than {}: split the file, or save it again"
 _ERRORS: dict[object, type[RagError]] = {
     kind.__name__: kind for kind in (ContentTooLarge, UnreadableContent, UnsupportedFormat)
@@ -97,24 +110,31 @@ class Sandbox:
         self._idle: list[_Worker] = []
         self._closed = False
 
-    def parse(self, name: str, content: bytes, options: ParseOptions = _USUAL) -> ParsedText:
-        """As ``rag.parsing.formats.parse``; UnreadableContent also when a parser crashed, ContentTooLarge past the limits."""
-        [part] = self._read(name, content, _all, options, archives=False)
+    def parse(self, name: str, content: bytes, options: ParseOptions = _USUAL, check: Check = go_on) -> ParsedText:
+        """As ``rag.parsing.formats.parse``; UnreadableContent also when a parser crashed, ContentTooLarge past the limits.
+
+        check: as of ``read``.
+        """
+        [part] = self._read(name, content, _all, options, check, archives=False)
         if isinstance(part.text, RagError):
             raise part.text
         assert part.text is not None
         return part.text
 
-    def read(self, name: str, content: bytes, wanted: Wanted, options: ParseOptions = _USUAL) -> Iterator[Part]:
+    def read(
+        self, name: str, content: bytes, wanted: Wanted, options: ParseOptions = _USUAL, check: Check = go_on
+    ) -> Iterator[Part]:
         """What a file holds: itself, or one by one the files of the archive that it is.
 
         wanted: asked with path and SHA-256 of each file in an archive whether it is to be parsed; ``text`` is None where it is not.
         Errors are in the parts; one without path says that the archive could not be read to its end.
+        check: called several times a second, from another thread as well, until the file is read. What it raises ends the work,
+        and the process that is at it.
         """
-        return self._read(name, content, wanted, options, archives=True)
+        return self._read(name, content, wanted, options, check, archives=True)
 
     def _read(
-        self, name: str, content: bytes, wanted: Wanted, options: ParseOptions, *, archives: bool
+        self, name: str, content: bytes, wanted: Wanted, options: ParseOptions, check: Check, *, archives: bool
     ) -> Iterator[Part]:
         from rag.parsing.formats import is_plain_text, parse  # all parsers, which a question does not wait for
 
@@ -126,13 +146,13 @@ class Sandbox:
             return
         done = n_ended = 0  # members dealt with, workers lost
         retried = False
-        with self._slots:
+        with self._slot(check):
             while True:
                 worker = self._take(fresh=retried)
                 fresh = worker.n_files == 0
                 whole = False
                 try:
-                    worker.begin(name, content, options, done if archives else None)
+                    worker.begin(name, content, options, done if archives else None, check)
                     for part in worker.parts(wanted):
                         yield part
                         done, retried = done + 1, False
@@ -157,6 +177,16 @@ class Sandbox:
                         self._give_back(worker)
                     else:
                         worker.end()
+
+    @contextmanager
+    def _slot(self, check: Check) -> Iterator[None]:
+        """The right to run one worker."""
+        while not self._slots.acquire(timeout=_CHECK_EVERY_S):
+            check()
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     def close(self) -> None:
         """End the workers. Files that are being parsed in other threads are let finish."""
@@ -196,6 +226,7 @@ class _Worker:
         self.n_files = 0
         self._offered: str | None = None
         self._patience = _START_S
+        self._check: Check = go_on
         here, there = socket.socketpair()
         paths = [str(Path(rag.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         with there:
@@ -220,9 +251,13 @@ class _Worker:
             )
         self._connection = here
 
-    def begin(self, name: str, content: bytes, options: ParseOptions, after: int | None) -> None:
-        """Hand over a file. after: members of an archive to pass over, None where an archive is not to be opened."""
+    def begin(self, name: str, content: bytes, options: ParseOptions, after: int | None, check: Check) -> None:
+        """Hand over a file. after: members of an archive to pass over, None where an archive is not to be opened.
+
+        check: as of ``Sandbox.read``.
+        """
         self.n_files += 1
+        self._check = check
         self._offered = None
         # Recognition runs in processes of its own, page by page, with limits of their own.
         self._patience = _PATIENCE * self._limits.seconds * (_PATIENCE_OCR if options.ocr else 1) + _START_S
@@ -284,22 +319,32 @@ class _Worker:
     @contextmanager
     def _watched(self) -> Iterator[None]:
         """An exchange with the worker, which is ended when it takes too long or does not answer as it should."""
-        late = threading.Event()
+        late, done = threading.Event(), threading.Event()
+        unwanted: list[BaseException] = []
+        ends_at = time.monotonic() + self._patience
 
-        def stop() -> None:
-            late.set()
-            self._process.kill()
+        def watch() -> None:
+            while not done.wait(_CHECK_EVERY_S):
+                try:
+                    self._check()
+                except BaseException as error:
+                    unwanted.append(error)
+                if time.monotonic() > ends_at:
+                    late.set()
+                if unwanted or late.is_set():
+                    return self._process.kill()
 
-        timer = threading.Timer(self._patience, stop)
-        timer.daemon = True
-        timer.start()
+        watcher = threading.Thread(target=watch, name="parser-watch", daemon=True)
+        watcher.start()
         try:
             yield
         except (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as broken:
+            if unwanted:
+                raise unwanted[0] from broken
             self._process.kill()  # it may be alive and send what is no answer
             raise self._ended(late.is_set()) from broken
         finally:
-            timer.cancel()
+            done.set()
 
     def _ended(self, late: bool) -> _Ended:
         code = self._process.wait()

@@ -9,6 +9,22 @@ from rag.parsing.structure.builder import Values, plain
 
 PAGES_NOT_READ = "pages_not_read"  # numbers of the pages of a PDF that are damaged
 PLACES_NOT_READ = "places_not_read"  # how many places of a text are damaged
+# Names under which files of formats with fields of their own say something of themselves; a text's front matter may say anything.
+STATED = frozenset(
+    (
+        "author",
+        "date",
+        "description",
+        "keywords",
+        "language",
+        "url",
+        "to",
+        "attachments",
+        "attachments_not_read",
+        "pages",
+    )
+    + (PAGES_NOT_READ, PLACES_NOT_READ)
+)
 _MAX_CHARACTERS = 500
 _ISO = re.compile(r"(?:D:)?\s*(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})(?!\d{3,5}(?:\D|$))")
 # What programs write where nobody has said anything.

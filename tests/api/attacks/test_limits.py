@@ -15,6 +15,7 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.admission import middleware
 from api.admission.keys import add_key
 from api.admission.load import RateLimit
 from api.app import create_app
@@ -231,6 +232,76 @@ def test_a_body_that_stalls_is_cut_off(fake: Any, path: str, kind: str) -> None:
     assert (problem["type"], problem["status"]) == ("/problems/body-too-slow", 408)
     assert (b"connection", b"close") in request.sent[0]["headers"]
     assert app.state.lanes.ask.inside == app.state.lanes.write.inside == 0
+
+
+BEGUN: Message = {"type": "http.request", "body": b"--XX\r\n", "more_body": True}
+
+
+class Dripping(Request):
+    """Sends one byte, again and again, long before anybody would think that it has stopped."""
+
+    async def receive(self) -> Message:
+        await asyncio.sleep(0.05)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+
+@pytest.mark.parametrize("client_kind", [Request, Dripping])
+def test_a_body_that_stops_or_only_drips_is_cut_off_long_before_its_deadline(
+    fake: Any, monkeypatch: pytest.MonkeyPatch, client_kind: type[Request]
+) -> None:
+    monkeypatch.setattr(middleware, "_IDLE_S", 0.3)
+    app = create_app(cast(Service, fake), Settings())
+    request = client_kind(app, BEGUN, path="/v1/documents")
+    assert asyncio.run(asyncio.wait_for(request.run(), 10)) == 408
+    assert app.state.lanes.write.inside == 0
+
+
+def test_a_body_that_comes_slowly_but_steadily_goes_in(fake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "_IDLE_S", 0.3)
+    app = create_app(cast(Service, fake), Settings())
+    head, tail = b'{"text": "', b'"}'
+    parts = [head, *[b"apple " * 40] * 12, tail]
+
+    class Steady(Request):
+        async def receive(self) -> Message:
+            await asyncio.sleep(0.05)
+            return await super().receive()
+
+    messages: list[Message] = [{"type": "http.request", "body": part, "more_body": part is not tail} for part in parts]
+    assert asyncio.run(asyncio.wait_for(Steady(app, *messages, path="/v1/documents").run(), 20)) == 201
+
+
+def test_half_sent_uploads_keep_neither_deletions_nor_other_keys_out(fake: Any, tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    slow, other = (add_key(path, name, "write")[1].encode() for name in ("slow", "other"))
+    app = create_app(cast(Service, fake), Settings(keys_file=path, threads=4, queue=8))
+    places = app.state.lanes.write.places
+
+    def request(key: bytes, *messages: Message, method: str = "POST", path: str = "/v1/documents") -> Request:
+        made = Request(app, *messages, path=path)
+        made.scope["headers"].append((b"x-api-key", key))
+        made.scope["method"] = method
+        return made
+
+    async def scenario() -> None:
+        assert await request(other, whole({"text": "a"})).run() == 201
+        [known] = fake.stored
+        half = [request(slow, BEGUN) for _ in range(places + 2)]
+        tasks = [asyncio.create_task(one.run()) for one in half]
+        while app.state.lanes.write.inside < places // 2 or sum(task.done() for task in tasks) < 2 + places // 2:
+            await asyncio.sleep(0.005)
+        refused = [one.sent[0]["status"] for one in half if one.sent]
+        assert refused == [503] * (places + 2 - places // 2)
+        assert await request(other, whole({"text": "b"})).run() == 201
+        deletion: Message = {"type": "http.request", "body": b"", "more_body": False}
+        assert await request(slow, deletion, method="DELETE", path=f"/v1/documents/{known}").run() == 200
+        for one in half:
+            one.left.set()
+        await asyncio.gather(*tasks)
+        assert app.state.lanes.write.inside == 0
+        assert await request(slow, whole({"text": "c"})).run() == 201
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
 
 
 # --- rates

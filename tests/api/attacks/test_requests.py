@@ -101,6 +101,7 @@ def test_what_does_not_end_is_cut_off_before_it_fills_memory(attacked: Attacked,
     "head",
     [
         b"GET http://evil.example/v1/documents HTTP/1.1\r\nHost: localhost\r\n",
+        b"GET ftp://evil.example/v1/documents HTTP/1.1\r\nHost: localhost\r\n",
         b"GET HTTP://localhost@evil.example/v1/documents HTTP/1.1\r\nHost: localhost\r\n",
         b"GET /v1/documents HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n",
     ],

@@ -16,9 +16,9 @@ from index.errors import StoreError
 from index.local.store import Store
 from index.types import Floats
 from rag.intake import pipeline
-from rag.intake.prepare import Prepared, Unchanged, prepare_incoming
-from rag.model.embedding import TOGETHER, PassageInput, PassageVectors
-from rag.types import Failure, Incoming, IngestProgress
+from rag.intake.prepare import Prepared, Unchanged, passage_input, prepare_incoming
+from rag.model.embedding import TOGETHER, VECTORS_TOGETHER, PassageInput, PassageVectors
+from rag.types import Check, Failure, Incoming, IngestProgress, go_on
 
 DIM = 16
 
@@ -28,13 +28,18 @@ class FakeEmbedder:
 
     def __init__(self, fake_embed: Callable[..., Floats]) -> None:
         self.groups: list[int] = []
+        self.n_vectors: list[int] = []
         self._embed = fake_embed
 
-    def embed_groups(self, groups: Iterable[Sequence[PassageInput]]) -> Iterator[list[PassageVectors]]:
+    def embed_groups(
+        self, groups: Iterable[Sequence[PassageInput]], check: Check = go_on
+    ) -> Iterator[list[PassageVectors]]:
         pending: list[Sequence[PassageInput]] = []
         for group in groups:
             self.groups.append(len(group))
+            self.n_vectors.append(sum(passage.n_vectors for passage in group))
             pending.append(group)
+            check()
             if len(pending) > 1:
                 yield [self._vectors(passage) for passage in pending.pop(0)]
         for group in pending:
@@ -90,12 +95,21 @@ def test_a_check_that_raises_ends_the_embedding_of_a_large_document(embedder: Fa
     def check() -> None:
         nonlocal n_checks
         n_checks += 1
-        if n_checks == 3:
+        if n_checks == 2:
             raise TimeoutError
 
     with pytest.raises(TimeoutError):
         list(pipeline.embedded(lambda: embedder, [document], check))  # type: ignore[arg-type, return-value]
     assert embedder.groups == [TOGETHER, TOGETHER]
+
+
+def test_short_lines_are_embedded_in_groups_of_bounded_memory(embedder: FakeEmbedder) -> None:
+    lines = prepare_incoming(Incoming(key="k", title="t", text="a\n" * 70_000), size=700, overlap=1)
+    most = max(passage_input(lines.document, piece).n_vectors for piece in lines.chunks)
+    [(_, passages)] = pipeline.embedded(lambda: embedder, [lines])  # type: ignore[arg-type, return-value]
+    assert len(passages) == len(lines.chunks)
+    assert len(embedder.n_vectors) > 1
+    assert max(embedder.n_vectors) < VECTORS_TOGETHER + most
 
 
 def test_what_is_reported_is_in_the_store_already(empty_store: Store, embedder: Any) -> None:

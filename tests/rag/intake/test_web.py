@@ -102,6 +102,36 @@ def test_redirects_are_followed(server: Server, status: int) -> None:
     assert (page.content, page.url) == (b"here", f"{server.url}/new")
 
 
+CHUNKED = {"Transfer-Encoding": "chunked", "Content-Length": "0"}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        (302, {"Location": "http://["}, b""),
+        (302, {"Location": "http://a:b/"}, b""),
+        (200, CHUNKED, b"-5\r\n" + b"x" * 5_000_000),
+        (200, CHUNKED, b"-1\r\n" + b"x" * 5_000_000),
+        (200, CHUNKED, b"zz\r\nx"),
+        (200, {"Content-Disposition": "attachment; filename*=a\0b''x"}, PAGE),
+        (200, {"Content-Type": "text/html; charset*=a\0b''x"}, PAGE),
+    ],
+    ids=["location", "port", "size -5", "size -1", "size zz", "name", "charset"],
+)
+def test_a_reply_that_makes_no_sense_is_one_failed_address(server: Server, service: Service, reply: Reply) -> None:
+    server.replies["/odd"] = reply
+    server.replies["/good"] = (200, {"Content-Type": "text/html"}, PAGE)
+    report = service.intake.add_paths([], urls=[f"{server.url}/odd", f"{server.url}/good"], allow_private=True)
+    assert [document.source for document in service.documents()] == [f"{server.url}/good"]
+    assert [failure.path for failure in report.failed] == [f"{server.url}/odd"]
+
+
+@pytest.mark.parametrize("charset", ["charset=a\0b", "charset=nobody-knows"])
+def test_a_charset_that_is_none_counts_as_not_stated(server: Server, charset: str) -> None:
+    server.replies["/"] = (200, {"Content-Type": f"text/html; {charset}"}, PAGE)
+    assert get(server.url).content == PAGE
+
+
 def test_redirects_end(server: Server) -> None:
     server.replies["/round"] = (302, {"Location": "/round"}, b"")
     with pytest.raises(UnreadableContent, match="more than 5"):

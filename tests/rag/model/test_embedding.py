@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from rag.config import Config
 from rag.errors import ModelDamaged, ModelUnavailable
 from rag.language.sentences import split_sentences
 from rag.model.cache import ModelInfo, converted_model, find_model, fingerprint_of, read_converted
-from rag.model.embedding import Embedder, PassageInput
+from rag.model.embedding import TOGETHER, Embedder, PassageInput
 from rag.model.reference import load_reference
 
 ROOT = Path(__file__).parents[3]
@@ -106,6 +107,40 @@ def test_nothing_of_a_long_text_is_cut_off(exact: Embedder) -> None:
     [embedded] = exact.embed_passages([PassageInput("", text, spans)])
     alone = exact.embed_texts([needle])[0]
     assert float(embedded.sentence_vectors[1] @ alone) > 0.7
+
+
+def test_batches_of_work_that_nobody_waits_for_any_more_are_dropped(
+    exact: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passages = [PassageInput("", f"The ship number {n} has left the harbour. " * 12, ()) for n in range(TOGETHER)]
+    whole = count_batches(exact, monkeypatch)
+    list(exact.embed_groups([passages]))
+    n_checks = 0
+
+    def check() -> None:
+        nonlocal n_checks
+        n_checks += 1
+        if n_checks == 2:
+            raise InterruptedError
+
+    begun = count_batches(exact, monkeypatch)
+    with pytest.raises(InterruptedError):
+        list(exact.embed_groups([passages], check))
+    exact.embed_passages(passages[:1])  # behind whatever was left of them
+    assert 0 < len(begun) < len(whole) / 2
+
+
+def count_batches(embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Grows with each batch that is computed from now on."""
+    batches: list[object] = []
+    add = type(embedder)._add_batch
+
+    def counted(group: Any, batch: Any) -> None:
+        batches.append(batch)
+        add(embedder, group, batch)
+
+    monkeypatch.setattr(embedder, "_add_batch", counted)
+    return batches
 
 
 def test_text_without_tokens_of_its_own_has_a_vector(exact: Embedder) -> None:

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -103,6 +104,48 @@ def test_a_file_that_takes_too_long_is_refused_and_the_next_one_read() -> None:
         with pytest.raises(ContentTooLarge, match="more than 1 seconds"):
             sandbox.parse("a.html", HUGE_PAGE)
         assert sandbox.parse("b.html", PAGE).title == "Tea"
+
+
+def test_a_file_that_nobody_waits_for_any_more_is_given_up_and_the_next_one_read(sandbox: Sandbox) -> None:
+    before = children()
+    n_checks = 0
+
+    def check() -> None:
+        nonlocal n_checks
+        n_checks += 1
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        sandbox.parse("a.html", HUGE_PAGE, check=check)
+    assert n_checks == 1 and children() == before
+    assert sandbox.parse("b.html", PAGE).title == "Tea"
+
+
+def test_a_file_that_waits_for_a_parser_is_given_up_too() -> None:
+    with Sandbox(workers=1) as sandbox, ThreadPoolExecutor() as pool:
+        let_go = threading.Event()
+
+        def check() -> None:
+            if let_go.is_set():
+                stop()
+
+        slow = pool.submit(sandbox.parse, "a.html", HUGE_PAGE, check=check)
+        until(lambda: children() != set())
+        with pytest.raises(InterruptedError):
+            sandbox.parse("b.html", PAGE, check=stop)
+        let_go.set()
+        with pytest.raises(InterruptedError):
+            slow.result()
+
+
+def stop() -> None:
+    """A check that ends the work."""
+    raise InterruptedError
+
+
+def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        time.sleep(0.005)
 
 
 def test_a_file_that_takes_too_much_memory_is_refused_and_the_next_one_read() -> None:
