@@ -7,7 +7,9 @@ from pathlib import Path
 
 import platformdirs
 
-from index.local.system.cores import usable_cores as usable_cores  # api has it from here
+from index.backend import Place as Place  # api has it from here, as the next
+from index.backend import is_database
+from index.local.system.cores import usable_cores as usable_cores
 from rag.errors import BadInput
 from rag.settings_file import given, given_path, read_settings_file, refuse_unknown
 
@@ -77,6 +79,10 @@ class Config:
         )
 
 
-def store_from(environment: Mapping[str, str]) -> Path:
-    """The store's directory: ``RAG_STORE``, else the settings file's ``store``, else ``.rag`` in the current folder."""
-    return given_path("store", environment, read_settings_file(environment)) or Path(".rag")
+def store_from(environment: Mapping[str, str]) -> Place:
+    """Where the store is: ``RAG_STORE``, else the settings file's ``store``, else ``.rag`` in the current folder."""
+    file = read_settings_file(environment)
+    place = given("store", environment, file)
+    if place is not None and is_database(place.value):
+        return place.value
+    return given_path("store", environment, file) or Path(".rag")

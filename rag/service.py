@@ -12,10 +12,8 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
+from index.backend import DELETE_TOGETHER, Place, Snapshot, Store, create_store, open_store, repair, snapshot
 from index.errors import DocumentNotFound, StoreMismatch, StoreMissing
-from index.local.store import DELETE_TOGETHER, Store
-from index.local.upkeep.repair import repair
-from index.local.upkeep.snapshot import Snapshot, take
 from index.types import Document, FailedFile, Finding, JsonScalar, Receipt, Span
 from rag.answer import citations
 from rag.answer.ask import answer_question, calibration_of
@@ -48,6 +46,7 @@ class Service:
     def __init__(self, store: Store, config: Config, loading: "Future[Embedder] | None" = None) -> None:
         """Use ``open`` or ``create``."""
         self._opened = store
+        self._place: Place = store.place
         self._views: Literal["first", "behind"] = "first"
         self._models = StoreModels(config, loading)
         self._reopening = Lock()
@@ -57,18 +56,18 @@ class Service:
     @classmethod
     def open(
         cls,
-        path: Path,
+        place: Place,
         config: Config | None = None,
         *,
         views: Literal["first", "behind"] = "first",
         loading: "Future[Embedder] | None" = None,
     ) -> Self:
-        """The service of an existing store.  views: as for ``Store.open``.  loading: from ``rag.model.loading.begin_loading``.
+        """The service of an existing store.  views: as for ``open_store``.  loading: from ``rag.model.loading.begin_loading``.
 
         Raises StoreMissing, StoreDamaged, StoreTooNew or StoreMismatch.
         """
         config = config or Config.from_environment()
-        store = Store.open(path, views=views)
+        store = open_store(place, views=views)
         try:
             if config.model is not None and config.model != store.settings["model"]:
                 info, _ = converted_model(config.model, None, config)
@@ -77,26 +76,29 @@ class Service:
             store.close()
             raise
         service = cls(store, config, loading)
-        service._views = views
+        service._place, service._views = place, views
         return service
 
     @classmethod
-    def create(cls, path: Path, config: Config) -> Self:
+    def create(cls, place: Place, config: Config) -> Self:
         """The service of a new, empty store with the model and passage settings of ``config``."""
         info, _ = converted_model(config.model, None, config)
         settings, fingerprint = store_settings(info, config.passage_characters, config.overlap_sentences)
-        return cls(Store.create(path, dim=info.dim, fingerprint=fingerprint, settings=settings), config)
+        store = create_store(place, dim=info.dim, fingerprint=fingerprint, settings=settings)
+        service = cls(store, config)
+        service._place = place
+        return service
 
     @classmethod
     def open_or_create(
-        cls, path: Path, config: Config | None = None, *, views: Literal["first", "behind"] = "first"
+        cls, place: Place, config: Config | None = None, *, views: Literal["first", "behind"] = "first"
     ) -> Self:
-        """The service of the store at ``path``, created when nothing is there."""
+        """The service of the store at a place, created when nothing is there."""
         config = config or Config.from_environment()
         try:
-            return cls.open(path, config, views=views)
+            return cls.open(place, config, views=views)
         except StoreMissing:
-            return cls.create(path, config)
+            return cls.create(place, config)
 
     @property
     def _store(self) -> Store:
@@ -107,7 +109,7 @@ class Service:
         if self._opened.replaced:
             with self._reopening:
                 if self._opened.replaced:
-                    self._opened = Store.open(self._opened.path, views=self._views)
+                    self._opened = open_store(self._place, views=self._views)
                     self._answers = AnswerCache()  # its generations are not those of the one before
         return self._opened
 
@@ -218,7 +220,7 @@ class Service:
 
     def snapshot(self, target: Path, progress: Callable[[int, int], None] | None = None) -> Snapshot:
         """A checked copy of the store as it is now, at a new or empty place; questions and changes go on meanwhile."""
-        return take(self._store, target, progress)
+        return snapshot(self._store, target, progress)
 
     def counts(self, collection: str | None = None) -> tuple[int, int]:
         """Documents and passages."""
@@ -231,9 +233,9 @@ class Service:
             return {name: reader.counts(name) for name in reader.collections()}
 
     @property
-    def path(self) -> Path:
-        """The store's directory."""
-        return self._store.path
+    def place(self) -> str:
+        """Where the store is, as messages say it."""
+        return self._store.place
 
     @property
     def generation(self) -> int:

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
@@ -92,7 +91,7 @@ def _stoppable() -> Iterator[Event]:
             raise typer.Exit(DONE) from None
 
 
-def _serve(store: Path | None, options: dict[str, object], json: bool, ready: Event) -> None:
+def _serve(store: str | None, options: dict[str, object], json: bool, ready: Event) -> None:
     """Everything from the settings to the end.  ready: set when it listens."""
     from api.server.memory import collecting_when_idle, keep_few_arenas
 
@@ -162,7 +161,7 @@ def _serve(store: Path | None, options: dict[str, object], json: bool, ready: Ev
 
             def on_ready() -> None:
                 ready.set()
-                _announce(service, url, str(path), json, say)
+                _announce(service, url, service.place, json, say)
 
             with collecting_when_idle(lambda: app.state.lanes.write.running > 0):
                 server.run(

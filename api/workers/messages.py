@@ -1,13 +1,12 @@
 """An answer as the bytes that go out, made in this process or in one of ``api.workers.pool``."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic_core import to_json
 
 from api.telemetry.logs import Format
-from rag.config import Config
+from rag.config import Config, Place
 from rag.serialization import answer_json
 from rag.types import Query
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 class Task(NamedTuple):
     """What a process of ``api.workers.pool`` is told first. It replies its model's precision once it can answer, or why not."""
 
-    store: Path
+    store: Place
     config: Config
     log_format: Format
 

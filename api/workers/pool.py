@@ -20,7 +20,7 @@ from typing import Self, cast
 import rag
 from api.telemetry.logs import Format, request_id
 from api.workers.messages import Answered, Question, Task, Unexpected
-from rag.config import Config
+from rag.config import Config, Place
 from rag.types import Query
 
 _START_S = 300  # views that were damaged meanwhile may have to be made anew first
@@ -42,7 +42,7 @@ class Answerers:
     One that ends is replaced, and its question asked again.  patience_s: after which a process that does not answer is ended.
     """
 
-    def __init__(self, store: Path, config: Config, n: int, *, log_format: Format, patience_s: float) -> None:
+    def __init__(self, store: Place, config: Config, n: int, *, log_format: Format, patience_s: float) -> None:
         self.n = n
         self._task = Task(store, _shared(config, n), log_format)
         self._patience_s = patience_s

@@ -69,7 +69,7 @@ def stored(gold: Path | None, source: Corpus, config: Config, notify: Callable[[
     """The directory of a store of the corpus: the cached one of a gold folder, else one for as long as it is needed."""
     if gold is not None:
         with open_folder(gold, config, notify) as service:
-            path = service.path
+            path = Path(service.place)
         yield path
         return
     with TemporaryDirectory() as folder:

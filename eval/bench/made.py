@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from index.backend import Store
 from index.local.database.connection import Database
 from index.local.database.documents import write_document
 from index.local.database.rows import DocumentRow, PassageRow, document_id, filter_pairs, hash_term, pack_metadata
-from index.local.store import Store
+from index.local.store import Store as LocalStore
 from index.local.system.names import DATABASE
 from index.local.views.lexical import analyze
 from index.types import Floats, Ids, NewDocument, Span
@@ -90,7 +91,7 @@ def make_store(path: Path, real: RealPassages, n: int, like: Store, seed: int = 
 
     The first passages have the real vectors as they are.
     """
-    Store.create(path, dim=like.dim, fingerprint=like.fingerprint, settings=like.settings).close()
+    LocalStore.create(path, dim=like.dim, fingerprint=like.fingerprint, settings=like.settings).close()
     database = Database(path / DATABASE)
     try:
         documents = _documents(real, n, seed)

@@ -109,6 +109,7 @@ def _ask(path: Path, questions: Sequence[str]) -> dict[str, object]:
 
 
 def _recall(service: Service, vector: "np.typing.NDArray[np.float32]") -> float:
+    assert isinstance(service._store, Store)
     views = service._store._follower.views()
     _, nearest = views.nearest(vector, _K, None)
     _, everything = views.base.vectors.search(vector, _K, None, views.hidden, exact=True)

@@ -18,7 +18,6 @@ from rag.cli.output import (
     message,
     open_service,
     print_json,
-    store_path,
 )
 from rag.errors import BadInput
 
@@ -187,7 +186,7 @@ def _refuse_ignored(context: typer.Context) -> None:
 def _score(
     gold: Path,
     corpus: Path | None,
-    store: Path | None,
+    store: str | None,
     k: int,
     *,
     out: Path | None,
@@ -218,11 +217,12 @@ def _score(
         questions,
         service,
     ):
-        fitted = None
+        fitted, fitted_place = None, ""
         if calibrate:
             with _to_calibrate(service, store, apart=brings_documents) as target:
                 run = asked(service, questions, gold, digest_of(gold), k)
                 fitted = _calibrated(run, service, target, digest_of(gold))
+                fitted_place = target.place
         else:
             run = asked(service, questions, gold, digest_of(gold), k)
 
@@ -252,7 +252,7 @@ def _score(
         if kinds:
             print_perturbed(console(), changed)
         if fitted is not None:
-            print_calibration(console(), fitted, store_path(store))
+            print_calibration(console(), fitted, fitted_place)
     if missed := _missed(run, thresholds):
         for line in missed:
             message(line)
@@ -286,7 +286,7 @@ def _page(
 def _against_baselines(
     gold: Sequence[Path],
     corpus: Path | None,
-    store: Path | None,
+    store: str | None,
     limit: int | None,
     seed: int,
     out: Path | None,
@@ -321,7 +321,7 @@ def _against_baselines(
         print_standings(console(), standings)
 
 
-def _explain(gold: Path, corpus: Path | None, store: Path | None, query_id: str, k: int, json: bool) -> None:
+def _explain(gold: Path, corpus: Path | None, store: str | None, query_id: str, k: int, json: bool) -> None:
     from eval.cli.opening import opened
     from eval.scoring.loss import explain, explanation_json
 
@@ -336,7 +336,7 @@ def _explain(gold: Path, corpus: Path | None, store: Path | None, query_id: str,
 
 
 @contextmanager
-def _to_calibrate(service: "Service", store: Path | None, *, apart: bool) -> "Iterator[Service]":
+def _to_calibrate(service: "Service", store: str | None, *, apart: bool) -> "Iterator[Service]":
     """The store whose confidence is to be fitted, which is the one asked or another one made the same way."""
     from index.errors import StoreMismatch
 

@@ -30,7 +30,7 @@ Asked = TypeVar("Asked", bound=Question | QuotedQuestion)
 def opened(
     gold: Path,
     corpus: Path | None,
-    store: Path | None,
+    store: str | None,
     limit: int | None = None,
     seed: int = 0,
     check: Callable[[GoldSet], None] = lambda questions: None,

@@ -75,7 +75,7 @@ def print_run(console: Console, run: Run, compared: Mapping[str, Comparison] | N
     console.print(Text(legend, style="dim"))
 
 
-def print_calibration(console: Console, report: CalibrationReport, store: Path) -> None:
+def print_calibration(console: Console, report: CalibrationReport, store: str) -> None:
     """What a refit of confidence changed, by cross-validation."""
     refit = report.refit
     console.print(

@@ -31,8 +31,6 @@ from index.types import Change, Document, FailedFile, Finding, JsonScalar, NewDo
 _CREATE_TIMEOUT_S = 30.0
 # Reading all vectors of so many takes about 2 ms, 35 ms for a million; more are sorted into lists.
 LARGE_PASSAGES = 50_000
-# Documents that callers with many remove at a time: others who write wait that long.
-DELETE_TOGETHER = 500
 _log = logging.getLogger(__name__)
 
 
@@ -132,6 +130,11 @@ class Store:
         if not there:
             raise StoreMissing(f"no store at {path}: create one with `rag add PATH --store {path}`")
         return cls(path, large, views)
+
+    @property
+    def place(self) -> str:
+        """Its directory, as messages say it."""
+        return str(self.path)
 
     @contextmanager
     def read(self) -> Iterator[Reader]:

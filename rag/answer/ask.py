@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from threading import Lock
 
-from index.local.store import Store
+from index.backend import Store
 from index.types import JsonScalar, Scope
 from rag.answer.cache import AnswerCache
 from rag.answer.compose import compose

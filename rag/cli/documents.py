@@ -277,7 +277,7 @@ def list_documents(
             out.print(Text(line), soft_wrap=True)
 
 
-def _list_failed(collection: str | None, store: Path | None, json: bool) -> None:
+def _list_failed(collection: str | None, store: str | None, json: bool) -> None:
     with errors(), open_service(store) as service:
         failures = service.failures(collection)
     if json:

@@ -17,35 +17,44 @@ from rag.printable import as_utf8, is_utf8, visible
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from index.backend import Place
     from rag.service import Service
 
 DONE, FAILED, USAGE, NO_STORE = 0, 1, 2, 3
 NO_WIDTH = 100_000  # columns: more than any line has
 
 StoreOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        "--store", metavar="DIR", help="The store's directory (else $RAG_STORE, else ./.rag).", show_default=False
+        "--store",
+        metavar="DIR",
+        help="The store's directory, or postgresql://... for one in a database (else $RAG_STORE, else ./.rag).",
+        show_default=False,
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout and nothing else there.")]
 CollectionOption = Annotated[str, typer.Option("--collection", metavar="C", help="Which collection of documents.")]
 
 
-def store_path(option: Path | None) -> Path:
-    """The store's directory from the option, the environment, the settings file or the current folder."""
-    path = option
-    if path is None:
+def store_path(option: str | None) -> "Place":
+    """Where the store is, from the option, the environment, the settings file or the current folder."""
+    from index.backend import is_database
+
+    if option is not None:
+        path: Place = option if is_database(option) else Path(option)
+    else:
         with errors():
             from rag.config import store_from
 
             path = store_from(os.environ)
+    if is_database(path):
+        return path
     if not is_utf8(full := os.path.abspath(path)):
         fail(f"the store's path is not UTF-8 ({as_utf8(full)}): rename that folder or choose another", USAGE)
     return path
 
 
-def open_service(option: Path | None, *, to_ask: bool = False) -> "Service":
+def open_service(option: str | None, *, to_ask: bool = False) -> "Service":
     """The service of the chosen store; says on stderr when a view had to be made again.
 
     to_ask: for one question, so that the model is loaded from the start, on one core, with which it loads fastest.

@@ -11,7 +11,7 @@ import typer
 from rag.cli.output import JsonOption, StoreOption, console, errors, open_service, print_json, store_path
 
 if TYPE_CHECKING:
-    from index.local.upkeep.snapshot import Progress, Snapshot
+    from index.backend import Progress, Snapshot
 
 
 def snapshot(
@@ -50,7 +50,7 @@ def restore(
     """
     started = time.perf_counter()
     with errors():
-        from index.local.upkeep.snapshot import restore as restore_store
+        from index.backend import restore as restore_store
 
         with checking() as progress:
             restored = restore_store(src, store_path(store), overwrite=overwrite, progress=progress)
@@ -78,7 +78,7 @@ def checking() -> Iterator["Progress | None"]:
 def _snapshot_json(taken: "Snapshot", started: float) -> dict[str, object]:
     return {
         "snapshot": str(taken.path),
-        "store": str(taken.store),
+        "store": taken.store,
         "generation": taken.generation,
         "documents": taken.documents,
         "passages": taken.passages,

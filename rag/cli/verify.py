@@ -32,7 +32,7 @@ def verify(
         raise typer.Exit(FAILED)
 
 
-def _verify_answer(answer: str, store: Path | None, json: bool) -> bool:
+def _verify_answer(answer: str, store: str | None, json: bool) -> bool:
     from rag.serialization import check_json, citation_from_json
 
     cited = [citation_from_json(value) for value in _citations(_read(answer))]
@@ -69,7 +69,7 @@ def _citations(value: object) -> list[object]:
     raise BadInput("this is not an answer: it has no 'passages'; save one with rag ask --json")
 
 
-def _verify_store(store: Path | None, json: bool) -> bool:
+def _verify_store(store: str | None, json: bool) -> bool:
     from rag.serialization import finding_json
 
     with open_service(store) as service:

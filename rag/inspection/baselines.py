@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from index.local.reader import Reader
+from index.backend import Reader
 from index.types import Floats, Ids, Scope
 from rag.answer.citations import cite
 from rag.types import DocumentRef, RankedPassage

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from index.local.store import Store
+from index.backend import Store
 from index.types import Passage, Scope
 from rag.inspection.baselines import rank_baseline
 from rag.inspection.trace import Trace, trace

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from index.local.reader import Reader
+from index.backend import Reader
 from index.types import Floats, Ids, Scope, Span
 from rag.model.embedding import QuestionVectors
 from rag.retrieval.duplicates import group_duplicates

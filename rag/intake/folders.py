@@ -78,8 +78,11 @@ class IgnoreRules:
         return self._specs[folder]
 
 
-def find_files(paths: Sequence[Path], store: Path | None = None) -> tuple[list[Found], list[Failure]]:
-    """The files to read, each once, and the paths that are not there. Folders behind links are not entered, nor stores."""
+def find_files(paths: Sequence[Path], store: str | None = None) -> tuple[list[Found], list[Failure]]:
+    """The files to read, each once, and the paths that are not there. Folders behind links are not entered, nor stores.
+
+    store: the place of the one at hand, should it be a folder.
+    """
     files: dict[str, Found] = {}
     failures: list[Failure] = []
     rules = IgnoreRules([path for path in paths if os.path.isdir(path)])

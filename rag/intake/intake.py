@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from index.backend import DELETE_TOGETHER, Store
 from index.errors import StoreReplaced
-from index.local.store import DELETE_TOGETHER, Store
 from index.types import Change, Document, Metadata, NewDocument
 from rag.config import Config
 from rag.intake import pipeline
@@ -55,7 +55,7 @@ class Intake:
         urls: addresses of the web to fetch; allow_private: also from addresses that are not public.
         What is removed goes last: a file that was renamed can be found under one name or the other at any time.
         """
-        files, missing = find_files(paths, self._store.path)
+        files, missing = find_files(paths, self._store.place)
         reader = self._file_reader(collection, metadata, options)
         gone = self._gone(paths, collection) if sync else []
         if sync:  # a path whose documents are about to be removed is no mistake

@@ -12,7 +12,7 @@ from itertools import chain
 from threading import Condition, Thread
 from typing import Generic, TypeVar
 
-from index.local.store import Store
+from index.backend import Store
 from index.types import Change, NewPassage
 from rag.intake.notes import has_note, reading_notes
 from rag.intake.prepare import Prepared, Unchanged, new_passage, passage_input

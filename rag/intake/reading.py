@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from index.local.store import Store
+from index.backend import Store
 from index.types import Document, FailedFile, Metadata
 from rag.errors import ContentTooLarge, RagError
 from rag.intake.folders import Found

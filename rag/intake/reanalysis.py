@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from index.local.reader import Reader
-from index.local.store import Store
+from index.backend import Reader, Store
 from index.types import Document, NewDocument, NewPassage
 from rag.language.languages import may_be_untold, with_language
 

@@ -7,11 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
-from index.local.store import Store
-from index.local.upkeep import reindex as rebuilding
-from index.local.upkeep.reindex import Rebuilding, StoredDocument
+from index.backend import Place, Rebuilding, Store, StoredDocument, abandon_rebuilding, open_store, rebuilding
 from index.types import JsonScalar
 from rag.config import Config
 from rag.intake import prepare as ingest
@@ -45,15 +42,15 @@ class Reindexed:
     seconds: float
 
 
-def reindex(path: Path, config: Config, progress: Progress | None = None) -> Reindexed:
-    """Change the store at ``path`` over to the model of ``config``, or go on with that where it was interrupted.
+def reindex(place: Place, config: Config, progress: Progress | None = None) -> Reindexed:
+    """Change the store at a place over to the model of ``config``, or go on with that where it was interrupted.
 
     Documents of an older version are stemmed in their own language before.
     progress: called with what is being done ("languages", "embedding", "checking"), how much of it is done and how much there is.
     Raises what the store and the model raise; then the store has the model that it had.
     """
     started = time.perf_counter()
-    with Store.open(path) as store:
+    with open_store(place) as store:
         info, folder = converted_model(config.model, None, config)
         n_reanalyzed = reanalyze(store, progress and partial(progress, "languages"))
         characters, overlap = store.settings["passage_characters"], store.settings["overlap_sentences"]
@@ -63,9 +60,9 @@ def reindex(path: Path, config: Config, progress: Progress | None = None) -> Rei
             embedder = Embedder(info, folder, precision=config.precision, threads=config.threads)
             n_embedded = change_over(store, info.dim, fingerprint, settings, embedder.embed_passages, progress)
         else:
-            rebuilding.abandon(store)
+            abandon_rebuilding(store)
             store.checkpoint()
-    with Store.open(path) as store, store.read() as reader:
+    with open_store(place) as store, store.read() as reader:
         documents, passages = reader.counts()
         seconds = time.perf_counter() - started
         return Reindexed(changed, documents, passages, n_embedded, n_reanalyzed, info.name, store.fingerprint, seconds)
@@ -85,7 +82,7 @@ def change_over(
     """
     report = progress or (lambda what, done, total: None)
     n_embedded = 0
-    with rebuilding.begun(store, dim=dim, fingerprint=fingerprint, settings=settings) as making:
+    with rebuilding(store, dim=dim, fingerprint=fingerprint, settings=settings) as making:
         checked = False
         while True:
             outstanding = making.outstanding()

@@ -48,7 +48,7 @@ def watch(
     waiting_until = 0.0
     first = True
     for changed in _changes(roots, stop):
-        pending |= _concerned(roots, changed, service.path)
+        pending |= _concerned(roots, changed, service.place)
         if not pending or time.monotonic() < waiting_until:
             continue
         for root in roots:
@@ -96,7 +96,7 @@ def _changes(roots: list[Path], stop: Event) -> Iterator[list[Path]]:
             yield roots
 
 
-def _concerned(roots: list[Path], changed: Iterable[Path], store: Path) -> set[Path]:
+def _concerned(roots: list[Path], changed: Iterable[Path], store: str) -> set[Path]:
     """What to read again: the changed files that no rule leaves out, or a whole folder where its rules or folders changed."""
     rules = IgnoreRules(roots)
     own = os.path.abspath(store)

@@ -3,11 +3,10 @@ other things.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from index.backend import Place, read_settings
 from index.errors import StoreError
-from index.local.database.settings import read_settings
 from rag.config import Config
 from rag.model.blas import load_numpy
 from rag.model.cache import converted_model, read_converted
@@ -29,7 +28,7 @@ def load_embedder(model: str, fingerprint: str, config: Config) -> "Embedder":
     return embedder(info, folder, precision=config.precision, threads=config.threads)
 
 
-def begin_loading(store: Path, config: Config) -> "Future[Embedder] | None":
+def begin_loading(store: Place, config: Config) -> "Future[Embedder] | None":
     """Begin to load the model of a store, to be given to ``Service.open``; None where that cannot be begun, which will say why.
 
     To be called before other modules are imported: they are imported meanwhile. A model that is yet to be converted is left to

@@ -4,8 +4,8 @@ from concurrent.futures import Future
 from hashlib import sha256
 from threading import Lock
 
+from index.backend import Store
 from index.errors import StoreMismatch
-from index.local.store import Store
 from index.types import JsonScalar
 from rag.config import Config
 from rag.errors import RagError

@@ -7,8 +7,8 @@ from functools import cache, partial
 
 import numpy as np
 
+from index.backend import Reader
 from index.local.database.rows import hash_term
-from index.local.reader import Reader
 from index.local.views.ids import without
 from index.local.views.lexical import ENGLISH, analyze
 from index.types import Candidates, Floats, Ids, Passage, Scope, Span, TermStatistics

@@ -7,9 +7,9 @@ from there. It is written to only while the writers of the store wait, so that a
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from index.backend import Progress, StoredDocument
 from index.errors import DocumentNotFound, StoreDamaged, StoreError, StoreLocked
 from index.local.database.connection import Connection
 from index.local.database.documents import write_document
@@ -23,19 +23,8 @@ from index.local.store import Store
 from index.local.system import files
 from index.local.system.lock import WriterLock
 from index.local.system.names import LOCK, REBUILD_LOCK, REBUILDING
-from index.local.upkeep.snapshot import Progress
 from index.local.views.lexical import analyze
-from index.types import Document, JsonScalar, NewDocument, NewPassage, Passage
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDocument:
-    """A document as it is in the store, with its passages and what is searched with each of them."""
-
-    document: Document
-    text: str
-    passages: Sequence[Passage]
-    contexts: Sequence[str]
+from index.types import JsonScalar, NewDocument, NewPassage
 
 
 class Rebuilding:

@@ -5,11 +5,11 @@ that is verified, and gets its name when it is complete and on disk.
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from index.backend import Progress, Snapshot
 from index.errors import NoPlace, StoreDamaged, StoreMissing, StoreUnwritable
 from index.local.database.errors import translated_files
 from index.local.opening import swap as replacement
@@ -21,20 +21,6 @@ from index.local.system.lock import WriterLock
 from index.local.system.names import LOCK, RESTORING
 
 _LOCK_TIMEOUT_S = 30.0
-
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What was copied. path: of the snapshot; store: of the store; generation: its last change; bytes: size of its files."""
-
-    path: Path
-    store: Path
-    generation: int
-    documents: int
-    passages: int
-    bytes: int
 
 
 def take(store: Store, target: Path, progress: Progress | None = None) -> Snapshot:
@@ -56,7 +42,9 @@ def take(store: Store, target: Path, progress: Progress | None = None) -> Snapsh
             files.system.mkdir(aside)
             generation = store.copy_to(aside)
             documents, passages = _check(aside, progress)
-            snapshot = Snapshot(target, store.path, generation, documents, passages, write_catalogue(aside, generation))
+            snapshot = Snapshot(
+                target, store.place, generation, documents, passages, write_catalogue(aside, generation)
+            )
             files.replace(aside, target)
     return snapshot
 
@@ -91,7 +79,7 @@ def restore(source: Path, target: Path, *, overwrite: bool = False, progress: Pr
                 replacement.install(target, building, lock)
         if not there:
             files.sync_directory(target.absolute().parent)
-    return Snapshot(source, target, generation, documents, passages, size)
+    return Snapshot(source, str(target), generation, documents, passages, size)
 
 
 def _occupied(target: Path) -> bool:

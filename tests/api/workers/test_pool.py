@@ -73,7 +73,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def two(service: Service) -> Iterator[Answerers]:
-    with Answerers(service.path, Config(), 2, log_format="text", patience_s=5) as started:
+    with Answerers(service.place, Config(), 2, log_format="text", patience_s=5) as started:
         started.start()
         until(lambda: started.running == 2)
         yield started
@@ -152,13 +152,13 @@ def test_who_waits_for_a_free_process_may_give_up(service: Service) -> None:
     def left() -> None:
         raise Left
 
-    with Answerers(service.path, Config(), 1, log_format="text", patience_s=5) as none_started, pytest.raises(Left):
+    with Answerers(service.place, Config(), 1, log_format="text", patience_s=5) as none_started, pytest.raises(Left):
         none_started.answer(REFUSAL, left)
 
 
 def test_who_waits_when_they_are_closed_is_told(service: Service) -> None:
     with ThreadPoolExecutor(1) as client:
-        with Answerers(service.path, Config(), 1, log_format="text", patience_s=5) as none_started:
+        with Answerers(service.place, Config(), 1, log_format="text", patience_s=5) as none_started:
             waiting = client.submit(none_started.answer, REFUSAL, nothing)
         with pytest.raises(Unexpected, match="stopping"):
             waiting.result(30)
@@ -175,7 +175,7 @@ def test_what_keeps_them_from_starting_is_said(tmp_path: Path) -> None:
 
 def test_one_that_is_killed_while_it_starts_is_told_of(service: Service) -> None:
     others = set(answering(os.getpid()))
-    with Answerers(service.path, Config(), 1, log_format="text", patience_s=5) as started:
+    with Answerers(service.place, Config(), 1, log_format="text", patience_s=5) as started:
         started.start()
         os.kill(until(lambda: set(answering(os.getpid())) - others).pop(), signal.SIGKILL)
         with pytest.raises(CannotStart, match="was ended by signal 9 while it started"):
@@ -184,7 +184,7 @@ def test_one_that_is_killed_while_it_starts_is_told_of(service: Service) -> None
 
 def test_until_they_are_started_the_service_itself_answers(service: Service) -> None:
     go = threading.Event()
-    with Answerers(service.path, Config(), 1, log_format="text", patience_s=5) as later:
+    with Answerers(service.place, Config(), 1, log_format="text", patience_s=5) as later:
         later.start_when(go.is_set)
         with TestClient(create_app(service, Settings(), later)) as client:
             own = client.post("/v1/ask", json={"question": REFUSAL.question}).json()

@@ -126,10 +126,10 @@ def test_a_document_that_changes_or_goes_meanwhile_is_left_alone(old: Service, m
 def test_rag_reindex_does_it_without_embedding(old: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAG_MODEL", raising=False)
     monkeypatch.setattr("rag.intake.reindex.Embedder", None)
-    ended = CliRunner().invoke(build(), ["reindex", "--store", str(old.path), "--json"])
+    ended = CliRunner().invoke(build(), ["reindex", "--store", str(old.place), "--json"])
     assert ended.exit_code == 0, ended.output
     done = json.loads(ended.stdout)
     assert (done["changed"], done["embedded"], done["reanalyzed"]) == (False, 0, 2)
     assert matching(old, "Haus") == ["de"]  # in the process that has it open
-    again = CliRunner().invoke(build(), ["reindex", "--store", str(old.path)])
+    again = CliRunner().invoke(build(), ["reindex", "--store", str(old.place)])
     assert again.output.startswith("nothing to do: ")

@@ -230,6 +230,7 @@ def test_what_failed_elsewhere_is_not_read_for_each_file(service: Service, monke
         assert counts(service.intake.add_paths([folder])) == (n_added, 0, n_unchanged, 0, 0)
     assert read == []
     with service._store.read() as reader:
+        assert isinstance(reader, Reader)
         assert len(plain_failures(reader, "default", prefix=os.path.abspath("docs/9"))) == 11
         for asked in ({"key": "a"}, {"prefix": "a"}):
             plan = read_plan(reader, asked)

@@ -152,13 +152,13 @@ def test_it_survives_a_kill_and_makes_up_for_what_it_missed(service: Service, fo
         (folder / f"{number}.txt").write_text(f"Note {number} says that the ship left.")
     service.close()
     code = "from rag.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "watch", "docs", "--store", str(service.path), "--json"]
+    command = [sys.executable, "-c", code, "watch", "docs", "--store", str(service.place), "--json"]
 
     def start() -> "subprocess.Popen[str]":
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     first = start()
-    database = service.path
+    database = service.place
     with Service.open(database) as other:
         wait_until(lambda: len(sources(other)) > 0)
         first.kill()
@@ -189,9 +189,9 @@ def test_a_second_signal_ends_it_in_the_middle_of_a_round(service: Service, fold
         (folder / f"{number}.txt").write_text(f"Note {number} says that the ship left.")
     service.close()
     command = [sys.executable, "-c", "from rag.cli.main import main; main()"]
-    command += ["watch", "docs", "--store", str(service.path), "--json"]
+    command += ["watch", "docs", "--store", str(service.place), "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        with Service.open(service.path) as other:
+        with Service.open(service.place) as other:
             wait_until(lambda: len(sources(other)) > 0)
             process.send_signal(signal.SIGINT)
             time.sleep(0.2)

@@ -1,0 +1,410 @@
+"""What every store can do, wherever it keeps its documents, and how one is opened: a directory, or a PostgreSQL database.
+
+The folders above know these two Protocols and the functions below, and no store by its own name. Nothing of an engine is imported
+before a store of its kind is opened.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Protocol, Self
+
+if TYPE_CHECKING:
+    from index.types import (
+        Candidates,
+        Change,
+        Document,
+        FailedFile,
+        Finding,
+        Floats,
+        Ids,
+        JsonScalar,
+        NewDocument,
+        NewPassage,
+        Passage,
+        Receipt,
+        Scope,
+        Span,
+        TermStatistics,
+        WordSigns,
+    )
+
+# Where a store is: its directory, or the address of its database.
+Place = Path | str
+Progress = Callable[[int, int], None]
+# Documents that callers with many remove at a time: others who write wait that long.
+DELETE_TOGETHER = 500
+_DATABASES = ("postgresql://", "postgres://")
+
+
+class Reader(Protocol):
+    """One state of a store, which stays as it is while it is read, by one thread. generation: number of the last change it sees."""
+
+    @property
+    def generation(self) -> int: ...
+
+    def documents(
+        self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
+    ) -> "list[Document]":
+        """Up to ``limit`` documents in the order in which they first came; ``after`` is the id of the last one already seen.
+
+        collection: the name of one or the names of several, None for all.
+        Raises DocumentNotFound when there is no document ``after``.
+        """
+        ...
+
+    def document(self, document_id: str) -> "Document":
+        """The document of that id. Raises DocumentNotFound."""
+        ...
+
+    def find(self, reference: str, collection: str | None = None, key: str | None = None) -> "list[Document]":
+        """Documents that may be meant: the one of that id, else those of that key, if one is given, else those of that source, else
+        those whose id begins so.
+        """
+        ...
+
+    def below(self, collection: str, prefix: str) -> "list[Document]":
+        """Documents of a collection whose key begins so, in the order of their keys."""
+        ...
+
+    def languages(self, collection: str) -> tuple[str, ...]:
+        """Languages other than English in which documents of a collection are stemmed, in the order of their codes."""
+        ...
+
+    def failures(
+        self, collection: str | None = None, key: str | None = None, *, prefix: str | None = None
+    ) -> "list[FailedFile]":
+        """Files that could not be taken in, of one collection or all, of one key, of keys that begin so, or all."""
+        ...
+
+    def text(self, document_id: str, span: "Span | None" = None) -> str:
+        """A document's text, or a span of it. Raises DocumentNotFound, ValueError for a span outside the text."""
+        ...
+
+    def note(self, name: str) -> str | None:
+        """The text that ``Store.set_note`` keeps under that name; None when there is none."""
+        ...
+
+    def passages(self, ids: "Sequence[int] | Ids") -> "list[Passage]":
+        """The passages of these ids, in the order asked; ids that do not exist are left out."""
+        ...
+
+    def passages_of(self, document_id: str) -> "list[Passage]":
+        """The passages of a document, in order; none when it has none or does not exist."""
+        ...
+
+    def contexts(self, ids: "Sequence[int] | Ids") -> list[str]:
+        """What is searched with each of these passages beside its own text, in the order asked, as ``passages``."""
+        ...
+
+    def contexts_of(self, document_id: str) -> list[str]:
+        """What is searched with each passage of a document beside its own text, in the order of ``passages_of``."""
+        ...
+
+    def documents_of(self, passage_ids: "Sequence[int] | Ids") -> "dict[int, Document]":
+        """The document of each of these passages; ids that do not exist are left out."""
+        ...
+
+    def statistics(self, collection: str, terms: Sequence[str]) -> "TermStatistics":
+        """Counts of a collection's passage bodies (context not counted); terms that occur nowhere have no entry in ``df``.
+
+        mean_length: analyzed terms a passage, 0 for a collection without passages.
+        """
+        ...
+
+    def vocabulary(self, collection: str) -> Iterator[tuple[str, int]]:
+        """Each term of a collection's passage bodies with the number of passages that hold it, in no order."""
+        ...
+
+    def nearest(self, vector: "Floats", k: int, scope: "Scope") -> "tuple[Floats, Ids]":
+        """Best passages of a scope by inner product with a unit vector float32 (dim,).
+
+        Returns scores float32 and passage ids int64, both (at most k,), best first, ties by lower id.
+        Raises DimensionMismatch for a vector of another length, ValueError for k < 1 or a vector that is not finite.
+        """
+        ...
+
+    def matching(self, terms: Sequence[str], k: int, scope: "Scope") -> "tuple[Floats, Ids]":
+        """Best passages of a scope by BM25 of distinct analyzed terms, context included.
+
+        Frequencies and mean length are the collection's, exactly, whatever else the scope leaves out.
+        Returns scores float32 and passage ids int64, both (at most k,), best first, ties by lower id; passages without any of the
+        terms are not among them.
+        """
+        ...
+
+    def candidates(self, ids: "Sequence[int] | Ids") -> "Candidates":
+        """What scoring needs of these passages, in the order asked; ids that do not exist are left out."""
+        ...
+
+    def word_signs(self, ids: "Sequence[int] | Ids") -> "WordSigns":
+        """The words of these passages, in the order asked; ids that do not exist are left out."""
+        ...
+
+    def counts(self, collection: str | None = None) -> tuple[int, int]:
+        """Documents and passages, of one collection or of all."""
+        ...
+
+    def collections(self) -> list[str]:
+        """Names of the collections that have documents, in alphabetical order."""
+        ...
+
+
+class Store(Protocol):
+    """Documents and passages, with what finds them; used by any number of threads, beside any number of processes."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, as messages say it: without a password."""
+        ...
+
+    @property
+    def id(self) -> str:
+        """Of this store, for ever."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Length of its vectors."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model that made them."""
+        ...
+
+    @property
+    def settings(self) -> "Mapping[str, JsonScalar]":
+        """What the store was created with."""
+        ...
+
+    @property
+    def rebuilt(self) -> tuple[str, ...]:
+        """Views that were missing or damaged at open, and were or are being made again."""
+        ...
+
+    @property
+    def rebuilding(self) -> tuple[str, ...]:
+        """Views that are missing now: what they would answer is answered from the rows, as exactly, and slower."""
+        ...
+
+    @property
+    def replaced(self) -> bool:
+        """Whether another store lies in the place of the one that was opened: what is read here is of the old one."""
+        ...
+
+    def read(self) -> AbstractContextManager[Reader]:
+        """A reader of the latest state, which stays as it is within the block whatever is written meanwhile."""
+        ...
+
+    def unchanged(self, collection: str, key: str, content_sha256: str) -> "Document | None":
+        """The stored document of that name if its content is this; to be asked before parsing and embedding."""
+        ...
+
+    def add(self, document: "NewDocument", passages: "Sequence[NewPassage]") -> "Change":
+        """Write one document, replacing the one of the same collection and key; durable and searchable when this returns.
+
+        The outcome is "skipped", and nothing is written, when text, content, metadata, title and source are what is stored.
+        Raises ValueError for spans, sentences, vectors or text that do not fit together, DimensionMismatch, StoreFull, StoreLocked
+        or StoreUnwritable; then nothing was changed.
+        """
+        ...
+
+    def write_anew(self, old: "Document", new: "NewDocument", passages: "Sequence[NewPassage]") -> bool:
+        """Put another form of a document in its place, which keeps when it was added.
+
+        False, and nothing is written, when ``old`` is not what is stored any more.  Raises as ``add`` does.
+        """
+        ...
+
+    def delete(self, document_id: str) -> "Receipt":
+        """Remove a document; the receipt comes when nothing of it can be found any more. Raises DocumentNotFound."""
+        ...
+
+    def delete_many(self, document_ids: Sequence[str]) -> "list[Receipt]":
+        """Remove several documents, all or none. Not to be called within a ``read`` block.  Raises as ``delete``."""
+        ...
+
+    def note_failures(self, failed: "Sequence[FailedFile]") -> None:
+        """Remember files that could not be taken in; adding a document of the same collection and key forgets it again."""
+        ...
+
+    def forget_failures(self, collection: str, keys: Sequence[str]) -> None:
+        """Files that had failed are gone, or are as they were when they were taken in."""
+        ...
+
+    def set_note(self, name: str, text: str | None) -> None:
+        """Keep a text with the store under a name, in place of the one before; None removes it. ``Reader.note`` gives it back."""
+        ...
+
+    def verify(self, progress: Progress | None = None) -> "list[Finding]":
+        """Everything in the store that does not fit together, found by comparing all of it; empty for a healthy store.
+
+        progress: called with passages checked and passages in all.
+        """
+        ...
+
+    @property
+    def checkpoint_due(self) -> bool:
+        """Whether so much has changed that ``checkpoint`` pays."""
+        ...
+
+    def checkpoint(self) -> bool:
+        """Leave what the next start would otherwise have to make up for; False when there is nothing of that kind."""
+        ...
+
+    def stop_background_work(self) -> None:
+        """End what goes on in other threads and can be done without."""
+        ...
+
+    def close(self) -> None:
+        """Let go of all files and connections. Readers that are open in other threads may finish."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was copied. path: of the snapshot; store: where the store is; generation: its last change; bytes: size of its files."""
+
+    path: Path
+    store: str
+    generation: int
+    documents: int
+    passages: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document as it is in the store, with its passages and what is searched with each of them."""
+
+    document: "Document"
+    text: str
+    passages: "Sequence[Passage]"
+    contexts: Sequence[str]
+
+
+class Rebuilding(Protocol):
+    """A store that is being made from another one, with another model. Used by one thread."""
+
+    def outstanding(self) -> list[str]:
+        """Ids of the documents that it has not, or not as they are now, in the order of the store."""
+        ...
+
+    def load(self, document_id: str) -> StoredDocument | None:
+        """A document of the store as it is now, None when it is there no longer."""
+        ...
+
+    def add(self, loaded: StoredDocument, passages: "Sequence[NewPassage]") -> bool:
+        """Take a document over with new passages; False, and nothing is done, when it was changed or removed meanwhile."""
+        ...
+
+    def check(self, progress: Progress | None = None) -> None:
+        """Compare all of it, as ``Store.verify`` does.  Raises StoreDamaged with what was found first."""
+        ...
+
+    def install(self) -> bool:
+        """Put it in the place of the store; False, and nothing is done, when documents are outstanding."""
+        ...
+
+
+def is_database(place: Place) -> bool:
+    """Whether a store's place is the address of a database."""
+    return isinstance(place, str) and place.startswith(_DATABASES)
+
+
+def open_store(place: Place, *, views: Literal["first", "behind"] = "first") -> Store:
+    """The store at a place. Raises StoreMissing, StoreDamaged, StoreTooNew or StoreUnwritable.
+
+    views: of a directory, whether search files that are missing are made again "first", or "behind" what is asked.
+    """
+    from index.local.store import Store as LocalStore
+
+    return LocalStore.open(place, views=views)
+
+
+def create_store(place: Place, *, dim: int, fingerprint: str, settings: "Mapping[str, JsonScalar]") -> Store:
+    """A new store where nothing is; the one that is there, if it is an equal one.
+
+    Raises StoreMismatch where there is one with another dim, fingerprint or settings, StoreUnwritable, StoreDamaged.
+    """
+    from index.local.store import Store as LocalStore
+
+    return LocalStore.create(place, dim=dim, fingerprint=fingerprint, settings=settings)
+
+
+def read_settings(place: Place) -> "Mapping[str, JsonScalar]":
+    """What the store at a place was created with, read before anything else of it and without numpy.
+
+    Raises a StoreError, also where there is no store; KeyError or ValueError when the settings are not readable.
+    """
+    from index.local.database.settings import read_settings as read_local
+
+    return read_local(Path(place))
+
+
+def repair(store: Store, findings: "Iterable[Finding]") -> "list[Finding]":
+    """Mend those of the findings that can be mended from the rest of the store, and return them."""
+    from index.local.store import Store as LocalStore
+    from index.local.upkeep.repair import repair as repair_local
+
+    assert isinstance(store, LocalStore)
+    return repair_local(store, findings)
+
+
+def snapshot(store: Store, target: Path, progress: Progress | None = None) -> Snapshot:
+    """A checked copy of a store as it is now, which is a store in a directory, at a new or empty place.
+
+    progress: of the check of the copy, as Store.verify calls it.
+    Raises StoreUnwritable for a place that holds something or cannot be written, StoreFull, and StoreDamaged when the copy does not
+    verify: then the store itself is not whole. Nothing is left at ``target`` in each of these cases.
+    """
+    from index.local.store import Store as LocalStore
+    from index.local.upkeep.snapshot import take
+
+    assert isinstance(store, LocalStore)
+    return take(store, target, progress)
+
+
+def restore(source: Path, place: Place, *, overwrite: bool = False, progress: Progress | None = None) -> Snapshot:
+    """Bring a store back from a snapshot, or from another directory with a store: all of it, or nothing changes.
+
+    overwrite: whether a store that is there may be replaced.
+    Raises StoreMissing when ``source`` is neither, StoreDamaged when it is not as it was made, StoreUnwritable when it may not be.
+    """
+    from index.local.upkeep.snapshot import restore as restore_local
+
+    return restore_local(source, Path(place), overwrite=overwrite, progress=progress)
+
+
+@contextmanager
+def rebuilding(
+    store: Store, *, dim: int, fingerprint: str, settings: "Mapping[str, JsonScalar]"
+) -> Iterator[Rebuilding]:
+    """A rebuilding of the store with another model or other settings: the one that was interrupted, if it was for the same.
+
+    What is there at the end of the block is kept for the next time.  Raises StoreLocked while another process is at it.
+    """
+    from index.local.store import Store as LocalStore
+    from index.local.upkeep.reindex import begun
+
+    assert isinstance(store, LocalStore)
+    with begun(store, dim=dim, fingerprint=fingerprint, settings=settings) as making:
+        yield making
+
+
+def abandon_rebuilding(store: Store) -> bool:
+    """Remove what an interrupted rebuilding left; whether there was something.  Raises StoreLocked while a process is at it."""
+    from index.local.store import Store as LocalStore
+    from index.local.upkeep.reindex import abandon
+
+    assert isinstance(store, LocalStore)
+    return abandon(store)
