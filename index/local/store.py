@@ -339,6 +339,8 @@ class Store:
 
     def _finish_interrupted(self) -> None:
         """Do what a crash kept from being done: write rebuilt views, remove the bytes of deleted documents and half-made files."""
+        if not files.writable(self.path):  # whoever may write here will do it
+            return
         with self._database.reading() as connection:
             query = "SELECT EXISTS (SELECT 1 FROM log WHERE operation = 'delete' AND sequence > ?)"
             unfinished = connection.execute(query, (self._follower.base.sequence,)).get

@@ -129,8 +129,8 @@ class CheckpointDraft:
             and not old.problems(self.store, [name for name in old.files if part_of(name) == "lexical"])
         ):
             linked = self._link_postings(old)
-            base = LexicalIndex.open(directory, self.base.lexical.n_passages, self.base.lexical.n_terms)
-            lexical = base.extended(_lexical_rows(self.connection, self.fresh))
+            totals = self.base.lexical.n_passages, self.base.lexical.n_terms
+            lexical = LexicalIndex.append(directory, *totals, _lexical_rows(self.connection, self.fresh))
             self.buried = np.concatenate([self.buried, self.dead])
         else:
             lexical = LexicalIndex.create(directory, _lexical_rows(self.connection, self.alive))

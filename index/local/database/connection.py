@@ -12,11 +12,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
 
 import apsw
 import apsw.sqlite_extra
 
-from index.errors import StoreMissing, StoreReplaced, StoreTooNew, StoreUnwritable
+from index.errors import StoreLocked, StoreMissing, StoreReplaced, StoreTooNew, StoreUnwritable
 from index.local.database import scrub
 from index.local.database.errors import damaged, translated
 from index.local.database.migrations import FORMAT_VERSION, format_version, migrate, roll_back, transaction
@@ -46,14 +48,14 @@ class Database:
         """Open an existing database. Raises StoreDamaged, StoreTooNew or StoreUnwritable."""
         _check_kinds(path)
         self.path = path
-        self._idle: list[apsw.Connection] = []
+        self._idle: list[_Reading] = []
         self._writer: apsw.Connection | None = None
         self._logged_pages = 0
         self._mutex = threading.Lock()
         self._closed = False
         self._file = _identity(path)
         with translated(path), self._reader() as connection:
-            _check_identity(connection, path)
+            _check_identity(connection, path, in_use=_at_rest(path) is None)
             _check_size(connection, path)
             self.format_version = format_version(connection)
 
@@ -124,8 +126,8 @@ class Database:
         with self._mutex:
             self._closed = True
             idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        for reading in idle:
+            reading.connection.close()
         if self._writer is not None:
             # Last, because the last one empties the log. When the disk is full it stays, and nothing is lost.
             with suppress(apsw.Error):
@@ -143,14 +145,21 @@ class Database:
         if self._closed:
             raise ValueError("the store is closed")
         if self._writer is None:
-            self._writer = self._connected(scrub.NAME)
+            self._writer = self._checked(_connect(self.path, scrub.NAME))
             self._writer.set_wal_hook(
                 self._note_wal
             )  # in place of SQLite's own way, by which a commit could fail after the fact
         return self._writer
 
-    def _connected(self, vfs: str) -> apsw.Connection:
-        connection = _connect(self.path, vfs)
+    def _read_connection(self) -> "_Reading":
+        rest = _at_rest(self.path)
+        connection = self._checked(_connect(self.path, _CHECKSUMS) if rest is None else _connect_at_rest(self.path))
+        connection.execute("PRAGMA query_only = ON")
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        return _Reading(connection, rest)
+
+    def _checked(self, connection: apsw.Connection) -> apsw.Connection:
+        """A new connection, once it is known to be one to the file that was opened here."""
         try:
             connection.pragma("user_version")  # opens the write-ahead log, and with it all files of this connection
             self.require_current()
@@ -168,20 +177,51 @@ class Database:
         with self._mutex:
             if self._closed:
                 raise ValueError("the store is closed")
-            connection = self._idle.pop() if self._idle else None
-        if connection is None:
-            connection = self._connected(_CHECKSUMS)
-            connection.execute("PRAGMA query_only = ON")
-            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            reading = self._idle.pop() if self._idle else None
+        if reading is not None and reading.outdated(self.path):
+            reading.connection.close()
+            reading = None
+        if reading is None:
+            reading = self._read_connection()
         try:
-            yield connection
+            yield reading.connection
+            if reading.outdated(self.path):
+                raise StoreLocked(f"{self.path} was written to while it was read without a lock: try again")
         finally:
             with self._mutex:
                 closed = self._closed
                 if not closed:
-                    self._idle.append(connection)
+                    self._idle.append(reading)
             if closed:  # as it was then: one that is idle is closed by ``close``
-                connection.close()
+                reading.connection.close()
+
+
+_Rest = tuple[int, int, int]
+
+
+class _Reading(NamedTuple):
+    """A connection that reads. rest: what the file was when it was opened without any lock, None where there are locks."""
+
+    connection: apsw.Connection
+    rest: _Rest | None
+
+    def outdated(self, path: Path) -> bool:
+        """Whether a file that was opened without any lock has been written to since, or is about to be."""
+        return self.rest is not None and self.rest != _at_rest(path)
+
+
+def _at_rest(path: Path) -> _Rest | None:
+    """What tells later whether a database was written to; None where it can be opened with a lock, or somebody has it open.
+
+    SQLite keeps its locks in files beside the database, which this process may not be allowed to make.
+    """
+    if files.writable(path.parent) or os.path.lexists(path.with_name(path.name + "-wal")):
+        return None
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def create_database(path: Path, meta: Mapping[str, str]) -> None:
@@ -262,6 +302,13 @@ def _connect(path: Path, vfs: str, *, create: bool = False) -> apsw.Connection:
     return connection
 
 
+def _connect_at_rest(path: Path) -> apsw.Connection:
+    """A connection that reads a database as its file is now, without a lock and without a log."""
+    _register_file_layers()
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    return apsw.Connection(f"file:{quote(str(path))}?immutable=1", flags=flags, vfs=_CHECKSUMS)
+
+
 def _connect_new(path: Path) -> apsw.Connection:
     """A connection to a new database, whose first page is on disk.
 
@@ -303,13 +350,13 @@ def _check_kinds(path: Path) -> None:
             raise StoreUnwritable(f"{beside} is not a file: remove it and try again")
 
 
-def _check_identity(connection: apsw.Connection, path: Path) -> None:
+def _check_identity(connection: apsw.Connection, path: Path, *, in_use: bool) -> None:
     if connection.pragma("application_id") != _APPLICATION_ID:
         raise damaged(path, "is not the database of a store")
     # Without the reserved bytes SQLite would read the pages, but nobody would check them.
     if connection.reserve_bytes() != _CHECKSUM_BYTES or connection.pragma("checksum_verification") not in (1, "1"):
         raise damaged(path, "has lost its page checksums")
-    if connection.pragma("journal_mode") != "wal":
+    if in_use and connection.pragma("journal_mode") != "wal":
         raise StoreUnwritable(f"{path} cannot be opened for reading beside a writer: is its directory writable?")
 
 

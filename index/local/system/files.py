@@ -77,6 +77,11 @@ def reading(path: Path) -> io.BufferedReader:
     return os.fdopen(fd, "rb")
 
 
+def writable(directory: Path) -> bool:
+    """Whether this process may make files in a directory."""
+    return os.access(directory, os.W_OK | os.X_OK)
+
+
 def not_a_file(path: Path) -> bool:
     """Whether there is something else than a file, or than a link to one."""
     try:

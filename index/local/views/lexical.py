@@ -8,6 +8,7 @@ passages: removing needs a new index, since tantivy keeps postings of deleted do
 import functools
 import json
 import re
+import tempfile
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -104,7 +105,21 @@ class LexicalIndex:
 
     @classmethod
     def open(cls, path: Path, n_passages: int, n_terms: int) -> "LexicalIndex":
-        """The index in a directory, with the totals that were noted when it was written."""
+        """The index in a directory, to be searched, with the totals that were noted when it was written."""
+        # tantivy makes a lock file beside what it opens, which not everybody may, and waits for ever where a pipe has its name.
+        with tempfile.TemporaryDirectory(prefix="footnote-") as links:
+            for file in path.iterdir():
+                if file.suffix != ".lock":
+                    (Path(links) / file.name).symlink_to(file.absolute())
+            return cls._opened(Path(links), n_passages, n_terms)
+
+    @classmethod
+    def append(cls, path: Path, n_passages: int, n_terms: int, rows: Iterable[LexicalRow]) -> "LexicalIndex":
+        """The index in a directory, with these totals, and there with more passages."""
+        return cls._opened(path, n_passages, n_terms).extended(rows)
+
+    @classmethod
+    def _opened(cls, path: Path, n_passages: int, n_terms: int) -> "LexicalIndex":
         with _file_errors():
             index = tantivy.Index.open(str(path))
             index.config_reader("manual")  # otherwise a thread watches the directory for commits
