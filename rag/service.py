@@ -25,6 +25,7 @@ from rag.errors import BadInput
 from rag.inspection.inspector import Inspector
 from rag.model.cache import converted_model
 from rag.model.embedding import Embedder
+from rag.model.precision import kept_precision
 from rag.model.reranker import Reranker
 from rag.model.store_models import StoreModels, refuse_other_model, store_settings
 from rag.retrieval.ranking import Calibration
@@ -189,6 +190,17 @@ class Service:
                     raise BadInput(f"span {span.start}:{span.end} is not within the text of {n_characters} characters")
             return reader.text(document_id, span)
 
+    def page_span(self, document_id: str, page: int) -> Span:
+        """Where the passages of a page stand in a document's text.  Raises BadInput for a page that has none."""
+        with self._store.read() as reader:
+            passages = reader.passages_of(document_id)
+        spans = [passage.span for passage in passages if passage.page == page]
+        if not spans:
+            last = max((passage.page or 0 for passage in passages), default=0)
+            known = f"its last page with text is {last}" if last else "its kind of file has no pages"
+            raise BadInput(f"there is no text on page {page}: {known}")
+        return Span(min(span.start for span in spans), max(span.end for span in spans))
+
     def delete(self, document_id: str) -> Receipt:
         """Remove a document; the receipt comes when nothing of it can be found any more.  Raises DocumentNotFound."""
         return self._store.delete(document_id)
@@ -252,6 +264,14 @@ class Service:
     def settings(self) -> dict[str, object]:
         """Model and passage settings of the store."""
         return dict(self._store.settings)
+
+    @property
+    def precision(self) -> str:
+        """What this process embeds in: as configured, else what was measured on this machine; "auto" until that is known."""
+        if self._config.precision != "auto":
+            return self._config.precision
+        folder = self._config.cache / "models" / str(self.settings["model_fingerprint"])[:16]
+        return kept_precision(folder) or "auto"
 
     @property
     def calibration(self) -> Calibration:

@@ -97,10 +97,12 @@ class ParseOptions:
     """How files are read. fields: of JSON records, those that are taken ("title", "author.name"); none for all.
 
     ocr: whether pictures of text are recognised, where the program for it is installed.
+    passwords: that protected files may have, tried in turn.
     """
 
     fields: tuple[str, ...] = ()
     ocr: bool = False
+    passwords: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,8 +306,13 @@ class IngestReport:
 
 @dataclass(frozen=True, slots=True)
 class IngestProgress:
-    """How far an ingest is: documents done of those seen so far to be read, and passages embedded."""
+    """How far an ingest is: documents done of those seen so far to be read, and passages embedded.
+
+    path, outcome: the document that was done last, and what became of it: "added", "updated", "skipped" or "failed".
+    """
 
     documents: int
     n_documents: int | None
     passages: int
+    path: str = ""
+    outcome: str = ""

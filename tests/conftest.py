@@ -96,9 +96,10 @@ class Ran(NamedTuple):
 def run_rag(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     """Runs ``rag`` with some arguments in this process, in the folder and environment of the moment."""
 
-    def run(*arguments: object, stdin: str = "") -> Ran:
+    def run(*arguments: object, stdin: str | bytes = "") -> Ran:
         monkeypatch.setattr(sys, "argv", ["rag", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        piped = stdin.encode() if isinstance(stdin, str) else stdin
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(piped), encoding="utf-8"))
         with pytest.raises(SystemExit) as ended:
             main()
         captured = capsys.readouterr()

@@ -11,43 +11,84 @@ from collections.abc import Sequence
 from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import typer.exceptions
 
 from rag.cli.interruption import INTERRUPTED, interruptible
-from rag.cli.output import FAILED, USAGE, drop_output, message, writes_utf8
+from rag.cli.output import FAILED, USAGE, JsonOption, drop_output, message, print_json, writes_utf8
 from rag.printable import as_utf8, is_utf8
 
 _DISTRIBUTION, _GROUP = "footnote-rag", "footnote.commands"
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 # Where each command is, in the order of ``rag --help``.
 _COMMANDS = {
-    "add": "rag.cli.documents:add",
-    "ask": "rag.cli.ask:ask",
-    "list": "rag.cli.documents:list_documents",
-    "show": "rag.cli.documents:show",
-    "rm": "rag.cli.documents:remove",
-    "verify": "rag.cli.verify:verify",
-    "repair": "rag.cli.repair:repair",
-    "snapshot": "rag.cli.snapshot:snapshot",
-    "restore": "rag.cli.snapshot:restore",
-    "reindex": "rag.cli.reindex:reindex",
-    "watch": "rag.cli.watch:watch",
+    "add": "rag.cli.documents.add:add",
+    "ask": "rag.cli.questions.ask:ask",
+    "list": "rag.cli.documents.stored:list_documents",
+    "show": "rag.cli.documents.stored:show",
+    "rm": "rag.cli.documents.stored:remove",
+    "status": "rag.cli.upkeep.status:status",
+    "verify": "rag.cli.upkeep.verify:verify",
+    "repair": "rag.cli.upkeep.repair:repair",
+    "snapshot": "rag.cli.upkeep.snapshot:snapshot",
+    "restore": "rag.cli.upkeep.snapshot:restore",
+    "reindex": "rag.cli.upkeep.reindex:reindex",
+    "watch": "rag.cli.documents.watch:watch",
+    "version": "rag.cli.main:version",
 }
+_HELP = "help"
+# Those that take paths: an empty one would be the current folder.
+_OF_PATHS = ("add", "watch", "snapshot", "restore")
+
+
+def version(json: JsonOption = False) -> None:
+    """Print the version.
+
+    Example: rag version --json
+    """
+    from importlib.metadata import version as version_of
+
+    number = version_of(_DISTRIBUTION)
+    if json:
+        print_json({"name": _DISTRIBUTION, "version": number})
+    else:
+        typer.echo(f"{_DISTRIBUTION} {number}")
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"footnote {version(_DISTRIBUTION)}")
+        version()
         raise typer.Exit
 
 
+def show_help(
+    context: typer.Context,
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="COMMAND", help="Of which command, such as: key add.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Print the help of a command, or of all of them.
+
+    Example: rag help add
+    """
+    place: Any = context.find_root()
+    for name in command or []:
+        commands = getattr(place.command, "commands", {})
+        if name not in commands:
+            raise typer.BadParameter(f"there is no command {' '.join(command or [])!r}", param_hint="COMMAND")
+        place = type(place)(commands[name], info_name=name, parent=place)
+    text = place.get_help()
+    if json:
+        print_json({"command": place.command_path, "help": text})
+    else:
+        typer.echo(text)
+
+
 def _root(
-    version: Annotated[
+    wants_version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
@@ -61,13 +102,20 @@ def build(wanted: str = "") -> typer.Typer:
     """The command line. wanted: the command that will be run, if it is known; where it is one of ``_COMMANDS``, the others are
     left out and nothing of theirs is imported.
     """
-    app = typer.Typer(name="rag", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app = typer.Typer(
+        name="rag",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
     app.callback()(_root)
     for name in [wanted] if wanted in _COMMANDS else _COMMANDS:
         module, function = _COMMANDS[name].split(":")
         app.command(name)(getattr(import_module(module), function))
     if wanted not in _COMMANDS:
         _add_plugged_in(app)
+        app.command(_HELP)(show_help)
     return app
 
 
@@ -118,7 +166,8 @@ def _refuse(arguments: Sequence[str]) -> None:
     """End with a usage error at arguments that nobody means: empty ones, as of a variable that is not set, and what is no text."""
     for argument in arguments:
         if not argument or argument.startswith("--") and argument.endswith("="):
-            message(f"an argument is empty ({argument or repr(argument)}): is a variable not set? The folder here is .")
+            folder = " The folder here is ." if arguments[0] in _OF_PATHS else ""
+            message(f"an argument is empty ({argument or repr(argument)}): is a variable not set?{folder}")
             sys.exit(USAGE)
         # Files of any name are told as failed by rag add, so that the others go in.
         if not is_utf8(argument) and not (arguments[0] == "add" and os.path.lexists(argument)):
@@ -131,15 +180,16 @@ def _refuse(arguments: Sequence[str]) -> None:
 def main() -> None:
     """Run ``rag`` and end the process with its exit code."""
     _hold_standard_streams()
-    _refuse(sys.argv[1:])
+    arguments = sys.argv[1:] or ["--help"]
+    _refuse(arguments)
     # The interpreter's last collections would go through all that was imported: 0.12 s of an answer's 0.9.
     atexit.register(gc.freeze)
     logging.basicConfig(level=logging.WARNING, format="rag: %(message)s", stream=sys.stderr)
     logging.getLogger("rag").setLevel(logging.INFO)
-    command = typer.main.get_command(build(sys.argv[1] if len(sys.argv) > 1 else ""))
+    command = typer.main.get_command(build(arguments[0]))
     try:
         with interruptible():
-            code = command.main(prog_name="rag", standalone_mode=False)
+            code = command.main(arguments, prog_name="rag", standalone_mode=False)
     except typer.exceptions.TyperException as error:
         context = getattr(error, "ctx", None)
         typer.echo(f"rag: {error.format_message()}", err=True)

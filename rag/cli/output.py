@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
@@ -90,6 +90,13 @@ def message(text: str) -> None:
         typer.echo(f"rag: {visible(text)}", err=True)
 
 
+def quieten() -> None:
+    """From now on say only what is wrong: not what takes time, such as a model that is converted."""
+    import logging
+
+    logging.getLogger("rag").setLevel(logging.WARNING)
+
+
 def fail(text: str, code: int = FAILED) -> NoReturn:
     """Say what is wrong and end with an exit code."""
     message(text)
@@ -143,16 +150,3 @@ def console(*, stderr: bool = False) -> "Console":
     if (sys.stderr if stderr else sys.stdout).isatty():
         return Console(stderr=stderr, highlight=False)
     return Console(stderr=stderr, highlight=False, soft_wrap=True, width=NO_WIDTH)
-
-
-def pairs(options: Sequence[str], name: str) -> dict[str, list[str]]:
-    """``K=V`` options as key -> values, in order."""
-    found: dict[str, list[str]] = {}
-    for option in options:
-        key, separator, value = option.partition("=")
-        if not separator or not key:
-            raise BadInput(f"{name} {option!r}: write it as KEY=VALUE")
-        if not is_utf8(option):
-            raise BadInput(f"{name} {as_utf8(option)}: it is not UTF-8")
-        found.setdefault(key, []).append(value)
-    return found

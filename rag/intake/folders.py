@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from index.local.system.names import DATABASE, MARKER
 from rag.printable import as_utf8
-from rag.types import Failure
+from rag.types import Failure, ParseOptions
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -23,6 +23,9 @@ IGNORE_FILES = (".gitignore", ".footnoteignore")
 # What editors and file managers put beside documents: locks, backups, pictures and settings of a folder.
 _NO_DOCUMENT = re.compile(r"~\$.*|.*~|#.*#|thumbs\.db|desktop\.ini", re.I | re.S)
 _MAX_RULES_BYTES = 1 << 20
+_PICTURES = frozenset(
+    ".png .jpg .jpeg .jpe .gif .bmp .tif .tiff .webp .ico .icns .cur .svg .svgz .heic .heif .avif .psd".split()
+)
 
 
 class Found(NamedTuple):
@@ -78,6 +81,11 @@ class IgnoreRules:
         return self._specs[folder]
 
 
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture or an icon by its name: what stands in folders of documents beside them, without text."""
+    return path.suffix.lower() in _PICTURES
+
+
 def find_files(paths: Sequence[Path], store: str | None = None) -> tuple[list[Found], list[Failure]]:
     """The files to read, each once, and the paths that are not there. Folders behind links are not entered, nor stores.
 
@@ -95,6 +103,14 @@ def find_files(paths: Sequence[Path], store: str | None = None) -> tuple[list[Fo
         else:
             failures.append(Failure(as_utf8(str(path)), _why_missing(path)))
     return list(files.values()), failures
+
+
+def without_pictures(files: Sequence[Found], options: ParseOptions) -> tuple[list[Found], list[Found]]:
+    """The files that are to be read, and pictures that folders hold beside them, which are passed over unless recognised."""
+    if options.ocr:
+        return list(files), []
+    pictures = [file for file in files if not file.named and is_picture(file.path)]
+    return [file for file in files if file.named or not is_picture(file.path)], pictures
 
 
 def _why_missing(path: Path) -> str:

@@ -12,8 +12,9 @@ from index.types import Change, Document, Metadata, NewDocument
 from rag.config import Config
 from rag.intake import pipeline
 from rag.intake import prepare as ingest
-from rag.intake.folders import IgnoreRules, find_files
+from rag.intake.folders import Found, IgnoreRules, find_files, without_pictures
 from rag.intake.notes import reading_notes
+from rag.intake.plan import Planned, plan
 from rag.intake.reading import FileReader, file_of, is_below, is_gone
 from rag.language.languages import language_note, languages_of
 from rag.model.cache import DEFAULT_MODEL
@@ -55,11 +56,8 @@ class Intake:
         urls: addresses of the web to fetch; allow_private: also from addresses that are not public.
         What is removed goes last: a file that was renamed can be found under one name or the other at any time.
         """
-        files, missing = find_files(paths, self._store.place)
+        files, pictures, missing, gone = self._discover(paths, collection, options or ParseOptions(), sync=sync)
         reader = self._file_reader(collection, metadata, options)
-        gone = self._gone(paths, collection) if sync else []
-        if sync:  # a path whose documents are about to be removed is no mistake
-            missing = [one for one in missing if not any(is_below(key, [one.path]) for _, key in gone)]
 
         def documents() -> Iterator[ingest.Prepared | ingest.Unchanged | Failure]:
             yield from missing
@@ -75,8 +73,26 @@ class Intake:
         removed = [document_id for document_id, _ in gone if document_id] + reader.vanished
         for first in range(0, len(removed), DELETE_TOGETHER):
             self._store.delete_many(removed[first : first + DELETE_TOGETHER])
-        self._store.forget_failures(collection, [key for _, key in gone])
-        return replace(report, deleted=len(removed))
+        passed_over = {os.path.abspath(picture.path) for picture in pictures}
+        with self._store.read() as state:
+            before = [failed.key for failed in state.failures(collection) if failed.key in passed_over]
+        self._store.forget_failures(collection, [key for _, key in gone] + before)
+        return replace(report, deleted=len(removed), notes=report.notes + _picture_notes(pictures))
+
+    def plan(
+        self,
+        paths: Sequence[Path],
+        *,
+        collection: str = "default",
+        metadata: Metadata | None = None,
+        sync: bool = False,
+        options: ParseOptions | None = None,
+        urls: Sequence[str] = (),
+    ) -> list[Planned]:
+        """What ``add_paths`` would do with each file; nothing is written."""
+        files, _, missing, gone = self._discover(paths, collection, options or ParseOptions(), sync=sync)
+        reader = self._file_reader(collection, metadata, options, remembers=False)
+        return plan(reader, files, missing, urls, [key for document_id, key in gone if document_id])
 
     def add_documents(self, incoming: Iterable[Incoming], progress: pipeline.Progress | None = None) -> IngestReport:
         """Take in documents given as plain text, embedded many at a time."""
@@ -253,6 +269,17 @@ class Intake:
             remembers,
         )
 
+    def _discover(
+        self, paths: Sequence[Path], collection: str, options: ParseOptions, *, sync: bool
+    ) -> tuple[list[Found], list[Found], list[Failure], list[tuple[str, str]]]:
+        """Files to read, pictures to pass over, paths that are not there, and with ``sync`` what ``_gone`` gives."""
+        files, missing = find_files(paths, self._store.place)
+        files, pictures = without_pictures(files, options)
+        gone = self._gone(paths, collection) if sync else []
+        # A path whose documents are about to be removed is no mistake.
+        missing = [failure for failure in missing if not any(is_below(key, [failure.path]) for _, key in gone)]
+        return files, pictures, missing, gone
+
     def _gone(self, paths: Sequence[Path], collection: str) -> list[tuple[str, str]]:
         """Id ("" for one that had failed) and key of files that were of ``paths`` and are no longer there, or ignored by now."""
         folders = [path for path in paths if path.is_dir()]
@@ -286,6 +313,13 @@ def _stored_as_it_is(store: Store, new: NewDocument) -> Document | None:
         == (new.title, new.source, new.metadata, new.language, ingest.sha256_of(new.text.encode()))
     )
     return stored if same else None
+
+
+def _picture_notes(pictures: Sequence[Found]) -> tuple[str, ...]:
+    if not pictures:
+        return ()
+    counted = "1 picture was" if len(pictures) == 1 else f"{len(pictures)} pictures were"
+    return (f"{counted} passed over: with --ocr the text in pictures is read",)
 
 
 def _first_line(text: str) -> str:

@@ -190,19 +190,20 @@ class _Tally:
             self.languages.update(languages_of([change]))
             if has_note(change):
                 self.noted.append(change)
-        self._report()
+        self._report(change.document.source or change.document.title, change.outcome)
 
     def pass_over(self, item: Unchanged | Failure) -> None:
         if isinstance(item, Failure):
             self.failed.append(item)
+            self._report(item.path, "failed")
         else:
             self.skipped += 1
-        self._report()
+            self._report(item.document.source or item.document.title, "skipped")
 
-    def _report(self) -> None:
+    def _report(self, path: str, outcome: str) -> None:
         self._done += 1
         if self._progress is not None:
-            self._progress(IngestProgress(self._done, self._n_documents, self.passages))
+            self._progress(IngestProgress(self._done, self._n_documents, self.passages, path, outcome))
 
 
 class _Stopped(Exception):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from index.backend import Store
@@ -45,23 +45,46 @@ class FileReader:
         """The documents of a file. One met in a folder that failed before is not tried again as long as its content is the same."""
         path = found.path
         key = os.path.abspath(path)
+        content = self._content(path)
+        if isinstance(content, Failure):
+            yield content
+        else:
+            again = found.named or bool(self.options.passwords)
+            yield from self.read_content(key, shown_path(path), path.name, content, again=again)
+
+    def foresee(self, found: Found) -> tuple[str, str]:
+        """What ``read`` and the store would do with a file, as ``rag.intake.plan.Planned`` has it, and why if it would fail."""
+        from rag.parsing.archives.members import is_archive
+
+        content = self._content(found.path)
+        if isinstance(content, Failure):
+            return "fail", content.reason
+        key, digest = os.path.abspath(found.path), self._digest(sha256_of(content))
+        if self._unchanged(key, digest):
+            return "skip", ""
+        if not (found.named or self.options.passwords) and (before := self._failed_before(key, digest)):
+            return "fail", before
+        if is_archive(content):
+            return "look into", ""
+        with self.store.read() as reader:
+            known = any(document.key == key for document in reader.below(self.collection, key))
+        return ("update" if known else "add"), ""
+
+    def _content(self, path: Path) -> bytes | Failure:
+        """What a file holds, or why that cannot be had."""
+        key = os.path.abspath(path)
         if not is_utf8(key):
-            yield Failure(as_utf8(str(path)), "its name or that of a folder is not UTF-8: rename it")
-            return
+            return Failure(as_utf8(str(path)), "its name or that of a folder is not UTF-8: rename it")
         try:
             if not path.is_file():
-                yield Failure(str(path), "not a regular file")
-                return
+                return Failure(str(path), "not a regular file")
             if path.stat().st_size > self.max_bytes:
                 raise ContentTooLarge(f"larger than {self.max_bytes // 2**20} MiB")
-            content = path.read_bytes()
+            return path.read_bytes()
         except OSError as error:
-            yield self._note(key, str(path), None, f"cannot be read: {error.strerror or error}")
-            return
+            return self._note(key, str(path), None, f"cannot be read: {error.strerror or error}")
         except RagError as error:
-            yield self._note(key, str(path), None, str(error))
-            return
-        yield from self.read_content(key, shown_path(path), path.name, content, again=found.named)
+            return self._note(key, str(path), None, str(error))
 
     def read_address(self, url: str, *, allow_private: bool) -> Iterator[Prepared | Unchanged | Failure]:
         """The documents at an address of the web, which is their source; the last one that it redirects to is metadata."""
@@ -137,9 +160,10 @@ class FileReader:
 
     def _digest(self, sha256: str) -> str:
         """What a document is known by: its content, and the way in which it was read where that is not the usual one."""
-        if self.options == ParseOptions():
+        how = replace(self.options, passwords=())  # what is read is the same with any of them
+        if how == ParseOptions():
             return sha256
-        return sha256_of(f"{sha256} {self.options!r}".encode())
+        return sha256_of(f"{sha256} ParseOptions(fields={how.fields!r}, ocr={how.ocr!r})".encode())
 
     def unchanged(self, key: str, digest: str) -> Document | None:
         """The document of this key, where nothing of it is to be stored anew."""

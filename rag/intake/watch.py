@@ -12,7 +12,7 @@ from watchfiles import watch as file_changes
 from index.errors import StoreFull, StoreLocked
 from index.types import Metadata
 from rag.errors import BadInput, UnreadableContent
-from rag.intake.folders import IGNORE_FILES, IgnoreRules
+from rag.intake.folders import IGNORE_FILES, IgnoreRules, is_picture
 from rag.intake.reading import file_of
 from rag.service import Service
 from rag.types import IngestReport, ParseOptions
@@ -48,7 +48,7 @@ def watch(
     waiting_until = 0.0
     first = True
     for changed in _changes(roots, stop):
-        pending |= _concerned(roots, changed, service.place)
+        pending |= _concerned(roots, changed, service.place, pictures=options is not None and options.ocr)
         if not pending or time.monotonic() < waiting_until:
             continue
         for root in roots:
@@ -96,13 +96,22 @@ def _changes(roots: list[Path], stop: Event) -> Iterator[list[Path]]:
             yield roots
 
 
-def _concerned(roots: list[Path], changed: Iterable[Path], store: str) -> set[Path]:
-    """What to read again: the changed files that no rule leaves out, or a whole folder where its rules or folders changed."""
+def _concerned(roots: list[Path], changed: Iterable[Path], store: str, *, pictures: bool) -> set[Path]:
+    """What to read again: the changed files that no rule leaves out, or a whole folder where its rules or folders changed.
+
+    pictures: whether files that are pictures by their name are read.
+    """
     rules = IgnoreRules(roots)
     own = os.path.abspath(store)
     found = set()
     for path in changed:
-        if str(path) == own or str(path).startswith(own + os.sep):
+        if (
+            str(path) == own
+            or str(path).startswith(own + os.sep)
+            or is_picture(path)
+            and path.is_file()
+            and not pictures
+        ):
             continue
         for root in roots:
             if root != path and root not in path.parents:

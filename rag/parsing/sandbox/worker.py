@@ -128,7 +128,7 @@ def _parsed(name: str, content: bytes, options: dict[str, Any]) -> bytes:
     """What parsing gives, or what is wrong, as a message."""
     from rag.parsing.formats import parse
 
-    chosen = ParseOptions(tuple(options["fields"]), options["ocr"])
+    chosen = ParseOptions(tuple(options["fields"]), options["ocr"], tuple(options["passwords"]))
     try:
         # A lone surrogate, which no text may hold, becomes a question mark.
         return json.dumps(to_json(parse(name, content, chosen)), ensure_ascii=False).encode("utf-8", "replace")

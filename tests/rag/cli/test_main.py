@@ -27,6 +27,7 @@ Rag = Callable[..., Any]
         (["ask", "what?", "-k", "many"], "-k"),
         (["ask", "what?", "--filter", "year"], "KEY=VALUE"),
         (["ask"], "QUESTION"),
+        (["help", "frobnicate"], "frobnicate"),
         (["show", "article.txt", "--span", "abc"], "START:END"),
         (["show", "article.txt", "--span", "0:999999"], "within"),
         (["verify", "no-such-file.json"], "cannot be read"),
@@ -90,6 +91,26 @@ def test_help_has_an_example_for_every_command(rag: Rag) -> None:
         assert result.code == 0 and "Example: rag" in result.out and "--json" in result.out
 
 
+def test_help_is_printed_however_it_is_asked_for(rag: Rag) -> None:
+    whole = rag("--help")
+    assert whole.code == 0 and "Usage: rag" in whole.out and "  ask " in whole.out
+    assert rag() == rag("-h") == rag("help") == whole
+    assert rag("ask", "-h") == rag("help", "ask") == rag("ask", "--help")
+    assert rag("help", "key", "add") == rag("key", "add", "-h")
+    assert rag("help", "ask", "--json").json == {"command": "rag ask", "help": rag("help", "ask").out.rstrip("\n")}
+
+
+def test_the_version_is_printed_however_it_is_asked_for(rag: Rag) -> None:
+    number = rag("version", "--json").json["version"]
+    assert rag("version").out == rag("--version").out == f"footnote {number}\n"
+
+
+def test_an_empty_argument_is_taken_for_a_folder_only_where_folders_are_meant(rag: Rag) -> None:
+    asked, added = rag("ask", ""), rag("add", "")
+    assert (asked.code, added.code) == (2, 2)
+    assert "empty" in asked.err and "folder" not in asked.err and "folder" in added.err
+
+
 def run_apart(*arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
     """Runs ``rag`` as a process of its own, whose output goes where the test says."""
     command = [sys.executable, "-P", "-c", "from rag.cli.main import main; main()", *arguments]
@@ -126,8 +147,8 @@ def test_a_list_that_is_piped_has_one_line_a_document_whatever_the_width(rag: Ra
     rag("add", str(folder))
     result = run_apart("list", env=os.environ | {"COLUMNS": "40"})
     header, document = result.stdout.splitlines()
-    assert header.split() == ["id", "title", "source", "collection", "passages", "added"]
-    assert f"{folder.name}/note.txt" in document
+    assert header.split("\t") == ["id", "title", "source", "collection", "passages", "added"]
+    assert document.split("\t")[1:5] == ["note", f"{folder.name}/note.txt", "default", "1"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="streams are closed before the program starts")

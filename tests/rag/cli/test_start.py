@@ -31,7 +31,7 @@ def imported_by(code: str) -> set[str]:
 
 
 def test_a_question_waits_for_no_parser() -> None:
-    modules = imported_by("import rag.service, rag.cli.ask")
+    modules = imported_by("import rag.service, rag.cli.questions.ask")
     assert "rag.answer.ask" in modules and modules & (PARSERS | OTHERS) == set()
 
 
@@ -44,7 +44,8 @@ def test_what_finds_a_model_imports_nothing_large() -> None:
 def test_a_command_of_its_own_loads_no_other(command: str) -> None:
     modules = imported_by(f"from rag.cli.main import build; build({command!r})")
     assert (
-        modules & {"importlib.metadata", "rag.cli.watch", "api.cli.serve", "eval.cli.evaluate", "numpy", "pydantic"}
+        modules
+        & {"importlib.metadata", "rag.cli.documents.watch", "api.cli.serve", "eval.cli.evaluate", "numpy", "pydantic"}
         == set()
     )
 
@@ -52,7 +53,7 @@ def test_a_command_of_its_own_loads_no_other(command: str) -> None:
 @pytest.mark.parametrize("wanted", ["", "serve", "--help", "asj"])
 def test_the_help_and_plugged_in_commands_have_all_of_them(wanted: str) -> None:
     modules = imported_by(f"from rag.cli.main import build; build({wanted!r})")
-    assert {"rag.cli.watch", "api.cli.serve", "eval.cli.evaluate"} <= modules
+    assert {"rag.cli.documents.watch", "api.cli.serve", "eval.cli.evaluate"} <= modules
     assert (
         modules & {"numpy", "pydantic", "rag.service", "api.admission.keys", "fastapi", "importlib.metadata"} == set()
     )

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rag.cli.output import FAILED, JsonOption, StoreOption, errors, open_service, print_json
+from rag.cli.progress import progress
 from rag.errors import BadInput
 
 
@@ -74,7 +75,8 @@ def _verify_store(store: str | None, json: bool) -> bool:
 
     with open_service(store) as service:
         documents, passages = service.counts()
-        findings = service.verify()
+        with progress("checking", "passages") as show:
+            findings = service.verify(show)
     if json:
         print_json(
             {"documents": documents, "passages": passages, "findings": [finding_json(finding) for finding in findings]}

@@ -1,17 +1,16 @@
 """``rag snapshot`` and ``rag restore``: a checked copy of the store while it is served, and the store brought back from it."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.cli.output import JsonOption, StoreOption, console, errors, open_service, print_json, store_path
+from rag.cli.output import JsonOption, StoreOption, errors, open_service, print_json, store_path
+from rag.cli.progress import progress
 
 if TYPE_CHECKING:
-    from index.backend import Progress, Snapshot
+    from index.backend import Snapshot
 
 
 def snapshot(
@@ -26,12 +25,14 @@ def snapshot(
     Example: rag snapshot backups/monday
     """
     started = time.perf_counter()
-    with errors(), open_service(store) as service, checking() as progress:
-        taken = service.snapshot(dest, progress)
+    with errors(), open_service(store) as service, progress("checking", "passages") as show:
+        taken = service.snapshot(dest, show)
     if json:
         print_json(_snapshot_json(taken, started))
     else:
-        typer.echo(f"copied {taken.documents} documents, {taken.passages} passages ({_size(taken.bytes)}) to {dest}")
+        typer.echo(
+            f"copied {taken.documents} documents, {taken.passages} passages ({size_in_words(taken.bytes)}) to {dest}"
+        )
 
 
 def restore(
@@ -52,27 +53,12 @@ def restore(
     with errors():
         from index.backend import restore as restore_store
 
-        with checking() as progress:
-            restored = restore_store(src, store_path(store), overwrite=overwrite, progress=progress)
+        with progress("checking", "passages") as show:
+            restored = restore_store(src, store_path(store), overwrite=overwrite, progress=show)
     if json:
         print_json(_snapshot_json(restored, started))
     else:
         typer.echo(f"restored {restored.documents} documents, {restored.passages} passages to {restored.store}")
-
-
-@contextmanager
-def checking() -> Iterator["Progress | None"]:
-    """A progress bar over the passages that are checked, on stderr when it is a terminal."""
-    out = console(stderr=True)
-    if not out.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = TextColumn("checking"), BarColumn(), MofNCompleteColumn(), TextColumn("passages")
-    with Progress(*columns, console=out, transient=True) as bar:
-        task = bar.add_task("checking", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _snapshot_json(taken: "Snapshot", started: float) -> dict[str, object]:
@@ -87,5 +73,6 @@ def _snapshot_json(taken: "Snapshot", started: float) -> dict[str, object]:
     }
 
 
-def _size(n_bytes: int) -> str:
+def size_in_words(n_bytes: int) -> str:
+    """A size as people read it."""
     return f"{n_bytes / 2**20:.1f} MiB" if n_bytes < 2**30 else f"{n_bytes / 2**30:.1f} GiB"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.cli.documents import FieldsOption, OcrOption, given_metadata, parse_options, print_report
+from rag.cli.documents.add import print_report
+from rag.cli.documents.options import FieldsOption, MetaOption, OcrOption, PasswordOption, metadata_of, parse_options
 from rag.cli.interruption import INTERRUPTED
 from rag.cli.output import (
     CollectionOption,
@@ -32,11 +33,10 @@ def watch(
         list[Path], typer.Argument(metavar="FOLDER...", help="Folders, with all below them.", show_default=False)
     ],
     collection: CollectionOption = "default",
-    meta: Annotated[
-        list[str], typer.Option("--meta", metavar="K=V", help="Metadata for these documents; may be repeated.")
-    ] = [],  # noqa: B006
+    meta: MetaOption = None,
     fields: FieldsOption = None,
     ocr: OcrOption = False,
+    password_file: PasswordOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -59,7 +59,7 @@ def watch(
         for folder in folders:
             if not folder.is_dir():
                 raise BadInput(f"{folder} is not a folder: rag watch takes folders, rag add also files")
-        metadata, options = given_metadata(meta), parse_options(fields, ocr)
+        metadata, options = metadata_of(meta), parse_options(fields, ocr, password_file)
         stop = Event()
 
         def end(number: int, frame: FrameType | None) -> None:

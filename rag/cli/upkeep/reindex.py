@@ -1,16 +1,12 @@
 """``rag reindex``: the store changed over to another model, while it is used."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from rag.cli.output import JsonOption, StoreOption, console, errors, print_json, store_path
-
-if TYPE_CHECKING:
-    from rag.intake.reindex import Progress
+from rag.cli.output import JsonOption, StoreOption, errors, print_json, store_path
+from rag.cli.progress import progress
 
 
 def reindex(
@@ -41,8 +37,9 @@ def reindex(
         from rag.intake.reindex import reindex as reindex_store
 
         config = Config.from_environment(os.environ)
-        with _bar() as progress:
-            done = reindex_store(store_path(store), config if model is None else replace(config, model=model), progress)
+        config = config if model is None else replace(config, model=model)
+        with progress("reindexing", "documents") as show:
+            done = reindex_store(store_path(store), config, lambda what, n_done, total: show(n_done, total, what))
     if json:
         print_json({**asdict(done), "seconds": round(done.seconds, 3)})
         return
@@ -55,18 +52,3 @@ def reindex(
         )
     elif not done.reanalyzed:
         typer.echo(f"nothing to do: the store has vectors of {done.model} already")
-
-
-@contextmanager
-def _bar() -> Iterator["Progress | None"]:
-    """What is being done and how far it is, on stderr when it is a terminal."""
-    out = console(stderr=True)
-    if not out.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=out, transient=True) as bar:
-        task = bar.add_task("embedding", total=None)
-        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)

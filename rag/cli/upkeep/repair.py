@@ -3,7 +3,7 @@
 import typer
 
 from rag.cli.output import FAILED, JsonOption, StoreOption, errors, open_service, print_json
-from rag.cli.snapshot import checking
+from rag.cli.progress import progress
 
 
 def repair(store: StoreOption = None, json: JsonOption = False) -> None:
@@ -14,15 +14,20 @@ def repair(store: StoreOption = None, json: JsonOption = False) -> None:
     Example: rag repair
     """
     with errors():
-        with open_service(store) as service, checking() as progress:
-            mended = service.repair(service.verify(progress))
+        with open_service(store) as service, progress("checking", "passages") as show:
+            mended = service.repair(service.verify(show))
         # Opened anew, so that what had to be made at the start is no finding any more.
-        with open_service(store) as service, checking() as progress:
-            left = service.verify(progress)
+        with open_service(store) as service, progress("checking", "passages") as show:
+            left = service.verify(show)
     if json:
         from rag.serialization import finding_json
 
-        print_json({"mended": [finding_json(one) for one in mended], "left": [finding_json(one) for one in left]})
+        print_json(
+            {
+                "mended": [finding_json(finding) for finding in mended],
+                "left": [finding_json(finding) for finding in left],
+            }
+        )
     else:
         for finding in mended:
             typer.echo(f"mended {finding.kind} in {finding.where}: {finding.detail}")

@@ -1,0 +1,1 @@
+"""How do documents get into the store, and how does one list, read and remove them?"""

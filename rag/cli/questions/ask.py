@@ -1,0 +1,115 @@
+"""``rag ask``: one question, from the arguments or a pipe, or a conversation in a terminal."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.cli.output import CollectionOption, JsonOption, StoreOption, console, errors, message, open_service, print_json
+from rag.errors import BadInput
+
+if TYPE_CHECKING:
+    from rag.cli.questions.conversation import Turn
+    from rag.service import Service
+    from rag.types import Answer, Query
+
+_MAX_K = 100
+_STDIN = "-"
+_MAX_PIPED = 100_000  # characters: enough to say of a question that is too long how long it is
+
+
+def ask(
+    question: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="QUESTION...",
+            help="What you want to know, in words; - reads it from a pipe. Without one a terminal gets a conversation.",
+            show_default=False,
+        ),
+    ] = None,
+    k: Annotated[int, typer.Option("-k", "--top-k", help=f"Passages to list, 1 to {_MAX_K}.")] = 5,
+    collection: CollectionOption = "default",
+    filters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            metavar="K=V",
+            help='Only documents with this metadata; may be repeated. Also "K>=V" and K=FROM..TO for numbers and dates.',
+            show_default=False,
+        ),
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show why each passage ranks where it does.")] = False,
+    max_risk: Annotated[
+        float | None,
+        typer.Option(
+            "--max-risk",
+            metavar="R",
+            help="Answer only when the probability of being wrong is at most R, as 0.1 for one in ten.",
+            show_default=False,
+        ),
+    ] = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Answer a question from the documents, with citations; or say that they do not answer it.
+
+    Example: rag ask "why did Zelensky refuse to sign?"
+    """
+    with errors():
+        if not 1 <= k <= _MAX_K:
+            raise BadInput(f"-k {k}: list 1 to {_MAX_K} passages")
+        if max_risk is not None and not 0 <= max_risk <= 1:
+            raise BadInput(f"--max-risk {max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
+        talks = not question and not json and sys.stdin.isatty() and sys.stdout.isatty()
+        text = "" if talks else _question(question or [])
+        with open_service(store, to_ask=True) as service:
+            from rag.cli.questions.printing import print_answer
+            from rag.filters import parse_filters
+            from rag.types import Query
+
+            where = parse_filters(filters or [])
+            out = None if json else console()  # imported here, while the model is loaded
+
+            def answer_to(text: str, turns: "Sequence[Turn]" = ()) -> "Answer":
+                query = Query(text, k, collection, where, explain, max_risk)
+                answer = service.ask(query)
+                _explain_emptiness(service, query, answer)
+                return answer
+
+            if talks and out is not None:
+                from rag.cli.questions.conversation import converse
+
+                documents, _ = service.counts(collection)
+                screen = out
+                converse(answer_to, lambda answer: print_answer(answer, screen), f"{documents} documents to ask.")
+                return
+            answer = answer_to(text)
+        if out is None:
+            from rag.serialization import answer_json
+
+            print_json(answer_json(answer))
+        else:
+            print_answer(answer, out)
+
+
+def _question(words: Sequence[str]) -> str:
+    """The question that words on the command line make, or what is piped in.  Raises BadInput where there is neither."""
+    if words and list(words) != [_STDIN]:
+        return " ".join(words)
+    piped = "" if sys.stdin.isatty() else sys.stdin.read(_MAX_PIPED).strip()
+    if not piped:
+        raise BadInput('no question: rag ask "QUESTION", or - for one that is piped in')
+    return piped
+
+
+def _explain_emptiness(service: "Service", query: "Query", answer: "Answer") -> None:
+    """Where nothing could be searched, say on stderr which collections there are, or which fields the filter may name."""
+    from rag.cli.documents.choice import metadata_fields, unknown_collection
+
+    if answer.abstain_reason == "no_documents" and (note := unknown_collection(service, query.collection)):
+        message(note)
+    elif answer.abstain_reason == "no_match":
+        fields = metadata_fields(service, query.collection)
+        if unknown := [name for name in query.where if name not in fields]:
+            message(f"no document has a field {unknown[0]!r}: there are {', '.join(sorted(fields)) or 'none'}")
