@@ -52,9 +52,9 @@ def version(json: JsonOption = False) -> None:
 
     number = version_of(_DISTRIBUTION)
     if json:
-        print_json({"name": _DISTRIBUTION, "version": number})
+        print_json({"name": "footnote", "version": number})
     else:
-        typer.echo(f"{_DISTRIBUTION} {number}")
+        typer.echo(f"footnote {number}")
 
 
 def _show_version(wanted: bool) -> None:

@@ -60,7 +60,7 @@ class FileReader:
         if isinstance(content, Failure):
             return "fail", content.reason
         key, digest = os.path.abspath(found.path), self._digest(sha256_of(content))
-        if self._unchanged(key, digest):
+        if self.unchanged(key, digest):
             return "skip", ""
         if not (found.named or self.options.passwords) and (before := self._failed_before(key, digest)):
             return "fail", before

@@ -10,9 +10,8 @@ from rag.cli.output import CollectionOption, JsonOption, StoreOption, console, e
 from rag.errors import BadInput
 
 if TYPE_CHECKING:
-    from rag.cli.questions.conversation import Turn
     from rag.service import Service
-    from rag.types import Answer, Query
+    from rag.types import Answer, Query, Turn
 
 _MAX_K = 100
 _STDIN = "-"
@@ -72,7 +71,7 @@ def ask(
             out = None if json else console()  # imported here, while the model is loaded
 
             def answer_to(text: str, turns: "Sequence[Turn]" = ()) -> "Answer":
-                query = Query(text, k, collection, where, explain, max_risk)
+                query = Query(text, k, collection, where, explain, max_risk, history=tuple(turns))
                 answer = service.ask(query)
                 _explain_emptiness(service, query, answer)
                 return answer

@@ -1,12 +1,13 @@
 """``rag ask`` without a question in a terminal: questions one after another, until ``:quit``."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import typer
 
 from rag.cli.output import message
 from rag.errors import RagError
+from rag.types import Turn
 
 if TYPE_CHECKING:
     from rag.types import Answer
@@ -16,13 +17,6 @@ _HELP = """Ask in words; a question may follow up on the one before. The arrow k
   :new    forget what was asked before
   :help   this
   :quit   leave, as Ctrl-D does"""
-
-
-class Turn(NamedTuple):
-    """A question of this conversation and the text that answered it, "" where the documents did not."""
-
-    question: str
-    answer: str
 
 
 def converse(

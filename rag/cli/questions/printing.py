@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from index.types import Span
-    from rag.types import Answer, DocumentRef, Occurrence, RankedPassage
+    from rag.types import Answer, AnswerText, DocumentRef, Occurrence, RankedPassage
 
 _INDENT = 4
 _REASONS = {
@@ -27,12 +27,11 @@ def print_answer(answer: "Answer", out: "Console") -> None:
     """Print an answer, or why there is none, with the passages."""
     from rich.text import Text
 
-    if answer.corrected_question is not None:
-        out.print(Text(f"Read as: {visible_line(answer.corrected_question)}", style="italic"))
+    if answer.asked_as is not None:
+        out.print(Text(f"Read as: {visible_line(answer.asked_as)}", style="italic"))
     sure = f"({_percent(answer.confidence)} sure" + (")" if answer.calibrated else ", not calibrated)")
     if answer.answer is not None:
-        numbers = "".join(f"[{number + 1}]" for number in answer.answer.citations)
-        out.print(Text.assemble((visible(answer.answer.text), "bold"), f" {numbers}"))
+        out.print(_answer_text(answer.answer))
     else:
         out.print(Text(_REASONS[answer.abstain_reason or "low_confidence"], style="bold"))
     if answer.answer is not None or answer.passages:
@@ -40,6 +39,23 @@ def print_answer(answer: "Answer", out: "Console") -> None:
     for passage in answer.passages:
         out.print()
         _print_passage(passage, out)
+
+
+def _answer_text(answer: "AnswerText") -> "Text":
+    """The units that answer, in the order of the document, each stretch followed by the number of its passage."""
+    from rich.text import Text
+
+    if not answer.parts:
+        numbers = "".join(f"[{number + 1}]" for number in answer.citations)
+        return Text.assemble((visible(answer.text), "bold"), f" {numbers}")
+    text = Text()
+    for number, part in enumerate(answer.parts):
+        if number:
+            text.append(" " if part.goes_on else " … ", "bold")
+        text.append(visible(part.text), "bold")
+        if number + 1 == len(answer.parts) or answer.parts[number + 1].passage != part.passage:
+            text.append(f" [{part.passage + 1}]")
+    return text
 
 
 def _print_passage(passage: "RankedPassage", out: "Console") -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from rag.cli.questions import conversation
-from rag.cli.questions.conversation import Turn, converse
+from rag.cli.questions.conversation import converse
 from rag.errors import BadInput
-from rag.types import Answer, AnswerText, IndexState, Timings
+from rag.types import Answer, AnswerText, IndexState, Timings, Turn
 from tests.rag.cli.conftest import InTerminal, plain
 from tests.rag.conftest import QUESTION
 
