@@ -43,7 +43,7 @@ def test_the_answer_reads_well_in_a_terminal(seeded: Rag) -> None:
     result = seeded("ask", QUESTION)
     assert result.code == 0
     assert "security guarantees" in result.out.splitlines()[0]
-    assert "[1] article.txt:" in result.out
+    assert "[1] article.txt (" in result.out
 
 
 def test_explain_says_how_each_passage_did_by_each_signal(seeded: Rag) -> None:
