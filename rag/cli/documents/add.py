@@ -35,6 +35,7 @@ from rag.errors import BadInput, ContentTooLarge
 from rag.printable import visible_line
 
 if TYPE_CHECKING:
+    from index.backend import Place
     from index.types import Metadata
     from rag.config import Config
     from rag.intake.plan import Planned
@@ -170,15 +171,15 @@ def _any_there(files: Sequence[Path]) -> bool:
     return any(os.path.exists(path) for path in files)
 
 
-def _opened(path: Path, config: "Config", *, create: bool) -> "Service | None":
+def _opened(place: "Place", config: "Config", *, create: bool) -> "Service | None":
     """The service of the store; None where there is none and none is to be made: a mistyped path leaves no trace."""
     from index.errors import StoreMissing
     from rag.service import Service
 
     try:
-        service = Service.open(path, config)
+        service = Service.open(place, config)
     except StoreMissing:
-        return Service.create(path, config) if create else None
+        return Service.create(place, config) if create else None
     note_rebuilt(service)
     return service
 

@@ -1,7 +1,6 @@
 """``rag list``, ``show`` and ``rm``: the documents that are in the store."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -94,7 +93,7 @@ def _print_table(documents: "Sequence[Document]") -> None:
             out.print(Text(line), soft_wrap=True)
 
 
-def _list_failed(collection: str | None, store: Path | None, json: bool) -> None:
+def _list_failed(collection: str | None, store: str | None, json: bool) -> None:
     with errors(), open_service(store) as service:
         failures = service.failures(collection)
     if json:

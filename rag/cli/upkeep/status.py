@@ -40,7 +40,7 @@ def _state(service: "Service") -> dict[str, object]:
     documents, passages = service.counts()
     collections = service.collections()
     return {
-        "store": str(service.path),
+        "store": service.place,
         "documents": documents,
         "passages": passages,
         "failures": len(service.failures()),
@@ -48,15 +48,19 @@ def _state(service: "Service") -> dict[str, object]:
         "precision": service.precision,
         "generation": service.generation,
         "fingerprint": service.fingerprint,
-        "bytes": _bytes_below(service.path),
+        "bytes": _bytes_below(service.place),
         "collections": {name: {"documents": n, "passages": m} for name, (n, m) in collections.items()},
     }
 
 
-def _bytes_below(path: Path) -> int:
-    """Size of all files of a store; those that go meanwhile count nothing."""
+def _bytes_below(place: str) -> int | None:
+    """Size of all files of a store, None for one that is in a database; files that go meanwhile count nothing."""
+    from index.backend import is_database
+
+    if is_database(place):
+        return None
     total = 0
-    for file in Path(path).rglob("*"):
+    for file in Path(place).rglob("*"):
         try:
             total += file.stat().st_size if file.is_file() else 0
         except OSError:
