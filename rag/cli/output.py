@@ -84,6 +84,10 @@ def note_rebuilt(service: "Service") -> None:
         message(f"the search files ({', '.join(service.rebuilt)}) were missing or damaged and have been made again")
 
 
+# Packages that not every installation has, and the extra that brings each.
+_EXTRAS = {"ir_measures": "eval", "scipy": "eval", "sklearn": "eval"}
+
+
 def message(text: str) -> None:
     """A line for people, on stderr; when that can be written to no more, the work goes on and its exit code tells."""
     with suppress(OSError):
@@ -117,6 +121,12 @@ def errors() -> Iterator[None]:
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
         fail("stopped; what is done stays", INTERRUPTED)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRAS:
+            raise
+        extra = _EXTRAS[package]
+        fail(f"this needs {package}, of the extra {extra}: make install, or pip install 'footnote-rag[{extra}]'")
     except Exception as error:
         # The store's errors are in a package whose import takes a tenth of a second, which ``rag --help`` has not to spare.
         from index.errors import NoPlace, StoreDamaged, StoreError, StoreMismatch, StoreMissing, StoreTooNew
