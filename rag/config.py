@@ -20,7 +20,8 @@ _PARSE_SECONDS = 120
 _PARSE_MIB = 2048
 
 
-def _default_cache() -> Path:
+def usual_cache() -> Path:
+    """Where the cache is unless a setting says another place."""
     return platformdirs.user_cache_path("footnote")
 
 
@@ -41,7 +42,7 @@ class Config:
     overlap_sentences: int = 1
     precision: str = "auto"
     threads: int = field(default_factory=usable_cores)
-    cache: Path = field(default_factory=_default_cache)
+    cache: Path = field(default_factory=usual_cache)
     reranker: str | None = None
     max_file_bytes: int = 256 * 1024 * 1024
     parse_seconds: int = _PARSE_SECONDS
@@ -72,7 +73,7 @@ class Config:
             model=model.value if model else None,
             precision=precision.value if precision else "auto",
             threads=whole("threads", usable_cores(), 1, 1024),
-            cache=given_path("cache", environment, file) or _default_cache(),
+            cache=given_path("cache", environment, file) or usual_cache(),
             parse_seconds=whole("parse_seconds", _PARSE_SECONDS, 1),
             parse_mib=whole("parse_mib", _PARSE_MIB, 256),
             reranker=reranker.value or None if reranker else None,

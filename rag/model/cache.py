@@ -11,13 +11,15 @@ import json
 import logging
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rag.config import Config
+from index.local.system.files import let_read, writable
+from rag.config import Config, usual_cache
 from rag.errors import ModelDamaged, ModelUnavailable, RagError
 from rag.model.compilation import is_whole, kept_file
 from rag.model.precision import kept_precision
@@ -87,29 +89,57 @@ def converted_model(name: str | None, expected: str | None, config: Config) -> t
     expected: the fingerprint that it must have, None for a new store. When the model that is found has another one, it comes back
     as it is: whoever knows the store refuses it.  Raises ModelUnavailable or ModelDamaged.
     """
-    root = config.cache / "models"
-    kept = None if expected is None else root / expected[:16]
-    if kept is not None and (info := _read_converted(kept, config.precision)):
-        return info, kept
+    roots = _roots(config)
+    looked_at: list[Path] = []
+    if expected is not None:
+        for folder in (root / expected[:16] for root in roots):
+            if info := _read_converted(folder, config.precision):
+                return info, folder
+            looked_at.append(folder)
     source = find_model(name)
     fingerprint = fingerprint_of(source)
-    folder = root / fingerprint[:16]
-    info = _read_converted(folder, config.precision, logging.DEBUG if folder == kept else logging.WARNING)
-    if info is None:
-        with _alone(root):
-            # Another process may have been at it meanwhile; what it made is used, not replaced under it.
-            info = _read_converted(folder, config.precision, logging.DEBUG)
-            info = info or _convert(source, name or DEFAULT_MODEL, fingerprint, folder)
-    return info, folder
+    for folder in (root / fingerprint[:16] for root in roots):
+        told = logging.DEBUG if folder in looked_at else logging.WARNING
+        if info := _read_converted(folder, config.precision, told):
+            return info, folder
+    if len(roots) > 1:
+        _log.warning("%s cannot be written to: %s serves as cache (or set RAG_CACHE)", config.cache, roots[-1].parent)
+    with _alone(roots[-1]):
+        # Another process may have been at it meanwhile; what it made is used, not replaced under it.
+        info = _read_converted(folder, config.precision, logging.DEBUG)
+        return info or _convert(source, name or DEFAULT_MODEL, fingerprint, folder), folder
 
 
 def read_converted(fingerprint: str, config: Config) -> tuple[ModelInfo, Path]:
     """The model of this fingerprint and its folder, where the cache has it whole.  Raises ModelUnavailable where not."""
-    folder = config.cache / "models" / fingerprint[:16]
-    info = _read_converted(folder, config.precision, told=logging.DEBUG)  # whoever converts it tells
-    if info is None:
-        raise ModelUnavailable(f"{folder} holds no converted model")
-    return info, folder
+    for folder in (root / fingerprint[:16] for root in _roots(config)):
+        if info := _read_converted(folder, config.precision, told=logging.DEBUG):  # whoever converts it tells
+            return info, folder
+    raise ModelUnavailable(f"{folder} holds no converted model")
+
+
+def _roots(config: Config) -> list[Path]:
+    """Where converted models lie: in the cache, and where its usual place cannot be written to, in a temporary folder as well."""
+    usual = [config.cache / "models"]
+    if config.cache != usual_cache() or _can_be_made(config.cache / "models"):
+        return usual
+    temporary = Path(tempfile.gettempdir()) / f"footnote-{os.getuid()}"
+    with suppress(FileExistsError, PermissionError):
+        temporary.mkdir(0o700)
+    try:
+        found = temporary.lstat()
+    except OSError:
+        return usual
+    # Anybody may make such a folder, and what a model is made of is believed.
+    mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+    return [*usual, temporary / "models"] if mine else usual
+
+
+def _can_be_made(folder: Path) -> bool:
+    """Whether files can be put into a folder, which may have to be made."""
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    return writable(folder)
 
 
 def _deciding_files(folder: Path) -> list[Path]:
@@ -125,8 +155,9 @@ def _deciding_files(folder: Path) -> list[Path]:
 def _alone(root: Path) -> Iterator[None]:
     """One process at a time converts into a cache; the lock goes with its holder."""
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        lock = root.with_suffix(".lock").open("w")
+        root.parent.mkdir(0o700, parents=True, exist_ok=True)
+        root.mkdir(0o700, exist_ok=True)
+        lock = open(os.open(root.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "w")
     except OSError as error:
         raise ModelUnavailable(
             f"the converted model cannot be kept in {root} ({error.strerror}): set RAG_CACHE to a directory that can be written"
@@ -141,12 +172,13 @@ def _convert(source: Path, name: str, fingerprint: str, folder: Path) -> ModelIn
 
     _log.info("converting %s for this machine, once", name)
     with _conversion_errors(name, folder.parent), _aside(folder.parent) as aside:
-        shutil.copymode(folder.parent, aside)  # not for its maker alone: another user may run what was converted here
         facts = convert(source, aside)
         info = ModelInfo(name=name, fingerprint=fingerprint, **facts)
         files = {path.name: _sha256(path) for path in sorted(aside.iterdir())}
         content: dict[str, object] = {"model": asdict(info), "files": files}
         (aside / "model.json").write_text(json.dumps({**content, "sha256": _checksum(content)}))
+        # An image is built by one user and run by another: who may read the cache may read this.
+        let_read([aside, *aside.iterdir()], folder.parent)
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(aside, folder)
@@ -155,7 +187,9 @@ def _convert(source: Path, name: str, fingerprint: str, folder: Path) -> ModelIn
 
 @contextmanager
 def _aside(root: Path) -> Iterator[Path]:
-    """A folder in the cache of which nothing is left afterwards, unless it was moved to its place."""
+    """A folder in the cache of which nothing is left afterwards, unless it was moved to its place. Used within ``_alone``."""
+    for left in root.glob(".converting-*"):  # by a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
     aside = Path(tempfile.mkdtemp(prefix=".converting-", dir=root))
     try:
         yield aside

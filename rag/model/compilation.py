@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from index.local.system.files import let_read
 from rag.errors import ModelDamaged
 from rag.model.engine import load_openvino
 from rag.model.precision import graph_file, machine, options
@@ -104,6 +105,7 @@ def _keep(compiled: Any, kept: Path) -> None:
             content = compiled.export_model().getbuffer()
             file.write(content)
             file.write(hashlib.sha256(content).digest())
+        let_read([aside], kept.parent)
         os.replace(aside, kept)
         # What an engine before this one, or another machine that shares the cache, left here.
         for other in kept.parent.glob("compiled-*.bin"):

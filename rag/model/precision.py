@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from index.local.system.files import let_read
 from rag.model.engine import load_openvino
 
 _log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ def fastest_precision(core: Any, folder: Path) -> str:
     _log.info("a batch takes %s", ", ".join(f"{1e3 * seconds[name]:.0f} ms in {name}" for name in seconds))
     try:
         _kept(folder).write_text(json.dumps({"precision": precision, "seconds": seconds}))
+        let_read([_kept(folder)], folder)
     except OSError as error:
         _log.debug("the precision is measured again next time: %s", error)
     return precision

@@ -47,8 +47,8 @@ def acknowledge_before_commit() -> None:
 def synchronous_off() -> None:
     original = database._connect
 
-    def connect(path: Path, vfs: str, *, create: bool = False) -> apsw.Connection:
-        connection = original(path, vfs, create=create)
+    def connect(path: Path, vfs: str) -> apsw.Connection:
+        connection = original(path, vfs)
         connection.execute("PRAGMA synchronous = OFF")
         return connection
 
@@ -174,7 +174,12 @@ def snapshot_without_the_log() -> None:
 
 def copy_into_an_empty_file() -> None:
     """A copy of the database begins without the page that turns the checksums of all others on."""
-    database._connect_new = lambda path: database._connect(path, scrub.NAME, create=True)
+
+    def connect(path: Path) -> apsw.Connection:
+        path.touch()
+        return database._connect(path, scrub.NAME)
+
+    database._connect_new = connect
 
 
 BUGS: dict[str, Callable[[], None]] = {

@@ -15,6 +15,7 @@ import pytest
 from index.errors import StoreLocked, StoreUnwritable
 from index.local.store import Store
 from index.local.system import files
+from index.local.upkeep import snapshot
 from tests.reliability import mounts, world
 
 NOBODY = 65534
@@ -124,6 +125,39 @@ def test_what_was_written_while_it_was_read_without_a_lock_is_not_answered_from(
                 owner.setattr(files, "writable", writable)
                 with Store.open(place / "store") as writing:
                     writing.add(*world.document("d", "w4", 2))
+        assert world.observed(store).keys() == {"a", "b", "c", "d"}
+
+
+def modes(*paths: Path) -> set[str]:
+    """Of files and directories, as octal digits."""
+    return {f"{entry.stat().st_mode & 0o777:o}" for path in paths for entry in [path, *path.rglob("*")]}
+
+
+@pytest.mark.parametrize("large", [1, 1000])
+def test_a_store_its_copies_and_what_is_restored_are_for_their_owner_alone(tmp_path: Path, large: int) -> None:
+    umask = os.umask(0o022)
+    try:
+        Store.create(tmp_path / "store", dim=world.DIM, fingerprint="fake", settings={}, large=large).close()
+        with Store.open(tmp_path / "store", large=large) as store:
+            for number in range(60):
+                store.add(*world.document(f"k{number}", f"w{number}", 1))
+            store.checkpoint()
+            assert (store.path / "manifest.json").read_text().count("lists.faiss") == (large == 1)
+            store.add(*world.document("later", "w", 1))
+            snapshot.take(store, tmp_path / "copy")
+            assert modes(store.path, tmp_path / "copy") == {"700", "600"}
+        snapshot.restore(tmp_path / "copy", tmp_path / "back")
+        assert modes(tmp_path / "back") == {"700", "600"}
+    finally:
+        os.umask(umask)
+
+
+def test_a_store_that_is_shared_stays_so(tmp_path: Path) -> None:
+    with fill(tmp_path / "store") as store:
+        share(store.path)
+        store.add(*world.document("d", "w4", 2))
+        store.checkpoint()
+        assert modes(store.path) == {"755", "644"}
         assert world.observed(store).keys() == {"a", "b", "c", "d"}
 
 

@@ -41,6 +41,7 @@ from index.local.database.connection import Connection
 from index.local.database.documents import history, last_sequence
 from index.local.database.errors import translated_files
 from index.local.system import files as disk
+from index.local.system.names import DATABASE
 from index.local.views.arrays import PassageArrays, Segment
 from index.local.views.base import Base, BaseVectors, empty_base
 from index.local.views.ids import NO_IDS, without
@@ -113,6 +114,7 @@ def write(
         disk.clear_for_directory(store / VIEWS)
         try:
             manifest = CheckpointDraft(store, directory, base, connection, large, purge).manifest(sequence, lists)
+            disk.let_read([store / VIEWS, directory, *directory.rglob("*")], store / DATABASE)
         except BaseException:
             with suppress(OSError):
                 disk.remove(directory)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.local.system import files as disk
+from index.local.system.names import DATABASE
 
 MANIFEST = "manifest.json"
 VIEWS = "views"
@@ -115,6 +116,7 @@ def write_manifest(store: Path, manifest: Manifest) -> None:
     }
     draft = store / (MANIFEST + ".new")
     disk.write(draft, json.dumps({**content, "sha256": _checksum(content)}, indent=1).encode())
+    disk.let_read([draft], store / DATABASE)
     disk.replace(draft, store / MANIFEST)
 
 

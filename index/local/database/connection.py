@@ -286,10 +286,9 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _connect(path: Path, vfs: str, *, create: bool = False) -> apsw.Connection:
+def _connect(path: Path, vfs: str) -> apsw.Connection:
     _register_file_layers()
-    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
-    connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
     try:
         connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
         connection.execute(
@@ -315,7 +314,8 @@ def _connect_new(path: Path) -> apsw.Connection:
     cksumvfs gives pages their checksums from then on. A backup writes its first page last, and others before it as soon as they
     fill SQLite's cache: without this they would keep what the log holds in place of a checksum.
     """
-    connection = _connect(path, scrub.NAME, create=True)
+    os.close(files.system.open(path, os.O_RDWR | os.O_CREAT))  # SQLite's own would be there for others to read
+    connection = _connect(path, scrub.NAME)
     try:
         # Nobody knows of the file yet: one sync at the end is enough.
         connection.execute(f"PRAGMA synchronous = OFF; PRAGMA page_size = {_PAGE_BYTES}")

@@ -8,7 +8,7 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,8 +19,8 @@ class System:
     """The operating system's calls, as the store uses them."""
 
     def open(self, path: Path, flags: int) -> int:
-        """A file descriptor, closed on exec; a file that is created can be read by others as the umask says."""
-        return os.open(path, flags | os.O_CLOEXEC, 0o666)
+        """A file descriptor, closed on exec; a file that is created can be read by its owner alone."""
+        return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
     def read(self, path: Path) -> bytes:
         """All of a file."""
@@ -53,8 +53,8 @@ class System:
         os.unlink(path)
 
     def mkdir(self, path: Path) -> None:
-        """Make a directory."""
-        os.mkdir(path)
+        """Make a directory, for its owner alone."""
+        os.mkdir(path, 0o700)
 
     def rmdir(self, path: Path) -> None:
         """Remove an empty directory."""
@@ -80,6 +80,16 @@ def reading(path: Path) -> io.BufferedReader:
 def writable(directory: Path) -> bool:
     """Whether this process may make files in a directory."""
     return os.access(directory, os.W_OK | os.X_OK)
+
+
+def let_read(paths: Iterable[Path], like: Path) -> None:
+    """Let those read files and directories who may read another file or directory."""
+    mode = os.stat(like).st_mode & 0o666
+    for entry in paths:
+        wanted = mode | (mode & 0o444) >> 2 if entry.is_dir() else mode
+        if stat.S_IMODE(entry.stat().st_mode) != wanted:
+            with suppress(PermissionError):  # somebody else's, who shares the store
+                os.chmod(entry, wanted)
 
 
 def not_a_file(path: Path) -> bool:
