@@ -17,6 +17,7 @@ def config(json: JsonOption = False) -> None:
     """
     from api.settings import Settings
     from rag.config import NAMES, Config, store_from
+    from rag.parsing.sandbox.confinement import measures
     from rag.settings_file import given, read_settings_file
 
     with errors():
@@ -34,12 +35,16 @@ def config(json: JsonOption = False) -> None:
             value = "(set, not shown)" if name == "api_key" and settings.api_key else getattr(settings, name)
             rows.append(_row(alias, "serve", value, served.get(alias)))
     if json:
-        print_json({"file": None if file.path is None else str(file.path), "settings": rows})
+        path = None if file.path is None else str(file.path)
+        print_json({"file": path, "parsers_confined_by": list(measures()), "settings": rows})
         return
     width = max(len(str(row["name"])) for row in rows)
     for row in rows:
         typer.echo(f"{row['name']:<{width}}  {_shown(row['value'])}  # {row['source']}")
     message(f"settings file: {file.path or 'none'}")
+    message(
+        f"processes that parse files are confined by: {', '.join(measures()) or 'limits alone, see docs/security.md'}"
+    )
 
 
 def _row(name: str, table: str, value: object, source: str | None) -> dict[str, object]:

@@ -94,7 +94,9 @@ def _stoppable() -> Iterator[Event]:
 def _serve(store: str | None, options: dict[str, object], json: bool, ready: Event) -> None:
     """Everything from the settings to the end.  ready: set when it listens."""
     from api.server.memory import collecting_when_idle, keep_few_arenas
+    from index.process import forbid_inspection
 
+    forbid_inspection()
     keep_few_arenas()
     from api.admission.keys import KeyRing
     from api.settings import Settings, is_loopback

@@ -12,6 +12,7 @@ from api.server.memory import keep_few_arenas
 from api.telemetry import logs
 from api.workers.messages import Question, Task, Unexpected, answer
 from index.errors import StoreError
+from index.process import forbid_inspection
 from rag.errors import RagError
 from rag.model.loading import begin_loading
 
@@ -23,6 +24,7 @@ def main() -> None:
     # A supervisor sends these to all processes of a unit; it is the service that says when this one ends.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    forbid_inspection()
     keep_few_arenas()
     with Connection(int(sys.argv[1])) as connection:
         try:

@@ -13,6 +13,7 @@ import pytest
 from api.settings import Settings
 from rag.config import Config, store_from
 from rag.errors import BadInput
+from rag.parsing.sandbox.confinement import measures
 
 RAG = Path(sys.executable).parent / "rag"
 
@@ -99,6 +100,7 @@ def test_the_command_shows_every_setting_with_its_source_and_no_secret(tmp_path:
     assert rows["serve.port"] == (8000, "default")
     assert {name.removeprefix("serve.") for name in rows} >= set(Settings.names())
     assert "s3cret" not in shown.stdout
+    assert told["parsers_confined_by"] == list(measures())
     text = run(tmp_path, "config")
     assert text.returncode == 0 and "serve.queue" in text.stdout and file in text.stderr
     assert run(tmp_path, "config", RAG_PORT="70000").returncode == 2

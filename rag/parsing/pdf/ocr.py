@@ -39,7 +39,7 @@ def recognise(picture: bytes, scale: float = 1.0) -> list[Page]:
             timeout=_SECONDS_A_PAGE,
             env={**os.environ, "OMP_THREAD_LIMIT": "1"},
         )
-    except FileNotFoundError as error:
+    except (FileNotFoundError, PermissionError) as error:  # parsers that were started without it may not run it
         raise UnreadableContent(f"it holds pictures of text: {HINT}") from error
     except subprocess.TimeoutExpired as error:
         raise UnreadableContent("recognising its text takes too long: use a smaller picture") from error

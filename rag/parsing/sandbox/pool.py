@@ -6,6 +6,7 @@ replaced when they had to be ended. Plain UTF-8 text, which no parser is needed 
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from typing import Any, NamedTuple, Self
 import rag
 from index.types import Span
 from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
+from rag.parsing.pdf.ocr import PROGRAM
 from rag.parsing.sandbox.worker import receive, send
 from rag.parsing.structure.builder import MAX_CHARACTERS
 from rag.types import (
@@ -50,18 +52,9 @@ _TOO_MUCH = "reading it takes more than {}: split the file, or save it again"
 _ERRORS: dict[object, type[RagError]] = {
     kind.__name__: kind for kind in (ContentTooLarge, UnreadableContent, UnsupportedFormat)
 }
-# What a worker may see of this process's environment: none of its keys.
-_ENVIRONMENT = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "LD_LIBRARY_PATH",
-    "OPENBLAS_CORETYPE",
-    "TESSDATA_PREFIX",
-    "TZ",
-    OCR_LANGUAGES,
-)
+# What a worker may see of this process's environment: none of its keys, nothing of who runs it.
+_ENVIRONMENT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "TZ")
+_ENVIRONMENT_OCR = (*_ENVIRONMENT, "PATH", "TESSDATA_PREFIX", OCR_LANGUAGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +141,7 @@ class Sandbox:
         retried = False
         with self._slot(check):
             while True:
-                worker = self._take(fresh=retried)
+                worker = self._take(ocr=options.ocr, fresh=retried)
                 fresh = worker.n_files == 0
                 whole = False
                 try:
@@ -204,11 +197,13 @@ class Sandbox:
     ) -> None:
         self.close()
 
-    def _take(self, *, fresh: bool) -> "_Worker":
+    def _take(self, *, ocr: bool, fresh: bool) -> "_Worker":
         with self._lock:
-            if self._idle and not fresh:
-                return self._idle.pop()
-        return _Worker(self._limits)
+            for worker in [] if fresh else self._idle[::-1]:
+                if worker.ocr == ocr:
+                    self._idle.remove(worker)
+                    return worker
+        return _Worker(self._limits, ocr)
 
     def _give_back(self, worker: "_Worker") -> None:
         with self._lock:
@@ -219,25 +214,29 @@ class Sandbox:
 
 
 class _Worker:
-    """One process. n_files: how many it has worked on."""
+    """One process. n_files: how many it has worked on.  ocr: whether it may run the program that recognises text."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, ocr: bool) -> None:
         self._limits = limits
+        self.ocr = ocr
         self.n_files = 0
         self._offered: str | None = None
         self._patience = _START_S
         self._check: Check = go_on
         here, there = socket.socketpair()
         paths = [str(Path(rag.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+        program = shutil.which(PROGRAM) if ocr else None
+        visible = _ENVIRONMENT_OCR if ocr else _ENVIRONMENT
         with there:
             # -P and the working directory: no module is ever taken from the folder whose files are read.
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-B", "-P", "-m", "rag.parsing.sandbox.worker"),
                     *(str(there.fileno()), str(limits.memory_mib << 20)),
+                    *([str(Path(program).resolve())] if program else []),
                 ],
                 env={
-                    **{name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+                    **{name: os.environ[name] for name in visible if name in os.environ},
                     "PYTHONPATH": os.pathsep.join(paths),
                     "OPENBLAS_NUM_THREADS": "1",
                     "OMP_NUM_THREADS": "1",
@@ -356,9 +355,10 @@ class _Worker:
         return _Ended(UnreadableContent(crashed), self._offered)
 
     def end(self) -> None:
-        """Make an end of the process, whatever it is doing."""
+        """Make an end of the process, whatever it is doing, and of a program that it runs."""
         self._connection.close()
-        self._process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
 

@@ -1,23 +1,36 @@
 """The process in which files are parsed: reads jobs from a socket, bounded in memory and time, and writes what it made of them.
 
-Started by ``rag.parsing.sandbox.pool`` as ``python -m rag.parsing.sandbox.worker FD MEMORY``; it ends when the other side of the
-socket closes. Messages are a length (8 bytes, little-endian) and that many bytes. What comes back is JSON, which cannot carry code.
+Started by ``rag.parsing.sandbox.pool`` as ``python -m rag.parsing.sandbox.worker FD MEMORY [PROGRAM]``. It ends when the other side
+of the socket closes. Before the first job it imports all it may need; then it gives up what no parser needs
+(``rag.parsing.sandbox.confinement``). PROGRAM is the one that it may run, to recognise text.
+Messages are a length (8 bytes, little-endian) and that many bytes. What comes back is JSON, which cannot carry code.
 """
 
+import encodings
 import hashlib
+import importlib
 import json
+import pkgutil
 import resource
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
-from rag.errors import RagError
+from rag.errors import RagError, UnreadableContent
+from rag.parsing.sandbox.confinement import confine
 from rag.types import ParsedText, ParseOptions
 
 _LENGTH = 8
 _CHUNK = 1 << 20
 _MAX_FILES = 256
+# What parsers, and what they use, import when they first need it: too late for a process that opens no file any more.
+_IMPORTED_LATE = (
+    *("rag.parsing.formats", "charset_normalizer", "olefile", "openpyxl", "pypdfium2", "selectolax.lexbor", "yaml"),
+    *("_strptime", "ctypes", "email.generator", "heapq", "tracemalloc", "unicodedata"),
+)
+_NOT_HERE = ("mbcs", "oem")  # encodings of Windows
 
 
 def send(connection: socket.socket, *parts: bytes) -> None:
@@ -72,12 +85,19 @@ def to_json(parsed: ParsedText) -> dict[str, Any]:
     }
 
 
-def main(descriptor: int, memory_bytes: int) -> None:
+def main(descriptor: int, memory_bytes: int, program: Path | None = None) -> None:
     """Work on jobs until there are no more."""
-    _limit(memory_bytes)
-    from rag.parsing.archives.members import is_archive  # within the limits already
-
     connection = socket.socket(fileno=descriptor)
+    _limit(memory_bytes)
+    _import_all()
+    try:
+        confine(program)
+    except OSError as error:
+        receive(connection, _CHUNK)
+        receive(connection, sys.maxsize)
+        return send(connection, _failure(UnreadableContent(f"{error}: see docs/security.md")))
+    from rag.parsing.archives.members import is_archive
+
     try:
         while True:
             job = json.loads(receive(connection, _CHUNK))
@@ -90,6 +110,14 @@ def main(descriptor: int, memory_bytes: int) -> None:
             del content
     except EOFError:
         return
+
+
+def _import_all() -> None:
+    for name in _IMPORTED_LATE:
+        importlib.import_module(name)
+    for module in pkgutil.iter_modules(encodings.__path__, "encodings."):
+        if not module.name.endswith(_NOT_HERE):
+            importlib.import_module(module.name)
 
 
 def _send_members(connection: socket.socket, job: dict[str, Any], content: bytes) -> None:
@@ -136,7 +164,11 @@ def _parsed(name: str, content: bytes, options: dict[str, Any]) -> bytes:
         return b'{"error": "MemoryError", "message": ""}'
     except RagError as error:
         kind = "MemoryError" if isinstance(error.__cause__, MemoryError) else type(error).__name__
-        return json.dumps({"error": kind, "message": str(error)}).encode()
+        return _failure(error, kind)
+
+
+def _failure(error: RagError, kind: str | None = None) -> bytes:
+    return json.dumps({"error": kind or type(error).__name__, "message": str(error)}).encode()
 
 
 def _limit(memory_bytes: int) -> None:
@@ -157,4 +189,4 @@ def _allow_seconds(seconds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), *map(Path, sys.argv[3:]))
