@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from threading import Event
 from typing import Annotated, TypeVar, cast
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
@@ -20,12 +21,13 @@ from api.telemetry.metrics import Metrics
 from api.workers.pool import Answerers
 from index.errors import DocumentNotFound, StoreFull
 from index.types import Document
-from rag.errors import UnsupportedFormat
+from rag.errors import ContentTooLarge, UnsupportedFormat
 from rag.service import Service
 
 T = TypeVar("T")
 
 _JSON_TYPES = re.compile(r"application/(?:json|[^\s;/]+\+json)", re.IGNORECASE)
+_EXTENDED_NAME = re.compile(rb"""filename\*\s*=\s*"?([^'";]+)'[^'";]*'([^'";]*)""", re.IGNORECASE)  # RFC 5987
 _MAX_FIELD_BYTES = 1024 * 1024
 _MAX_FIELDS = 16
 _CUT_OFF = "The multipart body ends before its closing boundary: nothing of it was taken in. Send it again, whole."
@@ -116,12 +118,53 @@ async def _read_upload(request: Request, settings: Settings) -> FormData | JsonU
 
 
 class _FormParser(MultiPartParser):
-    """Knows whether the closing boundary has come: the parser takes a body that ends anywhere, and drops the part it ends in."""
+    """Knows whether the closing boundary has come: the parser takes a body that ends anywhere, and drops the part it ends in.
+
+    Text that is not in the form's charset is refused, which the parser reads as Latin-1, and a file's name may stand in
+    ``filename*`` (RFC 5987), which the parser passes over.
+    """
 
     is_whole = False
 
+    def on_headers_finished(self) -> None:
+        disposition = self._current_part.content_disposition or b""
+        self._require_text(disposition, "name of a field or file")
+        if b"filename*" in disposition.lower():
+            self._current_part.content_disposition = (
+                disposition + b'; filename="' + self._extended_name(disposition) + b'"'
+            )
+        if self._current_files == self.max_files and b"filename" in disposition.lower():
+            raise ContentTooLarge(
+                f"At most {self.max_files} files are taken at once: send the rest in another request."
+            )
+        super().on_headers_finished()
+
+    def on_part_end(self) -> None:
+        if self._current_part.file is None:
+            self._require_text(bytes(self._current_part.data), f"field {self._current_part.field_name!r}")
+        super().on_part_end()
+
     def on_end(self) -> None:
         self.is_whole = True
+
+    def _require_text(self, content: bytes, what: str) -> None:
+        try:
+            content.decode(self._charset)
+        except (LookupError, UnicodeDecodeError) as error:
+            raise MultiPartException(f"A {what} is not {self._charset.upper()}: encode forms as UTF-8.") from error
+
+    def _extended_name(self, disposition: bytes) -> bytes:
+        """The name in ``filename*``, as it stands in a plain ``filename``."""
+        parameter = _EXTENDED_NAME.search(disposition)
+        try:
+            if parameter is None:
+                raise ValueError
+            name = unquote_to_bytes(parameter[2]).decode(parameter[1].decode())
+            return name.replace("\\", "\\\\").replace('"', '\\"').encode(self._charset)
+        except (LookupError, ValueError) as error:
+            raise MultiPartException(
+                "`filename*` cannot be read: write UTF-8'' and the name percent-encoded."
+            ) from error
 
 
 async def _read_form(request: Request, max_files: int) -> FormData:

@@ -151,6 +151,14 @@ class Reader(Protocol):
         """Names of the collections that have documents, in alphabetical order."""
         ...
 
+    def has_field(self, collection: str, key: str) -> bool:
+        """Whether a document of the collection has metadata under this name."""
+        ...
+
+    def fields(self, collection: str, limit: int) -> list[str]:
+        """Names under which documents of a collection have metadata, the first of them in alphabetical order."""
+        ...
+
 
 class Store(Protocol):
     """Documents and passages, with what finds them; used by any number of threads, beside any number of processes."""

@@ -2,13 +2,17 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 from index.local.database.filters import is_bound
 from index.types import Condition, Range
 from rag.errors import BadInput
 
 _WRITTEN = re.compile(r"([^=<>]+)(>=|<=|=|>|<)(.*)", re.S)
+_MEANT = {">": ">=", "<": "<=", "=": "="}  # by what stands behind a first "="
+_DAY = re.compile(r"(\d{4})-(\d\d)(?:-(\d\d))?")
 _BOUNDS = {">=": "gte", ">": "gt", "<=": "lte", "<": "lt"}
+_SIGNS = {name: sign for sign, name in _BOUNDS.items()}
 
 
 def parse_filters(written: Sequence[str]) -> dict[str, Condition]:
@@ -23,6 +27,8 @@ def parse_filters(written: Sequence[str]) -> dict[str, Condition]:
         if found is None:
             raise BadInput(f"--filter {one!r}: write it as KEY=VALUE, KEY>=VALUE or KEY=FROM..TO")
         key, operator, value = found.groups()
+        if operator == "=" and value[:1] in ("<", ">", "="):
+            raise BadInput(f"--filter {one!r}: write it as {key}{_MEANT[value[0]]}{value[1:] or 'VALUE'}")
         if operator != "=":
             _add(bounds, key, {_BOUNDS[operator]: value}, one)
         elif (span := _span(value)) is not None:
@@ -39,9 +45,40 @@ def make_range(key: str, bounds: Mapping[str, str]) -> Range:
     for bound in bounds.values():
         if not is_bound(bound):
             raise BadInput(f"{key} is compared with {bound[:80]!r}: use a number, or a date such as 2025-03-01")
+        if (day := _DAY.match(bound)) and not _is_in_calendar(*day.groups()):
+            raise BadInput(
+                f"{key} is compared with {bound[:80]!r}, which no calendar has: use a date such as 2025-03-01"
+            )
     if len({"-" in bound[1:] for bound in bounds.values() if len(bound) != 4}) > 1:
         raise BadInput(f"{key} is compared with a number and a date: use two of one kind")
+    if _is_empty(bounds):
+        written = " and ".join(f"{_SIGNS[name]} {bound}" for name, bound in bounds.items())
+        raise BadInput(f"no value of {key} is {written}: exchange the bounds")
     return Range(**bounds)
+
+
+def _is_in_calendar(year: str, month: str, day: str | None) -> bool:
+    try:
+        date(int(year), int(month), int(day or 1))
+    except ValueError:
+        return False
+    return True
+
+
+def _is_empty(bounds: Mapping[str, str]) -> bool:
+    """Whether the lower bound is above the upper one, a date standing for all of its year, month or day."""
+    for lower, low in ((name, bounds[name]) for name in ("gte", "gt") if name in bounds):
+        for upper, high in ((name, bounds[name]) for name in ("lte", "lt") if name in bounds):
+            strict = (lower, upper) != ("gte", "lte")
+            if not any(_DAY.match(bound) for bound in (low, high)):
+                if float(low) > float(high) or strict and float(low) == float(high):
+                    return True
+            elif lower == "gt":
+                if (high + "~" if upper == "lte" else high)[: len(low)] <= low:
+                    return True
+            elif low[: len(high)] > high or upper == "lt" and low >= high:
+                return True
+    return False
 
 
 def _span(value: str) -> dict[str, str] | None:

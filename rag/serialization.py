@@ -21,6 +21,7 @@ def answer_json(answer: Answer) -> Json:
         "abstain_reason": answer.abstain_reason,
         "answer": _answer_text_json(answer.answer) if answer.answer else None,
         "passages": [_passage_json(passage) for passage in answer.passages],
+        "notes": list(answer.notes),
         "index": {"generation": answer.index.generation, "fingerprint": answer.index.fingerprint},
         "timings_ms": {
             "embed": answer.timings_ms.embed,

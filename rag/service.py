@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from index.backend import DELETE_TOGETHER, Place, Snapshot, Store, create_store, open_store, repair, snapshot
 from index.errors import DocumentNotFound, StoreMismatch, StoreMissing
-from index.types import Document, FailedFile, Finding, JsonScalar, Receipt, Span
+from index.types import Document, FailedFile, Finding, JsonScalar, Range, Receipt, Span
 from rag.answer import citations
 from rag.answer.ask import answer_question, calibration_of
 from rag.answer.cache import AnswerCache
 from rag.answer.compound import joined, split_questions
 from rag.answer.confidence import REFIT_NOTE, Refit, basis_of, kept_refit
+from rag.answer.unmatched import notes_on
 from rag.config import Config
 from rag.errors import BadInput
 from rag.inspection.inspector import Inspector
@@ -35,7 +36,7 @@ from rag.types import (
     CitationCheck,
     Query,
 )
-from rag.validation import checked_collection, checked_question
+from rag.validation import checked_collection, checked_question, spellings
 
 if TYPE_CHECKING:
     from rag.intake.intake import Intake
@@ -125,17 +126,28 @@ class Service:
 
     def ask(self, query: Query) -> Answer:
         """The answer to a question.  Raises BadInput for a question or limit that cannot be used."""
+        spelled = {
+            key: allowed if isinstance(allowed, Range) else [form for value in allowed for form in spellings(value)]
+            for key, allowed in query.where.items()
+        }
+        query = replace(query, collection=checked_collection(query.collection), where=spelled)
+        answer = self._answer(query)
+        if answer.passages:
+            return answer
+        with self._store.read() as reader:
+            return replace(answer, notes=notes_on(query, reader))
+
+    def _answer(self, query: Query) -> Answer:
         started = time.perf_counter()
         question = checked_question(query.question)
         if query.k < 1:
             raise BadInput(f"k is {query.k}: ask for at least 1 passage")
         if len(parts := split_questions(question)) > 1:
-            answers_apart = [self.ask(replace(query, question=part)) for part in parts]
+            answers_apart = [self._answer(replace(query, question=part)) for part in parts]
             if len({answer.index for answer in answers_apart}) == 1:  # else the store has changed meanwhile
                 return joined(query, answers_apart)
         if query.max_risk is not None and not 0.0 <= query.max_risk <= 1.0:
             raise BadInput(f"max_risk is {query.max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
-        checked_collection(query.collection)
         store = self._store
         return answer_question(
             query, question, store, self._models.embedder(store), self.reranker, self._answers, started
@@ -179,7 +191,8 @@ class Service:
     def find(self, reference: str, collection: str | None = None) -> list[Document]:
         """Documents that a person may mean by an id, the beginning of one, a file's path from here, or a source."""
         with self._store.read() as reader:
-            return reader.find(reference, collection, key=os.path.abspath(reference))
+            attempts = (reader.find(form, collection, key=os.path.abspath(form)) for form in spellings(reference))
+            return next(filter(None, attempts), [])
 
     def text(self, document_id: str, span: Span | None = None) -> str:
         """Stored text of a document.  Raises DocumentNotFound; BadInput for a span outside the text."""
@@ -211,9 +224,11 @@ class Service:
         The receipts are of the documents: none where all of it had failed.  Raises BadInput when there is neither.
         """
         receipts: list[Receipt] = []
-        failed = [one.key for one in self.failures(checked_collection(collection))]
+        collection = checked_collection(collection)
+        failed = [one.key for one in self.failures(collection)]
         if not failed and not self.documents(collection=collection, limit=1):
-            raise BadInput(f"there is no collection {collection!r}: rag list shows what is there")
+            names = ", ".join(self.collections()) or "none"
+            raise BadInput(f"there is no collection {collection!r}; there are: {names}")
         # Before the documents: it is their removal that leaves no byte of either in the files.
         self._store.forget_failures(collection, failed)
         while page := self.documents(collection=collection, limit=DELETE_TOGETHER):

@@ -50,7 +50,7 @@ def read_settings_file(environment: Mapping[str, str]) -> SettingsFile:
     import tomllib
 
     try:
-        values = tomllib.loads(content.decode())
+        values = tomllib.loads(content.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"the settings file {path} is no TOML: {error}") from error
     serve = values.pop(SERVE, {})

@@ -131,6 +131,7 @@ class Query:
     max_risk: accepted probability, 0 to 1, that an answer is wrong; None for the default threshold of confidence.
     history: what was asked and answered before, oldest first: a follow-up takes from it what it leaves out.
     correct: whether words that no document has may be respelled.
+    nameable: collections that a note may name to whoever asks; None for all.
     """
 
     question: str
@@ -141,6 +142,7 @@ class Query:
     max_risk: float | None = None
     history: tuple[Turn, ...] = ()
     correct: bool = True
+    nameable: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,7 @@ class Answer:
     abstain_reason: one of ``rag.answer.confidence.ABSTAIN_REASONS`` when not answered.
     corrected_question: with words respelled that no document has; None where none was.
     asked_as: the question that was searched for, where it differs from the question in any way.
+    notes: where nothing could match, which name of a collection or field is not there, and those that are.
     """
 
     question: str
@@ -265,6 +268,7 @@ class Answer:
     timings_ms: Timings
     corrected_question: str | None = None
     asked_as: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ import platformdirs
 
 from rag.errors import BadInput, RagError
 from rag.settings_file import SettingsFile, given_path, read_settings_file
+from rag.validation import checked_collection
 
 Scope = Literal["read", "write"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -98,7 +99,7 @@ def add_key(path: Path, name: str, scope: Scope, collections: Collection[str] = 
         raise BadInput(f"{name!r} is no name for a key: use up to 64 letters, digits, dots, hyphens and underscores")
     secret = f"footnote_{secrets.token_urlsafe(32)}"
     added_at = datetime.now(UTC).isoformat(timespec="seconds")
-    opened = tuple(sorted({_collection(one) for one in collections}))
+    opened = tuple(sorted({checked_collection(one) for one in collections}))
     key = Key(name, scope, _digest(secret.encode()), added_at, opened)
     with _changing(path) as keys:
         if any(other.name == name for other in keys):
@@ -168,12 +169,6 @@ class KeyRing:
             _log.error("no key of the key file is valid: %s", complaint)
         self._complaint = complaint
         self._required = self._required or bool(self._keys)
-
-
-def _collection(name: str) -> str:
-    if not 0 < len(name) <= 100 or not name.isprintable() or name != name.strip():
-        raise BadInput(f"{name[:40]!r} is no name for a collection: use 1 to 100 printable characters")
-    return name
 
 
 def _digest(secret: bytes) -> str:

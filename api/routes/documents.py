@@ -25,6 +25,7 @@ from rag.errors import BadInput, ContentTooLarge, RagError, UnreadableContent, U
 from rag.parsing.archives.members import is_archive
 from rag.serialization import document_json, receipt_json
 from rag.service import Service
+from rag.validation import composed
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
@@ -246,7 +247,7 @@ def _invalid(error: ValidationError, *place: str) -> RequestValidationError:
 
 def _base_name(name: str) -> str:
     """The name without its folders, whichever way a client's system writes them."""
-    return re.split(r"[/\\]", name)[-1].strip()
+    return composed(re.split(r"[/\\]", name)[-1].strip())
 
 
 def _check_name(name: str, seen: set[str]) -> None:

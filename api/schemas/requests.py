@@ -20,6 +20,7 @@ from index.types import Condition, JsonScalar, Range, Span
 from rag.errors import BadInput
 from rag.filters import make_range
 from rag.types import Citation, Query, Turn
+from rag.validation import composed
 
 MAX_QUESTION = 2000
 MAX_TOP_K = 100
@@ -55,7 +56,7 @@ def _readable(text: str) -> str:
 def _printable(text: str) -> str:
     if not text.isprintable() or not text or text != text.strip():
         raise ValueError("must be printable characters on one line, with no blank at either end")
-    return text
+    return composed(text)
 
 
 def _bounded_number(value: object) -> object:

@@ -133,6 +133,7 @@ class AnswerOut(Output):
                             "also_in": [],
                         }
                     ],
+                    "notes": [],
                     "index": {"generation": 1, "fingerprint": "5f0c"},
                     "timings_ms": {"embed": 1.9, "search": 2.4, "total": 4.8},
                 }
@@ -155,6 +156,9 @@ class AnswerOut(Output):
     )
     answer: AnswerTextOut | None
     passages: list[PassageOut]
+    notes: list[str] = Field(
+        description="Where nothing could match: which name of a collection or field is not there, and those that are."
+    )
     index: IndexOut
     timings_ms: TimingsOut
 

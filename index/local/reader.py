@@ -284,6 +284,26 @@ class Reader:
         n_documents, n_passages = self._connection.execute(query, (collection,)).get
         return n_documents, n_passages
 
+    def has_field(self, collection: str, key: str) -> bool:
+        """Whether a document of the collection has metadata under this name."""
+        query = (
+            "SELECT EXISTS (SELECT 1 FROM metadata m JOIN documents d ON d.number = m.document"
+            " WHERE m.key = ? AND d.collection = ?)"
+        )
+        return bool(self._connection.execute(query, (key, collection)).get)
+
+    def fields(self, collection: str, limit: int) -> list[str]:
+        """Names under which documents of a collection have metadata, the first of them in alphabetical order."""
+        # From one name to the next in the index, instead of through the values of all documents.
+        rows = self._connection.execute(
+            "WITH RECURSIVE names (key) AS (SELECT min(key) FROM metadata UNION ALL"
+            " SELECT (SELECT min(key) FROM metadata WHERE key > names.key) FROM names WHERE names.key IS NOT NULL)"
+            " SELECT key FROM names WHERE key IS NOT NULL AND EXISTS (SELECT 1 FROM metadata m"
+            " JOIN documents d ON d.number = m.document WHERE m.key = names.key AND d.collection = ?) LIMIT ?",
+            (collection, limit),
+        )
+        return [key for (key,) in rows]
+
     def collections(self) -> list[str]:
         """Names of the collections that have documents, in alphabetical order."""
         if self._known.names is None:

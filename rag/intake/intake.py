@@ -22,7 +22,7 @@ from rag.model.embedding import Embedder
 from rag.parsing.sandbox.pool import Limits, Sandbox
 from rag.parsing.structure.metadata import STATED
 from rag.types import Check, Failure, Incoming, IngestReport, ParseOptions, go_on
-from rag.validation import checked_collection, checked_text
+from rag.validation import checked_collection, checked_text, composed
 
 
 class Intake:
@@ -56,6 +56,7 @@ class Intake:
         urls: addresses of the web to fetch; allow_private: also from addresses that are not public.
         What is removed goes last: a file that was renamed can be found under one name or the other at any time.
         """
+        collection = checked_collection(collection)
         files, pictures, missing, gone = self._discover(paths, collection, options or ParseOptions(), sync=sync)
         reader = self._file_reader(collection, metadata, options)
 
@@ -90,6 +91,7 @@ class Intake:
         urls: Sequence[str] = (),
     ) -> list[Planned]:
         """What ``add_paths`` would do with each file; nothing is written."""
+        collection = checked_collection(collection)
         files, _, missing, gone = self._discover(paths, collection, options or ParseOptions(), sync=sync)
         reader = self._file_reader(collection, metadata, options, remembers=False)
         return plan(reader, files, missing, urls, [key for document_id, key in gone if document_id])
@@ -116,6 +118,7 @@ class Intake:
         check: called again and again until the text goes into the store; what it raises gives it up, and nothing of it stays.
         """
         checked_text(text)
+        source = composed(source) if source else None
         key = source or "text:" + ingest.sha256_of(f"{title}\n{text}".encode())
         incoming = Incoming(
             key=key,
@@ -141,6 +144,7 @@ class Intake:
 
         check: as in ``add_text``.
         """
+        name, collection = composed(name), checked_collection(collection)
         content_sha256 = ingest.sha256_of(content)
         stored = self._file_reader(collection, metadata, None).unchanged(name, content_sha256)
         # Metadata that is no longer sent can be told from what the file says of itself only by its name.
@@ -176,6 +180,7 @@ class Intake:
         check: as in ``add_text``; files of an archive that are in by then stay.
         """
         # What failed is for whoever sent it, who has the file: `rag list --failed` tells of files that can be read again.
+        name = composed(name)
         reader = self._file_reader(collection, metadata, options, check, remembers=False)
         changes: list[Change] = []
         failed: list[Failure] = []

@@ -25,17 +25,21 @@ class Reranker:
     def __init__(self, name: str) -> None:
         """Raises ModelUnavailable when there is no such model, or it does not give one score a pair."""
         import torch
+        from huggingface_hub import snapshot_download
         from sentence_transformers import CrossEncoder
 
         folder = Path(name)
         if not folder.is_dir() and (folder.is_absolute() or name.startswith(".")):
             raise ModelUnavailable(f"RAG_RERANKER={name}: there is no such folder: name a CrossEncoder's, or unset it")
         try:
-            self._model: Any = CrossEncoder(name, device="cpu", activation_fn=torch.nn.Identity())
+            # Nothing is fetched: without a network the hub's client would try for a minute.
+            place = str(folder) if folder.is_dir() else snapshot_download(name, local_files_only=True)
+            self._model: Any = CrossEncoder(place, device="cpu", activation_fn=torch.nn.Identity())
         except Exception as error:  # whatever transformers raises for files that are missing or no model
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ModelUnavailable(
-                f"RAG_RERANKER={name}: the cross-encoder cannot be loaded ({reason[:200]}): give the folder of one, or unset it"
+                f"RAG_RERANKER={name}: the cross-encoder cannot be loaded ({reason[:200]}): give the folder of one, fetch it first "
+                f"with `hf download {name}`, or unset it"
             ) from error
         if self._model.num_labels != 1:
             raise ModelUnavailable(

@@ -75,6 +75,11 @@ def test_a_file_that_the_engine_cannot_use_is_refused_and_told(tmp_path: Path, t
         Config.from_environment({"RAG_CONFIG": write(tmp_path / "c.toml", text)})
 
 
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    file = write(tmp_path / "c.toml", "\ufeffthreads = 3")
+    assert Config.from_environment({"RAG_CONFIG": file}).threads == 3
+
+
 def test_a_file_that_is_named_and_not_there_is_refused(read_settings: Callable[..., Settings], tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="RAG_CONFIG"):
         read_settings(RAG_CONFIG=str(tmp_path / "none.toml"))

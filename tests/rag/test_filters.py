@@ -44,3 +44,43 @@ def test_filters_mean_what_they_look_like(written: list[str], expected: object) 
 def test_what_is_no_filter_is_refused(written: list[str]) -> None:
     with pytest.raises(BadInput):
         parse_filters(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (["year=>2025"], "year>=2025"),
+        (["year=<2025"], "year<=2025"),
+        (["year==2025"], "year=2025"),
+        (["date>=2025-02-30"], "no calendar"),
+        (["date=2025-13..2026"], "no calendar"),
+        (["date<2025-00"], "no calendar"),
+        (["year=2025..2024"], ">= 2025 and <= 2024"),
+        (["n>7", "n<7"], "> 7 and < 7"),
+        (["n>=7", "n<7"], "exchange"),
+        (["date>=2025-06", "date<2025-06"], "exchange"),
+        (["date>=2025-06-02", "date<=2025-05"], "exchange"),
+        (["date>2025", "date<=2025-06"], "exchange"),
+    ],
+)
+def test_a_filter_that_can_find_nothing_is_refused_and_told(written: list[str], told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        parse_filters(written)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ["n>=7", "n<=7"],
+        ["n>=1e-5", "n<1e-4"],
+        ["n>=-3", "n<-2.5"],
+        ["date>=2025-06", "date<=2025"],
+        ["date>2025-06", "date<=2025"],
+        ["date>=2025-06", "date<=2025-06"],
+        ["date>=2025-06-30", "date<=2025-06"],
+        ["date>2024", "date<2025-06"],
+        ["date=2024-02-29..2024-02-29T23:59"],
+    ],
+)
+def test_a_range_that_can_find_something_is_taken(written: list[str]) -> None:
+    assert len(parse_filters(written)) == 1

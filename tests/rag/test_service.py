@@ -1,4 +1,4 @@
-"""What a service lets go of, whatever happens, and collections that are removed. No model is loaded."""
+"""What a service lets go of, whatever happens, and collections that are removed. What depends on no answer loads no model."""
 
 import os
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from index.types import FailedFile
 from rag.config import Config
 from rag.errors import BadInput, ModelUnavailable
 from rag.service import Service
+from rag.types import Query
 
 Rag = Callable[..., Any]
 
@@ -96,3 +97,43 @@ def test_what_no_collection_can_be_called_is_refused_before_anything_is_forgotte
         with pytest.raises(BadInput, match="no name for a collection"):
             service.delete_collection(" scans")
         assert len(service.failures()) == 1
+
+
+def note(service: Service, **limits: Any) -> tuple[str, ...]:
+    return service.ask(Query("Who built the mill?", **limits)).notes
+
+
+def test_a_collection_or_field_that_is_not_there_is_named_with_those_that_are(service: Service) -> None:
+    assert note(service, collection="notes") == ()  # nothing is there at all, which the answer says itself
+    for name in ("letters", "minutes"):
+        service.intake.add_text(
+            title="Mill",
+            text="Ann built the mill.",
+            source="a",
+            metadata={"year": 1850, "author": "Ann"},
+            collection=name,
+        )
+    [unknown] = note(service, collection="leters")
+    assert "'leters'" in unknown and unknown.endswith("letters, minutes")
+    [restricted] = note(service, collection="notes", nameable=frozenset({"notes", "minutes"}))
+    assert restricted.endswith("there are: minutes")
+    assert note(service, collection="notes", nameable=frozenset({"notes"})) == ()
+    [field] = note(service, collection="letters", where={"yeer": ["1850"], "year": ["1850"]})
+    assert "'yeer'" in field and field.endswith("author, year")
+    assert note(service, collection="letters", where={"year": ["1851"]}) == ()
+    assert note(service, collection="letters") == ()
+    with pytest.raises(BadInput, match="there are: letters, minutes"):
+        service.delete_collection("leters")
+
+
+COMPOSED, DECOMPOSED = "Jos\u00e9", "Jose\u0301"
+
+
+def test_names_are_the_same_however_their_letters_are_put_together(service: Service) -> None:
+    add = service.intake.add_file
+    assert add(f"{DECOMPOSED}.txt", b"The mill.", collection=DECOMPOSED, metadata={"a": DECOMPOSED}).outcome == "added"
+    assert add(f"{COMPOSED}.txt", b"The mill.", collection=COMPOSED, metadata={"a": DECOMPOSED}).outcome == "skipped"
+    for form in (COMPOSED, DECOMPOSED):
+        assert [document.source for document in service.find(f"{form}.txt")] == [f"{COMPOSED}.txt"]
+        assert service.ask(Query("mill", collection=form, where={"a": [form]})).passages
+    assert service.delete_collection(DECOMPOSED)

@@ -1,12 +1,16 @@
 """Asking: what a question may be, and what comes back."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from api.admission.keys import add_key
 from api.schemas.responses import AnswerOut
+from api.settings import Settings
 from index.types import Range
 
 
@@ -181,3 +185,15 @@ def test_a_range_of_dates_or_numbers_reaches_the_search(client: TestClient, fake
         "size": Range(gt="-1.5"),
         "tag": ["x"],
     }
+
+
+def test_a_note_may_name_only_the_collections_that_the_key_opens(
+    client_of: Callable[[Settings], TestClient], fake: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "keys.json"
+    some, every = add_key(path, "some", "read", ("minutes",))[1], add_key(path, "every", "read")[1]
+    client = client_of(Settings(keys_file=path))
+    for key in (some, every):
+        body = {"question": "x", "collection": "minutes"}
+        assert client.post("/v1/ask", json=body, headers={"X-API-Key": key}).status_code == 200
+    assert [query.nameable for query in fake.queries] == [frozenset({"minutes"}), None]

@@ -1,5 +1,6 @@
 """A cross-encoder, tiny and random but real: its scores decide the order of the best passages."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,22 @@ def test_a_cross_encoder_that_is_not_there_is_told_plainly(tmp_path: Path) -> No
         Reranker(str(tmp_path / "nowhere"))
     with pytest.raises(ModelUnavailable, match="cannot be loaded"):
         Reranker(str(tmp_path))
+
+
+def test_a_cross_encoder_that_would_have_to_be_fetched_is_told_without_asking_the_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[object] = []
+
+    def refuse(*arguments: object, **_: object) -> None:
+        asked.append(arguments)
+        raise OSError("no network here")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    with pytest.raises(ModelUnavailable, match="hf download nobody/no-such-model"):
+        Reranker("nobody/no-such-model")
+    assert asked == []
 
 
 def test_without_a_cross_encoder_torch_is_not_imported() -> None:
