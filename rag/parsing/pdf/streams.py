@@ -11,6 +11,8 @@ from base64 import a85decode
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from rag.errors import UnreadableContent
+
 _STREAM = re.compile(rb">>[ \t\r\n]{0,4}stream\r?\n")
 _DICTIONARY = 2000  # bytes in which a stream says how it is packed
 _OTHER = re.compile(
@@ -19,6 +21,12 @@ _OTHER = re.compile(
 _FILTERS = re.compile(rb"/Filter\s*(?:\[([^\]]*)\]|(/\w+))")
 _CONTENTS = re.compile(rb"/Contents\s*(?:\[([\d\sR]*)\]|(\d+ \d+ R))")
 _NUMBER = re.compile(rb"(\d+) \d+ R")
+_OBJECT = re.compile(rb"\b(\d+)\s+\d+\s+obj\b")
+_FORM = re.compile(rb"/Subtype\s*/Form\b")
+_NAMED = re.compile(rb"/([^\s/<>\[\]()]+)\s+(\d+)\s+\d+\s+R\b")
+_DRAWN = re.compile(rb"/([^\s/<>\[\]()]+)\s+Do\b")
+_LEVELS = 40  # through which PDFium follows forms inside each other
+_MAX_STEPS = 1_000_000
 # What some programs end a stream with, in place of an end.
 _FLUSHED = b"\x00\x00\xff\xff"
 _OPERATOR = re.compile(rb"(?:^|[\s>\])])[A-Za-z]{1,3}\*?\s*\Z")
@@ -39,7 +47,12 @@ class Suspicion(NamedTuple):
 
 
 def suspect(content: bytes) -> Suspicion:
-    """What is to be suspected of a file's pages; of encrypted files nothing."""
+    """What is to be suspected of a file's pages; of encrypted files nothing.
+
+    Raises UnreadableContent for a file whose forms draw themselves, or each other, without end.
+    """
+    if _is_endless(_drawn_forms(content)):
+        raise UnreadableContent("its drawings contain themselves: open it in its own program and save it again")
     if b"/Encrypt" in content:
         return Suspicion(False, False)
     left = _MAX_UNPACKED
@@ -62,6 +75,38 @@ def suspect(content: bytes) -> Suspicion:
         position = end
     trusted = n_wrong * 2 <= n_streams
     return Suspicion(damage or n_wrong > 0 and trusted, trusted)
+
+
+def _drawn_forms(content: bytes) -> dict[int, list[int]]:
+    """By number, what each form draws; of the forms that stand in the file as they are, and not in packed objects."""
+    drawn = {}
+    for form in _OBJECT.finditer(content):
+        start = content.find(b"stream", form.end(), form.end() + _DICTIONARY)
+        header = content[form.end() : start]
+        if start < 0 or not _FORM.search(header):
+            continue
+        data = content[start + len(b"stream") : content.find(b"endstream", start)].lstrip(b"\r\n")
+        if _filters(header):
+            try:
+                data = zlib.decompressobj().decompress(data, _STEP)
+            except zlib.error:
+                continue
+        numbers = {name: int(number) for name, number in _NAMED.findall(header)}
+        drawn[int(form[1])] = [numbers[name] for name in _DRAWN.findall(data) if name in numbers]
+    return drawn
+
+
+def _is_endless(drawn: dict[int, list[int]]) -> bool:
+    """Whether drawing a form with all that it draws takes more steps than any honest one."""
+    n_steps = dict.fromkeys(drawn, 1)
+    for _ in range(_LEVELS):
+        deeper = {form: 1 + sum(n_steps.get(inner, 1) for inner in inside) for form, inside in drawn.items()}
+        if deeper == n_steps:
+            break
+        n_steps = deeper
+        if max(n_steps.values()) > _MAX_STEPS:
+            return True
+    return False
 
 
 def is_damaged(page: bytes, *, checksums: bool, is_empty: bool) -> bool:

@@ -43,6 +43,9 @@ from rag.types import (
 _MAX_ANSWER = 8 * MAX_CHARACTERS
 _MAX_ENDED = 10  # workers that one archive may cost
 _MAX_FILES = 500  # by one worker: memory that parsers do not give back goes with it
+# Processor time grows with a file's size; a small one that takes long was made to. So much, and a second for so many bytes.
+_LEAST_S = 15
+_BYTES_A_SECOND = 16_384
 # A worker may wait for a processor, or for a disk that its parser's code is read from, longer than it computes.
 _PATIENCE = 3
 _PATIENCE_OCR = 20
@@ -221,6 +224,7 @@ class _Worker:
         self.ocr = ocr
         self.n_files = 0
         self._offered: str | None = None
+        self._seconds = limits.seconds
         self._patience = _START_S
         self._check: Check = go_on
         here, there = socket.socketpair()
@@ -258,12 +262,14 @@ class _Worker:
         self.n_files += 1
         self._check = check
         self._offered = None
-        # Recognition runs in processes of its own, page by page, with limits of their own.
-        self._patience = _PATIENCE * self._limits.seconds * (_PATIENCE_OCR if options.ocr else 1) + _START_S
+        self._seconds = self._limits.seconds
+        if not options.ocr:  # which runs in processes of its own, page by page, with limits of their own
+            self._seconds = min(self._seconds, _LEAST_S + len(content) // _BYTES_A_SECOND)
+        self._patience = _PATIENCE * self._seconds * (_PATIENCE_OCR if options.ocr else 1) + _START_S
         job = {
             "name": name,
             "options": asdict(options),
-            "seconds": self._limits.seconds,
+            "seconds": self._seconds,
             "members": after is not None,
             "after": after or 0,
         }
@@ -348,7 +354,7 @@ class _Worker:
     def _ended(self, late: bool) -> _Ended:
         code = self._process.wait()
         if late or code == -signal.SIGXCPU:
-            too_much = _TOO_MUCH.format(f"{self._limits.seconds} seconds")
+            too_much = _TOO_MUCH.format(f"{self._seconds} seconds")
             return _Ended(ContentTooLarge(too_much), self._offered, again=False)
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         crashed = f"its parser crashed ({how}): open it in its own program and save it again"
