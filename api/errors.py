@@ -23,6 +23,7 @@ from index.errors import (
     StoreMissing,
     StoreReplaced,
     StoreTooNew,
+    StoreUnreachable,
     StoreUnwritable,
 )
 from rag.errors import (
@@ -131,6 +132,7 @@ KINDS: Mapping[type[Exception], Kind] = {
         "No space is left",
         "What was acknowledged before is untouched. Send this again once there is room.",
     ),
+    StoreUnreachable: Kind(503, "store-unreachable", "The store's database cannot be reached", "Try again shortly.", 2),
     StoreMissing: Kind(503, "store-missing", "The store is gone", _STORE_UNUSABLE),
     StoreDamaged: Kind(503, "store-damaged", "The store is damaged", _STORE_UNUSABLE),
     StoreTooNew: Kind(503, "store-too-new", "The store was written by a newer version", _STORE_UNUSABLE),

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 if TYPE_CHECKING:
+    from index.postgres.store import PostgresStore
     from index.types import (
         Candidates,
         Change,
@@ -334,6 +335,8 @@ def open_store(place: Place, *, views: Literal["first", "behind"] = "first") -> 
 
     views: of a directory, whether search files that are missing are made again "first", or "behind" what is asked.
     """
+    if is_database(place):
+        return _postgres().open(str(place))
     from index.local.store import Store as LocalStore
 
     return LocalStore.open(place, views=views)
@@ -344,6 +347,8 @@ def create_store(place: Place, *, dim: int, fingerprint: str, settings: "Mapping
 
     Raises StoreMismatch where there is one with another dim, fingerprint or settings, StoreUnwritable, StoreDamaged.
     """
+    if is_database(place):
+        return _postgres().create(str(place), dim=dim, fingerprint=fingerprint, settings=settings)
     from index.local.store import Store as LocalStore
 
     return LocalStore.create(place, dim=dim, fingerprint=fingerprint, settings=settings)
@@ -354,9 +359,27 @@ def read_settings(place: Place) -> "Mapping[str, JsonScalar]":
 
     Raises a StoreError, also where there is no store; KeyError or ValueError when the settings are not readable.
     """
+    if is_database(place):
+        with _postgres().open(str(place)) as store:
+            return store.settings
     from index.local.database.settings import read_settings as read_local
 
     return read_local(Path(place))
+
+
+def _postgres() -> "type[PostgresStore]":
+    """The store in a database. Raises StoreUnreachable where what speaks to one is not installed."""
+    try:
+        from index.postgres.store import PostgresStore
+    except ModuleNotFoundError as error:
+        if error.name not in ("psycopg", "psycopg_pool"):
+            raise
+        from index.errors import StoreUnreachable
+
+        raise StoreUnreachable(
+            "a store in PostgreSQL needs the extra [postgres]: pip install 'footnote-rag[postgres]'"
+        ) from error
+    return PostgresStore
 
 
 def repair(store: Store, findings: "Iterable[Finding]") -> "list[Finding]":

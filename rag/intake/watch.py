@@ -9,7 +9,7 @@ from threading import Event
 
 from watchfiles import watch as file_changes
 
-from index.errors import StoreFull, StoreLocked
+from index.errors import StoreFull, StoreLocked, StoreUnreachable
 from index.types import Metadata
 from rag.errors import BadInput, UnreadableContent
 from rag.intake.folders import IGNORE_FILES, IgnoreRules, is_picture
@@ -58,7 +58,7 @@ def watch(
             report = service.intake.add_paths(
                 sorted(pending), collection=collection, metadata=metadata, sync=True, options=options
             )
-        except (StoreLocked, StoreFull) as error:
+        except (StoreLocked, StoreFull, StoreUnreachable) as error:
             waiting_until = time.monotonic() + _RETRY_S
             on_delay(error)
             continue

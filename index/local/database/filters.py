@@ -28,21 +28,32 @@ def matching(key: str, allowed: Sequence[str] | Range) -> tuple[str, list[str | 
     if not isinstance(allowed, Range):
         marks = ", ".join("?" * len(allowed))
         return f"SELECT document FROM metadata WHERE key = ? AND value IN ({marks})", [key, *allowed]
+    ways = []
+    values: list[str | float] = [key]
+    for bounds, compare in zip(compared(key, allowed), (_as_numbers, _as_dates), strict=True):
+        if bounds:
+            condition, own = compare(bounds)
+            ways.append(f"({condition})")
+            values += own
+    return f"SELECT document FROM metadata WHERE key = ? AND ({' OR '.join(ways)})", values
+
+
+def compared(key: str, allowed: Range) -> tuple[dict[str, str], dict[str, str]]:
+    """The bounds of a range, by name: as numbers, and as dates; each empty where they are not all of that kind.
+
+    Raises ValueError for a range without bounds, or whose bounds are neither.
+    """
     bounds = {name: bound for name in _OPERATORS if (bound := getattr(allowed, name)) is not None}
     if not bounds:
         raise ValueError(f"the range of {key!r} has no bound")
-    ways = []
-    values: list[str | float] = [key]
-    for fits, compare in ((_NUMBER, _as_numbers), (_DATE, _as_dates)):
-        if all(fits.fullmatch(bound) for bound in bounds.values()):
-            condition, compared = compare(bounds)
-            ways.append(f"({condition})")
-            values += compared
-    if not ways:
+    numbers, dates = (
+        bounds if all(fits.fullmatch(bound) for bound in bounds.values()) else {} for fits in (_NUMBER, _DATE)
+    )
+    if not numbers and not dates:
         raise ValueError(
             f"{key!r} is compared with {', '.join(map(repr, bounds.values()))}: bounds are numbers, or dates such as 2025-03-01"
         )
-    return f"SELECT document FROM metadata WHERE key = ? AND ({' OR '.join(ways)})", values
+    return numbers, dates
 
 
 def _as_numbers(bounds: dict[str, str]) -> tuple[str, list[str | float]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from index.local.store import Store
+from index.backend import Store
 from index.types import Range, Scope
 
 META: dict[str, dict[str, Any]] = {

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from index.backend import Reader, Store, create_store, open_store
 from index.errors import DimensionMismatch
-from index.local.reader import Reader
-from index.local.store import Store
 from index.local.views.lexical import analyze
 from index.types import Floats, Ids, NewDocument, NewPassage, Scope
 
 WORDS = "cat dog bird fish moon river stone light winter green paper glass".split()
 LAYOUTS = ("delta", "base", "base and delta", "base, delta and gone", "reopened", "rebuilt")
+IN_DATABASE = [
+    pytest.param(layout, marks=pytest.mark.slow)
+    for layout in ("database", "database, indexes", "database without words index")
+]
 QUESTIONS = ("cat", "dog moon", "river stone light winter", "green unheard", "cat cat the")
 SCOPES = (
     Scope("default"),
@@ -80,13 +83,18 @@ def make(number: int, make_document: Callable[..., Made], version: str = "") -> 
     )
 
 
-@pytest.fixture(params=LAYOUTS, scope="module")
+@pytest.fixture(params=[*LAYOUTS, *IN_DATABASE], scope="module")
 def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, make_document: Callable[..., Made]
 ) -> Iterator[World]:
     layout = request.param
     store_path = tmp_path_factory.mktemp("world") / "store"
-    world = World(Store.create(store_path, dim=16, fingerprint="fake", settings={}))
+    place = request.getfixturevalue("databases")() if layout.startswith("database") else store_path
+    world = World(create_store(place, dim=16, fingerprint="fake", settings={}))
+    if layout.startswith("database,"):
+        search_by(world.store, scan_vectors=-1, scan_words=-1)
+    elif layout.endswith("words index"):
+        search_by(world.store, scan_vectors=-1, scan_words=None)
     if layout == "base, delta and gone":
         extra = [world.add(make(number, make_document)) for number in range(60, 66)]
         for number in range(20):
@@ -110,9 +118,17 @@ def world(
         world.store.close()
         if layout == "rebuilt":
             (store_path / "manifest.json").unlink()
-        world.store = Store.open(store_path)
+        world.store = open_store(store_path)
     yield world
     world.store.close()
+
+
+def search_by(store: Store, scan_vectors: int, scan_words: int | None) -> None:
+    """Answer a database's lists by scan up to so many passages of a scope."""
+    from index.postgres.store import PostgresStore
+
+    assert isinstance(store, PostgresStore)
+    store.searching = replace(store.searching, scan_vectors=scan_vectors, scan_words=scan_words)
 
 
 def assert_ranked(found: tuple[Floats, Ids], ids: list[int], scores: Any, k: int) -> None:
@@ -162,7 +178,7 @@ def test_results_do_not_depend_on_when_checkpoints_were_made(
 ) -> None:
     results = []
     for every in (1000, 4, 9):
-        with Store.create(tmp_path / str(every), dim=16, fingerprint="fake", settings={}) as store:
+        with create_store(tmp_path / str(every), dim=16, fingerprint="fake", settings={}) as store:
             for number in range(24):
                 store.add(*make(number, make_document))
                 if number % every == every - 1:

@@ -1,0 +1,225 @@
+"""The connections to a store's database: one snapshot for whoever reads, one transaction for whoever writes.
+
+A connection that breaks is no answer: reading begins again on another one, and writing first looks whether the change is there,
+which its log row tells by a token of its own.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import conninfo, sql
+from psycopg.types.string import StrDumperUnknown
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from index.errors import StoreError, StoreUnreachable, StoreUnwritable
+from index.postgres.errors import AGAIN, is_lost, reason, store_error
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+T = TypeVar("T")
+
+SCHEMA = "footnote"
+# Of each process. A question holds one while it is searched, which goes one at a time; uploads and lists take others.
+_CONNECTIONS = 8
+_CONNECT_TIMEOUT_S = 5
+_READ_TIMEOUT_S = 10.0
+_PAUSE_S = 0.2
+_NOT_REPLICATED = "synchronous replication"
+# What PostgreSQL's text cannot hold, and what stands for it, as in CommonMark: one character for one, so that no position moves.
+_NUL, _REPLACEMENT = "\0", "\ufffd"
+
+
+def storable(text: str) -> str:
+    """A text as this store keeps it: U+FFFD for U+0000, which PostgreSQL refuses."""
+    return text.replace(_NUL, _REPLACEMENT)
+
+
+class _Text(StrDumperUnknown):
+    """Text of a statement, as ``storable``."""
+
+    def dump(self, obj: str) -> Any:
+        return super().dump(storable(obj))
+
+
+def without_password(address: str) -> str:
+    """A database's address as messages say it."""
+    parts = urlsplit(address)
+    user, at, hosts = parts.netloc.rpartition("@")
+    query = "&".join(one for one in parts.query.split("&") if one and not one.startswith("password="))
+    return urlunsplit(parts._replace(netloc=user.partition(":")[0] + at + hosts, query=query))
+
+
+class Database:
+    """Connections to one database. place: its address, as messages say it.  schema: where the store's tables are."""
+
+    def __init__(self, address: str, schema: str = SCHEMA) -> None:
+        """Connects once, to say what is wrong.  Raises StoreUnreachable."""
+        self.address = address
+        self.place = without_password(address)
+        self.schema = schema
+        self.written = 0  # the last change that this process made: no older state is read here from then on
+        try:
+            given = conninfo.conninfo_to_dict(address)
+        except psycopg.Error as error:
+            raise StoreUnreachable(f"{self.place} is no address of a database ({reason(error)})") from error
+        given.setdefault("connect_timeout", str(_CONNECT_TIMEOUT_S))
+        given.setdefault("application_name", "footnote")
+        several = "," in str(given.get("host", "")) or "," in str(given.get("hostaddr", ""))
+        reads_at = str(given.pop("target_session_attrs", "any"))
+        self._settings = given
+        with self.connected():
+            pass
+        self._writers = self._pool({**given, "target_session_attrs": "read-write"} if several else given)
+        self._readers = self._pool({**given, "target_session_attrs": reads_at}) if several else self._writers
+
+    def connected(self) -> Connection:
+        """A connection of its own, to one that may be written to where there are several.  Raises StoreUnreachable."""
+        several = "," in str(self._settings.get("host", ""))
+        given = {**self._settings, "target_session_attrs": "read-write"} if several else self._settings
+        try:
+            connection = psycopg.connect(conninfo.make_conninfo("", **given), autocommit=True)
+        except psycopg.Error as error:
+            raise StoreUnreachable(
+                f"{self.place} cannot be reached ({reason(error)}): check the address, the user and that the server runs"
+            ) from error
+        self._configure(connection)
+        return connection
+
+    @contextmanager
+    def reading(
+        self, first: str, *, primary: bool = False, timeout_s: float = _READ_TIMEOUT_S
+    ) -> Iterator[tuple[Connection, Any]]:
+        """A connection in one snapshot, and the row that ``first``, a query, gives there.
+
+        primary: of the server that is written to.  Raises StoreUnreachable when none can be had in time.
+        """
+        pool = self._writers if primary else self._readers
+        deadline = time.monotonic() + timeout_s
+        while True:
+            connection = self._taken(pool, deadline)
+            try:
+                cursor = connection.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {first}")
+                cursor.nextset()
+                row = cursor.fetchone()
+                break
+            except psycopg.Error as error:
+                self._given_back(pool, connection)
+                if not is_lost(error) or time.monotonic() > deadline:
+                    raise store_error(error, self.place) from error
+                time.sleep(_PAUSE_S)
+        try:
+            yield connection, row
+        except psycopg.Error as error:
+            raise store_error(error, self.place) from error
+        finally:
+            self._given_back(pool, connection)
+
+    def write(self, work: Callable[[Connection, str], T], done: str, timeout_s: float) -> T:
+        """What ``work`` gives, done in one transaction that is durable by then.
+
+        work: called with a connection and the token to be kept with what it logs; again when the transaction could not be ended.
+        done: a query with the parameter ``token``, which gives a row where that was committed.
+        """
+        token = str(uuid.uuid4())
+        deadline = time.monotonic() + timeout_s
+        result: list[T] = []
+        while True:
+            connection = self._taken(self._writers, deadline)
+            try:
+                unconfirmed.discard(id(connection))
+                with connection.transaction() as transaction:
+                    try:
+                        made = work(connection, token)
+                    except StoreError:
+                        if result and self._is_done(
+                            connection, done, token
+                        ):  # as a document that is not there any more
+                            raise psycopg.Rollback(transaction) from None
+                        raise
+                    # Asked when what the lost transaction locked is locked here: by then it has ended one way or the other.
+                    if result and self._is_done(connection, done, token):
+                        raise psycopg.Rollback(transaction)
+                    result.append(made)
+                if id(connection) in unconfirmed:
+                    raise StoreUnwritable(
+                        f"{self.place} has the change, but no standby confirmed it in time: it is lost if this server is; "
+                        "send it again when the standbys are there"
+                    )
+                return result[-1]
+            except psycopg.Error as error:
+                if not (is_lost(error) or isinstance(error, AGAIN)) or time.monotonic() > deadline:
+                    raise store_error(error, self.place) from error
+                if not connection.closed and is_lost(error):
+                    connection.close()  # it may be to a server that is written to no more
+                time.sleep(_PAUSE_S)
+            finally:
+                self._given_back(self._writers, connection)
+
+    def _is_done(self, connection: Connection, done: str, token: str) -> bool:
+        return connection.execute(done, {"token": token}).fetchone() is not None
+
+    def close(self) -> None:
+        """Close all connections; one that is in use is closed when it is given back."""
+        self._writers.close(0)
+        self._readers.close(0)
+
+    def _pool(self, given: dict[str, Any]) -> "ConnectionPool[Connection]":
+        # It tells of each attempt that fails; whoever waits for a connection is told once.
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+        return ConnectionPool(
+            conninfo.make_conninfo("", **given),
+            connection_class=psycopg.Connection[tuple[Any, ...]],
+            kwargs={"autocommit": True},
+            min_size=1,
+            max_size=_CONNECTIONS,
+            max_idle=120.0,
+            reconnect_timeout=_CONNECT_TIMEOUT_S,
+            configure=self._configure,
+            open=True,
+        )
+
+    def _configure(self, connection: Connection) -> None:
+        connection.adapters.register_dumper(str, _Text)
+        connection.add_notice_handler(lambda notice: _note(connection, notice))
+        path = sql.SQL("SET search_path = {}, public").format(sql.Identifier(self.schema))
+        connection.execute(path)
+        # Engine settings of an extension that is not loaded yet are kept for it.
+        connection.execute(
+            "SET hnsw.ef_search = 200; SET hnsw.iterative_scan = strict_order; SET hnsw.max_scan_tuples = 100000"
+        )
+
+    def _taken(self, pool: "ConnectionPool[Connection]", deadline: float) -> Connection:
+        try:
+            return pool.getconn(timeout=max(deadline - time.monotonic(), 0.1))
+        except PoolClosed as error:
+            raise ValueError("the store is closed") from error
+        except (PoolTimeout, TooManyRequests) as error:
+            if pool.get_stats().get("pool_size", 0) >= _CONNECTIONS:
+                raise StoreUnreachable(
+                    f"all {_CONNECTIONS} connections to {self.place} are in use: try again later"
+                ) from error
+            raise StoreUnreachable(
+                f"{self.place} cannot be reached in time: check that the server runs, and try again"
+            ) from error
+
+    def _given_back(self, pool: "ConnectionPool[Connection]", connection: Connection) -> None:
+        if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            try:
+                connection.rollback()
+            except psycopg.Error:
+                connection.close()
+        pool.putconn(connection)
+
+
+# Connections whose last commit no standby has confirmed, by identity.
+unconfirmed: set[int] = set()
+
+
+def _note(connection: Connection, notice: psycopg.errors.Diagnostic) -> None:
+    if _NOT_REPLICATED in (notice.message_primary or ""):
+        unconfirmed.add(id(connection))

@@ -1,0 +1,351 @@
+"""Writing one document, or removing several, inside a transaction: rows, counters and the log entry.
+
+Locks are taken in one order by everyone: documents by id, terms by collection and hash, then what orders all commits. Sequence
+numbers are drawn under that last lock, so that the state of number n holds all changes up to n.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.errors import DocumentNotFound
+from index.local.database.rows import DOCUMENT_COLUMNS, DocumentRow, PassageRow, document_id, unpack_document
+from index.postgres.connection import Connection
+from index.postgres.schema import COMMIT_LOCK, LOCK_SPACE
+from index.types import Document, FailedFile
+
+T = TypeVar("T")
+# What is done in one transaction. With the token that goes into the log, where it changes documents.
+Work = Callable[[Connection, str], T]
+Rows = Callable[[Connection], None]
+DONE = "SELECT 1 FROM log WHERE token = %(token)s"
+_PASSAGES = (
+    'COPY passages (id, document, collection, ordinal, "start", "end", text, context, section, page, sentences, layout, words,'
+    " vector) FROM STDIN (FORMAT BINARY)"
+)
+_PASSAGE_TYPES = [
+    "int8", "int8", "text", "int4", "int4", "int4", "text", "text", "text", "int4", "bytea", "text", "text", "bytea",
+]  # fmt: skip
+
+
+class Counts(NamedTuple):
+    """What some documents of one collection add to its counters. df: by hash of a term, with the term itself."""
+
+    n_documents: int
+    n_passages: int
+    n_terms: int
+    n_context_terms: int
+    df: Mapping[int, int]
+    terms: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What a removed document was, counted before it went. vectors, lexical: passages that could be found by them."""
+
+    number: int
+    id: str
+    collection: str
+    passages: tuple[int, ...]
+    vectors: int
+    lexical: int
+
+
+def find_document(connection: Connection, identifier: str) -> Document | None:
+    """The document of that id, if there is one."""
+    row = connection.execute(f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.id = %s", (identifier,)).fetchone()
+    return unpack_document(row) if row else None
+
+
+def write_document(
+    connection: Connection,
+    row: DocumentRow,
+    words: bool,
+    token: str,
+    added_at: str | None = None,
+    *,
+    anew: bool = False,
+) -> tuple[str, Document, int]:
+    """Add the document, replace it, or leave it when nothing of it differs.
+
+    words: whether an index answers for them.  added_at: None for now.  anew: write it whatever is there.
+    Returns "added", "updated" or "skipped", what is stored, and the number of the last change.
+    """
+    new = row.new
+    lock_documents(connection, [row.id])
+    known = connection.execute(
+        "SELECT number, content_sha256, text_sha256, metadata, title, source, language FROM documents WHERE id = %s",
+        (row.id,),
+    ).fetchone()
+    same = (new.content_sha256, row.text_sha256, row.metadata, new.title, new.source, new.language)
+    if known and known[1:] == same and not anew:
+        return "skipped", _stored(connection, row.id), 0
+    removed, gone = _clear(connection, [known[0]]) if known else ([], {})
+    number = _write_row(connection, row, added_at or _now())
+    _write_passages(connection, number, row, words)
+    forget_failures(connection, new.collection, [new.key])
+    changes = dict(gone)
+    changes[new.collection] = _sum([*([gone[new.collection]] if new.collection in gone else []), _counted(row)])
+    outcome = "updated" if removed else "added"
+    sequence = _finish(connection, changes, [("update" if removed else "add", row.id, len(row.passages))], token)
+    return outcome, _stored(connection, row.id), sequence
+
+
+def remove_documents(connection: Connection, ids: Sequence[str], token: str) -> tuple[list[Removed], int]:
+    """Remove documents with all that belongs to them, and the number of the last change. Raises DocumentNotFound."""
+    lock_documents(connection, ids)
+    found: dict[str, int] = dict(
+        connection.execute("SELECT id, number FROM documents WHERE id = ANY(%s)", (list(ids),)).fetchall()
+    )
+    for identifier in ids:
+        if identifier not in found:
+            raise DocumentNotFound(f"no document has the id {identifier}")
+    removed, gone = _clear(connection, [found[identifier] for identifier in ids])
+    connection.execute("DELETE FROM documents WHERE number = ANY(%s)", ([one.number for one in removed],))
+    order = {identifier: place for place, identifier in enumerate(ids)}
+    removed.sort(key=lambda one: order[one.id])
+    entries = [("delete", one.id, len(one.passages)) for one in removed]
+    return removed, _finish(connection, gone, entries, token)
+
+
+def lock_documents(connection: Connection, ids: Iterable[str]) -> None:
+    """Keep others from writing these documents until the transaction ends; also such as do not exist."""
+    for identifier in sorted(ids):
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", (identifier, LOCK_SPACE))
+
+
+def write_failures(connection: Connection, failed: Iterable[FailedFile]) -> None:
+    """Remember these, each in place of what was known of the same collection and key; those that say when keep that."""
+    at = _now()
+    rows = [
+        (
+            document_id(one.collection, one.key),
+            one.collection,
+            one.key,
+            one.source,
+            one.content_sha256,
+            one.reason,
+            one.at or at,
+        )
+        for one in failed
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO failures VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET source = excluded.source,"
+            " content_sha256 = excluded.content_sha256, reason = excluded.reason, at = excluded.at",
+            sorted(rows),
+        )
+
+
+def forget_failures(connection: Connection, collection: str, keys: Sequence[str]) -> None:
+    """What of these keys failed has been taken in, or is gone."""
+    ids = [document_id(collection, key) for key in keys]
+    connection.execute("DELETE FROM failures WHERE id = ANY(%s)", (ids,))
+
+
+def remaining(connection: Connection, removed: Removed) -> int:
+    """Rows that are left of a removed document."""
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM documents WHERE id = %(id)s) + (SELECT count(*) FROM metadata WHERE document = %(number)s)"
+        " + (SELECT count(*) FROM passages WHERE document = %(number)s)"
+        " + (SELECT count(*) FROM payload WHERE passage = ANY(%(passages)s))"
+        " + (SELECT count(*) FROM signs WHERE passage = ANY(%(passages)s))",
+        {"id": removed.id, "number": removed.number, "passages": list(removed.passages)},
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def words_of(terms: bytes) -> str:
+    """Hashed terms uint32, packed, as the words index reads them."""
+    return " ".join(f"x{term:08x}" for term in np.frombuffer(terms, dtype="<u4").tolist())
+
+
+def packed_half(vector: bytes) -> bytes:
+    """A vector of float16, packed, as pgvector receives it: its length, nothing, then each in network order."""
+    halves = np.frombuffer(vector, dtype="<f2")
+    return np.array([len(halves), 0], dtype=">u2").tobytes() + halves.astype(">f2").tobytes()
+
+
+def unpacked_half(sent: bytes) -> NDArray[np.float16]:
+    """A vector that pgvector sent: float16 (dim,)."""
+    return np.frombuffer(sent, dtype=">f2", offset=4).astype("<f2")
+
+
+def _write_row(connection: Connection, row: DocumentRow, added_at: str) -> int:
+    """The document's own row, and its filters. One that is updated keeps its number, and with it its place in lists."""
+    new = row.new
+    values = (
+        row.id, new.collection, new.key, new.title, new.source, row.metadata, row.text_sha256, new.content_sha256,
+        len(new.text), len(row.passages), added_at, new.language, new.text,
+    )  # fmt: skip
+    found = connection.execute(
+        "INSERT INTO documents (id, collection, key, title, source, metadata, text_sha256, content_sha256, n_characters,"
+        " n_passages, added_at, language, text) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (id) DO UPDATE SET title = excluded.title, source = excluded.source, metadata = excluded.metadata,"
+        " text_sha256 = excluded.text_sha256, content_sha256 = excluded.content_sha256, n_characters = excluded.n_characters,"
+        " n_passages = excluded.n_passages, added_at = excluded.added_at, language = excluded.language, text = excluded.text"
+        " RETURNING number",
+        values,
+    ).fetchone()
+    assert found is not None  # what it returns is the row that it has just written
+    number = int(found[0])
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO metadata VALUES (%s, %s, %s)", [(number, *pair) for pair in sorted(row.filters)]
+        )
+    return number
+
+
+def _write_passages(connection: Connection, number: int, row: DocumentRow, words: bool) -> None:
+    if not row.passages:
+        return
+    query = "SELECT nextval(pg_get_serial_sequence('passages', 'id')) FROM generate_series(1, %s)"
+    ids = sorted(one for (one,) in connection.execute(query, (len(row.passages),)))
+    numbered = list(zip(ids, row.passages, strict=True))
+    with connection.cursor() as cursor:
+        with cursor.copy(_PASSAGES) as copy:
+            copy.set_types(_PASSAGE_TYPES)
+            for ordinal, (identifier, one) in enumerate(numbered):
+                copy.write_row(
+                    (
+                        identifier, number, row.new.collection, ordinal, *one.span, one.text, one.context, one.section,
+                        one.page, one.sentences, one.layout, words_of(one.terms) if words else None, packed_half(one.vector),
+                    )
+                )  # fmt: skip
+        with cursor.copy("COPY payload FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(["int8", "bytea", "bytea", "bytea", "bytea"])
+            for identifier, one in numbered:
+                copy.write_row((identifier, one.terms, one.term_counts, one.vector, one.sentence_vectors))
+        with cursor.copy("COPY signs FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(["int8", "bytea", "bytea"])
+            for identifier, one in numbered:
+                copy.write_row((identifier, one.word_counts, one.word_signs))
+
+
+def _clear(connection: Connection, numbers: Sequence[int]) -> tuple[list[Removed], dict[str, Counts]]:
+    """Remove everything of documents but their own rows; what they were, and what that takes from each collection's counters."""
+    documents = connection.execute(
+        "SELECT number, id, collection FROM documents WHERE number = ANY(%s)", (list(numbers),)
+    ).fetchall()
+    rows = connection.execute(
+        "SELECT p.document, p.id, p.vector IS NOT NULL, e.terms, e.term_counts FROM passages p"
+        " LEFT JOIN payload e ON e.passage = p.id WHERE p.document = ANY(%s) ORDER BY p.id",
+        (list(numbers),),
+        binary=True,
+    ).fetchall()
+    own: dict[int, list[tuple[int, bool, bytes | None, bytes | None]]] = {number: [] for number, _, _ in documents}
+    for number, *rest in rows:
+        own[number].append((rest[0], rest[1], rest[2], rest[3]))
+    removed: list[Removed] = []
+    counts: dict[str, list[Counts]] = {}
+    for number, identifier, collection in documents:
+        passages = own[number]
+        ids = tuple(one[0] for one in passages)
+        lexical = sum(one[2] is not None for one in passages)
+        removed.append(Removed(number, identifier, collection, ids, sum(one[1] for one in passages), lexical))
+        counts.setdefault(collection, []).append(_taken(len(ids), [(terms, n) for _, _, terms, n in passages]))
+    connection.execute("DELETE FROM passages WHERE document = ANY(%s)", (list(numbers),))
+    connection.execute("DELETE FROM metadata WHERE document = ANY(%s)", (list(numbers),))
+    return removed, {collection: _sum(parts) for collection, parts in counts.items()}
+
+
+def _taken(n_passages: int, packed: Iterable[tuple[bytes | None, bytes | None]]) -> Counts:
+    """What removing one document with these terms adds to the counters: less than nothing."""
+    df: Counter[int] = Counter()
+    n_terms = n_context_terms = 0
+    for packed_terms, packed_counts in packed:
+        terms = np.frombuffer(packed_terms or b"", dtype="<u4")
+        n_context = int(np.frombuffer(packed_counts, dtype="<u4")[0]) if packed_counts else 0
+        df.subtract(set(terms[n_context:].tolist()))
+        n_context_terms -= n_context
+        n_terms -= len(terms) - n_context
+    return Counts(-1, -n_passages, n_terms, n_context_terms, df, {})
+
+
+def _counted(row: DocumentRow) -> Counts:
+    """What a document adds to its collection's counters."""
+    df: Counter[int] = Counter()
+    terms: dict[int, str] = {}
+    passages: tuple[PassageRow, ...] = row.passages
+    for one in passages:
+        df.update(one.body.keys())
+        terms.update(one.body)
+    n_context_terms = sum(one.n_context_terms for one in passages)
+    return Counts(1, len(passages), sum(one.n_terms for one in passages), n_context_terms, df, terms)
+
+
+def _sum(parts: Sequence[Counts]) -> Counts:
+    df: Counter[int] = Counter()
+    terms: dict[int, str] = {}
+    for part in parts:
+        for term, n in part.df.items():
+            df[term] += n
+        terms.update(part.terms)
+    return Counts(
+        sum(one.n_documents for one in parts),
+        sum(one.n_passages for one in parts),
+        sum(one.n_terms for one in parts),
+        sum(one.n_context_terms for one in parts),
+        df,
+        terms,
+    )
+
+
+def _finish(
+    connection: Connection, changes: Mapping[str, Counts], entries: Sequence[tuple[str, str, int]], token: str
+) -> int:
+    """Bring the counters up to date and log the change, of which this is the number."""
+    for collection, counts in sorted(changes.items()):
+        changed = sorted((term, n) for term, n in counts.df.items() if n)
+        connection.execute(
+            "INSERT INTO terms (collection, hash, term, df) SELECT %s, hash, term, df"
+            " FROM unnest(%s::bigint[], %s::text[], %s::integer[]) AS given (hash, term, df) ORDER BY hash"
+            " ON CONFLICT (collection, hash) DO UPDATE SET df = terms.df + excluded.df",
+            (
+                collection,
+                [term for term, _ in changed],
+                [counts.terms.get(term, "") for term, _ in changed],
+                [n for _, n in changed],
+            ),
+        )
+        if fewer := [term for term, n in changed if n < 0]:
+            query = "DELETE FROM terms WHERE collection = %s AND hash = ANY(%s) AND df = 0"
+            connection.execute(query, (collection, fewer))
+    connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCK_SPACE, COMMIT_LOCK))
+    for collection, counts in sorted(changes.items()):
+        connection.execute(
+            "INSERT INTO collections VALUES (%s, %s, %s, %s, %s) ON CONFLICT (name) DO UPDATE SET"
+            " n_documents = collections.n_documents + excluded.n_documents,"
+            " n_passages = collections.n_passages + excluded.n_passages,"
+            " n_terms = collections.n_terms + excluded.n_terms,"
+            " n_context_terms = collections.n_context_terms + excluded.n_context_terms",
+            (collection, *counts[:4]),
+        )
+        if counts.n_documents < 0:
+            connection.execute("DELETE FROM collections WHERE name = %s AND n_documents = 0", (collection,))
+    return log(connection, entries, token)
+
+
+def log(connection: Connection, entries: Sequence[tuple[str, str, int]], token: str) -> int:
+    """Write log rows (operation, document, passages) and return the number of the last. COMMIT_LOCK is held."""
+    row = connection.execute("SELECT coalesce(max(sequence), 0) FROM log").fetchone()
+    last = int(row[0]) if row else 0
+    with connection.cursor() as cursor:
+        rows = [(last + place, *entry, token, _now()) for place, entry in enumerate(entries, 1)]
+        cursor.executemany("INSERT INTO log VALUES (%s, %s, %s, %s, %s, %s)", rows)
+    return last + len(entries)
+
+
+def _stored(connection: Connection, identifier: str) -> Document:
+    document = find_document(connection, identifier)
+    assert document is not None  # written, or looked at, in this transaction
+    return document
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

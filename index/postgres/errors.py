@@ -1,0 +1,86 @@
+"""PostgreSQL's errors as the store's own, each with a message that says what to do."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors
+
+from index.errors import (
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    StoreLocked,
+    StoreTooNew,
+    StoreUnreachable,
+    StoreUnwritable,
+)
+
+# The server is going, starting, or not the one that may be written to: another connection may do.
+LOST = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    errors.ReadOnlySqlTransaction,
+)
+# A statement that met others at work: the same again may do.
+AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether the connection failed, not the statement: the server is going, or is not the one that may be written to."""
+    if isinstance(
+        error, errors.DiskFull | errors.OutOfMemory | errors.ConfigurationLimitExceeded | errors.QueryCanceled
+    ):
+        return False
+    if isinstance(error, errors.LockNotAvailable | errors.ObjectInUse):
+        return False
+    return isinstance(error, LOST) and not isinstance(error, AGAIN)
+
+
+@contextmanager
+def translated(place: str) -> Iterator[None]:
+    """Turns PostgreSQL's errors into the store's."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise store_error(error, place) from error
+
+
+def store_error(error: psycopg.Error, place: str) -> StoreError:
+    """The store's error for one of PostgreSQL's."""
+    said = reason(error)
+    if isinstance(error, errors.DiskFull | errors.OutOfMemory):
+        return StoreFull(f"no space is left for {place} ({said}): free some there and try again")
+    if isinstance(error, errors.InsufficientPrivilege):
+        return StoreUnwritable(
+            f"{place} does not let this user do that ({said}): make it the owner of the database, or let its owner run the command"
+        )
+    if isinstance(error, errors.QueryCanceled):
+        return StoreLocked(f"{place} cancelled a statement ({said}): try again, or raise its statement_timeout")
+    if isinstance(error, (errors.LockNotAvailable, *AGAIN)):
+        return StoreLocked(f"{place} is in use by others ({said}): try again later")
+    if isinstance(error, errors.UndefinedTable | errors.UndefinedColumn | errors.InvalidSchemaName):
+        return StoreDamaged(
+            f"{place} has lost a part of the store ({said}): bring it back with `rag restore SRC --overwrite`, or from a backup"
+        )
+    if isinstance(error, errors.DataCorrupted | errors.IndexCorrupted):
+        return StoreDamaged(
+            f"{place} is damaged ({said}): see the runbook in docs/scale.md, or bring it back from a backup"
+        )
+    if is_lost(error):
+        return StoreUnreachable(
+            f"{place} cannot be reached ({said}): check the address and that the server runs, and try again"
+        )
+    return StoreError(f"{place} refused a statement ({said}): `rag verify` tells whether the store is whole")
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, in one line and without a password."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1@", text)
+
+
+def too_new(place: str, found: int, known: int) -> StoreTooNew:
+    """The error for a store of a newer format."""
+    return StoreTooNew(f"{place} has format {found}, this program knows formats up to {known}: upgrade the program")

@@ -1,0 +1,117 @@
+"""The two lists of candidates: from the engine's indexes, over-fetched, and scored exactly from what is stored.
+
+The engine's indexes only propose: HNSW may miss a passage, and BM25 there counts with rounded lengths and with the frequencies of
+all collections. What counts are inner products and BM25 computed here, as a store in a directory computes them. A narrow scope is
+answered by a scan of its rows: the words index would score it row by row (1,000 rows: 345 to 499 ms).
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from index.local.views.bm25 import TermRows, Weights, bm25
+from index.local.views.vectors import best, inner_products
+from index.postgres.connection import Connection
+from index.postgres.documents import unpacked_half
+from index.postgres.schema import WORDS_INDEX
+from index.types import Floats, Ids
+
+# Passages of a scope up to which all of them are read, and the list is exact.
+SCAN_VECTORS = 5_000
+SCAN_WORDS = 2_000
+# Asked of the words index: 100 are wanted (100,000 passages: 398 of 400 lists of ten are then those of an exact search).
+_PROPOSED = 200
+_BEYOND = 16  # more than k, for those that rounding puts in another order
+_TOGETHER = 2_000
+_NO_SCORES: Floats = np.empty(0, dtype=np.float32)
+_NO_IDS: Ids = np.empty(0, dtype=np.int64)
+
+
+class Selection(NamedTuple):
+    """The passages of a scope. n: how many.  documents: numbers of its documents, None for all of the collection."""
+
+    collection: str
+    n: int
+    documents: list[int] | None
+
+    @property
+    def condition(self) -> tuple[str, list[Any]]:
+        """As SQL over ``passages p``, with its parameters."""
+        if self.documents is None:
+            return "p.collection = %s", [self.collection]
+        return "p.collection = %s AND p.document = ANY(%s)", [self.collection, self.documents]
+
+
+def nearest(connection: Connection, scope: Selection, vector: Floats, k: int, scan_below: int) -> tuple[Floats, Ids]:
+    """Best k of a scope by inner product: float32 and int64, both (at most k,), ties by lower id."""
+    if not scope.n:
+        return _NO_SCORES, _NO_IDS
+    condition, values = scope.condition
+    asked = "[" + ",".join(map(repr, vector.astype(np.float32).tolist())) + "]"
+    select = f"SELECT p.id, p.vector FROM passages p WHERE {condition} ORDER BY"
+    rows: list[tuple[Any, ...]] = []
+    if scope.n > scan_below:
+        query = f"{select} p.vector <#> %s::halfvec LIMIT %s"
+        rows = connection.execute(query, [*values, asked, k + _BEYOND], binary=True).fetchall()
+    if len(rows) < min(k, scope.n):  # few, or few enough that the index gave up
+        # An expression that is no index's: all rows of the scope are looked at.
+        query = f"{select} (p.vector <#> %s::halfvec) + 0, p.id LIMIT %s"
+        rows = connection.execute(query, [*values, asked, k + _BEYOND], binary=True).fetchall()
+    ids = np.array([row[0] for row in rows], dtype=np.int64)
+    vectors = np.stack([unpacked_half(row[1]) for row in rows])
+    return best(inner_products(vectors, vector), ids, k)
+
+
+def matching(
+    connection: Connection, scope: Selection, weights: Weights, k: int, scan_below: int | None
+) -> tuple[Floats, Ids]:
+    """Best k of a scope by BM25, without passages that have none of the terms: float32 and int64, both (at most k,).
+
+    scan_below: None where there is no words index.
+    """
+    if not scope.n:
+        return _NO_SCORES, _NO_IDS
+    condition, values = scope.condition
+    if scan_below is None or scope.n <= scan_below:
+        with connection.cursor(name="terms", binary=True) as cursor:
+            cursor.itersize = _TOGETHER
+            cursor.execute(
+                f"SELECT e.passage, e.terms FROM passages p JOIN payload e ON e.passage = p.id WHERE {condition}",
+                values,
+            )
+            return _best_of(cursor, weights, k)
+    words = " ".join(f"x{term:08x}" for term in weights.idf)
+    proposed = connection.execute(
+        f"SELECT p.id FROM passages p WHERE {condition} ORDER BY p.words <@> to_bm25query(%s, '{WORDS_INDEX}') LIMIT %s",
+        [*values, words, max(_PROPOSED, 2 * k)],
+        binary=True,
+    ).fetchall()
+    ids = [row[0] for row in proposed]
+    query = "SELECT passage, terms FROM payload WHERE passage = ANY(%s)"
+    return _best_of(connection.execute(query, (ids,), binary=True), weights, k)
+
+
+def _best_of(rows: Iterable[tuple[Any, ...]], weights: Weights, k: int) -> tuple[Floats, Ids]:
+    """Best k of rows (passage, packed terms)."""
+    scores, ids = _NO_SCORES, _NO_IDS
+    for block in _blocks(rows):
+        packed = [row[1] for row in block]
+        terms = np.frombuffer(b"".join(packed), dtype="<u4").astype(np.uint32, copy=False)
+        lengths = np.array([len(one) // 4 for one in packed], dtype=np.int64)
+        own_ids = np.array([row[0] for row in block], dtype=np.int64)
+        own = bm25(TermRows(own_ids, lengths, terms), weights)
+        scores = np.concatenate([scores, own[own > 0].astype(np.float32)])
+        scores, ids = best(scores, np.concatenate([ids, own_ids[own > 0]]), k)
+    return scores, ids
+
+
+def _blocks(rows: Iterable[tuple[Any, ...]]) -> Iterable[list[tuple[Any, ...]]]:
+    block: list[tuple[Any, ...]] = []
+    for row in rows:
+        block.append(row)
+        if len(block) == _TOGETHER:
+            yield block
+            block = []
+    if block:
+        yield block

@@ -1,0 +1,270 @@
+"""The store in a PostgreSQL database: that a commit is durable and searchable, and a reader sees one state, is the engine's own."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from types import TracebackType
+from typing import TypeVar
+
+from index.backend import Progress
+from index.errors import StoreMismatch, StoreReplaced
+from index.local.database.rows import DocumentRow, pack_document
+from index.local.database.rows import document_id as name_id
+from index.local.views.lexical import analyze
+from index.postgres import documents, schema
+from index.postgres.connection import SCHEMA, Connection, Database, storable
+from index.postgres.lists import SCAN_VECTORS, SCAN_WORDS
+from index.postgres.reader import NOTE, Known, Reader, Searching
+from index.types import Change, Document, FailedFile, Finding, JsonScalar, Metadata, NewDocument, NewPassage, Receipt
+
+_STATE = (
+    "SELECT (SELECT coalesce(max(sequence), 0) FROM log),"
+    " (SELECT value FROM meta WHERE key = 'id'), (SELECT value FROM meta WHERE key = 'fingerprint')"
+)
+T = TypeVar("T")
+
+
+class PostgresStore:
+    """As ``index.backend.Store``.
+
+    words: what answers for them, an index ("index") or the stored terms ("scan").
+    lock_timeout_s: how long a write tries again when the server goes or others are in its way; may be set.
+    """
+
+    rebuilt: tuple[str, ...] = ()
+    rebuilding: tuple[str, ...] = ()
+    checkpoint_due = False
+
+    def __init__(self, database: Database, meta: schema.Meta) -> None:
+        """Use ``open`` or ``create``."""
+        self.database = database
+        self.place = database.place
+        self.id, self.dim, self.fingerprint = meta.id, meta.dim, meta.fingerprint
+        self.settings: Mapping[str, JsonScalar] = meta.settings
+        self.words = meta.words
+        self.format_version = schema.FORMAT_VERSION
+        self.lock_timeout_s = 30.0
+        self.searching = Searching(meta.dim, SCAN_VECTORS, SCAN_WORDS if meta.words == "index" else None)
+        self._known = Known()
+        self._replaced = False
+
+    @classmethod
+    def open(cls, address: str, schema_name: str = SCHEMA) -> "PostgresStore":
+        """The store of a database. Raises StoreUnreachable, StoreMissing, StoreDamaged, StoreTooNew or StoreUnwritable."""
+        database = Database(address, schema_name)
+        try:
+            return cls(database, schema.read_meta(database))
+        except BaseException:
+            database.close()
+            raise
+
+    @classmethod
+    def create(
+        cls,
+        address: str,
+        *,
+        dim: int,
+        fingerprint: str,
+        settings: Mapping[str, JsonScalar],
+        schema_name: str = SCHEMA,
+        identifier: str | None = None,
+    ) -> "PostgresStore":
+        """A new store in a database that has none; the one that is there, if it is an equal one.
+
+        Raises as ``open``, NoPlace where another program has tables of that name, StoreMismatch for a store of another kind.
+        """
+        if dim < 1:
+            raise ValueError(f"dim must be at least 1, not {dim}")
+        database = Database(address, schema_name)
+        try:
+            schema.create(database, dim, fingerprint, settings, identifier)
+            store = cls(database, schema.read_meta(database))
+            if (store.dim, store.fingerprint, store.settings) != (dim, fingerprint, dict(settings)):
+                raise StoreMismatch(
+                    f"{database.place} holds a store with another model or other settings: choose another database"
+                )
+            return store
+        except BaseException:
+            database.close()
+            raise
+
+    @contextmanager
+    def read(self) -> Iterator[Reader]:
+        """A reader of the latest state, which stays as it is within the block whatever is written meanwhile."""
+        with self.reading() as (connection, generation):
+            if self._known.generation != generation:
+                self._known = Known(generation)
+            yield Reader(connection, generation, self._known, self.searching)
+
+    @contextmanager
+    def reading(self) -> Iterator[tuple[Connection, int]]:
+        """A connection in one snapshot, and the number of the last change there: none that this process made is missing."""
+        with self.database.reading(_STATE) as (connection, (generation, *found)):
+            self._require_same(found)
+            if generation >= self.database.written:
+                yield connection, generation
+                return
+        with self.database.reading(_STATE, primary=True) as (connection, (generation, *found)):
+            self._require_same(found)
+            yield connection, generation
+
+    def unchanged(self, collection: str, key: str, content_sha256: str) -> Document | None:
+        """The stored document of that name if its content is this; to be asked before parsing and embedding."""
+        with self.reading() as (connection, _):
+            document = documents.find_document(connection, name_id(collection, storable(key)))
+        return document if document is not None and document.content_sha256 == content_sha256 else None
+
+    def add(self, document: NewDocument, passages: Sequence[NewPassage]) -> Change:
+        """As ``index.backend.Store.add``. U+0000, which PostgreSQL's text cannot hold, is stored as U+FFFD."""
+        row = self.packed(document, passages)
+        outcome, stored, sequence = self.write(
+            lambda connection, token: documents.write_document(connection, row, self.words == "index", token)
+        )
+        self._wrote(sequence)
+        return Change(stored, outcome)
+
+    def write_anew(self, old: Document, new: NewDocument, passages: Sequence[NewPassage]) -> bool:
+        """As ``index.backend.Store.write_anew``."""
+        row = self.packed(new, passages)
+
+        def work(connection: Connection, token: str) -> int | None:
+            documents.lock_documents(connection, [old.id])
+            if documents.find_document(connection, old.id) != old:
+                return None
+            return documents.write_document(connection, row, self.words == "index", token, old.added_at, anew=True)[2]
+
+        sequence = self.write(work)
+        self._wrote(sequence or 0)
+        return sequence is not None
+
+    def delete(self, document_id: str) -> Receipt:
+        """Remove a document; nothing finds it from the receipt on. Raises DocumentNotFound.
+
+        Its bytes leave the database's files when they are vacuumed, and the logs and backups when those expire.
+        """
+        return self.delete_many([document_id])[0]
+
+    def delete_many(self, document_ids: Sequence[str]) -> list[Receipt]:
+        """Remove several documents, all or none. Raises DocumentNotFound when one of them does not exist."""
+        wanted = list(dict.fromkeys(document_ids))
+        if not wanted:
+            return []
+        removed, sequence = self.write(lambda connection, token: documents.remove_documents(connection, wanted, token))
+        self._wrote(sequence)
+        with self.reading() as (connection, _):
+            return [
+                Receipt(one.id, len(one.passages), one.vectors, one.lexical, documents.remaining(connection, one))
+                for one in removed
+            ]
+
+    def note_failures(self, failed: Sequence[FailedFile]) -> None:
+        """Remember files that could not be taken in; adding a document of the same collection and key forgets it again."""
+        if failed:
+            self._rows(
+                lambda connection: documents.write_failures(
+                    connection, [replace(one, key=storable(one.key)) for one in failed]
+                )
+            )
+
+    def forget_failures(self, collection: str, keys: Sequence[str]) -> None:
+        """Files that had failed are gone, or are as they were when they were taken in."""
+        if keys:
+            stored = [storable(key) for key in keys]
+            self._rows(lambda connection: documents.forget_failures(connection, collection, stored))
+
+    def set_note(self, name: str, text: str | None) -> None:
+        """Keep a text with the store under a name, in place of the one before; None removes it."""
+
+        def work(connection: Connection) -> None:
+            connection.execute("DELETE FROM meta WHERE key = %s", (NOTE + name,))
+            if text is not None:
+                connection.execute("INSERT INTO meta VALUES (%s, %s)", (NOTE + name, text))
+
+        self._rows(work)
+
+    def verify(self, progress: Progress | None = None) -> list[Finding]:
+        """Everything in the store that does not fit together, found by comparing all of it; empty for a healthy store."""
+        from index.postgres.verify import check_store
+
+        with self.reading() as (connection, _):
+            return check_store(connection, self.searching, progress)
+
+    @property
+    def replaced(self) -> bool:
+        """Whether a reader has found another store here than was opened."""
+        return self._replaced
+
+    def checkpoint(self) -> bool:
+        """False: a commit leaves nothing to make up for."""
+        return False
+
+    def stop_background_work(self) -> None:
+        """Nothing goes on in the background."""
+
+    def close(self) -> None:
+        """Let go of all connections. Readers that are open in other threads may finish."""
+        self.database.close()
+
+    def __enter__(self) -> "PostgresStore":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def packed(self, document: NewDocument, passages: Sequence[NewPassage]) -> DocumentRow:
+        """A document's rows as this store keeps them. Raises as ``add``."""
+        changed = {
+            name: storable(getattr(document, name))
+            for name in ("key", "title", "text")
+            if "\0" in getattr(document, name)
+        }
+        if document.source and "\0" in document.source:
+            changed["source"] = storable(document.source)
+        given = replace(document, **changed, metadata=_storable_metadata(document.metadata))
+        contexts = [
+            replace(one, context=storable(one.context), layout=storable(one.layout))
+            if "\0" in one.context + one.layout
+            else one
+            for one in passages
+        ]
+        return pack_document(given, contexts, self.dim, analyze)
+
+    def write(self, work: "documents.Work[T]") -> T:
+        """What ``work`` gives, done in one durable transaction of the store that was opened."""
+
+        def checked(connection: Connection, token: str) -> T:
+            row = connection.execute(
+                "SELECT (SELECT value FROM meta WHERE key = 'id'), (SELECT value FROM meta WHERE key = 'fingerprint')"
+            ).fetchone()
+            self._require_same(row or ())
+            return work(connection, token)
+
+        return self.database.write(checked, documents.DONE, self.lock_timeout_s)
+
+    def _rows(self, work: "documents.Rows") -> None:
+        """Write rows that are no change of a document: done twice they are as done once."""
+        self.write(lambda connection, token: work(connection))
+
+    def _wrote(self, sequence: int) -> None:
+        self.database.written = max(self.database.written, sequence)
+
+    def _require_same(self, found: Sequence[object]) -> None:
+        """Raises StoreReplaced when id and fingerprint are no longer those of the store that was opened."""
+        if tuple(found) != (self.id, self.fingerprint):
+            self._replaced = True
+            raise StoreReplaced(f"another store was put in the place of {self.place} meanwhile: try again")
+
+
+def _storable_metadata(metadata: Metadata) -> Metadata:
+    """Metadata without U+0000. Numbers and other values stay; what is no metadata is left for whoever checks it."""
+
+    def kept(value: object) -> object:
+        if isinstance(value, list):
+            return [kept(element) for element in value]
+        return storable(value) if isinstance(value, str) else value
+
+    if "\0" not in repr(metadata) and "\\x00" not in repr(metadata):
+        return metadata
+    return {storable(key): kept(value) for key, value in metadata.items()}  # type: ignore[misc]
