@@ -382,6 +382,14 @@ def _postgres() -> "type[PostgresStore]":
     return PostgresStore
 
 
+def require_present(store: Store) -> None:
+    """Raises StoreMissing when a store was moved or removed while it was open: it is read to the end, and written no more."""
+    from index.local.store import Store as LocalStore
+
+    if isinstance(store, LocalStore):
+        store.require_present()
+
+
 def repair(store: Store, findings: "Iterable[Finding]") -> "list[Finding]":
     """Mend those of the findings that can be mended from the rest of the store, and return them."""
     from index.local.store import Store as LocalStore

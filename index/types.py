@@ -238,3 +238,8 @@ class Finding:
     detail: str
     remedy: str
     mendable: bool = False
+
+    @property
+    def mended(self) -> bool:
+        """Whether nothing is left to do: it was found, and made good, when the store was opened."""
+        return self.kind == "view-rebuilt"

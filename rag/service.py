@@ -12,7 +12,17 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
-from index.backend import DELETE_TOGETHER, Place, Snapshot, Store, create_store, open_store, repair, snapshot
+from index.backend import (
+    DELETE_TOGETHER,
+    Place,
+    Snapshot,
+    Store,
+    create_store,
+    open_store,
+    repair,
+    require_present,
+    snapshot,
+)
 from index.errors import DocumentNotFound, StoreMismatch, StoreMissing
 from index.types import Document, FailedFile, Finding, JsonScalar, Range, Receipt, Span
 from rag.answer import citations
@@ -253,6 +263,11 @@ class Service:
         """Documents and passages."""
         with self._store.read() as reader:
             return reader.counts(collection)
+
+    def require_ready(self) -> None:
+        """Raises when the store cannot be read, or was moved or removed while it was open."""
+        require_present(self._store)
+        self.counts()
 
     def collections(self) -> dict[str, tuple[int, int]]:
         """Documents and passages of each collection that has any, by name."""

@@ -23,11 +23,11 @@ async def livez() -> StatusOut:
     "/readyz", responses=problems(503), summary="Can it answer questions?", response_model_exclude_defaults=True
 )
 async def readyz(request: Request, service: ServiceDep, run: RunDep) -> ReadyOut:
-    """Reads the store in a worker: 503 when the store cannot be read, and from the moment that the service is told to stop."""
+    """Reads the store in a worker: 503 when the store cannot be read or was moved, and once the service is told to stop."""
     if request.app.state.stopping:
         raise Stopping
     answerers = answerers_of(request)
     if answerers is not None and not answerers.running:
         raise Overloaded("All processes that answer questions have ended; they are being started again.")
-    await run(service.counts)
+    await run(service.require_ready)
     return ReadyOut(status="ready", rebuilding=service.rebuilding)

@@ -281,6 +281,10 @@ class Store:
             return False
         return replacement.pending(self.path)
 
+    def require_present(self) -> None:
+        """Raises StoreMissing, or StoreReplaced, when what was opened does not lie at this place any more."""
+        self._database.require_current()
+
     def copy_to(self, target: Path) -> int:
         """Copy the state as it is now into an empty directory, durably, and return its generation; others may go on writing.
 

@@ -189,6 +189,9 @@ class FakeService:
         names = [document.collection for document, _ in self.stored.values()]
         return {name: (names.count(name), names.count(name)) for name in sorted(set(names))}
 
+    def require_ready(self) -> None:
+        self._work()
+
     def counts(self) -> tuple[int, int]:
         self._work()
         return len(self.stored), len(self.stored)

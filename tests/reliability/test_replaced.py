@@ -31,6 +31,19 @@ def test_a_service_goes_on_with_the_restored_store(empty_store: Store, make_docu
         assert [document.key for document in reader.documents()] == ["3"] and store.verify() == []
 
 
+def test_a_service_whose_store_was_moved_answers_and_is_not_ready(
+    empty_store: Store, make_document: Make, tmp_path: Path
+) -> None:
+    empty_store.add(*make_document("A cat.", key="1"))
+    empty_store.close()
+    with Service(Store.open(empty_store.path), Config(cache=tmp_path / "cache")) as service:
+        service.require_ready()
+        empty_store.path.rename(tmp_path / "moved")
+        assert service.counts() == (1, 1)
+        with pytest.raises(StoreMissing, match="start again with the place it has now"):
+            service.require_ready()
+
+
 def test_a_moved_store_takes_no_more_writes_where_it_was_and_works_where_it_is(
     empty_store: Store, make_document: Make, tmp_path: Path
 ) -> None:

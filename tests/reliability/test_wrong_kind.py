@@ -18,10 +18,11 @@ from tests.reliability import world
 
 ROOT = Path(__file__).parent.parent.parent
 VIEWS = {"manifest.json", "views", "views/*", "views/*/vectors.faiss", "views/*/lexical", "views/*/lexical/meta.json"}
+LOCKS = {"views/*/lexical/.tantivy-meta.lock"}
 BESIDE = {"store.db-wal", "store.db-shm"}
 USELESS = {"manifest.json.new", "replacement", "restoring", "rebuilding", "store.db.new", "views/stray", "STORE"}
 ARRAYS = {"views/*/arrays", "views/*/arrays/*", "views/*/arrays/*/rows", "views/*/arrays/*/terms"}
-NAMES = sorted({"store.db", "writer.lock"} | VIEWS | BESIDE | USELESS | ARRAYS)
+NAMES = sorted({"store.db", "writer.lock"} | VIEWS | BESIDE | USELESS | ARRAYS | LOCKS)
 KINDS: dict[str, Callable[[Path], object]] = {
     "file": lambda path: path.write_text("x"),
     "directory": lambda path: (path / "x").mkdir(parents=True),
@@ -34,7 +35,7 @@ SHORT = [
     ("views", "file"), ("views", "dangling"), ("views", "loop"), ("manifest.json", "directory"), ("manifest.json", "pipe"),
     ("manifest.json.new", "dangling"), ("store.db", "directory"), ("store.db-wal", "dangling"), ("store.db-shm", "directory"),
     ("writer.lock", "directory"), ("writer.lock", "pipe"), ("replacement", "file"), ("views/*/vectors.faiss", "pipe"),
-    ("views/*/arrays/*/rows", "directory"), ("rebuilding", "file"),
+    ("views/*/lexical/.tantivy-meta.lock", "pipe"), ("views/*/arrays/*/rows", "directory"), ("rebuilding", "file"),
 ]  # fmt: skip
 STATE = {f"k{number}": f"w{number}" for number in range(1, 5)}
 

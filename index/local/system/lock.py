@@ -119,7 +119,7 @@ class WriterLock:
             ) from error
 
     def _wait(self, fd: int, deadline: float, timeout_s: float) -> None:
-        while not _lock(fd):
+        while not try_lock(fd):
             if time.monotonic() >= deadline:
                 raise StoreLocked(f"{self._holder()} has been writing for over {timeout_s:g} s: try again later")
             time.sleep(_POLL_S)
@@ -164,7 +164,8 @@ def _command() -> str:
     return " ".join([Path(sys.argv[0]).name or "python", *(word for word in sys.argv[1:2] if word.isidentifier())])
 
 
-def _lock(fd: int) -> bool:
+def try_lock(fd: int) -> bool:
+    """Lock a file or directory until its descriptor is closed; False when another process has it."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -4,6 +4,8 @@ A snapshot is a directory like a store's, with the SHA-256 of each file in ``sna
 that is verified, and gets its name when it is complete and on disk.
 """
 
+import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,10 +19,12 @@ from index.local.opening.catalogue import CATALOGUE, files_of, read_catalogue, r
 from index.local.opening.layout import holds_store
 from index.local.store import Store
 from index.local.system import files
-from index.local.system.lock import WriterLock
+from index.local.system.lock import WriterLock, try_lock
 from index.local.system.names import LOCK, RESTORING
 
 _LOCK_TIMEOUT_S = 30.0
+_ASIDE = re.compile(r"\..+\.[0-9a-f]{8}\.partial")  # a directory that holds one that is half made
+_COPY = "copy"
 
 
 def take(store: Store, target: Path, progress: Progress | None = None) -> Snapshot:
@@ -37,15 +41,15 @@ def take(store: Store, target: Path, progress: Progress | None = None) -> Snapsh
         if target.is_relative_to(store.path.absolute()):
             raise StoreUnwritable(f"{target} lies in the store itself: choose a place outside of {store.path}")
         files.make_directory(target.parent)
+        _remove_killed(target.parent)
         aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
-        with _removed_on_failure(aside):
-            files.system.mkdir(aside)
-            generation = store.copy_to(aside)
-            documents, passages = _check(aside, progress)
-            snapshot = Snapshot(
-                target, store.place, generation, documents, passages, write_catalogue(aside, generation)
-            )
-            files.replace(aside, target)
+        with _working_in(aside):
+            copy = aside / _COPY
+            files.system.mkdir(copy)
+            generation = store.copy_to(copy)
+            documents, passages = _check(copy, progress)
+            snapshot = Snapshot(target, store.place, generation, documents, passages, write_catalogue(copy, generation))
+            files.replace(copy, target)
     return snapshot
 
 
@@ -136,6 +140,32 @@ def _check(copy: Path, progress: Progress | None) -> tuple[int, int]:
             counts = reader.counts()
     replacement.settle(copy)
     return counts
+
+
+@contextmanager
+def _working_in(aside: Path) -> Iterator[None]:
+    """A new directory within the block, locked so that nobody takes it for one which a killed process left."""
+    files.system.mkdir(aside)
+    fd = files.system.open(aside, os.O_RDONLY)
+    try:
+        try_lock(fd)
+        yield
+    finally:
+        with suppress(OSError):
+            files.remove(aside)
+        os.close(fd)
+
+
+def _remove_killed(place: Path) -> None:
+    """Remove what is left of snapshots that were half made when their process was killed."""
+    for left in place.iterdir():
+        if _ASIDE.fullmatch(left.name) and left.is_dir() and {path.name for path in left.iterdir()} <= {_COPY}:
+            fd = files.system.open(left, os.O_RDONLY)
+            try:
+                if try_lock(fd):
+                    files.remove(left)
+            finally:
+                os.close(fd)
 
 
 @contextmanager

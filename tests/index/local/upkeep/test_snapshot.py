@@ -1,6 +1,8 @@
 """Snapshots and restores: whole or not at all."""
 
+import fcntl
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +48,20 @@ def test_a_snapshot_is_a_store_of_one_moment(store: Store, make_document: Make, 
     store.add(*make_document("Later."))
     assert titles(tmp_path / "deep" / "copy") == [str(number) for number in range(12)]
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["copy"]
+
+
+def test_what_a_killed_snapshot_left_is_removed_by_the_next_and_nothing_else(store: Store, tmp_path: Path) -> None:
+    place = tmp_path / "copies"
+    killed, working, mine = (place / f".{name}.0123abcd.partial" for name in ("monday", "tuesday", "mine"))
+    for left in (killed, working):
+        snapshot.take(store, left / "copy")
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("mine")
+    fd = os.open(working, os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)  # as the process has that makes it
+    snapshot.take(store, place / "copy")
+    assert {path.name for path in place.iterdir()} == {"copy", working.name, mine.name}
+    os.close(fd)
 
 
 def test_a_snapshot_is_taken_beside_a_damaged_checkpoint(store: Store, tmp_path: Path) -> None:

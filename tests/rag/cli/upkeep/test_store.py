@@ -85,6 +85,16 @@ def test_repair_mends_what_verify_says_it_does(rag: Rag) -> None:
     assert rag("verify").err == ""
 
 
+def test_what_was_mended_when_the_store_was_opened_is_listed_and_holds(rag: Rag) -> None:
+    shutil.rmtree("store/views")
+    found = rag("verify")
+    assert found.code == 0 and "has been rebuilt; nothing is left to do" in found.out
+    assert found.out.endswith("4 documents, 4 passages: all is well\n")
+    shutil.rmtree("store/views")
+    found = rag("verify", "--json")
+    assert found.code == 0 and {one["kind"] for one in found.json["findings"]} == {"view-rebuilt"}
+
+
 def test_what_repair_cannot_mend_is_listed_with_what_to_do(rag: Rag) -> None:
     connection = apsw.Connection("store/store.db", vfs="cksmvfs")
     connection.execute("UPDATE texts SET text = 'Else.' WHERE document = 1")
