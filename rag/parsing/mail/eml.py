@@ -14,7 +14,7 @@ from rag.parsing.archives.members import is_archive, members
 from rag.parsing.structure.builder import TextBuilder, plain
 from rag.parsing.structure.metadata import collect
 from rag.parsing.web.html import add_html
-from rag.types import ParsedText
+from rag.types import MAIL_HEADER, ParsedText
 
 _MAX_PARTS = 1000
 MAX_ATTACHMENTS = 1000
@@ -55,7 +55,7 @@ def parse_mail(mail: Mail, name: str, parse: Parse, depth: int = 0) -> ParsedTex
     """
     builder = TextBuilder()
     shown = (("From", mail.sender), ("To", mail.to), ("Cc", mail.cc), ("Date", mail.date), ("Subject", mail.subject))
-    builder.add_lines("\n".join(f"{key}: {plain(value)}" for key, value in shown if plain(value)))
+    builder.add_lines("\n".join(f"{key}: {plain(value)}" for key, value in shown if plain(value)), MAIL_HEADER)
     if mail.text:
         builder.add_lines(mail.text)
     elif mail.html:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rag.parsing.pdf.layout import EDGE, Line, Page
 from rag.parsing.pdf.paragraphs import Paragraph, Vocabulary
 from rag.parsing.structure.builder import TextBuilder, plain
+from rag.types import MARGIN
 
 _EDGE_SHARE = 0.12  # of the page's height, at top and bottom, where headers and footers stand
 _EDGE_LINES = 4
@@ -56,7 +57,7 @@ def add_edges(builder: TextBuilder, edges: list[list[Line]]) -> None:
     """Add headers and footers as paragraphs of their own, and empty the list."""
     for group in edges:
         paragraph = Paragraph(Vocabulary([]))
-        paragraph.add(group)
+        paragraph.add(group, MARGIN)
         paragraph.flush(builder)
     edges.clear()
 

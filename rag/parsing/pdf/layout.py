@@ -3,29 +3,25 @@
 Columns are told by geometry, not by the order in which the file draws its words. Coordinates are points, x to the right, y up.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+
+from rag.parsing.pdf.tables import find_tables
+from rag.parsing.pdf.words import Word, runs_of
+from rag.parsing.structure.tables import Table
 
 _MIN_ROWS = 4  # lines side by side that make two columns
 _MIN_CHARACTERS = 16  # of a line of running text in a column; cells of a table are shorter
 _MAX_CROSSING = 0.5  # share of lines across the gutter (titles, wide figures) that a page with columns may have
 _MAX_COLUMNS_DEPTH = 4
-_RAISED = 0.85  # of the type beside it: smaller words are marks of reference and the like
-_CLOSING = ".,;:!?)]}”’»"
+_FEW_ROWS = 6
+_GRID = 4.0  # points
+_FULL = 0.7  # of its column's width that a full line of text has
+_MIN_FULL = 0.25  # share of the rows of a column of text that are full
+_ALIGNED = 0.8
 EDGE = -1  # column of a header or footer that is kept: no paragraph runs on into it or from it
-
-
-class Word(NamedTuple):
-    """A word or a run of words on one baseline, with its box and font size."""
-
-    text: str
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    size: float
 
 
 @dataclass(slots=True)
@@ -33,6 +29,8 @@ class Line:
     """A line in reading order. left, right: edges of the column it stands in; ``column`` counts the columns of its page.
 
     quarters: by which its page is turned clockwise for it to stand upright.
+    turned: whether it stands in another direction than most of the page.
+    table: where it is a whole table, of which ``text`` has a line each.
     """
 
     text: str
@@ -45,6 +43,8 @@ class Line:
     right: float
     column: int
     quarters: int = 0
+    turned: bool = False
+    table: Table | None = None
 
 
 @dataclass(slots=True)
@@ -63,133 +63,179 @@ class Page:
 
 
 def type_sizes(pages: Sequence[Page]) -> Counter[float]:
-    """How many characters are set in each type size, but for headers and footers."""
+    """How many characters are set in each type size, but for headers, footers and what is turned."""
     sizes: Counter[float] = Counter()
     for page in pages:
         for line in page.body:
-            sizes[line.size] += len(line.text)
+            sizes[line.size] += 0 if line.turned else len(line.text)
     return sizes
 
 
-def read_lines(words: Sequence[Word]) -> list[Line]:
-    """The lines of a page in the order in which they are read. words: in any order, best in that of the file."""
+Gutters = set[int]  # where the columns of a file's pages were parted so far, in units of _GRID
+
+
+def read_lines(words: Sequence[Word], gutters: Gutters | None = None) -> list[Line]:
+    """The lines of a page in the order in which they are read.
+
+    words: in any order, best in that of the file.  gutters: of the pages before, to which those of this page are added: by them a
+    page with few lines is read as the others are.
+    """
     lines: list[Line] = []
-    for number, column in enumerate(_columns(_runs(words), 0)):
+    for number, column in enumerate(_columns(runs_of(words), 0, set() if gutters is None else gutters)):
         left, right = min(run.x0 for run in column), max(run.x1 for run in column)
-        lines += [_line(row, left, right, number) for row in _rows(column)]
+        rows = list(_rows(column))
+        for row in rows:
+            row.sort(key=lambda run: run.x0)
+        after = 0
+        for grid in find_tables(rows):
+            lines += [_line(row, left, right, number) for row in rows[after : grid.first]]
+            after = grid.last + 1
+            of_table = [_line(row, left, right, number) for row in rows[grid.first : after]]
+            lines.append(_whole(of_table, grid.table))
+        lines += [_line(row, left, right, number) for row in rows[after:]]
     return lines
 
 
-def _runs(words: Sequence[Word]) -> list[Word]:
-    """Words that follow each other on a baseline without a gap wider than a letter is high, joined.
-
-    A run stands where its larger words do and has the size in which most of it is set.
-    """
-    runs: list[Word] = []
-    parts: list[str] = []
+def _whole(rows: Sequence[Line], table: Table) -> Line:
+    """The rows of a table as one."""
     sizes: Counter[float] = Counter()
-    for word in words:
-        if runs:
-            last = runs[-1]
-            height = max(last.y1 - last.y0, word.y1 - word.y0, 1.0)
-            gap = word.x0 - last.x1
-            if abs(word.y0 + word.y1 - last.y0 - last.y1) < height and -0.3 * height < gap < min(
-                height, 1.2 * word.size + 2
-            ):
-                parts += ("" if gap < 0.1 * height and word.text[0] in _CLOSING else " ", word.text)
-                sizes[word.size] += len(word.text)
-                low, high = min(last.y0, word.y0), max(last.y1, word.y1)
-                if word.size < _RAISED * last.size:
-                    low, high = last.y0, last.y1
-                elif last.size < _RAISED * word.size:
-                    low, high = word.y0, word.y1
-                runs[-1] = Word("", last.x0, low, word.x1, high, max(sizes, key=lambda size: (sizes[size], size)))
-                continue
-            runs[-1] = last._replace(text="".join(parts))
-        parts = [word.text]
-        sizes = Counter({word.size: len(word.text)})
-        runs.append(word)
-    if runs:
-        runs[-1] = runs[-1]._replace(text="".join(parts))
-    return runs
+    for row in rows:
+        sizes[row.size] += len(row.text)
+    return replace(
+        rows[0],
+        text="\n".join(row.text for row in rows),
+        x0=min(row.x0 for row in rows),
+        x1=max(row.x1 for row in rows),
+        y0=rows[-1].y0,
+        size=max(sizes, key=lambda size: (sizes[size], size)),
+        table=table,
+    )
 
 
-def _columns(runs: list[Word], depth: int) -> Iterator[list[Word]]:
-    """The runs column by column, from the top; what crosses the gutter comes between the columns above and below it."""
-    gutter = _gutter(runs) if depth < _MAX_COLUMNS_DEPTH else None
+def _columns(runs: list[Word], depth: int, gutters: Gutters) -> Iterator[list[Word]]:
+    """The runs column by column, from the top; what reads across the gutter comes between the columns above and below it."""
+    gutter = _gutter(runs, gutters) if depth < _MAX_COLUMNS_DEPTH else None
     if gutter is None:
         if runs:
             yield runs
         return
-    left: list[Word] = []
-    right: list[Word] = []
-    crossing: list[Word] = []
-    # Where a run crosses the gutter, what is above it on either side is read first.
+    across: list[Word] = []
+    for band in _bands(runs, gutter):
+        left, right = _sides(band, gutter)
+        if not (_is_set_apart(left, right) or _are_beginnings(band, gutters)):
+            across += band
+            continue
+        if across:
+            yield across
+            across = []
+        yield from _columns(left, depth + 1, gutters)
+        yield from _columns(right, depth + 1, gutters)
+    if across:
+        yield across
+
+
+def _sides(runs: Sequence[Word], gutter: float) -> tuple[list[Word], list[Word]]:
+    return [run for run in runs if run.x1 <= gutter + 1], [run for run in runs if run.x0 >= gutter - 1]
+
+
+def _bands(runs: Sequence[Word], gutter: float) -> Iterator[list[Word]]:
+    """The runs in bands from the top: those that cross the gutter are alone, what stands beside it between two of them together."""
+    band: list[Word] = []
     for run in sorted(runs, key=lambda run: -(run.y0 + run.y1)):
         if run.x1 <= gutter + 1 or run.x0 >= gutter - 1:
-            if crossing:
-                yield crossing
-                crossing = []
-            (left if run.x1 <= gutter + 1 else right).append(run)
-        else:
-            if left or right:
-                yield from _columns(left, depth + 1)
-                yield from _columns(right, depth + 1)
-                left, right = [], []
-            crossing.append(run)
-    for column in (crossing, left, right):
-        if column is crossing:
-            if column:
-                yield column
-        else:
-            yield from _columns(column, depth + 1)
+            band.append(run)
+            continue
+        if band:
+            yield band
+            band = []
+        yield [run]
+    if band:
+        yield band
 
 
-def _gutter(runs: list[Word]) -> float | None:
+def _gutter(runs: list[Word], gutters: Gutters) -> float | None:
     """The x at which the right one of two columns begins; None when the page reads as one."""
-    if len(runs) < 2 * _MIN_ROWS:
-        return None
+    edges = Counter(round(run.x0 / _GRID) for run in runs)
+    gutter = _new_gutter(runs, edges) if len(runs) >= 2 * _MIN_ROWS else None
+    if gutter is not None:
+        gutters.add(round((gutter + 2) / _GRID))
+        return gutter
+    for edge in sorted(gutters & {at + step for at in edges for step in (-1, 0, 1)}):
+        x = _GRID * edge - 2
+        if any(_are_beginnings(band, gutters) and all(_sides(band, x)) for band in _bands(runs, x)):
+            return x
+    return None
+
+
+def _new_gutter(runs: list[Word], edges: Counter[int]) -> float | None:
+    """The same by this page alone. edges: how many runs begin at each place of the grid."""
     page_left, page_right = min(run.x0 for run in runs), max(run.x1 for run in runs)
-    edges = Counter(round(run.x0 / 4) for run in runs)
     best: tuple[int, float] | None = None
     for edge, count in edges.items():
         if count + edges.get(edge + 1, 0) < _MIN_ROWS:
             continue
-        x = 4.0 * edge - 2
+        x = _GRID * edge - 2
         if not 0.12 < (x - page_left) / max(page_right - page_left, 1) < 0.88:
             continue
-        left = [run for run in runs if run.x1 <= x + 1]
-        right = [run for run in runs if run.x0 >= x - 1]
-        n_crossing = len(runs) - len(left) - len(right)
-        if min(len(left), len(right)) < _MIN_ROWS or n_crossing > _MAX_CROSSING * len(runs):
+        n_crossing = sum(run.x1 > x + 1 and run.x0 < x - 1 for run in runs)
+        if n_crossing > _MAX_CROSSING * len(runs) or best is not None and (-n_crossing, x) < best:
             continue
-        beside_left, beside_right = _side_by_side(left, right)
-        if not (_is_prose(beside_left) and _is_prose(beside_right)):
-            continue
-        found = (-n_crossing, x)
-        if best is None or found > best:
-            best = found
+        if any(_is_set_apart(*_sides(band, x)) for band in _bands(runs, x) if len(band) >= 2 * _MIN_ROWS):
+            best = (-n_crossing, x)
     return best[1] if best else None
 
 
-def _side_by_side(left: list[Word], right: list[Word]) -> tuple[list[Word], list[Word]]:
-    """The runs of either side within the height that both sides share."""
+def _is_set_apart(left: list[Word], right: list[Word]) -> bool:
+    """Whether what stands on either side of a gutter is read one after the other, not row by row as the cells of a table.
+
+    Both sides are running text, or one is and the other is a figure, a table or code: its rows are not those of the text.
+    """
+    if not left or not right:
+        return _is_prose(left or right)
+    if min(len(left), len(right)) < _MIN_ROWS:
+        return False
     top = min(max(run.y1 for run in left), max(run.y1 for run in right))
     bottom = max(min(run.y0 for run in left), min(run.y0 for run in right))
+    beside = [[run for run in side if run.y1 > bottom and run.y0 < top] for side in (left, right)]
+    are_prose = [_is_prose(side) for side in beside]
+    if all(are_prose):
+        return True
+    if not any(are_prose):
+        return False
+    text, other = beside if are_prose[0] else beside[::-1]
+    return not _labels(other, text)
+
+
+def _are_beginnings(runs: list[Word], gutters: Gutters) -> bool:
+    """Whether runs are a few lines of text each in columns that are known from elsewhere: they begin where those do."""
+    if not 4 <= len(runs) <= 3 * _FEW_ROWS:
+        return False
+    edges = [_GRID * edge for edge in gutters] + [min(run.x0 for run in runs)]
     return (
-        [run for run in left if run.y1 > bottom and run.y0 < top],
-        [run for run in right if run.y1 > bottom and run.y0 < top],
+        all(any(-_GRID <= run.x0 - edge <= 3 * _GRID for edge in edges) for run in runs)
+        and sum(len(run.text) >= _MIN_CHARACTERS for run in runs) * 3 >= len(runs) * 2
+        and 2 <= sum(1 for _ in _rows(runs)) <= _FEW_ROWS
     )
 
 
+def _labels(runs: Sequence[Word], text: Sequence[Word]) -> bool:
+    """Whether runs stand on the lines of a text, on some of them only: then they say what it is about."""
+    lines = sorted(run.y0 for run in text)
+    n_beside = 0
+    for run in runs:
+        at = bisect_left(lines, run.y0 - 0.2 * run.size)
+        n_beside += at < len(lines) and lines[at] <= run.y0 + 0.2 * run.size
+    n_rows = sum(1 for _ in _rows(list(runs)))
+    return n_beside >= _ALIGNED * len(runs) and n_rows <= _ALIGNED * len(lines)
+
+
 def _is_prose(runs: list[Word]) -> bool:
-    """Whether runs are lines of text that fill their column, and not cells of a table."""
+    """Whether there are lines of text among the runs that fill their column, as cells of a table do not."""
     if len(runs) < _MIN_ROWS:
         return False
     left, right = min(run.x0 for run in runs), max(run.x1 for run in runs)
-    full = sum(run.x1 > right - 0.2 * (right - left) for run in runs)
-    characters = sorted(len(run.text) for run in runs)[len(runs) // 2]
-    return characters >= _MIN_CHARACTERS and full >= 0.4 * len(runs)
+    n_full = sum(len(run.text) >= _MIN_CHARACTERS and run.x1 - run.x0 > _FULL * (right - left) for run in runs)
+    return n_full >= max(_MIN_ROWS, _MIN_FULL * sum(1 for _ in _rows(runs)))
 
 
 def _rows(runs: list[Word]) -> Iterator[list[Word]]:
@@ -210,9 +256,9 @@ def _rows(runs: list[Word]) -> Iterator[list[Word]]:
 
 
 def _line(row: list[Word], left: float, right: float, column: int) -> Line:
-    row.sort(key=lambda run: run.x0)
+    """A line of the runs on it, which are given from the left."""
     if sum(_is_rtl(run.text) for run in row) * 2 > len(row):
-        row.reverse()
+        row = row[::-1]
     parts = [row[0].text]
     for before, run in zip(row, row[1:], strict=False):
         gap = max(run.x0 - before.x1, before.x0 - run.x1)

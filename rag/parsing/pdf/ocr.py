@@ -9,7 +9,8 @@ import subprocess
 from statistics import median
 
 from rag.errors import BadInput, UnreadableContent
-from rag.parsing.pdf.layout import Page, Word, read_lines
+from rag.parsing.pdf.layout import Page, read_lines
+from rag.parsing.pdf.words import Word
 from rag.types import OCR_LANGUAGES
 
 PROGRAM = "tesseract"

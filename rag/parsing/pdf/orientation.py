@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rag.parsing.pdf.layout import Line, Word, read_lines
+from rag.parsing.pdf.layout import Gutters, Line, read_lines
+from rag.parsing.pdf.words import Word
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in points
 _RAISED = 0.85  # of a word's type: a smaller character at its end is a mark of reference
@@ -46,8 +47,13 @@ def turned_word(text: str, first: Box, last: Box, quarters: int, width: float, h
     return TurnedWord(quarters, Word(text, min(x0, last[0]), low, max(x1, last[2]), high, round(2 * size) / 2))
 
 
-def read_directions(words: Sequence[TurnedWord], width: float, height: float) -> tuple[list[Line], float]:
-    """The lines of a page, those of the direction of most of its text first; and the page's height in that direction."""
+def read_directions(
+    words: Sequence[TurnedWord], width: float, height: float, gutters: Gutters
+) -> tuple[list[Line], float]:
+    """The lines of a page, those of the direction of most of its text first; and the page's height in that direction.
+
+    gutters: as of ``read_lines``.
+    """
     groups: dict[int, list[Word]] = defaultdict(list)
     for quarters, word in words:
         groups[quarters].append(word)
@@ -55,8 +61,9 @@ def read_directions(words: Sequence[TurnedWord], width: float, height: float) ->
     ordered = sorted(groups, key=lambda quarters: -sum(len(word.text) for word in groups[quarters]))
     for quarters in ordered:
         n_columns = lines[-1].column + 1 if lines else 0
-        for line in read_lines(groups[quarters]):
+        for line in read_lines(groups[quarters], gutters if quarters == ordered[0] else None):
             line.column += n_columns
             line.quarters = quarters
+            line.turned = quarters != ordered[0]
             lines.append(line)
     return lines, width if ordered and ordered[0] % 2 else height

@@ -1,22 +1,48 @@
 """Lines of pages joined to paragraphs, across columns and pages, with words broken at line ends made whole."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rag.parsing.pdf.layout import Line, Page
-from rag.parsing.structure.builder import TextBuilder, plain
+from rag.parsing.structure.builder import Item, TextBuilder, plain
+from rag.types import ITEM
 
 HYPHEN_AT_LINE_END = "\x02"  # what PDFium gives for a hyphen at which a word is broken
 _HYPHENS = (HYPHEN_AT_LINE_END, "-", "\u00ad", "\u2010")
-_BULLET = re.compile(r"(?:[•‣◦▪–∙·*\uf0b7]|\(?\d{1,2}[.)]|\[\d{1,3}\]|\(?[a-z][.)])\s")
+# What begins an item wherever it stands at the start of a line, and what does so where the line before it was at an end.
+_BULLET = re.compile(
+    r"(?:[•‣◦▪–∙·*\uf0b7\uf0a7➢✓□☐]|\(?\d{1,2}[.)]|\[\d{1,3}\]|\(?[a-z][.)]|\((?:[A-Za-z]|[ivxlc]{1,6}|[IVXLC]{1,6}|\d{1,3})\)|[ivx]{1,6}[.)]|[A-Z]\))\s"
+)
+_CLAUSE = re.compile(
+    r"(?:[A-Z][.)]|[IVXLC]{1,6}[.)]|\d{1,3}(?:\.\d{1,3}){1,4}[.)]?|§{1,2}\s?\d{1,4}[a-z]?\.?|(?:Article|Section|Clause|Artikel|Art|Sec)\.?\s\d{1,3}[.:]?"
+    r"|第\s?[\d一二三四五六七八九十百.]{1,8}\s?[条章节])\s"
+)
 _SECTION = re.compile(r"(?:\d{1,2}|[A-Z]|[IVX]{1,4})(?:\.\d{1,2})*\.?\s+\S")
+_LABEL = re.compile(r"(?:[^\W\d_a-zß-ÿ]{3,}[ /&-]{0,2}){1,6}:(?:\s|$)")  # in capitals, as notices have it: "DATES: ..."
+_LEADERS = re.compile(r"\w\W{0,3}(?:\.\s?){4,}\s*(?:\d{1,4}|[ivxlc]{1,6})\W*$", re.I)
+CAPTION = re.compile(
+    r"(?:table|tab\.|tableau|tabelle|tabla|tabella|exhibit|表)\s?(?:\d{1,3}|[IVX]{1,5}\b|[A-Z]\b)", re.I
+)
+_DEEP = 0.7  # of the type's size: less is no indent
+_HANGING_LINES = 8  # on either side that are looked at
+_FAR_SHORT = 0.5  # of a column's width that a line ends before its right edge, whatever stands above it
 _LARGER = 1.12
 _HEADING_PITCH = 1.4  # lines of one heading stand closer than this, in their size
 _SENTENCE_END = re.compile(r"[.!?:;…。]['\"’”»)\]]*\d{0,3}$")
 
 
+def is_item(group: Sequence[Line]) -> bool:
+    """Whether lines are an item of a list or a clause, by its mark or number."""
+    return _BULLET.match(group[0].text) is not None or _CLAUSE.match(group[0].text) is not None
+
+
+def is_contents(text: str) -> bool:
+    """Whether a line is one of a table of contents, with dots up to the number of a page."""
+    return _LEADERS.search(text) is not None
+
+
 def paragraphs(page: Page) -> Iterator[list[Line]]:
-    """The lines of a page by paragraph: told by gaps, indents, size, bullets and columns."""
+    """The lines of a page by paragraph: told by gaps, indents, size, marks of items and columns."""
     pitches = sorted(
         before.y1 - line.y1
         for before, line in zip(page.lines, page.lines[1:], strict=False)
@@ -26,8 +52,8 @@ def paragraphs(page: Page) -> Iterator[list[Line]]:
     sizes = sorted(line.size for line in page.lines)
     usual = sizes[len(sizes) // 2] if sizes else 0.0
     group: list[Line] = []
-    for line in page.lines:
-        if group and _starts_paragraph(group, line, pitch, usual):
+    for number, line in enumerate(page.lines):
+        if group and _starts_paragraph(group, line, pitch, usual, _is_hanging(page.lines, number)):
             yield group
             group = []
         group.append(line)
@@ -35,12 +61,37 @@ def paragraphs(page: Page) -> Iterator[list[Line]]:
         yield group
 
 
-def _starts_paragraph(group: list[Line], line: Line, pitch: float, usual: float) -> bool:
+def _is_hanging(lines: Sequence[Line], number: int) -> bool:
+    """Whether paragraphs around a line begin further left than they go on, as entries of a bibliography and definitions do."""
+    line = lines[number]
+    if line.table is not None:
+        return False
+    near = [
+        other
+        for other in lines[max(number - _HANGING_LINES, 0) : number + _HANGING_LINES + 1]
+        if other.column == line.column and other.table is None and abs(other.size - line.size) <= 0.12 * line.size
+    ]
+    left = min(other.x0 for other in near)
+    deep = [other.x0 - left > _DEEP * line.size for other in near]
+    if not any(deep):
+        return False
+    # Lines at the left edge that are full, by what follows them.
+    followed = [
+        below
+        for other, is_deep, below in zip(near, deep, deep[1:], strict=False)
+        if not is_deep and other.right - other.x1 < 0.25 * (other.right - other.left)
+    ]
+    return len(followed) > 1 and sum(followed) >= 0.75 * len(followed)
+
+
+def _starts_paragraph(group: list[Line], line: Line, pitch: float, usual: float, is_hanging: bool) -> bool:
     """Whether a line begins another paragraph. usual: size of most type on the page; what is larger may be a wrapped heading."""
     before = group[-1]
-    if before.text.endswith(HYPHEN_AT_LINE_END) and line.column == before.column:
+    if line.table or before.table or line.column != before.column:
+        return True
+    if before.text.endswith(HYPHEN_AT_LINE_END):
         return False
-    if abs(line.size - before.size) > 0.12 * max(line.size, before.size) or line.column != before.column:
+    if abs(line.size - before.size) > 0.12 * max(line.size, before.size):
         return True
     if usual * _LARGER < line.size == before.size:
         return (
@@ -48,14 +99,32 @@ def _starts_paragraph(group: list[Line], line: Line, pitch: float, usual: float)
             or _SECTION.match(line.text) is not None
             or not _aligned(before, line)
         )
-    if before.y1 - line.y1 > 1.3 * pitch or _BULLET.match(line.text):
+    if before.y1 - line.y1 > 1.3 * pitch or _BULLET.match(line.text) or is_contents(before.text):
         return True
-    size = line.size
+    width = before.right - before.left
+    room = before.right - before.x1
+    short = room > max(0.15 * width + line.size, _first_width(line) + 0.5 * line.size)
+    ended = _SENTENCE_END.search(before.text) is not None
+    if (short or ended or line.x0 < before.x0 - _DEEP * line.size) and (
+        _CLAUSE.match(line.text) or _LABEL.match(line.text)
+    ):
+        return True
     indented = line.x0 - before.x0
-    if indented > 0.7 * size and not (len(group) == 1 and _BULLET.match(before.text)):
-        return True
-    short = before.right - before.x1 > 0.15 * (before.right - before.left) + size
-    return short and (_SENTENCE_END.search(before.text) is not None or not line.text[:1].islower() and len(group) == 1)
+    if indented < -_DEEP * line.size and len(group) > 1 and group[0].x0 < before.x0 - _DEEP * line.size:
+        return abs(line.x0 - group[0].x0) < _DEEP * line.size and is_hanging  # back from a hanging indent
+    if len(group) == 1 and not ended and _LABEL.match(before.text):
+        return False
+    if indented > _DEEP * line.size and not (len(group) == 1 and (is_hanging or is_item(group))):
+        return short or ended or len(group) > 1
+    is_lower = line.text[:1].islower()
+    far = room > _FAR_SHORT * width and not is_lower
+    return short and (ended or not is_lower and len(group) == 1) or far
+
+
+def _first_width(line: Line) -> float:
+    """About how wide the first word of a line is."""
+    letters = max(len(line.text), 1)
+    return (line.x1 - line.x0) * (line.text.find(" ") if " " in line.text else letters) / letters
 
 
 def _aligned(before: Line, line: Line) -> bool:
@@ -117,18 +186,24 @@ class Paragraph:
         self._turns: list[tuple[int, Page]] = []
         self._turning: Page | None = None
         self._last: Line | None = None
+        self._kind, self._level = "", 0
 
     def goes_on(self, group: list[Line]) -> bool:
         """Whether the lines continue this paragraph from another column or page."""
         if (
             self._last is None
+            or group[0].table
             or group[0].column == self._last.column
             and self._turning is None
             and not self._above(group[0])
         ):
             return False
         first, last = group[0], self._last
-        if abs(first.size - last.size) > 0.12 * max(first.size, last.size) or _BULLET.match(first.text):
+        if (
+            abs(first.size - last.size) > 0.12 * max(first.size, last.size)
+            or is_item(group)
+            or _LABEL.match(first.text)
+        ):
             return False
         if first.quarters != last.quarters:
             return False
@@ -146,8 +221,10 @@ class Paragraph:
         """What is added next stands on this page."""
         self._turning = page
 
-    def add(self, group: list[Line]) -> None:
-        """Join lines to the paragraph."""
+    def add(self, group: list[Line], kind: str = "", level: int = 0) -> None:
+        """Join lines to the paragraph. kind: of one that begins, where it is not prose.  level: of an item, by its indent."""
+        if not self._parts:
+            self._kind, self._level = kind, level
         for line in group:
             text = _clean(line.text)
             if not text:
@@ -169,12 +246,14 @@ class Paragraph:
         if text and level is not None:
             builder.add_heading(text, level)
         elif text:
-            builder.add_block(text)
+            item = Item("", self._level, is_heading=True) if self._kind == ITEM else None
+            builder.add_block(text, listed=item is not None, item=item, kind=self._kind)
         for offset, page in self._turns:
             builder.add_page_inside(builder.n_characters - len(text) + offset, page.number, page.label)
         if self._turning is not None:
             builder.add_page(self._turning.number, self._turning.label)
         self._parts, self._length, self._turns, self._turning, self._last = [], 0, [], None, None
+        self._kind = ""
 
 
 def _clean(text: str) -> str:

@@ -8,18 +8,19 @@ import io
 import math
 import re
 import threading
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rag.errors import ContentTooLarge, UnreadableContent
-from rag.parsing.pdf.headers import add_edges, drop_repeated
-from rag.parsing.pdf.layout import EDGE, Line, Page, type_sizes
+from rag.parsing.pdf.headers import drop_repeated
+from rag.parsing.pdf.layout import Gutters, Page
 from rag.parsing.pdf.ocr import HINT, recognise
 from rag.parsing.pdf.orientation import Box, read_directions, turned, turned_word
-from rag.parsing.pdf.paragraphs import HYPHEN_AT_LINE_END, Paragraph, Vocabulary, paragraphs
+from rag.parsing.pdf.paragraphs import HYPHEN_AT_LINE_END
 from rag.parsing.pdf.streams import is_damaged, suspect
+from rag.parsing.pdf.writing import heading_key, printed_title, write_pages
 from rag.parsing.structure.builder import MAX_CHARACTERS, TextBuilder, plain
 from rag.parsing.structure.metadata import PAGES_NOT_READ, collect
 from rag.types import ParsedText
@@ -45,12 +46,10 @@ _JUNK_TITLE = re.compile(
 )
 _UNMAPPED = re.compile("[\ufffd\ue000-\uf8ff\x00-\x01\x03-\x08\x0e-\x1f]")
 _MAX_UNMAPPED = 0.3
-_HEADING_RATIO = 1.12
-_TITLE_RATIO = 1.3
-_MAX_HEADING = 160
-_HEADING_LEVELS = 4
 _RECOGNISED_DPI = 200
 _MAX_PIXELS = 25_000_000
+_MAX_PARTED = 4  # letters of what is looked at for gaps
+_WIDE = 1.2  # times the height of a line that each letter of it takes then
 _MAX_RECOGNISED = 2000  # pages of one file
 
 
@@ -71,9 +70,9 @@ def parse_pdf(content: bytes, name: str, *, ocr: bool = False) -> ParsedText:
             "its fonts do not say which letters they show: print it to a picture and add that with rag add --ocr"
         )
     drop_repeated(pages)
-    printed = _printed_title(pages)
+    printed = printed_title(pages)
     builder = TextBuilder()
-    _write(builder, pages, layer.bookmarks)
+    write_pages(builder, pages, layer.bookmarks)
     metadata = collect(
         author=said.get("Author"),
         date=said.get("CreationDate") or said.get("ModDate"),
@@ -101,7 +100,7 @@ def parse_picture(content: bytes, name: str) -> ParsedText:
     if not any(page.lines for page in pages):
         raise UnreadableContent("no text can be recognised in this picture")
     builder = TextBuilder()
-    _write(builder, pages, {})
+    write_pages(builder, pages, {})
     numbers = [page.number for page in pages if page.lines]
     return builder.build(
         title=builder.first_heading or name, metadata={"pages": len(pages), "pages_recognised": [*numbers]}
@@ -156,12 +155,13 @@ def _read(content: bytes, ocr: bool) -> _Layer:
         if n_pages > MAX_PAGES:
             raise ContentTooLarge(f"{n_pages} pages, more than {MAX_PAGES}: split the file")
         n_characters = 0
+        gutters: Gutters = set()
         suspected = suspect(content)
         layer.is_cut = _is_cut(content)
         for index in range(n_pages):
             try:
                 with _PDFIUM:
-                    page, is_empty = _page(document, index)
+                    page, is_empty = _page(document, index, gutters)
                     if (layer.is_cut and is_empty) or (
                         (suspected.damage or is_empty)
                         and is_damaged(_alone(document, index), checksums=suspected.checksums, is_empty=is_empty)
@@ -216,21 +216,12 @@ def _bookmarks(document: "PdfDocument") -> dict[int, dict[str, int]]:
         destination = bookmark.get_dest()
         index = destination.get_index() if destination is not None else None
         if index is not None:
-            found[index + 1][_key(bookmark.get_title())] = bookmark.level + 1
+            found[index + 1][heading_key(bookmark.get_title())] = bookmark.level + 1
     return dict(found)
 
 
-def _key(text: str) -> str:
-    """Letters and digits of a heading without a number before it, to compare what is printed with its bookmark."""
-    return re.sub(
-        r"[\W_]+",
-        "",
-        re.sub(r"^\W*(?:chapter|section|appendix)?\s*[\dA-Z]{0,3}(?:\.\d+)*[.:)]?\s+", "", text + " ").casefold(),
-    )
-
-
-def _page(document: "PdfDocument", index: int) -> tuple[Page, bool]:
-    """A page with its lines as it is shown; and whether nothing at all is drawn on it."""
+def _page(document: "PdfDocument", index: int, gutters: Gutters) -> tuple[Page, bool]:
+    """A page with its lines as it is shown; and whether nothing at all is drawn on it. gutters: as of ``read_lines``."""
     from pypdfium2 import raw
 
     page = document[index]
@@ -255,9 +246,13 @@ def _page(document: "PdfDocument", index: int) -> tuple[Page, bool]:
                 quarters = -(round(raw.FPDFText_GetCharAngle(layer, first) / _QUARTER) + turn // 90) % 4
                 begin = place(first)
                 last = place(end - 1) if end - first > 1 else begin
-                words.append(turned_word(text.translate(_LIGATURES), begin, last, quarters, width, height))
+                parts = [(text, begin, last)]
+                if quarters % 2 == 0 and len(text) == end - first and _is_of_cells(text, begin, last):
+                    parts = [(letter, place(at), place(at)) for at, letter in enumerate(text, first)]
+                for part, start, stop in parts:
+                    words.append(turned_word(part.translate(_LIGATURES), start, stop, quarters, width, height))
             is_empty = not words and raw.FPDFPage_CountObjects(page) == 0
-            lines, height = read_directions(words, width, height)
+            lines, height = read_directions(words, width, height, gutters)
             return Page(index + 1, document.get_page_label(index), height, lines), is_empty
         finally:
             layer.close()
@@ -328,68 +323,7 @@ def _spans(layer: "PdfTextPage") -> Iterator[tuple[int, int, str]]:
         yield found.start(), found.end(), word
 
 
-def _write(builder: TextBuilder, pages: list[Page], bookmarks: dict[int, dict[str, int]]) -> None:
-    levels = {} if bookmarks else _heading_sizes(type_sizes(pages))
-    pending = Paragraph(Vocabulary(pages))
-    edges: list[list[Line]] = []  # headers and footers that wait for a place where no paragraph runs on
-    for page in filter(lambda page: page.lines, pages):
-        headings = bookmarks.get(page.number, {})
-        earlier, edges, fresh = edges, [], True
-        for group in paragraphs(page):
-            if group[0].column == EDGE:
-                edges.append(group)
-                continue
-            level = _heading_level(group, headings, levels)
-            runs_on = level is None and pending.goes_on(group)
-            if not runs_on:
-                pending.flush(builder)
-            if fresh:
-                # Before a paragraph that runs on to this page, so that they are on their own.
-                add_edges(builder, earlier)
-                if runs_on:
-                    pending.turn_page(page)
-                else:
-                    builder.add_page(page.number, page.label)
-                fresh = False
-            if not runs_on:
-                add_edges(builder, edges)
-            pending.add(group)
-            if level is not None:
-                pending.flush(builder, level)
-    pending.flush(builder)
-    add_edges(builder, edges)
-
-
-def _heading_sizes(sizes: Counter[float]) -> dict[float, int]:
-    """Level of each type size that is clearly larger than the one most of the text is set in."""
-    body, _ = sizes.most_common(1)[0]
-    larger = sorted((size for size in sizes if size >= _HEADING_RATIO * body), reverse=True)
-    if sum(sizes[size] for size in larger) > 0.2 * sizes.total():
-        return {}
-    return {size: min(level, _HEADING_LEVELS) for level, size in enumerate(larger, 1)}
-
-
-def _printed_title(pages: list[Page]) -> str:
-    """The first lines of the first page in the largest type, if that is much larger than the body's; else nothing."""
-    lines = pages[0].body
-    body, _ = type_sizes(pages).most_common(1)[0]
-    largest = max((line.size for line in lines), default=0.0)
-    if largest < _TITLE_RATIO * body:
-        return ""
-    first = next(number for number, line in enumerate(lines) if line.size == largest)
-    title = []
-    for line in lines[first : first + 4]:
-        if abs(line.size - largest) > 1:
-            break
-        title.append(plain(line.text))
-    text = " ".join(title)
-    return text if len(text) <= _MAX_HEADING and any(letter.isalpha() for letter in text) else ""
-
-
-def _heading_level(group: list[Line], headings: dict[str, int], levels: dict[float, int]) -> int | None:
-    text = " ".join(line.text for line in group)
-    if len(text) > _MAX_HEADING or not any(letter.isalpha() for letter in text):
-        return None
-    if headings:
-        return headings.get(_key(text)) or headings.get(re.sub(r"[\W_]+", "", text.casefold()))
-    return levels.get(group[0].size)
+def _is_of_cells(text: str, first: Box, last: Box) -> bool:
+    """Whether a word has wide gaps inside: it is of cells of a table that no blank parts. first, last: boxes of its ends."""
+    width = max(first[2], last[2]) - min(first[0], last[0])
+    return 1 < len(text) <= _MAX_PARTED and width > _WIDE * (first[3] - first[1]) * len(text)

@@ -6,15 +6,17 @@ from typing import NamedTuple
 
 from index.types import JsonScalar, Span
 from rag.errors import ContentTooLarge
+from rag.parsing.structure.kinds import is_entry, is_references
 from rag.parsing.structure.lists import blocks_of_lists, lead_in
 from rag.parsing.structure.tables import Table
-from rag.types import CODE, ITEM, PROSE, ROW, Block, PageBreak, ParsedText, Section, TableRow
+from rag.types import CODE, ITEM, PROSE, REFERENCE, ROW, Block, PageBreak, ParsedText, Section, TableRow
 
 MAX_CHARACTERS = 50_000_000
 # A table row up to this long is one piece; a longer one is its cells, each of which has sentences.
 ROW_CHARACTERS = 600
 _MAX_FIELDS = 300
 _SHORT_FIELD = 100
+_SHORT_ITEM = 60  # characters of a numbered item that is the heading of those below it
 _MAX_OPEN = 20  # numbered items that one may stand below
 _LEFT_OUT = re.compile("[\u00ad\u200b\ufeff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff\ud800-\udfff]")
 # Begins of captions that are no table's.
@@ -72,10 +74,11 @@ def _moved(block: Block, offset: int) -> Block:
 
 
 class Item(NamedTuple):
-    """Where a numbered paragraph stands. list_id: of its list.  level: from 0."""
+    """Where a numbered paragraph stands. list_id: of its list.  level: from 0.  is_heading: of what is below it, if short."""
 
     list_id: str
     level: int
+    is_heading: bool = False
 
 
 class TextBuilder:
@@ -135,6 +138,10 @@ class TextBuilder:
         self._path = [(number, name) for number, name in enumerate(path, 1)]
         self._context = context
 
+    def end_list(self) -> None:
+        """What follows is not announced by the lead-in above."""
+        self._lead = ""
+
     def end_section(self) -> None:
         """What follows, up to the next heading, stands under none."""
         self._flush_caption()
@@ -150,11 +157,13 @@ class TextBuilder:
         listed: bool | None = None,
         item: Item | None = None,
         number: str = "",
+        kind: str = "",
     ) -> None:
         """Add a paragraph or list item; with ``whole``, lines as they are and never cut into sentences (code).
 
         listed: whether it stands in a list, by default where it is tight.  item: its place, if its list is numbered; what is
         below it has its lead-in.  number: its whole number, with which it is searched where its text has a part of that.
+        kind: by default told from the other arguments, and from the heading above, which may be that of a bibliography.
         """
         text = verbatim(text) if whole else plain(text)
         if text:
@@ -167,22 +176,25 @@ class TextBuilder:
             context = [next(leads, self._lead)] if listed or whole else []
             if number and not text.startswith(number):
                 context.insert(0, number)
-            kind = CODE if whole else ITEM if listed else PROSE
+            if not kind or kind == ITEM:
+                in_references = any(is_references(heading) for _, heading in self._path) and is_entry(text)
+                kind = REFERENCE if in_references else CODE if whole else ITEM if listed else PROSE
             self._blocks.append(Block(start, self._length, whole, ". ".join(filter(None, context)), kind))
             self._body = True
             if item is not None:
-                self._items = [*self._items[1 - _MAX_OPEN :], (item, lead_in(text))]
+                lead = lead_in(text) or (text if item.is_heading and len(text) <= _SHORT_ITEM else "")
+                self._items = [*self._items[1 - _MAX_OPEN :], (item, lead)]
             elif not listed:
                 self._lead = "" if whole else lead_in(text)
                 self._items.clear()
 
-    def add_lines(self, text: str) -> None:
-        """Add text with its own lines and blank lines, in which sentences are found as in a plain text file."""
+    def add_lines(self, text: str, kind: str = PROSE) -> None:
+        """Add text with its own lines and blank lines, in which sentences are found as in a plain text file, or of one kind."""
         text = verbatim(text)
         if text:
             self._flush_caption()
             start = self._append(text, tight=False)
-            blocks = blocks_of_lists(text) or [Block(0, len(text))]
+            blocks = kind == PROSE and blocks_of_lists(text) or [Block(0, len(text), kind=kind)]
             self._blocks += [_moved(block, start) for block in blocks]
             self._body = True
 

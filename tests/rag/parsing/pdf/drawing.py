@@ -8,7 +8,7 @@ from collections.abc import Callable
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
-Draw = Callable[[Canvas], None]
+Draw = Callable[[Canvas], object]
 
 WIDTH, HEIGHT = A4
 NOUNS = "bridge river arch builder flood winter timber stone village carriage toll lantern railing parish ferry".split()

@@ -86,6 +86,36 @@ def test_a_wide_abstract_between_columns_keeps_its_place(read: Read) -> None:
     assert [text.index(texts[number]) for number in (0, 1, 4, 2, 3)] == sorted(text.index(piece) for piece in texts)
 
 
+@pytest.mark.parametrize("side", [0, 1])
+def test_columns_are_read_one_after_the_other_where_one_begins_with_a_figure(read: Read, side: int) -> None:
+    texts = [prose(1, 9), prose(2, 16)]
+    labels = ["north pier", "toll", "span 3", "ice", "keel", "mast", "quay 7", "crane"]
+
+    def draw(canvas: Canvas) -> None:
+        for number, label in enumerate(labels):
+            canvas.setFont("Helvetica", 7)
+            canvas.drawString((50, 306)[side] + 60 * (number % 3), 779 - 37 * (number // 3) - 5 * (number % 2), label)
+        for number in range(2):
+            top = 640 if number == side else 780
+            lines_at(canvas, (50, 306)[number], top, textwrap.wrap(texts[(number + side) % 2 == 1], 48))
+
+    text = read("a.pdf", pdf(draw)).text.replace("\n\n", " ")
+    assert all(piece in text for piece in texts)
+
+
+def test_a_page_with_few_lines_is_read_in_the_columns_of_the_others(read: Read) -> None:
+    short = [prose(7, 1), prose(8, 1)]
+
+    def draw(canvas: Canvas) -> None:
+        for pair in ([prose(1, 12), prose(2, 12)], short):
+            for x, text in zip((50, 306), pair, strict=True):
+                lines_at(canvas, x, 780, textwrap.wrap(text, 48))
+            canvas.showPage()
+
+    text = read("a.pdf", pdf(draw)).text.replace("\n\n", " ")
+    assert all(piece in text for piece in short)
+
+
 def test_a_table_is_read_by_rows(read: Read) -> None:
     rows = [("Name", "Length", "Year")] + [(f"Bridge {n}", f"{n * 7} m", f"{1800 + n}") for n in range(12)]
 
@@ -97,7 +127,7 @@ def test_a_table_is_read_by_rows(read: Read) -> None:
             y -= 14
 
     text = read("a.pdf", pdf(draw)).text
-    assert "Bridge 4 28 m 1804" in text and "Bridge 11 77 m 1811" in text
+    assert "Bridge 4\t28 m\t1804" in text and "Bridge 11\t77 m\t1811" in text
 
 
 def test_words_broken_at_line_ends_are_joined_and_compounds_keep_their_hyphen(read: Read) -> None:

@@ -1,0 +1,214 @@
+"""The lines of a table on a page as its header and rows: what continues the row above, what is a group or a label of rows."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rag.parsing.pdf.words import Word, joined
+from rag.parsing.structure.tables import Row, Table, is_header, is_value
+
+_MAX_HEADER = 5
+_BETWEEN = 0.85  # of its height: a label so near to the row above and the one below stands between them
+_LEADERS = re.compile(r"\s*(?:\.\s?){4,}$")
+_NUMBER = re.compile(
+    r"[~≈<>≤≥±]?\s?[-+−–(]?\s?[$€£¥₹]?\s?\d[\d\s.,:/'’×x%‰°+-]*\s?(?:%|[$€£¥]|\w{1,3})?[)*†‡]?\d?|[-–—]|n/?a", re.I
+)
+
+
+class Column(NamedTuple):
+    """Where the cells of a column stand: its left and right edge."""
+
+    x0: float
+    x1: float
+
+
+def says_value(text: str) -> bool:
+    text = _LEADERS.sub("", text)
+    return is_value(text) or _NUMBER.fullmatch(text) is not None
+
+
+def nearest(run: Word, columns: Sequence[Column]) -> int:
+    """The column in which most of a run stands, or to which it is nearest."""
+    return max(range(len(columns)), key=lambda at: min(run.x1, columns[at].x1) - max(run.x0, columns[at].x0))
+
+
+def cells_of(row: Sequence[Word], columns: Sequence[Column]) -> dict[int, list[Word]]:
+    """The words of a row by column. A run over several columns is parted where it has a gap between them."""
+    cells: dict[int, list[Word]] = {}
+    for run in row:
+        parts = [run]
+        if sum(min(run.x1, column.x1) - max(run.x0, column.x0) > 0 for column in columns) > 1:
+            parts = _parted(run, columns)
+        for part in parts:
+            cells.setdefault(nearest(part, columns), []).append(part)
+    return cells
+
+
+def _parted(run: Word, columns: Sequence[Column]) -> list[Word]:
+    """A run in pieces, each in a column of its own, where none of its words stands in two of them."""
+    pieces: list[list[Word]] = []
+    before = -1
+    for word in run.words:
+        if sum(min(word.x1, column.x1) - max(word.x0, column.x0) > 0.3 * word.size for column in columns) > 1:
+            return [run]
+        at = nearest(word, columns)
+        if at == before:
+            pieces[-1].append(word)
+        else:
+            pieces.append([word])
+        before = at
+    gaps = [after[0].x0 - piece[-1].x1 for piece, after in zip(pieces, pieces[1:], strict=False)]
+    within = [b.x0 - a.x1 for piece in pieces for a, b in zip(piece, piece[1:], strict=False)]
+    if gaps and within and min(gaps) < 1.5 * max(within):
+        return [run]
+    return [joined(piece) for piece in pieces]
+
+
+def lay_out_lines(rows: Sequence[dict[int, list[Word]]], columns: Sequence[Column], pitches: Sequence[float]) -> Table:
+    """Header, names of columns and rows of a table, from the cells of its lines by column. pitches: between the lines."""
+    width = len(columns)
+    n_header = _n_header(rows, width)
+    lines = [_texts(cells, width) for cells in rows]
+    names = _names(rows[:n_header], columns)
+    body: list[_Line] = []
+    group = ""
+    for at in range(n_header, len(rows)):
+        cells = lines[at]
+        filled = [column for column, text in enumerate(cells) if text]
+        is_label = filled == [0] and not says_value(cells[0])
+        above = body[-1] if body and len(body[-1].cells) == width else None
+        if is_label and 0 < at < len(pitches) and max(pitches[at - 1 : at + 1]) < _BETWEEN * _height(rows[at][0]):
+            body.append(_Line([cells[0]], group, True))
+        elif above and (
+            is_label
+            and cells[0][:1].islower()
+            or above.cells[0]
+            and not cells[0]
+            and _goes_on(cells, above.cells, filled)
+        ):
+            above.cells = [" ".join(filter(None, pair)) for pair in zip(above.cells, cells, strict=True)]
+        elif is_label:
+            group = cells[0]
+            body.append(_Line([group]))
+        else:
+            body.append(_Line(cells, group))
+    _label(body)
+    header = [[text for text in line if text] for line in lines[:n_header]]
+    return Table(header, names, [Row(line.cells, line.group) for line in body])
+
+
+@dataclass(slots=True)
+class _Line:
+    """A row of a table. group: what stands over it.  between: whether it is a label between the rows that it is of."""
+
+    cells: list[str]
+    group: str = ""
+    between: bool = False
+
+
+def _height(runs: Sequence[Word]) -> float:
+    return max(run.y1 - run.y0 for run in runs)
+
+
+def _label(body: Sequence[_Line]) -> None:
+    """Give rows without a label that of the rows that they belong to: it stands in their middle, or else in the first of them."""
+    if any(line.between for line in body):
+        labels = [at for at, line in enumerate(body) if line.between or len(line.cells) > 1 and line.cells[0]]
+        reach = dict.fromkeys(labels, 0)
+        taken: set[int] = set()
+        grows = True
+        while grows:
+            grows = False
+            for at in labels:
+                ends = {at - reach[at] - 1, at + reach[at] + 1}
+                if not ends & taken and all(0 <= end < len(body) and _lacks_label(body[end]) for end in ends):
+                    taken |= ends
+                    reach[at] += 1
+                    grows = True
+                    for end in ends:
+                        body[end].group = ". ".join(filter(None, (body[end].group, body[at].cells[0])))
+        return
+    label = ""
+    for line in body:
+        if len(line.cells) == 1:
+            label = ""
+        elif line.cells[0]:
+            label = line.cells[0]
+        elif label:
+            line.group = ". ".join(filter(None, (line.group, label)))
+
+
+def _lacks_label(line: _Line) -> bool:
+    return len(line.cells) > 1 and not line.cells[0]
+
+
+def _goes_on(cells: Sequence[str], above: Sequence[str], filled: Sequence[int]) -> bool:
+    """Whether a line without a label continues the row above it: by what it has, no values."""
+    return all(above[at] and not says_value(cells[at]) for at in filled)
+
+
+def _texts(cells: dict[int, list[Word]], width: int) -> list[str]:
+    return [_LEADERS.sub("", " ".join(run.text for run in cells.get(at, ()))) for at in range(width)]
+
+
+def _n_header(rows: Sequence[dict[int, list[Word]]], width: int) -> int:
+    """How many of the first lines name the columns."""
+    first = next(
+        (
+            number
+            for number, cells in enumerate(rows)
+            if any(says_value(run.text) for at, runs in cells.items() if at for run in runs)
+            and not (number < 2 and is_header(_texts(cells, width)))
+        ),
+        None,
+    )
+    if first is None or first > _MAX_HEADER:
+        height = int(is_header(_texts(rows[0], width)))
+        while 0 < height < min(len(rows), _MAX_HEADER) and 0 not in rows[height]:
+            height += 1
+        return height
+    while (
+        first > 1
+        and len(rows[first - 1]) == 1
+        and 0 in rows[first - 1]
+        and any(len(row) > 1 for row in rows[: first - 1])
+    ):
+        first -= 1  # it names the rows below it
+    return first if any(len(row) > 1 for row in rows[:first]) else 0
+
+
+def _names(header: Sequence[dict[int, list[Word]]], columns: Sequence[Column]) -> list[str]:
+    """Of each column what the lines above it say, from the top."""
+    said: list[list[str]] = [[] for _ in columns]
+    for number, cells in enumerate(header):
+        runs = sorted((run for line in cells.values() for run in line), key=lambda run: run.x0)
+        spans = _spans(runs, columns) if number + 1 < len(header) else [(nearest(run, columns),) * 2 for run in runs]
+        for run, (first, last) in zip(runs, spans, strict=True):
+            for at in range(first, last + 1):
+                said[at].append(run.text)
+    return [" ".join(texts) for texts in said]
+
+
+def _spans(runs: Sequence[Word], columns: Sequence[Column]) -> list[tuple[int, int]]:
+    """The first and last column that each of the names on one line stands over: those that have their middle below it."""
+    spans = []
+    for run in runs:
+        inside = [at for at, column in enumerate(columns) if min(run.x1, column.x1) - max(run.x0, column.x0) > 0]
+        spans.append((inside[0], inside[-1]) if inside else (nearest(run, columns),) * 2)
+    grows = len(runs) > 1
+    while grows:
+        grows = False
+        for number, (first, last) in enumerate(spans):
+            taken = {at for other, span in enumerate(spans) if other != number for at in range(span[0], span[1] + 1)}
+            for wider in ((first - 1, last + 1), (first - 1, last), (first, last + 1)):
+                if wider[0] < 0 or wider[1] >= len(columns) or {wider[0], wider[1]} & taken:
+                    continue
+                middle = (columns[wider[0]].x0 + columns[wider[1]].x1) / 2
+                own = (columns[first].x0 + columns[last].x1) / 2
+                at = (runs[number].x0 + runs[number].x1) / 2
+                if abs(middle - at) < max(abs(own - at), runs[number].size):
+                    spans[number] = wider
+                    grows = True
+                    break
+    return spans

@@ -1,0 +1,204 @@
+"""Tables on a page: rows of cells that stand under each other in columns, with or without lines between them.
+
+Cells are runs of words with a gap between them that is wider than a letter is high. Coordinates are as in layout.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from rag.parsing.pdf.table_rows import Column, cells_of, lay_out_lines, nearest, says_value
+from rag.parsing.pdf.words import Word
+from rag.parsing.structure.tables import Table
+
+_MIN_ROWS = 3
+_MAX_LONELY = 2  # rows of one cell between rows of several
+_MAX_PITCH = 2.6  # times the usual distance of rows that two of one table stand apart
+_MAX_GAP = 4.0  # times the height of the type, where the usual distance is not known
+_FILLED = 0.45  # share of the cells of a table that say something
+_MIN_ROWS_OF_WORDS = 4
+_FILLED_WORDS = 0.7  # of those without numbers
+_FULL_ROW = 0.6  # share of the most cells that a row has, from which on it tells where the columns are
+_NEAR = 2.5  # points that are one place
+_MIN_ALIGNED = 0.6
+_MAX_ROUNDS = 4
+_MAX_CONFLICTS = 0.1
+_LONG_CELL = 32
+_LONG_LINE = 70
+_MAX_SPLITS = 8
+_MARK = re.compile(r"[•‣◦▪–—∙·*\uf0b7-]|\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)]|\[\d{1,3}\]|\d+(?:\.\d+)+\.?")
+_CAPTION = re.compile(
+    r"(?:(?:table|tab|figure|fig|tableau|tabelle|abbildung|abb|tabla|figura|tabella)\b\.?|表|图)\s?\d{1,3}[.:\s]", re.I
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table that was found. first, last: its rows among those given, the last one included."""
+
+    first: int
+    last: int
+    columns: tuple[Column, ...]
+    table: Table
+
+
+def find_tables(rows: Sequence[Sequence[Word]]) -> list[Grid]:
+    """The tables among the rows of a column of text, from the top. rows: each the runs on one line, from the left."""
+    grids = []
+    for first, last in _stretches(rows):
+        grids += _grids(rows, first, last, 0)
+    return grids
+
+
+def _stretches(rows: Sequence[Sequence[Word]]) -> Iterator[tuple[int, int]]:
+    """First and last of the rows that follow each other closely and have several cells, but for one here and there."""
+    first = last = None
+    for number, row in enumerate(rows):
+        if last is not None and _CAPTION.match(row[0].text):
+            yield first or 0, last
+            first = last = None
+            continue
+        if last is not None and (_is_apart(rows[number - 1], row) or number - last > _MAX_LONELY and len(row) < 2):
+            yield first or 0, last
+            first = last = None
+        if len(row) > 1:
+            first, last = number if first is None else first, number
+        elif last is not None and len(row[0].text) > _LONG_LINE:
+            yield first or 0, last
+            first = last = None
+    if last is not None:
+        yield first or 0, last
+
+
+def _is_apart(above: Sequence[Word], below: Sequence[Word]) -> bool:
+    size = max(run.y1 - run.y0 for run in (*above, *below))
+    return _pitch(above, below) > _MAX_GAP * size
+
+
+def _pitch(above: Sequence[Word], below: Sequence[Word]) -> float:
+    return above[0].y0 - below[0].y0
+
+
+def _grids(rows: Sequence[Sequence[Word]], first: int, last: int, depth: int) -> list[Grid]:
+    """The table of a stretch, or those of its parts where it is none as a whole."""
+    if last - first + 1 < 2 or depth > _MAX_SPLITS:
+        return []
+    pitches = [_pitch(above, below) for above, below in zip(rows[first:last], rows[first + 1 : last + 1], strict=True)]
+    widest = max(range(len(pitches)), key=pitches.__getitem__)
+    columns = _columns(rows[first : last + 1]) if pitches[widest] <= _MAX_PITCH * median(pitches) else None
+    if columns is not None:
+        own = rows[first : last + 1]
+        return [Grid(first, last, columns, lay_out_lines([cells_of(row, columns) for row in own], columns, pitches))]
+    cut = first + widest + 1
+    if pitches[widest] < 1.15 * median(pitches):
+        counts = [len(row) for row in rows[first : last + 1]]
+        steps = [abs(before - after) for before, after in zip(counts, counts[1:], strict=False)]
+        cut = first + max(range(len(steps)), key=steps.__getitem__) + 1
+    return _trimmed(rows, first, cut - 1, depth) + _trimmed(rows, cut, last, depth)
+
+
+def _trimmed(rows: Sequence[Sequence[Word]], first: int, last: int, depth: int) -> list[Grid]:
+    """The tables of a part of a stretch, without rows of one cell at its edges."""
+    while first <= last and len(rows[first]) < 2:
+        first += 1
+    while first <= last and len(rows[last]) < 2:
+        last -= 1
+    return _grids(rows, first, last, depth + 1)
+
+
+def _columns(rows: Sequence[Sequence[Word]]) -> tuple[Column, ...] | None:
+    """The columns of rows that are a table's; None for others."""
+    several = [row for row in rows if len(row) > 1]
+    most = max(len(row) for row in several)
+    full = [row for row in several if len(row) >= _FULL_ROW * most]
+    if len(full) < (_MIN_ROWS if most < 3 or len(rows) > _MIN_ROWS else 2):
+        return None
+    values = [row for row in full if any(says_value(run.text) for run in row[1:])]
+    if len(values) >= max(2, len(full) / 2):
+        full = values  # names above them may be wider than their columns
+    columns = _placed(full)
+    columns = sorted((*columns, *_beside(rows, columns)))
+    if len(columns) < 2:
+        return None
+    return tuple(columns) if _are_cells(full, columns) else None
+
+
+def _are_cells(rows: Sequence[Sequence[Word]], columns: Sequence[Column]) -> bool:
+    """Whether the runs of rows that tell where the columns are can be cells: each in its own column, and few places empty."""
+    n_conflicts = sum(len({nearest(run, columns) for run in row}) < len(row) for row in rows)
+    n_cells = sum(len(row) for row in rows)
+    n_places = len(rows) * len(columns)
+    if n_conflicts > _MAX_CONFLICTS * len(rows) or n_cells < _FILLED * n_places or not _are_aligned(rows, columns):
+        return False
+    first = [row[0].text for row in rows]
+    if max(map(len, rows)) == 2 and (all(map(_MARK.fullmatch, first)) or _counts(first)):
+        return False  # items of a list, numbered lines
+    texts = [run.text for row in rows for run in row]
+    return any(map(says_value, texts)) or (
+        len(rows) >= _MIN_ROWS_OF_WORDS
+        and median(map(len, texts)) <= _LONG_CELL
+        and n_cells >= _FILLED_WORDS * n_places
+    )
+
+
+def _placed(rows: Sequence[Sequence[Word]]) -> list[Column]:
+    """Where the runs of the rows stand over each other, but for the few that stand over several others of one row."""
+    numbered = sorted(((number, run) for number, row in enumerate(rows) for run in row), key=lambda entry: entry[1].x0)
+    for _ in range(_MAX_ROUNDS):
+        clusters: list[list[tuple[int, Word]]] = []
+        right = -math.inf
+        for number, run in numbered:
+            if run.x0 < right - 0.5:
+                clusters[-1].append((number, run))
+            else:
+                clusters.append([(number, run)])
+            right = max(right, run.x1) if run.x0 < right - 0.5 else run.x1
+        wide = set()
+        for cluster in clusters:
+            if len({number for number, _ in cluster}) < len(cluster):
+                by_width = sorted(cluster, key=lambda entry: entry[1].x0 - entry[1].x1)
+                wide |= {id(run) for _, run in by_width[: max(len(cluster) // 10, 1)]}
+        if not wide:
+            break
+        numbered = [entry for entry in numbered if id(entry[1]) not in wide]
+    return [Column(cluster[0][1].x0, max(run.x1 for _, run in cluster)) for cluster in clusters]
+
+
+def _beside(rows: Sequence[Sequence[Word]], columns: Sequence[Column]) -> list[Column]:
+    """The columns in which only other rows have cells, such as labels that stand between the rows."""
+    others = [
+        [run for run in row if all(run.x1 < column.x0 or run.x0 > column.x1 for column in columns)] for row in rows
+    ]
+    return [
+        column
+        for column in _placed(others)
+        if sum(column.x0 <= run.x0 <= column.x1 for row in others for run in row) > 1
+    ]
+
+
+def _are_aligned(rows: Sequence[Sequence[Word]], columns: Sequence[Column]) -> bool:
+    """Whether most cells begin, end or have their middle where another of their column does."""
+    by_column: list[list[Word]] = [[] for _ in columns]
+    for row in rows:
+        for run in row:
+            by_column[nearest(run, columns)].append(run)
+    n_aligned = n_cells = 0
+    for cells in by_column:
+        edges = [(run.x0, run.x1, (run.x0 + run.x1) / 2) for run in cells]
+        places = [Counter(round(place / _NEAR) for place in kind) for kind in zip(*edges, strict=True)]
+        best = max(
+            (max(count + place[at + 1] for at, count in list(place.items())) for place in places if place), default=0
+        )
+        n_aligned += best if best > 1 else 0
+        n_cells += len(cells)
+    return n_aligned >= _MIN_ALIGNED * n_cells
+
+
+def _counts(texts: Sequence[str]) -> bool:
+    """Whether these are the numbers of lines."""
+    return all(text.isdecimal() for text in texts) and all(
+        int(below) - int(above) == 1 for above, below in zip(texts, texts[1:], strict=False)
+    )

@@ -1,0 +1,82 @@
+"""Words placed on a page, and runs of words that follow each other on a baseline."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_RAISED = 0.85  # of the type beside it: smaller words are marks of reference and the like
+_CLOSING = ".,;:!?)]}”’»"
+
+
+class Word(NamedTuple):
+    """A word or a run of words on one baseline, with its box in points (y up) and font size. words: those of a run."""
+
+    text: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    size: float
+    words: tuple["Word", ...] = ()
+
+
+class _Run:
+    """A run as it grows: it stands where its larger words do and has the size in which most of it is set."""
+
+    def __init__(self, word: Word) -> None:
+        self._words = [word]
+        self._parts = [word.text]
+        self._sizes = Counter({word.size: len(word.text)})
+        self._size = word.size
+        self._low, self._right, self._high = word.y0, word.x1, word.y1
+
+    def goes_on_to(self, word: Word) -> bool:
+        """Whether a word follows on the baseline without a gap wider than a letter is high."""
+        height = self._height(word)
+        return abs(word.y0 + word.y1 - self._low - self._high) < height and -0.3 * height < word.x0 - self._right < min(
+            height, 1.2 * word.size + 2
+        )
+
+    def add(self, word: Word) -> None:
+        is_close = word.x0 - self._right < 0.1 * self._height(word)
+        self._parts += ("" if is_close and word.text[0] in _CLOSING else " ", word.text)
+        if word.size >= _RAISED * self._size:
+            is_larger = self._size < _RAISED * word.size
+            self._low = word.y0 if is_larger else min(self._low, word.y0)
+            self._high = word.y1 if is_larger else max(self._high, word.y1)
+        self._right = word.x1
+        self._words.append(word)
+        self._sizes[word.size] += len(word.text)
+        self._size = max(self._sizes, key=lambda size: (self._sizes[size], size))
+
+    def _height(self, word: Word) -> float:
+        return max(self._high - self._low, word.y1 - word.y0, 1.0)
+
+    def done(self) -> Word:
+        return Word(
+            "".join(self._parts), self._words[0].x0, self._low, self._right, self._high, self._size, tuple(self._words)
+        )
+
+
+def runs_of(words: Sequence[Word]) -> list[Word]:
+    """Words that follow each other on a baseline without a gap wider than a letter is high, joined."""
+    runs: list[Word] = []
+    run: _Run | None = None
+    for word in words:
+        if run is not None and run.goes_on_to(word):
+            run.add(word)
+            continue
+        if run is not None:
+            runs.append(run.done())
+        run = _Run(word)
+    if run is not None:
+        runs.append(run.done())
+    return runs
+
+
+def joined(words: Sequence[Word]) -> Word:
+    """Words of one line as a run. words: at least one, from the left."""
+    run = _Run(words[0])
+    for word in words[1:]:
+        run.add(word)
+    return run.done()

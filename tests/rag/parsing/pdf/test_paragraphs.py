@@ -1,0 +1,109 @@
+import textwrap
+from collections.abc import Callable
+
+import pytest
+from reportlab.pdfgen.canvas import Canvas
+
+from rag.types import BYLINE, ITEM, MARGIN, MENU, PROSE, REFERENCE, ParsedText
+from tests.rag.parsing.pdf.drawing import WIDTH, lines_at, pdf, prose
+
+Read = Callable[[str, bytes], ParsedText]
+
+
+def kinds(parsed: ParsedText) -> list[tuple[str, str]]:
+    return [(block.kind, parsed.text[block.start : block.end]) for block in parsed.blocks]
+
+
+@pytest.mark.parametrize(
+    "marks", ["A. B. C.", "iv) v) vi)", "(a) (b) (c)", "1.1 1.2 1.3", "1) 2) 3)", "II. III. IV.", "§ 4 § 5 § 6"]
+)
+@pytest.mark.parametrize("hanging", [0, 20])
+def test_a_clause_is_one_paragraph_with_its_number(read: Read, marks: str, hanging: float) -> None:
+    numbers = marks.replace("§ ", "§~").split()
+    clauses = [f"{number.replace('~', ' ')} {prose(at, 3)}" for at, number in enumerate(numbers)]
+
+    def draw(canvas: Canvas) -> None:
+        y = lines_at(canvas, 72, 780, textwrap.wrap(prose(9, 4), 80))
+        for clause in clauses:
+            first, *rest = textwrap.wrap(clause, 80)
+            y = lines_at(canvas, 100, y, [first])
+            y = lines_at(canvas, 100 + hanging, y, rest)
+
+    assert kinds(read("a.pdf", pdf(draw)))[1:] == [(ITEM, clause) for clause in clauses]
+
+
+def test_clauses_have_the_lead_in_or_the_short_clause_above_them(read: Read) -> None:
+    def draw(canvas: Canvas) -> None:
+        y = lines_at(canvas, 72, 780, ["The keeper shall pay the toll in the following way:"])
+        y = lines_at(canvas, 100, y, ["1. in spring, before the ice on the river breaks;", "2. in autumn, after it."])
+        y = lines_at(canvas, 72, y, ["4. TERMINATION."])
+        lines_at(canvas, 100, y, ["A. The keeper may end this contract at any time by a letter to the parish."])
+
+    parsed = read("a.pdf", pdf(draw))
+    lead = "The keeper shall pay the toll in the following way:"
+    assert [block.context for block in parsed.blocks] == ["", lead, lead, "", "4. TERMINATION."]
+
+
+def test_an_initial_at_the_start_of_a_line_begins_no_clause(read: Read) -> None:
+    lines = [
+        "The bridge over the river near the old ferry was measured in the summer of 1784 by",
+        "A. Smith and his daughter, who carried the chain from the one parish to the other.",
+    ]
+    assert kinds(read("a.pdf", pdf(lambda canvas: lines_at(canvas, 72, 780, lines)))) == [(PROSE, " ".join(lines))]
+
+
+def test_entries_that_hang_are_one_paragraph_each(read: Read) -> None:
+    entries = [f"Arnes, {'ABCDEF'[n]}. and {prose(n, 2)} {1990 + n}." for n in range(6)]
+
+    def draw(canvas: Canvas) -> None:
+        canvas.setFont("Times-Bold", 14)
+        canvas.drawString(72, 780, "References")
+        y = 760.0
+        for entry in entries:
+            first, *rest = textwrap.wrap(entry, 80)
+            y = lines_at(canvas, 72, y, [first])
+            y = lines_at(canvas, 90, y, rest)
+
+    assert kinds(read("a.pdf", pdf(draw))) == [(REFERENCE, entry) for entry in entries]
+
+
+def test_labels_in_capitals_begin_paragraphs(read: Read) -> None:
+    summary = "SUMMARY: " + prose(1, 2) + " The parish asks everyone who crosses the bridge to say what he thinks."
+    dates = "DATES: The parish must receive comments by September 21, 1820."
+
+    def draw(canvas: Canvas) -> None:
+        lines_at(canvas, 72, 780, textwrap.wrap(summary, 60) + textwrap.wrap(dates, 60))
+
+    assert [text for _, text in kinds(read("a.pdf", pdf(draw)))] == [summary, dates]
+
+
+def test_a_word_that_did_not_fit_begins_no_paragraph(read: Read) -> None:
+    lines = ["Mail: U.S. Department of", "Transportation-Operations, Ground", "Floor, the bridge in the west of it."]
+    assert len(read("a.pdf", pdf(lambda canvas: lines_at(canvas, 72, 780, lines))).blocks) == 1
+
+
+def test_lines_of_contents_are_apart(read: Read) -> None:
+    lines = [f"Chapter {n} of the bridges {'.' * 40} {n * 7}" for n in range(1, 5)]
+    assert [kind for kind, _ in kinds(read("a.pdf", pdf(lambda canvas: lines_at(canvas, 72, 780, lines))))] == [
+        MENU
+    ] * 4
+
+
+def test_who_wrote_a_paper_is_told_apart_and_a_stamp_in_the_margin_is_no_title(read: Read) -> None:
+    def draw(canvas: Canvas) -> None:
+        canvas.setFont("Times-Bold", 18)
+        canvas.drawCentredString(WIDTH / 2, 780, "Ferries and Bridges")
+        canvas.setFont("Times-Roman", 11)
+        canvas.drawCentredString(WIDTH / 2, 755, "Ada Arnes and Ben Norwell")
+        canvas.drawCentredString(WIDTH / 2, 740, "Institute of Bridges, Arnes")
+        lines_at(canvas, 72, 700, textwrap.wrap(prose(1, 12), 80))
+        canvas.rotate(90)
+        canvas.setFont("Times-Roman", 20)
+        canvas.drawString(200, -40, "archive:2103.15348v2 21 Jun 2021")
+
+    parsed = read("a.pdf", pdf(draw))
+    assert parsed.title == "Ferries and Bridges"
+    told = dict((text, kind) for kind, text in kinds(parsed))
+    assert told.pop("archive:2103.15348v2 21 Jun 2021") == MARGIN
+    assert {kind for text, kind in told.items() if "Arnes" in text and len(text) < 80} == {BYLINE}
+    assert told[prose(1, 12)] == PROSE

@@ -1,0 +1,166 @@
+import textwrap
+from collections.abc import Callable, Sequence
+
+import pytest
+from reportlab.pdfgen.canvas import Canvas
+
+from rag.types import ROW, ParsedText
+from tests.rag.parsing.pdf.drawing import lines_at, pdf, prose
+
+Read = Callable[[str, bytes], ParsedText]
+Cell = tuple[float, str]  # its left edge; from the right edge where that is negative
+
+
+def draw_rows(canvas: Canvas, y: float, rows: Sequence[Sequence[Cell]], pitch: float = 14, size: float = 10) -> float:
+    """Draw rows of cells one under the other; where the next one would stand."""
+    canvas.setFont("Helvetica", size)
+    for row in rows:
+        for x, text in row:
+            if x < 0:
+                canvas.drawRightString(-x, y, text)
+            else:
+                canvas.drawString(x, y, text)
+        y -= pitch
+    return y
+
+
+def rows_of(parsed: ParsedText) -> list[tuple[str, dict[str, str]]]:
+    """Group and cells by name of each row."""
+    return [
+        (block.context, {name: parsed.text[slice(*cell)] for name, cell in zip(*block.row, strict=True)})
+        for block in parsed.blocks
+        if block.kind == ROW and block.row is not None
+    ]
+
+
+def test_a_table_without_lines_has_rows_with_the_names_of_their_columns(read: Read) -> None:
+    def draw(canvas: Canvas) -> None:
+        y = lines_at(canvas, 72, 780, textwrap.wrap(prose(1, 5), 80)) - 12
+        rows: list[list[Cell]] = [[(72, "Quay"), (-300, "Ships"), (-400, "Tons")]]
+        rows += [[(72, f"Quay {n}"), (-300, f"{n * 311:,}"), (-400, f"{n * 7}.5")] for n in range(1, 6)]
+        y = draw_rows(canvas, y, rows) - 12
+        lines_at(canvas, 72, y, textwrap.wrap(prose(2, 5), 80))
+
+    parsed = read("a.pdf", pdf(draw))
+    assert rows_of(parsed) == [
+        ("", {"Quay": f"Quay {n}", "Ships": f"{n * 311:,}", "Tons": f"{n * 7}.5"}) for n in range(1, 6)
+    ]
+    assert prose(1, 5) in parsed.text and prose(2, 5) in parsed.text
+
+
+def test_a_name_over_several_columns_belongs_to_each_of_them(read: Read) -> None:
+    rows: list[list[Cell]] = [
+        [(190, "Landed"), (390, "Shipped")],
+        [(72, "Quay"), (-200, "Fish"), (-240, "Salt"), (-400, "Fish"), (-440, "Salt")],
+        *[[(72, f"Quay {n}"), *[(-float(x), f"{n}{x}") for x in (200, 240, 400, 440)]] for n in range(1, 5)],
+    ]
+    parsed = read("a.pdf", pdf(lambda canvas: draw_rows(canvas, 700, rows)))
+    assert rows_of(parsed)[0][1] == {
+        "Quay": "Quay 1", "Landed Fish": "1200", "Landed Salt": "1240", "Shipped Fish": "1400", "Shipped Salt": "1440"
+    }  # fmt: skip
+
+
+def test_rows_stand_under_their_group_and_lines_of_a_label_together(read: Read) -> None:
+    rows: list[list[Cell]] = [
+        [(72, "Ware"), (-300, "Price")],
+        [(72, "Fruit")],
+        [(80, "Pears from the"), (-300, "2.50")],
+        [(80, "north of the island")],
+        [(80, "Figs"), (-300, "9.00")],
+        [(72, "Fish")],
+        [(80, "Cod"), (-300, "7.25")],
+        [(80, "Herring"), (-300, "3.10")],
+    ]
+    parsed = read("a.pdf", pdf(lambda canvas: draw_rows(canvas, 700, rows)))
+    assert rows_of(parsed) == [
+        ("", {"": "Fruit"}),
+        ("Fruit", {"Ware": "Pears from the north of the island", "Price": "2.50"}),
+        ("Fruit", {"Ware": "Figs", "Price": "9.00"}),
+        ("", {"": "Fish"}),
+        ("Fish", {"Ware": "Cod", "Price": "7.25"}),
+        ("Fish", {"Ware": "Herring", "Price": "3.10"}),
+    ]
+
+
+def test_a_row_without_a_label_has_that_of_the_rows_above_it(read: Read) -> None:
+    rows: list[list[Cell]] = [
+        [(72, "Island"), (200, "Quay"), (-400, "Ships")],
+        [(72, "Arnes"), (200, "North"), (-400, "311")],
+        [(200, "South"), (-400, "27")],
+        [(72, "Norwell"), (200, "West"), (-400, "19")],
+        [(200, "East"), (-400, "8")],
+    ]
+    parsed = read("a.pdf", pdf(lambda canvas: draw_rows(canvas, 700, rows)))
+    assert [group for group, _ in rows_of(parsed)] == ["", "Arnes", "", "Norwell"]
+
+
+def test_a_label_in_the_middle_of_its_rows_is_of_all_of_them(read: Read) -> None:
+    def draw(canvas: Canvas) -> None:
+        draw_rows(canvas, 700, [[(72, "Island"), (200, "Quay"), (-400, "Ships")]])
+        for number, island in enumerate(("Arnes", "Norwell")):
+            y = 686 - 28 * number
+            draw_rows(canvas, y, [[(200, f"North {number}"), (-400, "311")], [(200, f"South {number}"), (-400, "27")]])
+            draw_rows(canvas, y - 7, [[(72, island)]])
+
+    parsed = read("a.pdf", pdf(draw))
+    assert {cells["Quay"]: group for group, cells in rows_of(parsed) if "Quay" in cells} == {
+        "North 0": "Arnes", "South 0": "Arnes", "North 1": "Norwell", "South 1": "Norwell"
+    }  # fmt: skip
+
+
+def test_a_table_goes_on_over_pages_with_the_names_of_its_columns(read: Read) -> None:
+    def draw(canvas: Canvas) -> None:
+        draw_rows(
+            canvas, 700, [[(72, "Quay"), (-300, "Ships")], *[[(72, f"Quay {n}"), (-300, f"{n}")] for n in range(9)]]
+        )
+        canvas.showPage()
+        draw_rows(canvas, 700, [[(72, f"Quay {n}"), (-300, f"{n}")] for n in range(9, 18)])
+
+    assert [cells["Ships"] for _, cells in rows_of(read("a.pdf", pdf(draw)))] == [str(n) for n in range(18)]
+
+
+@pytest.mark.parametrize("above", [True, False])
+def test_a_table_is_searched_with_its_caption(read: Read, above: bool) -> None:
+    def draw(canvas: Canvas) -> None:
+        y = 700.0
+        if above:
+            y = lines_at(canvas, 72, y, ["Table 3: Ships that landed in spring."]) - 8
+        y = draw_rows(
+            canvas, y, [[(72, "Quay"), (-300, "Ships")], *[[(72, f"Quay {n}"), (-300, f"{n}")] for n in range(9)]]
+        )
+        if not above:
+            lines_at(canvas, 72, y - 8, ["Table 3: Ships that landed in spring."])
+
+    parsed = read("a.pdf", pdf(draw))
+    [context] = [section.context for section in parsed.sections if "Quay" in section.context]
+    assert "Table 3: Ships that landed in spring." in context
+
+
+def test_digits_of_neighbouring_cells_without_a_blank_are_two_cells(read: Read) -> None:
+    def draw(canvas: Canvas) -> None:
+        draw_rows(canvas, 700, [[(72, "Quay"), (200, "A"), (240, "B"), (280, "C")]])
+        for n in range(1, 6):
+            draw_rows(canvas, 700 - 14 * n, [[(72, f"Quay {n}"), (200, "5"), (240, "6"), (280, "7")]])
+        text = canvas.beginText(72, 616)
+        text.setFont("Helvetica", 10)
+        text.textOut("Quay 6")
+        canvas.drawText(text)
+        text = canvas.beginText(200, 616)
+        text.setFont("Helvetica", 10)
+        text.setCharSpace(40 - 5.56)
+        text.textOut("567")
+        canvas.drawText(text)
+
+    assert rows_of(read("a.pdf", pdf(draw)))[-1][1] == {"Quay": "Quay 6", "A": "5", "B": "6", "C": "7"}
+
+
+def test_what_is_no_table_stays_text(read: Read) -> None:
+    """Items with hanging text, numbered lines of code, and a form of a paragraph beside another."""
+
+    def draw(canvas: Canvas) -> None:
+        items: list[list[Cell]] = [[(72, f"{n}."), (100, f"The ferry number {n} sails")] for n in range(1, 6)]
+        y = draw_rows(canvas, 780, items) - 30
+        code: list[list[Cell]] = [[(72, str(n)), (100 + 10 * (n % 3), f"call(ferry, {n})")] for n in range(1, 6)]
+        draw_rows(canvas, y, code)
+
+    assert rows_of(read("a.pdf", pdf(draw))) == []
