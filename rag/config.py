@@ -1,8 +1,9 @@
 """Settings of one process, read once where it starts."""
 
+import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
@@ -10,14 +11,11 @@ import platformdirs
 from index.backend import Place as Place  # api has it from here, as the next
 from index.backend import is_database
 from index.local.system.cores import usable_cores as usable_cores
-from rag.errors import BadInput
-from rag.settings_file import given, given_path, read_settings_file, refuse_unknown
+from rag.settings import Sources, one_of, path, setting, settings_of, text, whole
 
 PRECISIONS = ("auto", "f32", "bf16", "int8")
-# What the environment (RAG_STORE, ...) and the settings file may set here.
-NAMES = ("store", "model", "precision", "threads", "cache", "parse_seconds", "parse_mib", "reranker")
-_PARSE_SECONDS = 120
-_PARSE_MIB = 2048
+
+_log = logging.getLogger(__name__)
 
 
 def usual_cache() -> Path:
@@ -37,16 +35,16 @@ class Config:
     parse_seconds, parse_mib: processor time and memory that reading one file may take.
     """
 
-    model: str | None = None
+    model: str | None = setting(text, default=None)
     passage_characters: int = 700
     overlap_sentences: int = 1
-    precision: str = "auto"
-    threads: int = field(default_factory=usable_cores)
-    cache: Path = field(default_factory=usual_cache)
-    reranker: str | None = None
+    precision: str = setting(one_of(*PRECISIONS), default="auto")
+    threads: int = setting(whole(1, 1024), default_factory=usable_cores)
+    cache: Path = setting(path, default_factory=usual_cache)
+    reranker: str | None = setting(text, default=None)
     max_file_bytes: int = 256 * 1024 * 1024
-    parse_seconds: int = _PARSE_SECONDS
-    parse_mib: int = _PARSE_MIB
+    parse_seconds: int = setting(whole(1), default=120)
+    parse_mib: int = setting(whole(256), default=2048)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Config":
@@ -54,36 +52,19 @@ class Config:
 
         Raises BadInput for a value out of range, and for a settings file that cannot be used.
         """
-        environment = os.environ if environment is None else environment
-        file = read_settings_file(environment)
-        refuse_unknown(file, file.values, NAMES)
-        model = given("model", environment, file)
-        reranker = given("reranker", environment, file)
-        precision = given("precision", environment, file)
-        if precision is not None and precision.value not in PRECISIONS:
-            raise BadInput(f"{precision.place}: use one of {', '.join(PRECISIONS)}")
+        sources = Sources.of(os.environ if environment is None else environment)
+        if line := sources.unknown_variables(NAMES):
+            _log.warning(line)
+        return sources.read(cls, also=("store",))
 
-        def whole(name: str, usual: int, lowest: int, highest: int = 10**6) -> int:
-            found = given(name, environment, file)
-            if found is not None and not (found.value.isdecimal() and lowest <= int(found.value) <= highest):
-                raise BadInput(f"{found.place}: use a whole number from {lowest} to {highest}")
-            return int(found.value) if found else usual
 
-        return cls(
-            model=model.value if model else None,
-            precision=precision.value if precision else "auto",
-            threads=whole("threads", usable_cores(), 1, 1024),
-            cache=given_path("cache", environment, file) or usual_cache(),
-            parse_seconds=whole("parse_seconds", _PARSE_SECONDS, 1),
-            parse_mib=whole("parse_mib", _PARSE_MIB, 256),
-            reranker=reranker.value or None if reranker else None,
-        )
+# What the environment (RAG_STORE, ...) and the settings file may set here.
+NAMES = ("store", *settings_of(Config))
 
 
 def store_from(environment: Mapping[str, str]) -> Place:
     """Where the store is: ``RAG_STORE``, else the settings file's ``store``, else ``.rag`` in the current folder."""
-    file = read_settings_file(environment)
-    place = given("store", environment, file)
-    if place is not None and is_database(place.value):
-        return place.value
-    return given_path("store", environment, file) or Path(".rag")
+    place = Sources.of(environment).given("store")
+    if place is None:
+        return Path(".rag")
+    return place.value if is_database(place.value) else path(place)

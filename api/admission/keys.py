@@ -14,7 +14,7 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -24,7 +24,8 @@ from typing import Literal, NamedTuple, cast, get_args
 import platformdirs
 
 from rag.errors import BadInput, RagError
-from rag.settings_file import SettingsFile, given_path, read_settings_file
+from rag.settings import SERVE, Sources
+from rag.settings import path as settings_path
 from rag.validation import checked_collection
 
 Scope = Literal["read", "write"]
@@ -62,11 +63,10 @@ class Grant(NamedTuple):
     collections: frozenset[str] | None = None
 
 
-def path_from(environment: Mapping[str, str], file: SettingsFile | None = None) -> Path:
+def path_from(sources: Sources | None = None) -> Path:
     """Where keys are kept: ``RAG_KEYS``, else what the settings file says, else beside the user's settings."""
-    file = read_settings_file(environment) if file is None else file
-    found = given_path("keys", environment, file, serve=True)
-    return found or platformdirs.user_config_path("footnote") / "keys.json"
+    given = (sources or Sources.of(os.environ)).given("keys", SERVE)
+    return settings_path(given) if given else platformdirs.user_config_path("footnote") / "keys.json"
 
 
 def read_keys(path: Path) -> list[Key]:

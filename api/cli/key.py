@@ -1,6 +1,5 @@
 """The commands ``rag key add``, ``list`` and ``revoke``. They work on the key file alone: no store and no server is needed."""
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,7 +43,7 @@ def add(
     if scope not in keyring.SCOPES:
         raise typer.BadParameter(f"{scope!r}: use read or write", param_hint="--scope")
     with errors():
-        path = keyring.path_from(os.environ)
+        path = keyring.path_from()
         made, secret = keyring.add_key(path, name, scope, collection or ())
     if json:
         print_json({**_public(made), "key": secret})
@@ -62,7 +61,7 @@ def list_keys(json: JsonOption = False) -> None:
     from api.admission import keys as keyring
 
     with errors():
-        path = keyring.path_from(os.environ)
+        path = keyring.path_from()
         found = keyring.read_keys(path)
     if json:
         print_json([_public(one) for one in found])
@@ -82,7 +81,7 @@ def revoke(name: Name, json: JsonOption = False) -> None:
     from api.admission import keys as keyring
 
     with errors():
-        path = keyring.path_from(os.environ)
+        path = keyring.path_from()
         gone = keyring.revoke_key(path, name)
     if json:
         print_json({"name": gone.name, "scope": gone.scope, "revoked": True})

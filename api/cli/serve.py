@@ -5,8 +5,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from threading import Event
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -91,7 +92,7 @@ def _stoppable() -> Iterator[Event]:
             raise typer.Exit(DONE) from None
 
 
-def _serve(store: str | None, options: dict[str, object], json: bool, ready: Event) -> None:
+def _serve(store: str | None, options: dict[str, Any], json: bool, ready: Event) -> None:
     """Everything from the settings to the end.  ready: set when it listens."""
     from api.server.memory import collecting_when_idle, keep_few_arenas
     from index.process import forbid_inspection
@@ -101,7 +102,7 @@ def _serve(store: str | None, options: dict[str, object], json: bool, ready: Eve
     from api.admission.keys import KeyRing
     from api.settings import Settings, is_loopback
 
-    settings = Settings.read().model_copy(update=options)
+    settings = replace(Settings.read(), **options)
     logs.configure(settings.log_format)
     keys = KeyRing(settings.api_key, settings.keys_file)
     host = settings.host
@@ -152,7 +153,7 @@ def _serve(store: str | None, options: dict[str, object], json: bool, ready: Eve
             url = server.url_of(bound)
             app = create_app(
                 service,
-                settings.model_copy(update={"bound": (host, bound.getsockname()[0])}),
+                replace(settings, bound=(host, bound.getsockname()[0])),
                 answerers if answerers.n else None,
             )
             if answerers.n and missing:

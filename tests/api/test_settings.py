@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from api.settings import Settings
-from rag.config import Config, store_from
+from rag.config import NAMES, Config, store_from
 from rag.errors import BadInput
 from rag.parsing.sandbox.confinement import measures
+from rag.settings import SERVICE_NAMES
 
 RAG = Path(sys.executable).parent / "rag"
 
@@ -47,9 +48,9 @@ def test_the_engine_reads_the_same_file(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("[serve]\nquue = 7", "'quue'"),
-        ("[serve]\nqueue = -1", "queue=-1"),
-        ("[serve]\nqueue = []", "queue=[]"),
-        ('[serve]\nlog_format = "xml"', "log_format='xml'"),
+        ("[serve]\nqueue = -1", "queue = -1"),
+        ("[serve]\nqueue = []", "queue = []"),
+        ('[serve]\nlog_format = "xml"', "log_format = 'xml'"),
         ('[serve]\nallowed_hosts = ["http://x"]', "'http://x'"),
         ("[serve]\nallowed_hosts = [5]", "allowed_hosts"),
         ("serve = 5", "[serve]"),
@@ -68,7 +69,7 @@ def test_a_file_that_cannot_be_used_is_refused_and_told(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("stoer = 1", "'stoer'"), ("threads = 0", "threads = '0'"), ('precision = "x"', "precision")]
+    ("text", "told"), [("stoer = 1", "'stoer'"), ("threads = 0", "threads = 0"), ('precision = "x"', "precision")]
 )
 def test_a_file_that_the_engine_cannot_use_is_refused_and_told(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(BadInput, match=told):
@@ -78,6 +79,19 @@ def test_a_file_that_the_engine_cannot_use_is_refused_and_told(tmp_path: Path, t
 def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     file = write(tmp_path / "c.toml", "\ufeffthreads = 3")
     assert Config.from_environment({"RAG_CONFIG": file}).threads == 3
+
+
+def test_a_variable_that_is_no_setting_is_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    Config.from_environment({"RAG_MODLE": "m", "RAG_WHATEVER": "1", "RAG_QUEUE": "7", "RAG_CONFIG": "/dev/null"})
+    [line] = caplog.messages
+    assert "RAG_MODLE (is RAG_MODEL meant?), RAG_WHATEVER;" in line
+    caplog.clear()
+    Config.from_environment({f"RAG_{name.upper()}": "" for name in (*NAMES, *SERVICE_NAMES)})
+    assert caplog.messages == []
+
+
+def test_the_engine_knows_the_names_of_the_service() -> None:
+    assert sorted(SERVICE_NAMES) == sorted(Settings.names())
 
 
 def test_a_file_that_is_named_and_not_there_is_refused(read_settings: Callable[..., Settings], tmp_path: Path) -> None:

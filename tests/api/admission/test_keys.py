@@ -19,6 +19,7 @@ from api.admission.keys import Grant, KeyRing, KeysUnusable, add_key, path_from,
 from api.cli.key import key as command
 from api.settings import Settings
 from rag.errors import BadInput
+from rag.settings import Sources
 
 READING = [
     ("POST", "/v1/ask", 200),
@@ -131,8 +132,8 @@ def test_a_file_that_others_may_write_is_refused(path: Path, mode: int) -> None:
 
 
 def test_the_file_is_named_by_the_environment() -> None:
-    assert path_from({"RAG_KEYS": "/run/keys.json"}) == Path("/run/keys.json")
-    assert path_from({}).parent.name == "footnote"
+    assert path_from(Sources.of({"RAG_KEYS": "/run/keys.json"})) == Path("/run/keys.json")
+    assert path_from(Sources.of({})).parent.name == "footnote"
 
 
 # --- the ring
