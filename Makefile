@@ -4,9 +4,12 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 Q ?= why did Zelensky refuse to sign?
 BIN := .venv/bin
+# Of releases alone, in an environment of their own, so that the list of parts holds none of them.
+RELEASE_TOOLS := cyclonedx-bom==7.5.0 uv==0.13.9
+RELEASE := .venv-release/bin
 export Q
 
-.PHONY: ask serve test-fast test test-all test-long lint install clean
+.PHONY: ask serve test-fast test test-all test-long lint install lock sbom clean
 
 ask: .venv/.installed
 	@$(BIN)/rag add seeds
@@ -62,5 +65,18 @@ install: .venv/.installed
 		echo "no axe-core: the accessibility test will be skipped (npm ci --prefix tests/api/browser)" >&2
 	@touch $@
 
+# The versions of constraints.txt that a running service needs, on every system, with the hashes of their files.
+lock: .venv-release/.installed
+	@$(RELEASE)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate -c constraints.txt pyproject.toml -o requirements.lock
+
+# What is installed in .venv, in CycloneDX; `python -m venv .venv && make install sbom` for a service without tools.
+sbom: .venv/.installed .venv-release/.installed
+	@$(RELEASE)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o sbom.json $(BIN)/python
+
+.venv-release/.installed: Makefile
+	@$(PYTHON) -m venv .venv-release
+	@$(RELEASE)/pip install -q --disable-pip-version-check $(RELEASE_TOOLS)
+	@touch $@
+
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-release sbom.json .mypy_cache .pytest_cache .ruff_cache
