@@ -390,11 +390,20 @@ def require_present(store: Store) -> None:
         store.require_present()
 
 
+def _in_database(store: Store) -> "PostgresStore":
+    from index.postgres.store import PostgresStore
+
+    assert isinstance(store, PostgresStore)
+    return store
+
+
 def repair(store: Store, findings: "Iterable[Finding]") -> "list[Finding]":
     """Mend those of the findings that can be mended from the rest of the store, and return them."""
     from index.local.store import Store as LocalStore
     from index.local.upkeep.repair import repair as repair_local
 
+    if is_database(store.place):
+        return []  # what is wrong there needs the document, a backup or REINDEX: each finding says which
     assert isinstance(store, LocalStore)
     return repair_local(store, findings)
 
@@ -409,6 +418,10 @@ def snapshot(store: Store, target: Path, progress: Progress | None = None) -> Sn
     from index.local.store import Store as LocalStore
     from index.local.upkeep.snapshot import take
 
+    if is_database(store.place):
+        from index.postgres.exchange import take as take_from_database
+
+        return take_from_database(_in_database(store), target, progress)
     assert isinstance(store, LocalStore)
     return take(store, target, progress)
 
@@ -419,6 +432,11 @@ def restore(source: Path, place: Place, *, overwrite: bool = False, progress: Pr
     overwrite: whether a store that is there may be replaced.
     Raises StoreMissing when ``source`` is neither, StoreDamaged when it is not as it was made, StoreUnwritable when it may not be.
     """
+    if is_database(place):
+        _postgres()
+        from index.postgres.exchange import restore as restore_database
+
+        return restore_database(source, str(place), overwrite=overwrite, progress=progress)
     from index.local.upkeep.snapshot import restore as restore_local
 
     return restore_local(source, Path(place), overwrite=overwrite, progress=progress)
@@ -435,6 +453,12 @@ def rebuilding(
     from index.local.store import Store as LocalStore
     from index.local.upkeep.reindex import begun
 
+    if is_database(store.place):
+        from index.postgres.rebuilding import begun as begun_in_database
+
+        with begun_in_database(_in_database(store), dim=dim, fingerprint=fingerprint, settings=settings) as in_database:
+            yield in_database
+        return
     assert isinstance(store, LocalStore)
     with begun(store, dim=dim, fingerprint=fingerprint, settings=settings) as making:
         yield making
@@ -445,5 +469,9 @@ def abandon_rebuilding(store: Store) -> bool:
     from index.local.store import Store as LocalStore
     from index.local.upkeep.reindex import abandon
 
+    if is_database(store.place):
+        from index.postgres.rebuilding import abandon as abandon_in_database
+
+        return abandon_in_database(_in_database(store))
     assert isinstance(store, LocalStore)
     return abandon(store)

@@ -23,7 +23,7 @@ from index.backend import (
     require_present,
     snapshot,
 )
-from index.errors import DocumentNotFound, StoreMismatch, StoreMissing
+from index.errors import DocumentNotFound, StoreMismatch, StoreMissing, StoreReplaced
 from index.types import Document, FailedFile, Finding, JsonScalar, Range, Receipt, Span
 from rag.answer import citations
 from rag.answer.ask import answer_question, calibration_of
@@ -158,7 +158,12 @@ class Service:
                 return joined(query, answers_apart)
         if query.max_risk is not None and not 0.0 <= query.max_risk <= 1.0:
             raise BadInput(f"max_risk is {query.max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
-        store = self._store
+        try:
+            return self._answer_from(self._store, query, question, started)
+        except StoreReplaced:  # told by the first who reads it; what is there now is another one
+            return self._answer_from(self._store, query, question, started)
+
+    def _answer_from(self, store: Store, query: Query, question: str, started: float) -> Answer:
         return answer_question(
             query, question, store, self._models.embedder(store), self.reranker, self._answers, started
         )

@@ -22,7 +22,7 @@ ENGINES = {
     "openvino": {"rag/model/engine.py"},
     "olefile": {"rag/parsing/mail/msg.py"},
     "openpyxl": {"rag/parsing/office/xlsx.py"},
-    "psycopg": {f"index/postgres/{name}.py" for name in ("connection", "errors", "schema")},
+    "psycopg": {f"index/postgres/{name}.py" for name in ("connection", "errors", "exchange", "rebuilding", "schema")},
     "pypdfium2": {"rag/parsing/pdf/parse.py"},
     "selectolax": {"rag/parsing/web/boilerplate.py", "rag/parsing/web/html.py"},
 }

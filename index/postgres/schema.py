@@ -28,9 +28,13 @@ _WORDS_ON_STANDBYS = (1, 4, 0)
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What a store is and was made with. words: whether an index answers for them ("index"), or the stored terms ("scan")."""
+    """What a store is and was made with. instance: of these tables, others when a store is restored or changed over.
+
+    words: whether an index answers for them ("index"), or the stored terms ("scan").
+    """
 
     id: str
+    instance: str
     dim: int
     fingerprint: str
     settings: dict[str, JsonScalar]
@@ -168,24 +172,37 @@ def create(
     """
     with translated(database.place), database.connected() as connection, connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCK_SPACE, CREATE_LOCK))
-        if _read_meta(connection, database) is not None:
-            return
-        words = _extensions(connection, database.place)
-        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(database.schema)))
-        connection.execute("CREATE TABLE meta (key text PRIMARY KEY, value text NOT NULL)")
-        for step in MIGRATIONS:
-            step(connection, dim, words)
-        meta = {
-            "id": identifier or str(uuid.uuid4()),
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "dim": str(dim),
-            "fingerprint": fingerprint,
-            "settings": json.dumps(dict(settings), sort_keys=True),
-            "words": words,
-            "format": str(FORMAT_VERSION),
-        }
-        with connection.cursor() as cursor:
-            cursor.executemany("INSERT INTO meta VALUES (%s, %s)", list(meta.items()))
+        if _read_meta(connection, database) is None:
+            create_tables(connection, database, dim, fingerprint, settings, identifier)
+
+
+def create_tables(
+    connection: Connection,
+    database: Database,
+    dim: int,
+    fingerprint: str,
+    settings: Mapping[str, JsonScalar],
+    identifier: str | None = None,
+) -> str:
+    """Make the tables of a store within a transaction; what will answer for words there: "index" or "scan"."""
+    words = _extensions(connection, database.place)
+    connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(database.schema)))
+    connection.execute("CREATE TABLE meta (key text PRIMARY KEY, value text NOT NULL)")
+    for step in MIGRATIONS:
+        step(connection, dim, words)
+    meta = {
+        "id": identifier or str(uuid.uuid4()),
+        "instance": str(uuid.uuid4()),
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "dim": str(dim),
+        "fingerprint": fingerprint,
+        "settings": json.dumps(dict(settings), sort_keys=True),
+        "words": words,
+        "format": str(FORMAT_VERSION),
+    }
+    with connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO meta VALUES (%s, %s)", list(meta.items()))
+    return words
 
 
 def read_meta(database: Database) -> Meta:
@@ -230,7 +247,15 @@ def _read_meta(connection: Connection, database: Database) -> Meta | None:
     meta = {str(key): str(value) for key, value in connection.execute("SELECT key, value FROM meta")}
     try:
         settings = json.loads(meta["settings"])
-        return Meta(meta["id"], int(meta["dim"]), meta["fingerprint"], settings, meta["words"], int(meta["format"]))
+        return Meta(
+            meta["id"],
+            meta["instance"],
+            int(meta["dim"]),
+            meta["fingerprint"],
+            settings,
+            meta["words"],
+            int(meta["format"]),
+        )
     except (KeyError, ValueError) as error:
         raise StoreDamaged(
             f"{database.place} does not say what its store was made with ({error}): bring it back from a backup"
@@ -271,6 +296,19 @@ def _require_words(connection: Connection, place: str, words: str) -> None:
             "install 1.4 or newer and ALTER EXTENSION pg_textsearch UPDATE, or leave it out of shared_preload_libraries before the "
             "store is created"
         )
+
+
+def exists(connection: Connection, database: Database) -> bool:
+    """Whether the database holds a store, be it a damaged one.  Raises NoPlace for tables of another program."""
+    try:
+        return _read_meta(connection, database) is not None
+    except StoreDamaged:
+        return True
+
+
+def new_token() -> str:
+    """What a change is known by in the log."""
+    return str(uuid.uuid4())
 
 
 def _version(connection: Connection, extension: str) -> tuple[int, ...]:

@@ -17,10 +17,7 @@ from index.postgres.lists import SCAN_VECTORS, SCAN_WORDS
 from index.postgres.reader import NOTE, Known, Reader, Searching
 from index.types import Change, Document, FailedFile, Finding, JsonScalar, Metadata, NewDocument, NewPassage, Receipt
 
-_STATE = (
-    "SELECT (SELECT coalesce(max(sequence), 0) FROM log),"
-    " (SELECT value FROM meta WHERE key = 'id'), (SELECT value FROM meta WHERE key = 'fingerprint')"
-)
+_STATE = "SELECT (SELECT coalesce(max(sequence), 0) FROM log), (SELECT value FROM meta WHERE key = 'instance')"
 T = TypeVar("T")
 
 
@@ -42,6 +39,7 @@ class PostgresStore:
         self.id, self.dim, self.fingerprint = meta.id, meta.dim, meta.fingerprint
         self.settings: Mapping[str, JsonScalar] = meta.settings
         self.words = meta.words
+        self._instance = meta.instance
         self.format_version = schema.FORMAT_VERSION
         self.lock_timeout_s = 30.0
         self.searching = Searching(meta.dim, SCAN_VECTORS, SCAN_WORDS if meta.words == "index" else None)
@@ -99,12 +97,12 @@ class PostgresStore:
     @contextmanager
     def reading(self) -> Iterator[tuple[Connection, int]]:
         """A connection in one snapshot, and the number of the last change there: none that this process made is missing."""
-        with self.database.reading(_STATE) as (connection, (generation, *found)):
+        with self.database.reading(_STATE) as (connection, (generation, found)):
             self._require_same(found)
             if generation >= self.database.written:
                 yield connection, generation
                 return
-        with self.database.reading(_STATE, primary=True) as (connection, (generation, *found)):
+        with self.database.reading(_STATE, primary=True) as (connection, (generation, found)):
             self._require_same(found)
             yield connection, generation
 
@@ -235,10 +233,8 @@ class PostgresStore:
         """What ``work`` gives, done in one durable transaction of the store that was opened."""
 
         def checked(connection: Connection, token: str) -> T:
-            row = connection.execute(
-                "SELECT (SELECT value FROM meta WHERE key = 'id'), (SELECT value FROM meta WHERE key = 'fingerprint')"
-            ).fetchone()
-            self._require_same(row or ())
+            row = connection.execute("SELECT value FROM meta WHERE key = 'instance'").fetchone()
+            self._require_same(row[0] if row else None)
             return work(connection, token)
 
         return self.database.write(checked, documents.DONE, self.lock_timeout_s)
@@ -250,9 +246,12 @@ class PostgresStore:
     def _wrote(self, sequence: int) -> None:
         self.database.written = max(self.database.written, sequence)
 
-    def _require_same(self, found: Sequence[object]) -> None:
-        """Raises StoreReplaced when id and fingerprint are no longer those of the store that was opened."""
-        if tuple(found) != (self.id, self.fingerprint):
+    def _require_same(self, found: object) -> None:
+        """Raises StoreReplaced when these are not the tables that were opened.
+
+        Who has looked holds ``meta`` until the transaction ends: whoever puts other tables in the place of these waits for that.
+        """
+        if found != self._instance:
             self._replaced = True
             raise StoreReplaced(f"another store was put in the place of {self.place} meanwhile: try again")
 

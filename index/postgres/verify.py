@@ -180,7 +180,8 @@ def _log(connection: Connection, tally: Tally) -> Iterator[Finding]:
         yield Finding("log-gap", "log", f"has {row[0]} entries from number {row[1]} to {row[2]}", _BACKUP)
     rows = connection.execute(
         "SELECT coalesce(d.id, l.document_id), d.n_passages, l.operation, l.n_passages FROM documents d FULL JOIN"
-        " (SELECT DISTINCT ON (document_id) * FROM log ORDER BY document_id, sequence DESC) l ON l.document_id = d.id"
+        " (SELECT DISTINCT ON (document_id) * FROM log WHERE document_id <> '' ORDER BY document_id, sequence DESC) l"
+        " ON l.document_id = d.id"
         " WHERE (d.id IS NULL) <> (l.operation IS NULL OR l.operation = 'delete') OR d.n_passages <> l.n_passages"
     ).fetchall()
     for identifier, *_ in rows:

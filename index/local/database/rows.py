@@ -47,6 +47,13 @@ class PassageRow:
     n_context_terms: int
 
 
+# Of passages p, with their rows e of payload and s of signs (one table in SQLite): what ``stored_passage`` takes.
+PACKED_COLUMNS = (
+    'p."start", p."end", p.text, p.context, p.section, p.page, p.sentences, p.layout, e.terms, e.term_counts, e.vector,'
+    " e.sentence_vectors, s.word_counts, s.word_signs"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentRow:
     """A checked document, packed."""
@@ -153,6 +160,42 @@ def _pack_passage(text: str, passage: NewPassage, dim: int, analyze: Callable[[s
         n_terms=sum(map(len, segments[1:])),
         n_context_terms=len(segments[0]),
     )
+
+
+def stored_passage(row: Sequence[Any], names: Mapping[int, str]) -> PassageRow:
+    """A passage from PACKED_COLUMNS, to be written as it is. names: of its collection's terms, by hash."""
+    start, end, text, context, section, page, sentences, layout, terms, term_counts, *rest = row
+    vector, sentence_vectors, word_counts, word_signs = rest
+    hashes = np.frombuffer(terms, dtype="<u4").tolist()
+    n_context = int(np.frombuffer(term_counts, dtype="<u4")[0])
+    return PassageRow(
+        span=Span(start, end),
+        text=text,
+        context=context,
+        section=section,
+        page=page,
+        sentences=sentences,
+        layout=layout,
+        terms=terms,
+        term_counts=term_counts,
+        vector=vector,
+        sentence_vectors=sentence_vectors,
+        word_counts=word_counts,
+        word_signs=word_signs,
+        body={number: names[number] for number in dict.fromkeys(hashes[n_context:])},
+        n_terms=len(hashes) - n_context,
+        n_context_terms=n_context,
+    )
+
+
+def stored_document(document: Document, text: str, passages: Sequence[PassageRow]) -> DocumentRow:
+    """A document with its passages as they are stored, to be written elsewhere."""
+    new = NewDocument(
+        document.collection, document.key, document.title, document.source, text, document.content_sha256, document.metadata,
+        document.language,
+    )  # fmt: skip
+    packed = pack_metadata(document.metadata)
+    return DocumentRow(document.id, new, document.text_sha256, packed, filter_pairs(document.metadata), tuple(passages))
 
 
 def segment_terms(text: str, context: str, sentences: Sequence[Span], analyze: Callable[[str], T]) -> list[T]:

@@ -7,7 +7,7 @@ that is verified, and gets its name when it is complete and on disk.
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -34,21 +34,29 @@ def take(store: Store, target: Path, progress: Progress | None = None) -> Snapsh
     Raises StoreUnwritable for a place that holds something or cannot be written, StoreFull, and StoreDamaged when the copy does not
     verify: then the store itself is not whole. Nothing is left at ``target`` in each of these cases.
     """
+    if target.absolute().is_relative_to(store.path.absolute()):
+        raise StoreUnwritable(f"{target} lies in the store itself: choose a place outside of {store.path}")
+    return made(store.place, target, store.copy_to, progress)
+
+
+def made(place: str, target: Path, write: Callable[[Path], int], progress: Progress | None = None) -> Snapshot:
+    """A snapshot of the store at ``place``. write: writes a store into a directory, and gives the last change that it holds.
+
+    Raises as ``take``.
+    """
     with translated_files(target):
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise StoreUnwritable(f"{target} exists and is not an empty directory: choose a new place for the snapshot")
         target = target.absolute()
-        if target.is_relative_to(store.path.absolute()):
-            raise StoreUnwritable(f"{target} lies in the store itself: choose a place outside of {store.path}")
         files.make_directory(target.parent)
         _remove_killed(target.parent)
         aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
         with _working_in(aside):
             copy = aside / _COPY
             files.system.mkdir(copy)
-            generation = store.copy_to(copy)
+            generation = write(copy)
             documents, passages = _check(copy, progress)
-            snapshot = Snapshot(target, store.place, generation, documents, passages, write_catalogue(copy, generation))
+            snapshot = Snapshot(target, place, generation, documents, passages, write_catalogue(copy, generation))
             files.replace(copy, target)
     return snapshot
 
@@ -94,6 +102,21 @@ def _occupied(target: Path) -> bool:
         return holds_store(target)
     except StoreDamaged:
         return True
+
+
+@contextmanager
+def checked_copy(source: Path, building: Path, progress: Progress | None = None) -> Iterator[tuple[Store, int]]:
+    """The store of a snapshot, or of another directory, copied into a new directory and checked there, and its last change.
+
+    Raises StoreMissing when ``source`` is neither, StoreDamaged when it is not as it was made.
+    """
+    _require_snapshot(source)
+    with translated_files(building):
+        files.make_directory(building)
+        generation = _copy(source, building)
+        _check(building, progress)
+    with Store.open(building) as store:
+        yield store, generation
 
 
 def _require_snapshot(source: Path) -> None:

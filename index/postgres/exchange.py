@@ -1,0 +1,113 @@
+"""A database's store copied into a directory, and brought back from one: of a snapshot each way, all or nothing."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from psycopg import sql
+
+from index.backend import Progress, Snapshot
+from index.errors import StoreUnwritable
+from index.local.database.rows import (
+    DOCUMENT_COLUMNS,
+    PACKED_COLUMNS,
+    DocumentRow,
+    stored_document,
+    stored_passage,
+    unpack_document,
+)
+from index.local.opening.layout import create_files
+from index.local.system.lock import WriterLock
+from index.local.system.names import LOCK
+from index.local.upkeep import exchange
+from index.local.upkeep.snapshot import checked_copy, made
+from index.postgres import schema
+from index.postgres.connection import Connection, Database
+from index.postgres.documents import write_document, write_failures
+from index.postgres.errors import translated
+from index.postgres.reader import NOTE
+from index.postgres.store import PostgresStore
+
+_LOCK_TIMEOUT_S = 30.0
+_TOGETHER = 100  # documents read at a time
+
+
+def take(store: PostgresStore, target: Path, progress: Progress | None = None) -> Snapshot:
+    """A directory with the store as it is now, an ordinary store, checked; questions and changes go on meanwhile.
+
+    Raises as ``index.local.upkeep.snapshot.take``.
+    """
+
+    def copy(aside: Path) -> int:
+        with WriterLock(aside / LOCK).held(_LOCK_TIMEOUT_S):
+            create_files(aside, store.dim, store.fingerprint, store.settings, store.id)
+        with store.read() as reader, store.reading() as (connection, generation):
+            # Of the later of two snapshots all is taken: what is remembered beside documents changes none of them.
+            exchange.fill(aside, _packed_documents(connection))
+            exchange.fill_notes(aside, reader.failures(), reader.notes())
+        return generation
+
+    return made(store.place, target, copy, progress)
+
+
+def restore(source: Path, address: str, *, overwrite: bool = False, progress: Progress | None = None) -> Snapshot:
+    """Bring a store back into a database from a snapshot, or from a directory with a store.
+
+    All is done in one transaction: until its end readers see what was there before.
+    Raises StoreMissing when ``source`` is neither, StoreDamaged when it is not as it was made, StoreUnwritable when the database
+    holds a store and ``overwrite`` is not said.
+    """
+    database = Database(address)
+    building = Path(tempfile.mkdtemp(prefix="footnote-restore-"))
+    try:
+        with (
+            checked_copy(source, building / "store", progress) as (copied, generation),
+            translated(database.place),
+            database.connected() as connection,
+            connection.transaction(),
+        ):
+            connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (schema.LOCK_SPACE, schema.CREATE_LOCK))
+            if schema.exists(connection, database):
+                if not overwrite:
+                    raise StoreUnwritable(
+                        f"{database.place} holds a store: choose another database, or say with --overwrite that it may be replaced"
+                    )
+                connection.execute("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE")
+                connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(database.schema)))
+            words = schema.create_tables(
+                connection, database, copied.dim, copied.fingerprint, copied.settings, copied.id
+            )
+            token = schema.new_token()
+            for row, added_at in exchange.packed_documents(copied):
+                write_document(connection, row, words == "index", token, added_at)
+            with copied.read() as reader:
+                write_failures(connection, reader.failures())
+                notes = [(NOTE + name, text) for name, text in reader.notes().items()]
+                documents, passages = reader.counts()
+            with connection.cursor() as cursor:
+                cursor.executemany("INSERT INTO meta VALUES (%s, %s)", notes)
+            size = sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
+        return Snapshot(source, database.place, generation, documents, passages, size)
+    finally:
+        database.close()
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _packed_documents(connection: Connection) -> Iterator[tuple[DocumentRow, str]]:
+    """All documents in their order, each with the time at which it was added."""
+    names: dict[str, dict[int, str]] = {}
+    for collection, number, term in connection.execute("SELECT collection, hash, term FROM terms"):
+        names.setdefault(collection, {})[number] = term
+    passages = (
+        f"SELECT {PACKED_COLUMNS} FROM passages p JOIN payload e ON e.passage = p.id JOIN signs s ON s.passage = p.id"
+        " WHERE p.document = %s ORDER BY p.ordinal"
+    )
+    with connection.cursor(name="documents") as cursor:
+        cursor.itersize = _TOGETHER
+        cursor.execute(f"SELECT {DOCUMENT_COLUMNS}, d.text, d.number FROM documents d ORDER BY d.number")
+        for *columns, text, number in cursor:
+            document = unpack_document(columns)
+            own = names.get(document.collection, {})
+            rows = connection.execute(passages, (number,), binary=True).fetchall()
+            yield stored_document(document, text, [stored_passage(row, own) for row in rows]), document.added_at

@@ -1,0 +1,176 @@
+"""A store made again with other vectors, in a schema beside the one that is used meanwhile, and put in its place when complete.
+
+It is a store itself, into which documents go one by one: what was interrupted goes on from there.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from psycopg import sql
+
+from index.backend import Progress, StoredDocument
+from index.errors import DocumentNotFound, StoreDamaged, StoreLocked, StoreMissing
+from index.local.database.rows import DOCUMENT_COLUMNS
+from index.postgres import documents, schema
+from index.postgres.connection import Connection
+from index.postgres.errors import translated
+from index.postgres.reader import NOTE
+from index.postgres.store import PostgresStore
+from index.types import JsonScalar, NewDocument, NewPassage
+
+SCHEMA = "footnote_rebuilding"
+_BEFORE = "footnote_before"
+
+
+class Rebuilding:
+    """The store that is being made from another one. Used by one thread."""
+
+    def __init__(self, store: PostgresStore, made: PostgresStore) -> None:
+        """Use ``begun``."""
+        self._store = store
+        self._made = made
+
+    def outstanding(self) -> list[str]:
+        """Ids of the documents that it has not, or not as they are now, in the order of the store."""
+        with self._store.reading() as (connection, _):
+            there = _marks(connection)
+        with self._made.reading() as (connection, _):
+            done = _marks(connection)
+        return [identifier for identifier, mark in there.items() if done.get(identifier) != mark]
+
+    def load(self, document_id: str) -> StoredDocument | None:
+        """A document of the store as it is now, None when it is there no longer."""
+        with self._store.read() as reader:
+            try:
+                document = reader.document(document_id)
+            except DocumentNotFound:
+                return None
+            passages, contexts = reader.passages_of(document_id), reader.contexts_of(document_id)
+            return StoredDocument(document, reader.text(document_id), passages, contexts)
+
+    def add(self, loaded: StoredDocument, passages: Sequence[NewPassage]) -> bool:
+        """Take a document over with new passages; False, and nothing is done, when it was changed or removed meanwhile."""
+        old = loaded.document
+        new = NewDocument(
+            old.collection, old.key, old.title, old.source, loaded.text, old.content_sha256, old.metadata, old.language
+        )  # fmt: skip
+        row = self._made.packed(new, passages)
+        with self._store.read() as reader:
+            if [document for document in reader.find(old.id) if document.id == old.id] != [old]:
+                return False
+        self._made.write(
+            lambda connection, token: documents.write_document(
+                connection, row, self._made.words == "index", token, old.added_at, anew=True
+            )
+        )
+        return True
+
+    def check(self, progress: Progress | None = None) -> None:
+        """Compare all of it, as ``verify`` does.  Raises StoreDamaged with what was found first."""
+        if findings := self._made.verify(progress):
+            first = findings[0]
+            raise StoreDamaged(
+                f"the new store does not verify ({len(findings)} findings, first {first.kind} in {first.where}: "
+                f"{first.detail}): nothing was changed; drop the schema {SCHEMA} and try again"
+            )
+
+    def install(self) -> bool:
+        """Put it in the place of the store, in one transaction; False, and nothing is done, when documents are outstanding.
+
+        Who reads or writes finishes first; who comes later finds the new store, and opens it again.
+        """
+        self._remove_others()
+        with translated(self._store.place), self._store.database.connected() as connection, connection.transaction():
+            own = sql.Identifier(self._store.database.schema)
+            new, before = sql.Identifier(SCHEMA), sql.Identifier(_BEFORE)
+            connection.execute("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE")
+            there = _marks(connection)
+            connection.execute(sql.SQL("SET LOCAL search_path = {}, public").format(new))
+            if there != _marks(connection):
+                return False
+            connection.execute(sql.SQL("TRUNCATE {}.log, {}.failures").format(new, new))
+            for table in ("log", "failures"):
+                name = sql.Identifier(table)
+                connection.execute(sql.SQL("INSERT INTO {}.{} SELECT * FROM {}.{}").format(new, name, own, name))
+            connection.execute(
+                sql.SQL("INSERT INTO {}.meta SELECT * FROM {}.meta WHERE starts_with(key, %s)").format(new, own),
+                (NOTE,),
+            )
+            documents.log(connection, [("reindex", "", 0)], schema.new_token())
+            connection.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(own, before))
+            connection.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(new, own))
+            connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(before))
+        return True
+
+    def _remove_others(self) -> None:
+        """Remove from the new store what the store has no longer."""
+        with self._store.reading() as (connection, _):
+            there = _marks(connection)
+        with self._made.reading() as (connection, _):
+            done = _marks(connection)
+        self._made.delete_many([identifier for identifier in done if identifier not in there])
+
+
+@contextmanager
+def begun(
+    store: PostgresStore, *, dim: int, fingerprint: str, settings: Mapping[str, JsonScalar]
+) -> Iterator[Rebuilding]:
+    """A rebuilding of the store with another model or other settings: the one that was interrupted, if it was for the same.
+
+    Raises StoreLocked while another process is at it.
+    """
+    address = store.database.address
+    with _alone(store) as connection:
+        try:
+            made = PostgresStore.open(address, SCHEMA)
+        except StoreMissing:
+            made = None
+        except StoreDamaged:  # it can be made again
+            made = None
+            _drop(connection)
+        if made is not None and (made.id, made.dim, made.fingerprint, made.settings) != (
+            store.id, dim, fingerprint, dict(settings),
+        ):  # fmt: skip
+            made.close()
+            made = None
+            _drop(connection)
+        if made is None:
+            made = PostgresStore.create(
+                address, dim=dim, fingerprint=fingerprint, settings=settings, schema_name=SCHEMA, identifier=store.id
+            )
+        try:
+            yield Rebuilding(store, made)
+        finally:
+            made.close()
+
+
+def abandon(store: PostgresStore) -> bool:
+    """Remove what an interrupted rebuilding left; whether there was something.  Raises StoreLocked while a process is at it."""
+    with _alone(store) as connection:
+        row = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", (SCHEMA,)).fetchone()
+        _drop(connection)
+        return bool(row and row[0])
+
+
+@contextmanager
+def _alone(store: PostgresStore) -> Iterator[Connection]:
+    """A connection that keeps other processes from making this store again, until the block ends."""
+    with translated(store.place), store.database.connected() as connection:
+        query = "SELECT pg_try_advisory_lock(%s, %s)"
+        row = connection.execute(query, (schema.LOCK_SPACE, schema.REBUILD_LOCK)).fetchone()
+        if not row or not row[0]:
+            raise StoreLocked(
+                f"another process is making the store in {store.place} again: wait until it is done, or stop it"
+            )
+        yield connection
+
+
+def _drop(connection: Connection) -> None:
+    connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(SCHEMA)))
+
+
+def _marks(connection: Connection) -> dict[str, str]:
+    """Of each document, by id and in the order of ``documents``, a hash of all that its row says: equal rows, equal hashes."""
+    # The number of passages is of the cut, which stays.
+    query = f"SELECT d.id, md5(ROW({DOCUMENT_COLUMNS})::text) FROM documents d ORDER BY d.number"
+    return dict(connection.execute(query).fetchall())

@@ -1,0 +1,50 @@
+"""A store changed over to other vectors beside its use."""
+
+from collections.abc import Callable
+
+import pytest
+
+from index.backend import abandon_rebuilding, open_store, rebuilding
+from index.errors import StoreLocked, StoreReplaced
+from index.postgres.store import PostgresStore
+from index.types import NewDocument, NewPassage, Scope
+
+pytestmark = pytest.mark.slow
+Made = tuple[NewDocument, list[NewPassage]]
+
+
+def test_the_new_vectors_take_over_with_what_changed_meanwhile(
+    store: PostgresStore, address: str, make_document: Callable[..., Made]
+) -> None:
+    kept, gone, changed = (store.add(*make_document(f"A {word}.", key=word)).document for word in ("cat", "dog", "cow"))
+    store.set_note("colour", "blue")
+    with rebuilding(store, dim=8, fingerprint="new", settings={"model": "new"}) as making:
+
+        def take_over(identifier: str) -> bool:
+            loaded = making.load(identifier)
+            assert loaded is not None
+            return making.add(loaded, make_document(loaded.text, dim=8)[1])
+
+        assert making.outstanding() == [kept.id, gone.id, changed.id]
+        assert take_over(kept.id) and take_over(gone.id)
+        stale = making.load(changed.id)
+        store.delete(gone.id)
+        store.add(*make_document("A horse.", key="cow"))
+        assert stale is not None and not making.add(stale, make_document(stale.text, dim=8)[1])
+        assert not making.install()
+        with pytest.raises(StoreLocked, match="another process"):
+            abandon_rebuilding(store)
+    with rebuilding(store, dim=8, fingerprint="new", settings={"model": "new"}) as making:  # it goes on
+        assert making.outstanding() == [changed.id]
+        loaded = making.load(changed.id)
+        assert loaded is not None and making.add(loaded, make_document(loaded.text, dim=8)[1])
+        making.check()
+        assert making.install()
+    with pytest.raises(StoreReplaced), store.read():
+        pass
+    with open_store(address) as new, new.read() as reader:
+        assert (new.dim, new.fingerprint, new.id) == (8, "new", store.id)
+        assert [document.key for document in reader.documents()] == ["cat", "cow"]
+        assert reader.document(kept.id).added_at == kept.added_at and reader.note("colour") == "blue"
+        assert len(reader.matching(["hors"], 5, Scope())[1]) == 1 and reader.generation == 6
+        assert new.verify() == [] and not abandon_rebuilding(new)
