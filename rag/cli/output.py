@@ -135,7 +135,15 @@ def errors() -> Iterator[None]:
             fail(str(error), NO_STORE)
         if isinstance(error, StoreError):
             fail(str(error), FAILED)
+        if _for_want_of_memory(error):
+            fail("there is not enough memory: free some, or raise the limit that was set (ulimit -v)", FAILED)
         raise
+
+
+def _for_want_of_memory(error: BaseException) -> bool:
+    """Whether Python, the system or the engine had no memory left, each of which says so in words of its own."""
+    signs = ("bad_alloc", "Cannot allocate memory", "failed to map segment", "can't start new thread")
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in signs)
 
 
 def drop_output() -> None:

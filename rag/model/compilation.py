@@ -111,7 +111,7 @@ def _keep(compiled: Any, kept: Path) -> None:
         for other in kept.parent.glob("compiled-*.bin"):
             if other.stat().st_mtime < time.time() - _FORGOTTEN_S:
                 other.unlink()
-    except OSError as error:
+    except (OSError, ValueError, RuntimeError) as error:  # no room, or no memory for the copy
         _log.debug("the model is compiled again next time: %s", error)
     finally:
         with suppress(OSError):  # of a read-only file system even what is not there cannot be removed

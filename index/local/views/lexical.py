@@ -7,17 +7,20 @@ passages: removing needs a new index, since tantivy keeps postings of deleted do
 
 import functools
 import json
+import os
 import re
+import shutil
 import tempfile
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import tantivy
 
+from index.local.system import files
 from index.types import Floats, Ids
 
 K1 = 1.2
@@ -25,6 +28,7 @@ B = 0.75
 
 _MAX_TERM_LENGTH = 60  # characters; longer ones are encoded data, not words
 _MOST_KNOWN = 50_000  # terms whose frequency is kept: words that nobody wrote are without number
+_LOCK = ".tantivy-meta.lock"
 _SMALL_HEAP = 15_000_000  # bytes, tantivy's minimum
 _LARGE_HEAP = 60_000_000  # 20,000 passages: 1.0 s, against 2.2 s with the small one
 # Scripts that put no blanks between words: Han, Kana, Thai, Lao, Myanmar, Khmer. (Korean does use blanks.)
@@ -106,12 +110,8 @@ class LexicalIndex:
     @classmethod
     def open(cls, path: Path, n_passages: int, n_terms: int) -> "LexicalIndex":
         """The index in a directory, to be searched, with the totals that were noted when it was written."""
-        # tantivy makes a lock file beside what it opens, which not everybody may, and waits for ever where a pipe has its name.
-        with tempfile.TemporaryDirectory(prefix="footnote-") as links:
-            for file in path.iterdir():
-                if file.suffix != ".lock":
-                    (Path(links) / file.name).symlink_to(file.absolute())
-            return cls._opened(Path(links), n_passages, n_terms)
+        with _lockable(path) as directory:
+            return cls._opened(directory, n_passages, n_terms)
 
     @classmethod
     def append(cls, path: Path, n_passages: int, n_terms: int, rows: Iterable[LexicalRow]) -> "LexicalIndex":
@@ -229,6 +229,31 @@ def _cut(word: str) -> Iterator[str]:
         end = run.end()
     if end < len(word):
         yield word[end:]
+
+
+@contextmanager
+def _lockable(path: Path) -> Iterator[Path]:
+    """An index's directory, or one of links to its files where that does not do.
+
+    tantivy makes a lock file beside what it opens, which not everybody may, and waits for ever where a pipe has its name.
+    """
+    if files.writable(path) and not files.not_a_file(path / _LOCK):
+        with suppress(OSError):
+            os.close(
+                files.system.open(path / _LOCK, os.O_RDWR | os.O_CREAT)
+            )  # tantivy's own would be there for others to read
+        yield path
+        return
+    links = Path(tempfile.mkdtemp(prefix="footnote-"))
+    try:
+        for file in path.iterdir():
+            if file.suffix != ".lock":
+                (links / file.name).symlink_to(file.absolute())
+        yield links
+    finally:
+        # A thread that tantivy starts with every index may make its lock once more, just now.
+        while links.exists():
+            shutil.rmtree(links, ignore_errors=True)
 
 
 @contextmanager

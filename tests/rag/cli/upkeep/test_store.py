@@ -52,6 +52,20 @@ def test_nothing_is_overwritten_unasked(rag: Rag) -> None:
     assert done.code == 0 and done.json["documents"] == 4
 
 
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("Exception from core.cpp:117: std::bad_alloc"), ImportError("failed to map segment")],
+)
+def test_a_want_of_memory_is_told_in_a_line(rag: Rag, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Store, "open", fail)
+    told = rag("list")
+    assert told.code == 1 and told.out == ""
+    assert told.err == "rag: there is not enough memory: free some, or raise the limit that was set (ulimit -v)\n"
+
+
 def test_what_cannot_be_restored_is_told_with_exit_code_3(rag: Rag) -> None:
     missing = rag("restore", "nowhere", "--store", "new")
     assert missing.code == 3 and "rag snapshot" in missing.err
