@@ -34,6 +34,8 @@ REFERENCE, BYLINE, MAIL_HEADER, MENU, MARGIN = "reference", "byline", "mail-head
 # What blocks and units may be. Those behind CODE are no part of the running text: an entry of a bibliography, who wrote a text, the
 # head of a mail, links to other pages or parts, what stands at the edge of the pages.
 KINDS = (PROSE, ITEM, ROW, CODE, REFERENCE, BYLINE, MAIL_HEADER, MENU, MARGIN)
+# Of those what answers hardly anything, however much it is on the topic.
+APART = frozenset((REFERENCE, MENU, MARGIN))
 
 
 class TableRow(NamedTuple):

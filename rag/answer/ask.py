@@ -1,17 +1,31 @@
 """One question to one store: from its words to the answer with its citations."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import replace
 from threading import Lock
 
-from index.backend import Store
+from index.backend import Reader, Store
 from index.types import JsonScalar, Scope
 from rag.answer.cache import AnswerCache
+from rag.answer.candidates import ANSWER_PASSAGES, Candidate, candidates_of
+from rag.answer.choice import Choice, choose
 from rag.answer.compose import compose
-from rag.answer.confidence import OF_NAMED_PART, REFIT_NOTE, answers, basis_of, kept_refit, reason_to_abstain
+from rag.answer.confidence import (
+    IN_NAMED_PART,
+    OF_NAMED_PART,
+    REFIT_NOTE,
+    answers,
+    basis_of,
+    kept_refit,
+    reason_to_abstain,
+)
+from rag.answer.evidence import confidence_of, evidence
 from rag.model.embedding import Embedder, QuestionVectors, word_spans
 from rag.model.reranker import Reranker
+from rag.retrieval.question import analyze_question
 from rag.retrieval.ranking import Calibration, load_ranker
 from rag.retrieval.references import asks_for_part
 from rag.retrieval.retrieve import retrieve
@@ -61,40 +75,25 @@ def answer_question(
         if known is not None:
             spent = _milliseconds(time.perf_counter() - started)
             return replace(known, timings_ms=Timings(0.0, spent, spent))
-        asked = question
-        if query.correct:
-            asked = respell(
-                question,
-                word_spans(question),
-                lambda terms: reader.statistics(scope.collection, terms).df,
-                embedder.is_word,
-                reader.languages(scope.collection),
-            )
+        asked = _respelled(question, reader, scope, embedder) if query.correct else question
         words = word_spans(asked)
-        coming = embedder.embed_question(asked, words)
-        embedded = started
-
-        def vectors() -> QuestionVectors:
-            nonlocal embedded
-            _turn.release()
-            try:
-                found = coming.result()
-            finally:
-                _turn.acquire()
-            embedded = time.perf_counter()
-            return found
-
-        found = retrieve(reader, vectors, asked, words, scope, query.k, reranker)
-        documents = reader.documents_of([found.passages[i].id for group in found.groups for i in group])
+        waiting = _Waiting(embedder.embed_question(asked, words), started)
+        analyzed = analyze_question(reader, asked, words, scope.collection)
+        retrieved = retrieve(reader, waiting.vectors, analyzed, scope, max(query.k, ANSWER_PASSAGES), reranker)
+        documents = reader.documents_of([retrieved.passages[i].id for group in retrieved.groups for i in group])
         generation = reader.generation
-        empty = not found.groups and reader.counts(query.collection)[1] == 0
-    ranker = load_ranker()
-    sure = ranker.confidence_of(found.signals, found.late, found.scores)
-    if asks_for_part(asked) and any(group[0] in found.named for group in found.groups):
+        empty = not retrieved.groups and reader.counts(query.collection)[1] == 0
+    candidates = candidates_of(retrieved)
+    choice = choose(candidates)
+    sure = confidence_of(evidence(retrieved, documents, choice)) if choice.units else 0.0
+    if asks_for_part(asked) and any(group[0] in retrieved.named for group in retrieved.groups):
         sure = max(sure, OF_NAMED_PART)
+    elif choice.units and choice.units[0].named:
+        sure = max(sure, IN_NAMED_PART)
     if refit is not None:
         sure = refit.apply(sure)
-    composed = compose(found, documents, answers=answers(sure, query.max_risk), explain=query.explain)
+    units = _within(query.k, choice, candidates) if answers(sure, query.max_risk) else []
+    composed = compose(retrieved, documents, units, k=query.k, explain=query.explain)
     finished = time.perf_counter()
     reason = None if composed.answer else reason_to_abstain(sure, query.max_risk)
     if not composed.passages:
@@ -105,17 +104,62 @@ def answer_question(
         asked_as=asked if asked != checked_question(query.question) else None,
         answered=composed.answer is not None,
         confidence=sure,
-        calibrated=refit is not None or reranker is None and ranker.is_calibrated_for(**calibration_of(store.settings)),
+        calibrated=refit is not None
+        or reranker is None
+        and load_ranker().is_calibrated_for(**calibration_of(store.settings)),
         abstain_reason=reason,
         answer=composed.answer,
         passages=composed.passages,
         index=IndexState(generation, store.fingerprint),
         timings_ms=Timings(
-            _milliseconds(embedded - started), _milliseconds(finished - embedded), _milliseconds(finished - started)
+            _milliseconds(waiting.ended - started),
+            _milliseconds(finished - waiting.ended),
+            _milliseconds(finished - started),
         ),
     )
     known_answers.put(key, answer)
     return answer
+
+
+class _Waiting:
+    """The vectors of a question, waited for with the turn given to others. ended: when they were there, as ``started``."""
+
+    def __init__(self, coming: Future[QuestionVectors], started: float) -> None:
+        self._coming = coming
+        self.ended = started
+
+    def vectors(self) -> QuestionVectors:
+        """The vectors."""
+        with _turn_given_up():
+            vectors = self._coming.result()
+        self.ended = time.perf_counter()
+        return vectors
+
+
+@contextmanager
+def _turn_given_up() -> Iterator[None]:
+    _turn.release()
+    try:
+        yield
+    finally:
+        _turn.acquire()
+
+
+def _respelled(question: str, reader: Reader, scope: Scope, embedder: Embedder) -> str:
+    return respell(
+        question,
+        word_spans(question),
+        lambda terms: reader.statistics(scope.collection, terms).df,
+        embedder.is_word,
+        reader.languages(scope.collection),
+    )
+
+
+def _within(k: int, choice: Choice, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The chosen units that stand in the first k passages, or the best of those that do."""
+    return [unit for unit in choice.units if unit.passage < k] or choose(
+        [candidate for candidate in candidates if candidate.passage < k]
+    ).units
 
 
 def _milliseconds(seconds: float) -> float:

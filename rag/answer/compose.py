@@ -1,38 +1,15 @@
 """The answer to a question: which sentences, from which passages, cited where; or none."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from index.types import Document, Floats, Ids, Span
+from rag.answer.candidates import Candidate
 from rag.answer.citations import cite, cite_part
-from rag.answer.leads import passed_on
-from rag.retrieval.duplicates import same_statement
-from rag.retrieval.ranking import load_ranker
 from rag.retrieval.retrieve import Retrieved
 from rag.types import AnswerPart, AnswerText, Citation, DocumentRef, Occurrence, RankedPassage, Signal
-
-# Sentences are taken from the first passages only, and no more than these: what answers stands there or nowhere.
-ANSWER_PASSAGES = 5
-MAX_SENTENCES = 3
-# A further sentence must score at least this share of the best one.
-_WORTH_ADDING = 0.8
-
-
-class Sentence(NamedTuple):
-    """A candidate for the answer: the rank (0-based) of the passage it stands in, its place and text, its score.
-
-    named: whether it is in a part that the question refers to by its number.  opens: whether that begins with it.
-    """
-
-    passage: int
-    span: Span
-    text: str
-    score: float
-    named: bool
-    opens: bool
 
 
 class Composed(NamedTuple):
@@ -42,15 +19,16 @@ class Composed(NamedTuple):
     passages: tuple[RankedPassage, ...]
 
 
-def compose(found: Retrieved, documents: Mapping[int, Document], *, answers: bool, explain: bool) -> Composed:
-    """Answer sentences, when the confidence is enough that it ``answers``, and listed passages.
+def compose(
+    found: Retrieved, documents: Mapping[int, Document], chosen: Sequence[Candidate], *, k: int, explain: bool
+) -> Composed:
+    """The answer of the chosen units, None without any, and the first k passages, in which all of them must stand.
 
     documents: passage id -> its document, for every passage in the groups.
     """
-    chosen = choose_sentences(found) if answers else []
     ranks = _signal_ranks(found) if explain else {}
     passages = []
-    for rank, group in enumerate(found.groups):
+    for rank, group in enumerate(found.groups[:k]):
         passage = found.passages[group[0]]
         document = documents[passage.id]
         copies = [(documents[found.passages[copy].id], found.passages[copy].span) for copy in group[1:]]
@@ -63,7 +41,7 @@ def compose(found: Retrieved, documents: Mapping[int, Document], *, answers: boo
                 section=passage.section,
                 page=passage.page,
                 citation=cite(passage, document),
-                highlights=tuple(sorted(sentence.span for sentence in chosen if sentence.passage == rank)),
+                highlights=tuple(sorted(unit.span for unit in chosen if unit.passage == rank)),
                 also_in=tuple(
                     Occurrence(other.id, other.title, other.source, span)
                     for other, span in copies
@@ -78,7 +56,7 @@ def compose(found: Retrieved, documents: Mapping[int, Document], *, answers: boo
     return Composed(_answer_text(chosen, passages) if chosen else None, tuple(passages))
 
 
-def _answer_text(chosen: Sequence[Sentence], passages: Sequence[RankedPassage]) -> AnswerText:
+def _answer_text(chosen: Sequence[Candidate], passages: Sequence[RankedPassage]) -> AnswerText:
     """The answer made of these sentences: documents in the order of their best, sentences in that of their document."""
     documents = list(dict.fromkeys(passages[sentence.passage].document.id for sentence in chosen))
     ordered = sorted(chosen, key=lambda s: (documents.index(passages[s.passage].document.id), s.span))
@@ -96,45 +74,6 @@ def _goes_on(before: Citation, span: Span, passage: RankedPassage) -> bool:
     if before.document_id != passage.document.id or not start <= before.span.end <= span.start:
         return False
     return not passage.text[before.span.end - start : span.start - start].strip()
-
-
-def choose_sentences(found: Retrieved) -> list[Sentence]:
-    """One to three sentences, best first, none repeating another; none when there are no passages.
-
-    Of a part that the question refers to, the sentence that it begins with is the first, and no others than its own follow.
-    """
-    best: list[Sentence] = []
-    sentences = _sentences(found)
-    sentences = [one for one in sentences if one.named] or sentences
-    for sentence in sorted(sentences, key=lambda sentence: (not sentence.opens, -sentence.score)):
-        if len(best) == MAX_SENTENCES or best and sentence.score < _WORTH_ADDING * best[0].score:
-            break
-        if not any(_repeats(sentence.text, other.text) for other in best):
-            best.append(sentence)
-    return best
-
-
-def _sentences(found: Retrieved) -> list[Sentence]:
-    """All sentences of the first passages with their scores."""
-    signals = found.signals
-    scores = load_ranker().sentence_scores(signals, found.late, found.scores)
-    first = np.searchsorted(signals.owner, np.arange(len(found.scores)))
-    sentences = []
-    for rank, group in enumerate(found.groups[:ANSWER_PASSAGES]):
-        passage = found.passages[group[0]]
-        named = {one.sentence: one.opens for one in found.named.get(group[0], ())}
-        spans, begin = passage.sentences, passage.span.start
-        texts = [passage.text[span.start - begin : span.end - begin] for span in spans]
-        gaps = [passage.text[one.end - begin : other.start - begin] for one, other in pairwise(spans)] + [""]
-        own = scores[first[group[0]] : first[group[0]] + len(spans)].tolist()
-        for number, score in enumerate(passed_on(list(zip(texts, own, strict=True)), gaps)):
-            named_so = named.get(number, False)
-            sentences.append(Sentence(rank, spans[number], texts[number], score, number in named, named_so))
-    return sentences
-
-
-def _repeats(one: str, other: str) -> bool:
-    return one in other or other in one or same_statement(one, other)
 
 
 def _signal_ranks(found: Retrieved) -> dict[str, tuple[Floats, Ids]]:

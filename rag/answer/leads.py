@@ -19,14 +19,19 @@ _KEPT = 0.6  # of its own score
 _HANDED_ON = (1.0, 0.95)  # to the first and the second sentence after it
 
 
-def passed_on(sentences: Sequence[tuple[str, float]], gaps: Sequence[str]) -> list[float]:
+def passed_on(
+    sentences: Sequence[tuple[str, float]], gaps: Sequence[str], kept: Sequence[bool] | None = None
+) -> list[float]:
     """Scores of a passage's sentences, where what only asks or announces has handed its own on.
 
     sentences: texts and scores, in order; gaps: what stands between each and the next, as long.
+    kept: those that keep their score whatever they look like.
     """
     scores = [score for _, score in sentences]
     for number, (text, score) in enumerate(sentences):
         following = [text for text, _ in sentences[number + 1 : number + 1 + len(_HANDED_ON)]]
+        if kept is not None and kept[number]:
+            continue
         asks = bool(_ASKS.search(text))
         leads = bool(following) and _leads(text, gaps[number], following[0])
         if asks or leads or _heads(text, gaps[number], bool(following)):

@@ -7,8 +7,9 @@ from index.types import Passage, Scope
 from rag.inspection.baselines import rank_baseline
 from rag.inspection.trace import Trace, trace
 from rag.model.embedding import Embedder, word_spans
+from rag.retrieval.question import analyze_question
 from rag.retrieval.ranking import Examined, Ranker, load_ranker
-from rag.retrieval.retrieve import analyzed, score_candidates
+from rag.retrieval.retrieve import score_candidates
 from rag.types import Answer, IndexState, Query, Timings
 from rag.validation import checked_question
 
@@ -32,7 +33,9 @@ class Inspector:
         words = word_spans(text)
         vectors = self._embedder.embed_question(text, words)
         with self._store.read() as reader:
-            scored = score_candidates(reader, vectors.result, text, words, Scope(), ranker)
+            scored = score_candidates(
+                reader, vectors.result, analyze_question(reader, text, words, "default"), Scope(), ranker
+            )
             passages = reader.passages(scored.candidates.ids)
             documents = reader.documents_of(scored.candidates.ids)
         return Examined(
@@ -55,7 +58,7 @@ class Inspector:
         """The passages that a baseline of ``rag.inspection.baselines`` lists, without an answer."""
         vector = self._embedder.embed_question(query.question, word_spans(query.question)).result().vector
         with self._store.read() as reader:
-            terms, _ = analyzed(reader, query.question, "default")
+            terms = analyze_question(reader, query.question, (), "default").terms
             listed = rank_baseline(name, reader, vector, terms, Scope(), query.k)
             index = IndexState(reader.generation, self._store.fingerprint)
         return Answer(

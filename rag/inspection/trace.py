@@ -9,8 +9,9 @@ from index.backend import Reader
 from index.types import Floats, Ids, Scope, Span
 from rag.model.embedding import QuestionVectors
 from rag.retrieval.duplicates import group_duplicates
+from rag.retrieval.question import analyze_question
 from rag.retrieval.ranking import Ranker, best_per_passage
-from rag.retrieval.retrieve import Scored, analyzed, ranking_of, score_candidates
+from rag.retrieval.retrieve import Scored, ranking_of, score_candidates
 
 # Ranks in a view are looked for this deep.
 DEEPEST = 10_000
@@ -61,7 +62,8 @@ def trace(
     n_first: int,
 ) -> Trace:
     """Follow the passages of these ids. n_first: how many of the best to show beside them; the rest as of ``score_candidates``."""
-    scored = score_candidates(reader, lambda: vectors, question, words, scope, ranker)
+    asked = analyze_question(reader, question, words, scope.collection)
+    scored = score_candidates(reader, lambda: vectors, asked, scope, ranker)
     ids = scored.candidates.ids
     ranking = ranking_of(question, scored)
     order: Ids = np.lexsort((ids, -ranking))
@@ -71,8 +73,7 @@ def trace(
     leaders = {int(ids[at]): int(ids[group[0]]) for group in groups for at in group}
     deep = min(max(reader.counts(scope.collection)[1], 1), DEEPEST)
     dense = {one: rank for rank, one in enumerate(reader.nearest(vectors.vector, deep, scope)[1].tolist(), 1)}
-    terms, _ = analyzed(reader, question, scope.collection)
-    lexical = {one: rank for rank, one in enumerate(reader.matching(terms, deep, scope)[1].tolist(), 1)}
+    lexical = {one: rank for rank, one in enumerate(reader.matching(asked.terms, deep, scope)[1].tolist(), 1)}
     at = {int(one): position for position, one in enumerate(ids)}
     signals = _signals(scored)
 

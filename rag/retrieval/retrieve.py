@@ -3,29 +3,19 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
 
 import numpy as np
 
 from index.backend import Reader
-from index.local.database.rows import hash_term
 from index.local.views.ids import without
-from index.local.views.lexical import ENGLISH, analyze
-from index.types import Candidates, Floats, Ids, Passage, Scope, Span, TermStatistics
-from rag.language.languages import common_words, question_language, terms_of_question
+from index.types import Candidates, Floats, Ids, Passage, Scope
 from rag.model.embedding import QuestionVectors
 from rag.model.reranker import RERANKED, Reranker, reordered
 from rag.retrieval.duplicates import group_duplicates
+from rag.retrieval.question import AnalyzedQuestion, function_terms
 from rag.retrieval.ranking import Ranker, best_per_passage, load_ranker, scaled, statement_scores
 from rag.retrieval.references import Named, Place, find_references, named_sentences
-from rag.retrieval.signals import (
-    FUNCTION_WORD_SHARE_LATE,
-    FUNCTION_WORDS,
-    Signals,
-    compute_signals,
-    late_interaction,
-    question_terms,
-)
+from rag.retrieval.signals import Signals, compute_signals, late_interaction
 
 # Candidates from each view. All evidence of the sets in eval/reports is among 100 and 100 but for 2 to 6 % of the hardest ones.
 POOL = 100
@@ -51,6 +41,7 @@ class Retrieved:
     reranked: position -> score of the cross-encoder, best first, for those that it ordered.
     """
 
+    question: AnalyzedQuestion
     signals: Signals
     scores: Floats
     order: Floats
@@ -69,25 +60,6 @@ def asks(text: str) -> bool:
 def states(text: str) -> bool:
     """Whether a text is a claim, a sentence with its full stop. Key words and noun phrases look for an answer, as questions do."""
     return text.rstrip().endswith((".", "!")) and not asks(text)
-
-
-@cache
-def function_terms(language: str = ENGLISH) -> frozenset[str]:
-    """The terms of a language's words that say little of what is asked."""
-    words = FUNCTION_WORDS if language == ENGLISH else " ".join(sorted(common_words(language)))
-    return frozenset(analyze(words, language))
-
-
-def analyzed(reader: Reader, question: str, collection: str) -> tuple[list[str], str]:
-    """The terms of a question as the documents of a collection have them, and the question's language."""
-    languages = reader.languages(collection)
-    language = question_language(question, languages)
-    frequencies = partial(_frequencies, reader, collection)
-    return terms_of_question(question, language, languages, frequencies), language
-
-
-def _frequencies(reader: Reader, collection: str, terms: Sequence[str]) -> Mapping[str, int]:
-    return reader.statistics(collection, terms).df
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +81,16 @@ class Scored:
 def score_candidates(
     reader: Reader,
     embedded: Callable[[], QuestionVectors],
-    question: str,
-    words: Sequence[Span],
+    question: AnalyzedQuestion,
     scope: Scope,
     ranker: Ranker,
 ) -> Scored:
-    """Candidates from both views, scored by a ranker. words: spans of the question.
+    """Candidates from both views, scored by a ranker.
 
     embedded: gives the vectors of the question and its words. It is asked for them when all that needs none is done.
     """
-    terms, language = analyzed(reader, question, scope.collection)
-    statistics = reader.statistics(scope.collection, terms)
-    weighted = question_terms(terms, {term: hash_term(term) for term in terms}, statistics, function_terms(language))
-    functional = [set(analyze(question[slice(*word)], language)) <= function_terms(language) for word in words]
-    shares = np.where(functional, FUNCTION_WORD_SHARE_LATE, 1.0).astype(np.float32)
-    _, matching = reader.matching(_proposing(question, terms, language, statistics), POOL, scope)
-    references = find_references(question)
+    _, matching = reader.matching(_proposing(question), POOL, scope)
+    references = find_references(question.text)
     for place in references:
         _, holding = reader.matching(place, POOL, scope)
         matching = np.union1d(matching, holding)
@@ -132,15 +98,16 @@ def score_candidates(
     vectors = embedded()
     _, nearest = reader.nearest(vectors.vector, POOL, scope)
     candidates = candidates.joined(reader.candidates(without(np.sort(nearest), candidates.ids)))
-    signals = compute_signals(vectors.vector, weighted, statistics, candidates)
+    signals = compute_signals(vectors.vector, question.weighted, question.statistics, candidates)
 
     first = ranker.first_scores(signals)
     chosen: Ids = np.sort(np.lexsort((candidates.ids, -first))[: ranker.second_stage])
-    found = late_interaction(vectors.word_vectors, shares, reader.word_signs(candidates.ids[chosen]))
-    late = np.full(len(signals.owner), np.nan, dtype=np.float32)
+    late = np.full(len(signals.owner), np.nan, dtype=np.float32)  # (n_sentences,)
     is_chosen = np.zeros(len(first), dtype=np.bool_)
     is_chosen[chosen] = True
-    late[is_chosen[signals.owner]] = found
+    late[is_chosen[signals.owner]] = late_interaction(
+        vectors.word_vectors, question.shares, reader.word_signs(candidates.ids[chosen])
+    )
     scores = ranker.scores(signals, first, chosen, best_per_passage(late, signals.owner, len(first))[chosen])
     return Scored(candidates, signals, chosen, late, scores, references)
 
@@ -156,30 +123,31 @@ def ranking_of(question: str, scored: Scored) -> Floats:
     return statement if states(question) else (scaled(scored.scores) + statement) / np.float32(2)
 
 
-def _proposing(question: str, terms: Sequence[str], language: str, statistics: TermStatistics) -> Sequence[str]:
+def _proposing(question: AnalyzedQuestion) -> Sequence[str]:
     """The terms by which candidates are looked for. Of a claim they are all: it is ranked by their shares."""
-    if states(question):
-        return terms
-    common = COMMON_SHARE * statistics.n_passages
-    functional = function_terms(language)
-    telling = [term for term in terms if term not in functional or statistics.df.get(term, 0) <= common]
-    return telling or terms
+    if states(question.text):
+        return question.terms
+    common = COMMON_SHARE * question.statistics.n_passages
+    functional = function_terms(question.language)
+    telling = [
+        term for term in question.terms if term not in functional or question.statistics.df.get(term, 0) <= common
+    ]
+    return telling or question.terms
 
 
 def retrieve(
     reader: Reader,
     embedded: Callable[[], QuestionVectors],
-    question: str,
-    words: Sequence[Span],
+    question: AnalyzedQuestion,
     scope: Scope,
     k: int,
     reranker: Reranker | None = None,
 ) -> Retrieved:
     """The best k passages by the shipped ranker, near-duplicates as one. Arguments as of ``score_candidates``."""
-    scored = score_candidates(reader, embedded, question, words, scope, load_ranker())
+    scored = score_candidates(reader, embedded, question, scope, load_ranker())
     candidates = scored.candidates
     scores = scored.scores
-    ranking = ranking_of(question, scored)
+    ranking = ranking_of(question.text, scored)
     named = _named(reader, scored.references, candidates)
     ranking = _with_named_first(ranking, list(named))
     order: Ids = np.lexsort((candidates.ids, -ranking))
@@ -195,7 +163,7 @@ def retrieve(
     reranked: dict[int, float] = {}
     if reranker is not None:
         best = [int(position) for position in order[:RERANKED]]
-        found = reranker.scores(question, [passage_at(position).text for position in best])
+        found = reranker.scores(question.text, [passage_at(position).text for position in best])
         scores, ranking = reordered(scores, best, found), reordered(ranking, best, found)
         order = np.lexsort((candidates.ids, -ranking))
         by_score = sorted(zip(best, found.tolist(), strict=True), key=lambda pair: -pair[1])
@@ -205,7 +173,7 @@ def retrieve(
     for group in groups:
         for position in group:
             passage_at(position)
-    return Retrieved(scored.signals, scores, ranking, scored.late, groups, passages, named, reranked)
+    return Retrieved(question, scored.signals, scores, ranking, scored.late, groups, passages, named, reranked)
 
 
 def _named(reader: Reader, wanted: Sequence[Place], candidates: Candidates) -> dict[int, list[Named]]:

@@ -13,7 +13,7 @@ from index.local.store import Store
 from index.types import Scope
 from rag.cli.main import build
 from rag.intake.reanalysis import reanalyze
-from rag.retrieval.retrieve import analyzed
+from rag.retrieval.question import analyze_question
 from rag.service import Service
 from rag.types import Incoming, Query
 
@@ -42,7 +42,7 @@ def old(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
 
 def matching(service: Service, question: str) -> list[str]:
     with service._store.read() as reader:
-        terms, _ = analyzed(reader, question, "default")
+        terms = analyze_question(reader, question, (), "default").terms
         ids = reader.matching(terms, 10, Scope())[1]
         documents = reader.documents_of(ids)
         return [documents[int(one)].source or "" for one in ids]

@@ -6,7 +6,7 @@ import pytest
 
 from index.types import Scope
 from rag.language.languages import detect_language, language_note, question_language, with_language
-from rag.retrieval.retrieve import analyzed
+from rag.retrieval.question import analyze_question
 from rag.service import Service
 from rag.types import Incoming, Query
 
@@ -90,7 +90,7 @@ def test_a_note_names_the_languages_that_an_english_model_does_not_know() -> Non
 def matching(service: Service, question: str) -> list[str]:
     """Sources of the documents that BM25 finds for a question, best first."""
     with service._store.read() as reader:
-        terms, _ = analyzed(reader, question, "default")
+        terms = analyze_question(reader, question, (), "default").terms
         ids = reader.matching(terms, 10, Scope())[1]
         documents = reader.documents_of(ids)
         return [documents[int(one)].source or "" for one in ids]

@@ -1,0 +1,126 @@
+"""What may be the answer: the units of the first passages, each with its score and whether it holds what is asked for."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from index.types import Passage, Span
+from rag.answer.leads import passed_on
+from rag.answer.units import Stretch, is_whole, span_of, stretches, texts_of
+from rag.answer.weights import load_weights
+from rag.language.asked import Kind, kind_asked
+from rag.language.held import STRICT, holds, points_back
+from rag.retrieval.retrieve import Retrieved
+from rag.types import APART, Unit
+from rag.units import units_of
+
+# Units are taken from the first passages only: what answers stands there or nowhere.
+ANSWER_PASSAGES = 5
+# Characters up to which a label takes in the next line for what it lacks.
+_LABELLED = 200
+
+
+class Candidate(NamedTuple):
+    """A unit that may answer: the rank (0-based) of the passage it stands in, its place and text.
+
+    told: what it is read with, such as the head of its table.  score: higher is better, comparable within one question; its
+    exponent is the odds that this is the unit.  late, cosine: late interaction and cosine of its best sentence.
+    holds: whether it has a thing of the kind that is asked for.
+    named: whether it is in a part that the question refers to by its number.  opens: whether that begins with it.
+    """
+
+    passage: int
+    span: Span
+    text: str
+    told: str
+    score: float
+    late: float
+    cosine: float
+    holds: bool
+    named: bool
+    opens: bool
+
+
+def candidates_of(found: Retrieved) -> list[Candidate]:
+    """All units of the first passages."""
+    kind = kind_asked(found.question.text)
+    first = np.searchsorted(found.signals.owner, np.arange(len(found.scores)))
+    candidates: list[Candidate] = []
+    for rank, group in enumerate(found.groups[:ANSWER_PASSAGES]):
+        position = group[0]
+        rows = slice(int(first[position]), int(first[position]) + len(found.passages[position].sentences))
+        candidates += _of_passage(found, kind, rank, position, rows)
+    return candidates
+
+
+def _of_passage(found: Retrieved, kind: Kind, rank: int, position: int, rows: slice) -> list[Candidate]:
+    """The candidates of one passage. rows: where its sentences are among those of all."""
+    passage, signals, asked = found.passages[position], found.signals, found.question.text
+    units = units_of(passage)
+    texts = texts_of(units, passage.text, passage.span.start)
+    cosine, coverage = signals.sentence_cosine[rows], signals.sentence_coverage[rows]
+    late = np.nan_to_num(found.late[rows])
+    whole = [_with_label(stretch, units, texts, kind, asked) for stretch in stretches(units, texts)]
+    spans = [span_of(units, stretch) for stretch in whole]
+    quoted = [_text_at(passage, span) for span in spans]
+    held = [holds(kind, text, asked) for text in quoted]
+    weights = load_weights().unit
+    scores = []
+    for stretch, text, is_held in zip(whole, quoted, held, strict=True):
+        within = slice(stretch.first, stretch.last + 1)
+        before = float(late[stretch.first - 1]) if stretch.first and points_back(text) else 0.0
+        scores.append(
+            weights["cosine"] * float(cosine[within].max())
+            + weights["coverage"] * float(coverage[within].max())
+            + weights["late"] * float(late[within].max())
+            + weights["passage"] * float(found.scores[position])
+            + weights["before"] * before
+            + weights["kind" if kind in STRICT else "words"] * is_held
+            - weights["apart"] * (units[stretch.first].kind in APART)
+        )
+    gaps = [_gap(passage, one, other) for one, other in zip(spans, [*spans[1:], None], strict=True)]
+    kept = [
+        is_held and kind in STRICT or stretch.first < stretch.last for stretch, is_held in zip(whole, held, strict=True)
+    ]
+    scores = passed_on(list(zip(quoted, scores, strict=True)), gaps, kept)
+    named = {part.sentence: part.opens for part in found.named.get(position, ())}
+    return [
+        Candidate(
+            rank,
+            span,
+            text,
+            _told(units[stretch.first]),
+            score,
+            float(late[stretch.first : stretch.last + 1].max()),
+            float(cosine[stretch.first : stretch.last + 1].max()),
+            is_held,
+            stretch.first in named,
+            named.get(stretch.first, False),
+        )
+        for stretch, span, text, score, is_held in zip(whole, spans, quoted, scores, held, strict=True)
+    ]
+
+
+def _with_label(stretch: Stretch, units: Sequence[Unit], texts: Sequence[str], kind: Kind, asked: str) -> Stretch:
+    """A line that is a label of what is asked for, with the next one, which says it."""
+    last = stretch.last
+    if kind not in STRICT or last + 1 >= len(units) or is_whole(texts[last]) or holds(kind, texts[last], asked):
+        return stretch
+    if units[last + 1].span.end - units[stretch.first].span.start > _LABELLED or not holds(
+        kind, texts[last + 1], asked
+    ):
+        return stretch
+    return Stretch(stretch.first, last + 1)
+
+
+def _told(unit: Unit) -> str:
+    return " ".join(part for part in (unit.context, *(unit.row.head if unit.row else ())) if part)
+
+
+def _text_at(passage: Passage, span: Span) -> str:
+    return passage.text[span.start - passage.span.start : span.end - passage.span.start]
+
+
+def _gap(passage: Passage, span: Span, following: Span | None) -> str:
+    return "" if following is None else _text_at(passage, Span(span.end, max(span.end, following.start)))

@@ -1,0 +1,67 @@
+"""How much speaks for it that the chosen units answer, and not only share the topic of the question."""
+
+import math
+from collections.abc import Mapping
+
+from index.local.views.lexical import analyze
+from index.types import Document
+from rag.answer.choice import Choice
+from rag.answer.weights import load_weights
+from rag.language.asked import kind_asked
+from rag.language.held import STRICT
+from rag.language.names import names_in
+from rag.retrieval.question import function_terms
+from rag.retrieval.ranking import CONFIDENCE_PASSAGES
+from rag.retrieval.retrieve import Retrieved
+
+FEATURES = ("late", "cosine", "gap", "lead", "lacking", "names_missing", "names_unsaid", "unknown", "heaviest_missing")
+# More of it than this says no more.
+_MOST_NAMES = 2
+_MOST_UNSAID = 3
+
+
+def evidence(found: Retrieved, documents: Mapping[int, Document], choice: Choice) -> dict[str, float]:
+    """The features of confidence, all of the first chosen unit; there must be one.
+
+    late, cosine: of its best sentence with the question.  gap: how far the first passage is ahead of the last of the five best.
+    lead: probability of the unit among all.  lacking: whether no unit has a thing of the kind that is asked for.
+    names_missing, names_unsaid: how many names and numbers of the question are not in its passage, its title and its headings, and
+    not even in the unit or these.  unknown: how many words of the question no document has.
+    heaviest_missing: the largest weight of a word that is not in the passage.
+    """
+    unit = choice.units[0]
+    asked = found.question
+    position = found.groups[unit.passage][0]
+    passage = found.passages[position]
+    title = documents[passage.id].title
+    told = set(analyze("\n".join((title, *passage.section, unit.told, unit.text))))
+    around = told | set(analyze(passage.text))
+    written = [asked.text[slice(*span)] for span in names_in(asked.text)]
+    if unit.named:  # the number of the part has been found, if not in the unit's own words
+        written = [name for name in written if not any(character.isdigit() for character in name)]
+    names = [set(analyze(name)) for name in written]
+    missing = sum(not name <= around for name in names)
+    unsaid = sum(not name <= told for name in names)
+    functional = function_terms()
+    weighted = zip(asked.weighted.terms, asked.weighted.weights.tolist(), asked.weighted.unknown.tolist(), strict=True)
+    telling = [(term, weight, unknown) for term, weight, unknown in weighted if term not in functional]
+    best = sorted(found.scores.tolist(), reverse=True)[:CONFIDENCE_PASSAGES]
+    kind = kind_asked(asked.text)
+    return {
+        "late": unit.late,
+        "cosine": unit.cosine,
+        "gap": best[0] - best[-1],
+        "lead": choice.probability,
+        "lacking": float(kind in STRICT and not any(one.holds for one in choice.units)),
+        "names_missing": float(min(missing, _MOST_NAMES)),
+        "names_unsaid": float(min(unsaid, _MOST_UNSAID)),
+        "unknown": float(min(sum(unknown for _, _, unknown in telling), _MOST_NAMES)),
+        "heaviest_missing": max((weight for term, weight, _ in telling if term not in around), default=0.0),
+    }
+
+
+def confidence_of(features: Mapping[str, float]) -> float:
+    """Probability that the chosen units answer."""
+    weights = load_weights().confidence
+    total = weights["intercept"] + sum(weights[name] * features[name] for name in FEATURES)
+    return 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, total))))

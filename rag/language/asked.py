@@ -1,0 +1,151 @@
+"""What kind of thing a question asks for, told by its words.
+
+Question words of English, German, French, Spanish, Italian, Portuguese and Dutch are known, and a few of Chinese and Japanese. A
+question of no known kind asks for nothing that a text could be seen to lack.
+"""
+
+import re
+from enum import Enum
+from functools import cache
+
+UNITS_OF_TIME = (
+    "(?:milli)?seconds?|minutes?|hours?|(?:business |working |calendar )?days?|nights?|weeks?|months?|quarters?|years?|"
+    "decades?|"
+    "century|centuries|sekunden?|minuten?|stunden?|tagen?|tage?|wochen?|monate?n?|jahre?n?|secondes?|heures?|jours?|"
+    "semaines?|mois|"
+    "ans?|années?|segundos?|minutos?|horas?|días?|dias?|semanas?|mes(?:es)?|años?|anos?|secondi|minuti|giorni|settimane|"
+    "mesi|anni|"
+    "dagen|weken|jaren"
+)
+
+
+class Kind(Enum):
+    """What is asked for. The value is the name that people read."""
+
+    NUMBER = "number"
+    CODE = "identifier"
+    EMAIL = "e-mail address"
+    DURATION = "duration"
+    DATE = "date"
+    TIME = "time of day"
+    PERSON = "person"
+    ORGANISATION = "organisation"
+    PLACE = "place"
+    REASON = "reason"
+    STEPS = "steps"
+    YES_NO = "yes or no"
+    DEFINITION = "definition"
+    OTHER = "other"
+
+
+_COUNTED = (
+    "number|percentage|amount|price|prices|cost|costs|fee|fees|salary|wage|population|total|speed|rate|size|weight|height|"
+    "length|"
+    "width|depth|temperature|dose|dosage|score|accuracy|ratio|torque|age|sum|balance|intensity|capacity|sales|revenue|profit|"
+    "concentration|level|count|frequency|distance|area|budget|limit|threshold|speedup|tax|turnover|average|maximum|minimum|rent"
+)
+_ORGANISATIONS = (
+    "company|companies|organi[sz]ations?|university|universities|agency|agencies|institutions?|institutes?|banks?|"
+    "insurers?|firms?|"
+    "manufacturers?|publishers?|employers?|schools?|colleges?|parties|clubs?|airlines?"
+)
+_PLACES = "city|cities|country|countries|towns?|villages?|continents?|county|counties|islands?|continent"
+_INSTRUCTIONS = "commands?|flags?|options?|settings?|arguments?|environment variables?|parameters?|switch(?:es)?"
+# Of those that begin at the same word the first counts.
+_PATTERNS = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in (
+        (Kind.EMAIL, r"\b(?:what|which|welche|quelle|cuál)\b.{0,60}\be-?mail(?:[- ]address|adresse)?\b"),
+        (
+            Kind.TIME,
+            r"^.*\b(?:at )?(?:what|which) (?:time|hour)\b(?! of)|\bum wie viel uhr\b|\bà quelle heure\b|\ba qué hora\b|几点|何時",
+        ),
+        (
+            Kind.DURATION,
+            rf"\bhow (?:long|old)\b|\bhow (?:many|much) (?:[\w-]+ )?(?:{UNITS_OF_TIME})\b|\bhow much (?:time|notice)\b|"
+            rf"\bwie (?:lange|alt)\b|\bwie viele (?:{UNITS_OF_TIME})\b|\bcombien de (?:temps|{UNITS_OF_TIME})\b|"
+            rf"\bcuánt[oa]s? (?:tiempo|{UNITS_OF_TIME})\b|\bwhat (?:is|was) the (?:duration|runtime|run time|notice)\b|"
+            r"多久|多长时间",
+        ),
+        (
+            Kind.DATE,
+            r"^\W*(?:(?:and|but|so|by|since|until)\b\W*)*when\b|"
+            r"^(?!.*\b(?:what|which|who|whom|whose|where|why|how)\b.*\bwhen\b).*\bwhen (?:did|does|do|is|was|were|will|"
+            r"are|has|have)\b|\b(?:in |on |by |from )?(?:what|which) (?:date|day|year|month|century|decade|season)\b|"
+            r"\bwhat (?:is|was|are|were) the (?:[\w-]+ ){0,3}(?:date|deadline|year|day)\b|\bwann\b|\bquand\b|\bcuándo\b|"
+            r"\bquando\b|"
+            r"\bwanneer\b|\bwelche[nms]? (?:jahr|datum|tag)\b|\bquelle (?:date|année)\b|\bqué (?:año|fecha)\b|"
+            r"什么时候|何时|哪一?年|いつ",
+        ),
+        (
+            Kind.REASON,
+            r"\bwhy\b|\bwhat (?:caused?|causes|(?:is|was) the (?:cause|reason))\b|\bwarum\b|\bweshalb\b|\bpourquoi\b|"
+            r"\bpor qué\b|"
+            r"\bperch[eé]\b|\bwaarom\b|为什么",
+        ),
+        (
+            Kind.CODE,
+            r"\bwhat (?:is|was) the (?:[\w'’-]+ ){0,3}(?:phone|telephone|fax|order|account|invoice|serial|model|part|tax|"
+            r"vat|case|"
+            r"version|member|policy|reference|tracking|license|licence|registration|docket|patent|id) (?:number|code|id)\b|"
+            r"\bphone number\b|\btelefonnummer\b|\bnuméro de téléphone\b",
+        ),
+        (
+            Kind.NUMBER,
+            r"\bhow (?:many|much|far|fast|tall|high|big|large|heavy|deep|wide|hot|cold)\b|"
+            r"\bwhat (?:percent(?:age)?|proportion|number|amount|price)\b|"
+            rf"\bwhat (?:is|was|are|were) (?:the |[\w'’-]+ |[\w-]+['’]s? )(?:[\w'’-]+ ){{0,3}}(?:{_COUNTED})\b|"
+            rf"\b(?:at |to |by )?what (?:[\w-]+ )?(?:{_COUNTED})\b|\bwie ?viele?\b|\bwie (?:hoch|groß|schnell|weit|schwer|"
+            rf"teuer)\b|"
+            r"\bwhat (?:did|does|do|would|will|is|was) .{1,80}\b(?:costs?|weigh|priced|earn)\b|\bcombien\b|"
+            r"\bcuánt[oa]s?\b|\bquant[oaie]s?\b|\bhoeveel\b|多少|几[个天年次名]|いくつ|いくら",
+        ),
+        (
+            Kind.ORGANISATION,
+            rf"\b(?:at |for |by |from |to )?(?:which|what) (?:[\w-]+ ){{0,2}}?(?:{_ORGANISATIONS})\b|"
+            r"\bwelche[srmn]? (?:firma|unternehmen|universität)\b|\bquelle (?:entreprise|université)\b|\bqué (?:empresa|"
+            r"universidad)\b",
+        ),
+        (
+            Kind.PLACE,
+            rf"\b(?:in |to |from |on )?(?:which|what) (?:[\w-]+ )?(?:{_PLACES})\b|"
+            r"\bwelche[rmn] (?:stadt|land)\b|\b(?:quelle ville|quel pays|quel continent)\b|\bqué (?:ciudad|país)\b",
+        ),
+        (
+            Kind.PERSON,
+            r"^(?:\W|\b(?:and|but|so|then|or)\b)*(?:who|whom|whose)\b|\b(?:by|to|with|from|for) whom\b|"
+            r"\bwho (?:is|was|are|were|did|does|has|had)\b|^\W*(?:von )?(?:wer|wen|wem|wessen)\b|"
+            r"^\W*(?:par |à |de |avec )?qui\b|\bqui[eé]n(?:es)?\b|^\W*(?:di |da )?chi\b|^\W*(?:por )?quem\b|谁|誰|だれ",
+        ),
+        (
+            Kind.STEPS,
+            r"\bhow (?:do|can|could|should|would|must) (?:i|you|we|one|users?|someone|people)\b|\bhow to\b|"
+            rf"\b(?:with |by )?(?:what|which) (?:[\w-]+ )?(?:{_INSTRUCTIONS})\b|"
+            r"\bwie (?:kann|muss|soll|macht|geht|installiere|entferne) (?:ich|man|wir)\b|"
+            r"\b(?:mit )?welche[mnrs]? befehl\b|^\W*comment (?!s'appel)|"
+            r"\bquelle commande\b|^\W*cómo\b|^\W*come (?:si|posso)\b|如何|怎么",
+        ),
+        (
+            Kind.DEFINITION,
+            r"^\W*what(?:'s| is| are| was| were) (?:an? |the )?(?:[\w'’.+#-]+ ?){1,4}\??\s*$|^\W*(?:define|explain)\b|"
+            r"\bwhat does .{1,60} mean\b|\bmeaning of\b|\b(?:definition|what is meant)\b|"
+            r"^\W*(?:was ist|was sind|qu'est-ce qu|qué (?:es|son)|che cos)",
+        ),
+        (
+            Kind.YES_NO,
+            r"^\W*(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|may|might|must|darf|kann|ist|"
+            r"sind|est-ce)\b",
+        ),
+    )
+)
+
+
+@cache
+def kind_asked(question: str) -> Kind:
+    """What a question asks for; OTHER where its words do not say. The first question word decides."""
+    places = [
+        (match.start(), number, kind)
+        for number, (kind, pattern) in enumerate(_PATTERNS)
+        if (match := pattern.search(question))
+    ]
+    return min(places, key=lambda place: place[:2])[2] if places else Kind.OTHER

@@ -1,0 +1,183 @@
+"""Whether a text holds a thing of the kind that is asked for: a number, a date, a name that the question does not have "
+"itself."""
+
+import re
+
+from rag.language.asked import UNITS_OF_TIME, Kind
+from rag.language.languages import common_words
+
+# A text without such a thing is not the whole answer. Reasons, steps and definitions are only likelier in some words.
+STRICT = frozenset(
+    (
+        Kind.NUMBER,
+        Kind.CODE,
+        Kind.EMAIL,
+        Kind.DURATION,
+        Kind.DATE,
+        Kind.TIME,
+        Kind.PERSON,
+        Kind.ORGANISATION,
+        Kind.PLACE,
+    )
+)
+
+_MONTHS = (
+    "january|february|march|april|june|july|august|september|october|november|december|januar|februar|märz|juni|juli|oktober|"
+    "dezember|janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre|enero|febrero|marzo|"
+    "abril|mayo|"
+    "junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
+)
+_SHORT_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec"
+_WEEKDAYS = "(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
+_NUMBER_WORDS = (
+    "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|"
+    "(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundreds?|thousands?|millions?|billions?|dozens?|twice|half|quarter|third|"
+    "zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|hundert|tausend|deux|trois|quatre|cinq|sept|huit|neuf|dix|"
+    "cent|mille|"
+    "dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|cien|mil|one|single|none|no|zero|never|once"
+)
+# Numbers that count nothing: references, places in a document, identifiers, links.
+_COUNTS_NOTHING = re.compile(
+    r"\[[\d,\s–-]+\]|https?://\S+|\b(?:table|figure|fig\.|section|sec\.|chapter|pages?|pp?\.|article|art\.|clause|step|"
+    r"volume|vol\.|"
+    r"version|appendix|item|paragraph|rule)\s*\d[\w.()–-]*|§+\s*[\d.]+|\b[A-Za-z]+[-–_]?\d[\w–-]*|\b\d+(?:[-–]\d+){2,}\b|"
+    r"^\s*\(?\d{1,3}[.)]\s",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"(?<![\d.,$€£¥])(?:1[5-9]|20)\d\d(?![\d%]|[.,]\d)")
+_AMOUNT = re.compile(rf"\d|\b(?:{_NUMBER_WORDS})\b|[二三四五六七八九十百千万亿两]", re.IGNORECASE)
+_DATE = re.compile(
+    rf"(?<![\d.,$€£¥/-])(?:1\d|20)\d\d(?:s\b|(?![\d%]|[.,]\d))|\b\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}\b|\b\d{{4}}-\d\d-\d\d\b|"
+    rf"\b(?:{_MONTHS})\b|\b\d{{1,2}} (?:{_SHORT_MONTHS})\b|\b(?:{_SHORT_MONTHS})\.? \d{{1,2}}\b|\b{_WEEKDAYS}\b|"
+    r"\b(?:\d{1,2}(?:st|nd|rd|th)|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|\w+teenth|twentieth)"
+    r"[- ]century\b|\d{1,4} ?年|\d{1,2} ?月",
+    re.IGNORECASE,
+)
+_OCCASION = re.compile(
+    r"\b(?:after|before|until|once|as soon as|during|upon|within|when|while|since|at the (?:end|beginning|time)|annually|"
+    r"daily|weekly|"
+    rf"monthly|every|each|today|tomorrow|yesterday|summer|winter|spring|autumn|\d+ (?:{UNITS_OF_TIME}) (?:later|ago))\b",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(
+    r"\b\d{1,2}[:.h]\d\d(?!\d)|\b\d{1,2}(?::\d\d)? ?(?:a\.?m\b|p\.?m\b|uhr\b|o'clock|heures?\b|h\b)|"
+    r"\b(?:noon|midnight|midday|dawn|dusk|sunset|sunrise)\b",
+    re.IGNORECASE,
+)
+_LASTS = re.compile(
+    rf"(?:\d[\d.,]*|\b(?:{_NUMBER_WORDS}|an?|few|several|many)\b)\)?[\s-]*(?:[a-z]+ )?(?:{UNITS_OF_TIME}|mins?|hrs?|secs?|"
+    rf"ms|h|s)\b|"
+    r"\b(?:until|indefinite\w*|permanent\w*|forever|lifetime|century|decade|from .{3,40} (?:to|until))\b|\d{4} ?[–-] ?\d{2,4}|"
+    r"[\d一二三四五六七八九十]+ ?[年月天日]",
+    re.IGNORECASE,
+)
+_REASON = re.compile(
+    r"\b(?:because|due to|owing to|since|so that|in order to|to (?:avoid|prevent|ensure|reduce|allow|protect|keep|make|"
+    r"help|give)|"
+    r"therefore|thus|hence|reasons?|caused?|causes|as a result|leads? to|result(?:s|ed)? (?:in|from)|thanks to|weil|denn|"
+    r"damit|deshalb|"
+    r"parce que|car|porque|perché)\b",
+    re.IGNORECASE,
+)
+_STEPS = re.compile(
+    r"`[^`\n]+`|^\s*(?:\$|>|#) ?\S|\s--?[a-z][\w-]+|^\s*(?:[-*•]|\(?\d{1,2}[.)])?\s*(?:to\b.{3,80},|use|run|set|add|open|"
+    r"click|select|"
+    r"press|install|create|pass|enter|choose|go|type|call|submit|send|remove|delete|make|turn|put|take|write)\b|"
+    r"\b(?:you|users?|one) (?:can|may|must|should|need|have to)\b|\bby \w+ing\b|\bcan be \w+ed\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+_DEFINES = re.compile(
+    r"\b(?:is|are|was|were|means?|refers? to|denotes?|describes?|stands for|defined as|called|known as|consists? of|ist|"
+    r"sind|bedeutet|"
+    r"est|sont|désigne|es|son)\b",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[^\W_][\w'’&-]*")
+_UNCASED = re.compile(r"[\u0590-\u08ff\u0900-\u1cff\u2e80-\u9fff\uac00-\ud7ff]")
+_NO_NAMES = frozenset("i monday tuesday wednesday thursday friday saturday sunday".split()) | frozenset(
+    _MONTHS.split("|")
+)
+_POINTS_BACK = re.compile(
+    r"\W*(?:this|that|these|those|it|they|he|she|there|such|here|its|their|his|her|then|thus|however|instead|for example)\b",
+    re.I,
+)
+_SENTENCE_END = re.compile(r"[.!?:]['\"”’)\]\d]*\s+$")
+
+
+def holds(kind: Kind, text: str, question: str) -> bool:
+    """Whether a text holds a thing of this kind that the question does not say itself. True for a kind that no text can "
+    "lack."""
+    if kind is Kind.NUMBER:
+        return bool(_AMOUNT.search(_YEAR.sub(" ", _COUNTS_NOTHING.sub(" ", _without(_numbers(question), text)))))
+    if kind is Kind.CODE:
+        return bool(re.search(r"\d", _without(_numbers(question), text)))
+    if kind is Kind.EMAIL:
+        return bool(re.search(r"[\w.+-]+@[\w-]+\.\w", text))
+    if kind is Kind.DURATION:
+        return bool(_LASTS.search(text))
+    if kind is Kind.DATE:
+        return (
+            bool(_DATE.search(_without(_dates(question), text)))
+            or bool(_OCCASION.search(text))
+            and not _happened(question)
+        )
+    if kind is Kind.TIME:
+        return bool(_CLOCK.search(text))
+    if kind in (Kind.PERSON, Kind.ORGANISATION, Kind.PLACE):
+        return has_new_name(text, question)
+    if kind is Kind.REASON:
+        return bool(_REASON.search(text))
+    if kind is Kind.STEPS:
+        return bool(_STEPS.search(text))
+    if kind is Kind.DEFINITION:
+        return bool(_DEFINES.search(text))
+    return True
+
+
+def points_back(text: str) -> bool:
+    """Whether a text begins with a word that takes its meaning from the sentence before."""
+    return bool(_POINTS_BACK.match(text))
+
+
+def has_new_name(text: str, question: str) -> bool:
+    """Whether a text has a name, told by its capital letter, that the question does not have; True of a script without them."""
+    if _UNCASED.search(text):
+        return True
+    asked = {word.casefold() for word in _WORD.findall(question)}
+    common = common_words("en")
+    for word in _WORD.finditer(text):
+        written = word.group()
+        if not written[0].isupper() or written.casefold() in asked or written.casefold() in _NO_NAMES:
+            continue
+        before = text[: word.start()]
+        opens = not before.strip(" \t\n\"'“‘([*-•|") or bool(_SENTENCE_END.search(before))
+        if not opens or written.casefold() not in common and _capital_follows(text, word.end()):
+            return True
+    return False
+
+
+def _capital_follows(text: str, end: int) -> bool:
+    following = re.match(r"[ .]{1,2}([^\W\d_])", text[end : end + 3])
+    return bool(following and following[1].isupper())
+
+
+def _happened(question: str) -> bool:
+    """Whether a question asks when something was or will be, which only a date tells."""
+    return bool(
+        re.search(r"\b(?:did|was|were|had)\b|\b(?:date|year|day|month|century|deadline)\b", question, re.IGNORECASE)
+    )
+
+
+def _numbers(question: str) -> set[str]:
+    return set(re.findall(r"\d[\d.,:/-]*\d|\d", question))
+
+
+def _dates(question: str) -> set[str]:
+    return {*_numbers(question), *(match.group() for match in _DATE.finditer(question))}
+
+
+def _without(parts: set[str], text: str) -> str:
+    """A text without what the question says already."""
+    for part in sorted(parts, key=len, reverse=True):
+        text = re.sub(rf"(?<![\w.,]){re.escape(part)}(?!\w|[.,]\d)", " ", text)
+    return text

@@ -1,0 +1,56 @@
+"""The words of a question that name something: what an answer must be about, and what is not to be spelled otherwise."""
+
+import re
+from collections.abc import Iterator
+
+from index.types import Span
+from rag.language.languages import common_words
+
+_TOKEN = re.compile(r"[^\s\"“”«»„()?!,;]+")
+_QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{2,80})[\"”“»]|`([^`]{1,80})`|(?<!\w)['‘]([^'’‘]{2,80})['’](?!\w)")
+_OPENING = frozenset(
+    "who what when where why how which whose whom is are was were do does did can could will would should has have had "
+    "may might in on "
+    "at by for from to of the a an and or but tell name give list describe explain wer was wann wo wie warum welche "
+    "welcher welches qui "
+    "que quoi quand où comment pourquoi quel quelle quién qué cuándo dónde cómo cuál chi che quando dove come perché".split()
+)
+
+
+def names_in(question: str) -> list[Span]:
+    """Where words of a question stand that name something: capitals, digits, code, quotations; in order, not overlapping."""
+    quoted = [
+        Span(*match.span(number)) for match in _QUOTED.finditer(question) for number in (1, 2, 3) if match.group(number)
+    ]
+    spans = list(quoted)
+    shouted = question.isupper()
+    for span in _tokens(question):
+        if any(start < span.end and span.start < end for start, end in quoted):
+            continue
+        if _is_name(question, span, shouted):
+            spans.append(span)
+    return sorted(spans)
+
+
+def _tokens(question: str) -> Iterator[Span]:
+    for match in _TOKEN.finditer(question):
+        word = match.group().rstrip(".:'’")
+        word = re.sub(r"['’]s?$", "", word)
+        if word:
+            yield Span(match.start(), match.start() + len(word))
+
+
+def _is_name(question: str, span: Span, shouted: bool) -> bool:
+    word = question[slice(*span)]
+    if any(character.isdigit() for character in word) or re.search(
+        r"\w[_./\\@:-]{1,2}\w*[_./\\@]|[a-z][A-Z]|_|^--?\w", word
+    ):
+        return True
+    if shouted or not word[0].isupper() or word == "I":
+        return False
+    opens = not question[: span.start].strip(" \"'“‘«(¿¡")
+    if word.casefold() in _OPENING:
+        return False
+    if opens:  # whatever a question opens with has a capital
+        return len(word) > 1 and word.isupper() or question[span.end :].lstrip("'’s ")[:1].isupper()
+    return word.casefold() not in common_words("en")

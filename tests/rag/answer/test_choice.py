@@ -1,0 +1,47 @@
+"""Which candidates are the answer: one where it is likely enough, more where it is not, none twice."""
+
+from index.types import Span
+from rag.answer.candidates import Candidate
+from rag.answer.choice import choose
+
+
+def candidate(text: str, score: float, at: int = 0, *, named: bool = False, opens: bool = False) -> Candidate:
+    return Candidate(0, Span(at, at + len(text)), text, "", score, 0.5, 0.5, True, named, opens)
+
+
+def texts(*candidates: Candidate) -> list[str]:
+    return [unit.text for unit in choose(candidates).units]
+
+
+def test_one_unit_is_enough_where_it_is_far_ahead() -> None:
+    assert texts(candidate("Five.", 10.0), candidate("Six.", 6.0, 20)) == ["Five."]
+
+
+def test_a_second_is_added_where_it_may_be_that_one() -> None:
+    assert texts(candidate("Five.", 10.0), candidate("Six.", 9.5, 20)) == ["Five.", "Six."]
+
+
+def test_nothing_is_said_twice() -> None:
+    assert texts(candidate("It is five.", 10.0), candidate("five.", 9.9, 6), candidate("It is five.", 9.8, 90)) == [
+        "It is five."
+    ]
+
+
+def test_a_long_second_unit_is_left_out() -> None:
+    assert texts(candidate("Five.", 10.0), candidate("Six " * 200, 9.9, 20), candidate("Ten.", 9.8, 2000)) == [
+        "Five.",
+        "Ten.",
+    ]
+
+
+def test_of_a_part_that_is_named_only_its_units_answer_and_its_opening_is_the_first() -> None:
+    chosen = texts(
+        candidate("About it.", 12.0),
+        candidate("more of 7.", 11.0, 40, named=True),
+        candidate("7. Rent", 10.5, 20, named=True, opens=True),
+    )
+    assert chosen == ["7. Rent", "more of 7."]
+
+
+def test_of_nothing_nothing_is_chosen() -> None:
+    assert choose([]).units == []

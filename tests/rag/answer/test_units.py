@@ -1,0 +1,41 @@
+"""Which units of a passage are read as one."""
+
+from index.types import Span
+from rag.answer.units import is_whole, span_of, stretches, texts_of
+from rag.types import CODE, ITEM, Unit
+
+
+def read(*parts: str | tuple[str, str]) -> list[str]:
+    """The stretches of a passage of these units, each a text or a kind and a text."""
+    text = "\n".join(part if isinstance(part, str) else part[1] for part in parts)
+    units, at = [], 0
+    for part in parts:
+        own = part if isinstance(part, str) else part[1]
+        units.append(Unit(Span(at, at + len(own)), *(() if isinstance(part, str) else (part[0],))))
+        at += len(own) + 1
+    found = [span_of(units, stretch) for stretch in stretches(units, texts_of(units, text, 0))]
+    return [text[slice(*span)] for span in found]
+
+
+def test_a_line_that_ends_in_a_colon_takes_the_code_after_it() -> None:
+    assert read("To renew all:", (CODE, "$ lamp renew"), "Done.") == ["To renew all:\n$ lamp renew", "Done."]
+
+
+def test_a_lead_in_takes_its_list_and_each_item_stands_alone_too() -> None:
+    assert read("It needs:", (ITEM, "- a key"), (ITEM, "- a lock"), "No more.") == [
+        "It needs:\n- a key\n- a lock",
+        "- a key",
+        "- a lock",
+        "No more.",
+    ]
+
+
+def test_a_line_that_breaks_off_goes_on_in_the_next() -> None:
+    assert read("The tenant may leave after at least", "sixty days. Then it ends.", "C. Rent") == [
+        "The tenant may leave after at least\nsixty days. Then it ends.",
+        "C. Rent",
+    ]
+
+
+def test_a_sentence_ends_before_its_reference_marks() -> None:
+    assert is_whole("It was cured.[1][3]") and not is_whole("It was cured by") and not is_whole("Cures:")
