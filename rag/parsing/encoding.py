@@ -57,8 +57,8 @@ _MAX_TURKISH = 0.6
 _SAMPLE_CHARACTERS = 100_000
 _BINARY_SHARE = 0.01
 KNOWN = (
-    "plain text, code and logs, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, RTF, EPUB, EML, MSG, CSV, TSV, JSON, JSON Lines,"
-    " notebooks and subtitles are read, also inside ZIP, TAR and compressed files"
+    "plain text, code and logs, Markdown, HTML, PDF, DOCX, PPTX, XLSX, ODT, ODS, ODP, RTF, EPUB, EML, MSG, CSV, TSV, JSON,"
+    " JSON Lines, notebooks and subtitles are read, also inside ZIP, TAR and compressed files"
 )
 _NOT_TEXT = f"this is binary data, not text; {KNOWN}"
 

@@ -15,12 +15,15 @@ from rag.parsing.data.json import parse_json
 from rag.parsing.encoding import KNOWN, decode, n_damaged
 from rag.parsing.mail import msg
 from rag.parsing.mail.eml import parse_mail, read_eml
-from rag.parsing.office import odt
+from rag.parsing.office import odp, ods, odt
 from rag.parsing.office.docx import parse_docx
+from rag.parsing.office.odp import parse_odp
+from rag.parsing.office.ods import parse_ods
 from rag.parsing.office.odt import parse_odt
 from rag.parsing.office.pptx import parse_pptx
 from rag.parsing.office.rtf import parse_rtf
 from rag.parsing.office.xlsx import parse_xlsx
+from rag.parsing.passwords import ENCRYPTED, PROTECTED, decrypted
 from rag.parsing.pdf.ocr import HINT
 from rag.parsing.pdf.parse import parse_pdf, parse_picture
 from rag.parsing.structure.metadata import PLACES_NOT_READ
@@ -33,7 +36,7 @@ from rag.types import ParsedText, ParseOptions
 
 _MARKDOWN_NAMES = (".md", ".markdown", ".mdown", ".mkd")
 _HTML_NAMES = (".html", ".htm", ".xhtml")
-_BINARY_NAMES = (".pdf", ".docx", ".pptx", ".xlsx", ".odt", ".epub", ".msg")
+_BINARY_NAMES = (".pdf", ".docx", ".pptx", ".xlsx", ".odt", ".ods", ".odp", ".epub", ".msg")
 _MARKUP = ((b"<", "markup (HTML or XML)"), (b"{", "JSON"))
 _STRUCTURED_NAMES = (*_MARKDOWN_NAMES, *json.NAMES, *csv.NAMES)  # told by their name where their text does not say it
 _HTML_START = re.compile(
@@ -55,11 +58,16 @@ _MAIL_HEADERS = re.compile(
 _BLANK_BYTES = b"\x00\t\n\r \xef\xbb\xbf"
 # Parts of compound files, by which their kinds are told.
 _STREAMS = (
-    ("EncryptedPackage", UnreadableContent, "it is protected by a password: save it without one"),
+    (ENCRYPTED, UnreadableContent, PROTECTED),
     ("WordDocument", UnsupportedFormat, "this is an old Word document (DOC): save it as DOCX"),
     ("PowerPoint Document", UnsupportedFormat, "this is an old PowerPoint file (PPT): save it as PPTX"),
     ("Workbook", UnsupportedFormat, "this is an old Excel file (XLS): save it as XLSX"),
     ("Book", UnsupportedFormat, "this is an old Excel file (XLS): save it as XLSX"),
+)
+_OPEN_DOCUMENTS: tuple[tuple[tuple[str, ...], str, Callable[[bytes, str], ParsedText]], ...] = (
+    (odt.MIMETYPES, "OpenDocument text", parse_odt),
+    (ods.MIMETYPES, "OpenDocument spreadsheet", parse_ods),
+    (odp.MIMETYPES, "OpenDocument presentation", parse_odp),
 )
 _BINARY_STARTS = (b"{\\rtf", b"PK", b"From ", _OLD_OFFICE[:4])
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*", b"BM\x00\x00")
@@ -141,13 +149,13 @@ def _parser(suffix: str, content: bytes, options: ParseOptions) -> tuple[str, Ca
     if (start := content[:1024].find(b"%PDF-")) >= 0 and not content[:start].strip(_BLANK_BYTES):
         if b"obj" not in content:
             raise UnsupportedFormat(f"this is the beginning of a PDF; {KNOWN}")
-        return "PDF", lambda content, name: parse_pdf(content, name, ocr=options.ocr)
+        return "PDF", lambda content, name: parse_pdf(content, name, ocr=options.ocr, passwords=options.passwords)
     if content.startswith(b"{\\rtf"):
         return "RTF document", parse_rtf
     if content.startswith(b"PK\x03\x04") and (len(content) < _SHORTEST_ZIP or is_document(content)):
         return _container_parser(content)
     if content.startswith(_OLD_OFFICE[:4]):
-        return _compound_parser(content)
+        return _compound_parser(content, options)
     if is_archive(content):
         raise UnsupportedFormat("this is an archive of files: add it with `rag add`, or its files one by one")
     if suffix in _BINARY_NAMES:
@@ -215,8 +223,10 @@ def _container_parser(content: bytes) -> tuple[str, Callable[[bytes, str], Parse
         return "Word document", parse_docx
     if any(re.fullmatch(r"ppt/presentation\d*\.xml", name) for name in archive.names):
         return "PowerPoint file", parse_pptx
-    if "mimetype" in archive and archive.read("mimetype").decode("latin-1").strip() in odt.MIMETYPES:
-        return "OpenDocument text", parse_odt
+    said = archive.read("mimetype").decode("latin-1").strip() if "mimetype" in archive else ""
+    for mimetypes, kind, parser in _OPEN_DOCUMENTS:
+        if said in mimetypes:
+            return kind, parser
     if "META-INF/container.xml" in archive:
         return "EPUB book", parse_epub
     if "xl/workbook.xml" in archive:
@@ -224,11 +234,13 @@ def _container_parser(content: bytes) -> tuple[str, Callable[[bytes, str], Parse
     raise UnsupportedFormat(f"this is a document of a kind that is not read; {KNOWN}")
 
 
-def _compound_parser(content: bytes) -> tuple[str, Callable[[bytes, str], ParsedText]]:
+def _compound_parser(content: bytes, options: ParseOptions) -> tuple[str, Callable[[bytes, str], ParsedText]]:
     """Compound files: Outlook's mails, encrypted new office documents, or old ones; told by the names of their parts."""
     names = msg.parts(content)
     if msg.PROPERTIES in names:
         return "Outlook message", lambda content, name: parse_mail(msg.read_msg(content), name, parse)
+    if ENCRYPTED in names and options.passwords:
+        return "protected document", lambda content, name: parse(name, decrypted(content, options.passwords))
     for stream, error, message in _STREAMS:
         if stream in names or not names and stream.encode("utf-16-le") in content:
             raise error(message)

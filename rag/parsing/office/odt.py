@@ -5,6 +5,7 @@ The numbers of headings and list items stand before their text, as they are show
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from rag.errors import UnreadableContent
@@ -29,23 +30,36 @@ _MAX_CELL = 1000
 _MAX_BLANKS = 1000
 
 
+class OpenDocument(NamedTuple):
+    """An OpenDocument file. part: its body of one kind.  reader: takes texts of it.  title, metadata: what it says of itself."""
+
+    part: Element
+    reader: "Reader"
+    title: str
+    metadata: Values
+
+
 def parse_odt(content: bytes, name: str) -> ParsedText:
     """Text with heading path, title and metadata."""
+    document = open_document(content, "text")
+    reader = document.reader
+    reader.read(document.part)
+    title = reader.title or document.title or reader.builder.first_heading or name
+    return reader.builder.build(title=title, metadata=document.metadata)
+
+
+def open_document(content: bytes, kind: str) -> OpenDocument:
+    """kind: "text", "spreadsheet" or "presentation".  Raises UnreadableContent for one that is encrypted or has no such part."""
     archive = Archive(content)
-    if _MANIFEST in archive:
-        manifest = archive.read(_MANIFEST)
-        if b"encryption-data" in manifest:
-            raise UnreadableContent("it is protected by a password: save it without one")
+    if _MANIFEST in archive and b"encryption-data" in archive.read(_MANIFEST):
+        raise UnreadableContent("it is protected by a password, which this kind is not read with: save it without one")
     root = parse_xml(archive.read("content.xml"))
     parts = [*([parse_xml(archive.read(_STYLES))] if _STYLES in archive else []), root]
-    reader = _Reader(_ancestry(parts), Numbering(read_lists(parts)))
     body = child(root, "body")
-    text = child(body, "text") if body is not None else None
-    if text is None:
-        raise UnreadableContent("the document has no text part: save it again")
-    reader.read(text)
-    title, metadata = _about(archive)
-    return reader.builder.build(title=reader.title or title or reader.builder.first_heading or name, metadata=metadata)
+    part = child(body, kind) if body is not None else None
+    if part is None:
+        raise UnreadableContent(f"the document has no {kind} part: save it again")
+    return OpenDocument(part, Reader(_ancestry(parts), Numbering(read_lists(parts))), *_about(archive))
 
 
 def _ancestry(parts: Iterable[Element]) -> dict[str, set[str]]:
@@ -85,7 +99,7 @@ class _ListItem:
     counts: bool
 
 
-class _Reader:
+class Reader:
     """Takes the blocks of a text in order."""
 
     def __init__(self, ancestry: dict[str, set[str]], numbering: Numbering) -> None:
@@ -94,7 +108,7 @@ class _Reader:
         self._ancestry = ancestry
         self._numbering = numbering
 
-    def read(self, parent: Element, item: _ListItem | None = None) -> None:
+    def read(self, parent: Iterable[Element], item: _ListItem | None = None) -> None:
         """Add all headings, paragraphs, lists and tables below an element. item: that it stands in."""
         for element in parent:
             tag = local(element.tag)

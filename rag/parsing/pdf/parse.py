@@ -8,14 +8,25 @@ import io
 import math
 import re
 import threading
+<<<<<<< HEAD
 from collections import defaultdict
 from collections.abc import Iterator
+=======
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+>>>>>>> 4a1db91 (Read OpenDocument sheets and slides, and protected files with their passwords)
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rag.errors import ContentTooLarge, UnreadableContent
+<<<<<<< HEAD
 from rag.parsing.pdf.headers import drop_repeated
 from rag.parsing.pdf.layout import Gutters, Page
+=======
+from rag.parsing.passwords import PROTECTED, PROTECTED_BY_OTHER
+from rag.parsing.pdf.headers import add_edges, drop_repeated
+from rag.parsing.pdf.layout import EDGE, Line, Page, type_sizes
+>>>>>>> 4a1db91 (Read OpenDocument sheets and slides, and protected files with their passwords)
 from rag.parsing.pdf.ocr import HINT, recognise
 from rag.parsing.pdf.orientation import Box, read_directions, turned, turned_word
 from rag.parsing.pdf.paragraphs import HYPHEN_AT_LINE_END
@@ -53,13 +64,13 @@ _WIDE = 1.2  # times the height of a line that each letter of it takes then
 _MAX_RECOGNISED = 2000  # pages of one file
 
 
-def parse_pdf(content: bytes, name: str, *, ocr: bool = False) -> ParsedText:
+def parse_pdf(content: bytes, name: str, *, ocr: bool = False, passwords: Sequence[str] = ()) -> ParsedText:
     """Text with page map, headings, title and metadata. ocr: whether to recognise the text of pages that are pictures.
 
     A page that is damaged costs itself alone: the others keep their numbers, and `pages_not_read` names it.
     Raises UnreadableContent when encrypted, damaged as a whole or without text.
     """
-    layer = _read(content, ocr)
+    layer = _read(content, ocr, passwords)
     pages, said = layer.pages, layer.said
     without_text = [page.number for page in pages if not page.lines]
     if len(without_text) == len(pages):
@@ -134,15 +145,28 @@ def _nothing_to_read(layer: _Layer, ocr: bool) -> UnreadableContent:
     return UnreadableContent(f"none of its {len(layer.pages)} pages{damaged} has text, they are pictures: {HINT}")
 
 
-def _read(content: bytes, ocr: bool) -> _Layer:
+def _opened(content: bytes, passwords: Sequence[str]) -> "PdfDocument":
+    """The document, by the first of the passwords that opens it.  Raises PdfiumError, the last one's where none does."""
+    import pypdfium2
+
+    for password in (None, *passwords[:-1]):
+        try:
+            return pypdfium2.PdfDocument(content, password=password)
+        except pypdfium2.PdfiumError as error:
+            if "assword" not in str(error) or not passwords:
+                raise
+    return pypdfium2.PdfDocument(content, password=passwords[-1])
+
+
+def _read(content: bytes, ocr: bool, passwords: Sequence[str]) -> _Layer:
     import pypdfium2
 
     with _PDFIUM:
         try:
-            document = pypdfium2.PdfDocument(content)
+            document = _opened(content, passwords)
         except pypdfium2.PdfiumError as error:
             if "assword" in str(error):
-                raise UnreadableContent("it is protected by a password: save it without one") from error
+                raise UnreadableContent(PROTECTED_BY_OTHER if passwords else PROTECTED) from error
             raise UnreadableContent(f"the PDF is damaged or cut off: {_SAVE_AGAIN}") from error
     try:
         with _PDFIUM:

@@ -83,4 +83,4 @@ def test_what_is_not_there_is_answered_with_what_is(seeded: Rag) -> None:
     assert other.code == 0 and other.err == "rag: there is no collection 'pres': there are default, press\n"
     field = seeded("ask", QUESTION, "--collection", "press", "--filter", "yaer=2025", "--json")
     assert field.code == 0 and "no document has a field 'yaer'" in field.err and "year" in field.err
-    assert seeded("ask", QUESTION, "--collection", "press", "--filter", "year=2025", "--json").err == ""
+    assert "field" not in seeded("ask", QUESTION, "--collection", "press", "--filter", "year=2025", "--json").err
