@@ -84,8 +84,3 @@ def unknown_collection(service: "Service", collection: str | None) -> str | None
 def _fits(document: "Document", patterns: Sequence[str]) -> bool:
     names = (document.source or "", file_name(document), document.title)
     return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
-
-
-def metadata_fields(service: "Service", collection: str) -> set[str]:
-    """Names that the metadata of a collection's documents have; all of these are read."""
-    return {name for document in all_documents(service, collection) for name in document.metadata}

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.cli.output import CollectionOption, JsonOption, StoreOption, console, errors, message, open_service, print_json
+from rag.cli.output import CollectionOption, JsonOption, StoreOption, console, errors, open_service, print_json
 from rag.errors import BadInput
 
 if TYPE_CHECKING:
-    from rag.service import Service
-    from rag.types import Answer, Query, Turn
+    from rag.types import Answer, Turn
 
 _MAX_K = 100
 _STDIN = "-"
@@ -71,10 +70,7 @@ def ask(
             out = None if json else console()  # imported here, while the model is loaded
 
             def answer_to(text: str, turns: "Sequence[Turn]" = ()) -> "Answer":
-                query = Query(text, k, collection, where, explain, max_risk, history=tuple(turns))
-                answer = service.ask(query)
-                _explain_emptiness(service, query, answer)
-                return answer
+                return service.ask(Query(text, k, collection, where, explain, max_risk, history=tuple(turns)))
 
             if talks and out is not None:
                 from rag.cli.questions.conversation import converse
@@ -100,15 +96,3 @@ def _question(words: Sequence[str]) -> str:
     if not piped:
         raise BadInput('no question: rag ask "QUESTION", or - for one that is piped in')
     return piped
-
-
-def _explain_emptiness(service: "Service", query: "Query", answer: "Answer") -> None:
-    """Where nothing could be searched, say on stderr which collections there are, or which fields the filter may name."""
-    from rag.cli.documents.choice import metadata_fields, unknown_collection
-
-    if answer.abstain_reason == "no_documents" and (note := unknown_collection(service, query.collection)):
-        message(note)
-    elif answer.abstain_reason == "no_match":
-        fields = metadata_fields(service, query.collection)
-        if unknown := [name for name in query.where if name not in fields]:
-            message(f"no document has a field {unknown[0]!r}: there are {', '.join(sorted(fields)) or 'none'}")

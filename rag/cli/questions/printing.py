@@ -34,6 +34,8 @@ def print_answer(answer: "Answer", out: "Console") -> None:
         out.print(_answer_text(answer.answer))
     else:
         out.print(Text(_REASONS[answer.abstain_reason or "low_confidence"], style="bold"))
+        for note in answer.notes:
+            out.print(Text(visible_line(note[:1].upper() + note[1:]) + "."))
     if answer.answer is not None or answer.passages:
         out.print(Text(sure, style="dim"))
     for passage in answer.passages:

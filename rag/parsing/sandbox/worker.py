@@ -15,6 +15,7 @@ import resource
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ _IMPORTED_LATE = (
     *("rag.parsing.formats", "charset_normalizer", "olefile", "openpyxl", "pypdfium2", "selectolax.lexbor", "yaml"),
     *("_strptime", "ctypes", "email.generator", "heapq", "tracemalloc", "unicodedata"),
 )
+_OF_PASSWORDS = ("msoffcrypto.format.ooxml", "xml.dom.expatbuilder", "cryptography.hazmat.backends.openssl.backend")
 _NOT_HERE = ("mbcs", "oem")  # encodings of Windows
 
 
@@ -115,6 +117,9 @@ def main(descriptor: int, memory_bytes: int, program: Path | None = None) -> Non
 def _import_all() -> None:
     for name in _IMPORTED_LATE:
         importlib.import_module(name)
+    with suppress(ImportError):  # of an extra; whoever gives passwords is told
+        for name in _OF_PASSWORDS:
+            importlib.import_module(name)
     for module in pkgutil.iter_modules(encodings.__path__, "encodings."):
         if not module.name.endswith(_NOT_HERE):
             importlib.import_module(module.name)
