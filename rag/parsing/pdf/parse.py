@@ -8,25 +8,15 @@ import io
 import math
 import re
 import threading
-<<<<<<< HEAD
 from collections import defaultdict
-from collections.abc import Iterator
-=======
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
->>>>>>> 4a1db91 (Read OpenDocument sheets and slides, and protected files with their passwords)
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rag.errors import ContentTooLarge, UnreadableContent
-<<<<<<< HEAD
+from rag.parsing.passwords import PROTECTED, PROTECTED_BY_OTHER
 from rag.parsing.pdf.headers import drop_repeated
 from rag.parsing.pdf.layout import Gutters, Page
-=======
-from rag.parsing.passwords import PROTECTED, PROTECTED_BY_OTHER
-from rag.parsing.pdf.headers import add_edges, drop_repeated
-from rag.parsing.pdf.layout import EDGE, Line, Page, type_sizes
->>>>>>> 4a1db91 (Read OpenDocument sheets and slides, and protected files with their passwords)
 from rag.parsing.pdf.ocr import HINT, recognise
 from rag.parsing.pdf.orientation import Box, read_directions, turned, turned_word
 from rag.parsing.pdf.paragraphs import HYPHEN_AT_LINE_END
