@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 
 import anyio.to_thread
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from api import errors
 from api.admission.access import RequireKey
@@ -15,20 +15,21 @@ from api.admission.hosts import AllowedHosts, Hosts
 from api.admission.keys import KeyRing
 from api.admission.load import Admission, Lanes, RateLimit
 from api.admission.middleware import BodyLimit, LastCatch, SecurityHeaders
+from api.admission.paths import MCP_PATH
+from api.admission.tokens import metadata_url, tokens_of
+from api.protocols import dify
+from api.protocols.errors import DoorErrors
+from api.protocols.mcp import metadata
+from api.protocols.mcp.http import McpDoor
+from api.protocols.openai import chat, files, models, responses, vector_stores
+from api.protocols.openai.staging import Staging
 from api.routes import ask, collections, documents, health, metrics, page, verify
 from api.schemas.openapi import describe
-from api.settings import Settings
+from api.settings import Settings, installed_version
 from api.telemetry.metrics import Metrics
 from api.telemetry.observe import Observe
 from api.workers.pool import Answerers
 from rag.service import Service
-
-
-def _version() -> str:
-    try:
-        return version("footnote-rag")
-    except PackageNotFoundError:  # run from a checkout that was not installed
-        return "0"
 
 
 def create_app(service: Service, settings: Settings, answerers: Answerers | None = None) -> FastAPI:
@@ -40,26 +41,31 @@ def create_app(service: Service, settings: Settings, answerers: Answerers | None
     counted = Metrics()
     lanes = Lanes(settings, counted, n_asking=answerers.n if answerers is not None else settings.threads)
 
+    mcp = McpDoor(with_writing=settings.mcp_write)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # What the framework writes to disk of an upload goes through this pool, which belongs to the event loop.
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.threads
         yield
+        app.state.staging.close()
+        await mcp.close()
         # A document half-way in must not find its store closed.
         app.state.idle = lanes.close(settings.drain_s)
 
-    around = [Middleware(Observe, metrics=counted), Middleware(SecurityHeaders), Middleware(LastCatch)]
+    around = [Middleware(Observe, metrics=counted), Middleware(SecurityHeaders)]
+    around += [Middleware(DoorErrors), Middleware(LastCatch)]
     hosts = None if settings.bound is None else Hosts(settings.bound, settings.extra_hosts)
     if hosts is not None:
         around.append(Middleware(AllowedHosts, hosts=hosts))
-    keys = KeyRing(settings.api_key, settings.keys_file)
-    around.append(Middleware(RequireKey, keys=keys))
+    keys, tokens = KeyRing(settings.api_key, settings.keys_file), tokens_of(settings)
+    around.append(Middleware(RequireKey, keys=keys, tokens=tokens, metadata_url=metadata_url(settings)))
     if settings.rate is not None:
         around.append(Middleware(RateLimit, rate=settings.rate, burst=settings.burst))
     around.append(Middleware(Admission, lanes=lanes))
     around.append(Middleware(BodyLimit, settings=settings))
     app = FastAPI(
-        version=_version(),
+        version=installed_version(),
         lifespan=lifespan,
         middleware=around,
         docs_url=None,  # the framework's pages load scripts from elsewhere
@@ -80,14 +86,18 @@ def create_app(service: Service, settings: Settings, answerers: Answerers | None
     app.state.metrics = counted
     app.state.lanes = lanes
     app.state.stopping = False
+    app.state.staging = Staging(4 * settings.max_upload_bytes)
     # A key's rate is counted, and a span is made, further in.
     by_the_door = settings.rate is None and not settings.tracing
     app.state.door = Door(lanes.ask, hosts, keys, counted, settings.max_json_bytes) if by_the_door else None
     errors.install(app)
-    for module in (ask, documents, collections, verify, health, page):
+    own = (ask, documents, collections, verify, health, page)
+    of_others = (metadata, models, chat, responses, files, vector_stores, dify)
+    for router in (*(module.router for module in (*own, *of_others)), vector_stores.one):
         # Its routes themselves: the framework looks through an included router at every request.
-        app.router.routes += module.router.routes
+        app.router.routes += router.routes
+    app.router.routes.append(Route(MCP_PATH, mcp, methods=["POST"]))
     if settings.metrics:
         app.router.routes += metrics.router.routes
-    app.openapi = describe(app, with_key=keys.required)  # type: ignore[method-assign]
+    app.openapi = describe(app, with_key=keys.required or tokens is not None)  # type: ignore[method-assign]
     return app

@@ -4,7 +4,7 @@ import errno
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import Annotated, TypeVar, cast
 from urllib.parse import unquote_to_bytes
@@ -18,11 +18,13 @@ from api.admission.load import Lane
 from api.errors import ClientLeft, CollectionClosed, MalformedBody
 from api.settings import Settings
 from api.telemetry.metrics import Metrics
+from api.workers.messages import Answered, answer
 from api.workers.pool import Answerers
 from index.errors import DocumentNotFound, StoreFull
 from index.types import Document
 from rag.errors import ContentTooLarge, UnsupportedFormat
 from rag.service import Service
+from rag.types import Query
 
 T = TypeVar("T")
 
@@ -185,8 +187,10 @@ async def _read_form(request: Request, max_files: int) -> FormData:
 class Run:
     """Runs work that blocks in a thread of the request's lane; see ``api.admission.load.Lane.run``."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, lane: Lane | None = None) -> None:
+        """lane: another than the one that the request's head says."""
         self._request = request
+        self._lane = lane
         self._given_up = Event()
 
     def check(self) -> None:
@@ -197,11 +201,27 @@ class Run:
     async def __call__(self, work: Callable[[], T], within_s: float | None = None) -> T:
         """What ``work`` gives.  within_s: seconds from the request's first byte, unless as long as its lane allows."""
         state = self._request.state
-        lane: Lane = state.lane
+        lane: Lane = self._lane or state.lane
         seconds = lane.deadline_s if within_s is None else within_s
+        needs_place = state.needs_place if lane is state.lane else True
         return await lane.run(
-            work, self._request.receive, state.started + seconds, self._given_up, needs_place=state.needs_place
+            work, self._request.receive, state.started + seconds, self._given_up, needs_place=needs_place
         )
+
+
+def make_answer(request: Request, query: Query, check: Callable[[], None]) -> Answered:
+    """The answer to a question, by whichever process answers, counted.  It blocks.  Raises as ``Service.ask``.
+
+    check: as of ``Run``.
+    """
+    query = replace(query, nameable=access_of(request).collections)
+    answerers = answerers_of(request)
+    made = answerers.answer(query, check) if answerers else answer(service_of(request), query)
+    metrics = metrics_of(request)
+    for stage, milliseconds in made.stages.items():
+        metrics.stage_seconds.observe(milliseconds / 1000, stage)
+    metrics.answers.add("true" if made.answered else "false")
+    return made
 
 
 @dataclass(frozen=True, slots=True)

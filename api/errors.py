@@ -57,6 +57,10 @@ class CollectionClosed(Exception):
     """The key does not open this collection."""
 
 
+class CollectionNotFound(Exception):
+    """No collection has this name; told by doors whose clients expect to hear of it."""
+
+
 class DeadlineExceeded(Exception):
     """A request took longer than it may."""
 
@@ -113,6 +117,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     UnsupportedFormat: UNSUPPORTED,
     ContentTooLarge: TOO_LARGE,
     DocumentNotFound: Kind(404, "document-not-found", "No document has this id"),
+    CollectionNotFound: Kind(404, "collection-not-found", "No collection has this name"),
     DeadlineExceeded: Kind(
         503,
         "deadline-exceeded",
@@ -271,6 +276,14 @@ def _methods_at(request: Request) -> list[str]:
 
 def install(app: FastAPI) -> None:
     """Answer every expected exception of ``app`` with problem details; the unexpected ones are the middleware's."""
-    expected = (CollectionClosed, DeadlineExceeded, Stopping, ClientLeft, MalformedBody, UploadStopped)
+    expected = (
+        CollectionClosed,
+        CollectionNotFound,
+        DeadlineExceeded,
+        Stopping,
+        ClientLeft,
+        MalformedBody,
+        UploadStopped,
+    )
     for kind in (RagError, StoreError, *expected, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _handle)

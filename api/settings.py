@@ -5,6 +5,7 @@ import math
 import os
 import re
 from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,7 @@ from rag.settings import SERVE, Given, Sources, number, one_of, path, setting, s
 
 MEBIBYTE = 1024 * 1024
 _MOST_WORKERS = 4  # unless more are asked for
+_URL = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?")
 _BYTES = whole(1, 10**12)
 _SECONDS = number(0.1, 86_400)
@@ -43,12 +45,26 @@ def _rate(given: Given) -> float | None:
     return number(0, 1_000_000)(given) or None
 
 
+def _url(given: Given) -> str:
+    if not _URL.fullmatch(given.value):
+        raise ValueError("give the address with http:// or https:// and without ? and #")
+    return given.value
+
+
+def _base(given: Given) -> str:
+    return _url(given).rstrip("/")
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What one service allows. Made directly, it holds what it is given and defaults; ``read`` looks at environment and file.
 
     host, port: where to listen; port 0 takes a free one.  keys_file: its keys.  api_key: one more, for writing.
     extra_hosts: further names that the service answers to.
+    public_url: where people reach the page, for links in citations.  mcp_write: whether /mcp offers tools that add and delete to
+    clients whose key may write.
+    oidc_issuer: whose access tokens open the service as keys do.  oidc_audience: whom those must be for; else the public address
+    with /mcp.
     threads: requests worked on at once.  workers: processes that answer questions; 0 answers in the service's own.
     queue: questions, and reads, that may wait beyond those; a quarter of it for uploads, and for deletions.
     deadline_s: of a question or a read, upload_deadline_s: of an upload or a deletion, body included.
@@ -65,6 +81,10 @@ class Settings:
     keys_file: Path | None = setting(path, name="keys", default=None)
     api_key: str | None = setting(text, default=None, repr=False)
     extra_hosts: tuple[str, ...] = setting(_hosts, name="allowed_hosts", default=())
+    public_url: str | None = setting(_base, default=None)
+    oidc_issuer: str | None = setting(_url, default=None)
+    oidc_audience: str | None = setting(text, default=None)
+    mcp_write: bool = setting(switch, default=False)
     threads: int = setting(whole(1, 1024), name="concurrency", default_factory=_threads)
     workers: int = setting(whole(0, 256), default_factory=_workers)
     queue: int = setting(whole(0, 10_000), default=64)
@@ -98,6 +118,14 @@ class Settings:
     def names(cls) -> tuple[str, ...]:
         """What the settings are called outside of this program."""
         return tuple(settings_of(cls))
+
+
+def installed_version() -> str:
+    """The version of this distribution."""
+    try:
+        return version("footnote-rag")
+    except PackageNotFoundError:  # run from a checkout that was not installed
+        return "0"
 
 
 def is_loopback(host: str) -> bool:

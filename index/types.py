@@ -105,14 +105,22 @@ class Range:
     lt: str | None = None
 
 
-Condition = Sequence[str] | Range
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """Values that a document must not have under a key; one without the key has none of them."""
+
+    values: Sequence[str]
+
+
+Condition = Sequence[str] | Range | Excluded
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Which passages a search may see: one collection and, within it, documents whose metadata match.
 
-    Each key of ``where`` must have one of its values (all values compared as strings), or one within its range.
+    Each key of ``where`` must have one of its values (all values compared as strings), one within its range, or none of those
+    that are excluded.
     """
 
     collection: str = "default"

@@ -24,7 +24,7 @@ from index.backend import (
     snapshot,
 )
 from index.errors import DocumentNotFound, StoreMismatch, StoreMissing, StoreReplaced
-from index.types import Document, FailedFile, Finding, JsonScalar, Range, Receipt, Span
+from index.types import Condition, Document, Excluded, FailedFile, Finding, JsonScalar, Range, Receipt, Span
 from rag.answer import citations
 from rag.answer.ask import answer_question, calibration_of
 from rag.answer.cache import AnswerCache
@@ -136,10 +136,7 @@ class Service:
 
     def ask(self, query: Query) -> Answer:
         """The answer to a question.  Raises BadInput for a question or limit that cannot be used."""
-        spelled = {
-            key: allowed if isinstance(allowed, Range) else [form for value in allowed for form in spellings(value)]
-            for key, allowed in query.where.items()
-        }
+        spelled = {key: _spelled(wanted) for key, wanted in query.where.items()}
         query = replace(query, collection=checked_collection(query.collection), where=spelled)
         answer = self._answer(query)
         if answer.passages:
@@ -375,3 +372,12 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _spelled(wanted: Condition) -> Condition:
+    """A condition in every form in which its values may be stored."""
+    if isinstance(wanted, Range):
+        return wanted
+    if isinstance(wanted, Excluded):
+        return Excluded([form for value in wanted.values for form in spellings(value)])
+    return [form for value in wanted for form in spellings(value)]

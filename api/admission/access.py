@@ -5,34 +5,45 @@ from collections.abc import Sequence
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.admission.keys import Grant, KeyRing
+from api.admission.paths import METADATA_PATHS, only_reads
+from api.admission.tokens import Tokens
 from api.errors import FORBIDDEN, UNAUTHORIZED, problem
 from api.routes import page
 
-OPEN_PATHS = frozenset(("/livez", "/readyz", *page.PATHS))
-# What a key for reading may do; everything else, also what is added one day, takes one for writing.
-_READING_METHODS = ("GET", "HEAD", "OPTIONS")
-_READING_POSTS = ("/v1/ask", "/v1/verify")
+OPEN_PATHS = frozenset(("/livez", "/readyz", *METADATA_PATHS, *page.PATHS))
 
 
 class RequireKey:
     """Turns away a request without a valid key or with one that may not do this; leaves what it opens in the state."""
 
-    def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
+    def __init__(self, app: ASGIApp, keys: KeyRing, tokens: Tokens | None = None, metadata_url: str = "") -> None:
+        """metadata_url: where it says who gives out the tokens."""
         self.app = app
         self.keys = keys
+        self.tokens = tokens
+        self.challenge = "Bearer" if tokens is None else f'Bearer resource_metadata="{metadata_url}"'
+
+    @property
+    def required(self) -> bool:
+        """Whether requests need a key or a token."""
+        return self.keys.required or self.tokens is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or not self.keys.required:
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or not self.required:
             return await self.app(scope, receive, send)
         given = given_keys(scope["headers"])
         grant = self.keys.find(given)
+        if grant is None and self.tokens is not None:
+            grant = await self.tokens.find(given)
         if grant is None:
             detail = (
                 "The key is not valid." if given else "Send the key as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
             )
-            headers = {"WWW-Authenticate": "Bearer", "Connection": "close"}
+            headers = {"WWW-Authenticate": self.challenge, "Connection": "close"}
             return await problem(UNAUTHORIZED, detail, headers=headers)(scope, receive, send)
-        scope.setdefault("state", {}).update(key=grant.name, collections=grant.collections)
+        scope.setdefault("state", {}).update(
+            key=grant.name, collections=grant.collections, may_write=grant.scope == "write"
+        )
         if grant.collections is not None and scope["path"] == "/metrics":
             response = problem(FORBIDDEN, "This needs a key for all collections.", headers={"Connection": "close"})
             return await response(scope, receive, send)
@@ -43,7 +54,7 @@ class RequireKey:
 
 
 def _allows(grant: Grant, method: str, path: str) -> bool:
-    return grant.scope == "write" or method in _READING_METHODS or (method == "POST" and path in _READING_POSTS)
+    return grant.scope == "write" or only_reads(method, path)
 
 
 def given_keys(headers: Sequence[tuple[bytes, bytes]]) -> list[bytes]:

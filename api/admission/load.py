@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.admission.access import OPEN_PATHS
+from api.admission.paths import asks, only_reads
 from api.errors import KINDS, TOO_MANY, ClientLeft, DeadlineExceeded, problem
 from api.settings import Settings
 from api.telemetry.metrics import Metrics
@@ -164,11 +165,11 @@ class Lanes:
 
     def of(self, method: str, path: str) -> Lane:
         """The lane for a request."""
-        if path == "/v1/ask":
+        if asks(method, path):
             return self.ask
         if method == "DELETE":
             return self.delete
-        return self.read if method in ("GET", "HEAD", "OPTIONS") or path == "/v1/verify" else self.write
+        return self.read if only_reads(method, path) else self.write
 
     def close(self, seconds: float) -> bool:
         """Wait for what has begun in any lane, so many seconds; whether all of it has ended."""

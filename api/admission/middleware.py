@@ -7,10 +7,10 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.admission.paths import UPLOAD_PATHS
 from api.errors import TOO_LARGE, TOO_SLOW, problem, response_for
 from api.settings import Settings
 
-UPLOAD_PATH = "/v1/documents"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -79,7 +79,7 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        is_upload = scope["path"] == UPLOAD_PATH
+        is_upload = scope["path"] in UPLOAD_PATHS
         limit = self.settings.max_upload_bytes if is_upload else self.settings.max_json_bytes
         detail = f"At most {limit} bytes are taken here."
         close = {"Connection": "close"}  # the rest of the body is not worth reading

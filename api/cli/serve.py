@@ -65,6 +65,14 @@ def serve(
             metavar="text|json", help="How to log to stderr. (else $RAG_LOG_FORMAT, else text)", show_default=False
         ),
     ] = None,
+    mcp_write: Annotated[
+        bool | None,
+        typer.Option(
+            "--mcp-write",
+            help="Let clients of /mcp whose key may write add and delete documents. (else $RAG_MCP_WRITE, else no)",
+            show_default=False,
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Serve the store over HTTP until interrupted; a new, empty store is made where there is none.
@@ -76,7 +84,7 @@ def serve(
     if log_format not in (None, *logs.FORMATS):
         raise typer.BadParameter(f"{log_format!r}: use text or json", param_hint="--log-format")
     with errors(), _stoppable() as ready:
-        options = {"host": host, "port": port, "workers": workers, "log_format": log_format}
+        options = {"host": host, "port": port, "workers": workers, "log_format": log_format, "mcp_write": mcp_write}
         _serve(store, {name: value for name, value in options.items() if value is not None}, json, ready)
 
 
@@ -106,7 +114,7 @@ def _serve(store: str | None, options: dict[str, Any], json: bool, ready: Event)
     logs.configure(settings.log_format)
     keys = KeyRing(settings.api_key, settings.keys_file)
     host = settings.host
-    if not keys.required and not is_loopback(host):
+    if not keys.required and settings.oidc_issuer is None and not is_loopback(host):
         fail(
             f"{host!r} can be reached from other machines: make a key with `rag key add NAME` or set RAG_API_KEY to a secret, "
             "or use --host 127.0.0.1",

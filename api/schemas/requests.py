@@ -197,7 +197,7 @@ FilterIn = Annotated[
 ]
 
 
-def _as_stored(value: JsonScalar) -> tuple[str, ...]:
+def as_stored(value: JsonScalar) -> tuple[str, ...]:
     """A metadata value as filters compare it: the store keeps every value as a string, literals as JSON writes them.
 
     A whole number has two spellings, 2 and 2.0, and may be stored in either.
@@ -262,7 +262,7 @@ class AskIn(Input):
                 where[key] = given.range()
             else:
                 where[key] = [
-                    stored for value in (given if isinstance(given, list) else [given]) for stored in _as_stored(value)
+                    stored for value in (given if isinstance(given, list) else [given]) for stored in as_stored(value)
                 ]
         return Query(
             self.question,

@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.admission.access import OPEN_PATHS
+from api.admission.paths import route_of_door
 from api.errors import CLIENT_LEFT
 from api.telemetry.logs import request_id
 from api.telemetry.metrics import Metrics
@@ -76,4 +77,4 @@ def route_of(path: str) -> str:
         return path
     if path.startswith("/v1/documents/"):
         return "/v1/documents/{document_id}" + ("/text" if path.endswith("/text") else "")
-    return "other"
+    return route_of_door(path) or "other"

@@ -395,9 +395,9 @@ class Reader:
         """Numbers of the documents whose metadata the scope allows."""
         conditions = ["d.collection = ?"]
         values: list[str | float] = [scope.collection]
-        for key, allowed in scope.where.items():
-            condition, given = filters.matching(key, allowed)
-            conditions.append(f"d.number IN ({condition})")
+        for key, wanted in scope.where.items():
+            condition, given = filters.condition(key, wanted)
+            conditions.append(condition)
             values += given
         query = f"SELECT d.number FROM documents d WHERE {' AND '.join(conditions)} ORDER BY d.number"
         return [number for (number,) in self._connection.execute(query, values)]

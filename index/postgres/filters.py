@@ -3,12 +3,21 @@
 from collections.abc import Sequence
 
 from index.local.database.filters import compared
-from index.types import Range
+from index.types import Condition, Excluded, Range
 
 _OPERATORS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
 # A dash behind a digit is a date's, not a number's; of two points in a number one is too many. What CAST takes is checked first.
 _NUMBER = r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?$"
 _DATE = r"^\d{4}($|-\d\d)"
+
+
+def condition(key: str, wanted: Condition) -> tuple[str, list[object]]:
+    """A condition on the documents `d`, and its parameters.  Raises as ``matching``."""
+    if isinstance(wanted, Excluded):
+        query, values = matching(key, wanted.values)
+        return f"d.number NOT IN ({query})", values
+    query, values = matching(key, wanted)
+    return f"d.number IN ({query})", values
 
 
 def matching(key: str, allowed: Sequence[str] | Range) -> tuple[str, list[object]]:

@@ -304,9 +304,9 @@ class Reader:
         if not scope.where:
             return lists.Selection(scope.collection, self._counters(scope.collection)[0], None)
         conditions, values = ["d.collection = %s"], list[Any]([scope.collection])
-        for key, allowed in scope.where.items():
-            condition, given = filters.matching(key, allowed)
-            conditions.append(f"d.number IN ({condition})")
+        for key, wanted in scope.where.items():
+            condition, given = filters.condition(key, wanted)
+            conditions.append(condition)
             values += given
         query = f"SELECT d.number, d.n_passages FROM documents d WHERE {' AND '.join(conditions)}"
         rows = self._connection.execute(query, values).fetchall()

@@ -23,6 +23,7 @@ from rag.language.languages import languages_of
 from rag.service import Service
 from rag.types import (
     Answer,
+    AnswerPart,
     AnswerText,
     Citation,
     CitationCheck,
@@ -46,6 +47,7 @@ class FakeService:
 
     generation = 1
     fingerprint = "fake"
+    settings = {"model": "fake-model"}
     rebuilding: tuple[str, ...] = ()
 
     def __init__(self) -> None:
@@ -119,10 +121,12 @@ class FakeService:
         self._work()
         self.queries.append(query)
         words = set(query.question.lower().split())
-        found = [pair for pair in self.stored.values() if words & set(pair[1].lower().split())][: query.k]
+        there = [pair for pair in self.stored.values() if pair[0].collection == query.collection]
+        found = [pair for pair in there if words & set(pair[1].lower().split())][: query.k]
         passages = tuple(self._passage(rank, *pair, explain=query.explain) for rank, pair in enumerate(found, start=1))
-        answer = AnswerText((passages[0].text,), (0,)) if passages else None
-        reason = None if passages else "no_match"
+        parts = tuple(AnswerPart(passage.text, passage.citation, 0) for passage in passages[:1])
+        answer = AnswerText((passages[0].text,), (0,), parts) if passages else None
+        reason = None if passages else "no_match" if there else "no_documents"
         state = IndexState(self.generation, self.fingerprint)
         return Answer(
             query.question, bool(passages), 0.5, False, reason, answer, passages, state, Timings(0.0, 0.0, 0.0)
@@ -160,9 +164,12 @@ class FakeService:
             raise DocumentNotFound(f"no document has the id {document_id}")
         return self.stored[document_id][0]
 
-    def text(self, document_id: str) -> str:
+    def text(self, document_id: str, span: Span | None = None) -> str:
         self.document(document_id)
-        return self.stored[document_id][1]
+        text = self.stored[document_id][1]
+        if span is not None and not 0 <= span.start <= span.end <= len(text):
+            raise BadInput("outside the text")
+        return text if span is None else text[slice(*span)]
 
     def delete(self, document_id: str) -> Receipt:
         self.document(document_id)
@@ -192,9 +199,10 @@ class FakeService:
     def require_ready(self) -> None:
         self._work()
 
-    def counts(self) -> tuple[int, int]:
+    def counts(self, collection: str | None = None) -> tuple[int, int]:
         self._work()
-        return len(self.stored), len(self.stored)
+        n = sum(collection in (None, document.collection) for document, _ in self.stored.values())
+        return n, n
 
 
 @pytest.fixture

@@ -134,3 +134,13 @@ def test_commands_that_need_no_service_load_none_of_its_libraries(tmp_path: Path
     )
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
     assert loaded.stdout == "[]\n", loaded.stderr
+
+
+def test_the_public_address_is_one_without_a_slash_at_its_end(read_settings: Callable[..., Settings]) -> None:
+    assert (
+        read_settings(RAG_PUBLIC_URL="https://docs.example.org/footnote/").public_url
+        == "https://docs.example.org/footnote"
+    )
+    for wrong in ("docs.example.org", "ftp://docs.example.org", "https://docs.example.org/?a=b", "https://"):
+        with pytest.raises(BadInput, match="RAG_PUBLIC_URL"):
+            read_settings(RAG_PUBLIC_URL=wrong)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from index.types import Range
+from index.types import Condition, Excluded, Range
 
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 _DATE = re.compile(r"\d{4}(?:-\d\d(?:-\d\d(?:[T ][\d:.+Z-]*)?)?)?")
@@ -18,6 +18,15 @@ _OPERATORS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
 def is_bound(text: str) -> bool:
     """Whether values can be compared with this: a number, or a date as far as it is said (2025, 2025-03, 2025-03-01)."""
     return _NUMBER.fullmatch(text) is not None or _DATE.fullmatch(text) is not None
+
+
+def condition(key: str, wanted: Condition) -> tuple[str, list[str | float]]:
+    """A condition on the documents `d`, and its parameters.  Raises as ``matching``."""
+    if isinstance(wanted, Excluded):
+        query, values = matching(key, wanted.values)
+        return f"d.number NOT IN ({query})", values
+    query, values = matching(key, wanted)
+    return f"d.number IN ({query})", values
 
 
 def matching(key: str, allowed: Sequence[str] | Range) -> tuple[str, list[str | float]]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from index.backend import Store
-from index.types import Range, Scope
+from index.types import Excluded, Range, Scope
 
 META: dict[str, dict[str, Any]] = {
     "a": {"date": "2024-12-31", "year": 2024, "size": 9.5, "tag": ["x", "y"]},
@@ -62,6 +62,9 @@ def found(store: Store, fake_embed: Any, **where: Any) -> str:
         ("date", Range(lte="2026-01-01"), "abcdf"),
         ("isbn", Range(gte="0"), ""),
         ("nothing", Range(gte="0"), ""),
+        ("tag", Excluded(["x"]), "bcdefg"),
+        ("tag", Excluded(["x", "y"]), "cdefg"),
+        ("nothing", Excluded(["x"]), "abcdefg"),
     ],
 )
 def test_a_condition_lets_through_what_it_says(

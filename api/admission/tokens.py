@@ -1,0 +1,136 @@
+"""Access tokens of an OpenID Connect issuer, as another kind of key: signed by the issuer, for this service, with a scope.
+
+A client that has none is told by the resource metadata (RFC 9728) who gives them out.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import anyio.to_thread
+
+from api.admission.keys import Grant
+from api.admission.paths import MCP_PATH, RESOURCE_METADATA_PATH
+from api.settings import Settings
+from rag.errors import BadInput
+
+if TYPE_CHECKING:
+    from jwt import PyJWK
+
+READ, WRITE = "footnote:read", "footnote:write"
+COLLECTIONS = "footnote_collections"  # the claim with those that a token opens; without it, all
+# Signed by a key that the issuer alone has: never one that both sides know.
+_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+_FETCH_S = 5
+# The issuer's keys are asked for again after this time, and for a token of an unknown key, but not more often than that.
+_KEPT_S, _AGAIN_S = 3600, 30
+_MAX_KEYS_BYTES = 1024 * 1024
+
+
+class Tokens:
+    """Which tokens open now.  fetch: JSON from an address.  clock: seconds that only go forward."""
+
+    def __init__(
+        self,
+        issuer: str,
+        audience: str,
+        fetch: Callable[[str], Mapping[str, Any]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.issuer = issuer
+        self.audience = audience
+        self._fetch = fetch or _fetched
+        self._clock = clock
+        self._keys: dict[str, PyJWK] = {}
+        self._fetched_at = float("-inf")
+
+    async def find(self, given: Sequence[bytes]) -> Grant | None:
+        """What the first valid token of these allows; None when none is valid."""
+        for token in given:
+            if token.count(b".") == 2 and (grant := await self._grant(token)) is not None:
+                return grant
+        return None
+
+    async def _grant(self, token: bytes) -> Grant | None:
+        import jwt
+
+        try:
+            key = await self._key(str(jwt.get_unverified_header(token).get("kid", "")))
+            if key is None:
+                return None
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=_ALGORITHMS,
+                audience=self.audience,
+                issuer=self.issuer,
+                leeway=10,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+            )
+        except (jwt.PyJWTError, ValueError):
+            return None
+        return _grant_of(claims)
+
+    async def _key(self, kid: str) -> "PyJWK | None":
+        age = self._clock() - self._fetched_at
+        if age > _KEPT_S or (kid not in self._keys and age > _AGAIN_S):
+            self._fetched_at = (
+                self._clock()
+            )  # also when it fails: a flood of tokens is no flood of requests to the issuer
+            self._keys = await anyio.to_thread.run_sync(self._read_keys) or self._keys
+        if not kid and len(self._keys) == 1:
+            return next(iter(self._keys.values()))
+        return self._keys.get(kid)
+
+    def _read_keys(self) -> "dict[str, PyJWK]":
+        from jwt import PyJWKSet, PyJWTError
+
+        try:
+            described = self._fetch(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
+            found = PyJWKSet.from_dict(dict(self._fetch(str(described["jwks_uri"]))))
+        except (OSError, ValueError, KeyError, PyJWTError):
+            return {}
+        return {str(key.key_id or ""): key for key in found.keys}
+
+
+def _fetched(url: str) -> Mapping[str, Any]:
+    if not url.startswith(("https://", "http://")):
+        raise URLError("keys come over HTTP")
+    with urlopen(url, timeout=_FETCH_S) as response:
+        found = json.loads(response.read(_MAX_KEYS_BYTES))
+    if not isinstance(found, dict):
+        raise ValueError("no JSON object")
+    return found
+
+
+def _grant_of(claims: Mapping[str, Any]) -> Grant | None:
+    """What a token's claims allow; None where no scope is ours."""
+    given = claims.get("scope", claims.get("scp", ""))
+    scopes = given.split() if isinstance(given, str) else given if isinstance(given, list) else []
+    if READ not in scopes and WRITE not in scopes:
+        return None
+    named = claims.get(COLLECTIONS)
+    if named is not None and not (isinstance(named, list) and all(isinstance(name, str) for name in named)):
+        return None
+    # Logs hold no names of people.
+    name = f"oidc-{hashlib.sha256(str(claims['sub']).encode()).hexdigest()[:12]}"
+    return Grant(name, "write" if WRITE in scopes else "read", None if named is None else frozenset(named))
+
+
+def tokens_of(settings: Settings) -> Tokens | None:
+    """The tokens of the configured issuer; None without one.  Raises BadInput where nothing says whom tokens are for."""
+    if settings.oidc_issuer is None:
+        return None
+    audience = settings.oidc_audience or (settings.public_url and f"{settings.public_url}{MCP_PATH}")
+    if not audience:
+        raise BadInput("RAG_OIDC_ISSUER needs RAG_PUBLIC_URL, or RAG_OIDC_AUDIENCE: tokens must be for this service")
+    return Tokens(settings.oidc_issuer, audience)
+
+
+def metadata_url(settings: Settings) -> str:
+    """Where a client reads who gives out tokens."""
+    return f"{settings.public_url or ''}{RESOURCE_METADATA_PATH}{MCP_PATH}"

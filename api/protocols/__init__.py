@@ -1,0 +1,1 @@
+"""How do programs that speak the protocol of another system ask this service?"""

@@ -1,0 +1,125 @@
+"""Questions of the other doors, asked as `/v1/ask` asks them: with the same limits, lanes, processes and counts.
+
+Every answer of every door is made in ``ask``: what answers are made of, and when their parts come, changes there alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar, cast
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from api.deps import Run, access_of, make_answer
+from api.errors import CollectionNotFound
+from api.schemas.requests import MAX_TOP_K, AskIn
+from index.types import Condition
+from rag.errors import BadInput
+from rag.serialization import Json
+from rag.types import Query, Turn
+
+T = TypeVar("T")
+Made = dict[str, Any]  # an answer as JSON, as ``rag.serialization.answer_json`` writes it
+
+# Forms of one question: wordings, collections and combinations of conditions, each of which is answered by itself.
+MAX_FORMS = 16
+
+_ASKED: TypeAdapter[AskIn] = TypeAdapter(AskIn)
+
+
+def query_of(
+    question: str,
+    *,
+    collection: str,
+    k: int = 5,
+    where: Mapping[str, Condition] | None = None,
+    filter_: Mapping[str, Any] | None = None,
+    history: Sequence[Turn] = (),
+    place: str = "question",
+) -> Query:
+    """A question within the limits of `/v1/ask`.  Raises RequestValidationError, naming what the door calls it (``place``).
+
+    where: conditions of the door's own; filter_: as `/v1/ask` takes it.  history: what was asked and answered before.
+    """
+    turns = [{"question": turn.question, "answer": turn.answer} for turn in history]
+    given = {
+        "question": question,
+        "top_k": min(k, MAX_TOP_K),
+        "collection": collection,
+        "filter": filter_ or {},
+        "history": turns,
+    }
+    try:
+        query = _ASKED.validate_python(given).query()
+    except ValidationError as error:
+        raise RequestValidationError(
+            [
+                {
+                    **found,
+                    "loc": ("body", place if found["loc"][0] == "question" else found["loc"][0], *found["loc"][1:]),
+                }
+                for found in error.errors(include_url=False)
+            ]
+        ) from error
+    return query if where is None else replace(query, where=dict(where))
+
+
+async def ask(request: Request, queries: Sequence[Query], shape: Callable[[Made], T]) -> T:
+    """What ``shape`` makes of the answer to several forms of one question, in the thread that answers them.
+
+    Raises BadInput for too many forms; CollectionClosed; CollectionNotFound for a collection that holds nothing, unless the key is
+    made for it.
+    """
+    if len(queries) > MAX_FORMS:
+        raise BadInput(f"this asks {len(queries)} questions in one: send at most {MAX_FORMS} wordings times conditions")
+    access = access_of(request)
+    for query in queries:
+        access.require(query.collection)
+    run = Run(request)
+
+    def work() -> T:
+        answers: list[Made] = [from_json(make_answer(request, query, run.check).body) for query in queries]
+        for query, made in zip(queries, answers, strict=True):
+            if made["abstain_reason"] == "no_documents" and access.collections is None:
+                raise CollectionNotFound(f"There is no collection {query.collection!r}: none of its documents is here.")
+        return shape(merged(answers, max(query.k for query in queries)))
+
+    return await run(work)
+
+
+def merged(answers: Sequence[Made], k: int) -> Made:
+    """One answer of several to the same question: the surest one that answers, and the best passages of all, each once."""
+    best = max(answers, key=lambda made: (made["answered"], made["confidence"]))
+    if len(answers) == 1:
+        return best
+    passages: dict[tuple[str, int], dict[str, Any]] = {}
+    for made in (best, *answers):
+        for passage in made["passages"]:
+            passages.setdefault(_place(passage), passage)
+    said = best["answer"] or {"citations": (), "parts": ()}
+    numbers = dict.fromkeys([*said["citations"], *(part["passage"] for part in said["parts"])])
+    cited = [best["passages"][number] for number in numbers]
+    others = [passage for passage in passages.values() if passage not in cited]
+    kept = cited + sorted(others, key=lambda passage: -float(passage["score"]))[: max(0, k - len(cited))]
+    kept.sort(key=lambda passage: -float(passage["score"]))
+    shown = dict(best)
+    shown["passages"] = [{**passage, "rank": rank} for rank, passage in enumerate(kept, start=1)]
+    if best["answer"]:
+        places = [_place(passage) for passage in kept]
+        parts = [
+            {**part, "passage": places.index(_place(best["passages"][part["passage"]]))}
+            for part in best["answer"]["parts"]
+        ]
+        shown["answer"] = {
+            **best["answer"],
+            "citations": [places.index(_place(passage)) for passage in cited],
+            "parts": parts,
+        }
+    return shown
+
+
+def _place(passage: Mapping[str, Any]) -> tuple[str, int]:
+    citation = cast(Json, passage["citation"])
+    return str(citation["document_id"]), int(str(citation["start_char_index"]))

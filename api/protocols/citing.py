@@ -1,0 +1,73 @@
+"""Which words of an answer come from where: each of its sentences with its place in the answer and in a document."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from api.protocols.links import Links
+
+Made = Mapping[str, Any]
+
+_ABSTAINED = "The documents do not hold the answer."
+
+
+class CitedSentence(NamedTuple):
+    """``answer_text[start:end]``, verbatim from a listed passage.
+
+    passage: its index in the answer.  source: the place in the document, in the fields of a citation.
+    """
+
+    start: int
+    end: int
+    passage: int
+    source: dict[str, Any]
+
+
+def text_of(made: Made) -> str:
+    """What a person is shown: the answer, or that there is none."""
+    return str(made["answer"]["text"]) if made["answer"] else _ABSTAINED
+
+
+def cited_sentences(made: Made) -> list[CitedSentence]:
+    """The sentences of an answer in its order; none of an abstention."""
+    if not made["answer"]:
+        return []
+    text, position, found = text_of(made), 0, []
+    for part in made["answer"]["parts"]:
+        start = text.index(part["text"], position)
+        position = start + len(part["text"])
+        found.append(CitedSentence(start, position, part["passage"], source_of(part)))
+    return found
+
+
+def source_of(cited: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a passage, or a part of an answer, stands, in the fields of a citation that no other protocol has."""
+    names = ("document_id", "start_char_index", "end_char_index", "document_sha256", "cited_text")
+    return {name: cited["citation"][name] for name in names}
+
+
+def link_of(source: Mapping[str, Any], links: Links) -> str:
+    """The page at a source."""
+    return links.to(source["document_id"], source["start_char_index"], source["end_char_index"])
+
+
+def name_of(passage: Mapping[str, Any]) -> str:
+    """What the document of a passage is called: never empty."""
+    document = passage["document"]
+    return str(document["title"] or document["source"] or document["id"])
+
+
+def relevance(passage: Mapping[str, Any]) -> float:
+    """A passage's score as other protocols have it, from 0 to 1, higher is better."""
+    return round(min(1.0, max(0.0, float(passage["score"]))), 6)
+
+
+def summary(made: Made, links: Links) -> dict[str, Any]:
+    """What the other protocols have no place for: how sure the answer is, and its passages with their exact places."""
+    names = ("answered", "confidence", "calibrated", "abstain_reason", "corrected_question", "asked_as", "index")
+    return {
+        **{name: made.get(name) for name in names},
+        "passages": [
+            {**source_of(passage), "title": name_of(passage), "url": link_of(source_of(passage), links)}
+            for passage in made["passages"]
+        ],
+    }

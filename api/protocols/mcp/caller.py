@@ -1,0 +1,92 @@
+"""Who calls a tool: what it may see and change, and how its work is run, over HTTP or over standard input and output."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, cast
+
+import anyio.to_thread
+from fastapi import Request
+
+from api.admission.load import Lanes
+from api.deps import Access, Run, access_of, service_of
+from api.errors import CollectionNotFound
+from api.protocols.asking import Made, ask
+from api.protocols.links import Links
+from rag.serialization import answer_json
+from rag.service import Service
+from rag.types import Check, Query, go_on
+
+T = TypeVar("T")
+
+
+class Caller(Protocol):
+    """One client.  may_write: whether it may add and delete, and is offered the tools for it."""
+
+    @property
+    def service(self) -> Service: ...
+    @property
+    def access(self) -> Access: ...
+    @property
+    def links(self) -> Links: ...
+    @property
+    def may_write(self) -> bool: ...
+
+    async def ask(self, query: Query) -> Made:
+        """The answer.  Raises CollectionClosed; CollectionNotFound for a collection that holds nothing."""
+
+    async def read(self, work: Callable[[], T]) -> T:
+        """What ``work``, which blocks, gives."""
+
+    async def write(self, work: Callable[[Check], T], *, deletes: bool = False) -> T:
+        """The same for work that changes the store, and asks whether to go on."""
+
+
+class HttpCaller:
+    """Who sent a request.  with_writing: whether the service lets clients write by this protocol at all."""
+
+    def __init__(self, request: Request, *, with_writing: bool) -> None:
+        self._request = request
+        self._lanes = cast(Lanes, request.app.state.lanes)
+        self.service = service_of(request)
+        self.access = access_of(request)
+        self.links = Links.of(request)
+        # Without keys, all clients are the owner's own.
+        self.may_write = with_writing and bool(getattr(request.state, "may_write", True))
+
+    async def ask(self, query: Query) -> Made:
+        """As ``Caller.ask``."""
+        return await ask(self._request, [query], lambda made: made)
+
+    async def read(self, work: Callable[[], T]) -> T:
+        """As ``Caller.read``."""
+        return await Run(self._request, self._lanes.read)(work)
+
+    async def write(self, work: Callable[[Check], T], *, deletes: bool = False) -> T:
+        """As ``Caller.write``."""
+        run = Run(self._request, self._lanes.delete if deletes else self._lanes.write)
+        return await run(lambda: work(run.check))
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCaller:
+    """Whoever started the process: it opens the store as any command does, and needs no key."""
+
+    service: Service
+    links: Links
+    may_write: bool
+    access: Access = Access(None)
+
+    async def ask(self, query: Query) -> Made:
+        """As ``Caller.ask``."""
+        made: Made = await self.read(lambda: answer_json(self.service.ask(query)))
+        if made["abstain_reason"] == "no_documents":
+            raise CollectionNotFound(f"There is no collection {query.collection!r}: none of its documents is here.")
+        return made
+
+    async def read(self, work: Callable[[], T]) -> T:
+        """As ``Caller.read``."""
+        return await anyio.to_thread.run_sync(work)
+
+    async def write(self, work: Callable[[Check], T], *, deletes: bool = False) -> T:
+        """As ``Caller.write``."""
+        return await anyio.to_thread.run_sync(lambda: work(go_on))

@@ -1,0 +1,51 @@
+"""Citations as OpenAI's clients read them. What has no place in theirs stands beside it under `footnote`."""
+
+from typing import Any
+
+from api.protocols.asking import Made
+from api.protocols.citing import CitedSentence, link_of, name_of
+from api.protocols.links import Links
+
+
+def url_citation(made: Made, sentence: CitedSentence, links: Links) -> dict[str, Any]:
+    """The sentence with the page that shows it.  ``start_index`` and ``end_index`` are places in the answer."""
+    return {
+        "start_index": sentence.start,
+        "end_index": sentence.end,
+        "title": name_of(made["passages"][sentence.passage]),
+        "url": link_of(sentence.source, links),
+    }
+
+
+def file_citation(made: Made, sentence: CitedSentence) -> dict[str, Any]:
+    """The sentence with the file it is from.  ``index``: where in the answer the citation belongs, its end."""
+    document = made["passages"][sentence.passage]["document"]
+    return {
+        "type": "file_citation",
+        "file_id": document["id"],
+        "filename": document["source"] or name_of(made["passages"][sentence.passage]),
+        "index": sentence.end,
+        "footnote": sentence.source,
+    }
+
+
+def sources(made: Made, links: Links) -> list[dict[str, Any]]:
+    """Passages as Open WebUI shows sources: one for each document, with its passages."""
+    grouped: dict[str, dict[str, Any]] = {}
+    for passage in made["passages"]:
+        document, place = passage["document"], passage["citation"]
+        url = links.to(document["id"], place["start_char_index"], place["end_char_index"])
+        name = name_of(passage)
+        source = grouped.setdefault(
+            document["id"],
+            {
+                "source": {"id": document["id"], "name": name, "url": url},
+                "document": [],
+                "metadata": [],
+                "distances": [],
+            },
+        )
+        source["document"].append(passage["text"])
+        source["metadata"].append({"source": url, "name": name, "url": url, "page": passage["page"]})
+        source["distances"].append(passage["score"])
+    return list(grouped.values())

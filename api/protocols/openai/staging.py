@@ -1,0 +1,92 @@
+"""Files that were sent and belong to no collection yet: they wait on disk, for an hour, to be put into a vector store."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import rmtree
+from threading import Lock
+from uuid import uuid4
+
+from index.errors import StoreFull
+
+KEPT_S = 3600
+_MAX_FILES = 1000
+
+
+@dataclass(slots=True)
+class StagedFile:
+    """A file as it was sent.  documents: of each collection that it was put into, the document that it became.
+
+    owner: the key that sent it; no other finds it.
+    """
+
+    id: str
+    name: str
+    purpose: str
+    n_bytes: int
+    created_at: float
+    owner: str
+    path: Path
+    documents: dict[str, str] = field(default_factory=dict)
+
+
+class Staging:
+    """Thread-safe.  max_bytes: of all files together.  clock: seconds since 1970."""
+
+    def __init__(self, max_bytes: int, clock: Callable[[], float] = time.time) -> None:
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._lock = Lock()
+        self._files: dict[str, StagedFile] = {}
+        self._folder: Path | None = None
+
+    def add(self, name: str, content: bytes, purpose: str, owner: str) -> StagedFile:
+        """The file, kept from now on.  Raises StoreFull when too much is waiting."""
+        with self._lock:
+            self._forget_old()
+            waiting = sum(file.n_bytes for file in self._files.values())
+            if len(self._files) >= _MAX_FILES or waiting + len(content) > self._max_bytes:
+                raise StoreFull("too many files wait to be put into a vector store")
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="footnote-files-"))
+            file_id = f"file-{uuid4().hex}"
+            path = self._folder / file_id
+            path.write_bytes(content)
+            file = StagedFile(file_id, name, purpose, len(content), self._clock(), owner, path)
+            self._files[file_id] = file
+            return file
+
+    def get(self, file_id: str, owner: str) -> StagedFile | None:
+        """The file that this owner sent; None for any other."""
+        with self._lock:
+            self._forget_old()
+            file = self._files.get(file_id)
+            return file if file is not None and file.owner == owner else None
+
+    def of(self, owner: str) -> list[StagedFile]:
+        """The files that this owner sent, in the order they came."""
+        with self._lock:
+            self._forget_old()
+            return [file for file in self._files.values() if file.owner == owner]
+
+    def remove(self, file: StagedFile) -> None:
+        """Forget a file."""
+        with self._lock:
+            if self._files.pop(file.id, None) is not None:
+                file.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Forget all files."""
+        with self._lock:
+            self._files.clear()
+            if self._folder is not None:
+                rmtree(self._folder, ignore_errors=True)
+                self._folder = None
+
+    def _forget_old(self) -> None:
+        before = self._clock() - KEPT_S
+        for file in [file for file in self._files.values() if file.created_at < before]:
+            del self._files[file.id]
+            file.path.unlink(missing_ok=True)

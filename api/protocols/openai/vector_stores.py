@@ -1,0 +1,178 @@
+"""Vector stores: each collection is one, under its own name."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import uuid4
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from api.deps import Access, AccessDep, RunDep, ServiceDep, require_json
+from api.protocols.asking import Made, ask, query_of
+from api.protocols.citing import link_of, name_of, relevance, source_of
+from api.protocols.filters import Where, ways_of
+from api.protocols.links import Links
+from api.protocols.openai.collections import Lenient, collections_of, page_of, require_collection
+from api.schemas.requests import CollectionName
+from index.types import Metadata
+from rag.errors import BadInput
+from rag.service import Service
+
+router = APIRouter(prefix="/openai/v1/vector_stores", include_in_schema=False)
+
+MAX_RESULTS = 50
+MAX_QUERIES = 8
+_MAX_ATTRIBUTES = 16
+_MAX_ATTRIBUTE = 512
+
+
+class RankingOptions(Lenient):
+    """Which results are good enough; this service ranks as it always does."""
+
+    score_threshold: float = Field(default=0, ge=0, le=1)
+
+
+class SearchIn(Lenient):
+    """What to look for in a vector store."""
+
+    query: str | Annotated[list[str], Field(min_length=1, max_length=MAX_QUERIES)]
+    filters: dict[str, Any] | None = None
+    max_num_results: int = Field(default=10, ge=1, le=MAX_RESULTS)
+    ranking_options: RankingOptions = RankingOptions()
+
+
+class VectorStoreIn(Lenient):
+    """A vector store to be."""
+
+    name: CollectionName | None = None
+    file_ids: list[str] = []
+    chunking_strategy: dict[str, Any] | None = None
+
+
+def ways_or_all(filters: object) -> list[Where]:
+    """The ways in which a document may fit; all documents fit where there is no filter."""
+    return ways_of(filters) if filters else [{}]
+
+
+def attributes_of(metadata: Metadata) -> dict[str, str | float | bool]:
+    """Metadata as attributes: at most 16, of plain values; of a list its first."""
+    first = {key: value[0] if isinstance(value, list) and value else value for key, value in metadata.items()}
+    plain = {key: value for key, value in first.items() if isinstance(value, str | int | float | bool)}
+    return {
+        key: value[:_MAX_ATTRIBUTE] if isinstance(value, str) else value
+        for key, value in list(plain.items())[:_MAX_ATTRIBUTES]
+    }
+
+
+def results_of(made: Made, links: Links, threshold: float) -> list[dict[str, Any]]:
+    """An answer's passages as search results, each with its exact place beside it."""
+    return [
+        {
+            "file_id": passage["document"]["id"],
+            "filename": passage["document"]["source"] or name_of(passage),
+            "score": relevance(passage),
+            "attributes": attributes_of(passage["document"]["metadata"]),
+            "content": [{"type": "text", "text": passage["text"]}],
+            "footnote": {**source_of(passage), "url": link_of(source_of(passage), links)},
+        }
+        for passage in made["passages"]
+        if relevance(passage) >= threshold
+    ]
+
+
+@router.get("")
+async def list_vector_stores(
+    service: ServiceDep,
+    access: AccessDep,
+    run: RunDep,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    after: str | None = None,
+) -> JSONResponse:
+    """The collections that the key opens, by name."""
+
+    def read() -> JSONResponse:
+        counts = collections_of(service, access)
+        names = [name for name in counts if after is None or name > after]
+        data = [_store_json(service, name, counts[name][0]) for name in names[:limit]]
+        return JSONResponse(page_of(data, has_more=len(names) > limit))
+
+    return await run(read)
+
+
+@router.post("", dependencies=[Depends(require_json)])
+async def create_vector_store(body: VectorStoreIn, service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
+    """A name for a collection that files can be added to: it is there as long as documents are in it."""
+    name = body.name or f"vs_{uuid4().hex[:24]}"
+    access.require(name)
+    if body.file_ids:
+        raise BadInput("file_ids: add files to a vector store with POST /vector_stores/{id}/files")
+    require_auto(body.chunking_strategy)
+    return await run(lambda: JSONResponse(_store_json(service, name, service.counts(name)[0])))
+
+
+def require_auto(strategy: dict[str, Any] | None) -> None:
+    """Raises BadInput for passages of another size than the store's."""
+    if strategy and strategy.get("type", "auto") != "auto":
+        raise BadInput("chunking_strategy: a store cuts all its documents alike; leave it out or send auto")
+
+
+@router.post("/{collection:path}/search", dependencies=[Depends(require_json)])
+async def search(collection: str, body: SearchIn, request: Request) -> JSONResponse:
+    """The best passages for a query, or for any of several."""
+    wordings = [body.query] if isinstance(body.query, str) else body.query
+    queries = [
+        query_of(wording, collection=collection, k=body.max_num_results, where=where, place="query")
+        for wording in wordings
+        for where in ways_or_all(body.filters)
+    ]
+    links = Links.of(request)
+
+    def shape(made: Made) -> JSONResponse:
+        return JSONResponse(
+            {
+                "object": "vector_store.search_results.page",
+                "search_query": wordings,
+                "data": results_of(made, links, body.ranking_options.score_threshold),
+                "has_more": False,
+                "next_page": None,
+            }
+        )
+
+    return await ask(request, queries, shape)
+
+
+# After the routes of files and of search: a collection's name may hold slashes.
+one = APIRouter(prefix="/openai/v1/vector_stores", include_in_schema=False)
+
+
+@one.get("/{collection:path}")
+async def get_vector_store(collection: str, service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
+    """One collection."""
+    return await run(lambda: JSONResponse(_existing(service, access, collection)))
+
+
+def _existing(service: Service, access: Access, collection: str) -> dict[str, Any]:
+    documents, _ = require_collection(service, access, collection)
+    return _store_json(service, collection, documents)
+
+
+def _store_json(service: Service, name: str, n_documents: int) -> dict[str, Any]:
+    first = service.documents(collection=name, limit=1)
+    counts = {"in_progress": 0, "failed": 0, "cancelled": 0, "completed": n_documents, "total": n_documents}
+    return {
+        "id": name,
+        "object": "vector_store",
+        "created_at": seconds_of(first[0].added_at) if first else 0,
+        "name": name,
+        "status": "completed",
+        "usage_bytes": 0,
+        "file_counts": counts,
+        "metadata": {},
+        "last_active_at": None,
+    }
+
+
+def seconds_of(added_at: str) -> int:
+    """A stored time as OpenAI writes it: seconds since 1970."""
+    return int(datetime.fromisoformat(added_at).timestamp())

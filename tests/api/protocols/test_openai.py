@@ -1,0 +1,243 @@
+"""OpenAI's own client, unchanged: it finds collections, files and answers here, and every response fits its types."""
+
+import json
+from typing import Any
+
+import openai
+import pytest
+from openai import OpenAI
+from starlette.testclient import TestClient
+
+from api.admission.keys import add_key
+from api.settings import Settings
+from tests.api.protocols.conftest import openai_client
+
+
+def test_a_model_answers_from_a_collection(opened: OpenAI) -> None:
+    assert {model.id for model in opened.models.list()} >= {"footnote/default", "footnote/secret"}
+    assert opened.models.retrieve("footnote/default").id == "footnote/default"
+
+
+def test_chat_answers_with_the_sentences_and_where_they_stand(opened: OpenAI, filled: Any) -> None:
+    made = opened.chat.completions.create(
+        model="footnote/default", messages=[{"role": "user", "content": "When did the board meet on Monday?"}]
+    )
+    message = made.choices[0].message
+    assert message.content == "The board met on Monday."
+    assert message.annotations is not None
+    citation = message.annotations[0].url_citation
+    assert message.content[citation.start_index : citation.end_index] == "The board met on Monday."
+    source = message.annotations[0].model_extra["footnote"]  # type: ignore[index]
+    assert filled.text(source["document_id"])[source["start_char_index"] : source["end_char_index"]] == message.content
+    assert citation.url == f"http://testserver/#doc={source['document_id']}&span=0:24"
+    extra = made.model_extra or {}
+    assert extra["citations"] == [citation.url]
+    assert extra["footnote"]["answered"] is True
+    assert extra["sources"][0]["document"] == [message.content]
+
+
+def test_a_streamed_chat_joins_to_the_same_answer(opened: OpenAI) -> None:
+    stream = opened.chat.completions.create(
+        model="footnote/default",
+        messages=[{"role": "user", "content": "When did the board meet on Monday?"}],
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    chunks = list(stream)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == "The board met on Monday."
+    assert chunks[-2].choices[0].finish_reason == "stop"
+    assert (chunks[-2].model_extra or {})["footnote"]["answered"] is True
+    assert chunks[-1].usage is not None
+
+
+def test_a_conversation_goes_to_the_question(opened: OpenAI, filled: Any) -> None:
+    picture: Any = {"type": "image_url", "image_url": {"url": "data:,"}}
+    opened.chat.completions.create(
+        model="footnote",
+        messages=[
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": "Who met on Monday?"}, picture]},
+            {"role": "assistant", "content": "The board."},
+            {"role": "user", "content": [{"type": "text", "text": "And the board was what?"}]},
+        ],
+    )
+    query = filled.queries[-1]
+    assert query.question == "And the board was what?" and query.collection == "default"
+    assert query.history == (("Who met on Monday?", "The board."),)
+    with pytest.raises(openai.BadRequestError, match="text"):
+        opened.chat.completions.create(model="footnote", messages=[{"role": "user", "content": [picture]}])
+
+
+def test_an_abstention_is_said_and_cites_nothing(opened: OpenAI) -> None:
+    made = opened.chat.completions.create(model="footnote/default", messages=[{"role": "user", "content": "zebras?"}])
+    assert made.choices[0].message.content == "The documents do not hold the answer."
+    assert made.choices[0].message.annotations == []
+    assert (made.model_extra or {})["footnote"]["answered"] is False
+
+
+def test_a_response_searches_and_cites(opened: OpenAI) -> None:
+    made = opened.responses.create(
+        model="any",
+        input="When did the board meet on Monday?",
+        tools=[{"type": "file_search", "vector_store_ids": ["default"]}],
+        include=["file_search_call.results"],
+    )
+    call, message = made.output
+    assert call.type == "file_search_call" and call.results and call.results[0].text == "The board met on Monday."
+    assert made.output_text == "The board met on Monday."
+    assert message.type == "message" and message.content[0].type == "output_text"
+    kinds = [annotation.type for annotation in message.content[0].annotations]
+    assert kinds == ["file_citation", "url_citation"]
+
+
+def test_a_streamed_response_ends_as_the_whole_one(opened: OpenAI) -> None:
+    with opened.responses.stream(
+        model="any",
+        input=[{"role": "user", "content": "When did the board meet on Monday?"}],
+        tools=[{"type": "file_search", "vector_store_ids": ["default"]}],
+    ) as stream:
+        kinds = [event.type for event in stream]
+        final = stream.get_final_response()
+    assert final.output_text == "The board met on Monday."
+    assert kinds[0] == "response.created" and kinds[-1] == "response.completed"
+    assert "response.file_search_call.searching" in kinds and "response.output_text.annotation.added" in kinds
+
+
+def test_a_collection_is_a_vector_store(opened: OpenAI) -> None:
+    stores = opened.vector_stores.list().data
+    assert [(store.id, store.file_counts.completed) for store in stores] == [("default", 2), ("secret", 1)]
+    assert opened.vector_stores.retrieve("secret").name == "secret"
+    found = opened.vector_stores.search("default", query=["board", "Monday"], max_num_results=1).data
+    assert len(found) == 1 and found[0].attributes == {"year": 2025, "tags": "board"}
+
+
+def test_a_file_goes_into_a_vector_store_and_out_again(opened: OpenAI) -> None:
+    kept = opened.vector_stores.files.upload_and_poll(
+        vector_store_id="notes", file=("heron.txt", b"The heron waits."), attributes={"year": 2026}
+    )
+    assert kept.status == "completed" and kept.vector_store_id == "notes" and kept.attributes == {"year": 2026}
+    listed = opened.vector_stores.files.list("notes").data
+    assert len(listed) == 1
+    assert opened.files.retrieve(listed[0].id).filename == "heron.txt"
+    content = opened.vector_stores.files.content(kept.id, vector_store_id="notes").data
+    assert content[0].text == "The heron waits."
+    assert opened.vector_stores.files.delete(listed[0].id, vector_store_id="notes").deleted
+    with pytest.raises(openai.NotFoundError):
+        opened.vector_stores.retrieve("notes")
+    assert opened.files.delete(kept.id).deleted
+
+
+CALLS = {
+    "unknown model": lambda client: client.chat.completions.create(
+        model="footnote/nothing", messages=[{"role": "user", "content": "x"}]
+    ),
+    "unknown store": lambda client: client.vector_stores.search("nothing", query="x"),
+    "unknown file": lambda client: client.files.retrieve("file-nothing"),
+    "file of another store": lambda client: client.vector_stores.files.retrieve(
+        client.vector_stores.files.list("secret").data[0].id, vector_store_id="default"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CALLS)
+def test_what_is_not_there_is_not_found_in_openai_s_form(opened: OpenAI, what: str) -> None:
+    with pytest.raises(openai.NotFoundError) as caught:
+        CALLS[what](opened)
+    assert caught.value.type == "not_found_error" and caught.value.code
+
+
+BAD: dict[str, dict[str, Any]] = {
+    "no type": {"query": "x", "filters": {"key": "a"}},
+    "unknown type": {"query": "x", "filters": {"type": "like", "key": "a", "value": "b"}},
+    "value of a list": {"query": "x", "filters": {"type": "eq", "key": "a", "value": [1]}},
+    "number too large": {"query": "x", "filters": {"type": "eq", "key": "a", "value": 10**400}},
+    "bound too large": {"query": "x", "filters": {"type": "gt", "key": "a", "value": 10**400}},
+    "nested too deep": {"query": "x", "filters": json.loads('{"type":"and","filters":[' * 20 + "{}" + "]}" * 20)},
+    "no object": {"query": "x", "filters": {"type": "and", "filters": ["x"]}},
+    "key too long": {"query": "x", "filters": {"type": "eq", "key": "a" * 101, "value": 1}},
+    "empty and": {"query": "x", "filters": {"type": "and", "filters": []}},
+    "no number": {"query": "x", "filters": {"type": "gt", "key": "a", "value": "much"}},
+    "too many results": {"query": "x", "max_num_results": 51},
+    "no results": {"query": "x", "max_num_results": 0},
+    "empty query": {"query": ""},
+    "long query": {"query": "x" * 2001},
+    "no query": {"query": []},
+    "two ranges": {
+        "query": "x",
+        "filters": {
+            "type": "and",
+            "filters": [{"type": "gt", "key": "a", "value": 1}, {"type": "eq", "key": "a", "value": 2}],
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_input_is_a_bad_request_in_openai_s_form(opened: OpenAI, what: str) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        opened.vector_stores.search("default", **BAD[what])
+    assert caught.value.type == "invalid_request_error" and caught.value.message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"query": "x", "filters": {"type": "eq", "key": "a", "value": "\\ud800"}}',
+        b'{"query": "\\ud800"}',
+        b'{"query": "x", "filters": {"type": "gt", "key": "a", "value": ' + b"9" * 5000 + b"}}",
+        b'{"query": "x", "filters": {"type": "eq", "key": "a", "value": NaN}}',
+        b'{"query": "x", "filters": ' + b"[" * 5000,
+        b"null",
+        b"",
+    ],
+)
+def test_what_no_client_would_send_is_a_bad_request_too(client: TestClient, filled: Any, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    refused = client.post("/openai/v1/vector_stores/default/search", content=body, headers=headers)
+    assert refused.status_code == 400 and refused.json()["error"]["message"]
+
+
+def test_filters_reach_the_index_as_conditions(opened: OpenAI, filled: Any) -> None:
+    opened.vector_stores.search(
+        "default",
+        query="board",
+        filters={
+            "type": "or",
+            "filters": [
+                {
+                    "type": "and",
+                    "filters": [
+                        {"type": "gte", "key": "year", "value": 2020},
+                        {"type": "lt", "key": "year", "value": 2025},
+                    ],
+                },
+                {"type": "nin", "key": "tags", "value": ["board"]},
+            ],
+        },
+    )
+    first, second = (query.where for query in filled.queries)
+    assert (first["year"].gte, first["year"].lt) == ("2020", "2025")
+    assert second["tags"].values == ["board"]
+
+
+def test_a_key_sees_nothing_of_another_collection(filled: Any, client_of: Any, tmp_path: Any) -> None:
+    path = tmp_path / "keys.json"
+    _, only_default = add_key(path, "one", "read", ["default"])
+    client: TestClient = client_of(Settings(keys_file=path))
+    limited = openai_client(client, only_default)
+    assert [store.id for store in limited.vector_stores.list()] == ["default"]
+    assert "footnote/secret" not in {model.id for model in limited.models.list()}
+    secret = next(document.id for document, _ in filled.stored.values() if document.collection == "secret")
+    assert secret not in {file.id for file in limited.files.list()}
+    for attempt in (
+        lambda: limited.vector_stores.search("secret", query="plan"),
+        lambda: limited.vector_stores.retrieve("nowhere"),
+        lambda: limited.files.delete(secret),
+    ):
+        with pytest.raises(openai.PermissionDeniedError):
+            attempt()
+    with pytest.raises(openai.NotFoundError):
+        limited.files.retrieve(secret)
+    with pytest.raises(openai.AuthenticationError):
+        openai_client(client, "wrong").models.list()
