@@ -239,9 +239,8 @@ def _lockable(path: Path) -> Iterator[Path]:
     """
     if files.writable(path) and not files.not_a_file(path / _LOCK):
         with suppress(OSError):
-            os.close(
-                files.system.open(path / _LOCK, os.O_RDWR | os.O_CREAT)
-            )  # tantivy's own would be there for others to read
+            os.close(files.system.open(path / _LOCK, os.O_RDWR | os.O_CREAT))
+            files.let_read([path / _LOCK], path)  # tantivy's own would be there for all to read
         yield path
         return
     links = Path(tempfile.mkdtemp(prefix="footnote-"))
