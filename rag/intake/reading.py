@@ -1,6 +1,7 @@
 """Files read and cut, one after another: an archive gives a document for each file in it, what failed is remembered."""
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -78,9 +79,17 @@ class FileReader:
         try:
             if not path.is_file():
                 return Failure(str(path), "not a regular file")
-            if path.stat().st_size > self.max_bytes:
+            # A path may lead elsewhere at the next moment, and a file may hold more than it says: what counts is what was opened.
+            with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    return Failure(str(path), "not a regular file")
+                content = b"" if status.st_size > self.max_bytes else file.read(status.st_size + 1) or b""
+                if len(content) > status.st_size:
+                    content += file.read(self.max_bytes) or b""
+            if max(status.st_size, len(content)) > self.max_bytes:
                 raise ContentTooLarge(f"larger than {self.max_bytes // 2**20} MiB")
-            return path.read_bytes()
+            return content
         except OSError as error:
             return self._note(key, str(path), None, f"cannot be read: {error.strerror or error}")
         except RagError as error:
