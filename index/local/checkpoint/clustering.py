@@ -7,7 +7,6 @@ the work is then lost, and begun again with the next checkpoint.
 
 import logging
 import secrets
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,12 +17,13 @@ import numpy as np
 from index.local.database.connection import Database
 from index.local.database.errors import translated_files
 from index.local.system import files
-from index.local.system.process import end_with_parent, outcome, started
 from index.local.views.vectors import CODES, write_clustered, write_purged
+from index.process import Worker, outcome, work_behind
 from index.types import Ids
 
 PREFIX = "clustering-"
 LISTS = "lists.faiss"
+_WORKER = "index.local.checkpoint.clustering"
 _READ_TOGETHER = 5000
 _log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class ClusterBuilder:
     """Runs one build at a time, which another thread may stop."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
+        self._worker: Worker | None = None
         self._stopped = False
 
     @contextmanager
@@ -57,17 +57,16 @@ class ClusterBuilder:
     def stop(self) -> None:
         """End the build that is under way, and begin no other."""
         self._stopped = True
-        if self._process is not None:
-            self._process.kill()
+        if (worker := self._worker) is not None:
+            worker.kill()
 
     def _run(self, *arguments: str) -> str:
-        with started("index.local.checkpoint.clustering", *arguments) as process:
-            self._process = process
-            if self._stopped:
-                process.kill()
-            problem = outcome(process)
-            self._process = None
-            return problem
+        self._worker = worker = Worker(_WORKER, *arguments)
+        if self._stopped:
+            worker.kill()
+        problem = outcome(worker)
+        self._worker = None
+        return problem
 
 
 def purge(source: Path, target: Path, gone: Ids) -> None:
@@ -75,24 +74,19 @@ def purge(source: Path, target: Path, gone: Ids) -> None:
     listed = target.with_suffix(".gone")
     files.write(listed, gone.astype("<i8").tobytes())
     try:
-        if problem := _run("purge", str(source), str(target), str(listed)):
+        if problem := outcome(Worker(_WORKER, "purge", str(source), str(target), str(listed))):
             raise OSError(f"{target} could not be written: {problem}")
     finally:
         with suppress(OSError):
             files.remove(listed)
 
 
-def _run(*arguments: str) -> str:
-    with started("index.local.checkpoint.clustering", *arguments) as process:
-        return outcome(process)
-
-
 def _cluster(database: Path, directory: Path, dim: int) -> None:
     ids: list[Ids] = []
     vectors = directory / "vectors.f16"
     with vectors.open("xb") as file:
-        for found, packed in _vectors(database):
-            ids.append(found)
+        for part, packed in _vectors(database):
+            ids.append(part)
             file.write(packed)
     numbers = np.concatenate(ids)
     mapped = np.memmap(vectors, dtype="<f2", mode="r", shape=(len(numbers), dim))
@@ -126,10 +120,9 @@ def _sync(lists: Path) -> None:
         files.sync(lists.with_name(CODES))
 
 
-def main() -> None:
-    """``python -m index.local.checkpoint.clustering cluster DATABASE DIRECTORY DIM`` or ``purge SOURCE TARGET GONE``."""
-    end_with_parent()
-    work, *arguments = sys.argv[1:]
+def _work() -> None:
+    """``cluster DATABASE DIRECTORY DIM`` or ``purge SOURCE TARGET GONE``."""
+    work, *arguments = sys.argv[2:]
     if work == "cluster":
         _cluster(Path(arguments[0]), Path(arguments[1]), int(arguments[2]))
     else:
@@ -137,4 +130,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    work_behind(_work)

@@ -6,14 +6,13 @@ when it fails, it is tried again.
 """
 
 import logging
-import subprocess
 import sys
 import threading
 from pathlib import Path
 
 from index.errors import StoreError, StoreMissing, StoreReplaced
 from index.local.checkpoint.follower import Follower
-from index.local.system.process import end_with_parent, outcome, started
+from index.process import Worker, outcome, work_behind
 
 # What fails for want of room may do so for long: so many seconds between two attempts, twice as many after each, and at most.
 _FIRST_PAUSE_S = 5.0
@@ -29,7 +28,7 @@ class ViewRebuild:
         self._store = store
         self._follower = follower
         self._large = large
-        self._process: subprocess.Popen[bytes] | None = None
+        self._worker: Worker | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="view-rebuild", daemon=True)
         self._thread.start()
@@ -37,8 +36,8 @@ class ViewRebuild:
     def stop(self) -> None:
         """End it; what is half made is removed by the next who opens the store to write."""
         self._stopped.set()
-        if (process := self._process) is not None:
-            process.kill()
+        if (worker := self._worker) is not None:
+            worker.kill()
         self._thread.join()
 
     def _work(self) -> None:
@@ -68,29 +67,24 @@ class ViewRebuild:
     def _build(self) -> str:
         """What went wrong, or nothing."""
         try:
-            with started("index.local.checkpoint.rebuild", str(self._store), str(self._large)) as process:
-                self._process = process
-                if self._stopped.is_set():
-                    process.kill()
-                problem = outcome(process)
-                self._process = None
-                return problem
+            self._worker = worker = Worker("index.local.checkpoint.rebuild", str(self._store), str(self._large))
         except OSError as error:
             return str(error)
+        if self._stopped.is_set():
+            worker.kill()
+        problem = outcome(worker)
+        self._worker = None
+        return problem
 
 
-def main() -> None:
-    """``python -m index.local.checkpoint.rebuild STORE LARGE``"""
+def _work() -> None:
+    """In the process of its own, whose arguments are STORE and LARGE."""
     from index.local.store import Store
 
-    end_with_parent()
-    try:
-        with Store.open(Path(sys.argv[1]), large=int(sys.argv[2]), views="none") as store:
-            store.lock_timeout_s = _LOCK_TIMEOUT_S
-            store.write_views()
-    except StoreError as error:
-        sys.exit(str(error))
+    with Store.open(Path(sys.argv[2]), large=int(sys.argv[3]), views="none") as store:
+        store.lock_timeout_s = _LOCK_TIMEOUT_S
+        store.write_views()
 
 
 if __name__ == "__main__":
-    main()
+    work_behind(_work)

@@ -8,36 +8,20 @@ import json
 import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-import rag
-from index.types import Span
+from index.process import Worker, WorkerEnded
 from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.parsing.pdf.ocr import PROGRAM
-from rag.parsing.sandbox.worker import receive, send
+from rag.parsing.sandbox.result import from_json
 from rag.parsing.structure.builder import MAX_CHARACTERS
-from rag.types import (
-    KINDS,
-    OCR_LANGUAGES,
-    Block,
-    Check,
-    PageBreak,
-    ParsedText,
-    ParseOptions,
-    Section,
-    TableRow,
-    go_on,
-)
+from rag.types import OCR_LANGUAGES, Check, ParsedText, ParseOptions, go_on
 
 # JSON in UTF-8: up to four bytes a letter, and positions beside the text.
 _MAX_ANSWER = 8 * MAX_CHARACTERS
@@ -58,6 +42,7 @@ _ERRORS: dict[object, type[RagError]] = {
 # What a worker may see of this process's environment: none of its keys, nothing of who runs it.
 _ENVIRONMENT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "TZ")
 _ENVIRONMENT_OCR = (*_ENVIRONMENT, "PATH", "TESSDATA_PREFIX", OCR_LANGUAGES)
+_FIXED_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +68,7 @@ Wanted = Callable[[str, str], bool]
 _USUAL = ParseOptions()
 
 
-class _Ended(Exception):
+class _Lost(Exception):
     """The worker is no more. error: what to say of the file it was at.  path: of the member of an archive that it was at, if any.
 
     again: whether a fresh worker might do better.
@@ -103,7 +88,7 @@ class Sandbox:
         self._limits = limits or Limits()
         self._slots = threading.BoundedSemaphore(workers)
         self._lock = threading.Lock()
-        self._idle: list[_Worker] = []
+        self._idle: list[_Parser] = []
         self._closed = False
 
     def parse(self, name: str, content: bytes, options: ParseOptions = _USUAL, check: Check = go_on) -> ParsedText:
@@ -124,8 +109,7 @@ class Sandbox:
 
         wanted: asked with path and SHA-256 of each file in an archive whether it is to be parsed; ``text`` is None where it is not.
         Errors are in the parts; one without path says that the archive could not be read to its end.
-        check: called several times a second, from another thread as well, until the file is read. What it raises ends the work,
-        and the process that is at it.
+        check: called several times a second until the file is read. What it raises ends the work, and the process that is at it.
         """
         return self._read(name, content, wanted, options, check, archives=True)
 
@@ -144,24 +128,24 @@ class Sandbox:
         retried = False
         with self._slot(check):
             while True:
-                worker = self._take(ocr=options.ocr, fresh=retried)
-                fresh = worker.n_files == 0
+                parser = self._take(ocr=options.ocr, fresh=retried)
+                fresh = parser.n_files == 0
                 whole = False
                 try:
-                    worker.begin(name, content, options, done if archives else None, check)
-                    for part in worker.parts(wanted):
+                    parser.begin(name, content, options, done if archives else None, check)
+                    for part in parser.parts(wanted):
                         yield part
                         done, retried = done + 1, False
                     whole = True
                     return
-                except _Ended as ended:
+                except _Lost as lost:
                     # What earlier files left behind in the worker may have been in the way: once more, from a clean start.
-                    if ended.again and not fresh and not retried:
+                    if lost.again and not fresh and not retried:
                         retried = True
                         continue
-                    yield Part(ended.path or "", ended.error)
+                    yield Part(lost.path or "", lost.error)
                     done, n_ended, retried = done + 1, n_ended + 1, False
-                    if ended.path is None:
+                    if lost.path is None:
                         return
                     if n_ended == _MAX_ENDED:
                         yield Part(
@@ -170,9 +154,9 @@ class Sandbox:
                         return
                 finally:
                     if whole:
-                        self._give_back(worker)
+                        self._give_back(parser)
                     else:
-                        worker.end()
+                        parser.worker.end()
 
     @contextmanager
     def _slot(self, check: Check) -> Iterator[None]:
@@ -189,8 +173,8 @@ class Sandbox:
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
-        for worker in idle:
-            worker.end()
+        for parser in idle:
+            parser.worker.end()
 
     def __enter__(self) -> Self:
         return self
@@ -200,59 +184,42 @@ class Sandbox:
     ) -> None:
         self.close()
 
-    def _take(self, *, ocr: bool, fresh: bool) -> "_Worker":
+    def _take(self, *, ocr: bool, fresh: bool) -> "_Parser":
         with self._lock:
-            for worker in [] if fresh else self._idle[::-1]:
-                if worker.ocr == ocr:
-                    self._idle.remove(worker)
-                    return worker
-        return _Worker(self._limits, ocr)
+            for parser in [] if fresh else self._idle[::-1]:
+                if parser.ocr == ocr:
+                    self._idle.remove(parser)
+                    return parser
+        return _Parser(self._limits, ocr)
 
-    def _give_back(self, worker: "_Worker") -> None:
+    def _give_back(self, parser: "_Parser") -> None:
         with self._lock:
-            if not self._closed and worker.n_files < _MAX_FILES:
-                self._idle.append(worker)
+            if not self._closed and parser.n_files < _MAX_FILES:
+                self._idle.append(parser)
                 return
-        worker.end()
+        parser.worker.end()
 
 
-class _Worker:
-    """One process. n_files: how many it has worked on.  ocr: whether it may run the program that recognises text."""
+class _Parser:
+    """A worker that parses. n_files: how many it has been at.  ocr: whether it may run the program that recognises text."""
 
     def __init__(self, limits: Limits, ocr: bool) -> None:
-        self._limits = limits
         self.ocr = ocr
         self.n_files = 0
+        self._limits = limits
         self._offered: str | None = None
         self._seconds = limits.seconds
-        self._patience = _START_S
+        self._patience_s = float(_START_S)
         self._check: Check = go_on
-        here, there = socket.socketpair()
-        paths = [str(Path(rag.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         program = shutil.which(PROGRAM) if ocr else None
         visible = _ENVIRONMENT_OCR if ocr else _ENVIRONMENT
-        with there:
-            # -P and the working directory: no module is ever taken from the folder whose files are read.
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-B", "-P", "-m", "rag.parsing.sandbox.worker"),
-                    *(str(there.fileno()), str(limits.memory_mib << 20)),
-                    *([str(Path(program).resolve())] if program else []),
-                ],
-                env={
-                    **{name: os.environ[name] for name in visible if name in os.environ},
-                    "PYTHONPATH": os.pathsep.join(paths),
-                    "OPENBLAS_NUM_THREADS": "1",
-                    "OMP_NUM_THREADS": "1",
-                },
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(there.fileno(),),
-                start_new_session=True,
-            )
-        self._connection = here
+        self.worker = Worker(
+            "rag.parsing.sandbox.worker",
+            str(limits.memory_mib << 20),
+            *([str(Path(program).resolve())] if program else []),
+            environment={name: os.environ[name] for name in visible if name in os.environ} | _FIXED_ENVIRONMENT,
+            folder="/",
+        )
 
     def begin(self, name: str, content: bytes, options: ParseOptions, after: int | None, check: Check) -> None:
         """Hand over a file. after: members of an archive to pass over, None where an archive is not to be opened.
@@ -265,7 +232,7 @@ class _Worker:
         self._seconds = self._limits.seconds
         if not options.ocr:  # which runs in processes of its own, page by page, with limits of their own
             self._seconds = min(self._seconds, _LEAST_S + len(content) // _BYTES_A_SECOND)
-        self._patience = _PATIENCE * self._seconds * (_PATIENCE_OCR if options.ocr else 1) + _START_S
+        self._patience_s = _PATIENCE * self._seconds * (_PATIENCE_OCR if options.ocr else 1) + _START_S
         job = {
             "name": name,
             "options": asdict(options),
@@ -273,151 +240,74 @@ class _Worker:
             "members": after is not None,
             "after": after or 0,
         }
-        with self._watched():
-            send(self._connection, json.dumps(job).encode(), content)
+        with self._blamed():
+            self.worker.send([json.dumps(job).encode(), content], self._patience_s, check)
 
-    def parts(self, wanted: "Wanted") -> Iterator[Part]:
-        """What the worker makes of the file.  Raises _Ended when that ended it."""
+    def parts(self, wanted: Wanted) -> Iterator[Part]:
+        """What the worker makes of the file.  Raises _Lost when that ended it."""
         while True:
-            with self._watched():
-                answer = json.loads(receive(self._connection, _MAX_ANSWER))
+            with self._blamed():
+                answer = self._answer()
                 path = str(answer.get("path", ""))
                 error = self._error(answer)
+                is_text = error is None and "sha256" not in answer and "end" not in answer
+                text = from_json(answer) if is_text else error
             if "end" in answer:
                 if error is not None:
                     yield Part("", error)
                 return
-            if error is not None:
-                yield Part(path, error)
-            elif "sha256" in answer:
+            if "sha256" in answer:
                 yield self._taken(path, str(answer["sha256"]), wanted)
             else:
-                with self._watched():
-                    parsed = _from_json(answer)
-                yield Part(path, parsed)
+                yield Part(path, text)
             if "path" not in answer:
                 return
 
-    def _taken(self, path: str, sha256: str, wanted: "Wanted") -> Part:
+    def _taken(self, path: str, sha256: str, wanted: Wanted) -> Part:
         """A member that is offered: parsed if it is wanted."""
         take = wanted(path, sha256)
         self._offered = path
-        with self._watched():
-            send(self._connection, b"1" if take else b"0")
+        with self._blamed():
+            self.worker.send([b"1" if take else b"0"], self._patience_s, self._check)
             if not take:
                 return Part(path, None, sha256)
-            answer = json.loads(receive(self._connection, _MAX_ANSWER))
-            text = self._error(answer) or _from_json(answer)
+            answer = self._answer()
+            text = self._error(answer) or from_json(answer)
         self._offered = None
         return Part(path, text, sha256)
 
+    def _answer(self) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self.worker.receive(_MAX_ANSWER, self._patience_s, self._check))
+        return answer
+
     def _error(self, answer: dict[str, Any]) -> RagError | None:
-        """What an answer says is wrong with the file.  Raises _Ended where it is the worker's memory."""
+        """What an answer says is wrong with the file.  Raises _Lost where it is the worker's memory."""
         error = answer.get("error")
         if error is None:
             return None
         if error == "MemoryError":
             too_much = _TOO_MUCH.format(f"{self._limits.memory_mib} MiB of memory")
-            raise _Ended(ContentTooLarge(too_much), self._offered)
+            raise _Lost(ContentTooLarge(too_much), self._offered)
         return _ERRORS.get(error, UnreadableContent)(str(answer.get("message")))
 
     @contextmanager
-    def _watched(self) -> Iterator[None]:
-        """An exchange with the worker, which is ended when it takes too long or does not answer as it should."""
-        late, done = threading.Event(), threading.Event()
-        unwanted: list[BaseException] = []
-        ends_at = time.monotonic() + self._patience
-
-        def watch() -> None:
-            while not done.wait(_CHECK_EVERY_S):
-                try:
-                    self._check()
-                except BaseException as error:
-                    unwanted.append(error)
-                if time.monotonic() > ends_at:
-                    late.set()
-                if unwanted or late.is_set():
-                    return self._process.kill()
-
-        watcher = threading.Thread(target=watch, name="parser-watch", daemon=True)
-        watcher.start()
+    def _blamed(self) -> Iterator[None]:
+        """An exchange with the worker, whose end, or answer that is none, is the fault of the file it is at."""
         try:
             yield
-        except (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as broken:
-            if unwanted:
-                raise unwanted[0] from broken
-            self._process.kill()  # it may be alive and send what is no answer
-            raise self._ended(late.is_set()) from broken
-        finally:
-            done.set()
+        except WorkerEnded as ended:
+            if ended.late or ended.signal == signal.SIGXCPU:
+                too_much = _TOO_MUCH.format(f"{self._seconds} seconds")
+                raise _Lost(ContentTooLarge(too_much), self._offered, again=False) from ended
+            how = signal.Signals(ended.signal).name if ended.signal else str(ended)
+            raise self._crashed(how) from ended
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            raise self._crashed("its answer cannot be read") from error
 
-    def _ended(self, late: bool) -> _Ended:
-        code = self._process.wait()
-        if late or code == -signal.SIGXCPU:
-            too_much = _TOO_MUCH.format(f"{self._seconds} seconds")
-            return _Ended(ContentTooLarge(too_much), self._offered, again=False)
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        crashed = f"its parser crashed ({how}): open it in its own program and save it again"
-        return _Ended(UnreadableContent(crashed), self._offered)
-
-    def end(self) -> None:
-        """Make an end of the process, whatever it is doing, and of a program that it runs."""
-        self._connection.close()
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+    def _crashed(self, how: str) -> _Lost:
+        reason = f"its parser crashed ({how}): open it in its own program and save it again"
+        return _Lost(UnreadableContent(reason), self._offered)
 
 
 def _all(path: str, sha256: str) -> bool:
     return True
-
-
-def _row(row: Any, heads: list[tuple[str, ...]]) -> TableRow | None:
-    if row is None:
-        return None
-    head, cells = row
-    return TableRow(heads[int(head)], tuple(Span(int(start), int(end)) for start, end in cells))
-
-
-def _lies_within(row: TableRow, block: Block) -> bool:
-    return len(row.head) == len(row.cells) and all(block.start <= start <= end <= block.end for start, end in row.cells)
-
-
-def _from_json(answer: dict[str, Any]) -> ParsedText:
-    """The parsed text, its positions checked: what comes out of a worker is not trusted.
-
-    Raises ValueError, LookupError, TypeError or AttributeError for what is none.
-    """
-    text = str(answer["text"])
-    contexts = [str(context) for context in answer["contexts"]]
-    heads = [tuple(map(str, head)) for head in answer["heads"]]
-    parsed = ParsedText(
-        text,
-        str(answer["title"]),
-        tuple(
-            Section(int(start), int(heading_end), int(end), tuple(map(str, path)), str(context))
-            for start, heading_end, end, path, context in answer["sections"]
-        ),
-        tuple(
-            Block(int(start), int(end), bool(whole), contexts[int(context)], str(kind), _row(row, heads))
-            for start, end, whole, context, kind, row in answer["blocks"]
-        ),
-        tuple(PageBreak(int(start), int(number), str(label)) for start, number, label in answer["pages"]),
-        dict(answer["metadata"]),
-    )
-    position = 0
-    for section in parsed.sections:
-        if not position <= section.start <= section.heading_end <= section.end <= len(text):
-            raise ValueError("sections out of order")
-        position = section.end
-    position = 0
-    for block in parsed.blocks:
-        if not position <= block.start < block.end <= len(text):
-            raise ValueError("blocks out of order")
-        if block.kind not in KINDS or block.row is not None and not _lies_within(block.row, block):
-            raise ValueError("a block of another kind, or cells outside their row")
-        position = block.end
-    starts = [page.start for page in parsed.pages]
-    if starts != sorted(starts) or starts and not 0 <= starts[0] <= starts[-1] <= len(text):
-        raise ValueError("pages out of order")
-    return parsed

@@ -3,7 +3,7 @@
 Started by ``rag.parsing.sandbox.pool`` as ``python -m rag.parsing.sandbox.worker FD MEMORY [PROGRAM]``. It ends when the other side
 of the socket closes. Before the first job it imports all it may need; then it gives up what no parser needs
 (``rag.parsing.sandbox.confinement``). PROGRAM is the one that it may run, to recognise text.
-Messages are a length (8 bytes, little-endian) and that many bytes. What comes back is JSON, which cannot carry code.
+What comes back is JSON, which cannot carry code.
 """
 
 import encodings
@@ -19,12 +19,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from index.process import parents_socket, receive, send
 from rag.errors import RagError, UnreadableContent
 from rag.parsing.sandbox.confinement import confine
-from rag.types import ParsedText, ParseOptions
+from rag.parsing.sandbox.result import to_json
+from rag.types import ParseOptions
 
-_LENGTH = 8
-_CHUNK = 1 << 20
 _MAX_FILES = 256
 # What parsers, and what they use, import when they first need it: too late for a process that opens no file any more.
 _IMPORTED_LATE = (
@@ -35,75 +35,21 @@ _OF_PASSWORDS = ("msoffcrypto.format.ooxml", "xml.dom.expatbuilder", "cryptograp
 _NOT_HERE = ("mbcs", "oem")  # encodings of Windows
 
 
-def send(connection: socket.socket, *parts: bytes) -> None:
-    """Send messages, each whole."""
-    for part in parts:
-        connection.sendall(len(part).to_bytes(_LENGTH, "little"))
-        connection.sendall(part)
-
-
-def receive(connection: socket.socket, limit: int) -> bytes:
-    """The next message.  Raises EOFError when the other side has closed, ValueError for one of more than ``limit`` bytes."""
-    size = int.from_bytes(_exactly(connection, _LENGTH), "little")
-    if size > limit:
-        raise ValueError(f"a message of {size} bytes, more than {limit}")
-    return _exactly(connection, size)
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    parts = []
-    while size:
-        part = connection.recv(min(size, _CHUNK))
-        if not part:
-            raise EOFError
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
-
-
-def to_json(parsed: ParsedText) -> dict[str, Any]:
-    """A parsed text as JSON; ``sandbox`` makes it one again."""
-    contexts: dict[str, int] = {}
-    heads: dict[tuple[str, ...], int] = {}
-    blocks = [
-        (
-            *block[:3],
-            # A context is that of many blocks, a head of many rows: named by its number, not repeated.
-            contexts.setdefault(block.context, len(contexts)),
-            block.kind,
-            (heads.setdefault(block.row.head, len(heads)), block.row.cells) if block.row else None,
-        )
-        for block in parsed.blocks
-    ]
-    return {
-        "text": parsed.text,
-        "title": parsed.title,
-        "sections": parsed.sections,
-        "blocks": blocks,
-        "contexts": list(contexts),
-        "heads": list(heads),
-        "pages": parsed.pages,
-        "metadata": dict(parsed.metadata),
-    }
-
-
-def main(descriptor: int, memory_bytes: int, program: Path | None = None) -> None:
+def main(memory_bytes: int, program: Path | None = None) -> None:
     """Work on jobs until there are no more."""
-    connection = socket.socket(fileno=descriptor)
+    connection = parents_socket()
     _limit(memory_bytes)
     _import_all()
     try:
         confine(program)
     except OSError as error:
-        receive(connection, _CHUNK)
-        receive(connection, sys.maxsize)
+        receive(connection), receive(connection)
         return send(connection, _failure(UnreadableContent(f"{error}: see docs/security.md")))
     from rag.parsing.archives.members import is_archive
 
     try:
         while True:
-            job = json.loads(receive(connection, _CHUNK))
-            content = receive(connection, sys.maxsize)
+            job, content = json.loads(receive(connection)), receive(connection)
             _allow_seconds(job["seconds"])
             if job["members"] and is_archive(content):
                 _send_members(connection, job, content)
@@ -194,4 +140,4 @@ def _allow_seconds(seconds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), *map(Path, sys.argv[3:]))
+    main(int(sys.argv[2]), *map(Path, sys.argv[3:]))

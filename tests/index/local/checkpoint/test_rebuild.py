@@ -189,11 +189,11 @@ def test_a_killed_build_is_begun_again(kept: Path, fake_embed: Callable[..., Flo
         with store.writers_waiting():
             rebuild = store._view_rebuild
             assert rebuild is not None
-            wait_until(lambda: rebuild._process is not None)
-            first = rebuild._process
+            wait_until(lambda: rebuild._worker is not None)
+            first = rebuild._worker
             assert first is not None
             first.kill()
-            wait_until(lambda: rebuild._process not in (None, first))
+            wait_until(lambda: rebuild._worker not in (None, first))
             assert answers(store, fake_embed) == expected and store.rebuilding == PARTS
         wait_until(lambda: store.rebuilding == ())
         assert answers(store, fake_embed) == expected
@@ -203,9 +203,9 @@ KILLED = """
 import sys, time
 from index.local.store import Store
 with Store.open(sys.argv[1], views="behind") as store, store.writers_waiting():
-    while store._view_rebuild._process is None:
+    while store._view_rebuild._worker is None:
         time.sleep(0.01)
-    print(store._view_rebuild._process.pid, flush=True)
+    print(store._view_rebuild._worker.pid, flush=True)
     time.sleep(600)
 """
 

@@ -51,7 +51,7 @@ from pathlib import Path
 from rag.parsing.sandbox import worker
 from rag.types import ParsedText
 rag.parsing.formats.parse = lambda name, content, options: ParsedText(attack(json.loads(content[4:])), "", (), ())
-worker.main(int(sys.argv[1]), int(sys.argv[2]), *map(Path, sys.argv[3:]))
+worker.main(int(sys.argv[2]), *map(Path, sys.argv[3:]))
 """
 ALONE = f"""{PRELUDE}
 from rag.parsing.sandbox import confinement
@@ -235,7 +235,7 @@ def test_what_cannot_be_confined_parses_nothing(monkeypatch: pytest.MonkeyPatch)
     code = (
         "import sys; from rag.parsing.sandbox import worker\n"
         "def refused(*_, **__): raise OSError(1, 'this process cannot be confined')\n"
-        "worker.confine = refused\nworker.main(int(sys.argv[1]), int(sys.argv[2]))"
+        "worker.confine = refused\nworker.main(int(sys.argv[2]))"
     )
     run_instead(code, monkeypatch)
     with Sandbox() as sandbox, pytest.raises(UnreadableContent, match="cannot be confined.*docs/security.md"):

@@ -212,7 +212,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     code = (
         "from rag.parsing.sandbox.pool import Sandbox\nimport os, signal\n"
         f"sandbox = Sandbox()\nsandbox.parse('a.html', {PAGE!r})\n"
-        "print(sandbox._idle[0]._process.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+        "print(sandbox._idle[0].worker.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     worker = Path(f"/proc/{int(ran.stdout)}/stat")
@@ -270,7 +270,7 @@ def test_an_answer_that_a_taken_over_worker_could_send_is_refused(
 
     def impostor(*_: object, pass_fds: tuple[int], **__: object) -> "subprocess.Popen[bytes]":
         code = (
-            "import sys; sys.path.insert(0, sys.argv[2])\nimport socket\nfrom rag.parsing.sandbox.worker import receive, send\n"
+            "import sys; sys.path.insert(0, sys.argv[2])\nimport socket\nfrom index.process import receive, send\n"
             "s = socket.socket(fileno=int(sys.argv[1]))\n"
             "while True:\n    receive(s, 1 << 40); receive(s, 1 << 40); send(s, sys.argv[3].encode())\n"
         )
@@ -288,7 +288,7 @@ def test_an_answer_that_a_taken_over_worker_could_send_is_refused(
 
 
 def test_a_message_longer_than_allowed_is_not_taken_in() -> None:
-    from rag.parsing.sandbox.worker import receive
+    from index.process import receive
 
     here, there = socket.socketpair()
     with here, there:
