@@ -23,7 +23,7 @@ from index.backend import (
     require_present,
     snapshot,
 )
-from index.errors import DocumentNotFound, StoreMismatch, StoreMissing, StoreReplaced
+from index.errors import DocumentNotFound, StoreMismatch, StoreMissing, StoreReplaced, StoreUnreachable
 from index.types import Condition, Document, Excluded, FailedFile, Finding, JsonScalar, Range, Receipt, Span
 from rag.answer import citations
 from rag.answer.ask import answer_question, calibration_of
@@ -157,7 +157,10 @@ class Service:
             raise BadInput(f"max_risk is {query.max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
         try:
             return self._answer_from(self._store, query, question, started)
-        except StoreReplaced:  # told by the first who reads it; what is there now is another one
+        except (
+            StoreReplaced,
+            StoreUnreachable,
+        ):  # told by the first who reads it; now another one is there, or another server
             return self._answer_from(self._store, query, question, started)
 
     def _answer_from(self, store: Store, query: Query, question: str, started: float) -> Answer:

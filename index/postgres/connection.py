@@ -7,7 +7,7 @@ which its log row tells by a token of its own.
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -123,34 +123,33 @@ class Database:
         """What ``work`` gives, done in one transaction that is durable by then.
 
         work: called with a connection and the token to be kept with what it logs; again when the transaction could not be ended.
-        done: a query with the parameter ``token``, which gives a row where that was committed.
+        done: a query with the parameter ``tokens``, which gives those of them that were committed.
         """
-        token = str(uuid.uuid4())
         deadline = time.monotonic() + timeout_s
-        result: list[T] = []
+        unknown: dict[str, T] = {}  # what was made by transactions of which it is not known how they ended, by token
         while True:
             connection = self._taken(self._writers, deadline)
+            token = str(uuid.uuid4())
             try:
                 unconfirmed.discard(id(connection))
                 with connection.transaction() as transaction:
                     try:
                         made = work(connection, token)
                     except StoreError:
-                        if result and self._is_done(
-                            connection, done, token
-                        ):  # as a document that is not there any more
-                            raise psycopg.Rollback(transaction) from None
-                        raise
-                    # Asked when what the lost transaction locked is locked here: by then it has ended one way or the other.
-                    if result and self._is_done(connection, done, token):
+                        # As a document that is not there any more, because it was this that removed it.
+                        if (found := self._committed(connection, done, unknown)) is None:
+                            raise
+                        return found
+                    # Asked when what a lost transaction locked is locked here: by then it has ended one way or the other.
+                    if (found := self._committed(connection, done, unknown)) is not None:
                         raise psycopg.Rollback(transaction)
-                    result.append(made)
+                    unknown[token] = made
                 if id(connection) in unconfirmed:
                     raise StoreUnwritable(
                         f"{self.place} has the change, but no standby confirmed it in time: it is lost if this server is; "
                         "send it again when the standbys are there"
                     )
-                return result[-1]
+                return made if found is None else found
             except psycopg.Error as error:
                 if not (is_lost(error) or isinstance(error, AGAIN)) or time.monotonic() > deadline:
                     raise store_error(error, self.place) from error
@@ -160,8 +159,12 @@ class Database:
             finally:
                 self._given_back(self._writers, connection)
 
-    def _is_done(self, connection: Connection, done: str, token: str) -> bool:
-        return connection.execute(done, {"token": token}).fetchone() is not None
+    def _committed(self, connection: Connection, done: str, unknown: Mapping[str, T]) -> T | None:
+        """What was made by the one of these transactions that was committed, None where none was."""
+        if not unknown:
+            return None
+        row = connection.execute(done, {"tokens": list(unknown)}).fetchone()
+        return None if row is None else unknown[str(row[0])]
 
     def close(self) -> None:
         """Close all connections; one that is in use is closed when it is given back."""

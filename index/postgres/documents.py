@@ -23,7 +23,7 @@ T = TypeVar("T")
 # What is done in one transaction. With the token that goes into the log, where it changes documents.
 Work = Callable[[Connection, str], T]
 Rows = Callable[[Connection], None]
-DONE = "SELECT 1 FROM log WHERE token = %(token)s"
+DONE = "SELECT token FROM log WHERE token = ANY(%(tokens)s::uuid[])"
 _PASSAGES = (
     'COPY passages (id, document, collection, ordinal, "start", "end", text, context, section, page, sentences, layout, words,'
     " vector) FROM STDIN (FORMAT BINARY)"

@@ -1,0 +1,232 @@
+"""What a database can do to a store: each its message or its retry, and nothing acknowledged is lost."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+from index.backend import create_store, open_store
+from index.errors import (
+    NoPlace,
+    StoreDamaged,
+    StoreLocked,
+    StoreMismatch,
+    StoreMissing,
+    StoreTooNew,
+    StoreUnreachable,
+    StoreUnwritable,
+)
+from index.postgres import connection, schema
+from index.postgres.connection import Database, without_password
+from index.postgres.store import PostgresStore
+from index.types import NewDocument, NewPassage, Scope
+
+pytestmark = pytest.mark.slow
+Made = tuple[NewDocument, list[NewPassage]]
+
+
+@contextmanager
+def admin(address: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    with psycopg.connect(address, autocommit=True) as opened:
+        yield opened
+
+
+def create(address: str, **changed: Any) -> PostgresStore:
+    return PostgresStore.create(address, **{"dim": 16, "fingerprint": "fake", "settings": {}, **changed})
+
+
+def test_a_database_without_a_store_says_how_to_make_one(address: str) -> None:
+    with pytest.raises(StoreMissing, match="rag add"):
+        open_store(address)
+
+
+@pytest.mark.parametrize("where", ["127.0.0.1:1/db", "127.0.0.1:port/db"])
+def test_a_server_that_is_not_there_is_told_without_the_password(where: str) -> None:
+    with pytest.raises(StoreUnreachable) as told:
+        open_store(f"postgresql://user:secret@{where}?password=hidden")
+    assert "user@" in str(told.value) and "secret" not in str(told.value) and "hidden" not in str(told.value)
+
+
+def test_an_address_is_said_without_its_password() -> None:
+    assert without_password("postgresql://a:b@h,g:1/d?x=1&password=c") == "postgresql://a@h,g:1/d?x=1"
+    assert without_password("postgresql://h/d") == "postgresql://h/d"
+
+
+def test_tables_of_another_program_are_left_alone(address: str) -> None:
+    with admin(address) as opened:
+        opened.execute("CREATE SCHEMA footnote; CREATE TABLE footnote.meta (a integer)")
+    for use in (open_store, create):
+        with pytest.raises(NoPlace, match="another program"):
+            use(address)
+    with admin(address) as opened:
+        assert opened.execute("SELECT count(*) FROM footnote.meta").fetchone() == (0,)
+
+
+def test_a_user_without_rights_is_told_so(address: str) -> None:
+    parts = urlsplit(address)
+    limited = urlunsplit(parts._replace(netloc=f"footnote_limited@{parts.netloc.rpartition('@')[2]}"))
+    with admin(address) as opened:
+        if opened.execute("SELECT 1 FROM pg_roles WHERE rolname = 'footnote_limited'").fetchone() is None:
+            opened.execute("CREATE ROLE footnote_limited LOGIN")
+        opened.execute("CREATE EXTENSION vector; CREATE EXTENSION pg_textsearch")
+    with pytest.raises(StoreUnwritable, match="owner"):
+        create(limited)
+    create(address).close()
+    with pytest.raises(StoreUnwritable, match="owner"):
+        open_store(limited)
+    with admin(address) as opened:
+        opened.execute("DROP ROLE footnote_limited")
+
+
+def test_a_server_without_the_extension_is_told_so(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "_VECTOR", (99,))
+    with pytest.raises(StoreUnwritable, match=r"pgvector 0\.8.*0.8 or newer"):
+        create(address)
+    with pytest.raises(StoreMissing):
+        open_store(address)
+
+
+def test_a_words_index_that_is_wrong_on_standbys_is_refused_where_there_is_one(
+    store: PostgresStore, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if store.words != "index":
+        pytest.skip("this server has no pg_textsearch")
+    original = schema._version
+
+    class Standing:
+        """A connection that sees a standby."""
+
+        def __init__(self, opened: Any) -> None:
+            self._opened = opened
+
+        def execute(self, query: str, *values: Any) -> Any:
+            seen = query.replace("EXISTS (SELECT FROM pg_stat_replication)", "TRUE")
+            return self._opened.execute(seen, *values)
+
+    with Database(address).connected() as opened:
+        monkeypatch.setattr(schema, "_version", lambda _, name: (1, 3, 9) if "text" in name else original(opened, name))
+        with pytest.raises(StoreUnwritable, match=r"1\.3\.9.*standbys.*1\.4"):
+            schema._require_words(Standing(opened), address, "index")  # type: ignore[arg-type]
+        monkeypatch.setattr(schema, "_version", lambda *_: (1, 4, 0))
+        schema._require_words(Standing(opened), address, "index")  # type: ignore[arg-type]
+
+
+def test_another_model_or_other_settings_are_refused(store: PostgresStore, address: str) -> None:
+    for changed in ({"dim": 8}, {"fingerprint": "other"}, {"settings": {"a": 1}}):
+        with pytest.raises(StoreMismatch, match="another database"):
+            create_store(address, **{"dim": 16, "fingerprint": "fake", "settings": {"model": "fake"}, **changed})  # type: ignore[arg-type]
+
+
+def test_a_newer_format_and_a_lost_part_are_refused(store: PostgresStore, address: str) -> None:
+    with admin(address) as opened:
+        opened.execute("UPDATE footnote.meta SET value = '99' WHERE key = 'format'")
+        with pytest.raises(StoreTooNew, match="upgrade"):
+            open_store(address)
+        opened.execute("UPDATE footnote.meta SET value = 'x' WHERE key = 'format'")
+        with pytest.raises(StoreDamaged, match="backup"):
+            open_store(address)
+        opened.execute("DROP TABLE footnote.payload")
+    with pytest.raises(StoreDamaged, match="rag restore"), store.read() as reader:
+        reader.candidates([1])
+
+
+def test_nul_becomes_a_mark_that_moves_no_position(store: PostgresStore, make_document: Callable[..., Made]) -> None:
+    made = make_document("A\0cat. On\0a mat.", key="a\0b", title="T\0", source="s\0", metadata={"k\0": ["v\0", 1]})
+    document = store.add(*made).document
+    assert (
+        store.add(*made).outcome == "skipped"
+        and store.unchanged("default", "a\0b", document.content_sha256) == document
+    )
+    with store.read() as reader:
+        assert reader.text(document.id) == "A\ufffdcat. On\ufffda mat." and document.key == "a\ufffdb"
+        assert reader.find("s\0") == reader.find("s\ufffd") == [document]
+        assert document.metadata == {"k\ufffd": ["v\ufffd", 1]}
+        assert len(reader.nearest(made[1][0].vector, 5, Scope(where={"k\0": ["v\0"]}))[1]) == 1
+    assert store.verify() == []
+
+
+def test_a_cancelled_statement_changes_nothing_and_is_told(
+    store: PostgresStore, address: str, make_document: Callable[..., Made]
+) -> None:
+    with admin(address) as other, other.transaction():
+        other.execute("LOCK TABLE footnote.documents")
+        cancel = threading.Thread(target=cancel_writers, args=(address,))
+        cancel.start()
+        with pytest.raises(StoreLocked, match="cancelled"):
+            store.add(*make_document("A cat."))
+        cancel.join()
+    assert store.add(*make_document("A cat.")).outcome == "added" and store.verify() == []
+
+
+def cancel_writers(address: str) -> None:
+    query = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with admin(address) as opened:
+        while not opened.execute(query).fetchall():
+            time.sleep(0.05)
+
+
+def test_a_pool_that_runs_dry_is_told_and_recovers(
+    address: str, monkeypatch: pytest.MonkeyPatch, make_document: Callable[..., Made]
+) -> None:
+    monkeypatch.setattr(connection, "_CONNECTIONS", 1)
+    monkeypatch.setattr(PostgresStore, "lock_timeout_s", 0.5, raising=False)
+    with create(address) as store:
+        store.lock_timeout_s = 0.5
+        with store.read(), pytest.raises(StoreUnreachable, match="all 1 connections"):
+            store.add(*make_document("A cat."))
+        assert store.add(*make_document("A cat.")).outcome == "added"
+
+
+def test_a_full_disk_is_told_as_such() -> None:
+    from index.errors import StoreFull
+    from index.postgres.errors import store_error
+
+    told = store_error(psycopg.errors.DiskFull("could not extend file: No space left on device"), "there")
+    assert isinstance(told, StoreFull) and "No space left" in str(told)
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_server_that_goes_away_in_commit_is_asked_what_became_of_it(
+    store: PostgresStore, make_document: Callable[..., Made], monkeypatch: pytest.MonkeyPatch, committed: bool
+) -> None:
+    kept = store.add(*make_document("Kept.", key="kept")).document
+    lost: list[bool] = []
+    plain = psycopg.Transaction._commit_gen
+
+    def losing(transaction: psycopg.Transaction) -> Iterator[Any]:
+        if not lost and threading.current_thread() is threading.main_thread():
+            lost.append(True)
+            if committed:
+                yield from plain(transaction)
+            transaction.connection.close()
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        yield from plain(transaction)
+
+    monkeypatch.setattr(psycopg.Transaction, "_commit_gen", losing)
+    change = store.add(*make_document("A cat.", key="new"))
+    assert (change.outcome, len(lost)) == ("added", 1)
+    lost.clear()
+    receipt = store.delete(kept.id)
+    assert (receipt.passages, receipt.remaining, len(lost)) == (1, 0, 1)
+    with store.read() as reader:
+        assert [document.key for document in reader.documents()] == ["new"] and reader.generation == 3
+    assert store.verify() == []
+
+
+def test_connections_that_the_server_ended_are_replaced(
+    store: PostgresStore, address: str, make_document: Callable[..., Made]
+) -> None:
+    store.add(*make_document("A cat.", key="1"))
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with admin(address) as opened:
+        opened.execute(end)
+        with store.read() as reader:
+            assert reader.counts() == (1, 1)
+        opened.execute(end)
+        assert store.add(*make_document("A dog.", key="2")).outcome == "added"
+    assert store.verify() == []

@@ -1,0 +1,69 @@
+"""The same passages in the same order as a directory's store, with every list taken from the engine's indexes.
+
+With ``FOOTNOTE_TEST_GOLD=FOLDER``, a gold set in the BEIR layout, 400 of its questions are asked; else those of a few documents made here.
+"""
+
+import os
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eval.sets.corpora import open_folder
+from eval.sets.gold import read_folder
+from index.backend import restore
+from index.postgres.store import PostgresStore
+from rag.answer.cache import AnswerCache
+from rag.config import Config
+from rag.service import Service
+from rag.types import Incoming, Query
+
+pytestmark = [pytest.mark.slow, pytest.mark.model]
+WORDS = "harbour ship captain storm cargo light river winter engine map island trade coal letter sailor".split()
+
+
+@contextmanager
+def corpus(folder: Path) -> Iterator[tuple[Path, Sequence[str]]]:
+    """The place of a directory's store, and questions to it."""
+    if gold := os.environ.get("FOOTNOTE_TEST_GOLD"):
+        questions = [question.text for question in read_folder(Path(gold)).questions]
+        with open_folder(Path(gold), Config.from_environment(), print) as service:
+            place = Path(service.place)
+        yield place, random.Random(0).sample(questions, min(400, len(questions)))
+        return
+    rng = random.Random(0)
+    made = [" ".join(rng.choices(WORDS, k=12)).capitalize() + "." for _ in range(400)]
+    with Service.create(folder / "store", Config()) as service:
+        service.intake.add_documents(
+            Incoming(key=f"{n}", title=f"Note {n}", text=" ".join(made[n : n + 8])) for n in range(0, 400, 8)
+        )
+    yield folder / "store", [f"what of the {' '.join(rng.sample(WORDS, 3))}?" for _ in range(20)]
+
+
+def test_lists_from_the_engine_end_in_the_same_ten(
+    databases: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with corpus(tmp_path) as (place, questions):
+        address = databases()
+        restore(place, address)
+        with Service.open(place) as local, Service.open(address) as service:
+            store = service._store
+            assert isinstance(store, PostgresStore) and store.words == "index"
+            different = []
+            for scan in (None, -1):
+                if scan is not None:
+                    store.searching = replace(store.searching, scan_vectors=scan, scan_words=scan)
+                    service._answers = AnswerCache()  # without what was answered by scan
+                for question in questions:
+                    query = Query(question, k=10)
+                    lists = [
+                        [(one.document.id, one.citation.span, round(one.score, 5)) for one in asked.ask(query).passages]
+                        for asked in (local, service)
+                    ]
+                    if lists[0] != lists[1]:
+                        different.append((question, scan))
+            print(f"{2 * len(questions) - len(different)} of {2 * len(questions)} lists of ten are the same")
+            assert different == []
