@@ -1,6 +1,7 @@
 """The same passages in the same order as a directory's store, with every list taken from the engine's indexes.
 
-With ``FOOTNOTE_TEST_GOLD=FOLDER``, a gold set in the BEIR layout, 400 of its questions are asked; else those of a few documents made here.
+With ``FOOTNOTE_TEST_GOLD=FOLDER``, a gold set in the BEIR layout, 400 of its questions are asked; else some of a few documents that
+are made here.
 """
 
 import os
