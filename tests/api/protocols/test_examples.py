@@ -1,0 +1,79 @@
+"""The examples work as they stand."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+from mcp.client.client import Client
+from mcp.client.stdio import StdioServerParameters
+
+from tests.api.conftest import RAG
+from tests.api.protocols.conftest import Running
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+ROOT = EXAMPLES.parent
+QUESTION = "why did Zelensky refuse to sign?"
+
+
+def run(running: Running, key: str, command: list[str]) -> str:
+    environment = {"PATH": os.environ["PATH"], "FOOTNOTE_URL": running.url, "FOOTNOTE_KEY": key}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def python(running: Running, key: str, name: str, *arguments: str) -> str:
+    return run(running, key, [sys.executable, str(EXAMPLES / name), *arguments])
+
+
+@pytest.mark.slow
+@pytest.mark.model
+def test_the_examples_of_clients_print_what_they_find(running: Running) -> None:
+    chat = python(running, running.read_key, "openai_chat.py", QUESTION)
+    assert "Zelensky" in chat and "<https://docs.example.org/#doc=" in chat
+    assert "voles" in python(running, running.write_key, "openai_vector_store.py")
+    checked = python(running, running.read_key, "mcp_client.py", QUESTION)
+    assert "verify: valid" in checked and "verify: changed" in checked
+    message = json.loads(python(running, running.read_key, "anthropic_citations.py", QUESTION))
+    assert message["content"][0]["type"] == "search_result"
+    records = json.loads(run(running, running.read_key, ["sh", str(EXAMPLES / "dify_retrieval.sh")]))["records"]
+    assert len(records) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.model
+def test_claude_desktop_starts_what_its_configuration_says(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    subprocess.run([str(RAG), "add", str(ROOT / "seeds"), "--store", str(store)], check=True, capture_output=True)
+    entry = json.loads((EXAMPLES / "claude_desktop_config.json").read_text())["mcpServers"]["footnote"]
+    arguments = [str(store) if argument.endswith(".rag") else argument for argument in entry["args"]]
+    assert entry["command"] == RAG.name
+
+    async def main() -> None:
+        parameters = StdioServerParameters(command=str(RAG), args=arguments, env=entry["env"])
+        async with Client(parameters) as client:
+            found = (await client.call_tool("search", {"query": QUESTION})).structured_content
+            assert found["results"][0]["url"].startswith(entry["env"]["RAG_PUBLIC_URL"])
+
+    anyio.run(main)
+
+
+def test_the_registry_entry_and_the_skill_are_of_this_distribution() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    entry = json.loads((ROOT / "deploy" / "server.json").read_text(encoding="utf-8"))
+    [package] = entry["packages"]
+    assert f'name = "{package["identifier"]}"' in project
+    assert f'version = "{entry["version"]}"' in project and package["version"] == entry["version"]
+    assert len(entry["description"]) <= 100
+    skill = (EXAMPLES / "footnote-skill" / "SKILL.md").read_text(encoding="utf-8")
+    assert re.match(r"---\nname: footnote\ndescription: .{20,1000}\n---\n", skill)
+
+
+def test_every_example_is_named_in_the_manual() -> None:
+    manual = (ROOT / "docs" / "doors.md").read_text(encoding="utf-8")
+    assert all(f"examples/{path.name}" in manual for path in EXAMPLES.iterdir() if not path.name.startswith("."))
