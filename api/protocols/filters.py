@@ -6,7 +6,7 @@ from typing import Any
 from api.schemas.requests import as_stored
 from index.types import Condition, Excluded, JsonScalar, Range
 from rag.errors import BadInput
-from rag.filters import make_range
+from rag.validation import make_range
 
 Where = dict[str, Condition]
 

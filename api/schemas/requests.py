@@ -18,9 +18,8 @@ from pydantic import (
 
 from index.types import Condition, JsonScalar, Range, Span
 from rag.errors import BadInput
-from rag.filters import make_range
 from rag.types import Citation, Query, Turn
-from rag.validation import composed
+from rag.validation import composed, make_range
 
 MAX_QUESTION = 2000
 MAX_TOP_K = 100

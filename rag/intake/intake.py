@@ -60,7 +60,7 @@ class Intake:
         files, pictures, missing, gone = self._discover(paths, collection, options or ParseOptions(), sync=sync)
         reader = self._file_reader(collection, metadata, options)
 
-        def documents() -> Iterator[ingest.Prepared | ingest.Unchanged | Failure]:
+        def documents() -> Iterator[pipeline.Seen]:
             yield from missing
             for file in files:
                 yield from reader.read(file)
@@ -191,7 +191,7 @@ class Intake:
             elif isinstance(part, Failure):
                 failed.append(part)
             else:
-                changes.append(Change(part.document, "skipped"))
+                changes.append(part)
         self._store.delete_many(reader.vanished)
         reader.finish()
         return changes, failed
@@ -206,6 +206,11 @@ class Intake:
         self._sandbox.close()
 
     @property
+    def place(self) -> str:
+        """Where the store is, as messages say it."""
+        return self._store.place
+
+    @property
     def _store(self) -> Store:
         return self._store_now()
 
@@ -216,7 +221,7 @@ class Intake:
 
     def _ingest(
         self,
-        documents: Iterable[ingest.Prepared | ingest.Unchanged | Failure],
+        documents: Iterable[pipeline.Seen],
         n_documents: int | None,
         progress: pipeline.Progress | None,
     ) -> IngestReport:
@@ -235,10 +240,11 @@ class Intake:
         store = self._store  # and no other: one that comes in its place meanwhile may have another model
         if (stored := _stored_as_it_is(store, prepared.document)) is not None:
             return Change(stored, "skipped")
-        [(document, passages)] = pipeline.embedded(self._embedder, [prepared], check)
+        prepared.passages.clear()
+        [document] = pipeline.embedded(self._embedder, [prepared], check)
         check()
         try:
-            change = store.add(document.document, passages)
+            change = store.add(document.document, document.passages)
         except StoreReplaced:
             if self._store is store:
                 raise

@@ -1,33 +1,38 @@
-"""Ingest as three stages that overlap: one thread reads and cuts, the caller's embeds, one commits.
+"""Ingest as three stages that overlap: one thread reads and cuts, one embeds, one commits.
 
-Between the stages stand buffers that hold so many characters of text and then make the faster stage wait: what is in memory does
-not grow with the corpus, only with its largest document. A document is acknowledged, and reported, once it is durable.
+Each stage runs ahead of the next by so many characters of text and then waits: what is in memory does not grow with the corpus,
+only with its largest document. A document is acknowledged, and reported, once it is durable.
 """
 
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import chain
-from threading import Condition, Thread
-from typing import Generic, TypeVar
+from queue import Empty, Full, Queue
+from threading import Event, Lock, Thread
+from typing import TypeVar, cast
 
 from index.backend import Store
-from index.types import Change, NewPassage
+from index.types import Change
+from rag.intake.chunking import Chunk
 from rag.intake.notes import has_note, reading_notes
-from rag.intake.prepare import Prepared, Unchanged, new_passage, passage_input
+from rag.intake.prepare import Prepared, new_passage, passage_input
 from rag.language.languages import languages_of
-from rag.model.embedding import TOGETHER, VECTORS_TOGETHER, Embedder, PassageInput, PassageVectors
+from rag.model.embedding import TOGETHER, VECTORS_TOGETHER, Embedder, PassageInput
 from rag.types import Check, Failure, IngestProgress, IngestReport, go_on
 
-# Enough for several groups of passages; a larger document is let through when the buffer is empty.
-_BUFFER_CHARACTERS = 2_000_000
-# What a document costs beside its text, so that empty ones fill a buffer too.
+# Enough for several groups of passages.
+_AHEAD_CHARACTERS = 2_000_000
+# What a document costs beside its text, so that empty ones fill a queue too.
 _DOCUMENT_CHARACTERS = 1_000
+_POLL_S = 0.1
 
 Progress = Callable[[IngestProgress], None]
-Seen = Prepared | Unchanged | Failure
-T = TypeVar("T")
+# A document as it was read: to be embedded, there already ("skipped"), or one that cannot be read.
+Seen = Prepared | Change | Failure
+T = TypeVar("T", bound=Seen)
 
 
 def ingest(
@@ -39,124 +44,83 @@ def ingest(
 ) -> IngestReport:
     """Take in a stream of documents. embedder: called when the first passage needs it. n_documents: how many, if known.
 
-    documents: iterated in a thread of its own.  progress: called from the thread that commits.
+    documents: iterated in a thread of its own.  progress: called from one thread at a time.
     Raises what reading, embedding or committing raised; what was reported until then stays.
     """
     started = time.perf_counter()
-    read: _Buffer[Prepared] = _Buffer(_BUFFER_CHARACTERS)
-    ready: _Buffer[tuple[Prepared, list[NewPassage]] | Unchanged | Failure] = _Buffer(_BUFFER_CHARACTERS)
     tally = _Tally(n_documents, progress)
+    stop = Event()
     cpu_s: dict[str, float] = {}
 
-    def reading() -> None:
-        for seen in documents:
+    def changed() -> Iterator[Prepared]:
+        for seen in _ahead("read", documents, stop, cpu_s):
             if isinstance(seen, Prepared):
-                read.put(seen, _weight(seen))
+                yield seen
             else:
-                ready.put(seen, 0)
+                tally.count(seen)
 
-    def committing() -> None:
-        for item in ready:
-            if isinstance(item, tuple):
-                prepared, passages = item
-                tally.commit(store.add(prepared.document, passages))
-            else:
-                tally.pass_over(item)
+    def check() -> None:
+        if stop.is_set():
+            raise _Stopped
 
-    reader = _Stage("read", reading, read, (read, ready), cpu_s)
-    committer = _Stage("commit", committing, None, (read, ready), cpu_s)
-    reader.start()
-    committer.start()
-    own = time.thread_time()
-    try:
-        for prepared, passages in embedded(embedder, read):
-            ready.put((prepared, passages), _weight(prepared))
-        reader.join()
-        ready.end()
-        committer.join()
-    except _Stopped:
-        pass  # the stage that stopped it tells why, below
-    finally:
-        # Whatever ended this, an interrupt too: nothing more goes in, and what is being committed is seen through.
-        read.stop()
-        ready.stop()
-        reader.join()
-        committer.join()
-        cpu_s["embed"] = time.thread_time() - own
-    for stage in (reader, committer):
-        if stage.error is not None:
-            raise stage.error
+    def commit() -> None:
+        for prepared in _ahead("embed", embedded(embedder, changed(), check), stop, cpu_s):
+            tally.count(store.add(prepared.document, prepared.passages))
+        cpu_s["commit"] = time.thread_time()
+
+    with ThreadPoolExecutor(1, thread_name_prefix="ingest-commit") as committer:
+        try:
+            committer.submit(commit).result()
+        finally:
+            stop.set()  # after an interrupt nothing more goes in, and what is being committed is seen through
     return IngestReport(
-        tally.added,
-        tally.updated,
-        tally.skipped,
-        0,
-        tuple(tally.failed),
-        tally.passages,
-        time.perf_counter() - started,
-        cpu_s,
-        tally.languages,
-        tuple(reading_notes(tally.noted)),
+        added=tally.outcomes["added"],
+        updated=tally.outcomes["updated"],
+        skipped=tally.outcomes["skipped"],
+        deleted=0,
+        failed=tuple(tally.failed),
+        passages=tally.passages,
+        seconds=time.perf_counter() - started,
+        cpu_s=cpu_s,
+        languages=tally.languages,
+        notes=tuple(reading_notes(tally.noted)),
     )
 
 
 def embedded(
     embedder: Callable[[], Embedder], documents: Iterable[Prepared], check: Check = go_on
-) -> Iterator[tuple[Prepared, list[NewPassage]]]:
-    """Documents with their embedded passages, in order; passages of several documents are embedded together.
+) -> Iterator[Prepared]:
+    """Documents with their passages embedded, in order; passages of several documents are embedded together.
 
     check: called several times a second while passages are embedded; what it raises ends the work.
     """
-    opened: deque[_Opened] = deque()
-    groups = _groups(documents, opened)
+    opened: deque[Prepared] = deque()
+    outstanding: deque[tuple[Prepared, Chunk, PassageInput]] = deque()
+    groups = _groups(documents, opened, outstanding)
     first = next(groups, None)
     if first is not None:
-        for vectors in embedder().embed_groups(chain([first], groups), check):
-            given = iter(vectors)
-            for document in opened:
-                while document.missing and (embedded_one := next(given, None)) is not None:
-                    document.take(embedded_one)
-                if document.missing:
-                    break
-            while opened and not opened[0].missing and opened[0].complete:
-                done = opened.popleft()
-                yield done.prepared, done.passages
-    while opened:
-        done = opened.popleft()
-        yield done.prepared, done.passages
+        for group in embedder().embed_groups(chain([first], groups), check):
+            for vectors in group:
+                prepared, piece, given = outstanding.popleft()
+                prepared.passages.append(new_passage(piece, given, vectors))
+            while opened and len(opened[0].passages) == len(opened[0].chunks):
+                yield opened.popleft()
+    yield from opened
 
 
-@dataclass(slots=True, eq=False)
-class _Opened:
-    """A document of which passages are being embedded. inputs: given to the embedder and not yet come back."""
-
-    prepared: Prepared
-    inputs: deque[PassageInput] = field(default_factory=deque)
-    passages: list[NewPassage] = field(default_factory=list)
-
-    @property
-    def missing(self) -> bool:
-        return bool(self.inputs)
-
-    @property
-    def complete(self) -> bool:
-        return len(self.passages) == len(self.prepared.chunks)
-
-    def take(self, vectors: PassageVectors) -> None:
-        piece = self.prepared.chunks[len(self.passages)]
-        self.passages.append(new_passage(piece, self.inputs.popleft(), vectors))
-
-
-def _groups(documents: Iterable[Prepared], opened: deque[_Opened]) -> Iterator[list[PassageInput]]:
-    """Groups of passages for the embedder, across documents; what is in them is noted in ``opened``."""
+def _groups(
+    documents: Iterable[Prepared],
+    opened: deque[Prepared],
+    outstanding: deque[tuple[Prepared, Chunk, PassageInput]],
+) -> Iterator[list[PassageInput]]:
+    """Groups of passages for the embedder, across documents. Documents are noted in ``opened``, passages in ``outstanding``."""
     group: list[PassageInput] = []
     n_vectors = 0
     for prepared in documents:
-        document = _Opened(prepared)
-        opened.append(document)
+        opened.append(prepared)
         for piece in prepared.chunks:
             given = passage_input(prepared.document, piece)
-            document.inputs.append(given)
+            outstanding.append((prepared, piece, given))
             group.append(given)
             n_vectors += given.n_vectors
             if len(group) == TOGETHER or n_vectors >= VECTORS_TOGETHER:
@@ -167,131 +131,110 @@ def _groups(documents: Iterable[Prepared], opened: deque[_Opened]) -> Iterator[l
 
 
 class _Tally:
-    """Counts what became of the documents. Used by the committing thread alone until that has ended."""
+    """Counts what became of the documents, for one thread at a time."""
 
     def __init__(self, n_documents: int | None, progress: Progress | None) -> None:
-        self.added = self.updated = self.skipped = self.passages = 0
+        self.outcomes: Counter[str] = Counter()
         self.failed: list[Failure] = []
+        self.passages = 0
         self.languages: Counter[str] = Counter()
         self.noted: list[Change] = []
-        self._done = 0
         self._n_documents = n_documents
         self._progress = progress
+        self._counting = Lock()
 
-    def commit(self, change: Change) -> None:
-        if change.outcome == "added":
-            self.added += 1
-        elif change.outcome == "updated":
-            self.updated += 1
-        else:
-            self.skipped += 1
+    def count(self, outcome: Change | Failure) -> None:
+        with self._counting:
+            if isinstance(outcome, Failure):
+                self.failed.append(outcome)
+            else:
+                self.outcomes[outcome.outcome] += 1
+                self._count_change(outcome)
+            if self._progress is not None:
+                done = self.outcomes.total() + len(self.failed)
+                self._progress(IngestProgress(done, self._n_documents, self.passages))
+
+    def _count_change(self, change: Change) -> None:
         if change.outcome != "skipped":
             self.passages += change.document.n_passages
             self.languages.update(languages_of([change]))
             if has_note(change):
                 self.noted.append(change)
-        self._report(change.document.source or change.document.title, change.outcome)
-
-    def pass_over(self, item: Unchanged | Failure) -> None:
-        if isinstance(item, Failure):
-            self.failed.append(item)
-            self._report(item.path, "failed")
-        else:
-            self.skipped += 1
-            self._report(item.document.source or item.document.title, "skipped")
-
-    def _report(self, path: str, outcome: str) -> None:
-        self._done += 1
-        if self._progress is not None:
-            self._progress(IngestProgress(self._done, self._n_documents, self.passages, path, outcome))
 
 
 class _Stopped(Exception):
     """Another stage has failed or the ingest was interrupted."""
 
 
-class _Buffer(Generic[T]):
-    """A queue between two threads that holds at most ``limit`` of weight, or one item."""
+class _Buffer(Queue["Seen | None"]):
+    """A queue that is full when it holds so many characters of text."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._items: deque[tuple[T, int]] = deque()
+    def _init(self, maxsize: int) -> None:
+        self._items: deque[Seen | None] = deque()
         self._weight = 0
-        self._ended = self._stopped = False
-        self._changed = Condition()
 
-    def put(self, item: T, weight: int) -> None:
-        """Wait for room. Raises _Stopped."""
-        with self._changed:
-            while not self._stopped and self._items and self._weight + weight > self._limit:
-                self._changed.wait()
-            if self._stopped:
-                raise _Stopped
-            self._items.append((item, weight))
-            self._weight += weight
-            self._changed.notify_all()
+    def _qsize(self) -> int:
+        return self._weight
 
-    def __iter__(self) -> Iterator[T]:
-        """Items as they come, until ``end``. Raises _Stopped."""
-        while True:
-            with self._changed:
-                while not (self._items or self._ended or self._stopped):
-                    self._changed.wait()
-                if self._stopped:
-                    raise _Stopped
-                if not self._items:
-                    return
-                item, weight = self._items.popleft()
-                self._weight -= weight
-                self._changed.notify_all()
-            yield item
+    def _put(self, item: "Seen | None") -> None:
+        self._items.append(item)
+        self._weight += _weight(item)
 
-    def end(self) -> None:
-        """Nothing more comes."""
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-
-    def stop(self) -> None:
-        """Nothing more goes in or out."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
+    def _get(self) -> "Seen | None":
+        item = self._items.popleft()
+        self._weight -= _weight(item)
+        return item
 
 
-class _Stage(Thread):
-    """A thread that ends its output when it is done, and stops all buffers when it fails. error: what it failed with."""
+def _weight(item: "Seen | None") -> int:
+    return len(item.document.text) + _DOCUMENT_CHARACTERS if isinstance(item, Prepared) else 1
 
-    def __init__(
-        self,
-        name: str,
-        work: Callable[[], None],
-        output: "_Buffer[Prepared] | None",
-        buffers: Iterable["_Buffer[Prepared] | _Buffer[tuple[Prepared, list[NewPassage]] | Unchanged | Failure]"],
-        cpu_s: dict[str, float],
-    ) -> None:
-        super().__init__(name=f"ingest-{name}", daemon=True)
-        self.error: BaseException | None = None
-        self._stage = name
-        self._work = work
-        self._output = output
-        self._buffers = tuple(buffers)
-        self._cpu_s = cpu_s
 
-    def run(self) -> None:
+def _ahead(stage: str, items: Iterable[T], stop: Event, cpu_s: dict[str, float]) -> Iterator[T]:
+    """The items, made in a thread of their own, ahead of whoever takes them.
+
+    stop: set when any stage fails or is given up; nothing more goes in or out then.  cpu_s: gets the thread's processor time.
+    Raises what making them raised, _Stopped once ``stop`` is set.
+    """
+    buffer = _Buffer(_AHEAD_CHARACTERS)
+    failure: list[BaseException] = []
+
+    def offer(item: T | None) -> None:
+        while not stop.is_set():
+            try:
+                return buffer.put(item, timeout=_POLL_S)
+            except Full:
+                continue
+        raise _Stopped
+
+    def make() -> None:
         try:
-            self._work()
-            if self._output is not None:
-                self._output.end()
-        except _Stopped:
-            pass
+            for item in items:
+                offer(item)
         except BaseException as error:
-            self.error = error
-            for buffer in self._buffers:
-                buffer.stop()
+            failure.append(error)
         finally:
-            self._cpu_s[self._stage] = time.thread_time()
+            cpu_s[stage] = time.thread_time()
+        with suppress(_Stopped):
+            offer(None)
 
-
-def _weight(prepared: Prepared) -> int:
-    return len(prepared.document.text) + _DOCUMENT_CHARACTERS
+    maker = Thread(target=make, name=f"ingest-{stage}", daemon=True)
+    maker.start()
+    try:
+        while not stop.is_set():
+            try:
+                item = buffer.get(timeout=_POLL_S)
+            except Empty:
+                continue
+            if item is None:
+                break
+            yield cast(T, item)
+        else:
+            raise _Stopped
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        maker.join()
+    if failure:
+        raise failure[0]

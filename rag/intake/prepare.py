@@ -6,11 +6,11 @@ A file that cannot be read is reported and holds up nothing else.
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from index.types import Document, Metadata, NewDocument, NewPassage, Signs, Span
+from index.types import Metadata, NewDocument, NewPassage, Signs, Span
 from rag.intake.chunking import Chunk, chunk
 from rag.language.languages import with_language
 from rag.model.embedding import PassageInput, PassageVectors, word_spans
@@ -24,19 +24,13 @@ _MONTHS = (
 )  # as the default model knows them
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Prepared:
-    """A document cut into passages, not yet embedded."""
+    """A document cut into passages.  passages: those of them that are embedded, in order."""
 
     document: NewDocument
     chunks: list[Chunk]
-
-
-@dataclass(frozen=True, slots=True)
-class Unchanged:
-    """A document that is in the store already as it is now: the stored one."""
-
-    document: Document
+    passages: list[NewPassage] = field(default_factory=list)
 
 
 def prepare(

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from index.backend import Store
-from index.types import Document, FailedFile, Metadata
+from index.types import Change, Document, FailedFile, Metadata
 from rag.errors import ContentTooLarge, RagError
 from rag.intake.folders import Found
-from rag.intake.prepare import Prepared, Unchanged, prepare, sha256_of
+from rag.intake.prepare import Prepared, prepare, sha256_of
 from rag.language.languages import may_be_untold, with_language
 from rag.parsing.sandbox.pool import Part, Sandbox
 from rag.printable import as_utf8, is_utf8
@@ -42,7 +42,7 @@ class FileReader:
     _failed: list[FailedFile] = field(default_factory=list)
     _mended: list[str] = field(default_factory=list)
 
-    def read(self, found: Found) -> Iterator[Prepared | Unchanged | Failure]:
+    def read(self, found: Found) -> Iterator[Prepared | Change | Failure]:
         """The documents of a file. One met in a folder that failed before is not tried again as long as its content is the same."""
         path = found.path
         key = os.path.abspath(path)
@@ -95,7 +95,7 @@ class FileReader:
         except RagError as error:
             return self._note(key, str(path), None, str(error))
 
-    def read_address(self, url: str, *, allow_private: bool) -> Iterator[Prepared | Unchanged | Failure]:
+    def read_address(self, url: str, *, allow_private: bool) -> Iterator[Prepared | Change | Failure]:
         """The documents at an address of the web, which is their source; the last one that it redirects to is metadata."""
         from rag.intake.web import fetch, without_fragment
 
@@ -109,11 +109,11 @@ class FileReader:
 
     def read_content(
         self, key: str, source: str, name: str, content: bytes, *, again: bool, said: Metadata | None = None
-    ) -> Iterator[Prepared | Unchanged | Failure]:
+    ) -> Iterator[Prepared | Change | Failure]:
         """The documents of a file's content. again: whether to try what failed before.  said: metadata that comes with it."""
         digest = self._digest(sha256_of(content))
         if known := self.unchanged(key, digest):
-            yield Unchanged(known)
+            yield Change(known, "skipped")
             return
         if not again and (before := self._failed_before(key, digest)):
             yield Failure(source, before)
@@ -136,13 +136,11 @@ class FileReader:
         if whole:
             self._look_for_vanished(key, seen)
 
-    def _outcome(
-        self, key: str, source: str, digest: str, part: Part, said: Metadata
-    ) -> Prepared | Unchanged | Failure:
+    def _outcome(self, key: str, source: str, digest: str, part: Part, said: Metadata) -> Prepared | Change | Failure:
         if part.text is None:  # it was not wanted
             known = self.store.unchanged(self.collection, key, digest)
             return (
-                Unchanged(known)
+                Change(known, "skipped")
                 if known
                 else Failure(source, self._failed_before(key, digest) or "was removed meanwhile: add it again")
             )

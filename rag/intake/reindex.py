@@ -1,6 +1,9 @@
 """A store changed over to another model: every passage embedded again as it is cut, while the store goes on being used.
 
 What decided the cut, headings and pages of the files, is not kept with the text, and so passages stay as they are: citations too.
+
+Before that, the words of documents that were taken in before languages were told are stemmed anew, in their own language. Nothing
+else of these changes: passages, vectors, ids, citations and the time of adding stay.
 """
 
 import time
@@ -8,12 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from index.backend import Place, Rebuilding, Store, StoredDocument, abandon_rebuilding, open_store, rebuilding
-from index.types import JsonScalar
+import numpy as np
+
+from index.backend import Place, Reader, Rebuilding, Store, StoredDocument, abandon_rebuilding, open_store, rebuilding
+from index.types import Document, JsonScalar, NewDocument, NewPassage
 from rag.config import Config
 from rag.intake import prepare as ingest
 from rag.intake.chunking import Chunk
-from rag.intake.reanalysis import reanalyze
+from rag.language.languages import may_be_untold, with_language
 from rag.model.cache import converted_model
 from rag.model.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
 from rag.model.store_models import store_settings
@@ -23,6 +28,7 @@ Embed = Callable[[Sequence[PassageInput]], list[PassageVectors]]
 Progress = Callable[[str, int, int], None]
 # Passages embedded before their documents are committed: what a kill may cost.
 _PASSAGES_TOGETHER = 2 * TOGETHER
+_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +144,68 @@ def _take_over(making: Rebuilding, group: Sequence[StoredDocument], embed: Embed
         passages = [ingest.new_passage(piece, one, next(vectors)) for piece, one in zip(cut, given, strict=True)]
         taken += making.add(document, passages)
     return taken
+
+
+def reanalyze(store: Store, progress: Callable[[int, int], None] | None = None) -> int:
+    """Stem the documents that are in another language than the one they are stemmed in; how many there were.
+
+    Each is changed by itself, so that what was interrupted goes on where it was; one that changes meanwhile is left alone, as
+    its language is told by then.  progress: called with documents looked at and documents in all.
+    """
+    untold = _untold(store)
+    n_changed = 0
+    for done, document in enumerate(untold, 1):
+        n_changed += _reanalyze(store, document)
+        if progress is not None:
+            progress(done, len(untold))
+    return n_changed
+
+
+def _untold(store: Store) -> list[Document]:
+    untold: list[Document] = []
+    with store.read() as reader:
+        after = None
+        while page := reader.documents(after=after, limit=_PAGE):
+            untold += [document for document in page if may_be_untold(document)]
+            after = page[-1].id
+    return untold
+
+
+def _reanalyze(store: Store, document: Document) -> bool:
+    with store.read() as reader:
+        if document not in reader.find(document.id):
+            return False
+        text = reader.text(document.id)
+        metadata, language = with_language(text, document.metadata, {})
+        if language == document.language:
+            return False
+        passages = _as_given(reader, document.id)
+    new = NewDocument(
+        document.collection, document.key, document.title, document.source, text, document.content_sha256, metadata, language
+    )  # fmt: skip
+    return store.write_anew(document, new, passages)
+
+
+def _as_given(reader: Reader, document_id: str) -> list[NewPassage]:
+    """The passages of a document as they were handed to the store."""
+    passages = reader.passages_of(document_id)
+    if not passages:
+        return []
+    ids = [passage.id for passage in passages]
+    candidates, words = reader.candidates(ids), reader.word_signs(ids)
+    rows = np.split(candidates.vectors.astype(np.float32), candidates.firsts[1:])
+    signs = iter(np.split(words.signs, np.cumsum(words.word_counts)[:-1]))
+    return [
+        NewPassage(
+            span=passage.span,
+            sentences=passage.sentences,
+            context=context,
+            section=passage.section,
+            page=passage.page,
+            vector=vectors[0],
+            sentence_vectors=vectors[1:],
+            word_signs=tuple(next(signs) for _ in passage.sentences),
+            layout=passage.layout,
+        )
+        for passage, context, vectors in zip(passages, reader.contexts_of(document_id), rows, strict=True)
+    ]

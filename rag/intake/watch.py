@@ -13,8 +13,8 @@ from index.errors import StoreFull, StoreLocked, StoreUnreachable
 from index.types import Metadata
 from rag.errors import BadInput, UnreadableContent
 from rag.intake.folders import IGNORE_FILES, IgnoreRules, is_picture
+from rag.intake.intake import Intake
 from rag.intake.reading import file_of
-from rag.service import Service
 from rag.types import IngestReport, ParseOptions
 
 _SETTLE_MS = 500  # without a change before what has changed is read: programs write a file in several steps
@@ -24,7 +24,7 @@ _RETRY_S = 10.0
 
 
 def watch(
-    service: Service,
+    intake: Intake,
     folders: Iterable[Path],
     *,
     collection: str = "default",
@@ -48,14 +48,14 @@ def watch(
     waiting_until = 0.0
     first = True
     for changed in _changes(roots, stop):
-        pending |= _concerned(roots, changed, service.place, pictures=options is not None and options.ocr)
+        pending |= _concerned(roots, changed, intake.place, pictures=options is not None and options.ocr)
         if not pending or time.monotonic() < waiting_until:
             continue
         for root in roots:
             if not root.is_dir():  # perhaps only taken off (a drive): nothing is removed for that
                 raise UnreadableContent(f"{root} is no longer there; to remove its documents: rag add --sync {root}")
         try:
-            report = service.intake.add_paths(
+            report = intake.add_paths(
                 sorted(pending), collection=collection, metadata=metadata, sync=True, options=options
             )
         except (StoreLocked, StoreFull, StoreUnreachable) as error:

@@ -82,7 +82,7 @@ def watch(
         with Service.open_or_create(store_path(store), Config.from_environment()) as service:
             note_rebuilt(service)
             watching.watch(
-                service,
+                service.intake,
                 folders,
                 collection=collection,
                 metadata=metadata,

@@ -63,8 +63,8 @@ def ask(
         text = "" if talks else _question(question or [])
         with open_service(store, to_ask=True) as service:
             from rag.cli.questions.printing import print_answer
-            from rag.filters import parse_filters
             from rag.types import Query
+            from rag.validation import parse_filters
 
             where = parse_filters(filters or [])
             out = None if json else console()  # imported here, while the model is loaded

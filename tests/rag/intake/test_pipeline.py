@@ -14,9 +14,9 @@ import pytest
 
 from index.errors import StoreError
 from index.local.store import Store
-from index.types import Floats
+from index.types import Change, Floats
 from rag.intake import pipeline
-from rag.intake.prepare import Prepared, Unchanged, passage_input, prepare_incoming
+from rag.intake.prepare import Prepared, passage_input, prepare_incoming
 from rag.model.embedding import TOGETHER, VECTORS_TOGETHER, PassageInput, PassageVectors
 from rag.types import Check, Failure, Incoming, IngestProgress, go_on
 
@@ -66,10 +66,10 @@ def test_documents_come_out_in_order_each_with_its_own_passages(embedder: FakeEm
     sizes = [1, 0, 3, TOGETHER - 4, 0, 2 * TOGETHER + 5, 1, 0]
     documents = [prepared(f"d{number}", size) for number, size in enumerate(sizes)]
     done = list(pipeline.embedded(lambda: embedder, documents))  # type: ignore[arg-type, return-value]
-    assert [one.document.key for one, _ in done] == [one.document.key for one in documents]
-    for one, passages in done:
-        assert [passage.span for passage in passages] == [piece.span for piece in one.chunks]
-        for passage in passages:
+    assert [one.document.key for one in done] == [one.document.key for one in documents]
+    for one in done:
+        assert [passage.span for passage in one.passages] == [piece.span for piece in one.chunks]
+        for passage in one.passages:
             text = one.document.text[slice(*passage.span)]
             assert np.array_equal(passage.vector, embedder._embed(text, DIM))
     assert embedder.groups == [TOGETHER] * 3 + [sum(sizes) - 3 * TOGETHER]
@@ -82,7 +82,7 @@ def test_documents_without_passages_need_no_model(empty_store: Store) -> None:
     pipeline.ingest(empty_store, no_model, [prepared("known", 0)], 1, None)
     with empty_store.read() as reader:
         [known] = reader.documents()
-    documents: list[Prepared | Unchanged | Failure] = [prepared("empty", 0), Unchanged(known), Failure("x", "bad")]
+    documents: list[Prepared | Change | Failure] = [prepared("empty", 0), Change(known, "skipped"), Failure("x", "bad")]
     report = pipeline.ingest(empty_store, no_model, documents, 3, None)
     assert (report.added, report.skipped, report.failed) == (1, 1, (Failure("x", "bad"),))
 
@@ -106,8 +106,8 @@ def test_a_check_that_raises_ends_the_embedding_of_a_large_document(embedder: Fa
 def test_short_lines_are_embedded_in_groups_of_bounded_memory(embedder: FakeEmbedder) -> None:
     lines = prepare_incoming(Incoming(key="k", title="t", text="a\n" * 70_000), size=700, overlap=1)
     most = max(passage_input(lines.document, piece).n_vectors for piece in lines.chunks)
-    [(_, passages)] = pipeline.embedded(lambda: embedder, [lines])  # type: ignore[arg-type, return-value]
-    assert len(passages) == len(lines.chunks)
+    [done] = pipeline.embedded(lambda: embedder, [lines])  # type: ignore[arg-type, return-value]
+    assert len(done.passages) == len(lines.chunks)
     assert len(embedder.n_vectors) > 1
     assert max(embedder.n_vectors) < VECTORS_TOGETHER + most
 
@@ -158,7 +158,7 @@ def test_an_embedder_that_cannot_be_had_ends_the_ingest(empty_store: Store) -> N
 def test_reading_is_never_further_ahead_than_the_buffers_hold(
     empty_store: Store, embedder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "_BUFFER_CHARACTERS", 50_000)
+    monkeypatch.setattr(pipeline, "_AHEAD_CHARACTERS", 50_000)
     n_read = n_committed = furthest = 0
 
     def documents() -> Iterator[Prepared]:

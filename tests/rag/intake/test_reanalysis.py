@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from index.local.store import Store
 from index.types import Scope
 from rag.cli.main import build
-from rag.intake.reanalysis import reanalyze
+from rag.intake.reindex import reanalyze
 from rag.retrieval.question import analyze_question
 from rag.service import Service
 from rag.types import Incoming, Query

@@ -41,7 +41,7 @@ class Watching:
 
         def run() -> None:
             try:
-                watch(service, [folder], on_report=self.reports.append, on_delay=print, stop=self._stop)
+                watch(service.intake, [folder], on_report=self.reports.append, on_delay=print, stop=self._stop)
             except RagError as error:
                 self.error = error
 
@@ -144,7 +144,7 @@ def test_a_folder_that_is_taken_away_ends_it_and_removes_nothing(
 def test_a_file_is_not_watched(service: Service, folder: Path) -> None:
     (folder / "a.txt").write_text(SHIP)
     with pytest.raises(BadInput, match="the folder that the file is in"):
-        watch(service, [folder / "a.txt"], on_report=print, on_delay=print, stop=threading.Event())
+        watch(service.intake, [folder / "a.txt"], on_report=print, on_delay=print, stop=threading.Event())
 
 
 def test_it_survives_a_kill_and_makes_up_for_what_it_missed(service: Service, folder: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from index.types import Range
 from rag.errors import BadInput
-from rag.filters import parse_filters
+from rag.validation import parse_filters
 
 
 @pytest.mark.parametrize(
