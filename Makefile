@@ -28,7 +28,7 @@ test: .venv/.installed-dev .venv/.installed-browser
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 # What `make test` leaves out as well: kills, browsers, many servers.
-test-all: .venv/.installed-dev .venv/.installed-browser
+test-all: .venv/.installed-dev .venv/.installed-browser .venv/.installed-postgres
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-long: .venv/.installed-dev
@@ -54,6 +54,11 @@ install: .venv/.installed
 .venv/.installed-dev: .venv/.installed
 	@$(BIN)/pip install -q --disable-pip-version-check $(TORCH)
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+.venv/.installed-postgres: pyproject.toml constraints.txt | .venv/.installed-dev
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[test-postgres]' || \
+		echo "no PostgreSQL server: the tests of a store in a database will be skipped" >&2
 	@touch $@
 
 # The browser tests skip themselves, saying so, where a browser cannot be had this way.
