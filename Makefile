@@ -9,7 +9,7 @@ RELEASE_TOOLS := cyclonedx-bom==7.5.0 uv==0.13.9
 RELEASE := .venv-release/bin
 export Q
 
-.PHONY: ask serve test-fast test test-all test-long lint install lock sbom clean
+.PHONY: ask serve test-fast test test-all test-long test-cluster lint install lock sbom clean
 
 ask: .venv/.installed
 	@$(BIN)/rag add seeds
@@ -33,6 +33,13 @@ test-all: .venv/.installed-dev .venv/.installed-browser .venv/.installed-postgre
 
 test-long: .venv/.installed-dev
 	@$(BIN)/python -m pytest --long -s tests/reliability tests/api/routes/test_collections.py tests/api/schemas/test_schemathesis.py
+
+# Kills whole primary nodes of a cluster on this machine: 3 times, or 50 with LONG=--long. Skips itself, saying so, without etcd.
+test-cluster: .venv/.installed-postgres
+	@command -v etcd >/dev/null 2>&1 || { test "$$(id -u)" = 0 && apt-get -q update && apt-get -q install -y --no-install-recommends etcd-server; } \
+		>/dev/null 2>&1 || echo "no etcd: the tests of a cluster will be skipped (apt-get install etcd-server)" >&2
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[test-cluster]'
+	@$(BIN)/python -m pytest -s $(LONG) tests/cluster
 
 lint: .venv/.installed-dev
 	@$(BIN)/ruff check .
