@@ -71,8 +71,8 @@ class _Records(TextBuilder):
         self._chosen = tuple(chosen)
         self.names: set[str] = set()
 
-    def add_record(self, fields: Iterable[tuple[str, str]], path: Sequence[str]) -> None:
-        super().add_record(filter(self._is_chosen, fields) if self._chosen else fields, path)
+    def add_record(self, fields: Iterable[tuple[str, str]], path: Sequence[str], context: str = "") -> None:
+        super().add_record(filter(self._is_chosen, fields) if self._chosen else fields, path, context)
 
     def _is_chosen(self, field: tuple[str, str]) -> bool:
         name = field[0]

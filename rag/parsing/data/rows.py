@@ -13,6 +13,8 @@ from rag.parsing.structure.tables import is_header, is_value
 
 _AHEAD = 20  # rows of a run that are looked at to find its column names
 _MAX_TITLE = 120
+_MAX_NAMING = 4  # rows that stand over a table
+_MAX_ABOUT = 3  # cells of one that says what is over all columns
 
 
 class SheetRow(NamedTuple):
@@ -23,40 +25,150 @@ class SheetRow(NamedTuple):
     bold: bool = False
 
 
-def add_rows(builder: TextBuilder, rows: Iterable[SheetRow], path: Sequence[str]) -> None:
-    """Add rows as records under ``path``, the title of their table and their number, values with the names of their columns."""
+class _Head(NamedTuple):
+    """What stands over the rows of a table. names: of its columns.  where: the path of its rows.  about: unit, period."""
+
     names: Sequence[str] = ()
-    title = ""
-    where = (*path,)
-    lonely: SheetRow | None = None  # names of columns, perhaps of a table without rows
+    where: tuple[str, ...] = ()
+    about: str = ""
+
+
+def add_rows(builder: TextBuilder, rows: Iterable[SheetRow], path: Sequence[str]) -> None:
+    """Add rows as records under ``path``, the title of their table and their number, values with the names of their columns.
+
+    What stands above the names over all of them (a unit, a period) and over a group of rows is context of each row.
+    """
+    sheet = _Sheet(builder, (*path,))
+    waiting: list[SheetRow] = []  # rows of words that name columns, perhaps those of the next run
     for run in _runs(rows):
         ahead = list(islice(run, _AHEAD))
-        if lonely is not None:
-            _add_plain(builder, lonely, path)
-            title, lonely = _title(lonely), None
-        if len(ahead) == 1 and not builder.n_characters and _can_name(ahead[0].cells):
-            lonely = ahead[0]
+        if waiting and len(waiting) > 1 and _are_named(waiting, ahead):
+            sheet.add_below(waiting, chain(ahead, run))
+            waiting = []
             continue
-        found = _header(ahead, names)
+        if waiting:
+            sheet.add_run(waiting, ())
+        waiting = []
+        if _can_wait(ahead) or len(ahead) == 1 and not builder.n_characters and _can_name(ahead[0].cells):
+            waiting = ahead
+        else:
+            sheet.add_run(ahead, run)
+    if len(waiting) == 1:
+        builder.add_block(", ".join(map(plain, waiting[0].cells)))
+    elif waiting:
+        sheet.add_run(waiting, ())
+
+
+class _Sheet:
+    """Adds the runs of a sheet; a run without names goes on with those of the table above it."""
+
+    def __init__(self, builder: TextBuilder, path: tuple[str, ...]) -> None:
+        self._builder = builder
+        self._path = path
+        self._head = _Head(where=path)
+        self._title = ""
+
+    def add_below(self, naming: Sequence[SheetRow], rows: Iterable[SheetRow]) -> None:
+        """Add the rows of a table below the run that names its columns."""
+        self._add_plain(naming[:-1])
+        names, about = _combined(naming)
+        self._head = _Head(names, self._where(self._title), about)
+        self._title = ""
+        _add_data(self._builder, rows, self._head)
+
+    def add_run(self, ahead: Sequence[SheetRow], rest: Iterable[SheetRow]) -> None:
+        """Add a run. ahead: its first rows."""
+        found = _header(ahead, self._head.names)
         if found is not None:
             first, height = found
-            for row in ahead[:first]:
-                _add_plain(builder, row, path)
-                title = _title(row)
+            self._add_plain(ahead[:first])
+            about = _about(ahead[first - 1]) if first and not self._title else ""
             names = _names([row.cells for row in ahead[first : first + height]])
-            where = (*path, title) if title else (*path,)
-            for row in chain(ahead[first + height :], run):
-                builder.add_record(_fields(names, row.cells), (*where, f"row {row.number}"))
-            title = ""
-        elif names and not (len(ahead) == 1 and _n_filled(ahead[0].cells) == 1 < len(names)):
-            for row in chain(ahead, run):
-                builder.add_record(_fields(names, row.cells), (*where, f"row {row.number}"))
+            self._head = _Head(names, self._where(self._title), about)
+            self._title = ""
+            _add_data(self._builder, chain(ahead[first + height :], rest), self._head)
+        elif self._head.names and not (len(ahead) == 1 and _n_filled(ahead[0].cells) == 1 < len(self._head.names)):
+            _add_data(self._builder, chain(ahead, rest), self._head)
         else:
-            for row in chain(ahead, run):
-                _add_plain(builder, row, path)
-                title = _title(row)
-    if lonely is not None:
-        builder.add_block(", ".join(map(plain, lonely.cells)))
+            self._add_plain(chain(ahead, rest))
+
+    def _add_plain(self, rows: Iterable[SheetRow]) -> None:
+        for row in rows:
+            _add_plain(self._builder, row, self._path)
+            self._title = _title(row)
+
+    def _where(self, title: str) -> tuple[str, ...]:
+        return (*self._path, title) if title else self._path
+
+
+def _add_data(builder: TextBuilder, rows: Iterable[SheetRow], head: _Head) -> None:
+    """Add the rows of a table. One that has its first cell alone names the group of those below it."""
+    group = ""
+    columns = len(list(filter(None, head.names)))
+    upcoming = iter(rows)
+    row = next(upcoming, None)
+    while row is not None:
+        after = next(upcoming, None)
+        if (
+            columns > 2
+            and row.cells
+            and _n_filled(row.cells) == 1
+            and row.cells[0].strip()
+            and not is_value(row.cells[0])
+        ):
+            text = plain(row.cells[0])
+            group = text if len(text) <= _MAX_TITLE and after is not None and _n_filled(after.cells) > 1 else ""
+            builder.add_record([("", text)], (*head.where, f"row {row.number}"), head.about)
+        else:
+            context = ". ".join(filter(None, (head.about, group)))
+            builder.add_record(_fields(head.names, row.cells), (*head.where, f"row {row.number}"), context)
+        row = after
+
+
+def _can_wait(run: Sequence[SheetRow]) -> bool:
+    """Whether a run is nothing but words that may name the columns of the run below it, under what stands over them."""
+    if not 1 < len(run) <= _MAX_NAMING or _n_filled(run[-1].cells) < 2:
+        return False
+    has_corner = run[0].cells[0].strip() and not run[-1].cells[0].strip()
+    if not has_corner and _n_filled(run[0].cells) >= _n_filled(run[-1].cells):
+        return False
+    above = [cell for row in run[:-1] for cell in row.cells if cell.strip()]
+    names = [name for name in _combined(run)[0] if name]
+    return len(set(names)) == len(names) and not any(map(is_value, (*filter(str.strip, run[-1].cells), *above[:1])))
+
+
+def _are_named(naming: Sequence[SheetRow], run: Sequence[SheetRow]) -> bool:
+    """Whether the last of these rows names the columns of a run: most that have a name have values."""
+    named = [at for at, cell in enumerate(naming[-1].cells) if cell.strip()]
+    rows = [row.cells for row in run if _n_filled(row.cells) > 1]
+    return bool(rows) and sum(_is_of_values(rows, at) for at in named) * 2 > len(named)
+
+
+def _combined(naming: Sequence[SheetRow]) -> tuple[list[str], str]:
+    """The names of columns from the row that has them and those above it, and what these say of all columns."""
+    names = [plain(cell) for cell in naming[-1].cells]
+    about: list[str] = []
+    for row in reversed(naming[:-1]):
+        cells = [plain(cell) for cell in row.cells]
+        over = [at for at, cell in enumerate(cells) if cell and 0 < at < len(names)]
+        if len(over) < 2:
+            about.insert(0, ". ".join(filter(None, cells)))
+            continue
+        about[:0] = filter(None, cells[:1])
+        for at in range(over[0], len(names)):
+            if names[at]:
+                names[at] = f"{cells[max(place for place in over if place <= at)]} {names[at]}"
+    return names, ". ".join(about)
+
+
+def _about(row: SheetRow) -> str:
+    """What a row of words above the names of the columns says of all of them, such as a unit and a period."""
+    cells = [plain(cell) for cell in row.cells if cell.strip()]
+    return (
+        ". ".join(cells)
+        if len(cells) <= _MAX_ABOUT and not any(map(is_value, cells)) and sum(map(len, cells)) <= _MAX_TITLE
+        else ""
+    )
 
 
 def _runs(rows: Iterable[SheetRow]) -> Iterator[Iterator[SheetRow]]:

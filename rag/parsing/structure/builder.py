@@ -230,8 +230,11 @@ class TextBuilder:
                         self._blocks.append(Block(start, self._length, False, group, ROW, row))
         self._close(self._length)
 
-    def add_record(self, fields: Iterable[tuple[str, str]], path: Sequence[str]) -> None:
-        """Add a row of a table or a record as a passage of its own: a line a field that has a value, ``name: value``."""
+    def add_record(self, fields: Iterable[tuple[str, str]], path: Sequence[str], context: str = "") -> None:
+        """Add a row of a table or a record as a passage of its own: a line a field that has a value, ``name: value``.
+
+        context: what stands over it, as a unit, a period or the name of a group.
+        """
         named = [(plain(name), plain(value)) for name, value in fields]
         named = [(name, value) for name, value in named if value]
         lines = [f"{name}: {value}" if name else value for name, value in named]
@@ -239,7 +242,7 @@ class TextBuilder:
             return
         self.open_section(path)
         if len(lines) == 1 and not named[0][0]:
-            self._blocks.append(Block(self._append(lines[0], tight=False), self._length, whole=True))
+            self._blocks.append(Block(self._append(lines[0], tight=False), self._length, True, context))
         elif sum(map(len, lines)) + len(lines) <= ROW_CHARACTERS:
             end = start = self._append("\n".join(lines), tight=False)
             cells = []
@@ -248,13 +251,13 @@ class TextBuilder:
                 cells.append(Span(end - len(value), end))
                 end += 1
             row = TableRow(tuple(name for name, _ in named), tuple(cells))
-            self._blocks.append(Block(start, self._length, True, "", ROW, row))
+            self._blocks.append(Block(start, self._length, True, context, ROW, row))
         else:
             self._context = _short_fields(lines)
             for line, (name, value) in zip(lines, named, strict=True):
                 start = self._append(line, tight=line is not lines[0])
                 row = TableRow((name,), (Span(self._length - len(value), self._length),))
-                self._blocks.append(Block(start, self._length, False, "", ROW, row))
+                self._blocks.append(Block(start, self._length, False, context, ROW, row))
         self._body = True
 
     def add_document(self, parsed: ParsedText, path: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ _MAX_HEADER = 4
 _MAX_COLUMNS, _MAX_ROWS, _MAX_FILLED = 300, 1000, 100_000
 _MAX_REPEATED = 200  # characters of a value that is said again in each row
 _VALUE = re.compile(
-    r"[-+(]?[$€£¥]?\s?\d[\d\s.,:/'-]*\s?(?:%|[$€£¥)])?|\d{4}-\d\d-\d\d.*|true|false|yes|no|n/?a|-", re.I
+    r"[-+(]?[$€£¥]?\s?\d[\d\s.,:/'-]*\s?(?:%|[$€£¥)])?|\d{4}-\d\d-\d\d.*|true|false|yes|no|n/?a|[-–—]", re.I
 )
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _DAY = re.compile(r"(?:19|20)\d\d-\d\d(?:-\d\d)?")

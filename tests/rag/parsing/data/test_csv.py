@@ -147,3 +147,49 @@ def test_an_empty_table_keeps_its_column_names() -> None:
 def test_a_field_without_end_is_refused() -> None:
     with pytest.raises(ContentTooLarge, match="field of more than 4 MiB"):
         parse("b.csv", b'Name,Built\nArnes,"' + b"x" * (5 << 20))
+
+
+def rows_of(parsed: ParsedText) -> list[tuple[str, dict[str, str]]]:
+    """What stands over each row, and its values by name."""
+    return [
+        (block.context, {name: parsed.text[slice(*cell)] for name, cell in zip(*block.row, strict=True)})
+        for block in parsed.blocks
+        if block.row is not None and any(block.row.head)
+    ]
+
+
+def test_unit_and_period_above_the_names_belong_to_each_row_below_a_gap(read: Read) -> None:
+    lines = [
+        "Toll,,",
+        "",
+        *["In thousand crowns,,Spring 1784", ",Ships,Carts", ",,", "Arnes,311,27", "Vik,19,8", ",,"] * 2,
+    ]
+    lines[8] = "In thousand crowns,,Spring 1785"
+    spring = [{"": "Arnes", "Ships": "311", "Carts": "27"}, {"": "Vik", "Ships": "19", "Carts": "8"}]
+    assert rows_of(read("t.csv", "\n".join(lines).encode())) == [
+        (f"In thousand crowns. Spring {year}", row) for year in (1784, 1785) for row in spring
+    ]
+
+
+def test_periods_over_several_columns_name_each_of_them(read: Read) -> None:
+    lines = [
+        "In crowns,Spring 1784,,Spring 1785,",
+        ",Ships,Carts,Ships,Carts",
+        ",,,,",
+        "Arnes,311,—,19,—",
+        "Vik,27,—,8,5",
+    ]
+    [(about, first), _] = rows_of(read("t.csv", "\n".join(lines).encode()))
+    assert about == "In crowns"
+    assert first == {
+        "": "Arnes", "Spring 1784 Ships": "311", "Spring 1784 Carts": "—", "Spring 1785 Ships": "19", "Spring 1785 Carts": "—"
+    }  # fmt: skip
+
+
+def test_a_row_of_one_cell_names_the_group_of_the_rows_below_it(read: Read) -> None:
+    lines = ["Ware,Price,Stock", "Fruit,,", "Pear,2.50,3", "Fig,9.00,4", "Fish,,", "Cod,7.25,1"]
+    assert [(group, row["Ware"]) for group, row in rows_of(read("t.csv", "\n".join(lines).encode()))] == [
+        ("Fruit", "Pear"),
+        ("Fruit", "Fig"),
+        ("Fish", "Cod"),
+    ]
