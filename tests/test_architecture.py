@@ -24,6 +24,7 @@ ENGINES = {
     "openpyxl": {"rag/parsing/office/xlsx.py"},
     "psycopg": {f"index/postgres/{name}.py" for name in ("connection", "errors", "exchange", "rebuilding", "schema")},
     "pypdfium2": {"rag/parsing/pdf/parse.py"},
+    "rapidocr": {"rag/parsing/pdf/rapid.py"},
     "selectolax": {"rag/parsing/web/boilerplate.py", "rag/parsing/web/html.py"},
 }
 # It drives other systems, in an environment of its own, and imports nothing of this project.

@@ -29,7 +29,9 @@ FieldsOption = Annotated[
         show_default=False,
     ),
 ]
-OcrOption = Annotated[bool, typer.Option("--ocr", help="Recognise the text of scans and pictures (needs tesseract).")]
+OcrOption = Annotated[
+    bool, typer.Option("--ocr", help="Recognise the text of scans and pictures (with the extra ocr, or tesseract).")
+]
 PasswordOption = Annotated[
     Path | None,
     typer.Option(
@@ -62,9 +64,9 @@ def parse_options(fields: str | None, ocr: bool, password_file: Path | None) -> 
     if fields is not None and not names:
         raise BadInput("--fields: name at least one, such as title,body")
     if ocr:
-        from rag.parsing.pdf.ocr import require_program
+        from rag.parsing.pdf.ocr import require_engine
 
-        require_program()
+        require_engine()
     return ParseOptions(names, ocr, _passwords(password_file))
 
 

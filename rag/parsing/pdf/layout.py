@@ -49,12 +49,16 @@ class Line:
 
 @dataclass(slots=True)
 class Page:
-    """A page's lines in reading order; height in points; label: the page's printed number, if the file has labels."""
+    """A page's lines in reading order; height in points; label: the page's printed number, if the file has labels.
+
+    confidence: how sure its letters are, 0 to 1, where they were recognised.
+    """
 
     number: int
     label: str
     height: float
     lines: list[Line] = field(default_factory=list)
+    confidence: float | None = None
 
     @property
     def body(self) -> list[Line]:

@@ -1,85 +1,55 @@
-"""Text recognition (OCR) of scanned pages and pictures by the program tesseract, where it is installed; it works offline.
+"""Text recognition (OCR) of scanned pages and pictures, which works offline: by RapidOCR where it is installed, else by tesseract.
 
-``RAG_OCR_LANGUAGES`` names the languages it looks for, as tesseract does ("eng+deu"); the default is English.
+RAG_OCR_LANGUAGES, which names languages as tesseract does, chooses tesseract.
 """
 
 import os
 import shutil
-import subprocess
-from statistics import median
+from functools import cache
+from importlib.util import find_spec
 
-from rag.errors import BadInput, UnreadableContent
-from rag.parsing.pdf.layout import Page, read_lines
-from rag.parsing.pdf.words import Word
+from rag.errors import BadInput
+from rag.parsing.pdf import rapid, tesseract
+from rag.parsing.pdf.layout import Page
 from rag.types import OCR_LANGUAGES
 
-PROGRAM = "tesseract"
-HINT = "rag add --ocr recognises their text where tesseract is installed (for example apt-get install tesseract-ocr)"
-_SECONDS_A_PAGE = 120
-_LARGER = 1.4  # times the usual height of a line: type that is larger, and not only higher by its letters
-_PAGE, _WORD = "1", "5"  # levels of tesseract's table
+PROGRAM = tesseract.PROGRAM
+RAPID = "rapidocr"
+_INSTALL = "pip install 'footnote-rag[ocr]', or the program tesseract (for example apt-get install tesseract-ocr)"
+HINT = f"rag add --ocr recognises their text, with {_INSTALL}"
 
 
-def require_program() -> None:
-    """Raises BadInput, with how to get it, where tesseract is not installed."""
-    if shutil.which(PROGRAM) is None:
-        raise BadInput("--ocr needs the program tesseract: install it (for example apt-get install tesseract-ocr)")
+def engine() -> str | None:
+    """What recognises text: RAPID, or the place of the program; None where neither is installed."""
+    return RAPID if _is_rapid() else shutil.which(PROGRAM)
+
+
+def require_engine() -> None:
+    """Raises BadInput, with how to get one, where nothing that recognises text is installed."""
+    if engine() is None:
+        raise BadInput(f"--ocr needs a program that recognises text: {_INSTALL}")
+
+
+def load() -> None:
+    """Make ready what recognises text in this process, before it may open no more files."""
+    if _is_rapid():
+        rapid.load()
 
 
 def recognise(picture: bytes, scale: float = 1.0) -> list[Page]:
-    """The pages of a picture (PNM, PNG, JPEG, TIFF and others) with the lines on them. scale: pixels to a unit of length.
+    """The pages of a picture (PNM, PNG, JPEG, TIFF and others) with the lines on them and how sure they are.
 
-    Raises UnreadableContent when tesseract is missing, fails or takes more than two minutes.
+    scale: pixels to a unit of length.  Raises UnreadableContent when it cannot be read, or nothing recognises text here.
     """
-    try:
-        ran = subprocess.run(
-            [PROGRAM, "stdin", "stdout", "-l", os.environ.get(OCR_LANGUAGES) or "eng", "tsv"],
-            input=picture,
-            capture_output=True,
-            check=False,
-            timeout=_SECONDS_A_PAGE,
-            env={**os.environ, "OMP_THREAD_LIMIT": "1"},
-        )
-    except (FileNotFoundError, PermissionError) as error:  # parsers that were started without it may not run it
-        raise UnreadableContent(f"it holds pictures of text: {HINT}") from error
-    except subprocess.TimeoutExpired as error:
-        raise UnreadableContent("recognising its text takes too long: use a smaller picture") from error
-    if ran.returncode != 0:
-        said = ran.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise UnreadableContent(f"tesseract cannot read it: {said[-1][:120] if said else 'it gives no reason'}")
-    return _pages(ran.stdout.decode("utf-8", "replace"), scale)
+    if _is_rapid():
+        return rapid.recognise(picture, scale)
+    return tesseract.recognise(picture, scale)
 
 
-def _pages(table: str, scale: float) -> list[Page]:
-    """Lines of each page from tesseract's table, whose boxes are pixels from the upper left corner."""
-    pages: list[Page] = []
-    words: list[list[tuple[str, tuple[str, ...], float, float, float, float]]] = []
-    for row in table.splitlines()[1:]:
-        cells = row.split("\t")
-        if len(cells) < 12:
-            continue
-        left, top, width, height = (float(cell) / scale for cell in cells[6:10])
-        if cells[0] == _PAGE:
-            pages.append(Page(len(pages) + 1, "", height))
-            words.append([])
-        elif cells[0] == _WORD and pages and cells[11].strip():
-            bottom = pages[-1].height - top - height
-            words[-1].append((cells[11].strip(), tuple(cells[1:5]), left, bottom, left + width, bottom + height))
-    for page, found in zip(pages, words, strict=True):
-        page.lines = read_lines(_words(found))
-    return pages
+def _is_rapid() -> bool:
+    return not os.environ.get(OCR_LANGUAGES) and _has_rapid()
 
 
-def _words(found: list[tuple[str, tuple[str, ...], float, float, float, float]]) -> list[Word]:
-    """Words with the height of their line as theirs, or else accents and capitals would be larger type."""
-    lines: dict[tuple[str, ...], tuple[float, float]] = {}
-    for _, line, _, low, _, high in found:
-        before = lines.get(line, (low, high))
-        lines[line] = min(before[0], low), max(before[1], high)
-    usual = median([high - low for low, high in lines.values()]) if lines else 0.0
-    words = []
-    for text, line, x0, _, x1, _ in found:
-        low, high = lines[line]
-        size = high - low if high - low > _LARGER * usual else usual
-        words.append(Word(text, x0, low, x1, high, round(2 * size) / 2))
-    return words
+@cache
+def _has_rapid() -> bool:
+    return find_spec(RAPID) is not None

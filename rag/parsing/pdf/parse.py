@@ -22,7 +22,7 @@ from rag.parsing.pdf.orientation import Box, read_directions, turned, turned_wor
 from rag.parsing.pdf.paragraphs import HYPHEN_AT_LINE_END
 from rag.parsing.pdf.streams import is_damaged, suspect
 from rag.parsing.pdf.writing import heading_key, printed_title, write_pages
-from rag.parsing.structure.builder import MAX_CHARACTERS, TextBuilder, plain
+from rag.parsing.structure.builder import MAX_CHARACTERS, TextBuilder, Values, plain
 from rag.parsing.structure.metadata import PAGES_NOT_READ, collect
 from rag.types import ParsedText
 
@@ -89,6 +89,7 @@ def parse_pdf(content: bytes, name: str, *, ocr: bool = False, passwords: Sequen
     ):
         if numbers:
             metadata[name_of_list] = [*numbers]
+    metadata |= _confidence(pages)
     title = plain(said.get("Title", ""))
     if _JUNK_TITLE.fullmatch(title):
         title = ""
@@ -103,9 +104,14 @@ def parse_picture(content: bytes, name: str) -> ParsedText:
     builder = TextBuilder()
     write_pages(builder, pages, {})
     numbers = [page.number for page in pages if page.lines]
-    return builder.build(
-        title=builder.first_heading or name, metadata={"pages": len(pages), "pages_recognised": [*numbers]}
-    )
+    metadata: Values = {"pages": len(pages), "pages_recognised": [*numbers], **_confidence(pages)}
+    return builder.build(title=builder.first_heading or name, metadata=metadata)
+
+
+def _confidence(pages: list[Page]) -> Values:
+    """How sure the letters of recognised pages are in the mean, as metadata."""
+    sure = [page.confidence for page in pages if page.confidence is not None]
+    return {"recognition_confidence": round(sum(sure) / len(sure), 2)} if sure else {}
 
 
 @dataclass(slots=True)
@@ -190,7 +196,8 @@ def _read(content: bytes, ocr: bool, passwords: Sequence[str]) -> _Layer:
                     raise ContentTooLarge(f"more than {_MAX_RECOGNISED} pages without text: split the file")
                 with _PDFIUM:
                     picture, scale = _picture(document, index)
-                page.lines = [line for found in recognise(picture, scale) for line in found.lines]
+                [recognised] = recognise(picture, scale)[:1] or [page]
+                page.lines, page.confidence = recognised.lines, recognised.confidence
                 if page.lines:
                     layer.recognised.append(page.number)
             n_characters += sum(len(line.text) for line in page.lines)

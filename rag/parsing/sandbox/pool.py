@@ -6,7 +6,6 @@ replaced when they had to be ended. Plain UTF-8 text, which no parser is needed 
 
 import json
 import os
-import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple, Self
 
 from index.process import Worker, WorkerEnded
 from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
-from rag.parsing.pdf.ocr import PROGRAM
+from rag.parsing.pdf.ocr import RAPID, engine
 from rag.parsing.sandbox.result import from_json
 from rag.parsing.structure.builder import MAX_CHARACTERS
 from rag.types import OCR_LANGUAGES, Check, ParsedText, ParseOptions, go_on
@@ -33,6 +32,7 @@ _BYTES_A_SECOND = 16_384
 # A worker may wait for a processor, or for a disk that its parser's code is read from, longer than it computes.
 _PATIENCE = 3
 _PATIENCE_OCR = 20
+_MEMORY_OCR = 2  # times as much, for models
 _START_S = 60
 _CHECK_EVERY_S = 0.25
 _TOO_MUCH = "reading it takes more than {}: split the file, or save it again"
@@ -211,12 +211,12 @@ class _Parser:
         self._seconds = limits.seconds
         self._patience_s = float(_START_S)
         self._check: Check = go_on
-        program = shutil.which(PROGRAM) if ocr else None
+        recogniser = engine() if ocr else None
         visible = _ENVIRONMENT_OCR if ocr else _ENVIRONMENT
         self.worker = Worker(
             "rag.parsing.sandbox.worker",
-            str(limits.memory_mib << 20),
-            *([str(Path(program).resolve())] if program else []),
+            str(limits.memory_mib * (_MEMORY_OCR if recogniser == RAPID else 1) << 20),
+            *([recogniser if recogniser == RAPID else str(Path(recogniser).resolve())] if recogniser else []),
             environment={name: os.environ[name] for name in visible if name in os.environ} | _FIXED_ENVIRONMENT,
             folder="/",
         )
@@ -230,9 +230,11 @@ class _Parser:
         self._check = check
         self._offered = None
         self._seconds = self._limits.seconds
-        if not options.ocr:  # which runs in processes of its own, page by page, with limits of their own
+        if options.ocr:  # a page takes seconds
+            self._seconds *= _PATIENCE_OCR
+        else:
             self._seconds = min(self._seconds, _LEAST_S + len(content) // _BYTES_A_SECOND)
-        self._patience_s = _PATIENCE * self._seconds * (_PATIENCE_OCR if options.ocr else 1) + _START_S
+        self._patience_s = _PATIENCE * self._seconds + _START_S
         job = {
             "name": name,
             "options": asdict(options),

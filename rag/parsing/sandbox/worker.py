@@ -21,6 +21,7 @@ from typing import Any
 
 from index.process import parents_socket, receive, send
 from rag.errors import RagError, UnreadableContent
+from rag.parsing.pdf.ocr import RAPID, load
 from rag.parsing.sandbox.confinement import confine
 from rag.parsing.sandbox.result import to_json
 from rag.types import ParseOptions
@@ -35,13 +36,15 @@ _OF_PASSWORDS = ("msoffcrypto.format.ooxml", "xml.dom.expatbuilder", "cryptograp
 _NOT_HERE = ("mbcs", "oem")  # encodings of Windows
 
 
-def main(memory_bytes: int, program: Path | None = None) -> None:
-    """Work on jobs until there are no more."""
+def main(memory_bytes: int, recogniser: str = "") -> None:
+    """Work on jobs until there are no more. recogniser: of text: the place of a program, or RAPID, which runs in this process."""
     connection = parents_socket()
     _limit(memory_bytes)
     _import_all()
+    if recogniser == RAPID:
+        load()
     try:
-        confine(program)
+        confine(Path(recogniser) if recogniser and recogniser != RAPID else None)
     except OSError as error:
         receive(connection), receive(connection)
         return send(connection, _failure(UnreadableContent(f"{error}: see docs/security.md")))
@@ -140,4 +143,4 @@ def _allow_seconds(seconds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[2]), *map(Path, sys.argv[3:]))
+    main(int(sys.argv[2]), *sys.argv[3:])

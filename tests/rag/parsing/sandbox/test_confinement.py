@@ -51,7 +51,7 @@ from pathlib import Path
 from rag.parsing.sandbox import worker
 from rag.types import ParsedText
 rag.parsing.formats.parse = lambda name, content, options: ParsedText(attack(json.loads(content[4:])), "", (), ())
-worker.main(int(sys.argv[2]), *map(Path, sys.argv[3:]))
+worker.main(int(sys.argv[2]), *sys.argv[3:])
 """
 ALONE = f"""{PRELUDE}
 from rag.parsing.sandbox import confinement
@@ -210,7 +210,19 @@ def test_one_that_may_run_tesseract_reaches_nothing_either(
     job: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(tmp_path)
+    monkeypatch.setenv("RAG_OCR_LANGUAGES", "eng")
     assert worked(outcomes_in_a_worker(job, monkeypatch, ocr=True)).keys() <= FORKS.keys()
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.slow
+@needs_seccomp
+def test_one_that_recognises_text_by_itself_reaches_nothing_either(
+    job: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("rapidocr")
+    before = contents(tmp_path)
+    assert worked(outcomes_in_a_worker(job, monkeypatch, ocr=True)) == {}
     assert contents(tmp_path) == before
 
 

@@ -1,0 +1,62 @@
+import io
+import shutil
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from rag.errors import BadInput, UnreadableContent
+from rag.parsing.pdf import ocr
+from rag.parsing.sandbox.pool import Sandbox
+from rag.types import OCR_LANGUAGES, ParsedText, ParseOptions
+
+LINES = ["The harbour of Arnes", "opened in 1784 for", "ninety-one ships."]
+
+
+def picture(kind: str = "PNG") -> bytes:
+    image = Image.new("L", (900, 300), 255)
+    pen = ImageDraw.Draw(image)
+    for number, line in enumerate(LINES):
+        pen.text((40, 40 + 70 * number), line, fill=0, font=ImageFont.load_default(42))
+    file = io.BytesIO()
+    image.save(file, kind)
+    return file.getvalue()
+
+
+def without_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(ocr, "_has_rapid", lambda: False)
+
+
+def test_what_is_to_be_installed_is_said_where_nothing_recognises_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_any(monkeypatch)
+    with pytest.raises(BadInput, match="footnote-rag\\[ocr\\]"):
+        ocr.require_engine()
+    with pytest.raises(UnreadableContent, match="not installed"):
+        ocr.recognise(picture())
+
+
+def test_naming_languages_chooses_tesseract(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ocr, "_has_rapid", lambda: True)
+    assert ocr.engine() == ocr.RAPID
+    monkeypatch.setenv(OCR_LANGUAGES, "deu")
+    assert ocr.engine() == shutil.which("tesseract")
+
+
+def test_a_picture_that_is_none_is_refused() -> None:
+    pytest.importorskip("rapidocr")
+    from rag.parsing.pdf import rapid
+
+    with pytest.raises(UnreadableContent, match="damaged"):
+        rapid.recognise(b"\x89PNG not a picture", 1.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_picture_is_read_in_a_process_that_may_open_nothing(kind: str) -> None:
+    pytest.importorskip("rapidocr")
+    with Sandbox() as sandbox:
+        [part] = sandbox.read("a", picture(kind), lambda path, sha256: True, ParseOptions(ocr=True))
+    assert isinstance(part.text, ParsedText), part.text
+    assert part.text.text.replace("\n\n", " ") == " ".join(LINES)
+    assert part.text.metadata["pages_recognised"] == [1]
+    assert float(str(part.text.metadata["recognition_confidence"])) > 0.9
