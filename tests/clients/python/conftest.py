@@ -1,0 +1,30 @@
+"""The Python client in front of the fake service in this process."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from api.settings import Settings
+from tests.api.conftest import FakeService, client_of, fake
+
+__all__ = ["FakeService", "client_of", "fake"]
+
+
+class InProcess(httpx.BaseTransport):
+    """Hands requests to an application in this process."""
+
+    def __init__(self, client: TestClient) -> None:
+        self._client = client
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        headers = {name: value for name, value in request.headers.items() if name != "host"}
+        answer = self._client.request(request.method, str(request.url), content=request.read(), headers=headers)
+        return httpx.Response(answer.status_code, headers=dict(answer.headers), content=answer.content)
+
+
+@pytest.fixture
+def client_of_app(client_of: Callable[[Settings], TestClient]) -> Callable[[Settings], InProcess]:
+    """Makes a transport to the fake service under the given settings."""
+    return lambda settings: InProcess(client_of(settings))
