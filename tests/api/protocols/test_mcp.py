@@ -1,6 +1,8 @@
 """The official MCP client, unchanged, in each era of the protocol: it searches, reads, asks and verifies, and writes if it may."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -260,3 +262,16 @@ def test_a_client_without_a_token_learns_who_gives_them_out(client_of: Any) -> N
     assert described["resource"] == "https://docs.example.org/mcp"
     assert described["authorization_servers"] == ["https://issuer.example"]
     assert client_of(Settings()).get("/.well-known/oauth-protected-resource").status_code == 404
+
+
+def test_a_service_imports_nothing_of_it_before_a_client_asks() -> None:
+    code = """
+import sys
+from api.app import create_app
+from api.settings import Settings
+create_app(None, Settings())
+print(*sys.modules)
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "api.protocols.mcp.http" in shown
+    assert not {"mcp", "mcp_types", "jwt", "cryptography", "jsonschema", "openai", "anthropic"} & set(shown)
