@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,10 @@ def _run(*command: object) -> None:
 
 
 @contextmanager
-def small_disk(place: Path, n_bytes: int) -> Iterator[Path]:
-    """An empty file system of so many bytes, within the block."""
+def small_disk(place: Path, n_bytes: int, n_files: int = 10_000) -> Iterator[Path]:
+    """An empty file system of so many bytes and files, within the block."""
     place.mkdir()
-    _run("mount", "-t", "tmpfs", "-o", f"size={n_bytes}", "tmpfs", place)
+    _run("mount", "-t", "tmpfs", "-o", f"size={n_bytes},nr_inodes={n_files}", "tmpfs", place)
     try:
         yield place
     finally:
@@ -45,4 +46,16 @@ def fill(disk: Path) -> Path:
                 pass
         except OSError:
             pass
+    return ballast
+
+
+def fill_with_files(disk: Path) -> Path:
+    """A folder with all the files for which there is room; removing it gives that back."""
+    ballast = disk / "files"
+    ballast.mkdir()
+    try:
+        for number in count():
+            (ballast / str(number)).touch()
+    except OSError:
+        pass
     return ballast
