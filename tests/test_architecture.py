@@ -27,6 +27,19 @@ ENGINES = {
     "rapidocr": {"rag/parsing/pdf/rapid.py"},
     "selectolax": {"rag/parsing/web/boilerplate.py", "rag/parsing/web/html.py"},
 }
+# What each room of a store in a directory uses of the others, at load or later. Nothing below uses anything above it.
+ROOMS: dict[str, set[str]] = {
+    "system": set(),
+    "database": {"system"},
+    "views": {"system", "database"},
+    "checkpoint": {"system", "database", "views"},
+    "opening": {"system", "database", "views", "checkpoint"},
+    "reader": {"database", "views"},
+    "checks": {"system", "database", "views", "checkpoint", "opening"},
+    "store": {"system", "database", "views", "checkpoint", "opening", "reader", "checks"},
+    "upkeep": {"system", "database", "views", "checkpoint", "opening", "reader", "checks", "store"},
+}
+LOCAL = ROOT / "index" / "local"
 # It drives other systems, in an environment of its own, and imports nothing of this project.
 FOREIGN = ROOT / "eval" / "bench" / "peers" / "worker.py"
 MODULES = [path for package in ALLOWED for path in sorted((ROOT / package).rglob("*.py")) if path != FOREIGN]
@@ -49,6 +62,26 @@ def imported(path: Path) -> set[str]:
 def test_a_module_imports_only_folders_below_its_own(path: Path) -> None:
     package = path.relative_to(ROOT).parts[0]
     assert imported(path) & {*ALLOWED, "relative"} <= ALLOWED[package]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_of_the_store_uses_only_rooms_below_it(room: str) -> None:
+    """The rooms stand in the order in which one is built on another, so that there is no circle."""
+    assert ROOMS[room] <= set(list(ROOMS)[: list(ROOMS).index(room)])
+    modules = [LOCAL / f"{room}.py"] if (LOCAL / f"{room}.py").exists() else sorted((LOCAL / room).glob("*.py"))
+    used = {
+        node.module.split(".")[2]
+        for path in modules
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("index.local.")
+        if node.module is not None
+    }
+    assert used - {room} <= ROOMS[room]
+
+
+def test_every_room_of_the_store_is_in_the_table() -> None:
+    rooms = {path.stem for path in LOCAL.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert rooms - {"__init__"} == ROOMS.keys()
 
 
 @pytest.mark.parametrize("engine", ENGINES)

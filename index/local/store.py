@@ -7,28 +7,31 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from index.errors import NoPlace, StoreError, StoreLocked, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
+import numpy as np
+
+from index.errors import StoreError, StoreLocked, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
 from index.local.checkpoint import directory as checkpoint
 from index.local.checkpoint.follower import Follower
 from index.local.checkpoint.rebuild import ViewRebuild
-from index.local.database.connection import Connection, Database, copy_database
-from index.local.database.documents import find_document, last_sequence, receipt, remove_document, write_document
+from index.local.checks.verify import check_store
+from index.local.database.connection import Connection, copy_database
+from index.local.database.documents import Removed, find_document, last_sequence, remove_document, write_document
 from index.local.database.errors import translated_files
 from index.local.database.failures import forget_failures, write_failures
 from index.local.database.rows import document_id as name_id
 from index.local.database.rows import pack_document
 from index.local.opening import swap as replacement
-from index.local.opening.layout import create_files, holds_store, leftovers, mark, read_meta, remove_leftovers
-from index.local.opening.upgrade import upgrade
+from index.local.opening.layout import create_files, holds_store, leftovers, mark, remove_leftovers
+from index.local.opening.prepare import Prepared, prepare
 from index.local.reader import NOTE, Reader
 from index.local.system import files
 from index.local.system.lock import WriterLock
 from index.local.system.names import DATABASE, LOCK, REBUILDING, RESTORING
-from index.local.upkeep.verify import check_store
 from index.local.views.lexical import analyze
-from index.types import Change, Document, FailedFile, Finding, JsonScalar, NewDocument, NewPassage, Receipt
+from index.local.views.state import Views
+from index.types import Change, Document, FailedFile, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
 
-_CREATE_TIMEOUT_S = 30.0
+_LOCK_TIMEOUT_S = 30.0
 # Reading all vectors of so many takes about 2 ms, 35 ms for a million; more are sorted into lists.
 LARGE_PASSAGES = 50_000
 _log = logging.getLogger(__name__)
@@ -43,35 +46,18 @@ class Store:
     lock_timeout_s: how long a write waits for other writers before it raises StoreLocked; may be set.
     """
 
-    def __init__(self, path: Path, large: int, views: Literal["first", "behind", "none"]) -> None:
+    def __init__(self, path: Path, prepared: Prepared, follower: Follower) -> None:
         """Use ``Store.open`` or ``Store.create``."""
         self.path = path
-        self.lock_timeout_s = 30.0
-        self._lock = WriterLock(path / LOCK)
-        if replacement.pending(path):
-            with self._lock.held(self.lock_timeout_s), translated_files(path):
-                replacement.finish(path, self._lock)
-        acknowledged = self._lock.acknowledged()
-        self._database = Database(path / DATABASE)
-        try:
-            if replacement.pending(path):
-                raise StoreReplaced(f"another store is being put in the place of {path}: try again")
-            meta = read_meta(self._database, acknowledged)
-            self.id, self.dim, self.fingerprint, self.settings = meta.id, meta.dim, meta.fingerprint, meta.settings
-            if self._database.outdated():
-                with self._writing():
-                    upgrade(path, self._database)
-            self.format_version = self._database.format_version
-            self._follower = Follower(path, self._database, self.dim, large, whole_only=views == "first")
-            self.rebuilt = self._follower.rebuilt
-            self._view_rebuild: ViewRebuild | None = None
-            if not self.rebuilding:
-                self._finish_interrupted()
-            elif views == "behind":
-                self._view_rebuild = ViewRebuild(path, self._follower, large)
-        except BaseException:
-            self._database.close()
-            raise
+        self.id, self.dim = prepared.meta.id, prepared.meta.dim
+        self.fingerprint, self.settings = prepared.meta.fingerprint, prepared.meta.settings
+        self.format_version = prepared.database.format_version
+        self.rebuilt = follower.rebuilt
+        self.lock_timeout_s = _LOCK_TIMEOUT_S
+        self._lock = prepared.lock
+        self._database = prepared.database
+        self._follower = follower
+        self._view_rebuild: ViewRebuild | None = None
 
     @classmethod
     def create(
@@ -94,7 +80,7 @@ class Store:
         with translated_files(path):
             files.make_directory(path)
             if not holds_store(path):
-                with WriterLock(path / LOCK).held(_CREATE_TIMEOUT_S):
+                with WriterLock(path / LOCK).held(_LOCK_TIMEOUT_S):
                     if not holds_store(path):  # another process may have been quicker
                         create_files(path, dim, fingerprint, settings)
         store = cls.open(path, large=large)
@@ -120,16 +106,18 @@ class Store:
         slower; "none" leaves it to the caller.
         """
         path = Path(path)
-        with translated_files(path):
-            try:
-                there = path.exists() and holds_store(path)
-            except NoPlace as error:
-                raise StoreMissing(
-                    f"no store at {path}: something else is there; give the directory of a store"
-                ) from error
-        if not there:
-            raise StoreMissing(f"no store at {path}: create one with `rag add PATH --store {path}`")
-        return cls(path, large, views)
+        prepared = prepare(path, _LOCK_TIMEOUT_S)
+        try:
+            follower = Follower(path, prepared.database, prepared.meta.dim, large, whole_only=views == "first")
+            store = cls(path, prepared, follower)
+            if not store.rebuilding:
+                store._finish_interrupted()
+            elif views == "behind":
+                store._view_rebuild = ViewRebuild(path, follower, large)
+        except BaseException:
+            prepared.database.close()
+            raise
+        return store
 
     @property
     def place(self) -> str:
@@ -196,17 +184,7 @@ class Store:
         if not wanted:
             return []
         with self._writing():
-            before = self._follower.views()
-            with self._database.writing() as connection:
-                removed = [remove_document(connection, identifier) for identifier in wanted]
-                sequence = last_sequence(connection)
-            self._lock.acknowledge(sequence)
-            self._purge(self.lock_timeout_s)
-            with self._follower.state() as (connection, views):
-                return [
-                    receipt(connection, before, views, identifier, document)
-                    for identifier, document in zip(wanted, removed, strict=True)
-                ]
+            return self._erase(wanted)
 
     def note_failures(self, failed: Sequence[FailedFile]) -> None:
         """Remember files that could not be taken in; adding a document of the same collection and key forgets it again."""
@@ -335,9 +313,7 @@ class Store:
     def _writing(self, timeout_s: float | None = None) -> Iterator[None]:
         """Hold the writer lock over the store that was opened. Raises StoreReplaced when another has its place by now."""
         with self._lock.held(self.lock_timeout_s if timeout_s is None else timeout_s):
-            if replacement.pending(self.path):
-                with translated_files(self.path):
-                    replacement.finish(self.path, self._lock)
+            replacement.finish_pending(self.path, self._lock)
             self._database.require_current()
             yield
 
@@ -363,8 +339,25 @@ class Store:
             with suppress(StoreError), self._writing(0):
                 remove_leftovers(self.path)
 
+    def _erase(self, ids: Sequence[str]) -> list[Receipt]:
+        """Remove documents from the rows, and then every byte of them from the files; what is left of each is counted.
+
+        The writer lock is held.
+        """
+        before = self._follower.views()
+        with self._database.writing() as connection:
+            removed = [remove_document(connection, identifier) for identifier in ids]
+            sequence = last_sequence(connection)
+        self._lock.acknowledge(sequence)
+        self._purge(self.lock_timeout_s)
+        with self._follower.state() as (connection, views):
+            return [
+                _receipt(connection, before, views, identifier, document)
+                for identifier, document in zip(ids, removed, strict=True)
+            ]
+
     def _purge(self, timeout_s: float) -> None:
-        """Remove every byte of removed documents from the files. The writer lock is held."""
+        """Remove every byte of documents that are gone from the files, one place after another. The writer lock is held."""
         self._database.empty_wal(timeout_s)
         with translated_files(self.path):
             files.remove(self.path / RESTORING)  # what an interrupted restore left may hold them too
@@ -395,3 +388,16 @@ class Store:
     def _document_ids(self) -> set[str]:
         with self._database.reading() as connection:
             return {identifier for (identifier,) in connection.execute("SELECT id FROM documents")}
+
+
+def _receipt(connection: Connection, before: Views, now: Views, document_id: str, removed: Removed) -> Receipt:
+    """What went of a document, counted in the views of before, and what is left of it in the rows and the views of now."""
+    ids: Ids = np.array(removed.passages, dtype=np.int64)
+    vectors, lexical = before.found(ids)
+    rows = connection.execute(
+        "SELECT (SELECT count(*) FROM documents WHERE id = ?1) + (SELECT count(*) FROM texts WHERE document = ?2)"
+        " + (SELECT count(*) FROM metadata WHERE document = ?2) + (SELECT count(*) FROM passages WHERE document = ?2)"
+        " + (SELECT count(*) FROM embeddings WHERE passage BETWEEN ?3 AND ?4)",
+        (document_id, removed.number, removed.passages.start, removed.passages.stop - 1),
+    ).get
+    return Receipt(document_id, removed.n_passages, vectors, lexical, rows + sum(now.found(ids)))

@@ -1,6 +1,6 @@
 """Comparing everything in a store's database with everything that must agree with it, in one snapshot.
 
-Rows are compared with one another as in a directory's store (``index.local.upkeep.row_checks``); both indexes are asked for a
+Rows are compared with one another as in a directory's store (``index.local.checks.row_checks``); both indexes are asked for a
 sample of passages, each of which must find itself.
 """
 
@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 
 from index.backend import Progress
+from index.local.checks.row_checks import Tally
 from index.local.database.rows import (
     check_positions,
     document_id,
@@ -23,7 +24,6 @@ from index.local.database.rows import (
     unit_length,
     unpack_spans,
 )
-from index.local.upkeep.row_checks import Tally
 from index.local.views.lexical import analyze
 from index.postgres.connection import Connection
 from index.postgres.documents import unpacked_half, words_of

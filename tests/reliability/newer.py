@@ -41,10 +41,10 @@ def kill(connection: apsw.Connection) -> None:
 @contextmanager
 def program(*more: Step) -> Iterator[int]:
     """Within the block this process is the later program, with yet more steps at the end if given; its format."""
+    from index.local.checks import verify
     from index.local.database import connection as database
     from index.local.database import migrations
     from index.local.opening import upgrade
-    from index.local.upkeep import verify
 
     modules = (migrations, database, upgrade)
     steps, before = migrations.MIGRATIONS, migrations.FORMAT_VERSION

@@ -6,18 +6,16 @@ when it fails, it is tried again.
 """
 
 import logging
-import sys
 import threading
 from pathlib import Path
 
 from index.errors import StoreError, StoreMissing, StoreReplaced
 from index.local.checkpoint.follower import Follower
-from index.process import Worker, outcome, work_behind
+from index.process import Worker, outcome
 
 # What fails for want of room may do so for long: so many seconds between two attempts, twice as many after each, and at most.
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 300.0
-_LOCK_TIMEOUT_S = 600.0
 _log = logging.getLogger(__name__)
 
 
@@ -67,7 +65,7 @@ class ViewRebuild:
     def _build(self) -> str:
         """What went wrong, or nothing."""
         try:
-            self._worker = worker = Worker("index.local.checkpoint.rebuild", str(self._store), str(self._large))
+            self._worker = worker = Worker("index.local.upkeep.view_worker", str(self._store), str(self._large))
         except OSError as error:
             return str(error)
         if self._stopped.is_set():
@@ -75,16 +73,3 @@ class ViewRebuild:
         problem = outcome(worker)
         self._worker = None
         return problem
-
-
-def _work() -> None:
-    """In the process of its own, whose arguments are STORE and LARGE."""
-    from index.local.store import Store
-
-    with Store.open(Path(sys.argv[2]), large=int(sys.argv[3]), views="none") as store:
-        store.lock_timeout_s = _LOCK_TIMEOUT_S
-        store.write_views()
-
-
-if __name__ == "__main__":
-    work_behind(_work)

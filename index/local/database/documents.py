@@ -13,8 +13,7 @@ from index.errors import DocumentNotFound
 from index.local.database.connection import Connection
 from index.local.database.failures import forget_failures
 from index.local.database.rows import DOCUMENT_COLUMNS, DocumentRow, PassageRow, unpack_document
-from index.local.views.state import Views
-from index.types import Document, Ids, Receipt
+from index.types import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,16 +194,3 @@ def _log(
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def receipt(connection: Connection, before: Views, now: Views, document_id: str, removed: Removed) -> Receipt:
-    """What went of a document, counted in the views of before, and what is left of it in the rows and the views of now."""
-    ids: Ids = np.array(removed.passages, dtype=np.int64)
-    vectors, lexical = before.found(ids)
-    rows = connection.execute(
-        "SELECT (SELECT count(*) FROM documents WHERE id = ?1) + (SELECT count(*) FROM texts WHERE document = ?2)"
-        " + (SELECT count(*) FROM metadata WHERE document = ?2) + (SELECT count(*) FROM passages WHERE document = ?2)"
-        " + (SELECT count(*) FROM embeddings WHERE passage BETWEEN ?3 AND ?4)",
-        (document_id, removed.number, removed.passages.start, removed.passages.stop - 1),
-    ).get
-    return Receipt(document_id, removed.n_passages, vectors, lexical, rows + sum(now.found(ids)))

@@ -23,6 +23,16 @@ def pending(store: Path) -> bool:
     return (store / REPLACEMENT).is_dir()
 
 
+def finish_pending(store: Path, lock: WriterLock) -> None:
+    """Move a replacement that was decided upon into its place, if there is one. The caller holds the writer lock.
+
+    Raises StoreFull or StoreUnwritable.
+    """
+    if pending(store):
+        with translated_files(store):
+            finish(store, lock)
+
+
 def install(store: Path, built: Path, lock: WriterLock) -> None:
     """Put the store in the directory ``built``, closed, synced and below ``store``, in the place of what is there.
 

@@ -80,7 +80,7 @@ def _kept(store: Path, database: Database) -> Path:
 def _check(copy: Path, connection: Connection) -> None:
     """Read every page of a copy, and compare what it says of itself with the original. Raises StoreDamaged.
 
-    ``index.local.upkeep.verify`` knows the tables of this program's format only, and so cannot be asked.
+    ``index.local.checks.verify`` knows the tables of this program's format only, and so cannot be asked.
     """
     path = copy / DATABASE
     with closing(Database(path)) as database, database.reading() as copied:

@@ -1,1 +1,1 @@
-"""How is a store checked, repaired, copied and given another model?"""
+"""How is a store repaired, copied and given another model?"""

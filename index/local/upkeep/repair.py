@@ -14,11 +14,11 @@ from itertools import chain
 
 import numpy as np
 
+from index.local.checks.row_checks import logged_passages
+from index.local.checks.verify import VIEW_KINDS, expected_schema, highest_numbers, schema
 from index.local.database.connection import Connection
 from index.local.database.rows import check_positions, filter_pairs, hash_term, segment_terms, unpack_spans
 from index.local.store import Store
-from index.local.upkeep.row_checks import logged_passages
-from index.local.upkeep.verify import VIEW_KINDS, expected_schema, highest_numbers, schema
 from index.local.views.lexical import analyze
 from index.types import Finding, Span
 

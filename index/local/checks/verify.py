@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from index.errors import StoreLocked, StoreUnwritable
 from index.local.checkpoint.manifest import CheckpointDamaged, read_manifest
+from index.local.checks.row_checks import REPAIR, Tally, check_counters, check_documents, check_log
 from index.local.database.connection import Connection
 from index.local.database.migrations import migrate
 from index.local.database.rows import id_array
 from index.local.opening.layout import leftovers
 from index.local.system.lock import WriterLock
 from index.local.system.names import LOCK
-from index.local.upkeep.row_checks import REPAIR, Tally, check_counters, check_documents, check_log
 from index.local.views.ids import NO_IDS
 from index.local.views.state import Views
 from index.types import Finding, Ids

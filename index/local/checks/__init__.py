@@ -1,0 +1,1 @@
+"""Does everything in a store agree with everything else in it?"""
