@@ -55,6 +55,11 @@ def _passage_json(passage: RankedPassage) -> Json:
         "highlights": [_span_json(span) for span in passage.highlights],
         "also_in": [_occurrence_json(place) for place in passage.also_in],
     }
+    if passage.rows:
+        shown["rows"] = [
+            {"head": list(row.head), "cells": list(row.cells), "span": _span_json(row.span), "group": row.group}
+            for row in passage.rows
+        ]
     if passage.explain is not None:
         shown["explain"] = {name: {"rank": s.rank, "score": s.score} for name, s in passage.explain.items()}
     return shown

@@ -187,8 +187,18 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedRow:
+    """A row of a table as shown: the names of its columns, the texts of its cells, where it stands, and the group it is in."""
+
+    head: tuple[str, ...]
+    cells: tuple[str, ...]
+    span: Span
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RankedPassage:
-    """A passage as listed in an answer, best first."""
+    """A passage as listed in an answer, best first. rows: of the tables in it."""
 
     rank: int
     score: float
@@ -200,6 +210,7 @@ class RankedPassage:
     highlights: tuple[Span, ...]
     also_in: tuple[Occurrence, ...]
     explain: Mapping[str, Signal] | None
+    rows: tuple[ListedRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,13 @@ class SignalOut(Output):
     score: float | None = Field(description="Higher is better.")
 
 
+class RowOut(Output):
+    head: list[str] = Field(description="The names of the columns; empty where there is none.")
+    cells: list[str]
+    span: SpanOut
+    group: str = Field(description="What stands over this group of rows, or empty.")
+
+
 class PassageOut(Output):
     rank: int
     score: float
@@ -59,6 +66,7 @@ class PassageOut(Output):
     citation: CitationOut
     highlights: list[SpanOut] = Field(description="The sentences that answer, as positions in the same document.")
     also_in: list[OccurrenceOut] = Field(description="Other documents in which the same passage stands.")
+    rows: list[RowOut] | None = Field(default=None, description="The rows of tables in it; only where there are any.")
     explain: dict[str, SignalOut] | None = Field(default=None, description="Only when asked for.")
 
 

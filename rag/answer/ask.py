@@ -23,6 +23,7 @@ from rag.answer.confidence import (
     reason_to_abstain,
 )
 from rag.answer.evidence import confidence_of, evidence
+from rag.language.asked import Kind, kind_asked
 from rag.model.embedding import Embedder, QuestionVectors, word_spans
 from rag.model.reranker import Reranker
 from rag.retrieval.question import analyze_question
@@ -84,7 +85,8 @@ def answer_question(
         generation = reader.generation
         empty = not retrieved.groups and reader.counts(query.collection)[1] == 0
     candidates = candidates_of(retrieved)
-    choice = choose(candidates)
+    kind = kind_asked(asked)
+    choice = choose(candidates, kind)
     sure = confidence_of(evidence(retrieved, documents, choice)) if choice.units else 0.0
     if asks_for_part(asked) and any(group[0] in retrieved.named for group in retrieved.groups):
         sure = max(sure, OF_NAMED_PART)
@@ -92,7 +94,7 @@ def answer_question(
         sure = max(sure, IN_NAMED_PART)
     if refit is not None:
         sure = refit.apply(sure)
-    units = _within(query.k, choice, candidates) if answers(sure, query.max_risk) else []
+    units = _within(query.k, choice, candidates, kind) if answers(sure, query.max_risk) else []
     composed = compose(retrieved, documents, units, k=query.k, explain=query.explain)
     finished = time.perf_counter()
     reason = None if composed.answer else reason_to_abstain(sure, query.max_risk)
@@ -155,10 +157,10 @@ def _respelled(question: str, reader: Reader, scope: Scope, embedder: Embedder) 
     )
 
 
-def _within(k: int, choice: Choice, candidates: Sequence[Candidate]) -> list[Candidate]:
+def _within(k: int, choice: Choice, candidates: Sequence[Candidate], kind: Kind) -> list[Candidate]:
     """The chosen units that stand in the first k passages, or the best of those that do."""
     return [unit for unit in choice.units if unit.passage < k] or choose(
-        [candidate for candidate in candidates if candidate.passage < k]
+        [candidate for candidate in candidates if candidate.passage < k], kind
     ).units
 
 

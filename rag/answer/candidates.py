@@ -5,14 +5,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from index.local.views.lexical import analyze
 from index.types import Passage, Span
 from rag.answer.leads import passed_on
 from rag.answer.units import Stretch, is_whole, span_of, stretches, texts_of
 from rag.answer.weights import load_weights
-from rag.language.asked import Kind, kind_asked
+from rag.language.asked import Kind, asks_about_mail, asks_for_author, kind_asked
 from rag.language.held import STRICT, holds, points_back
+from rag.retrieval.question import function_terms
 from rag.retrieval.retrieve import Retrieved
-from rag.types import APART, Unit
+from rag.types import APART, BYLINE, CODE, MAIL_HEADER, Unit
 from rag.units import units_of
 
 # Units are taken from the first passages only: what answers stands there or nowhere.
@@ -21,12 +23,27 @@ ANSWER_PASSAGES = 5
 _LABELLED = 200
 
 
+# By which weight it counts that a unit holds what is asked for: "kind" but for these, which are there in other units as well.
+_HELD = {
+    Kind.PERSON: "name",
+    Kind.ORGANISATION: "name",
+    Kind.PLACE: "name",
+    Kind.REASON: "reason",
+    Kind.STEPS: "words",
+    Kind.DEFINITION: "words",
+    Kind.YES_NO: "words",
+    Kind.OTHER: "words",
+}
+
+
 class Candidate(NamedTuple):
     """A unit that may answer: the rank (0-based) of the passage it stands in, its place and text.
 
-    told: what it is read with, such as the head of its table.  score: higher is better, comparable within one question; its
+    told: what it is read with, such as the head of its table.  cells: of a row, what it has itself.
+    score: higher is better, comparable within one question; its
     exponent is the odds that this is the unit.  late, cosine: late interaction and cosine of its best sentence.
     holds: whether it has a thing of the kind that is asked for.
+    kind: of its first unit.
     named: whether it is in a part that the question refers to by its number.  opens: whether that begins with it.
     """
 
@@ -34,10 +51,12 @@ class Candidate(NamedTuple):
     span: Span
     text: str
     told: str
+    cells: str
     score: float
     late: float
     cosine: float
     holds: bool
+    kind: str
     named: bool
     opens: bool
 
@@ -51,7 +70,36 @@ def candidates_of(found: Retrieved) -> list[Candidate]:
         position = group[0]
         rows = slice(int(first[position]), int(first[position]) + len(found.passages[position].sentences))
         candidates += _of_passage(found, kind, rank, position, rows)
-    return candidates
+    return _with_rows_told_apart(candidates, found)
+
+
+def _with_rows_told_apart(candidates: list[Candidate], found: Retrieved) -> list[Candidate]:
+    """The candidates, rows scored again by their own words: to a model one row of numbers is like another.
+
+    A row gains what the question's words in it, its head and its group weigh, and loses what another row has of them more.
+    """
+    functional = function_terms()
+    asked = zip(found.question.weighted.terms, found.question.weighted.weights.tolist(), strict=True)
+    weights = {term: weight for term, weight in asked if term not in functional}
+    total = sum(weights.values()) or 1.0
+    own: dict[int, float] = {}
+    told: dict[int, float] = {}
+    for number, candidate in enumerate(candidates):
+        if candidate.cells:
+            terms = set(analyze(candidate.cells))
+            own[number] = sum(weight for term, weight in weights.items() if term in terms) / total
+            terms.update(analyze(candidate.told))
+            told[number] = sum(weight for term, weight in weights.items() if term in terms) / total
+    most = max(own.values(), default=0.0)
+    if not most:
+        return candidates
+    weight = load_weights().unit["row"]
+    return [
+        candidate._replace(score=candidate.score + weight * (told[number] + own[number] / most - 1.0))
+        if number in own
+        else candidate
+        for number, candidate in enumerate(candidates)
+    ]
 
 
 def _of_passage(found: Retrieved, kind: Kind, rank: int, position: int, rows: slice) -> list[Candidate]:
@@ -76,8 +124,10 @@ def _of_passage(found: Retrieved, kind: Kind, rank: int, position: int, rows: sl
             + weights["late"] * float(late[within].max())
             + weights["passage"] * float(found.scores[position])
             + weights["before"] * before
-            + weights["kind" if kind in STRICT else "words"] * is_held
-            - weights["apart"] * (units[stretch.first].kind in APART)
+            + weights[_HELD.get(kind, "kind")] * is_held
+            + weights["steps"] * (kind is Kind.STEPS and any(unit.kind == CODE for unit in units[within]))
+            + weights["byline"] * (units[stretch.first].kind == BYLINE and asks_for_author(asked))
+            - weights["apart"] * _is_apart(units[stretch.first], asked)
         )
     gaps = [_gap(passage, one, other) for one, other in zip(spans, [*spans[1:], None], strict=True)]
     kept = [
@@ -91,10 +141,12 @@ def _of_passage(found: Retrieved, kind: Kind, rank: int, position: int, rows: sl
             span,
             text,
             _told(units[stretch.first]),
+            _cells(passage, units[stretch.first]),
             score,
             float(late[stretch.first : stretch.last + 1].max()),
             float(cosine[stretch.first : stretch.last + 1].max()),
             is_held,
+            units[stretch.first].kind,
             stretch.first in named,
             named.get(stretch.first, False),
         )
@@ -114,8 +166,17 @@ def _with_label(stretch: Stretch, units: Sequence[Unit], texts: Sequence[str], k
     return Stretch(stretch.first, last + 1)
 
 
+def _is_apart(unit: Unit, asked: str) -> bool:
+    """Whether a unit is no part of the running text and not what is asked for: the head of a mail tells of the mail alone."""
+    return unit.kind in APART or unit.kind == MAIL_HEADER and not asks_about_mail(asked)
+
+
 def _told(unit: Unit) -> str:
     return " ".join(part for part in (unit.context, *(unit.row.head if unit.row else ())) if part)
+
+
+def _cells(passage: Passage, unit: Unit) -> str:
+    return "\n".join(_text_at(passage, cell) for cell in unit.row.cells) if unit.row else ""
 
 
 def _text_at(passage: Passage, span: Span) -> str:

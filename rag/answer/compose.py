@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from index.types import Document, Floats, Ids, Span
+from index.types import Document, Floats, Ids, Passage, Span
 from rag.answer.candidates import Candidate
 from rag.answer.citations import cite, cite_part
 from rag.retrieval.retrieve import Retrieved
-from rag.types import AnswerPart, AnswerText, Citation, DocumentRef, Occurrence, RankedPassage, Signal
+from rag.types import AnswerPart, AnswerText, Citation, DocumentRef, ListedRow, Occurrence, RankedPassage, Signal
+from rag.units import units_of
 
 
 class Composed(NamedTuple):
@@ -51,9 +52,25 @@ def compose(
                 | _reranked(found, group[0])
                 if explain
                 else None,
+                rows=_rows(passage),
             )
         )
     return Composed(_answer_text(chosen, passages) if chosen else None, tuple(passages))
+
+
+def _rows(passage: Passage) -> tuple[ListedRow, ...]:
+    """The table rows of a passage."""
+    start = passage.span.start
+    return tuple(
+        ListedRow(
+            unit.row.head,
+            tuple(passage.text[cell.start - start : cell.end - start] for cell in unit.row.cells),
+            unit.span,
+            unit.context,
+        )
+        for unit in units_of(passage)
+        if unit.row is not None
+    )
 
 
 def _answer_text(chosen: Sequence[Candidate], passages: Sequence[RankedPassage]) -> AnswerText:

@@ -14,7 +14,10 @@ from rag.retrieval.question import function_terms
 from rag.retrieval.ranking import CONFIDENCE_PASSAGES
 from rag.retrieval.retrieve import Retrieved
 
-FEATURES = ("late", "cosine", "gap", "lead", "lacking", "names_missing", "names_unsaid", "unknown", "heaviest_missing")
+FEATURES = (
+    *("late", "cosine", "gap", "lead", "covered", "lacking"),
+    *("names_missing", "names_unsaid", "unknown", "heaviest_missing"),
+)
 # More of it than this says no more.
 _MOST_NAMES = 2
 _MOST_UNSAID = 3
@@ -24,7 +27,8 @@ def evidence(found: Retrieved, documents: Mapping[int, Document], choice: Choice
     """The features of confidence, all of the first chosen unit; there must be one.
 
     late, cosine: of its best sentence with the question.  gap: how far the first passage is ahead of the last of the five best.
-    lead: probability of the unit among all.  lacking: whether no unit has a thing of the kind that is asked for.
+    lead: probability of the unit among all.  covered: weighted share of the question's words in the unit, its title and headings.
+    lacking: whether no unit has a thing of the kind that is asked for.
     names_missing, names_unsaid: how many names and numbers of the question are not in its passage, its title and its headings, and
     not even in the unit or these.  unknown: how many words of the question no document has.
     heaviest_missing: the largest weight of a word that is not in the passage.
@@ -52,6 +56,7 @@ def evidence(found: Retrieved, documents: Mapping[int, Document], choice: Choice
         "cosine": unit.cosine,
         "gap": best[0] - best[-1],
         "lead": choice.probability,
+        "covered": sum(weight for term, weight, _ in telling if term in told) / (sum(w for _, w, _ in telling) or 1.0),
         "lacking": float(kind in STRICT and not any(one.holds for one in choice.units)),
         "names_missing": float(min(missing, _MOST_NAMES)),
         "names_unsaid": float(min(unsaid, _MOST_UNSAID)),

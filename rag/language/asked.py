@@ -149,3 +149,24 @@ def kind_asked(question: str) -> Kind:
         if (match := pattern.search(question))
     ]
     return min(places, key=lambda place: place[:2])[2] if places else Kind.OTHER
+
+
+_MAIL = re.compile(
+    r"\b(?:e-?mails?|mails?|sent|send(?:er)?|subject|recipients?|received|cc|addressed|wrote|message|written)\b",
+    re.IGNORECASE,
+)
+_AUTHOR = re.compile(
+    r"\b(?:wr[io]te|written|writes|authors?|authored|co-authors?|published|affiliat\w+|universit\w+|institutions?|employ\w+|"
+    r"écrit\w*|auteurs?|geschrieben|verfasst|autor\w*|escrib\w+|escrito|scritto|autore|autori)\b",
+    re.IGNORECASE,
+)
+
+
+def asks_about_mail(question: str) -> bool:
+    """Whether a question may ask who sent a mail, to whom, when or about what."""
+    return bool(_MAIL.search(question))
+
+
+def asks_for_author(question: str) -> bool:
+    """Whether a question may ask who wrote a text, or where they work."""
+    return kind_asked(question) in (Kind.PERSON, Kind.ORGANISATION) and bool(_AUTHOR.search(question))

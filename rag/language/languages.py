@@ -147,6 +147,14 @@ def question_language(question: str, languages: Collection[str]) -> str:
     return detected if detected in (ENGLISH, *languages) else ENGLISH
 
 
+def is_in_another_language(question: str, languages: Collection[str]) -> bool:
+    """Whether a question has at least two more common words of some other language than of any of these."""
+    words = {word.lower() for word in _WORD.findall(question)}
+    counts = {language: len(words & common_words(language)) for language in COMMON_WORDS}
+    among = max((counts.get(language, 0) for language in languages), default=0)
+    return any(count > among + 1 for language, count in counts.items() if language not in languages)
+
+
 @cache
 def common_words(language: str) -> frozenset[str]:
     """The most common words of a language, in lower case; none where there is no list of them."""

@@ -8,6 +8,7 @@ from rag.language.languages import common_words
 
 _TOKEN = re.compile(r"[^\s\"“”«»„()?!,;]+")
 _QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{2,80})[\"”“»]|`([^`]{1,80})`|(?<!\w)['‘]([^'’‘]{2,80})['’](?!\w)")
+_CODE = re.compile(r"\w[_./\\@:-]{1,2}\w*[_./\\@]|[a-z][A-Z]|_|^--?\w|\w\.\w|\(\)$")
 _OPENING = frozenset(
     "who what when where why how which whose whom is are was were do does did can could will would should has have had "
     "may might in on "
@@ -19,9 +20,7 @@ _OPENING = frozenset(
 
 def names_in(question: str) -> list[Span]:
     """Where words of a question stand that name something: capitals, digits, code, quotations; in order, not overlapping."""
-    quoted = [
-        Span(*match.span(number)) for match in _QUOTED.finditer(question) for number in (1, 2, 3) if match.group(number)
-    ]
+    quoted = _quoted(question)
     spans = list(quoted)
     shouted = question.isupper()
     for span in _tokens(question):
@@ -30,6 +29,18 @@ def names_in(question: str) -> list[Span]:
         if _is_name(question, span, shouted):
             spans.append(span)
     return sorted(spans)
+
+
+def literals_in(question: str) -> list[Span]:
+    """Where a question quotes or has code: what is meant letter by letter."""
+    coded = [span for span in _tokens(question) if _is_code(word := question[slice(*span)]) and not word.isdigit()]
+    return sorted([*_quoted(question), *coded])
+
+
+def _quoted(question: str) -> list[Span]:
+    return [
+        Span(*match.span(number)) for match in _QUOTED.finditer(question) for number in (1, 2, 3) if match.group(number)
+    ]
 
 
 def _tokens(question: str) -> Iterator[Span]:
@@ -42,9 +53,7 @@ def _tokens(question: str) -> Iterator[Span]:
 
 def _is_name(question: str, span: Span, shouted: bool) -> bool:
     word = question[slice(*span)]
-    if any(character.isdigit() for character in word) or re.search(
-        r"\w[_./\\@:-]{1,2}\w*[_./\\@]|[a-z][A-Z]|_|^--?\w", word
-    ):
+    if _is_code(word):
         return True
     if shouted or not word[0].isupper() or word == "I":
         return False
@@ -54,3 +63,7 @@ def _is_name(question: str, span: Span, shouted: bool) -> bool:
     if opens:  # whatever a question opens with has a capital
         return len(word) > 1 and word.isupper() or question[span.end :].lstrip("'’s ")[:1].isupper()
     return word.casefold() not in common_words("en")
+
+
+def _is_code(word: str) -> bool:
+    return any(character.isdigit() for character in word) or bool(_CODE.search(word))

@@ -1,14 +1,16 @@
 """Words of a question that the documents do not have, replaced by the form in which they do: other spellings, names, slips.
 
-Only words that occur in no passage are touched, so that a question in the documents' own words stays as it is. Forms are made from
-the word and looked up among the stored terms: nothing is kept beside the index, and what is found is as fresh as the index.
+Only words that occur in no passage are touched, so that a question in the documents' own words stays as it is. Code and quotations
+never are, and a name only where another transcription of it is there. Forms are made from the word and looked up among the stored
+terms: nothing is kept beside the index, and what is found is as fresh as the index.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from index.local.views.lexical import ENGLISH, analyze
 from index.types import Span
-from rag.language.languages import common_words, question_language
+from rag.language.languages import common_words, is_in_another_language, question_language
+from rag.language.names import literals_in
 from rag.retrieval.signals import FUNCTION_WORDS
 
 # Shorter words have too many neighbours; so do numbers, whose neighbours mean something else.
@@ -16,6 +18,7 @@ _MIN_LENGTH = 4
 _MAX_LENGTH = 30
 _MIN_FORM = 3
 _MOST_WORDS = 20  # respelled or tried in one question: each costs about two milliseconds
+_ESTABLISHED = 3  # passages with a word that the model does not know, from which on it is one
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _NUMBERS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
@@ -65,18 +68,23 @@ def respell(
     terms = {
         word: [term for language in languages for term in analyze(question[slice(*word)], language)] for word in words
     }
-    known = frequencies([term for found in terms.values() for term in found])
-    parts, position = [], 0
+    known = frequencies([term for analyzed in terms.values() for term in analyzed])
     unknown = [word for word in words if terms[word] and known.keys().isdisjoint(terms[word])]
+    if not unknown or is_in_another_language(question, languages):
+        return question  # in a language that no document is in every word is unknown, and none a slip
+    literal = literals_in(question)
+    parts, position = [], 0
     for word in unknown[:_MOST_WORDS]:
         written = question[slice(*word)]
-        if not _may_differ(written) or written.lower() in common:
+        quoted = any(start <= word.start < end for start, end in literal)
+        if quoted or not _may_differ(written) or written.lower() in common:
             continue
-        capital = word.start > 0 and written[0].isupper()
-        slip = not is_word(written.lower()) and (own == ENGLISH or len(written) >= _MIN_FOREIGN_SLIP)
+        name = word.start > 0 and written[0].isupper()
+        slip = not name and not is_word(written.lower()) and (own == ENGLISH or len(written) >= _MIN_FOREIGN_SLIP)
         # Names are the same in all languages; with the stems of another one a word would be taken for any of its neighbours.
-        stems = languages if capital else (own,)
-        if form := _best(_tiers(written.lower(), slip or capital, slip, own), frequencies, stems):
+        stems = languages if name else (own,)
+        tiers = _tiers(written.lower(), name, slip, own)
+        if form := _best(tiers, frequencies, stems, is_word):
             parts += [question[position : word.start], form]
             position = word.end
     return "".join([*parts, question[position:]])
@@ -86,19 +94,22 @@ def _may_differ(word: str) -> bool:
     return word in _WORDS or _MIN_LENGTH <= len(word) <= _MAX_LENGTH and word.isalpha() or word.lower() in _DIGITS
 
 
-def _tiers(word: str, name: bool, slip: bool, language: str) -> Iterator[Iterable[str]]:
-    """Forms of a word, the likelier kinds first. name, slip: whether it may be a name, or a word mistyped."""
+def _tiers(word: str, name: bool, slip: bool, language: str) -> Iterator[tuple[Iterable[str], bool]]:
+    """Forms of a word, the likelier kinds first, and whether a form of that kind is a guess.
+
+    name: it looks like one, which is only written otherwise, never mistyped; slip: it may be a word mistyped.
+    """
     if word in _DIGITS or word in _WORDS:
-        yield [_DIGITS.get(word) or _WORDS[word]]
+        yield [_DIGITS.get(word) or _WORDS[word]], False
         return
-    if language == ENGLISH:
-        yield _exchanged([word], _SAME_WORD)
-    if name:
+    if language == ENGLISH and not name:
+        yield _exchanged([word], _SAME_WORD), False
+    if name or slip:
         once = _exchanged([word], _SAME_NAME)
-        yield once
+        yield once, slip
         if slip:
-            yield _one_edit(word)
-            yield _exchanged(once, _SAME_NAME)
+            yield _one_edit(word), True
+        yield _exchanged(once, _SAME_NAME), slip
 
 
 def _exchanged(words: Iterable[str], pairs: Iterable[tuple[str, ...]]) -> set[str]:
@@ -127,18 +138,25 @@ def _one_edit(word: str) -> set[str]:
 
 
 def _best(
-    tiers: Iterable[Iterable[str]],
+    tiers: Iterable[tuple[Iterable[str], bool]],
     frequencies: Callable[[Sequence[str]], Mapping[str, int]],
     languages: Sequence[str],
+    is_word: Callable[[str], bool],
 ) -> str | None:
-    """The form in most passages, of the first kind and language of which there is one; of equals the first in the alphabet."""
-    for tier in tiers:
+    """The form in most passages, of the first kind and language of which there is one; of equals the first in the alphabet.
+
+    A guess must be a word that the model knows or stand in several passages: damaged text has words that are none.
+    """
+    for tier, is_guess in tiers:
         forms = sorted(form for form in tier if len(form) >= _MIN_FORM or form.isdigit())
         for language in languages:
             terms = analyze("\n".join(forms), language)
             if len(terms) != len(forms):  # a script of which a word is several terms: its slips are not told here
                 continue
             counts = frequencies(list(dict.fromkeys(terms)))
-            if there := [(form, counts[term]) for form, term in zip(forms, terms, strict=True) if term in counts]:
-                return max(there, key=lambda pair: pair[1])[0]
+            known = [(form, counts[term]) for form, term in zip(forms, terms, strict=True) if term in counts]
+            if is_guess:
+                known = [(form, n) for form, n in known if n >= _ESTABLISHED or is_word(form)]
+            if known:
+                return max(known, key=lambda pair: pair[1])[0]
     return None

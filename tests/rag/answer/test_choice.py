@@ -3,10 +3,11 @@
 from index.types import Span
 from rag.answer.candidates import Candidate
 from rag.answer.choice import choose
+from rag.types import PROSE
 
 
 def candidate(text: str, score: float, at: int = 0, *, named: bool = False, opens: bool = False) -> Candidate:
-    return Candidate(0, Span(at, at + len(text)), text, "", score, 0.5, 0.5, True, named, opens)
+    return Candidate(0, Span(at, at + len(text)), text, "", "", score, 0.5, 0.5, True, PROSE, named, opens)
 
 
 def texts(*candidates: Candidate) -> list[str]:

@@ -16,7 +16,7 @@ PASSAGES = (
     "Les rapports des voisins parlent des champs.",
 )
 ENGLISH = frozenset(
-    "who is in the met what are seventeen elements colour of defence west sign president cat said and".split()
+    "who is in the met what are seventeen elements colour of defence west sign president cat said and munich".split()
 )
 
 
@@ -43,7 +43,7 @@ def read(question: str) -> str:
         ("What are seventeen elements?", "What are 17 elements?"),
         ("What is 3?", "What is three?"),
         ("Who is the presidnet?", "Who is the president?"),
-        ("Who met in Munihc and Kyvi?", "Who met in munich and kyiv?"),
+        ("who met in munihc?", "who met in munich?"),
     ],
 )
 def test_a_word_that_no_passage_has_is_read_as_the_passages_write_it(asked: str, as_read: str) -> None:
@@ -56,6 +56,11 @@ def test_a_word_that_no_passage_has_is_read_as_the_passages_write_it(asked: str,
         "Who is Zelenskyy?",  # rarer than the other form, but there
         "the west met a cat",  # words of the language, not slips
         "Who is Kxllxgg Brzmpt?",
+        "Who met in Munihc and Kyvi?",  # names are not mistyped: there may be such names
+        "Who is `presidnet`?",
+        'Who said "presidnet"?',
+        "Who is presidnet_id?",
+        "Où est le presidnet de la France ?",  # French is in no passage: no word of it is a slip
         "What is 18?",
         "Что это?",
         "誰ですか",
@@ -68,11 +73,18 @@ def test_other_questions_stay_as_they_are(question: str) -> None:
 
 
 def test_of_several_forms_the_one_in_most_passages_is_taken() -> None:
-    counts = {"zelenski": 2, "zelenska": 1}
+    counts = {"zelenski": 4, "zelenska": 3}
     read_as = respell(
         "zelenskx", word_spans("zelenskx"), lambda terms: {t: counts[t] for t in terms if t in counts}, is_english
     )
     assert analyze(read_as) == ["zelenski"]
+
+
+def test_a_slip_is_not_read_as_a_word_that_is_none() -> None:
+    counts = {"harborr": 2}  # of damaged text: no word that the model knows, and in two passages only
+    asked = "where is the harborz"
+    read_as = respell(asked, word_spans(asked), lambda terms: {t: counts[t] for t in terms if t in counts}, is_english)
+    assert read_as == asked
 
 
 def test_a_question_of_nothing_but_slips_is_read_up_to_a_limit() -> None:

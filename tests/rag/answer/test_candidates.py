@@ -1,0 +1,88 @@
+"""Which unit wins: the row of what is asked for, the command under its lead-in, the line that holds the thing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rag.config import Config
+from rag.service import Service
+from rag.types import Answer, Query
+
+pytestmark = pytest.mark.model
+
+TABLE = """# Lamps sold
+
+The figures below are of lamps sold in each town, by colour, as told by the shops.
+
+| Town | Red lamps | Blue lamps |
+|---|---|---|
+| Alden | 118 | 2,204 |
+| Alder | 93 | 4,017 |
+| Aldin | 12 | 977 |
+"""
+MANUAL = """# Lampctl
+
+Lamps may be renewed with `lampctl renew`, or made again from nothing with `lampctl make`.
+
+To renew all lamps:
+
+```console
+$ lampctl renew --all
+```
+
+Renewing lamps keeps their colours, which making lamps does not.
+"""
+LETTER = """# Fair
+
+We are happy to announce the fair of the lamp makers. There will be music, a market and lamps.
+
+The fair of the lamp makers has a growing number of visitors. Last year the fair of the lamp makers had 320 visitors.
+"""
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("documents")
+    for name, text in (("table.md", TABLE), ("manual.md", MANUAL), ("letter.md", LETTER)):
+        (folder / name).write_text(text)
+    with Service.create(tmp_path_factory.mktemp("store") / "store", Config.from_environment()) as service:
+        service.intake.add_paths([Path(folder)])
+        yield service
+
+
+def text_of(answer: Answer) -> str:
+    assert answer.answer is not None, answer.confidence
+    return answer.answer.text
+
+
+def test_a_table_answers_with_the_row_that_is_asked_for(service: Service) -> None:
+    answer = service.ask(Query("How many blue lamps were sold in Alder?"))
+    assert "4,017" in text_of(answer) and "2,204" not in text_of(answer) and "977" not in text_of(answer)
+    rows = [row for passage in answer.passages for row in passage.rows]
+    assert ("Alder", "93", "4,017") in [row.cells for row in rows]
+
+
+def test_steps_are_answered_with_the_command_under_its_lead_in(service: Service) -> None:
+    assert "lampctl renew --all" in text_of(service.ask(Query("How do I renew all lamps?")))
+
+
+def test_a_unit_without_the_number_that_is_asked_for_does_not_win(service: Service) -> None:
+    assert text_of(service.ask(Query("How many visitors does the fair of the lamp makers have?"))).startswith(
+        "Last year"
+    )
+
+
+def test_what_lacks_the_name_that_is_asked_for_is_less_sure(service: Service) -> None:
+    there = service.ask(Query("How many blue lamps were sold in Alder?"))
+    absent = service.ask(Query("How many blue lamps were sold in Gotham City?"))
+    assert absent.confidence < there.confidence - 0.1
+
+
+def test_the_parts_of_an_answer_are_verbatim_where_they_say(service: Service) -> None:
+    answer = service.ask(Query("What will there be at the fair?"))
+    assert answer.answer is not None
+    for part in answer.answer.parts:
+        text = service.text(part.citation.document_id)
+        assert text[slice(*part.citation.span)] == part.text == part.citation.cited_text
+        assert part.text in answer.passages[part.passage].text
