@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any
@@ -177,11 +178,24 @@ def _refuse(arguments: Sequence[str]) -> None:
             sys.exit(USAGE)
 
 
+def _tell_of_namesakes() -> None:
+    """Name a package of another program that has taken the place of one of ours: what fails then is not our code."""
+    ours = Path(__file__).parents[2]
+    for name in ("index", "api", "eval"):
+        spec = find_spec(name)
+        if spec is None or spec.origin is None or Path(spec.origin).parents[1] != ours:
+            place = spec.origin if spec and spec.origin else "nowhere"
+            message(
+                f"the package {name!r} is another program's ({place}): install Footnote in an environment of its own"
+            )
+
+
 def main() -> None:
     """Run ``rag`` and end the process with its exit code."""
     _hold_standard_streams()
     arguments = sys.argv[1:] or ["--help"]
     _refuse(arguments)
+    _tell_of_namesakes()
     # The interpreter's last collections would go through all that was imported: 0.12 s of an answer's 0.9.
     atexit.register(gc.freeze)
     logging.basicConfig(level=logging.WARNING, format="rag: %(message)s", stream=sys.stderr)
