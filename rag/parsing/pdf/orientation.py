@@ -1,5 +1,6 @@
 """Pages with text in more than one direction: each direction is read by itself, turned so that it stands upright."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from rag.parsing.pdf.layout import Gutters, Line, read_lines
 from rag.parsing.pdf.words import Word
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in points
+_MARKED = re.compile(r"^(.*[^\W\d_]{3,}[.,;:!?)\"'”’]*)(\d{1,3}|[*†‡§¶]{1,3}|[a-z])$")
 _RAISED = 0.85  # of a word's type: a smaller character at its end is a mark of reference
 
 
@@ -39,7 +41,8 @@ def turned_word(text: str, first: Box, last: Box, quarters: int, width: float, h
     x0, low, x1, high = first
     size, other = high - low, last[3] - last[1]
     if other < _RAISED * size:
-        pass  # a small character at the end
+        if last[1] > low + 0.2 * size:  # the mark of a footnote is no part of the word
+            text = _MARKED.sub(r"\1 \2", text)
     elif size < _RAISED * other:
         low, high, size = last[1], last[3], other
     else:

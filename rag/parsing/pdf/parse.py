@@ -17,6 +17,7 @@ from rag.errors import ContentTooLarge, UnreadableContent
 from rag.parsing.passwords import PROTECTED, PROTECTED_BY_OTHER
 from rag.parsing.pdf.headers import drop_repeated
 from rag.parsing.pdf.layout import Gutters, Page
+from rag.parsing.pdf.letters import mend_letters
 from rag.parsing.pdf.ocr import HINT, recognise
 from rag.parsing.pdf.orientation import Box, read_directions, turned, turned_word
 from rag.parsing.pdf.paragraphs import HYPHEN_AT_LINE_END
@@ -42,11 +43,15 @@ _QUARTER = math.pi / 2
 _WORD = re.compile(r"[^\s\x02]+\x02?|\x02")
 _JUNK_TITLE = re.compile(
     r"(?:untitled.*|\((?:anonymous|unspecified)\)|"
-    r"(?:microsoft (?:word|powerpoint|excel) - ).*|.*\.(?:docx?|dvi|tex|indd|qxd|pptx?|rtf|odt|pdf)|\W*)",
+    r"(?:microsoft (?:word|powerpoint|excel) - ).*|.*\.(?:docx?|dvi|tex|indd|qxd|pptx?|xlsx?|rtf|odt|pdf|exe|html?|txt|ps)|\W*|"
+    r"(?:slide|page|document|dokument|folie|title|titel|(?:powerpoint )?presentation|präsentation|report|scan)\W*\d*|"
+    r"\S*[\d_]\S*)",
     re.I,
 )
 _UNMAPPED = re.compile("[\ufffd\ue000-\uf8ff\x00-\x01\x03-\x08\x0e-\x1f]")
 _MAX_UNMAPPED = 0.3
+_SIGNS = re.compile(r"[!\"#$%&'*+/<=>?@\[\\\]^`{|}~]")  # of which a text without a map of its letters is full
+_MAX_SIGNS = 0.3
 _RECOGNISED_DPI = 200
 _MAX_PIXELS = 25_000_000
 _MAX_PARTED = 4  # letters of what is looked at for gaps
@@ -65,8 +70,11 @@ def parse_pdf(content: bytes, name: str, *, ocr: bool = False, passwords: Sequen
     without_text = [page.number for page in pages if not page.lines]
     if len(without_text) == len(pages):
         raise _nothing_to_read(layer, ocr)
+    mend_letters(pages)
     sample = "".join(line.text for page in pages[:50] for line in page.lines)
-    if len(_UNMAPPED.findall(sample)) > _MAX_UNMAPPED * len(sample):
+    if len(_UNMAPPED.findall(sample)) > _MAX_UNMAPPED * len(sample) or len(_SIGNS.findall(sample)) > _MAX_SIGNS * len(
+        sample
+    ):
         raise UnreadableContent(
             "its fonts do not say which letters they show: print it to a picture and add that with rag add --ocr"
         )

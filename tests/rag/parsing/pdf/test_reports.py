@@ -48,7 +48,7 @@ def test_headings_are_the_headings_alone(read: Read, path_of: PathOf) -> None:
     headings = [section.path[-1] for section in parsed.sections if section.path]
     assert headings == ["Annual report", "1 Fees", "1.1 Ferries"]
     assert path_of(parsed, "its cargo") == ("1 Fees", "1.1 Ferries")
-    assert "pays less1." in parsed.text
+    assert "pays less 1." in parsed.text
     assert "\n\n1 the name of the ship\n\n2 its cargo" in parsed.text
 
 
