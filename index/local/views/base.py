@@ -1,4 +1,4 @@
-"""What a checkpoint holds, as it is searched: vectors in lists and in one row, postings, rows to score by."""
+"""The search files of one checkpoint, as they are searched: vectors, postings, and the rows from which passages are scored."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
