@@ -55,26 +55,30 @@ class Worker:
         folder: str | None = None,
         is_heard: bool = False,
     ) -> None:
-        """Start ``python -m module FD arguments``, FD being the descriptor of its socket.
+        """Start ``python -m module FD arguments``, FD being the descriptor of its socket.  Raises OSError where that cannot be.
 
         environment: all that it sees of one; by default this process's.  folder: the one to work in.
         is_heard: whether what it writes to stderr is shown.
         """
-        self._socket, theirs = socket.socketpair()
         environment = os.environ if environment is None else environment
         # It takes its code from where this process does, and never from the folder that somebody works in (-P).
         paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self._socket, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", module, str(theirs.fileno()), *arguments],
-                env={**environment, "PYTHONPATH": os.pathsep.join(paths)},
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=None if is_heard else subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,  # an interrupt from the terminal is for who started it
-            )
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", module, str(theirs.fileno()), *arguments],
+                    env={**environment, "PYTHONPATH": os.pathsep.join(paths)},
+                    cwd=folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=None if is_heard else subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,  # an interrupt from the terminal is for who started it
+                )
+            except OSError:
+                self._socket.close()
+                raise
         self._socket.settimeout(_LOOK_S)
 
     @property
@@ -129,10 +133,6 @@ class Worker:
         """End it for what it did, which the error says that this gives."""
         self.end()
         return WorkerEnded(f"{what} and was ended", late=late)
-
-    def has_ended(self) -> bool:
-        """Whether it is no more."""
-        return self._process.poll() is not None
 
     def wait(self) -> None:
         """Return when it is no more."""

@@ -43,6 +43,6 @@ class Answered(NamedTuple):
 
 def answer(service: "Service", query: Query) -> Answered:
     """What a service answers.  Raises as ``Service.ask``."""
-    found = service.ask(query)
+    outcome = service.ask(query)
     # The bytes are those of ``json``, in a sixth of the time.
-    return Answered(to_json(answer_json(found)), found.answered, asdict(found.timings_ms))
+    return Answered(to_json(answer_json(outcome)), outcome.answered, asdict(outcome.timings_ms))

@@ -5,21 +5,17 @@ deletes, and refuses what is too much without waiting for a search.
 """
 
 import logging
-import os
-import subprocess
-import sys
+import pickle
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from multiprocessing.connection import Connection, Pipe
-from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Any, Self
 
-import rag
 from api.telemetry.logs import Format, request_id
 from api.workers.messages import Answered, Question, Task, Unexpected
+from index.process import Worker, WorkerEnded
 from rag.config import Config, Place
 from rag.types import Query
 
@@ -28,6 +24,7 @@ _END_S = 5
 _PAUSE_S = 1.0  # before another try where one could not be started
 _LOOK_S = 0.25
 _TRIES = 3  # of one question, whose processes end
+_MAX_REPLY = 1 << 30
 
 logger = logging.getLogger(__name__)
 
@@ -39,17 +36,19 @@ class CannotStart(Exception):
 class Answerers:
     """So many processes, each at work on one question at most. Thread-safe.
 
-    One that ends is replaced, and its question asked again.  patience_s: after which a process that does not answer is ended.
+    A thread keeps each: it starts another one when it ends. A question whose process ends is asked again.
+    patience_s: after which a process that does not answer is ended.
     """
 
     def __init__(self, store: Place, config: Config, n: int, *, log_format: Format, patience_s: float) -> None:
         self.n = n
-        self._task = Task(store, _shared(config, n), log_format)
+        # Each process has its share of the threads.
+        self._task = Task(store, replace(config, threads=max(1, config.threads // max(1, n))), log_format)
         self._patience_s = patience_s
         self._changed = threading.Condition()
         # The last one that was at work is the next: its processor's caches, and its answers, are those of what was just asked.
-        self._idle: list[_Process] = []
-        self._all: set[_Process] = set()
+        self._idle: list[Worker] = []
+        self._running: set[Worker] = set()
         self._failure: Exception | None = None
         self._started = False
         self._closed = False
@@ -63,11 +62,23 @@ class Answerers:
     def running(self) -> int:
         """How many can answer."""
         with self._changed:
-            return len(self._all)
+            return len(self._running)
 
     def start(self) -> None:
         """Begin to start them: one, and the others when it can answer, so that it can soon."""
-        threading.Thread(target=self._start_first, daemon=True).start()
+
+        def start_all() -> None:
+            try:
+                first = self._started_worker()
+            except Exception as error:
+                with self._changed:
+                    self._failure = error
+                    self._changed.notify_all()
+            else:
+                self._keep_in_background(first)
+                self._start(self.n - 1)
+
+        threading.Thread(target=start_all, daemon=True).start()
 
     def wait(self) -> None:
         """Return when one can answer.
@@ -76,7 +87,7 @@ class Answerers:
         """
         with self._changed:
             self._changed.wait_for(lambda: self._started or self._failure or self._closed)
-            if isinstance(self._failure, _Ended):
+            if isinstance(self._failure, WorkerEnded):
                 raise CannotStart(f"the process that is to answer questions {self._failure} while it started")
             if self._failure:
                 raise self._failure
@@ -87,8 +98,7 @@ class Answerers:
         def wait_and_start() -> None:
             while not self._closed and not ready():
                 time.sleep(_LOOK_S)
-            for _ in range(self.n):
-                self._start_again()
+            self._start(self.n)
 
         threading.Thread(target=wait_and_start, daemon=True).start()
 
@@ -98,16 +108,19 @@ class Answerers:
         Raises as ``Service.ask``, and Unexpected.
         """
         for _ in range(_TRIES):
-            process = self._take(check)
+            worker = self._take(check)
             try:
-                reply = process.ask(Question(query, request_id.get()), self._patience_s)
-            except _Ended as ended:
+                reply = _exchange(worker, Question(query, request_id.get()), self._patience_s)
+            except WorkerEnded as ended:
                 logger.warning("a process that answers questions %s; another one is started", ended)
-                self._replace(process)
                 continue
-            self._give_back(process)
+            with self._changed:
+                if worker in self._running:
+                    self._idle.append(worker)
+                    self._changed.notify()
             if isinstance(reply, Exception):
                 raise reply
+            assert isinstance(reply, Answered)
             return reply
         raise Unexpected(f"{_TRIES} processes ended over one question")
 
@@ -115,12 +128,12 @@ class Answerers:
         """End them. Whoever still waits for one gets Unexpected."""
         with self._changed:
             self._closed = True
-            processes, self._all, self._idle = self._all, set(), []
+            workers, self._running, self._idle = self._running, set(), []
             self._changed.notify_all()
-        for process in processes:
-            process.close()
-        for process in processes:
-            process.end()
+        for worker in workers:
+            worker.close()
+        for worker in workers:
+            worker.end(_END_S)
 
     def __enter__(self) -> Self:
         return self
@@ -130,157 +143,77 @@ class Answerers:
     ) -> None:
         self.close()
 
-    def _take(self, check: Callable[[], None]) -> "_Process":
+    def _take(self, check: Callable[[], None]) -> Worker:
         while True:
             check()
             with self._changed:
                 self._changed.wait_for(lambda: self._idle or self._closed, timeout=_LOOK_S)
                 if self._closed:
                     raise Unexpected("the service is stopping")
-                process = self._idle.pop() if self._idle else None
-            if process is not None and process.has_ended():
-                logger.warning("a process that answers questions has ended; another one is started")
-                self._replace(process)
-            elif process is not None:
-                return process
+                if self._idle:
+                    return self._idle.pop()
 
-    def _give_back(self, process: "_Process") -> None:
-        with self._changed:
-            if not self._closed:
-                self._idle.append(process)
-                self._changed.notify()
+    def _start(self, n: int) -> None:
+        """Start some, one after another, until they are there."""
+        for _ in range(n):
+            if worker := self._started_in_the_end():
+                self._keep_in_background(worker)
 
-    def _replace(self, process: "_Process") -> None:
-        with self._changed:
-            self._all.discard(process)
-            closed = self._closed
-        process.end()
-        if not closed:
-            threading.Thread(target=self._start_again, daemon=True).start()
+    def _keep_in_background(self, worker: Worker) -> None:
+        threading.Thread(target=self._keep, args=(worker,), daemon=True).start()
 
-    def _start_first(self) -> None:
-        try:
-            self._start()
-        except Exception as error:
+    def _keep(self, worker: Worker | None) -> None:
+        """Let one answer until it ends, and then another one in its place."""
+        while worker is not None:
             with self._changed:
-                self._failure = error
+                if self._closed:
+                    break
+                self._started = True
+                self._running.add(worker)
+                self._idle.append(worker)
                 self._changed.notify_all()
-            return
-        for _ in range(self.n - 1):
-            self._start_again()
+            worker.wait()
+            with self._changed:
+                self._running.discard(worker)
+                if worker in self._idle:
+                    logger.warning("a process that answers questions has ended; another one is started")
+                    self._idle.remove(worker)
+            worker.end()
+            worker = self._started_in_the_end()
+        if worker is not None:
+            worker.end(_END_S)
 
-    def _start_again(self) -> None:
+    def _started_in_the_end(self) -> Worker | None:
+        """One that can answer, after as many tries as it takes; None when they are closed."""
         while not self._closed:
             try:
-                return self._start()
+                return self._started_worker()
             except Exception as error:
                 logger.warning("a process that answers questions cannot be started: %s", error)
                 time.sleep(_PAUSE_S)
+        return None
 
-    def _start(self) -> None:
-        process = _Process(self._task)
+    def _started_worker(self) -> Worker:
+        """One that can answer.  Raises WorkerEnded, or the exception for which it cannot."""
+        worker = Worker("api.workers.worker", is_heard=True)
         try:
-            precision = process.wait_until_ready(_START_S)
+            reply = _exchange(worker, self._task, _START_S)
+            if isinstance(reply, Exception):
+                raise reply
         except BaseException:
-            process.end()
+            worker.end()
             raise
-        with self._changed:
-            if not self._closed:
-                self._started = True
-                # Where it is measured, which it may be at every start, all are to take what the first found.
-                self._task = self._task._replace(config=replace(self._task.config, precision=precision))
-                self._all.add(process)
-                self._idle.append(process)
-                self._changed.notify_all()
-                return
-        process.end()
+        # Where its model's precision is measured, which it may be at every start, all are to take what the first found.
+        self._task = self._task._replace(config=replace(self._task.config, precision=str(reply)))
+        return worker
 
 
-class _Ended(Exception):
-    """The process is no more, or might as well be."""
-
-
-class _Process:
-    """One process and the connection to it."""
-
-    def __init__(self, task: Task) -> None:
-        """Start it.  Raises _Ended when it ends before it knows its task."""
-        here, there = Pipe()
-        self._connection = cast("Connection[Task | Question, Answered | Exception | str]", here)
-        paths = [str(Path(rag.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-        with there:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "api.workers.worker", str(there.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-                pass_fds=[there.fileno()],
-                process_group=0,  # an interrupt from the terminal is the service's alone
-            )
-        try:
-            self._connection.send(task)
-        except OSError as error:
-            self.close()
-            raise self._ended() from error
-
-    def wait_until_ready(self, seconds: float) -> str:
-        """The precision of its model.  Raises the exception for which it cannot answer."""
-        reply = self._reply(seconds)
-        if isinstance(reply, Exception):
-            raise reply
-        assert isinstance(reply, str)
-        return reply
-
-    def ask(self, question: Question, seconds: float) -> Answered | Exception:
-        """What it replies.  Raises _Ended."""
-        try:
-            self._connection.send(question)
-        except OSError as error:
-            raise self._ended() from error
-        reply = self._reply(seconds)
-        assert not isinstance(reply, str)
-        return reply
-
-    def has_ended(self) -> bool:
-        """Whether it is no more."""
-        return self._process.poll() is not None
-
-    def close(self) -> None:
-        """Close the connection, at which it ends when it has answered."""
-        self._connection.close()
-
-    def end(self) -> None:
-        """Close the connection and wait for its end, or make it end."""
-        self.close()
-        try:
-            self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def _reply(self, seconds: float) -> Answered | Exception | str:
-        try:
-            if not self._connection.poll(seconds):
-                self._process.kill()
-                raise _Ended(f"did not answer within {seconds:g} s and was ended")
-            return self._connection.recv()
-        except (EOFError, OSError) as error:
-            raise self._ended() from error
-        except _Ended:
-            raise
-        except Exception as error:  # whatever reading a damaged reply raises
-            self._process.kill()
-            raise _Ended(f"gave a reply that cannot be read ({type(error).__name__}) and was ended") from error
-
-    def _ended(self) -> _Ended:
-        try:
-            status = self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            status = self._process.wait()
-        return _Ended(f"was ended by signal {-status}" if status < 0 else f"ended with status {status}")
-
-
-def _shared(config: Config, n: int) -> Config:
-    """The settings with one process's share of the threads."""
-    return replace(config, threads=max(1, config.threads // max(1, n)))
+def _exchange(worker: Worker, message: Task | Question, seconds: float) -> Any:
+    """What a process replies.  Raises WorkerEnded, also where that cannot be read."""
+    ends_at = time.monotonic() + seconds
+    worker.send([pickle.dumps(message)], seconds)
+    reply = worker.receive(_MAX_REPLY, ends_at - time.monotonic())
+    try:
+        return pickle.loads(reply)
+    except Exception as error:  # whatever reading a damaged reply raises
+        raise worker.end_for(f"gave a reply that cannot be read ({type(error).__name__})") from error

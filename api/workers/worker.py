@@ -4,63 +4,63 @@
 """
 
 import logging
+import pickle
 import signal
-import sys
-from multiprocessing.connection import Connection
+from contextlib import suppress
+from socket import socket
+from typing import TYPE_CHECKING
 
 from api.server.memory import keep_few_arenas
 from api.telemetry import logs
-from api.workers.messages import Question, Task, Unexpected, answer
+from api.workers.messages import Answered, Question, Task, Unexpected, answer
 from index.errors import StoreError
-from index.process import forbid_inspection
+from index.process import forbid_inspection, parents_socket, receive, send
 from rag.errors import RagError
 from rag.model.loading import begin_loading
+
+if TYPE_CHECKING:
+    from rag.service import Service
 
 logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Serve the connection whose descriptor is the first argument."""
+    """Serve the process that started this one."""
     # A supervisor sends these to all processes of a unit; it is the service that says when this one ends.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     forbid_inspection()
     keep_few_arenas()
-    with Connection(int(sys.argv[1])) as connection:
-        try:
-            task: Task = connection.recv()
-            logs.configure(task.log_format)
-            _serve(connection, task)
-        except (EOFError, ConnectionError):
-            pass  # the service has closed it, or is no more
+    with parents_socket() as connection, suppress(EOFError, ConnectionError):  # it has closed it, or is no more
+        task: Task = pickle.loads(receive(connection))
+        logs.configure(task.log_format)
+        _serve(connection, task)
 
 
-def _serve(connection: "Connection[object, Task | Question]", task: Task) -> None:
+def _serve(connection: socket, task: Task) -> None:
     loading = begin_loading(task.store, task.config)
     from rag.service import Service
 
     try:
-        service = Service.open(task.store, task.config, loading=loading)
-    except (RagError, StoreError) as error:
-        return connection.send(error)
-    with service:
-        try:
+        with Service.open(task.store, task.config, loading=loading) as service:
             service.warm()
-        except (RagError, StoreError) as error:
-            return connection.send(error)
-        connection.send(service.embedder.precision)
-        while True:
-            question = connection.recv()
-            assert isinstance(question, Question)
-            logs.request_id.set(question.request_id)
-            try:
-                reply: object = answer(service, question.query)
-            except (RagError, StoreError) as error:
-                reply = error
-            except Exception as error:
-                logger.error("unexpected error", exc_info=error)
-                reply = Unexpected(f"a process that answers met a {type(error).__name__}")
-            connection.send(reply)
+            send(connection, pickle.dumps(service.embedder.precision))
+            while True:
+                question: Question = pickle.loads(receive(connection))
+                logs.request_id.set(question.request_id)
+                send(connection, pickle.dumps(_reply(service, question)))
+    except (RagError, StoreError) as error:
+        send(connection, pickle.dumps(error))
+
+
+def _reply(service: "Service", question: Question) -> Answered | Exception:
+    try:
+        return answer(service, question.query)
+    except (RagError, StoreError) as error:
+        return error
+    except Exception as error:
+        logger.error("unexpected error", exc_info=error)
+        return Unexpected(f"a process that answers met a {type(error).__name__}")
 
 
 if __name__ == "__main__":

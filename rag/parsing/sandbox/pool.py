@@ -4,6 +4,7 @@ Files go to long-lived workers (``rag.parsing.sandbox.worker``), one file at a t
 replaced when they had to be ended. Plain UTF-8 text, which no parser is needed for, is read here and needs none.
 """
 
+import itertools
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple, Self
 
 from index.process import Worker, WorkerEnded
 from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
+from rag.parsing.archives.members import MAX_MEMBERS
 from rag.parsing.pdf.ocr import RAPID, engine
 from rag.parsing.sandbox.result import from_json
 from rag.parsing.structure.builder import MAX_CHARACTERS
@@ -24,6 +26,7 @@ from rag.types import OCR_LANGUAGES, Check, ParsedText, ParseOptions, go_on
 
 # JSON in UTF-8: up to four bytes a letter, and positions beside the text.
 _MAX_ANSWER = 8 * MAX_CHARACTERS
+_MAX_MESSAGE = 1000
 _MAX_ENDED = 10  # workers that one archive may cost
 _MAX_FILES = 500  # by one worker: memory that parsers do not give back goes with it
 # Processor time grows with a file's size; a small one that takes long was made to. So much, and a second for so many bytes.
@@ -247,10 +250,13 @@ class _Parser:
 
     def parts(self, wanted: Wanted) -> Iterator[Part]:
         """What the worker makes of the file.  Raises _Lost when that ended it."""
-        while True:
+        for n_parts in itertools.count():
             with self._blamed():
                 answer = self._answer()
                 path = str(answer.get("path", ""))
+                path.encode()  # half a character is the answer of no parser
+                if n_parts > MAX_MEMBERS:
+                    raise ValueError("more members than an archive may have")
                 error = self._error(answer)
                 is_text = error is None and "sha256" not in answer and "end" not in answer
                 text = from_json(answer) if is_text else error
@@ -290,7 +296,8 @@ class _Parser:
         if error == "MemoryError":
             too_much = _TOO_MUCH.format(f"{self._limits.memory_mib} MiB of memory")
             raise _Lost(ContentTooLarge(too_much), self._offered)
-        return _ERRORS.get(error, UnreadableContent)(str(answer.get("message")))
+        message = str(answer.get("message"))[:_MAX_MESSAGE].encode("utf-8", "replace").decode()
+        return _ERRORS.get(error, UnreadableContent)(message)
 
     @contextmanager
     def _blamed(self) -> Iterator[None]:

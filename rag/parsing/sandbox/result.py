@@ -1,9 +1,13 @@
 """A parsed text as JSON, which cannot carry code, and back again: what comes out of a worker is not trusted."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from index.types import Span
+from index.types import JsonScalar, Span
 from rag.types import KINDS, Block, PageBreak, ParsedText, Section, TableRow
+
+_MAX_PAGE = 2**31
+_NO_NUMBERS = (float("inf"), float("-inf"))
 
 
 def to_json(parsed: ParsedText) -> dict[str, Any]:
@@ -33,7 +37,7 @@ def to_json(parsed: ParsedText) -> dict[str, Any]:
 
 
 def from_json(answer: dict[str, Any]) -> ParsedText:
-    """The parsed text, its positions checked.
+    """The parsed text, its positions and values checked.
 
     Raises ValueError, LookupError, TypeError or AttributeError for what is none.
     """
@@ -52,7 +56,13 @@ def from_json(answer: dict[str, Any]) -> ParsedText:
             for start, end, whole, context, kind, row in answer["blocks"]
         ),
         tuple(PageBreak(int(start), int(number), str(label)) for start, number, label in answer["pages"]),
-        dict(answer["metadata"]),
+        _metadata(answer["metadata"]),
+    )
+    _require_characters(
+        [text, parsed.title, *contexts, *(cell for head in heads for cell in head)],
+        *(section.path for section in parsed.sections),
+        [section.context for section in parsed.sections],
+        [page.label for page in parsed.pages],
     )
     position = 0
     for section in parsed.sections:
@@ -69,7 +79,25 @@ def from_json(answer: dict[str, Any]) -> ParsedText:
     starts = [page.start for page in parsed.pages]
     if starts != sorted(starts) or starts and not 0 <= starts[0] <= starts[-1] <= len(text):
         raise ValueError("pages out of order")
+    if not all(0 <= page.number <= _MAX_PAGE for page in parsed.pages):
+        raise ValueError("a page that no file has")
     return parsed
+
+
+def _metadata(value: dict[Any, Any]) -> dict[str, JsonScalar | list[JsonScalar]]:
+    """Metadata of strings, numbers, truth values and lists of them."""
+    for name, entry in value.items():
+        for part in entry if isinstance(entry, list) else [entry]:
+            if part is not None and not isinstance(part, str | int | float) or part in _NO_NUMBERS or part != part:
+                raise ValueError("metadata of another kind")
+            _require_characters([str(part), name])
+    return value
+
+
+def _require_characters(*texts: Iterable[str]) -> None:
+    """Raises UnicodeEncodeError, which is a ValueError, for half a character."""
+    for each in texts:
+        "".join(each).encode()
 
 
 def _row(row: Any, heads: list[tuple[str, ...]]) -> TableRow | None:

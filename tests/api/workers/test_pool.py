@@ -3,12 +3,12 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from api.settings import Settings
 from api.workers.messages import Unexpected, answer
 from api.workers.pool import Answerers, CannotStart
 from index.errors import StoreMissing
+from index.process import send
 from rag.config import Config
 from rag.errors import BadInput
 from rag.service import Service
@@ -132,17 +133,20 @@ def test_a_process_that_stands_still_is_ended_and_its_question_asked_again(two: 
 def test_a_reply_that_cannot_be_read_costs_no_question_and_no_process(two: Answerers) -> None:
     until(lambda: two.running == 2)
     before = answering(os.getpid())
-    damaged = []
-    for process in list(two._idle):
-        here, there = Pipe()
-        there.send_bytes(b"no reply")
-        damaged.append(there)  # kept open
-        process._connection = here
+    kept_open = []
+    for worker in list(two._idle):
+        theirs = worker._socket
+        worker._socket, impostor = socket.socketpair()
+        worker._socket.settimeout(0.1)
+        send(impostor, b"no reply")
+        kept_open += [theirs, impostor]
     with ThreadPoolExecutor(2) as clients:
         asked = [clients.submit(two.answer, Query("What does Titan lift?", k=20 + n), nothing) for n in range(2)]
         assert all(one.result().answered for one in asked)
     until(lambda: two.running == 2)
     assert not set(answering(os.getpid())) & set(before)
+    for each in kept_open:
+        each.close()
 
 
 def test_who_waits_for_a_free_process_may_give_up(service: Service) -> None:

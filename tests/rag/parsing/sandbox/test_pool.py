@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.parsing.formats import parse
+from rag.parsing.sandbox import pool as pool_module
 from rag.parsing.sandbox.pool import Limits, Sandbox
 
 PAGE = (
@@ -236,55 +238,90 @@ def test_a_worker_has_none_of_the_keys_and_takes_no_code_from_where_it_was_start
         assert b"secret" not in Path(f"/proc/{worker}/environ").read_bytes()
 
 
+TAKEN: dict[str, object] = {
+    "text": "abc",
+    "title": "",
+    "sections": [[0, 0, 3, [], ""]],
+    "blocks": [[0, 3, False, 0, "prose", None]],
+    "contexts": [""],
+    "heads": [["x"]],
+    "pages": [[0, 1, ""]],
+    "metadata": {"author": "A", "n": [1, 2.5, None]},
+}
+
+
+def answering(answer: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a socket answer in the worker's place, again and again, as a parser that was taken over might."""
+    plain_popen = subprocess.Popen
+    code = (
+        "import sys\nfrom index.process import parents_socket, receive, send\nc = parents_socket()\n"
+        "receive(c), receive(c)\nwhile True: send(c, sys.argv[2].encode())"
+    )
+
+    def impostor(command: list[str], **options: Any) -> "subprocess.Popen[bytes]":
+        module = command.index("-m")
+        return plain_popen(
+            [*command[:module], "-c", code, command[module + 2], json.dumps(answer)],
+            **options,
+        )
+
+    monkeypatch.setattr(subprocess, "Popen", impostor)
+
+
+def test_an_answer_as_parsers_give_them_is_taken(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(TAKEN, monkeypatch)
+    assert sandbox.parse("a.html", PAGE).text == "abc"
+
+
 @pytest.mark.parametrize(
     "answer",
     [
-        {},
-        [],
-        {"error": "SystemExit", "message": "x"},
-        {"text": "abc", "title": "", "sections": [[0, 0, 9, [], ""]], "blocks": [], "pages": [], "metadata": {}},
-        {
-            "text": "abc",
-            "title": "",
-            "sections": [[0, 0, 3, [], ""]],
-            "blocks": [[2, 1, False]],
-            "pages": [],
-            "metadata": {},
-        },
-        {
-            "text": "abc",
-            "title": "",
-            "sections": [[0, 0, 3, [], ""]],
-            "blocks": [],
-            "pages": [[7, 1, ""]],
-            "metadata": {},
-        },
+        pytest.param({}, id="nothing"),
+        pytest.param([], id="list"),
+        pytest.param(7, id="number"),
+        pytest.param({"error": "SystemExit", "message": "x"}, id="unknown error"),
+        pytest.param(TAKEN | {"sections": [[0, 0, 9, [], ""]]}, id="section beyond"),
+        pytest.param(TAKEN | {"sections": [[0, 0, 3, ["\ud800"], ""]]}, id="half a character in a path"),
+        pytest.param(TAKEN | {"blocks": [[2, 1, False, 0, "prose", None]]}, id="block backwards"),
+        pytest.param(TAKEN | {"blocks": [[0, 3, False, 1, "prose", None]]}, id="no such context"),
+        pytest.param(TAKEN | {"blocks": [[0, 3, False, 0, "spell", None]]}, id="no such kind"),
+        pytest.param(TAKEN | {"blocks": [[0, 3, False, 0, "prose", [0, [[0, 9]]]]]}, id="cell beyond"),
+        pytest.param(TAKEN | {"pages": [[7, 1, ""]]}, id="page beyond"),
+        pytest.param(TAKEN | {"pages": [[0, 10**30, ""]]}, id="page number of thirty digits"),
+        pytest.param(TAKEN | {"pages": [[0, 1, "\ud800"]]}, id="half a character in a label"),
+        pytest.param(TAKEN | {"text": "ab\ud800"}, id="half a character"),
+        pytest.param(TAKEN | {"title": "\ud800"}, id="half a character in the title"),
+        pytest.param(TAKEN | {"contexts": ["\ud800"]}, id="half a character in a context"),
+        pytest.param(TAKEN | {"metadata": {"a": {"b": 1}}}, id="metadata in metadata"),
+        pytest.param(TAKEN | {"metadata": {"a": float("nan")}}, id="no number"),
+        pytest.param(TAKEN | {"metadata": {"a": float("inf")}}, id="no end"),
+        pytest.param(TAKEN | {"metadata": {"a": ["\ud800"]}}, id="half a character in metadata"),
+        pytest.param(TAKEN | {"metadata": [["a", 1]]}, id="metadata in a list"),
     ],
-    ids=["nothing", "list", "unknown error", "section beyond", "block backwards", "page beyond"],
 )
 def test_an_answer_that_a_taken_over_worker_could_send_is_refused(
     sandbox: Sandbox, answer: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A socket that answers in the worker's place, as a parser that was taken over might."""
-    from rag.parsing.sandbox import pool as module
-
-    def impostor(*_: object, pass_fds: tuple[int], **__: object) -> "subprocess.Popen[bytes]":
-        code = (
-            "import sys; sys.path.insert(0, sys.argv[2])\nimport socket\nfrom index.process import receive, send\n"
-            "s = socket.socket(fileno=int(sys.argv[1]))\n"
-            "while True:\n    receive(s, 1 << 40); receive(s, 1 << 40); send(s, sys.argv[3].encode())\n"
-        )
-        root = str(Path(module.__file__).parents[3])
-        return _popen(
-            [sys.executable, "-c", code, str(pass_fds[0]), root, json.dumps(answer)],
-            pass_fds=pass_fds,
-            stderr=subprocess.DEVNULL,
-        )
-
-    _popen = subprocess.Popen
-    monkeypatch.setattr(subprocess, "Popen", impostor)
+    answering(answer, monkeypatch)
     with pytest.raises(UnreadableContent):
         sandbox.parse("a.html", PAGE)
+
+
+@pytest.mark.parametrize("message", ["x" * 100_000, "\ud800"])
+def test_what_a_taken_over_worker_says_is_kept_short_and_whole(
+    sandbox: Sandbox, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering({"error": "UnreadableContent", "message": message}, monkeypatch)
+    with pytest.raises(UnreadableContent) as refused:
+        sandbox.parse("a.html", PAGE)
+    assert len(str(refused.value).encode()) <= 1000
+
+
+def test_an_archive_without_end_ends(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "MAX_MEMBERS", 100)
+    answering({"path": "x", "error": "UnreadableContent", "message": "x"}, monkeypatch)
+    parts = list(sandbox.read("a.zip", b"PK\x03\x04" + bytes(100), lambda path, sha256: True))
+    assert len(parts) == 102 and "crashed" in str(parts[-1].text)
 
 
 def test_a_message_longer_than_allowed_is_not_taken_in() -> None:
