@@ -29,6 +29,7 @@ _CONNECTIONS = 8
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 10.0
 _PAUSE_S = 0.2
+_ASK_AGAIN_S = 2.0
 _NOT_REPLICATED = "synchronous replication"
 # What PostgreSQL's text cannot hold, and what stands for it, as in CommonMark: one character for one, so that no position moves.
 _NUL, _REPLACEMENT = "\0", "\ufffd"
@@ -181,7 +182,7 @@ class Database:
             min_size=1,
             max_size=_CONNECTIONS,
             max_idle=120.0,
-            reconnect_timeout=_CONNECT_TIMEOUT_S,
+            reconnect_timeout=_ASK_AGAIN_S,
             configure=self._configure,
             open=True,
         )
@@ -197,18 +198,22 @@ class Database:
         )
 
     def _taken(self, pool: "ConnectionPool[Connection]", deadline: float) -> Connection:
-        try:
-            return pool.getconn(timeout=max(deadline - time.monotonic(), 0.1))
-        except PoolClosed as error:
-            raise ValueError("the store is closed") from error
-        except (PoolTimeout, TooManyRequests) as error:
-            if pool.get_stats().get("pool_size", 0) >= _CONNECTIONS:
+        while True:
+            try:
+                # The pool gives up connecting after a while, and begins again only when it is asked again.
+                return pool.getconn(timeout=min(max(deadline - time.monotonic(), 0.1), _ASK_AGAIN_S))
+            except PoolClosed as error:
+                raise ValueError("the store is closed") from error
+            except (PoolTimeout, TooManyRequests) as error:
+                if time.monotonic() < deadline:
+                    continue
+                if pool.get_stats().get("pool_size", 0) >= _CONNECTIONS:
+                    raise StoreUnreachable(
+                        f"all {_CONNECTIONS} connections to {self.place} are in use: try again later"
+                    ) from error
                 raise StoreUnreachable(
-                    f"all {_CONNECTIONS} connections to {self.place} are in use: try again later"
+                    f"{self.place} cannot be reached in time: check that the server runs, and try again"
                 ) from error
-            raise StoreUnreachable(
-                f"{self.place} cannot be reached in time: check that the server runs, and try again"
-            ) from error
 
     def _given_back(self, pool: "ConnectionPool[Connection]", connection: Connection) -> None:
         if not connection.closed and connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:

@@ -219,7 +219,8 @@ def cluster() -> Iterator[Cluster]:
 
         stack.callback(end)
         for node in range(3):
-            stack.callback(made.start_etcd(node).kill)
+            etcd_node = stack.enter_context(made.start_etcd(node))
+            stack.callback(etcd_node.kill)
         time.sleep(6)
         for node in range(3):
             made.start_node(node)
@@ -351,4 +352,4 @@ def test_whole_primaries_are_killed_under_load(make_document: Callable[..., Made
             lost = [key for key, version in load.acknowledged.items() if load.version(key) != version]
             print(f"{load.n_changes} changes, {load.n_reads} reads, longest without a change {load.longest_s:.1f} s")
             assert (lost, load.wrong) == ([], [])
-            assert load.n_reads > 0 and store.verify() == []
+            assert load.n_reads > 0 and load.longest_s < 55 and store.verify() == []
