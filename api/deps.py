@@ -219,8 +219,8 @@ def make_answer(request: Request, query: Query, check: Callable[[], None]) -> An
     made = answerers.answer(query, check) if answerers else answer(service_of(request), query)
     metrics = metrics_of(request)
     for stage, milliseconds in made.stages.items():
-        metrics.stage_seconds.observe(milliseconds / 1000, stage)
-    metrics.answers.add("true" if made.answered else "false")
+        metrics.stage_seconds.labels(stage).observe(milliseconds / 1000)
+    metrics.answers.labels("true" if made.answered else "false").inc()
     return made
 
 

@@ -69,8 +69,8 @@ class Door:
         return length.isdigit() and int(length[:20]) <= self._max_body_bytes
 
     def _note(self) -> None:
-        self._metrics.requests.add("POST", _PATH, self._status)
-        self._metrics.request_seconds.observe(0.0, _PATH)
+        self._metrics.requests.labels("POST", _PATH, self._status).inc()
+        self._metrics.request_seconds.labels(_PATH).observe(0.0)
         if not self._n_refused:
             asyncio.get_running_loop().call_later(_TELL_EVERY_S, self._tell)
         self._n_refused += 1

@@ -108,7 +108,7 @@ class Lane:
         return not self._running
 
     def _counted(self, work: Callable[[], T], submitted: float) -> T:
-        self._metrics.queue_seconds.observe(time.monotonic() - submitted, self.name)
+        self._metrics.queue_seconds.labels(self.name).observe(time.monotonic() - submitted)
         with self._counting:
             self._running += 1
         try:

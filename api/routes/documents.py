@@ -152,9 +152,9 @@ def _counted(metrics: Metrics) -> Iterator[list[Change]]:
         raise
     finally:
         for change in done:
-            metrics.documents.add(change.outcome)
+            metrics.documents.labels(change.outcome).inc()
         if not done:
-            metrics.documents.add(otherwise)
+            metrics.documents.labels(otherwise).inc()
         metrics.ingest_seconds.observe(time.perf_counter() - started)
 
 
@@ -360,7 +360,7 @@ async def delete_document(
     def delete() -> JSONResponse:
         access.document(service, document_id)
         receipt = service.delete(document_id)
-        metrics.documents.add("deleted")
+        metrics.documents.labels("deleted").inc()
         return JSONResponse(receipt_json(receipt))
 
     return await run(delete)

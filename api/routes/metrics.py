@@ -1,14 +1,13 @@
 """Metrics, for a key that may read."""
 
-from collections.abc import Iterator
-
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
+from prometheus_client.core import Metric
 
 from api.deps import MetricsDep, RunDep, ServiceDep, answerers_of
 from api.errors import DeadlineExceeded
 from api.schemas.openapi import problems
-from api.telemetry import metrics
+from api.telemetry.metrics import MEDIA_TYPE, gauge
 from index.errors import StoreError
 from rag.service import Service
 
@@ -19,30 +18,30 @@ router = APIRouter(tags=["health"])
 async def get_metrics(request: Request, service: ServiceDep, run: RunDep, counted: MetricsDep) -> PlainTextResponse:
     """Counters since the start, the state of the queues, the size of the store; answers also when the store cannot be read."""
     try:
-        store = await run(lambda: list(_store(service)), within_s=2)
+        store = await run(lambda: _store(service), within_s=2)
     except (StoreError, DeadlineExceeded):
-        store = list(metrics.gauge("footnote_store_readable", "Whether the store could be read just now.", [({}, 0)]))
+        store = [gauge("footnote_store_readable", "Whether the store could be read just now.", [({}, 0)])]
     lanes = [({"lane": lane.name}, lane) for lane in request.app.state.lanes]
     answerers = answerers_of(request)
     running = answerers.running if answerers is not None else 0
-    lines = [
-        *metrics.gauge("footnote_info", "The version that runs.", [({"version": request.app.version}, 1)]),
-        *counted.lines(),
-        *metrics.gauge("footnote_inside", "Requests that wait or are worked on.", [(n, o.inside) for n, o in lanes]),
-        *metrics.gauge("footnote_running", "Work that is being done now.", [(n, o.running) for n, o in lanes]),
-        *metrics.gauge("footnote_places", "More than this many inside are refused.", [(n, o.places) for n, o in lanes]),
-        *metrics.gauge("footnote_workers", "Processes that can answer questions.", [({}, running)]),
+    gauges = [
+        gauge("footnote_info", "The version that runs.", [({"version": request.app.version}, 1)]),
+        gauge("footnote_inside", "Requests that wait or are worked on.", [(n, lane.inside) for n, lane in lanes]),
+        gauge("footnote_running", "Work that is being done now.", [(n, lane.running) for n, lane in lanes]),
+        gauge("footnote_places", "More than this many inside are refused.", [(n, lane.places) for n, lane in lanes]),
+        gauge("footnote_workers", "Processes that can answer questions.", [({}, running)]),
         *store,
-        *metrics.process(),
     ]
-    return PlainTextResponse("\n".join(lines) + "\n", media_type=metrics.MEDIA_TYPE)
+    return PlainTextResponse(counted.text(gauges), media_type=MEDIA_TYPE)
 
 
-def _store(service: Service) -> Iterator[str]:
+def _store(service: Service) -> list[Metric]:
     documents, passages = service.counts()
-    yield from metrics.gauge("footnote_store_documents", "Documents in the store.", [({}, documents)])
-    yield from metrics.gauge("footnote_store_passages", "Passages in the store.", [({}, passages)])
-    yield from metrics.gauge("footnote_store_generation", "Number of the last change.", [({}, service.generation)])
-    yield from metrics.gauge("footnote_store_readable", "Whether the store could be read just now.", [({}, 1)])
     rebuilding = [({"files": name}, int(name in service.rebuilding)) for name in ("vectors", "lexical")]
-    yield from metrics.gauge("footnote_store_rebuilding", "Search files that are being made again.", rebuilding)
+    return [
+        gauge("footnote_store_documents", "Documents in the store.", [({}, documents)]),
+        gauge("footnote_store_passages", "Passages in the store.", [({}, passages)]),
+        gauge("footnote_store_generation", "Number of the last change.", [({}, service.generation)]),
+        gauge("footnote_store_readable", "Whether the store could be read just now.", [({}, 1)]),
+        gauge("footnote_store_rebuilding", "Search files that are being made again.", rebuilding),
+    ]

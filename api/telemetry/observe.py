@@ -55,8 +55,8 @@ class Observe:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = route_of(scope["path"])
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self.metrics.requests.add(method, route, str(status))
-        self.metrics.request_seconds.observe(seconds, route)
+        self.metrics.requests.labels(method, route, str(status)).inc()
+        self.metrics.request_seconds.labels(route).observe(seconds)
         # Probes and the page's files say something only when they fail.
         is_routine = scope["path"] in OPEN_PATHS and status < 400
         fields = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}

@@ -110,7 +110,7 @@ async def delete_file(
                     raise
                 continue  # it was deleted by its own id
             service.delete(document_id)
-            metrics.documents.add("deleted")
+            metrics.documents.labels("deleted").inc()
         if waiting is not None:
             staging.remove(waiting)
         return JSONResponse({"id": file_id, "object": "file", "deleted": True})
@@ -144,7 +144,7 @@ async def add_file(
             metadata=body.attributes or {},
             check=run.check,
         )
-        metrics.documents.add(change.outcome)
+        metrics.documents.labels(change.outcome).inc()
         waiting.documents[collection] = change.document.id
         return JSONResponse(_stored_json(change.document, waiting.id))
 
@@ -218,7 +218,7 @@ async def remove_file(
     def delete() -> JSONResponse:
         document = _document_in(service, access, collection, _document_id(waiting, collection, file_id))
         service.delete(document.id)
-        metrics.documents.add("deleted")
+        metrics.documents.labels("deleted").inc()
         return JSONResponse({"id": file_id, "object": "vector_store.file.deleted", "deleted": True})
 
     return await run(delete)
