@@ -15,7 +15,7 @@ from api.admission.hosts import AllowedHosts, Hosts
 from api.admission.keys import KeyRing
 from api.admission.load import Admission, Lanes, RateLimit
 from api.admission.middleware import BodyLimit, LastCatch, SecurityHeaders
-from api.admission.paths import MCP_PATH
+from api.admission.paths import MCP_PATH, METADATA_PATHS
 from api.admission.tokens import metadata_url, tokens_of
 from api.protocols import dify
 from api.protocols.errors import DoorErrors
@@ -30,6 +30,9 @@ from api.telemetry.metrics import Metrics
 from api.telemetry.observe import Observe
 from api.workers.pool import Answerers
 from rag.service import Service
+
+# Answered without a key: probes, the page, and where a client learns who gives out tokens.
+OPEN_PATHS = frozenset(("/livez", "/readyz", *METADATA_PATHS, *page.PATHS))
 
 
 def create_app(service: Service, settings: Settings, answerers: Answerers | None = None) -> FastAPI:
@@ -53,16 +56,18 @@ def create_app(service: Service, settings: Settings, answerers: Answerers | None
         # A document half-way in must not find its store closed.
         app.state.idle = lanes.close(settings.drain_s)
 
-    around = [Middleware(Observe, metrics=counted), Middleware(SecurityHeaders)]
+    around = [Middleware(Observe, metrics=counted, open_paths=OPEN_PATHS), Middleware(SecurityHeaders)]
     around += [Middleware(DoorErrors), Middleware(LastCatch)]
     hosts = None if settings.bound is None else Hosts(settings.bound, settings.extra_hosts)
     if hosts is not None:
         around.append(Middleware(AllowedHosts, hosts=hosts))
     keys, tokens = KeyRing(settings.api_key, settings.keys_file), tokens_of(settings)
-    around.append(Middleware(RequireKey, keys=keys, tokens=tokens, metadata_url=metadata_url(settings)))
+    around.append(
+        Middleware(RequireKey, keys=keys, open_paths=OPEN_PATHS, tokens=tokens, metadata_url=metadata_url(settings))
+    )
     if settings.rate is not None:
-        around.append(Middleware(RateLimit, rate=settings.rate, burst=settings.burst))
-    around.append(Middleware(Admission, lanes=lanes))
+        around.append(Middleware(RateLimit, rate=settings.rate, burst=settings.burst, open_paths=OPEN_PATHS))
+    around.append(Middleware(Admission, lanes=lanes, open_paths=OPEN_PATHS))
     around.append(Middleware(BodyLimit, settings=settings))
     app = FastAPI(
         version=installed_version(),

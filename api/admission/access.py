@@ -1,24 +1,29 @@
 """Who may do what: the key is asked for before the body is read or any other work is done."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.admission.keys import Grant, KeyRing
-from api.admission.paths import METADATA_PATHS, only_reads
+from api.admission.paths import only_reads
 from api.admission.tokens import Tokens
 from api.errors import FORBIDDEN, UNAUTHORIZED, problem
-from api.routes import page
-
-OPEN_PATHS = frozenset(("/livez", "/readyz", *METADATA_PATHS, *page.PATHS))
 
 
 class RequireKey:
     """Turns away a request without a valid key or with one that may not do this; leaves what it opens in the state."""
 
-    def __init__(self, app: ASGIApp, keys: KeyRing, tokens: Tokens | None = None, metadata_url: str = "") -> None:
-        """metadata_url: where it says who gives out the tokens."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        keys: KeyRing,
+        open_paths: Collection[str],
+        tokens: Tokens | None = None,
+        metadata_url: str = "",
+    ) -> None:
+        """open_paths: those that need no key.  metadata_url: where it says who gives out the tokens."""
         self.app = app
+        self.open_paths = open_paths
         self.keys = keys
         self.tokens = tokens
         self.challenge = "Bearer" if tokens is None else f'Bearer resource_metadata="{metadata_url}"'
@@ -29,7 +34,7 @@ class RequireKey:
         return self.keys.required or self.tokens is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or not self.required:
+        if scope["type"] != "http" or scope["path"] in self.open_paths or not self.required:
             return await self.app(scope, receive, send)
         given = given_keys(scope["headers"])
         grant = self.keys.find(given)

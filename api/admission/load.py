@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.admission.access import OPEN_PATHS
 from api.admission.paths import asks, only_reads
 from api.errors import KINDS, TOO_MANY, ClientLeft, DeadlineExceeded, problem
 from api.settings import Settings
@@ -180,8 +179,10 @@ class Lanes:
 class Admission:
     """Turns a request away before its body is read when its lane is full; an upload that is not has its place from here on."""
 
-    def __init__(self, app: ASGIApp, lanes: Lanes) -> None:
+    def __init__(self, app: ASGIApp, lanes: Lanes, open_paths: Collection[str]) -> None:
+        """open_paths: those that take no place, as what tells of the load: it is told also when there is much."""
         self.app = app
+        self.free_paths = {*open_paths, "/metrics"}
         self.lanes = lanes
         # Made once: under load there is no time for it.
         self.full = problem(KINDS[Overloaded])
@@ -191,11 +192,10 @@ class Admission:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         lane = self.lanes.of(scope["method"], scope["path"])
-        # What tells of the load takes no place: it is told also when there is much.
-        tells = scope["path"] in OPEN_PATHS or scope["path"] == "/metrics"
-        needs_place = not tells and not lane.holds_bodies
+        is_free = scope["path"] in self.free_paths
+        needs_place = not is_free and not lane.holds_bodies
         scope.setdefault("state", {}).update(lane=lane, started=time.monotonic(), needs_place=needs_place)
-        if tells:
+        if is_free:
             return await self.app(scope, receive, send)
         key = scope["state"].get("key") if lane.holds_bodies else None
         if lane.is_full(key):
@@ -211,11 +211,19 @@ class Admission:
 class RateLimit:
     """Turns away the requests of a key beyond ``rate`` a second, after ``burst`` at once (a token bucket for each key).
 
-    Without keys, all clients are one.  clock: seconds that only go forward.
+    Without keys, all clients are one.  open_paths: not counted.  clock: seconds that only go forward.
     """
 
-    def __init__(self, app: ASGIApp, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        rate: float,
+        burst: int,
+        open_paths: Collection[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.app = app
+        self.open_paths = open_paths
         self.rate = rate
         self.burst = burst
         self.clock = clock
@@ -223,7 +231,7 @@ class RateLimit:
         self.buckets: dict[str, tuple[float, float]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        if scope["type"] != "http" or scope["path"] in self.open_paths:
             return await self.app(scope, receive, send)
         wait_s = self._take(scope.get("state", {}).get("key", ""))
         if wait_s == 0:

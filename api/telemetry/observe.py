@@ -4,11 +4,11 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Collection
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.admission.access import OPEN_PATHS
 from api.admission.paths import route_of_door
 from api.errors import CLIENT_LEFT
 from api.telemetry.logs import request_id
@@ -16,7 +16,7 @@ from api.telemetry.metrics import Metrics
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = ("GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS")
-_ROUTES = (*OPEN_PATHS, "/v1/ask", "/v1/collections", "/v1/documents", "/v1/verify", "/metrics", "/openapi.json")
+_ROUTES = ("/v1/ask", "/v1/collections", "/v1/documents", "/v1/verify", "/metrics", "/openapi.json")
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,9 @@ class Observe:
     The id is the client's ``X-Request-ID`` where that is short and plain, else a new one; the response carries it back.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, open_paths: Collection[str]) -> None:
+        """open_paths: of probes and the page's files, which say something only when they fail."""
+        self.open_paths = open_paths
         self.app = app
         self.metrics = metrics
 
@@ -53,12 +55,12 @@ class Observe:
             request_id.reset(token)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        route = route_of(scope["path"])
+        is_open = scope["path"] in self.open_paths
+        route = scope["path"] if is_open else route_of(scope["path"])
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self.metrics.requests.labels(method, route, str(status)).inc()
         self.metrics.request_seconds.labels(route).observe(seconds)
-        # Probes and the page's files say something only when they fail.
-        is_routine = scope["path"] in OPEN_PATHS and status < 400
+        is_routine = is_open and status < 400
         fields = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
         if "key" in scope.get("state", {}):
             fields["key"] = scope["state"]["key"]

@@ -9,9 +9,8 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from api.admission.access import OPEN_PATHS
 from api.admission.keys import add_key
-from api.app import create_app
+from api.app import OPEN_PATHS, create_app
 from api.settings import Settings, is_loopback
 from rag.service import Service
 

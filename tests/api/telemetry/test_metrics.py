@@ -13,7 +13,6 @@ from starlette.testclient import TestClient
 
 from api.settings import Settings
 from api.telemetry.logs import FORMATS, JsonLines, TextLines, configure, where
-from api.telemetry.observe import route_of
 from index.errors import StoreDamaged
 
 SECRET = "a question nobody may read"
@@ -131,8 +130,10 @@ def test_metrics_can_be_switched_off(client_of: Callable[[Settings], TestClient]
         ("/v1/secret", "other"),
     ],
 )
-def test_routes_are_few_and_hold_nothing_of_the_client(path: str, route: str) -> None:
-    assert route_of(path) == route
+def test_routes_are_few_and_hold_nothing_of_the_client(measured: TestClient, path: str, route: str) -> None:
+    measured.get(path)
+    counted = [name for name in samples(measured) if name.startswith("footnote_requests_total")]
+    assert len(counted) == 1 and f'method="GET",route="{route}"' in counted[0]
 
 
 # --- logs
