@@ -239,13 +239,13 @@ def _kind_of_status(status: int) -> Kind:
 
 
 def _validation_problem(error: RequestValidationError) -> Response:
-    found = list(error.errors())
+    violations = list(error.errors())
     # "json_invalid": the body is not JSON at all. In a form field it is one bad value among good ones.
-    malformed = next((item for item in found if item["type"] == "json_invalid" and item["loc"][0] == "body"), None)
+    malformed = next((item for item in violations if item["type"] == "json_invalid" and item["loc"][0] == "body"), None)
     if malformed is not None:
         reason = malformed.get("ctx", {}).get("error", "")
         return problem(MALFORMED, f"The body is not valid JSON: {reason}".rstrip(": "))
-    errors = [_violation(item["loc"], item["msg"]) for item in found[:_SHOWN_ERRORS]]
+    errors = [_violation(item["loc"], item["msg"]) for item in violations[:_SHOWN_ERRORS]]
     first = errors[0]
     return problem(INVALID, f"{first['in']}: {first['reason']}", extensions={"errors": errors})
 

@@ -36,13 +36,15 @@ class RequireKey:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in self.open_paths or not self.required:
             return await self.app(scope, receive, send)
-        given = given_keys(scope["headers"])
-        grant = self.keys.find(given)
+        secrets_sent = given_keys(scope["headers"])
+        grant = self.keys.find(secrets_sent)
         if grant is None and self.tokens is not None:
-            grant = await self.tokens.find(given)
+            grant = await self.tokens.find(secrets_sent)
         if grant is None:
             detail = (
-                "The key is not valid." if given else "Send the key as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
+                "The key is not valid."
+                if secrets_sent
+                else "Send the key as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
             )
             headers = {"WWW-Authenticate": self.challenge, "Connection": "close"}
             return await problem(UNAUTHORIZED, detail, headers=headers)(scope, receive, send)

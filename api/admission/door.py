@@ -56,8 +56,8 @@ class Door:
         if self._keys.required and self._keys.find(given_keys(headers)) is None:
             return None
         self._note()
-        given = next((value for name, value in headers if name == b"x-request-id"), b"")
-        return self._before_id + identity_of(given.decode("latin-1")).encode() + self._after_id
+        identity_sent = next((value for name, value in headers if name == b"x-request-id"), b"")
+        return self._before_id + identity_of(identity_sent.decode("latin-1")).encode() + self._after_id
 
     def _is_plain(self, headers: Sequence[tuple[bytes, bytes]]) -> bool:
         length = b""

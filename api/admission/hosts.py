@@ -35,9 +35,9 @@ class Hosts:
         self.any_address = any(_is_wildcard(host) for host in bound)
         self._known: set[str] = set()  # as they were sent, found good before; few, because a client chooses them
 
-    def refusal(self, method: str, given: Sequence[tuple[bytes, bytes]]) -> Response | None:
+    def refusal(self, method: str, sent: Sequence[tuple[bytes, bytes]]) -> Response | None:
         """The answer to a request to another name, and to one that another site's page sent to change something."""
-        headers = Headers(raw=list(given))
+        headers = Headers(raw=list(sent))
         hosts = headers.getlist("host")
         host = hosts[0] if len(hosts) == 1 else ""
         close = {"Connection": "close"}

@@ -65,8 +65,8 @@ class Grant(NamedTuple):
 
 def path_from(sources: Sources | None = None) -> Path:
     """Where keys are kept: ``RAG_KEYS``, else what the settings file says, else beside the user's settings."""
-    given = (sources or Sources.of(os.environ)).given("keys", SERVE)
-    return settings_path(given) if given else platformdirs.user_config_path("footnote") / "keys.json"
+    place = (sources or Sources.of(os.environ)).given("keys", SERVE)
+    return settings_path(place) if place else platformdirs.user_config_path("footnote") / "keys.json"
 
 
 def read_keys(path: Path) -> list[Key]:
@@ -99,7 +99,7 @@ def add_key(path: Path, name: str, scope: Scope, collections: Collection[str] = 
         raise BadInput(f"{name!r} is no name for a key: use up to 64 letters, digits, dots, hyphens and underscores")
     secret = f"footnote_{secrets.token_urlsafe(32)}"
     added_at = datetime.now(UTC).isoformat(timespec="seconds")
-    opened = tuple(sorted({checked_collection(one) for one in collections}))
+    opened = tuple(sorted({checked_collection(collection) for collection in collections}))
     key = Key(name, scope, _digest(secret.encode()), added_at, opened)
     with _changing(path) as keys:
         if any(other.name == name for other in keys):
@@ -111,11 +111,11 @@ def add_key(path: Path, name: str, scope: Scope, collections: Collection[str] = 
 def revoke_key(path: Path, name: str) -> Key:
     """The key of this name, no longer in the file.  Raises BadInput when there is none, KeysUnusable."""
     with _changing(path) as keys:
-        found = next((key for key in keys if key.name == name), None)
-        if found is None:
+        revoked = next((key for key in keys if key.name == name), None)
+        if revoked is None:
             raise BadInput(f"there is no key {name!r}: `rag key list` shows those that are")
-        keys.remove(found)
-    return found
+        keys.remove(revoked)
+    return revoked
 
 
 class KeyRing:
@@ -142,13 +142,13 @@ class KeyRing:
         self._look()
         return self._required
 
-    def find(self, given: Collection[bytes]) -> Grant | None:
+    def find(self, secrets_sent: Collection[bytes]) -> Grant | None:
         """What the keys given allow, the widest; None when none is valid. Takes as long for a near miss as for any other."""
         self._look()
-        digests = [_digest(secret) for secret in given]
+        digests = [_digest(secret) for secret in secrets_sent]
         # Every pair is compared, and digests have one length: the time tells nothing of where a comparison failed.
-        found = [key for key in self._keys for digest in digests if hmac.compare_digest(digest, key.sha256)]
-        best = max(found, key=lambda key: (not key.collections, SCOPES.index(key.scope)), default=None)
+        matching = [key for key in self._keys for digest in digests if hmac.compare_digest(digest, key.sha256)]
+        best = max(matching, key=lambda key: (not key.collections, SCOPES.index(key.scope)), default=None)
         return None if best is None else Grant(best.name, best.scope, frozenset(best.collections) or None)
 
     def _look(self) -> None:
@@ -178,16 +178,16 @@ def _digest(secret: bytes) -> str:
 def _identity(path: Path) -> tuple[int, ...] | None:
     """What changes whenever the file does; None when it cannot be seen."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
 
 
-def _check_owner(path: Path, found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
+def _check_owner(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
         raise KeysUnusable(f"{path} is not a file")
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise KeysUnusable(f"others may write to {path} and let themselves in: chmod go-w {path}")
 
 
@@ -195,15 +195,15 @@ def _parsed(content: dict[str, object]) -> list[Key]:
     """Raises ValueError, KeyError, TypeError or AttributeError for anything but the content of a key file."""
     if content["version"] != _VERSION:
         raise ValueError
-    found = [Key(**fields) for fields in cast(list[dict[str, str]], content["keys"])]  # type: ignore[arg-type]
+    entries = [Key(**fields) for fields in cast(list[dict[str, str]], content["keys"])]  # type: ignore[arg-type]
     # A string would be taken for the collections that its letters name.
-    keys = [replace(key, collections=tuple(key.collections)) for key in found if not isinstance(key.collections, str)]
+    keys = [replace(key, collections=tuple(key.collections)) for key in entries if not isinstance(key.collections, str)]
     for key in keys:
         if not (_NAME.fullmatch(key.name) and key.scope in SCOPES and _DIGEST.fullmatch(key.sha256)):
             raise ValueError
         if not all(isinstance(name, str) and name for name in key.collections):
             raise ValueError
-    if len(keys) != len(found):
+    if len(keys) != len(entries):
         raise ValueError
     return keys
 

@@ -30,5 +30,5 @@ def only_reads(method: str, path: str) -> bool:
 
 def route_of_door(path: str) -> str | None:
     """The route of a path of another door, without what a client put in it; None for any other path."""
-    found = _ROUTE.match(path)
-    return found[0] if found else None
+    match = _ROUTE.match(path)
+    return match[0] if match else None

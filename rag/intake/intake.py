@@ -100,7 +100,7 @@ class Intake:
         """Take in documents given as plain text, embedded many at a time."""
         size, overlap = self._passage_settings
         return self._ingest(
-            (ingest.prepare_incoming(one, size=size, overlap=overlap) for one in incoming), None, progress
+            (ingest.prepare_incoming(document, size=size, overlap=overlap) for document in incoming), None, progress
         )
 
     def add_text(

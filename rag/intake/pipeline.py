@@ -101,8 +101,8 @@ def embedded(
     if first is not None:
         for group in embedder().embed_groups(chain([first], groups), check):
             for vectors in group:
-                prepared, piece, given = outstanding.popleft()
-                prepared.passages.append(new_passage(piece, given, vectors))
+                prepared, piece, model_input = outstanding.popleft()
+                prepared.passages.append(new_passage(piece, model_input, vectors))
             while opened and len(opened[0].passages) == len(opened[0].chunks):
                 yield opened.popleft()
     yield from opened
@@ -119,10 +119,10 @@ def _groups(
     for prepared in documents:
         opened.append(prepared)
         for piece in prepared.chunks:
-            given = passage_input(prepared.document, piece)
-            outstanding.append((prepared, piece, given))
-            group.append(given)
-            n_vectors += given.n_vectors
+            model_input = passage_input(prepared.document, piece)
+            outstanding.append((prepared, piece, model_input))
+            group.append(model_input)
+            n_vectors += model_input.n_vectors
             if len(group) == TOGETHER or n_vectors >= VECTORS_TOGETHER:
                 yield group
                 group, n_vectors = [], 0

@@ -34,8 +34,8 @@ def plan(
 
 def plan_anew(paths: Sequence[Path], urls: Sequence[str], options: ParseOptions) -> list[Planned]:
     """The same where there is no store yet."""
-    found, missing = find_files(paths)
-    files, _ = without_pictures(found, options)
+    everything, missing = find_files(paths)
+    files, _ = without_pictures(everything, options)
     planned = [Planned(failure.path, "fail", failure.reason) for failure in missing]
     planned += [Planned(str(file.path), "add") for file in files]
     return planned + [Planned(url, "fetch") for url in urls]

@@ -106,10 +106,10 @@ def date_in_words(metadata: Metadata) -> str:
     With it a question that names a year finds the report of that year among those that say the same every year.
     """
     date = metadata.get("date")
-    found = _DATE.match(date) if isinstance(date, str) else None
-    if found is None:
+    match = _DATE.match(date) if isinstance(date, str) else None
+    if match is None:
         return ""
-    year, month, day = found.groups()
+    year, month, day = match.groups()
     if month is None or not 1 <= int(month) <= 12:
         return year
     return " ".join(filter(None, (day and str(int(day)), _MONTHS[int(month) - 1], year)))
@@ -135,23 +135,23 @@ def input_of(text: str, piece: Chunk, context: str) -> PassageInput:
     return PassageInput(context, text, sentences, words)
 
 
-def new_passage(piece: Chunk, given: PassageInput, embedded: PassageVectors) -> NewPassage:
+def new_passage(piece: Chunk, model_input: PassageInput, embedded: PassageVectors) -> NewPassage:
     """One passage as the store takes it."""
     return NewPassage(
         span=piece.span,
         sentences=piece.sentences,
-        context=given.context,
+        context=model_input.context,
         section=piece.section,
         page=piece.page,
         vector=embedded.vector,
         sentence_vectors=embedded.sentence_vectors,
-        word_signs=_by_sentence(given, embedded.word_signs),
+        word_signs=_by_sentence(model_input, embedded.word_signs),
         layout=pack(piece.units),
     )
 
 
-def _by_sentence(given: PassageInput, signs: Signs) -> tuple[Signs, ...]:
+def _by_sentence(model_input: PassageInput, signs: Signs) -> tuple[Signs, ...]:
     """The rows of a passage's words, one array per sentence."""
-    firsts = np.array([word.start for word in given.words])
-    cuts = np.searchsorted(firsts, [sentence.start for sentence in given.sentences[1:]])
+    firsts = np.array([word.start for word in model_input.words])
+    cuts = np.searchsorted(firsts, [sentence.start for sentence in model_input.sentences[1:]])
     return tuple(np.split(signs, cuts))

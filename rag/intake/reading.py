@@ -42,28 +42,28 @@ class FileReader:
     _failed: list[FailedFile] = field(default_factory=list)
     _mended: list[str] = field(default_factory=list)
 
-    def read(self, found: Found) -> Iterator[Prepared | Change | Failure]:
+    def read(self, file: Found) -> Iterator[Prepared | Change | Failure]:
         """The documents of a file. One met in a folder that failed before is not tried again as long as its content is the same."""
-        path = found.path
+        path = file.path
         key = os.path.abspath(path)
         content = self._content(path)
         if isinstance(content, Failure):
             yield content
         else:
-            again = found.named or bool(self.options.passwords)
+            again = file.named or bool(self.options.passwords)
             yield from self.read_content(key, shown_path(path), path.name, content, again=again)
 
-    def foresee(self, found: Found) -> tuple[str, str]:
+    def foresee(self, file: Found) -> tuple[str, str]:
         """What ``read`` and the store would do with a file, as ``rag.intake.plan.Planned`` has it, and why if it would fail."""
         from rag.parsing.archives.members import is_archive
 
-        content = self._content(found.path)
+        content = self._content(file.path)
         if isinstance(content, Failure):
             return "fail", content.reason
-        key, digest = os.path.abspath(found.path), self._digest(sha256_of(content))
+        key, digest = os.path.abspath(file.path), self._digest(sha256_of(content))
         if self.unchanged(key, digest):
             return "skip", ""
-        if not (found.named or self.options.passwords) and (before := self._failed_before(key, digest)):
+        if not (file.named or self.options.passwords) and (before := self._failed_before(key, digest)):
             return "fail", before
         if is_archive(content):
             return "look into", ""
@@ -105,12 +105,12 @@ class FileReader:
         except RagError as error:
             yield self._note(key, key, None, str(error))
             return
-        yield from self.read_content(key, key, page.name, page.content, again=True, said={"url": page.url})
+        yield from self.read_content(key, key, page.name, page.content, again=True, stated={"url": page.url})
 
     def read_content(
-        self, key: str, source: str, name: str, content: bytes, *, again: bool, said: Metadata | None = None
+        self, key: str, source: str, name: str, content: bytes, *, again: bool, stated: Metadata | None = None
     ) -> Iterator[Prepared | Change | Failure]:
-        """The documents of a file's content. again: whether to try what failed before.  said: metadata that comes with it."""
+        """The documents of a file's content. again: whether to try what failed before.  stated: metadata that comes with it."""
         digest = self._digest(sha256_of(content))
         if known := self.unchanged(key, digest):
             yield Change(known, "skipped")
@@ -131,12 +131,12 @@ class FileReader:
             place = _inside(key, part.path)
             seen.add(place)
             inner = self._digest(part.sha256) if part.path and part.sha256 else digest
-            yield self._outcome(place, _inside(source, part.path), inner, part, said or {})
+            yield self._outcome(place, _inside(source, part.path), inner, part, stated or {})
             whole = whole and not (part.path == "" and isinstance(part.text, RagError))
         if whole:
             self._look_for_vanished(key, seen)
 
-    def _outcome(self, key: str, source: str, digest: str, part: Part, said: Metadata) -> Prepared | Change | Failure:
+    def _outcome(self, key: str, source: str, digest: str, part: Part, stated: Metadata) -> Prepared | Change | Failure:
         if part.text is None:  # it was not wanted
             known = self.store.unchanged(self.collection, key, digest)
             return (
@@ -151,7 +151,7 @@ class FileReader:
             key=key,
             source=source,
             collection=self.collection,
-            metadata={**said, **self.metadata},
+            metadata={**stated, **self.metadata},
             content_sha256=digest,
             size=self.size,
             overlap=self.overlap,
@@ -207,11 +207,11 @@ class FileReader:
     def _look_for_vanished(self, key: str, seen: set[str]) -> None:
         """Documents and failures of this file, or of files in it, that its present content does not give."""
         with self.store.read() as reader:
-            there = reader.below(self.collection, key + SEPARATOR)
+            stored = reader.below(self.collection, key + SEPARATOR)
             if key not in seen:
-                there += [one for one in reader.below(self.collection, key) if one.key == key]
+                stored += [document for document in reader.below(self.collection, key) if document.key == key]
             failed = reader.failures(self.collection, key) + reader.failures(self.collection, prefix=key + SEPARATOR)
-        self.vanished += [document.id for document in there if document.key not in seen]
+        self.vanished += [document.id for document in stored if document.key not in seen]
         self._mended += [known.key for known in failed if known.key not in seen]
 
 

@@ -136,12 +136,15 @@ def _take_over(making: Rebuilding, group: Sequence[StoredDocument], embed: Embed
         ]
         for document, cut in zip(group, pieces, strict=True)
     ]
-    flat = [given for of_document in inputs for given in of_document]
+    flat = [model_input for of_document in inputs for model_input in of_document]
     vectors = iter(embed(flat) if flat else [])
     taken = 0
-    for document, cut, given in zip(group, pieces, inputs, strict=True):
+    for document, cut, model_inputs in zip(group, pieces, inputs, strict=True):
         # All of a document's vectors are drawn, whether or not it is still there.
-        passages = [ingest.new_passage(piece, one, next(vectors)) for piece, one in zip(cut, given, strict=True)]
+        passages = [
+            ingest.new_passage(piece, model_input, next(vectors))
+            for piece, model_input in zip(cut, model_inputs, strict=True)
+        ]
         taken += making.add(document, passages)
     return taken
 

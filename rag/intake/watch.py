@@ -103,7 +103,7 @@ def _concerned(roots: list[Path], changed: Iterable[Path], store: str, *, pictur
     """
     rules = IgnoreRules(roots)
     own = os.path.abspath(store)
-    found = set()
+    concerned = set()
     for path in changed:
         if (
             str(path) == own
@@ -117,10 +117,10 @@ def _concerned(roots: list[Path], changed: Iterable[Path], store: str, *, pictur
             if root != path and root not in path.parents:
                 continue
             if path.name in IGNORE_FILES or path == root:
-                found.add(root)
+                concerned.add(root)
             elif not rules.ignores_anywhere(root, str(path)):
-                found.add(root if path.is_dir() else path)
-    return found
+                concerned.add(root if path.is_dir() else path)
+    return concerned
 
 
 def _is_there(source: str) -> bool:

@@ -131,12 +131,12 @@ def _take_apart(url: str) -> _Target:
 def _resolve(target: _Target, allow_private: bool) -> list[str]:
     """The addresses of a server, all checked: a name with a public and a private one is no honest name."""
     try:
-        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise UnreadableContent(
             f"no server {target.host} is known: {getattr(error, 'strerror', None) or error}"
         ) from error
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
     for address in addresses:
         if not allow_private and not is_public(address):
             raise BadInput(
@@ -160,7 +160,12 @@ def is_public(address: str) -> bool:
             return is_public(str(ip.ipv4_mapped))
         if ip.is_site_local:
             return False
-    return ip.is_global and not ip.is_multicast and not ip.is_unspecified and all(is_public(str(one)) for one in inner)
+    return (
+        ip.is_global
+        and not ip.is_multicast
+        and not ip.is_unspecified
+        and all(is_public(str(embedded)) for embedded in inner)
+    )
 
 
 @contextmanager
@@ -173,9 +178,9 @@ def _request(target: _Target, addresses: list[str], end: float) -> Iterator[http
 
     def cut() -> None:
         late.set()
-        for one in held:
+        for open_socket in held:
             try:
-                one.shutdown(socket.SHUT_RDWR)
+                open_socket.shutdown(socket.SHUT_RDWR)
             except OSError:
                 continue
 
@@ -209,8 +214,8 @@ def _request(target: _Target, addresses: list[str], end: float) -> Iterator[http
     finally:
         timer.cancel()
         connection.close()
-        for one in held:
-            one.close()
+        for open_socket in held:
+            open_socket.close()
 
 
 def _connect(target: _Target, addresses: list[str], end: float) -> socket.socket:
