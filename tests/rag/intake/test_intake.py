@@ -67,7 +67,7 @@ def test_an_unchanged_upload_is_neither_parsed_nor_embedded_again(
 
     with monkeypatch.context() as idle:
         idle.setattr(service.intake, "_embedder", refuse)
-        idle.setattr("rag.parsing.sandbox.pool._Worker.begin", refuse)
+        idle.setattr("rag.parsing.sandbox.pool.Sandbox.parse", refuse)
         assert [add().outcome for add in again] == ["skipped"] * 3
     changed = service.intake.add_file("page.html", page)
     assert changed.outcome == "updated" and changed.document.metadata == {"author": "Ann"}
