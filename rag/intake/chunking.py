@@ -14,6 +14,9 @@ from rag.types import Block, Check, PageBreak, Section, TableRow, Unit, go_on
 
 # Characters of a block without a sentence's end that are cut into pieces at once.
 _STRETCH = 100_000
+# Characters of each heading, and of what else is searched with a passage: every passage of a section holds them again.
+_MAX_HEADING = 500
+_MAX_CONTEXT = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +64,19 @@ def chunk(
     for section in sections:
         first, after = (bisect_left(block_starts, edge) for edge in (section.heading_end, section.end))
         stretches = blocks[first:after] if blocks else [Block(section.heading_end, section.end)]
+        if section.heading_end - section.start > max(size, _MAX_CONTEXT):  # it is cut as text is
+            stretches = [Block(section.start, section.heading_end), *stretches]
+            section = section._replace(heading_end=section.start)
         units = _units(text, section, stretches, size, language, check)
         for number, group in enumerate(_groups(units, size, overlap, page_starts)):
             begin = group[0].span
             start = trim(text, section.start, begin.end).start if number == 0 else begin.start
             page = pages[max(bisect_right(page_starts, begin.start) - 1, 0)].number if pages else None
             own = text[start : group[-1].span.end]
-            context = ". ".join(part for part in (section.context, group[0].context) if part and part not in own)
-            chunks.append(Chunk(Span(start, group[-1].span.end), tuple(group), section.path, page, context))
+            beside = (part[:_MAX_CONTEXT] for part in (section.context, group[0].context))
+            context = ". ".join(part for part in beside if part and part not in own)
+            path = tuple(heading[:_MAX_HEADING] for heading in section.path)
+            chunks.append(Chunk(Span(start, group[-1].span.end), tuple(group), path, page, context))
     for passage in chunks:
         _check(text, passage)
     return chunks

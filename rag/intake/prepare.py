@@ -17,6 +17,7 @@ from rag.model.embedding import PassageInput, PassageVectors, word_spans
 from rag.types import Check, Incoming, ParsedText, Section, go_on
 from rag.units import pack
 
+_MAX_TITLE = 1000  # shown with each passage
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?(?!\d)")
 _YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
 _MONTHS = (
@@ -64,7 +65,7 @@ def prepare(
     document = NewDocument(
         collection=collection,
         key=key,
-        title=parsed.title,
+        title=parsed.title[:_MAX_TITLE],
         source=source,
         text=parsed.text,
         content_sha256=content_sha256,

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from rag.intake.prepare import prepare_incoming
+from rag.intake.prepare import passage_inputs, prepare, prepare_incoming
 from rag.language.sentences import split_sentences
+from rag.parsing.formats import parse
 from rag.types import Incoming
 
 SIZES = (4_000, 8_000, 16_000, 32_000)
@@ -69,3 +70,24 @@ def test_time_grows_with_the_text_and_not_with_its_square(work: Callable[[str], 
 def grows(times: list[float]) -> bool:
     # What takes no time cannot grow; under a hundredth of a second there is only noise.
     return any(late > 2.5 * early for early, late in zip(times, times[1:], strict=False) if late > 0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.md", "# " + "word " * 40_000 + "\n\n" + "The mill was built by Ann.\n\n" * 2_000),
+        ("b.md", "---\ntags: " + "word " * 40_000 + "\n---\n\n" + "The mill was built by Ann.\n\n" * 2_000),
+        ("c.html", "<h1>" + "word " * 40_000 + "</h1>" + "<p>The mill was built by Ann.</p>" * 2_000),
+    ],
+)
+def test_a_heading_as_long_as_a_book_is_not_repeated_with_every_passage(name: str, text: str) -> None:
+    parsed = parse(name, text.encode())
+    prepared = prepare(
+        parsed, key="k", source=None, collection="c", metadata={}, content_sha256="", size=700, overlap=1
+    )
+    inputs = passage_inputs(prepared)
+    assert max(len(given.text) for given in inputs) <= 4_000 + 700
+    assert sum(len(given.context) for given in inputs) < 5 * len(text)
+    assert len(prepared.document.title) <= 1000
+    covered = sum(len(given.text) for given in inputs)
+    assert covered > 0.9 * len(parsed.text)  # the heading can be found all the same
