@@ -38,7 +38,7 @@ def uploads(client: httpx.Client, count: int) -> list[socket.socket]:
 
 def busy(client: httpx.Client) -> int:
     lines = client.get("/metrics").text.splitlines()
-    return int(next(line for line in lines if line.startswith('footnote_running{lane="write"}')).split()[1])
+    return int(float(next(line for line in lines if line.startswith('footnote_running{lane="write"}')).split()[1]))
 
 
 @pytest.mark.parametrize("after_s", [0.2, 4.0, 8.0])
