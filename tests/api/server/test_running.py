@@ -107,5 +107,5 @@ def test_logs_are_json_lines_and_metrics_are_counted(
     [request] = [line for line in lines if line.get("route") == "/v1/ask"]
     assert (request["status"], request["request_id"]) == (200, asked.headers["x-request-id"])
     assert "ferry" not in errors
-    assert "footnote_store_documents 1\n" in metrics
+    assert "footnote_store_documents 1.0\n" in metrics
     assert 'footnote_stage_seconds_count{stage="embed"} 1\n' in metrics
