@@ -108,4 +108,4 @@ def test_logs_are_json_lines_and_metrics_are_counted(
     assert (request["status"], request["request_id"]) == (200, asked.headers["x-request-id"])
     assert "ferry" not in errors
     assert "footnote_store_documents 1.0\n" in metrics
-    assert 'footnote_stage_seconds_count{stage="embed"} 1\n' in metrics
+    assert 'footnote_stage_seconds_count{stage="embed"} 1.0\n' in metrics
