@@ -30,10 +30,12 @@ from rag.answer.ask import answer_question, calibration_of
 from rag.answer.cache import AnswerCache
 from rag.answer.compound import joined, split_questions
 from rag.answer.confidence import REFIT_NOTE, Refit, basis_of, kept_refit
+from rag.answer.overview import asks_for_overview, overview
 from rag.answer.unmatched import notes_on
 from rag.config import Config
 from rag.errors import BadInput
 from rag.inspection.inspector import Inspector
+from rag.language.followups import completed
 from rag.model.cache import converted_model
 from rag.model.embedding import Embedder
 from rag.model.precision import kept_precision
@@ -146,11 +148,11 @@ class Service:
 
     def _answer(self, query: Query) -> Answer:
         started = time.perf_counter()
-        question = checked_question(query.question)
+        question = completed(checked_question(query.question), query.history)
         if query.k < 1:
             raise BadInput(f"k is {query.k}: ask for at least 1 passage")
         if len(parts := split_questions(question)) > 1:
-            answers_apart = [self._answer(replace(query, question=part)) for part in parts]
+            answers_apart = [self._answer(replace(query, question=part, history=())) for part in parts]
             if len({answer.index for answer in answers_apart}) == 1:  # else the store has changed meanwhile
                 return joined(query, answers_apart)
         if query.max_risk is not None and not 0.0 <= query.max_risk <= 1.0:
@@ -164,6 +166,10 @@ class Service:
             return self._answer_from(self._store, query, question, started)
 
     def _answer_from(self, store: Store, query: Query, question: str, started: float) -> Answer:
+        if not query.where and asks_for_overview(question):
+            with store.read() as reader:
+                if (described := overview(query, question, reader, store.fingerprint, started)) is not None:
+                    return described
         return answer_question(
             query, question, store, self._models.embedder(store), self.reranker, self._answers, started
         )

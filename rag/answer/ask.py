@@ -64,6 +64,7 @@ def answer_question(
         key = (
             store,
             query.question,
+            question,
             query.k,
             query.collection,
             where,

@@ -16,7 +16,7 @@ from rag.retrieval.retrieve import Retrieved
 
 FEATURES = (
     *("late", "cosine", "gap", "lead", "covered", "lacking"),
-    *("names_missing", "names_unsaid", "unknown", "heaviest_missing"),
+    *("names_missing", "names_unsaid", "names_unknown", "unknown", "heaviest_missing"),
 )
 # More of it than this says no more.
 _MOST_NAMES = 2
@@ -31,6 +31,7 @@ def evidence(found: Retrieved, documents: Mapping[int, Document], choice: Choice
     lacking: whether no unit has a thing of the kind that is asked for.
     names_missing, names_unsaid: how many names and numbers of the question are not in its passage, its title and its headings, and
     not even in the unit or these.  unknown: how many words of the question no document has.
+    names_unknown: how many of the names and numbers no document has.
     heaviest_missing: the largest weight of a word that is not in the passage.
     """
     unit = choice.units[0]
@@ -49,6 +50,7 @@ def evidence(found: Retrieved, documents: Mapping[int, Document], choice: Choice
     functional = function_terms()
     weighted = zip(asked.weighted.terms, asked.weighted.weights.tolist(), asked.weighted.unknown.tolist(), strict=True)
     telling = [(term, weight, unknown) for term, weight, unknown in weighted if term not in functional]
+    absent = {term for term, _, unknown in telling if unknown}
     best = sorted(found.scores.tolist(), reverse=True)[:CONFIDENCE_PASSAGES]
     kind = kind_asked(asked.text)
     return {
@@ -60,6 +62,7 @@ def evidence(found: Retrieved, documents: Mapping[int, Document], choice: Choice
         "lacking": float(kind in STRICT and not any(one.holds for one in choice.units)),
         "names_missing": float(min(missing, _MOST_NAMES)),
         "names_unsaid": float(min(unsaid, _MOST_UNSAID)),
+        "names_unknown": float(min(sum(bool(name & absent) for name in names), _MOST_NAMES)),
         "unknown": float(min(sum(unknown for _, _, unknown in telling), _MOST_NAMES)),
         "heaviest_missing": max((weight for term, weight, _ in telling if term not in around), default=0.0),
     }
