@@ -1,38 +1,16 @@
 """The retrievers and tools of the client in the real frameworks, where these are installed, against a real socket."""
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import anyio
 import pytest
-import uvicorn
 
-from api.app import create_app
-from api.settings import Settings
-from rag.service import Service
 from tests.api.conftest import FakeService
+from tests.clients.conftest import serving
 
 pytestmark = pytest.mark.slow
 TEXT = "The board met on Monday."
-
-
-@contextmanager
-def serving(fake: FakeService) -> Iterator[str]:
-    """The address of the application on a port of its own."""
-    config = uvicorn.Config(create_app(cast(Service, fake), Settings()), port=0, log_config=None)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        threading.Event().wait(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture
