@@ -1,5 +1,6 @@
 """Citations as OpenAI's clients read them. What has no place in theirs stands beside it under `footnote`."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from api.protocols.asking import Made
@@ -15,6 +16,14 @@ def url_citation(made: Made, sentence: CitedSentence, links: Links) -> dict[str,
         "title": name_of(made["passages"][sentence.passage]),
         "url": link_of(sentence.source, links),
     }
+
+
+def chat_annotations(made: Made, cited: Iterable[CitedSentence], links: Links) -> list[dict[str, Any]]:
+    """Sentences as annotations of a chat's message."""
+    return [
+        {"type": "url_citation", "url_citation": url_citation(made, sentence, links), "footnote": sentence.source}
+        for sentence in cited
+    ]
 
 
 def file_citation(made: Made, sentence: CitedSentence) -> dict[str, Any]:

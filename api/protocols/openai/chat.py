@@ -13,7 +13,7 @@ from api.deps import require_json
 from api.protocols.asking import Made, ask, query_of
 from api.protocols.citing import cited_sentences, summary, text_of
 from api.protocols.links import Links
-from api.protocols.openai.annotations import sources, url_citation
+from api.protocols.openai.annotations import chat_annotations, sources, url_citation
 from api.protocols.openai.collections import Lenient, collection_of
 from api.protocols.openai.conversation import Message, asked_in
 from api.protocols.openai.streaming import event_stream, pieces_of
@@ -76,10 +76,7 @@ async def complete(body: ChatIn, request: Request) -> Response:
 
 def _completion(made: Made, head: dict[str, Any], links: Links) -> dict[str, Any]:
     cited = cited_sentences(made)
-    annotations = [
-        {"type": "url_citation", "url_citation": url_citation(made, sentence, links), "footnote": sentence.source}
-        for sentence in cited
-    ]
+    annotations = chat_annotations(made, cited, links)
     message = {"role": "assistant", "content": text_of(made), "refusal": None, "annotations": annotations}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
     return {**head, "object": "chat.completion", "choices": [choice], "usage": _USAGE, **_beside(made, links)}
@@ -105,10 +102,7 @@ def _chunks(made: Made, head: dict[str, Any], links: Links, with_usage: bool) ->
 
     yield chunk({"role": "assistant", "content": ""})
     for text, cited in pieces_of(made):
-        annotations = [
-            {"type": "url_citation", "url_citation": url_citation(made, sentence, links), "footnote": sentence.source}
-            for sentence in cited
-        ]
+        annotations = chat_annotations(made, cited, links)
         yield chunk({"content": text, **({"annotations": annotations} if annotations else {})})
     yield chunk({}, "stop", **_beside(made, links))
     if with_usage:
