@@ -122,13 +122,12 @@ def _grant_of(claims: Mapping[str, Any]) -> Grant | None:
 
 
 def tokens_of(settings: Settings) -> Tokens | None:
-    """The tokens of the configured issuer; None without one.  Raises BadInput where nothing says whom tokens are for."""
+    """The tokens of the configured issuer; None without one.  Raises BadInput where nothing says how clients reach this service."""
     if settings.oidc_issuer is None:
         return None
-    audience = settings.oidc_audience or (settings.public_url and f"{settings.public_url}{MCP_PATH}")
-    if not audience:
-        raise BadInput("RAG_OIDC_ISSUER needs RAG_PUBLIC_URL, or RAG_OIDC_AUDIENCE: tokens must be for this service")
-    return Tokens(settings.oidc_issuer, audience)
+    if settings.public_url is None:
+        raise BadInput("RAG_OIDC_ISSUER needs RAG_PUBLIC_URL: tokens are for this service, and clients are told so there")
+    return Tokens(settings.oidc_issuer, settings.oidc_audience or f"{settings.public_url}{MCP_PATH}")
 
 
 def metadata_url(settings: Settings) -> str:
