@@ -126,7 +126,9 @@ def tokens_of(settings: Settings) -> Tokens | None:
     if settings.oidc_issuer is None:
         return None
     if settings.public_url is None:
-        raise BadInput("RAG_OIDC_ISSUER needs RAG_PUBLIC_URL: tokens are for this service, and clients are told so there")
+        raise BadInput(
+            "RAG_OIDC_ISSUER needs RAG_PUBLIC_URL: tokens are for this service, and clients are told so there"
+        )
     return Tokens(settings.oidc_issuer, settings.oidc_audience or f"{settings.public_url}{MCP_PATH}")
 
 
