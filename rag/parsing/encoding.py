@@ -5,6 +5,7 @@ or by charset-normalizer's statistics.
 import codecs
 import re
 from collections import Counter
+from typing import NamedTuple
 
 from rag.errors import UnreadableContent, UnsupportedFormat
 
@@ -44,11 +45,24 @@ _CUT_START = re.compile("[\udc80-\udcbf]{1,3}(?![\udc80-\udcff])")
 _CUT_END = re.compile(
     r"(?<![\udc80-\udcff])(?:[\udcc2-\udcf4]|[\udce0-\udcf4][\udc80-\udcbf]|[\udcf0-\udcf4][\udc80-\udcbf]{2})\Z"
 )
-# How many bytes that continue a letter, each in its place, make up for an invalid byte, for a cut at the start and one at the end.
-# Other encodings have few by chance, least of all where letters of ASCII stand between. Of 2.2 million texts in 41 of them (one to
-# twenty messages of programs, half of them cut at random) 0.07 % are so taken for UTF-8, nine in ten of these a single message;
-# 0.10 % even are valid UTF-8.
-_AMONG_ASCII, _AMONG_OTHERS = (3, 2, 1), (8, 2, 2)
+
+
+class _Evidence(NamedTuple):
+    """How many bytes that continue a letter, each in its place, make up for an invalid byte and for cuts."""
+
+    per_byte: int
+    at_start: int
+    at_end: int
+
+    def asked(self, n_invalid: int, is_cut_at_start: bool, is_cut_at_end: bool) -> int:
+        """How many of them make a text with so much damage one in UTF-8."""
+        return self.per_byte * n_invalid + self.at_start * is_cut_at_start + self.at_end * is_cut_at_end
+
+
+# Other encodings have such bytes by chance, least of all where letters of ASCII stand between. Of 2.2 million texts in 41 of them
+# (one to twenty messages of programs, half of them cut at random) 0.07 % are so taken for UTF-8, nine in ten of these a single
+# message; 0.10 % even are valid UTF-8.
+_AMONG_ASCII, _AMONG_OTHERS = _Evidence(3, 2, 1), _Evidence(8, 2, 2)
 _BYTES_PER_NUL = 4096
 _ONLY_TURKISH = "ğĞıİşŞ"
 _TURKISH = set(_ONLY_TURKISH + "çÇöÖüÜâÂîÎûÛ‘’“”–—…«»€°")
@@ -132,9 +146,11 @@ def _mended(content: bytes) -> tuple[str, int] | None:
     n_cut = sum(len(cut[0]) for cut in (start, end) if cut)
     n_letters = len(content.translate(None, _NOT_LETTERS))
     n_high = len(content) - len(content.translate(None, _HIGH_BYTES))
-    for_byte, for_start, for_end = _AMONG_ASCII if n_letters > n_high else _AMONG_OTHERS
-    asked = for_byte * (len(escaped) - len(valid) - n_cut) + for_start * bool(start) + for_end * bool(end)
-    if len(valid.encode()) - len(valid) < asked or n_nul and len(_CONTROL.findall(valid)) > n_nul:
+    n_continuing = len(valid.encode()) - len(valid)
+    evidence = _AMONG_ASCII if n_letters > n_high else _AMONG_OTHERS
+    if n_continuing < evidence.asked(len(escaped) - len(valid) - n_cut, bool(start), bool(end)):
+        return None
+    if n_nul and len(_CONTROL.findall(valid)) > n_nul:
         return None
     text = content.decode("utf-8-sig", "replace").replace("\x00", "\ufffd")
     return text, len(_INVALID.findall(escaped.replace("\x00", "\udcff")))

@@ -5,7 +5,7 @@ Left out is what ``furniture`` tells.
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rag.errors import ContentTooLarge
@@ -29,6 +29,8 @@ _BLOCKS = frozenset(
 )
 _LISTS = frozenset(("ul", "ol", "dl"))
 _MAX_CELL = 1000
+_CELLS = ("td", "th")
+_HEAD, _NAMES, _VALUES = "head", "names", "values"  # kinds of rows
 _TO_THE_END = 65_534  # what rowspan="0" means, in a table of one part
 # Elements that stay open until they are closed. The tree takes time with the square of their depth: 0.2 s at this one.
 _NESTING = re.compile(
@@ -212,46 +214,61 @@ def _data_table(table: "LexborNode", left_out: set[int]) -> tuple[str, Table] | 
     if (table.attributes.get("role") or "").lower() in ("presentation", "none"):
         return None
     rows: list[list[Cell]] = []
-    kinds: list[str] = []  # of each row: "head" in the head of the table, "th" for header cells alone
-    caption = ""
-    stack = [table]
-    while stack:
-        node = stack.pop()
-        inner = node.last_child if node.tag != "tr" else None
-        while inner is not None:
-            if inner.tag == "caption":
-                caption = _text_of(inner, left_out)
-            elif inner.tag in ("thead", "tbody", "tfoot", "tr"):
-                stack.append(inner)
-            inner = inner.prev
-        if node.tag == "tr":
-            cells = []
-            tags = set()
-            inner = node.first_child
-            while inner is not None:
-                if inner.tag in ("td", "th"):
-                    if inner.css_first("table, h1, h2, h3, h4, pre, ul ul") is not None:
-                        return None
-                    text = plain(_text_of(inner, left_out))
-                    if len(text) > _MAX_CELL:
-                        return None
-                    tags.add(inner.tag if text or inner.tag == "th" else "")
-                    cells.append(Cell(text, n_covered((inner.attributes.get("colspan") or "").strip()), _n_rows(inner)))
-                inner = inner.next
-            if cells:
-                parent = node.parent
-                in_head = parent is not None and parent.tag == "thead"
-                rows.append(cells)
-                kinds.append(
-                    "head" if in_head else "th" if tags <= {"th", ""} and "th" in tags else "td" if "td" in tags else ""
-                )
+    kinds: list[str] = []
+    for row in _rows(table):
+        cells = _cells(row, left_out)
+        if cells is None:
+            return None
+        if cells:
+            rows.append(cells)
+            kinds.append(_row_kind(row, cells))
     filled = sum(any(cell.text for cell in cells) for cells in rows)
     if filled < 2 or max(map(len, rows)) < 2:
         return None
-    first = next((kind for kind in kinds if kind), "td")
-    if first != "td":
+    caption = next((_text_of(node, left_out) for node in _children(table) if node.tag == "caption"), "")
+    first = next((kind for kind in kinds if kind), _VALUES)
+    if first != _VALUES:
         return caption, lay_out(rows, next((at for at, kind in enumerate(kinds) if kind not in (first, "")), len(rows)))
     return caption, lay_out(rows, 0 if table.css_first("th") is not None else None)
+
+
+def _rows(table: "LexborNode") -> "Iterator[LexborNode]":
+    """The rows of a table, but not those of tables in it."""
+    for node in _children(table):
+        if node.tag == "tr":
+            yield node
+        elif node.tag in ("thead", "tbody", "tfoot"):
+            yield from _rows(node)
+
+
+def _cells(row: "LexborNode", left_out: set[int]) -> list[Cell] | None:
+    """The cells of a row; None where one holds more than a cell of data does."""
+    cells = []
+    for node in _children(row):
+        if node.tag not in _CELLS:
+            continue
+        text = plain(_text_of(node, left_out))
+        if len(text) > _MAX_CELL or node.css_first("table, h1, h2, h3, h4, pre, ul ul") is not None:
+            return None
+        cells.append(Cell(text, n_covered((node.attributes.get("colspan") or "").strip()), _n_rows(node)))
+    return cells
+
+
+def _row_kind(row: "LexborNode", cells: Sequence[Cell]) -> str:
+    """What a row is of: the head of the table, names alone, or values; "" where it says nothing."""
+    if row.parent is not None and row.parent.tag == "thead":
+        return _HEAD
+    tags = [node.tag for node in _children(row) if node.tag in _CELLS]
+    if any(tag == "td" and cell.text for tag, cell in zip(tags, cells, strict=True)):
+        return _VALUES
+    return _NAMES if "th" in tags else ""
+
+
+def _children(node: "LexborNode") -> "Iterator[LexborNode]":
+    inner = node.first_child
+    while inner is not None:
+        yield inner
+        inner = inner.next
 
 
 def _n_rows(cell: "LexborNode") -> int:
