@@ -78,9 +78,9 @@ class _Sheet:
 
     def add_run(self, ahead: Sequence[SheetRow], rest: Iterable[SheetRow]) -> None:
         """Add a run. ahead: its first rows."""
-        found = _header(ahead, self._head.names)
-        if found is not None:
-            first, height = found
+        place = _header(ahead, self._head.names)
+        if place is not None:
+            first, height = place
             self._add_plain(ahead[:first])
             about = _about(ahead[first - 1]) if first and not self._title else ""
             names = _names([row.cells for row in ahead[first : first + height]])
@@ -246,7 +246,7 @@ def _differs(run: Sequence[SheetRow]) -> bool:
     row, *below = run
     if row.bold and not below[0].bold:
         return True
-    under = [one.cells for one in below]
+    under = [other.cells for other in below]
     return any(cell.strip() and not is_value(cell) and _is_of_values(under, at) for at, cell in enumerate(row.cells))
 
 
@@ -291,8 +291,8 @@ def _add_plain(builder: TextBuilder, row: SheetRow, path: Sequence[str]) -> None
 
 def _title(row: SheetRow) -> str:
     """What a row says of the table below it, if it says one thing only."""
-    said = _trimmed(row.cells)
-    return plain(said[0]) if len(said) == 1 and len(said[0]) <= _MAX_TITLE else ""
+    filled = _trimmed(row.cells)
+    return plain(filled[0]) if len(filled) == 1 and len(filled[0]) <= _MAX_TITLE else ""
 
 
 def _trimmed(cells: Sequence[str]) -> list[str]:

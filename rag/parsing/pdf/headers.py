@@ -44,13 +44,13 @@ def drop_repeated(pages: list[Page]) -> None:
                 seen[key].append(page.number)
         edges.append(edge)
     repeated = {key for key, numbers in seen.items() if _recurs(key, numbers, len(pages))}
-    found = [
+    repeated_lines = [
         (page, {id(line): _words_of(known[-1]) for line, keys in edge if (known := [k for k in keys if k in repeated])})
         for page, edge in zip(pages, edges, strict=True)
     ]
-    rest = [line.text for page, words in found for line in page.lines if id(line) not in words]
-    if rest and any(words for _, words in found):
-        _keep_first(found, rest)
+    rest = [line.text for page, words in repeated_lines for line in page.lines if id(line) not in words]
+    if rest and any(words for _, words in repeated_lines):
+        _keep_first(repeated_lines, rest)
 
 
 def add_edges(builder: TextBuilder, edges: list[list[Line]]) -> None:
@@ -62,22 +62,26 @@ def add_edges(builder: TextBuilder, edges: list[list[Line]]) -> None:
     edges.clear()
 
 
-def _keep_first(found: list[tuple[Page, dict[int, str]]], rest: list[str]) -> None:
-    """Drop the lines found but for the first of each. found: pages, with the words of such a line by its id.  rest: other lines."""
+def _keep_first(repeated_lines: list[tuple[Page, dict[int, str]]], rest: list[str]) -> None:
+    """Drop repeated lines but for the first of each. repeated_lines: pages, with the words of such a line by its id.  rest: other lines."""
     text = "\n".join(["", *map(_words, rest), ""])
     running = f" {text} ".replace("\n", " ")
     met = {""}
     # Pages with other text come first: on one without, the header would be its text, to which a paragraph may run on.
-    for page, words in sorted(found, key=lambda one: len(one[1]) == len(one[0].lines)):
+    for page, words in sorted(repeated_lines, key=lambda entry: len(entry[1]) == len(entry[0].lines)):
         is_alone = len(words) == len(page.lines)
         kept = []
         for line in page.lines:
-            said = words.get(id(line))
-            if said is not None:
-                if said in met:
+            words_of_line = words.get(id(line))
+            if words_of_line is not None:
+                if words_of_line in met:
                     continue
-                met.add(said)
-                if f"\n{said}\n" in text or f" {said} " in running and not _NUMBER.search(said):
+                met.add(words_of_line)
+                if (
+                    f"\n{words_of_line}\n" in text
+                    or f" {words_of_line} " in running
+                    and not _NUMBER.search(words_of_line)
+                ):
                     continue
                 line.column = line.column if is_alone else EDGE
             kept.append(line)
@@ -97,8 +101,8 @@ def _repeat_keys(zone: str, text: str, page: int) -> Iterator[_Key]:
     """What must recur for a line to be a header: its words, or its words but for a number that counts the pages."""
     words = plain(text).casefold()
     yield zone, words, 0
-    if found := _PAGE_NUMBER.fullmatch(words):
-        yield zone, "#", int(found[1]) - page
+    if match := _PAGE_NUMBER.fullmatch(words):
+        yield zone, "#", int(match[1]) - page
     elif numbers := list(_NUMBER.finditer(words)):
         for number in dict.fromkeys(numbers[:_N_NUMBERS] + numbers[-_N_NUMBERS:]):
             if len(number[0]) <= 5:

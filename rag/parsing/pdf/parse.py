@@ -66,7 +66,7 @@ def parse_pdf(content: bytes, name: str, *, ocr: bool = False, passwords: Sequen
     Raises UnreadableContent when encrypted, damaged as a whole or without text.
     """
     layer = _read(content, ocr, passwords)
-    pages, said = layer.pages, layer.said
+    pages, stated = layer.pages, layer.stated
     without_text = [page.number for page in pages if not page.lines]
     if len(without_text) == len(pages):
         raise _nothing_to_read(layer, ocr)
@@ -83,11 +83,11 @@ def parse_pdf(content: bytes, name: str, *, ocr: bool = False, passwords: Sequen
     builder = TextBuilder()
     write_pages(builder, pages, layer.bookmarks)
     metadata = collect(
-        author=said.get("Author"),
-        date=said.get("CreationDate") or said.get("ModDate"),
-        language=said.get("Language"),
-        description=said.get("Subject"),
-        keywords=[word for word in re.split("[,;]", said.get("Keywords", "")) if word.strip()],
+        author=stated.get("Author"),
+        date=stated.get("CreationDate") or stated.get("ModDate"),
+        language=stated.get("Language"),
+        description=stated.get("Subject"),
+        keywords=[word for word in re.split("[,;]", stated.get("Keywords", "")) if word.strip()],
     )
     metadata["pages"] = layer.n_pages
     for name_of_list, numbers in (
@@ -98,7 +98,7 @@ def parse_pdf(content: bytes, name: str, *, ocr: bool = False, passwords: Sequen
         if numbers:
             metadata[name_of_list] = [*numbers]
     metadata |= _confidence(pages)
-    title = plain(said.get("Title", ""))
+    title = plain(stated.get("Title", ""))
     if _JUNK_TITLE.fullmatch(title):
         title = ""
     return builder.build(title=title or printed or builder.first_heading or name, metadata=metadata)
@@ -124,14 +124,14 @@ def _confidence(pages: list[Page]) -> Values:
 
 @dataclass(slots=True)
 class _Layer:
-    """What a file holds. said: its own metadata.  bookmarks: per page number the headings among them with their level.
+    """What a file holds. stated: its own metadata.  bookmarks: per page number the headings among them with their level.
 
     recognised, not_read: numbers of the pages whose text was recognised, and of those that are damaged, which are not in ``pages``.
     is_cut: whether its end is missing; then pages may be known whose drawings were in what is missing.
     """
 
     n_pages: int
-    said: dict[str, str]
+    stated: dict[str, str]
     bookmarks: dict[int, dict[str, int]]
     pages: list[Page] = field(default_factory=list)
     recognised: list[int] = field(default_factory=list)
@@ -175,9 +175,9 @@ def _read(content: bytes, ocr: bool, passwords: Sequence[str]) -> _Layer:
     try:
         with _PDFIUM:
             n_pages = len(document)
-            said = document.get_metadata_dict()
-            said["Language"] = _language(document)
-            layer = _Layer(n_pages, said, _bookmarks(document))
+            stated = document.get_metadata_dict()
+            stated["Language"] = _language(document)
+            layer = _Layer(n_pages, stated, _bookmarks(document))
         if not n_pages:
             raise UnreadableContent(f"the PDF has no pages: {_SAVE_AGAIN}")
         if n_pages > MAX_PAGES:
@@ -238,15 +238,15 @@ def _language(document: "PdfDocument") -> str:
 
 
 def _bookmarks(document: "PdfDocument") -> dict[int, dict[str, int]]:
-    found: dict[int, dict[str, int]] = defaultdict(dict)
+    headings: dict[int, dict[str, int]] = defaultdict(dict)
     for number, bookmark in enumerate(document.get_toc(max_depth=6)):
         if number >= 20_000:
             break
         destination = bookmark.get_dest()
         index = destination.get_index() if destination is not None else None
         if index is not None:
-            found[index + 1][heading_key(bookmark.get_title())] = bookmark.level + 1
-    return dict(found)
+            headings[index + 1][heading_key(bookmark.get_title())] = bookmark.level + 1
+    return dict(headings)
 
 
 def _page(document: "PdfDocument", index: int, gutters: Gutters) -> tuple[Page, bool]:
@@ -345,11 +345,11 @@ def _spans(layer: "PdfTextPage") -> Iterator[tuple[int, int, str]]:
     if len(text) != n_characters:  # characters beyond UTF-16's first plane, or without a code: asked for one by one
         units = [raw.FPDFText_GetUnicode(layer, at) for at in range(n_characters)]
         text = "".join(chr(unit) if unit else "\ufffd" for unit in units)
-    for found in _WORD.finditer(text):
-        word = found[0]
+    for match in _WORD.finditer(text):
+        word = match[0]
         if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
             word = word.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        yield found.start(), found.end(), word
+        yield match.start(), match.end(), word
 
 
 def _is_of_cells(text: str, first: Box, last: Box) -> bool:

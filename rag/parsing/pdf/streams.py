@@ -58,16 +58,16 @@ def suspect(content: bytes) -> Suspicion:
     left = _MAX_UNPACKED
     position = n_streams = n_wrong = 0
     damage = False
-    while left > 0 and (found := _STREAM.search(content, position)) is not None:
-        position = found.end()
-        said = content[max(found.start() - _DICTIONARY, 0) : found.end()]
-        said = said[said.rfind(b" obj") :]
+    while left > 0 and (match := _STREAM.search(content, position)) is not None:
+        position = match.end()
+        dictionary = content[max(match.start() - _DICTIONARY, 0) : match.end()]
+        dictionary = dictionary[dictionary.rfind(b" obj") :]
         end = content.find(b"endstream", position)
         if end < 0:
             damage = True
             break
-        if not _OTHER.search(said):
-            unpacked = _unpack(content[position:end], _filters(said))
+        if not _OTHER.search(dictionary):
+            unpacked = _unpack(content[position:end], _filters(dictionary))
             left -= unpacked.size
             n_streams += 1
             n_wrong += unpacked.whole and not unpacked.is_sum_right
@@ -126,25 +126,25 @@ def is_damaged(page: bytes, *, checksums: bool, is_empty: bool) -> bool:
 def _drawings(page: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
     """Content and filters of the streams that draw the one page of a file that PDFium wrote."""
     start = page.find(b"/Type/Page>>")
-    said = page[page.rfind(b" obj", 0, start) : start]
-    contents = _CONTENTS.search(said)
+    dictionary = page[page.rfind(b" obj", 0, start) : start]
+    contents = _CONTENTS.search(dictionary)
     own = {int(number[1]) for number in _NUMBER.finditer(contents[1] or contents[2])} if contents else set()
     position = 0
-    while (found := _STREAM.search(page, position)) is not None:
-        position = found.end()
-        head = page.rfind(b" obj", 0, found.start())
-        said = page[head : found.start() + 2]
+    while (match := _STREAM.search(page, position)) is not None:
+        position = match.end()
+        head = page.rfind(b" obj", 0, match.start())
+        dictionary = page[head : match.start() + 2]
         number = re.search(rb"(\d+) \d+$", page[max(head - 30, 0) : head])
-        length = re.search(rb"/Length (\d+)", said)
+        length = re.search(rb"/Length (\d+)", dictionary)
         end = position + int(length[1]) if length else page.find(b"endstream", position)
-        if number and int(number[1]) in own or re.search(rb"/Subtype\s*/Form\b", said):
-            yield page[position:end], _filters(said)
+        if number and int(number[1]) in own or re.search(rb"/Subtype\s*/Form\b", dictionary):
+            yield page[position:end], _filters(dictionary)
         position = end
 
 
-def _filters(said: bytes) -> list[bytes]:
-    found = _FILTERS.search(said)
-    return re.findall(rb"/(\w+)", found[1] or found[2] or b"") if found else []
+def _filters(dictionary: bytes) -> list[bytes]:
+    match = _FILTERS.search(dictionary)
+    return re.findall(rb"/(\w+)", match[1] or match[2] or b"") if match else []
 
 
 class _Unpacked(NamedTuple):

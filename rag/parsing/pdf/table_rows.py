@@ -180,14 +180,14 @@ def _n_header(rows: Sequence[dict[int, list[Word]]], width: int) -> int:
 
 def _names(header: Sequence[dict[int, list[Word]]], columns: Sequence[Column]) -> list[str]:
     """Of each column what the lines above it say, from the top."""
-    said: list[list[str]] = [[] for _ in columns]
+    parts: list[list[str]] = [[] for _ in columns]
     for number, cells in enumerate(header):
         runs = sorted((run for line in cells.values() for run in line), key=lambda run: run.x0)
         spans = _spans(runs, columns) if number + 1 < len(header) else [(nearest(run, columns),) * 2 for run in runs]
         for run, (first, last) in zip(runs, spans, strict=True):
             for at in range(first, last + 1):
-                said[at].append(run.text)
-    return [" ".join(texts) for texts in said]
+                parts[at].append(run.text)
+    return [" ".join(texts) for texts in parts]
 
 
 def _spans(runs: Sequence[Word], columns: Sequence[Column]) -> list[tuple[int, int]]:

@@ -34,8 +34,8 @@ def recognise(picture: bytes, scale: float) -> list[Page]:
     except subprocess.TimeoutExpired as error:
         raise UnreadableContent("recognising its text takes too long: use a smaller picture") from error
     if ran.returncode != 0:
-        said = ran.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise UnreadableContent(f"tesseract cannot read it: {said[-1][:120] if said else 'it gives no reason'}")
+        errors = ran.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise UnreadableContent(f"tesseract cannot read it: {errors[-1][:120] if errors else 'it gives no reason'}")
     return _pages(ran.stdout.decode("utf-8", "replace"), scale)
 
 

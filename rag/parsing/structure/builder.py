@@ -309,7 +309,11 @@ class TextBuilder:
     def _leave_items(self, item: Item) -> None:
         """Forget the items that an item does not stand below; one of a list not met here stands below all."""
         place = next(
-            (at for at, (one, _) in enumerate(self._items) if one.list_id == item.list_id and one.level >= item.level),
+            (
+                at
+                for at, (opened, _) in enumerate(self._items)
+                if opened.list_id == item.list_id and opened.level >= item.level
+            ),
             None,
         )
         if place is not None:

@@ -47,14 +47,14 @@ def blocks_of_lists(text: str) -> list[Block]:
         position += len(line) + 1
     if opened is not None:
         lists.append((opened, len(text), lead))
-    edges = [(0, 0, ""), *(one for one in lists if one[2]), (len(text), len(text), "")]
+    edges = [(0, 0, ""), *(entry for entry in lists if entry[2]), (len(text), len(text), "")]
     if len(edges) == 2:
         return []
     blocks = []
     for (_, before, _), (start, end, context) in zip(edges, edges[1:], strict=False):
-        for left, right, said in ((before, start, ""), (start, end, context)):
+        for left, right, lead in ((before, start, ""), (start, end, context)):
             span = trim(text, left, right)
             if span.start < span.end:
                 first = max(text.rfind("\n", left, span.start) + 1, left)  # indentation stays with the first line
-                blocks.append(Block(first, span.end, False, said, ITEM if said else PROSE))
+                blocks.append(Block(first, span.end, False, lead, ITEM if lead else PROSE))
     return blocks

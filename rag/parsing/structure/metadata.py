@@ -52,14 +52,14 @@ def collect(**values: JsonScalar | list[str]) -> Values:
 
 def iso_date(text: str) -> str:
     """``YYYY-MM-DD``, or as much of it as is said, of an ISO, PDF or mail date; nothing when it cannot be told."""
-    if found := _ISO.match(text):
-        year, month, day = map(int, found.groups())
+    if match := _ISO.match(text):
+        year, month, day = map(int, match.groups())
         try:
             return date(year, month, day).isoformat()
         except ValueError:
             return ""
-    if found := _YEAR.match(text):
-        return "-".join(filter(None, found.groups()))
+    if match := _YEAR.match(text):
+        return "-".join(filter(None, match.groups()))
     try:
         return parsedate_to_datetime(text).date().isoformat()
     except (ValueError, TypeError, IndexError, OverflowError):

@@ -108,17 +108,17 @@ def lay_out(rows: Sequence[Sequence[Cell]], n_header: int | None = None) -> Tabl
     while len(above) > 1 and _over_all(above[-1], width) and not all(_over_all(row, width) for row in above):
         below.insert(0, above.pop())  # it names the rows below it, not the columns
     lines = [["" if place.right or place.below else place.cell.text for place in row] for row in above]
-    said: list[Row] = []
+    body: list[Row] = []
     group = ""
     for row in below:
-        if found := _over_all(row, width):
-            group = found if len(found) <= _MAX_NAME else ""
-            said.append(Row([found]))
+        if wide := _over_all(row, width):
+            group = wide if len(wide) <= _MAX_NAME else ""
+            body.append(Row([wide]))
         elif any(place.cell.text for place in row if not place.below):
-            said.append(Row([_value(place) for place in row], group))
+            body.append(Row([_value(place) for place in row], group))
     about = ". ".join(filter(None, (_over_all(row, width) for row in above)))
     names = _names([row for row in above if not _over_all(row, width)])
-    return Table(lines, names, said, about)
+    return Table(lines, names, body, about)
 
 
 def joined_down(rows: Sequence[Sequence[tuple[Cell, bool | None]]]) -> list[list[Cell]]:
@@ -126,23 +126,23 @@ def joined_down(rows: Sequence[Sequence[tuple[Cell, bool | None]]]) -> list[list
 
     With each cell whether it begins to cover rows (True), goes on with the one above it (False), or neither (None).
     """
-    found: list[list[Cell]] = []
+    joined: list[list[Cell]] = []
     above: dict[int, tuple[int, int]] = {}  # by column: row and number of the cell that may go on
     for number, row in enumerate(rows):
-        found.append([])
+        joined.append([])
         going_on: dict[int, tuple[int, int]] = {}
         column = 0
         for cell, begins in row:
             if begins is False and column in above:
                 first, at = going_on[column] = above[column]
-                found[first][at] = found[first][at]._replace(down=number - first + 1)
+                joined[first][at] = joined[first][at]._replace(down=number - first + 1)
             else:
                 if begins is not None:
-                    going_on[column] = number, len(found[number])
-                found[number].append(cell)
+                    going_on[column] = number, len(joined[number])
+                joined[number].append(cell)
             column += cell.across
         above = going_on
-    return found
+    return joined
 
 
 def _value(place: _Place) -> str:
@@ -156,7 +156,7 @@ def _grid(rows: Sequence[Sequence[Cell]]) -> list[list[_Place]]:
     lasting: dict[int, tuple[int, Cell, int, int]] = {}  # by column: last row, cell, its columns before, its first row
     grid: list[list[_Place]] = []
     for number, row in enumerate(rows):
-        lasting = {column: found for column, found in lasting.items() if found[0] >= number} if left > 0 else {}
+        lasting = {column: last for column, last in lasting.items() if last[0] >= number} if left > 0 else {}
         places: list[_Place] = []
         cells = iter(row)
         covered = max(lasting, default=-1)
@@ -193,8 +193,8 @@ def _names(header: Sequence[Sequence[_Place]]) -> list[str]:
     """Of each column what the lines of the header say over it, from the top."""
     names = []
     for column in range(max(map(len, header), default=0)):
-        said = dict.fromkeys(row[column].cell.text for row in header if column < len(row))
-        names.append(" ".join(filter(None, said)))
+        texts = dict.fromkeys(row[column].cell.text for row in header if column < len(row))
+        names.append(" ".join(filter(None, texts)))
     return names
 
 
