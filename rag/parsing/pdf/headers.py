@@ -63,7 +63,7 @@ def add_edges(builder: TextBuilder, edges: list[list[Line]]) -> None:
 
 
 def _keep_first(repeated_lines: list[tuple[Page, dict[int, str]]], rest: list[str]) -> None:
-    """Drop repeated lines but for the first of each. repeated_lines: pages, with the words of such a line by its id.  rest: other lines."""
+    """Drop repeated lines but the first of each. repeated_lines: pages, with such a line's words by its id.  rest: other lines."""
     text = "\n".join(["", *map(_words, rest), ""])
     running = f" {text} ".replace("\n", " ")
     met = {""}
