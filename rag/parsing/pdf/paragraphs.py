@@ -26,6 +26,9 @@ CAPTION = re.compile(
 _DEEP = 0.7  # of the type's size: less is no indent
 _HANGING_LINES = 8  # on either side that are looked at
 _FAR_SHORT = 0.5  # of a column's width that a line ends before its right edge, whatever stands above it
+# Parts of words that keep their hyphen, where the document does not say: "ci-dessus", "well-known", "dit-il".
+_HYPHENED_FIRST = frozenset("ci là au demi vice ex self well quasi half anglo franco".split())
+_HYPHENED_SECOND = frozenset("il ils elle elles moi toi ci là même mêmes".split())
 _LARGER = 1.12
 _HEADING_PITCH = 1.4  # lines of one heading stand closer than this, in their size
 _SENTENCE_END = re.compile(r"[.!?:;…。]['\"’”»)\]]*\d{0,3}$")
@@ -173,7 +176,7 @@ class Vocabulary:
             return True
         if f"{first}-{second}" in self._words:
             return False
-        return line[0].islower()
+        return line[0].islower() and first not in _HYPHENED_FIRST and second not in _HYPHENED_SECOND
 
 
 class Paragraph:

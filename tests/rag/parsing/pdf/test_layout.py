@@ -149,6 +149,12 @@ def test_words_broken_at_line_ends_are_joined_and_compounds_keep_their_hyphen(re
     assert "from 1784-1795 to finish it all." in text
 
 
+def test_a_hyphen_at_a_line_end_stays_in_words_that_have_one(read: Read) -> None:
+    lines = ["Les articles ci-", "dessus, ceux du vice-", "président, a dit-", "il, et leur recons-", "truction."]
+    text = read("a.pdf", pdf(lambda canvas: lines_at(canvas, 72, 760, lines))).text
+    assert text == "Les articles ci-dessus, ceux du vice-président, a dit-il, et leur reconstruction."
+
+
 def test_ligatures_are_read_as_letters(read: Read) -> None:
     pdfmetrics.registerFont(TTFont("Vera", str(Path(reportlab.__file__).parent / "fonts" / "Vera.ttf")))
 
