@@ -9,7 +9,7 @@ RELEASE_TOOLS := cyclonedx-bom==7.5.0 uv==0.13.9
 RELEASE := .venv-release/bin
 export Q
 
-.PHONY: ask serve test-fast test test-all test-long test-cluster lint install lock sbom clean
+.PHONY: ask serve test-fast test test-all test-long test-cluster lint docs install lock sbom clean
 
 ask: .venv/.installed
 	@$(BIN)/rag add seeds
@@ -47,6 +47,10 @@ lint: .venv/.installed-dev
 	@$(BIN)/mypy
 
 # What `make ask` installs, and what `rag eval` needs as well.
+# The reference of commands, from their own help.
+docs: .venv/.installed
+	@$(BIN)/python -m rag.cli.reference docs/commands.md
+
 install: .venv/.installed
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[eval]'
 

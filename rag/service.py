@@ -36,9 +36,8 @@ from rag.config import Config
 from rag.errors import BadInput
 from rag.inspection.inspector import Inspector
 from rag.language.followups import completed
-from rag.model.cache import converted_model
+from rag.model.cache import converted_model, measured_precision
 from rag.model.embedding import Embedder
-from rag.model.precision import kept_precision
 from rag.model.reranker import Reranker
 from rag.model.store_models import StoreModels, refuse_other_model, store_settings
 from rag.retrieval.ranking import Calibration
@@ -311,8 +310,7 @@ class Service:
         """What this process embeds in: as configured, else what was measured on this machine; "auto" until that is known."""
         if self._config.precision != "auto":
             return self._config.precision
-        folder = self._config.cache / "models" / str(self.settings["model_fingerprint"])[:16]
-        return kept_precision(folder) or "auto"
+        return measured_precision(str(self.settings["model_fingerprint"]), self._config) or "auto"
 
     @property
     def calibration(self) -> Calibration:

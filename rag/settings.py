@@ -70,12 +70,11 @@ class Sources:
 
         Raises BadInput for a file that cannot be read or is no TOML.
         """
-        named = environment.get("RAG_CONFIG", "").strip()
-        path = Path(named) if named else platformdirs.user_config_path("footnote") / "config.toml"
+        path = file_path(environment)
         try:
             content = path.read_bytes()
         except FileNotFoundError:
-            if named:
+            if named := environment.get("RAG_CONFIG", "").strip():
                 raise BadInput(f"RAG_CONFIG={named!r}: there is no such file") from None
             return cls(environment, None, {})
         except OSError as error:
@@ -134,6 +133,12 @@ class Sources:
         likely = {name: difflib.get_close_matches(name, sorted(names), 1, 0.8) for name in strangers}
         told = ", ".join(f"{name} (is {match[0]} meant?)" if match else name for name, match in likely.items())
         return f"not read, for there is no such setting: {told}; `rag config` shows those that there are"
+
+
+def file_path(environment: Mapping[str, str]) -> Path:
+    """Where the settings file is, or would be."""
+    named = environment.get("RAG_CONFIG", "").strip()
+    return Path(named) if named else platformdirs.user_config_path("footnote") / "config.toml"
 
 
 def text(given: Given) -> str:

@@ -118,6 +118,12 @@ def read_converted(fingerprint: str, config: Config) -> tuple[ModelInfo, Path]:
     raise ModelUnavailable(f"{folder} holds no converted model")
 
 
+def measured_precision(fingerprint: str, config: Config) -> str | None:
+    """The precision that was found to be the fastest for the model of this fingerprint on this machine; None before that."""
+    kept = (kept_precision(root / fingerprint[:16]) for root in _roots(config))
+    return next(filter(None, kept), None)
+
+
 def _roots(config: Config) -> list[Path]:
     """Where converted models lie: in the cache, and where its usual place cannot be written to, in a temporary folder as well."""
     usual = [config.cache / "models"]

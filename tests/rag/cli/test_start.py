@@ -64,7 +64,7 @@ def test_plugged_in_commands_are_those_that_were_declared(tmp_path: Path, monkey
     assert "serve" in declared
     assert plugged_in() == declared
     # What an earlier version left, which declared none, is passed over.
-    other = tmp_path / "footnote-0.0.1.dist-info"
+    other = tmp_path / "footnote_rag-0.0.1.dist-info"
     other.mkdir()
     (other / "entry_points.txt").write_text("[console_scripts]\nrag = rag.cli.main:main\n")
     monkeypatch.setattr(sys, "path", [str(tmp_path / "gone"), str(tmp_path), *sys.path])
