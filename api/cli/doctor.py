@@ -15,8 +15,7 @@ from rag.errors import RagError
 
 if TYPE_CHECKING:
     from api.settings import Settings
-    from index.backend import Place
-    from rag.config import Config
+    from rag.config import Config, Place
 
 _LIBRARIES = ("faiss-cpu", "openvino", "tantivy", "apsw", "fastapi", "pypdfium2")
 _LEAST_FREE = 1 << 30  # bytes: below, a snapshot or a reindexing of a usual store may not fit
@@ -66,7 +65,7 @@ def _checks(store: str | None) -> Iterator[Check]:
     yield _sandbox()
     place = store_path(store)
     for look in (
-        lambda: _model(config, place),
+        lambda: _model(config),
         lambda: _store(config, place),
         lambda: _disk("cache", config.cache),
         lambda: _disk("disk", place),
@@ -121,29 +120,29 @@ def _sandbox() -> Check:
     return Check("sandbox", True, detail, "docs/security.md says what that means")
 
 
-def _model(config: "Config", place: "Place") -> Check:
+def _model(config: "Config") -> Check:
+    from rag.errors import ModelUnavailable
     from rag.model.cache import find_model, fingerprint_of, read_converted
     from rag.model.embedding import Embedder
 
-    name = config.model or "the default model"
     try:
         fingerprint = fingerprint_of(find_model(config.model))
-        info, folder = read_converted(fingerprint, config)
     except RagError as error:
-        from rag.errors import ModelUnavailable
-
-        if isinstance(error, ModelUnavailable) and "holds no converted model" in str(error):
-            return Check("model", True, f"{name} is there; the first rag add converts it for this machine")
         return Check("model", False, str(error), "give another with RAG_MODEL, or install Footnote again")
-    embedder = Embedder(
-        info, folder, precision=config.precision, threads=1
-    )  # computes a probe text, and refuses a wrong one
+    try:
+        info, folder = read_converted(fingerprint, config)
+        embedder = Embedder(info, folder, precision=config.precision, threads=1)  # refuses one that computes wrongly
+    except ModelUnavailable:
+        name = config.model or "the default model"
+        return Check("model", True, f"{name} is there; the first rag add converts it for this machine")
+    except RagError as error:
+        return Check("model", False, str(error), "delete the folder that it names: it is made again")
     return Check("model", True, f"{info.name} computes as it should, in {embedder.precision}")
 
 
 def _store(config: "Config", place: "Place") -> Check:
-    from index.backend import is_database
     from index.errors import StoreError, StoreMissing
+    from rag.config import is_database
     from rag.service import Service
 
     try:
@@ -164,7 +163,8 @@ def _store(config: "Config", place: "Place") -> Check:
 
 
 def _disk(name: str, place: "Place") -> Check | None:
-    from index.backend import is_database
+
+    from rag.config import is_database
 
     if is_database(place):
         return None
