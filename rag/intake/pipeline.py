@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, repeat
 from queue import Empty, Full, Queue
 from threading import Event, Lock, Thread
 from typing import TypeVar, cast
@@ -28,6 +28,8 @@ _AHEAD_CHARACTERS = 2_000_000
 # What a document costs beside its text, so that empty ones fill a queue too.
 _DOCUMENT_CHARACTERS = 1_000
 _POLL_S = 0.1
+# Passages; the rest are in groups of TOGETHER.
+_FIRST_GROUPS = (8, 32, 96)
 
 Progress = Callable[[IngestProgress], None]
 # A document as it was read: to be embedded, there already ("skipped"), or one that cannot be read.
@@ -113,8 +115,13 @@ def _groups(
     opened: deque[Prepared],
     outstanding: deque[tuple[Prepared, Chunk, PassageInput]],
 ) -> Iterator[list[PassageInput]]:
-    """Groups of passages for the embedder, across documents. Documents are noted in ``opened``, passages in ``outstanding``."""
+    """Groups of passages for the embedder, across documents. Documents are noted in ``opened``, passages in ``outstanding``.
+
+    The first groups are small, so that the first documents can be found soon.
+    """
+    sizes = chain(_FIRST_GROUPS, repeat(TOGETHER))
     group: list[PassageInput] = []
+    size = next(sizes)
     n_vectors = 0
     for prepared in documents:
         opened.append(prepared)
@@ -123,9 +130,9 @@ def _groups(
             outstanding.append((prepared, piece, model_input))
             group.append(model_input)
             n_vectors += model_input.n_vectors
-            if len(group) == TOGETHER or n_vectors >= VECTORS_TOGETHER:
+            if len(group) == size or n_vectors >= VECTORS_TOGETHER:
                 yield group
-                group, n_vectors = [], 0
+                group, n_vectors, size = [], 0, next(sizes)
     if group:
         yield group
 

@@ -5,6 +5,7 @@ A sentence vector is the mean of the sentence's token vectors inside the passage
 nothing is cut off. Models whose pooling is not the mean get their sentence vectors from the mean of the sentence's tokens as well.
 """
 
+import logging
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,8 +25,10 @@ from rag.model.cache import ModelInfo
 from rag.model.compilation import load_compiled
 from rag.model.conversion import PROBE
 from rag.model.engine import load_openvino
-from rag.model.precision import fastest_precision
+from rag.model.precision import fastest_precision, kept_precision
 from rag.types import Check, go_on
+
+_log = logging.getLogger(__name__)
 
 MAX_CONTEXT_TOKENS = 48
 # One batch: at most this many tokens with padding. Larger ones leave the cache of a core, smaller ones leave it idle.
@@ -125,17 +128,20 @@ class Embedder:
     def __init__(self, info: ModelInfo, folder: Path, *, precision: str, threads: int) -> None:
         """Load and compile. precision: "f32", "bf16", "int8" or "auto" (the fastest here); threads: cores it may use.
 
+        Where it is not known yet which is the fastest, it begins in float32 and goes over when that has been measured beside.
+
         Raises ModelDamaged when a probe text does not come out as it did in the reference.
         """
         self.info = info
         self.dim = info.dim
         core = load_openvino().Core()
-        self.precision = fastest_precision(core, folder) if precision == "auto" else precision
+        known = kept_precision(folder) if precision == "auto" else precision
+        self.precision = known or "f32"
         with ThreadPoolExecutor(max_workers=1) as other:  # the engine needs no Python for most of it
             compiled = other.submit(load_compiled, core, folder, self.precision, threads)
             self._load_tokenizer(folder)
-            self._compiled = compiled.result()
-        self._requests: deque[Any] = deque()  # idle ones
+            # A compiled model with its idle requests: which are of one model, whatever takes its place.
+            self._running: tuple[Any, deque[Any]] = compiled.result(), deque()
         # Twice as many as streams: each stream finds its next batch ready. Not openvino.AsyncInferQueue: its callbacks damaged the
         # memory of a server that took small uploads (ended by signal within minutes, also when queues were kept).
         self._workers = ThreadPoolExecutor(max_workers=2 * threads, thread_name_prefix="embed")
@@ -146,6 +152,18 @@ class Embedder:
             raise ModelDamaged(
                 f"the model in {folder} computes a probe text wrongly (off by {difference:.3f}): delete it, it is made again"
             )
+        if known is None:
+            Thread(target=self._use_fastest, args=(core, folder, threads), name="measure-precision").start()
+
+    def _use_fastest(self, core: Any, folder: Path, threads: int) -> None:
+        """Measure which precision is the fastest here, and go over to it; where that fails, what runs goes on."""
+        try:
+            fastest = fastest_precision(core, folder)
+            if fastest != self.precision:
+                self._running = load_compiled(core, folder, fastest, threads), deque()
+                self.precision = fastest
+        except (OSError, RuntimeError) as error:  # the engine has errors of no kind of its own
+            _log.warning("which precision is the fastest here was not measured (%s): %s is used", error, self.precision)
 
     def _load_tokenizer(self, folder: Path) -> None:
         from tokenizers import Tokenizer
@@ -293,14 +311,15 @@ class Embedder:
     @contextmanager
     def _request(self) -> Iterator[Any]:
         """A request that nobody else uses. There are as many as have run at once, however many threads come and go."""
+        compiled, idle = self._running
         try:
-            request = self._requests.pop()
+            request = idle.pop()
         except IndexError:
-            request = self._compiled.model.create_infer_request()
+            request = compiled.model.create_infer_request()
         try:
             yield request
         finally:
-            self._requests.append(request)
+            idle.append(request)
 
 
 def _rounded(n: int, step: int) -> int:

@@ -8,6 +8,7 @@ import shutil
 import string
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from rag.errors import ModelDamaged, ModelUnavailable
 from rag.language.sentences import split_sentences
 from rag.model.cache import ModelInfo, converted_model, find_model, fingerprint_of, read_converted
 from rag.model.embedding import TOGETHER, Embedder, PassageInput
+from rag.model.precision import kept_precision
 from rag.model.reference import load_reference
 
 ROOT = Path(__file__).parents[3]
@@ -78,6 +80,25 @@ def test_other_precisions_stay_close_to_float32(
     cosines = [np.einsum("ij,ij->i", rounded.embed_texts(texts), exact.embed_texts(texts)) for texts in kinds]
     assert all(found.min() > bound for found, bound in zip(cosines, least, strict=True))
     assert min(map(len, kinds[1:])) > 20
+
+
+def test_before_the_fastest_precision_is_known_texts_are_embedded_exactly(
+    model: tuple[ModelInfo, Path], exact: Embedder, tmp_path: Path
+) -> None:
+    info, source = model
+    for file in source.glob("[mt]*"):  # what is kept of measurements and compiled models stays behind
+        if file.suffix in (".xml", ".bin", ".json"):
+            (tmp_path / file.name).symlink_to(file)
+    embedder = Embedder(info, tmp_path, precision="auto", threads=1)
+    first = embedder.embed_texts(TEXTS)
+    for thread in threading.enumerate():
+        if thread.name == "measure-precision":
+            thread.join()
+    assert embedder.precision == kept_precision(tmp_path)
+    assert Embedder(info, tmp_path, precision="auto", threads=1).precision == embedder.precision  # known from now on
+    assert "measure-precision" not in [thread.name for thread in threading.enumerate()]
+    near = (first * exact.embed_texts(TEXTS)).sum(axis=1).min()
+    assert near > 0.99 and (embedder.embed_texts(TEXTS) * first).sum(axis=1).min() > 0.99
 
 
 def test_a_sentence_vector_is_the_mean_of_its_own_tokens_in_the_passage(exact: Embedder, reference: object) -> None:
