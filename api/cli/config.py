@@ -95,12 +95,12 @@ def _rows(sources: "Sources") -> list[dict[str, object]]:
 
 
 def _row(name: str, table: str, value: object, sources: "Sources") -> dict[str, object]:
-    given = sources.given(name, table)
+    written = sources.given(name, table)
     shown = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
     return {
         "name": f"{table}.{name}" if table else name,
         "value": shown,
-        "source": given.source if given else "default",
+        "source": written.source if written else "default",
     }
 
 

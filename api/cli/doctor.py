@@ -204,6 +204,8 @@ def _keys(settings: "Settings") -> Check:
     from api.settings import is_loopback
 
     required = KeyRing(settings.api_key, settings.keys_file).required
+    if settings.oidc_issuer is not None:
+        return Check("keys", True, f"tokens of {settings.oidc_issuer} are asked for")
     if not required and not is_loopback(settings.host):
         return Check(
             "keys",

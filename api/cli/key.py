@@ -62,13 +62,13 @@ def list_keys(json: JsonOption = False) -> None:
 
     with errors():
         path = keyring.path_from()
-        found = keyring.read_keys(path)
+        keys = keyring.read_keys(path)
     if json:
-        print_json([_public(one) for one in found])
+        print_json([_public(each) for each in keys])
         return
-    for one in found:
-        typer.echo(f"{one.name}\t{one.scope}\t{one.added_at}\t{_opened(one)}")
-    if not found:
+    for each in keys:
+        typer.echo(f"{each.name}\t{each.scope}\t{each.added_at}\t{_opened(each)}")
+    if not keys:
         message(f"no keys in {path}: `rag key add NAME` makes one")
 
 
@@ -89,14 +89,14 @@ def revoke(name: Name, json: JsonOption = False) -> None:
         message(f"the key {gone.name!r} is revoked")
 
 
-def _public(one: "Key") -> dict[str, object]:
+def _public(each: "Key") -> dict[str, object]:
     return {
-        "name": one.name,
-        "scope": one.scope,
-        "added_at": one.added_at,
-        "collections": list(one.collections) or None,
+        "name": each.name,
+        "scope": each.scope,
+        "added_at": each.added_at,
+        "collections": list(each.collections) or None,
     }
 
 
-def _opened(one: "Key") -> str:
-    return f"only {', '.join(one.collections)}" if one.collections else "all collections"
+def _opened(each: "Key") -> str:
+    return f"only {', '.join(each.collections)}" if each.collections else "all collections"

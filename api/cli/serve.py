@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,12 +21,18 @@ from rag.cli.output import (
     errors,
     fail,
     message,
-    note_rebuilt,
     print_json,
     store_path,
 )
 
 if TYPE_CHECKING:
+    from socket import socket
+
+    from fastapi import FastAPI
+
+    from api.settings import Settings
+    from api.workers.pool import Answerers
+    from rag.config import Place
     from rag.service import Service
 
 
@@ -101,104 +107,153 @@ def _stoppable() -> Iterator[Event]:
 
 
 def _serve(store: str | None, options: dict[str, Any], json: bool, ready: Event) -> None:
-    """Everything from the settings to the end.  ready: set when it listens."""
-    from api.server.memory import collecting_when_idle, keep_few_arenas
+    """Open, announce, run and close.  ready: set when it listens."""
+    from api.server.memory import keep_few_arenas
     from index.process import forbid_inspection
 
     forbid_inspection()
     keep_few_arenas()
+    settings = _settings(options)
+    from rag.model.blas import load_numpy
+
+    load_numpy()
+    from api.server.server import CannotListen
+    from api.workers.pool import CannotStart
+
+    try:
+        with _opened(store_path(store), settings) as serving:
+
+            def on_ready() -> None:
+                ready.set()
+                _announce(serving, json)
+
+            _run(serving, on_ready)
+            _leave(serving)
+    except (CannotListen, CannotStart) as error:
+        fail(str(error))
+
+
+def _settings(options: dict[str, Any]) -> "Settings":
+    """The settings with what the command line says; ends with 2 where others could reach a service without keys."""
     from api.admission.keys import KeyRing
     from api.settings import Settings, is_loopback
 
     settings = replace(Settings.read(), **options)
     logs.configure(settings.log_format)
-    keys = KeyRing(settings.api_key, settings.keys_file)
-    host = settings.host
-    if not keys.required and settings.oidc_issuer is None and not is_loopback(host):
+    # It warns of every malformed upload; the client is told, and the operator has nothing to do.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    guarded = KeyRing(settings.api_key, settings.keys_file).required or settings.oidc_issuer is not None
+    if not guarded and not is_loopback(settings.host):
         fail(
-            f"{host!r} can be reached from other machines: make a key with `rag key add NAME` or set RAG_API_KEY to a secret, "
-            "or use --host 127.0.0.1",
+            f"{settings.host!r} can be reached from other machines: make a key with `rag key add NAME` or set RAG_API_KEY to "
+            "a secret, or use --host 127.0.0.1",
             USAGE,
         )
+    return settings
 
-    from rag.model.blas import load_numpy
 
-    load_numpy()
+@dataclass(frozen=True, slots=True)
+class _Serving:
+    """A service that is ready to run. bound: the socket that it listens on.  say: tells people, in the form of the log."""
+
+    service: "Service"
+    app: "FastAPI"
+    bound: "socket"
+    settings: "Settings"
+    say: Callable[[str], None]
+
+
+@contextmanager
+def _opened(place: "Place", settings: "Settings") -> "Iterator[_Serving]":
+    """The port, the store, the processes that answer, and the application over them."""
     from api.server import server
-    from api.workers.pool import Answerers, CannotStart
+    from api.workers.pool import Answerers
     from rag.config import Config
     from rag.service import Service
 
-    path = store_path(store)
-    try:
-        # Before the model is loaded, so that a port in use is told at once.
-        with (
-            server.bind(host, settings.port) as bound,
-            Service.open_or_create(path, config := Config.from_environment(), views="behind") as service,
-            Answerers(
-                path, config, settings.workers, log_format=settings.log_format, patience_s=settings.deadline_s
-            ) as answerers,
-        ):
-            missing = service.rebuilding
-            if answerers.n and not missing:
-                answerers.start()
-            from api.app import create_app
+    config = Config.from_environment()
+    say: Callable[[str], None] = message if settings.log_format == "text" else logging.getLogger(__name__).info
+    with (
+        server.bind(settings.host, settings.port) as bound,  # before the model is loaded: a port in use is told at once
+        Service.open_or_create(place, config, views="behind") as service,
+        Answerers(
+            place, config, settings.workers, log_format=settings.log_format, patience_s=settings.deadline_s
+        ) as answerers,
+    ):
+        _tell_of_views(service, say)
+        started = _start_answering(service, answerers)
+        from api.app import create_app
 
-            # It warns of every malformed upload; the client is told, and the operator has nothing to do.
-            logging.getLogger("python_multipart").setLevel(logging.ERROR)
-            say: Callable[[str], None] = message if settings.log_format == "text" else logging.getLogger(__name__).info
-            if missing:
-                say(
-                    f"search files ({', '.join(missing)}) were missing or damaged and are being made again; "
-                    "until they are there, questions are answered from the database, slower"
-                )
-            elif settings.log_format == "text":
-                note_rebuilt(service)
-            elif service.rebuilt:
-                say(f"search files were missing or damaged and have been made again: {', '.join(service.rebuilt)}")
-            if answerers.n == 0 or missing:
-                service.warm()
-            url = server.url_of(bound)
-            app = create_app(
-                service,
-                replace(settings, bound=(host, bound.getsockname()[0])),
-                answerers if answerers.n else None,
-            )
-            if answerers.n and missing:
-                # Until then this process answers from the rows; the others would each make the search files for themselves.
-                answerers.start_when(lambda: not service.rebuilding)
-            elif answerers.n:
-                answerers.wait()
-
-            def on_ready() -> None:
-                ready.set()
-                _announce(service, url, service.place, json, say)
-
-            with collecting_when_idle(lambda: app.state.lanes.write.running > 0):
-                server.run(
-                    app,
-                    app.state.door,
-                    bound,
-                    on_ready=on_ready,
-                    on_stop=lambda: setattr(app.state, "stopping", True),
-                    linger_s=settings.linger_s,
-                )
-            if not getattr(app.state, "idle", True):
-                # Its threads would keep the process; what was acknowledged is on disk, and what was not is not.
-                say("work that nobody waits for any more was not finished; nothing of it was acknowledged")
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(0)
-    except (server.CannotListen, CannotStart) as error:
-        fail(str(error))
+        own = replace(settings, bound=(settings.host, bound.getsockname()[0]))
+        app = create_app(service, own, answerers if answerers.n else None)
+        if started:
+            answerers.wait()
+        yield _Serving(service, app, bound, settings, say)
 
 
-def _announce(service: "Service", url: str, store: str, as_json: bool, say: Callable[[str], None]) -> None:
+def _tell_of_views(service: "Service", say: Callable[[str], None]) -> None:
+    if missing := service.rebuilding:
+        say(
+            f"search files ({', '.join(missing)}) were missing or damaged and are being made again; "
+            "until they are there, questions are answered from the database, slower"
+        )
+    elif service.rebuilt:
+        say(f"search files ({', '.join(service.rebuilt)}) were missing or damaged and have been made again")
+
+
+def _start_answering(service: "Service", answerers: "Answerers") -> bool:
+    """Start the processes that answer, and say whether there are any to wait for.
+
+    While search files are made again this process answers, and those start when that is done: each would make them for itself.
+    """
+    if answerers.n and not service.rebuilding:
+        answerers.start()
+        return True
+    service.warm()
+    if answerers.n:
+        answerers.start_when(lambda: not service.rebuilding)
+    return False
+
+
+def _run(serving: _Serving, on_ready: Callable[[], None]) -> None:
+    """Serve until it is told to stop.  on_ready: called when it listens."""
+    from api.server import server
+    from api.server.memory import collecting_when_idle
+
+    state = serving.app.state
+    with collecting_when_idle(lambda: state.lanes.write.running > 0):
+        server.run(
+            serving.app,
+            state.door,
+            serving.bound,
+            on_ready=on_ready,
+            on_stop=lambda: setattr(state, "stopping", True),
+            linger_s=serving.settings.linger_s,
+        )
+
+
+def _leave(serving: _Serving) -> None:
+    """End the process where work goes on that nobody waits for: its threads would keep it.
+
+    What was acknowledged is on disk, and what was not is not.
+    """
+    if getattr(serving.app.state, "idle", True):
+        return
+    serving.say("work that nobody waits for any more was not finished; nothing of it was acknowledged")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(DONE)
+
+
+def _announce(serving: _Serving, as_json: bool) -> None:
     """Say where it listens: on stderr for people, with --json on stdout for programs."""
-    documents, passages = service.counts()
-    say(f"serving {store} ({documents} documents, {passages} passages) at {url} - stop with Ctrl-C")
+    from api.server.server import url_of
+
+    documents, passages = serving.service.counts()
+    url, store = url_of(serving.bound), serving.service.place
+    serving.say(f"serving {store} ({documents} documents, {passages} passages) at {url} - stop with Ctrl-C")
     if documents == 0:
-        say("the store is empty: `rag add PATH`, or send files to POST /v1/documents")
+        serving.say("the store is empty: `rag add PATH`, or send files to POST /v1/documents")
     if as_json:
         with suppress(OSError):  # whoever was to read it has left, and the service serves others
             print_json({"url": url, "store": store, "documents": documents, "passages": passages})

@@ -44,7 +44,9 @@ def _benchmarks(context: typer.Context, json: JsonOption = False) -> None:
         if named is not None and json:
             raise BadInput(f"--json: write it behind the command: rag bench {named} --json")
     if named is None and json:
-        print_json({"benchmarks": [_described(one) for one in bench.registered_commands if one.callback is not chart]})
+        print_json(
+            {"benchmarks": [_described(info) for info in bench.registered_commands if info.callback is not chart]}
+        )
     elif named is None:
         typer.echo(context.get_help())
 
@@ -287,14 +289,14 @@ def _report(rows: "Iterator[Row]", out: Path | None, json: bool) -> None:
     """Print rows as a table or as one JSON array, and keep each as soon as it is there."""
     from eval.bench.results import line_of, tables
 
-    found = []
+    measured: list[Row] = []
     try:
         file = out.open("a", encoding="utf-8") if out is not None else None
     except OSError as error:
         raise BadInput(f"--out {out} cannot be written: {error.strerror or error}") from error
     try:
         for row in rows:
-            found.append(row)
+            measured.append(row)
             if file is not None:
                 print(line_of(row), file=file, flush=True)
             if sys.stderr.isatty():
@@ -305,12 +307,12 @@ def _report(rows: "Iterator[Row]", out: Path | None, json: bool) -> None:
     if json:
         import json as codec
 
-        print_json([codec.loads(line_of(row)) for row in found])
+        print_json([codec.loads(line_of(row)) for row in measured])
         return
     from rich.table import Table
 
     screen = console()
-    for bench_name, cases, lines in tables(found):
+    for bench_name, cases, lines in tables(measured):
         table = Table(bench_name, box=None, pad_edge=False)
         for case in cases:
             table.add_column(case, justify="right")

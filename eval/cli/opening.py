@@ -1,6 +1,5 @@
 """A gold set and the documents that it is asked of, opened for a command, with progress bars where someone watches."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -14,7 +13,8 @@ from eval.sets import corpora
 from eval.sets.gold import GoldSet, Question, read_corpus, read_folder, sample
 from eval.sets.gold_rows import GoldError
 from eval.sets.quotes import QuotedQuestion, locate, read_jsonl
-from rag.cli.output import console, message, open_service
+from rag.cli.output import message, open_service
+from rag.cli.progress import Show, progress
 from rag.config import Config
 from rag.errors import BadInput
 from rag.inspection.baselines import BASELINES
@@ -55,8 +55,8 @@ def opened(
             raise BadInput(f"{gold} brings its own corpus: leave out --corpus and --store")
         read = read_folder(gold)
         questions = chosen(GoldSet(sample(_only(read.questions, only, gold), limit, seed), read.notes))
-        with _indexing() as progress:
-            service = corpora.open_folder(gold, Config.from_environment(), message, progress)
+        with progress("indexing", "documents") as show:
+            service = corpora.open_folder(gold, Config.from_environment(), message, _counted(show))
         with service:
             yield _noted(questions, gold), service
         return
@@ -64,8 +64,8 @@ def opened(
     if corpus is None:
         service = open_service(store)
     else:
-        with _indexing() as progress:
-            service = corpora.open_path(corpus, Config.from_environment(), message, progress)
+        with progress("indexing", "documents") as show:
+            service = corpora.open_path(corpus, Config.from_environment(), message, _counted(show))
     with service:
         questions = chosen(locate(gold, quoted, _texts(service), required=only is None))
         yield _noted(questions, gold), service
@@ -74,14 +74,15 @@ def opened(
 def standing(service: Service, questions: GoldSet, gold: Path) -> Standing:
     """The answerable questions asked of the service and of all baselines, with a progress bar."""
     n_answerable = sum(question.answerable for question in questions.questions)
-    with _asking(n_answerable * (1 + len(BASELINES))) as progress:
+    n_asked = n_answerable * (1 + len(BASELINES))
+    with progress("asking", "questions") as show:
         return stand(
             service.ask,
             service.inspector.ask_baseline,
             questions.questions,
             gold=str(gold),
             store=StoreState(service.fingerprint, service.settings, *service.counts()),
-            progress=progress,
+            progress=lambda done: show(done, n_asked),
         )
 
 
@@ -95,8 +96,16 @@ def asked(service: Service, questions: GoldSet, gold: Path, gold_sha256: str, k:
         if refit.gold == gold_sha256:
             message(f"{gold}: confidence was fitted on these questions, so that its figures are not of unseen ones")
     state = StoreState(service.fingerprint, service.settings, documents, passages, calibration)
-    with _asking(len(questions.questions)) as progress:
-        return run(service.ask, questions.questions, gold=str(gold), k=k, store=state, progress=progress)
+    n_asked = len(questions.questions)
+    with progress("asking", "questions") as show:
+        return run(
+            service.ask,
+            questions.questions,
+            gold=str(gold),
+            k=k,
+            store=state,
+            progress=lambda done: show(done, n_asked),
+        )
 
 
 def _only(questions: tuple[Asked, ...], query_id: str | None, gold: Path) -> tuple[Asked, ...]:
@@ -144,29 +153,5 @@ def _texts(service: Service) -> Iterator[tuple[str, str]]:
             yield document.source or document.id, service.text(document.id)
 
 
-@contextmanager
-def _indexing() -> Iterator[Callable[["IngestProgress"], None] | None]:
-    """A progress bar for a corpus that must be indexed first; None where stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("indexing"), MofNCompleteColumn(), TextColumn("documents"), TimeElapsedColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("indexing", total=None, visible=False)
-        yield lambda done: bar.update(task, completed=done.documents, total=done.n_documents, visible=True)
-
-
-@contextmanager
-def _asking(n_questions: int) -> Iterator[Callable[[int], None] | None]:
-    """A progress bar over the questions; None where stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TextColumn("time left"), TimeRemainingColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("asking", total=n_questions)
-        yield lambda done: bar.update(task, completed=done)
+def _counted(show: Show) -> Callable[["IngestProgress"], None]:
+    return lambda state: show(state.documents, state.n_documents)

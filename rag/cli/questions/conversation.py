@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from rag.types import Answer
 
 _PROMPT = "? "
-_HELP = """Ask in words; a question may follow up on the one before. The arrow keys bring back earlier ones.
+_HELP = """Ask in words; a question may follow up on the one before.
+The arrow keys bring back earlier ones.
   :new    forget what was asked before
   :help   this
   :quit   leave, as Ctrl-D does"""
