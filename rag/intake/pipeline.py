@@ -154,12 +154,14 @@ class _Tally:
         with self._counting:
             if isinstance(outcome, Failure):
                 self.failed.append(outcome)
+                last = outcome.path, "failed"
             else:
                 self.outcomes[outcome.outcome] += 1
                 self._count_change(outcome)
+                last = outcome.document.source or outcome.document.title, outcome.outcome
             if self._progress is not None:
                 done = self.outcomes.total() + len(self.failed)
-                self._progress(IngestProgress(done, self._n_documents, self.passages))
+                self._progress(IngestProgress(done, self._n_documents, self.passages, *last))
 
     def _count_change(self, change: Change) -> None:
         if change.outcome != "skipped":
