@@ -218,10 +218,11 @@ def _keys(settings: "Settings") -> Check:
 
 
 def _recognition() -> Check:
-    program = shutil.which("tesseract")
-    if program is None:
-        return Check("ocr", True, "tesseract is not installed: --ocr cannot be used, all else can")
-    return Check("ocr", True, f"{program}: --ocr reads scans and pictures")
+    from rag.parsing.pdf.ocr import engine
+
+    if (name := engine()) is None:
+        return Check("ocr", True, "nothing that recognises text is installed: --ocr cannot be used, all else can")
+    return Check("ocr", True, f"{name}: --ocr reads scans and pictures")
 
 
 def _model_server() -> Check | None:
