@@ -7,6 +7,7 @@ RagError
 ├── ContentTooLarge     more than the configured limit
 ├── ModelUnavailable    the model or a library it needs cannot be loaded
 ├── ModelDamaged        the model's files are not what they should be
+├── LanguageModelFailed the language model's server is not set, cannot be reached or fails
 └── Overloaded          more work is waiting than may wait; try again later
 """
 
@@ -37,6 +38,10 @@ class ModelUnavailable(RagError):
 
 class ModelDamaged(RagError):
     """The model's files fail their check."""
+
+
+class LanguageModelFailed(RagError):
+    """No language model is set, or its server cannot be reached, fails or takes too long."""
 
 
 class Overloaded(RagError):

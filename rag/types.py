@@ -169,6 +169,28 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class GeneratedSentence:
+    """A sentence that a language model wrote. support: 0 to 1, how far the cited sentences bear it out.
+
+    verdict: "supported", "unsupported", or "unverifiable" where it cites nothing that exists.
+    """
+
+    text: str
+    support: float
+    verdict: str
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedAnswer:
+    """Supported sentences of a language model, at least one. dropped: sentences that were not supported."""
+
+    model: str
+    sentences: tuple[GeneratedSentence, ...]
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
 class Occurrence:
     """Another document in which the same passage stands."""
 

@@ -1,0 +1,1 @@
+"""How is an answer written by a language model, and which of its sentences do the documents bear out?"""

@@ -1,0 +1,82 @@
+"""A generated answer, sentence by sentence: the model cites numbers, and what the cited sentences do not bear out is not shown."""
+
+from collections.abc import Iterator, Sequence
+
+from rag.generation.checks import SUPPORTED, Entailment, check_sentence
+from rag.generation.drafts import Draft, read_reply
+from rag.generation.evidence import Evidence, number_sentences
+from rag.generation.language_model import LanguageModel
+from rag.generation.prompt import Messages, answer_messages, repair_messages, rewrite_messages
+from rag.types import Citation, GeneratedAnswer, GeneratedSentence, Turn
+
+_LONGEST_QUESTION = 2000
+
+
+def generate_sentences(
+    question: str,
+    passages: Sequence[Citation],
+    languages: Sequence[str],
+    model: LanguageModel,
+    entails: Entailment | None = None,
+) -> Iterator[GeneratedSentence]:
+    """Each sentence once it is complete and checked, supported or not; none where the model finds no answer in the passages.
+
+    Sentences that are not supported go back to the model once, all together.
+    Raises LanguageModelFailed.
+    """
+    evidence = number_sentences(passages, languages)
+    offered = {sentence.id: sentence for sentence in evidence}
+    messages = answer_messages(question, evidence)
+    reply = ""
+    failed: list[tuple[Draft, str]] = []
+    for piece, draft in _drafts(model, messages):
+        reply += piece
+        if draft is not None:
+            sentence, reason = _checked(draft, offered, entails)
+            if sentence.verdict == SUPPORTED:
+                yield sentence
+            else:
+                failed.append((draft, reason))
+    if not failed:
+        return
+    repaired = list(_drafts(model, repair_messages(messages, reply, [(draft.text, why) for draft, why in failed])))
+    checked = [_checked(draft, offered, entails)[0] for _, draft in repaired if draft is not None]
+    yield from (sentence for sentence in checked if sentence.verdict == SUPPORTED)
+    n_mended = sum(sentence.verdict == SUPPORTED for sentence in checked)
+    for draft, _ in failed[n_mended:]:
+        yield _checked(draft, offered, entails)[0]
+
+
+def generated_answer(model: str, sentences: Sequence[GeneratedSentence]) -> GeneratedAnswer | None:
+    """The answer that these sentences make; None when none of them is supported."""
+    supported = tuple(sentence for sentence in sentences if sentence.verdict == SUPPORTED)
+    if not supported:
+        return None
+    return GeneratedAnswer(model, supported, len(sentences) - len(supported))
+
+
+def rewritten(question: str, history: Sequence[Turn], model: LanguageModel) -> str:
+    """A follow-up as a question that stands by itself, by the model.  Raises LanguageModelFailed."""
+    turns = [(turn.question, turn.answer) for turn in history]
+    reply = " ".join("".join(model.stream(rewrite_messages(question, turns), is_json=False)).split()).strip("\"“”'")
+    return reply if 0 < len(reply) <= _LONGEST_QUESTION else question
+
+
+def _drafts(model: LanguageModel, messages: Messages) -> Iterator[tuple[str, Draft | None]]:
+    """Pieces of a reply, and with them its sentences, each as soon as it is whole."""
+    reply, n_read = "", 0
+    for piece in model.stream(messages):
+        reply += piece
+        yield piece, None
+        for draft in (read_reply(reply, is_whole=False).drafts)[n_read:] if "}" in piece else ():
+            n_read += 1
+            yield "", draft
+    whole = read_reply(reply, is_whole=True)
+    if whole.answerable:
+        yield from (("", draft) for draft in whole.drafts[n_read:])
+
+
+def _checked(draft: Draft, offered: dict[str, Evidence], entails: Entailment | None) -> tuple[GeneratedSentence, str]:
+    cited = tuple(offered[number].citation for number in draft.evidence if number in offered)
+    verdict = check_sentence(draft.text, cited, entails)
+    return GeneratedSentence(draft.text, verdict.support, verdict.verdict, cited), verdict.reason

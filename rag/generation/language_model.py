@@ -1,0 +1,124 @@
+"""A language model behind an OpenAI-compatible server: vLLM, llama.cpp, Ollama, LM Studio and their like."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rag.errors import LanguageModelFailed
+from rag.generation.prompt import SCHEMA, Messages
+
+MAX_REPLY_CHARACTERS = 32_000
+_MAX_TOKENS = 1024
+_CONNECT_S = 5.0
+# How a reply is asked to be JSON, the strictest first; servers refuse what they do not know.
+_FORMATS: tuple[dict[str, Any] | None, ...] = (
+    {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": SCHEMA}},
+    {"type": "json_object"},
+    None,
+)
+_UNKNOWN_FORMAT = (400, 404, 415, 422, 500, 501)
+
+
+class LanguageModel:
+    """Thread-safe. It remembers which form of reply its server can be asked for."""
+
+    def __init__(self, url: str, name: str | None = None, key: str | None = None, timeout_s: float = 60.0) -> None:
+        """url: with ``/v1``.  name: the model's, None for the first that the server lists.  timeout_s: of a whole reply."""
+        self._url, self._name, self._timeout_s = url.rstrip("/"), name, timeout_s
+        self._headers = {"authorization": f"Bearer {key}"} if key else {}
+        self._format = 0
+
+    @property
+    def name(self) -> str:
+        """The model's name.  Raises LanguageModelFailed where the server lists none."""
+        if self._name is None:
+            with self._errors(), self._client() as client:
+                response = client.get(f"{self._url}/models")
+                response.raise_for_status()
+                models = response.json().get("data") or []
+            if not models:
+                raise LanguageModelFailed(f"{self._url} lists no model: name one with RAG_LLM_MODEL")
+            self._name = str(models[0]["id"])
+        return self._name
+
+    def stream(self, messages: Messages, *, is_json: bool = True) -> Iterator[str]:
+        """The reply in pieces, as they come.  is_json: whether it is to be of ``prompt.SCHEMA``.
+
+        Raises LanguageModelFailed when the server cannot be reached, refuses, breaks off, or takes too long.
+        """
+        body: dict[str, Any] = {
+            "model": self.name,
+            "messages": messages,
+            "temperature": 0,
+            "seed": 0,
+            "max_tokens": _MAX_TOKENS,
+            "stream": True,
+        }
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            shape = _FORMATS[self._format] if is_json else None
+            try:
+                yield from self._stream(body | ({"response_format": shape} if shape else {}), deadline)
+                return
+            except _FormatRefused:
+                self._format += 1
+
+    def _stream(self, body: dict[str, Any], deadline: float) -> Iterator[str]:
+        n_characters = 0
+        with (
+            self._errors(),
+            self._client() as client,
+            client.stream("POST", f"{self._url}/chat/completions", json=body) as response,
+        ):
+            if response.status_code in _UNKNOWN_FORMAT and "response_format" in body:
+                raise _FormatRefused
+            if response.is_error:
+                response.read()
+            response.raise_for_status()
+            is_done = False
+            for line in response.iter_lines():
+                if time.monotonic() > deadline:
+                    raise LanguageModelFailed(f"the language model took longer than {self._timeout_s:g} s")
+                if not line.startswith("data:"):
+                    continue
+                data = line.removeprefix("data:").strip()
+                if data == "[DONE]":
+                    return
+                choice = (json.loads(data).get("choices") or [{}])[0]
+                piece = (choice.get("delta") or {}).get("content") or ""
+                is_done = is_done or choice.get("finish_reason") is not None
+                n_characters += len(piece)
+                if n_characters > MAX_REPLY_CHARACTERS:
+                    raise LanguageModelFailed("the language model's reply does not end")
+                if piece:
+                    yield piece
+            if not is_done:
+                raise LanguageModelFailed("the language model broke off in the middle of its reply")
+
+    def _client(self) -> Any:
+        import httpx
+
+        return httpx.Client(headers=self._headers, timeout=httpx.Timeout(self._timeout_s, connect=_CONNECT_S))
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turns what goes wrong on the way to the server and back into LanguageModelFailed, without the reply's words."""
+        import httpx
+
+        try:
+            yield
+        except httpx.HTTPStatusError as error:
+            raise LanguageModelFailed(f"{self._url} replied {error.response.status_code}: see its log") from error
+        except httpx.TimeoutException as error:
+            raise LanguageModelFailed(f"{self._url} did not reply within {self._timeout_s:g} s") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = str(error) or type(error).__name__
+            raise LanguageModelFailed(f"{self._url} cannot be reached ({reason}): look at RAG_LLM_URL") from error
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise LanguageModelFailed(f"{self._url} does not speak as OpenAI's chat completions do") from error
+
+
+class _FormatRefused(Exception):
+    """The server does not take this form of reply."""
