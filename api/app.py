@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from threading import Semaphore
 
 import anyio.to_thread
 from fastapi import FastAPI
@@ -88,6 +89,7 @@ def create_app(service: Service, settings: Settings, answerers: Answerers | None
     app.state.service = service
     app.state.answerers = answerers
     app.state.settings = settings
+    app.state.generations = Semaphore(settings.generations)
     app.state.metrics = counted
     app.state.lanes = lanes
     app.state.stopping = False

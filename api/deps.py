@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from threading import Event
+from threading import Event, Semaphore
 from typing import Annotated, TypeVar, cast
 from urllib.parse import unquote_to_bytes
 
@@ -39,6 +39,11 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 def service_of(request: Request) -> Service:
     """The service that this application was created with."""
     return cast(Service, request.app.state.service)
+
+
+def generations_of(request: Request) -> Semaphore:
+    """Places for answers that a language model writes."""
+    return cast(Semaphore, request.app.state.generations)
 
 
 def answerers_of(request: Request) -> Answerers | None:

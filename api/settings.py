@@ -67,6 +67,7 @@ class Settings:
     with /mcp.
     threads: requests worked on at once.  workers: processes that answer questions; 0 answers in the service's own.
     queue: questions, and reads, that may wait beyond those; a quarter of it for uploads, and for deletions.
+    generations: answers that a language model writes at once.
     deadline_s: of a question or a read, upload_deadline_s: of an upload or a deletion, body included.
     rate: requests a second of each key, None for any.  burst_size: how many at once after a pause; else twice the rate.
     linger_s: how long a stopping service goes on taking requests, for balancers that look at /readyz.
@@ -88,6 +89,7 @@ class Settings:
     threads: int = setting(whole(1, 1024), name="concurrency", default_factory=_threads)
     workers: int = setting(whole(0, 256), default_factory=_workers)
     queue: int = setting(whole(0, 10_000), default=64)
+    generations: int = setting(whole(1, 1024), default=8)
     deadline_s: float = setting(_SECONDS, name="deadline", default=30.0)
     upload_deadline_s: float = setting(_SECONDS, name="upload_deadline", default=600.0)
     rate: float | None = setting(_rate, default=None)

@@ -33,6 +33,8 @@ class Config:
     cache: where converted models and indexed evaluation corpora are kept.  max_file_bytes: larger files are refused.
     reranker: folder or name of a cross-encoder that orders the best passages anew, None for none.
     parse_seconds, parse_mib: processor time and memory that reading one file may take.
+    llm_url: of an OpenAI-compatible server, with /v1, that writes answers; None for none.  llm_model: None for its first.
+    llm_seconds: that one reply of it may take.  verifier: folder of a cross-encoder of entailment that checks what it writes.
     """
 
     model: str | None = setting(text, default=None)
@@ -45,6 +47,11 @@ class Config:
     max_file_bytes: int = 256 * 1024 * 1024
     parse_seconds: int = setting(whole(1), default=120)
     parse_mib: int = setting(whole(256), default=2048)
+    llm_url: str | None = setting(text, default=None)
+    llm_model: str | None = setting(text, default=None)
+    llm_key: str | None = setting(text, default=None, repr=False)
+    llm_seconds: int = setting(whole(1, 3600), default=60)
+    verifier: str | None = setting(text, default=None)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Config":

@@ -4,7 +4,17 @@ from collections.abc import Mapping
 
 from index.types import Document, FailedFile, Finding, Receipt, Span
 from rag.errors import BadInput
-from rag.types import Answer, AnswerText, Citation, CitationCheck, IngestReport, Occurrence, RankedPassage
+from rag.types import (
+    Answer,
+    AnswerText,
+    Citation,
+    CitationCheck,
+    GeneratedAnswer,
+    GeneratedSentence,
+    IngestReport,
+    Occurrence,
+    RankedPassage,
+)
 
 Json = dict[str, object]
 
@@ -36,6 +46,29 @@ def _answer_text_json(text: AnswerText) -> Json:
         {"text": part.text, "citation": _citation_json(part.citation), "passage": part.passage} for part in text.parts
     ]
     return {"text": text.text, "citations": list(text.citations), "parts": parts}
+
+
+def generated_json(answer: GeneratedAnswer, passages: list[int], extract: object) -> Json:
+    """A generated answer.  passages: numbers of those that it cites.  extract: the extractive answer, which stands beside it."""
+    return {
+        "text": " ".join(sentence.text for sentence in answer.sentences),
+        "citations": passages,
+        "generated": True,
+        "model": answer.model,
+        "sentences": [generated_sentence_json(sentence) for sentence in answer.sentences],
+        "dropped": answer.dropped,
+        "extract": extract,
+    }
+
+
+def generated_sentence_json(sentence: GeneratedSentence) -> Json:
+    """A sentence that a language model wrote, with what bears it out."""
+    return {
+        "text": sentence.text,
+        "support": sentence.support,
+        "verdict": sentence.verdict,
+        "citations": [_citation_json(citation) for citation in sentence.citations],
+    }
 
 
 def _passage_json(passage: RankedPassage) -> Json:

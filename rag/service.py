@@ -50,6 +50,8 @@ from rag.types import (
 from rag.validation import checked_collection, checked_question, spellings
 
 if TYPE_CHECKING:
+    from rag.generation.checks import Entailment
+    from rag.generation.language_model import LanguageModel
     from rag.intake.intake import Intake
 
 
@@ -132,6 +134,25 @@ class Service:
         from rag.intake.intake import Intake
 
         return Intake(lambda: self._store, lambda: self.embedder, self._config)
+
+    @cached_property
+    def language_model(self) -> "LanguageModel":
+        """The model that writes answers.  Raises BadInput where none is set."""
+        from rag.generation.language_model import LanguageModel
+
+        config = self._config
+        if config.llm_url is None:
+            raise BadInput("no language model is set: give the address of an OpenAI-compatible server in RAG_LLM_URL")
+        return LanguageModel(config.llm_url, config.llm_model, config.llm_key, config.llm_seconds)
+
+    @cached_property
+    def entailment(self) -> "Entailment | None":
+        """What checks generated sentences beside the guards; None where none is set.  Raises ModelUnavailable."""
+        if self._config.verifier is None:
+            return None
+        from rag.model.entailment import EntailmentModel
+
+        return EntailmentModel(self._config.verifier).entails
 
     # --- questions
 

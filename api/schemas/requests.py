@@ -252,6 +252,11 @@ class AskIn(Input):
         description="The conversation so far, newest last: a follow-up takes from it what it leaves out.",
     )
     correct: bool = Field(default=True, description="Respell words that no document has.")
+    mode: Literal["extract", "generate"] = Field(
+        default="extract",
+        description="`extract` quotes the documents; `generate` has a language model write an answer, of which every sentence is"
+        " checked against what it cites. It needs a language model (`RAG_LLM_URL`).",
+    )
 
     def query(self) -> Query:
         """The question as `rag` takes it."""

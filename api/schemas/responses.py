@@ -82,6 +82,25 @@ class AnswerTextOut(Output):
     parts: list[AnswerPartOut] = Field(description="What answers, in the order of the document.")
 
 
+class GeneratedSentenceOut(Output):
+    text: str
+    support: float = Field(description="0 to 1: how far what it cites bears it out.")
+    verdict: Literal["supported"]
+    citations: list[CitationOut]
+
+
+class GeneratedTextOut(Output):
+    """An answer that a language model wrote; each sentence is checked against what it cites."""
+
+    text: str = Field(description="The sentences that are supported.")
+    citations: list[int] = Field(description="Indexes into passages.")
+    generated: Literal[True]
+    model: str
+    sentences: list[GeneratedSentenceOut]
+    dropped: int = Field(description="Sentences that were left out, since nothing bears them out.")
+    extract: AnswerTextOut | None = Field(description="The answer in the documents' own words.")
+
+
 class IndexOut(Output):
     generation: int
     fingerprint: str
@@ -162,7 +181,7 @@ class AnswerOut(Output):
     abstain_reason: str | None = Field(
         description="no_documents, no_match, low_confidence or risk_too_high; null when answered."
     )
-    answer: AnswerTextOut | None
+    answer: AnswerTextOut | GeneratedTextOut | None
     passages: list[PassageOut]
     notes: list[str] = Field(
         description="Where nothing could match: which name of a collection or field is not there, and those that are."

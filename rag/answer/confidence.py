@@ -30,6 +30,7 @@ ABSTAIN_REASONS: Mapping[str, str] = {
     "no_documents": "the collection is empty",
     "no_match": "no document has the metadata that the filter asks for",
     "low_confidence": "no listed passage is likely enough to answer the question",
+    "model_abstained": "the language model finds no answer in the passages (generated answers only)",
     "risk_too_high": "a listed passage may answer, but a wrong answer is likelier than the risk that was accepted",
 }
 # Log-odds beyond which a probability is as good as certain; the shipped confidence stays within.

@@ -31,7 +31,9 @@ def read_reply(reply: str, *, is_whole: bool) -> Reply:
     """
     value = _json(reply)
     if isinstance(value, dict) and isinstance(value.get("sentences"), list):
-        items = value["sentences"] if is_whole else value["sentences"][:-1]  # the last one may still grow
+        # The last one may still grow, unless its bracket is closed.
+        is_closed = is_whole or reply.rstrip().removesuffix(",").endswith("}")
+        items = value["sentences"] if is_closed else value["sentences"][:-1]
         drafts = tuple(draft for item in items if (draft := _draft(item)) is not None)
         return Reply(value.get("answerable") is not False, drafts)
     if isinstance(value, dict) and "answerable" in value:

@@ -29,11 +29,13 @@ def generate_sentences(
     messages = answer_messages(question, evidence)
     reply = ""
     failed: list[tuple[Draft, str]] = []
+    shown: set[str] = set()
     for piece, draft in _drafts(model, messages):
         reply += piece
         if draft is not None:
             sentence, reason = _checked(draft, offered, entails)
             if sentence.verdict == SUPPORTED:
+                shown.add(sentence.text)
                 yield sentence
             else:
                 failed.append((draft, reason))
@@ -41,10 +43,9 @@ def generate_sentences(
         return
     repaired = list(_drafts(model, repair_messages(messages, reply, [(draft.text, why) for draft, why in failed])))
     checked = [_checked(draft, offered, entails)[0] for _, draft in repaired if draft is not None]
-    yield from (sentence for sentence in checked if sentence.verdict == SUPPORTED)
-    n_mended = sum(sentence.verdict == SUPPORTED for sentence in checked)
-    for draft, _ in failed[n_mended:]:
-        yield _checked(draft, offered, entails)[0]
+    mended = [sentence for sentence in checked if sentence.verdict == SUPPORTED and sentence.text not in shown]
+    yield from mended
+    yield from (_checked(draft, offered, entails)[0] for draft, _ in failed[len(mended) :])
 
 
 def generated_answer(model: str, sentences: Sequence[GeneratedSentence]) -> GeneratedAnswer | None:

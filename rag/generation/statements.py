@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from index.local.views.lexical import analyze
-from rag.generation.vocabulary import DOWN, NEGATIONS, OF_SOURCES, OPENERS, UP
+from rag.generation.vocabulary import DOWN, NEGATIONS, OF_SOURCES, OF_UNITS, OPENERS, UP
 
 _NUMBER = re.compile(r"(?<![\w.])[-−–]?\d+(?:[ ,.'’\u202f\u00a0]\d{3})*(?:[.,]\d+)?(?![\w])|\d+(?:[.,]\d+)*")
 _WORD = re.compile(r"[^\W\d_]+(?:['’.\-][^\W\d_]+)*")
@@ -21,6 +21,8 @@ _SMALL = {
 _SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 _MONTHS = "january february march april may june july august september october november december".split()
 _DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+# Compared as names, by their first three letters.
+_DATES = frozenset([*_MONTHS, *_DAYS, *(name[:3] for name in (*_MONTHS, *_DAYS)), "sept"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Statement:
     downs: frozenset[str]
 
 
-_IGNORED_STEMS = frozenset(stem for word in OPENERS | OF_SOURCES for stem in analyze(word))
+_IGNORED_STEMS = frozenset(stem for word in OPENERS | OF_SOURCES | OF_UNITS | _DATES for stem in analyze(word))
 
 
 @lru_cache(maxsize=512)
@@ -54,7 +56,7 @@ def read_statement(text: str) -> Statement:
         text=text,
         numbers=frozenset(_numbers(text, plain)),
         names=frozenset(_names(text)),
-        words=frozenset(analyze(text)) - _IGNORED_STEMS,
+        words=frozenset(stem for stem in analyze(text) if not stem.isdecimal()) - _IGNORED_STEMS,
         units=frozenset(_UNIT_NAMES.get(unit := match[0].strip().casefold(), unit) for match in _UNIT.finditer(text)),
         quotes=tuple(match[1] for match in _QUOTED.finditer(text)),
         negations=sum(part in NEGATIONS or part.endswith("n't") for word in plain for part in word.split("-")),
@@ -90,7 +92,7 @@ def _names(text: str) -> set[str]:
     for match in _WORD.finditer(text):
         word = match[0]
         plain = word.casefold().removesuffix("'s").removesuffix("’s")
-        if plain in _MONTHS and (plain != "may" or word[0].isupper()) or plain in _DAYS:
+        if plain in _DATES and word[0].isupper():
             names.add(plain[:3])
         elif any(character.isupper() for character in word) and not (plain in OPENERS and _begins(text, match.start())):
             names.add(plain.replace(".", ""))

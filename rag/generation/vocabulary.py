@@ -29,6 +29,7 @@ DOWN = frozenset(
 # Begin sentences in capitals without naming anything.
 OPENERS = frozenset(
     """
+    is are was were be been being has have had do does did can could will would shall should may might must
     the a an this that these those it its he she they his her their we our i you your in on at by for from to of
     with as if when while where who what which how why and but or so yet because since although though after before
     during under over between there here then thus however moreover also both each every all some many most few
@@ -42,3 +43,5 @@ OPENERS = frozenset(
 OF_SOURCES = frozenset(
     "according document documents text texts passage passages source sources article sentence sentences".split()
 )
+# Compared as units, not as words.
+OF_UNITS = frozenset("percent per cent".split())

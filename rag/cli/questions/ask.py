@@ -47,6 +47,12 @@ def ask(
             show_default=False,
         ),
     ] = None,
+    generate: Annotated[
+        bool,
+        typer.Option(
+            "--generate", help="Let a language model (RAG_LLM_URL) write the answer; each sentence is checked."
+        ),
+    ] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -66,26 +72,48 @@ def ask(
             from rag.types import Query
             from rag.validation import parse_filters
 
+            if generate:
+                from rag.cli.questions.generated import generated_json, print_generated
+
             where = parse_filters(filters or [])
             out = None if json else console()  # imported here, while the model is loaded
 
+            if generate:
+                service.language_model  # noqa: B018  # says now that there is none, not after the search
+
             def answer_to(text: str, turns: "Sequence[Turn]" = ()) -> "Answer":
-                return service.ask(Query(text, k, collection, where, explain, max_risk, history=tuple(turns)))
+                query = Query(text, k, collection, where, explain, max_risk, history=tuple(turns))
+                if generate:
+                    from rag.generation.answering import stand_alone
+
+                    query = stand_alone(query, service.language_model)
+                return service.ask(query)
 
             if talks and out is not None:
                 from rag.cli.questions.conversation import converse
 
                 documents, _ = service.counts(collection)
                 screen = out
-                converse(answer_to, lambda answer: print_answer(answer, screen), f"{documents} documents to ask.")
+
+                def show(asked: str, answer: "Answer") -> None:
+                    if generate:
+                        print_generated(service, asked, answer, screen)
+                    else:
+                        print_answer(answer, screen)
+
+                converse(answer_to, show, f"{documents} documents to ask.")
                 return
             answer = answer_to(text)
-        if out is None:
-            from rag.serialization import answer_json
+            if out is not None and generate:
+                print_generated(service, text, answer, out)
+            elif out is not None:
+                print_answer(answer, out)
+            elif generate:
+                print_json(generated_json(service, text, answer))
+            else:
+                from rag.serialization import answer_json
 
-            print_json(answer_json(answer))
-        else:
-            print_answer(answer, out)
+                print_json(answer_json(answer))
 
 
 def _question(words: Sequence[str]) -> str:

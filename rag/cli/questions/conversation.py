@@ -21,7 +21,7 @@ The arrow keys bring back earlier ones.
 
 
 def converse(
-    answer_to: "Callable[[str, Sequence[Turn]], Answer]", show: "Callable[[Answer], None]", greeting: str
+    answer_to: "Callable[[str, Sequence[Turn]], Answer]", show: "Callable[[str, Answer], None]", greeting: str
 ) -> None:
     """Read questions from the terminal and show their answers, until the user leaves.
 
@@ -47,7 +47,7 @@ def converse(
             except RagError as error:  # one question that cannot be asked does not end the conversation
                 message(str(error))
                 continue
-            show(answer)
+            show(line, answer)
             turns.append(Turn(line, answer.answer.text if answer.answer is not None else ""))
 
 

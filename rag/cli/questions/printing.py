@@ -38,6 +38,11 @@ def print_answer(answer: "Answer", out: "Console") -> None:
             out.print(Text(visible_line(note[:1].upper() + note[1:]) + "."))
     if answer.answer is not None or answer.passages:
         out.print(Text(sure, style="dim"))
+    print_passages(answer, out)
+
+
+def print_passages(answer: "Answer", out: "Console") -> None:
+    """Print the passages of an answer, each below the place where it stands."""
     for passage in answer.passages:
         out.print()
         _print_passage(passage, out)

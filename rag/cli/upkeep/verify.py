@@ -64,12 +64,17 @@ def _read(answer: str) -> object:
 
 
 def _citations(value: object) -> list[object]:
-    """The citations of an answer, or those of a body as POST /v1/verify takes it."""
+    """The citations of an answer's passages and generated sentences, or those of a body as POST /v1/verify takes it."""
     if isinstance(value, Mapping) and isinstance(value.get("citations"), list):
         return list(value["citations"])
-    if isinstance(value, Mapping) and isinstance(value.get("passages"), list):
-        return [passage.get("citation") if isinstance(passage, Mapping) else None for passage in value["passages"]]
-    raise BadInput("this is not an answer: it has no 'passages'; save one with rag ask --json")
+    if not isinstance(value, Mapping) or not isinstance(value.get("passages"), list):
+        raise BadInput("this is not an answer: it has no 'passages'; save one with rag ask --json")
+    cited = [passage.get("citation") if isinstance(passage, Mapping) else None for passage in value["passages"]]
+    answer = value.get("answer")
+    sentences = answer.get("sentences") if isinstance(answer, Mapping) else None
+    for sentence in sentences if isinstance(sentences, list) else ():
+        cited += sentence.get("citations", ()) if isinstance(sentence, Mapping) else (None,)
+    return cited
 
 
 def _verify_store(store: str | None, json: bool) -> bool:

@@ -1,0 +1,60 @@
+"""A generated answer as it reads in a terminal: each sentence once it is checked, then the passages that it cites."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rag.cli.output import message
+from rag.cli.questions.printing import print_answer, print_passages
+from rag.generation.answering import answer_events
+from rag.printable import visible
+from rag.serialization import Json, answer_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from rag.service import Service
+    from rag.types import Answer
+
+
+def generated_json(service: "Service", question: str, answer: "Answer") -> Json:
+    """The whole answer, generated from the passages of an extractive one.  Raises BadInput where no language model is set."""
+    *_, (_, whole) = answer_events(answer_json(answer), question, service.language_model, service.entailment)
+    return whole
+
+
+def print_generated(service: "Service", question: str, answer: "Answer", out: "Console") -> str:
+    """Print it sentence by sentence, and give its text. The extractive answer is printed where nothing was generated."""
+    from rich.text import Text
+
+    whole: Mapping[str, Any] = {}
+    for event, value in answer_events(answer_json(answer), question, service.language_model, service.entailment):
+        if event == "sentence":
+            numbers = "".join(f"[{number}]" for number in _cited(value, answer))
+            out.print(Text.assemble((visible(str(value["text"])), "bold"), f" {numbers}"))
+        whole = value
+    for note in whole["notes"]:
+        message(str(note))
+    text = whole["answer"]
+    if text is None and whole["abstain_reason"] == "model_abstained":
+        out.print(Text("The language model finds no answer in the passages. The nearest:", style="bold"))
+        print_passages(answer, out)
+        return ""
+    if text is None or not text.get("generated"):
+        print_answer(answer, out)
+        return str(text["text"]) if text else ""
+    dropped = f", {text['dropped']} left out as not borne out" if text["dropped"] else ""
+    out.print(Text(f"(written by {text['model']} from these passages{dropped})", style="dim"))
+    print_passages(answer, out)
+    return str(text["text"])
+
+
+def _cited(sentence: Mapping[str, Any], answer: "Answer") -> list[int]:
+    """Ranks of the passages that hold what a sentence cites."""
+    ranks: dict[int, None] = {}
+    for citation in sentence["citations"]:
+        for passage in answer.passages:
+            span = passage.citation.span
+            if passage.document.id == citation["document_id"] and span.start <= citation["start_char_index"] < span.end:
+                ranks[passage.rank] = None
+                break
+    return list(ranks)

@@ -1,0 +1,97 @@
+"""A server that speaks as OpenAI's chat completions do, and behaves as a test tells it to."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Reply = Callable[[dict[str, Any]], str]
+
+
+@dataclass
+class Stub:
+    """url: with /v1.  requests: bodies that came.  formats: kinds of ``response_format`` that it takes.
+
+    wait_s: before each piece.  breaks_off: whether it ends in the middle.  status: of every reply but 200.
+    """
+
+    reply: Reply
+    url: str = ""
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    formats: tuple[str, ...] = ("json_schema", "json_object")
+    wait_s: float = 0.0
+    breaks_off: bool = False
+    status: int = 200
+
+
+def sentences_reply(*sentences: tuple[str, list[str]]) -> str:
+    """A reply in the form that is asked for."""
+    items = [{"text": text, "evidence": evidence} for text, evidence in sentences]
+    return json.dumps({"answerable": bool(items), "sentences": items})
+
+
+def offered(body: dict[str, Any]) -> dict[str, str]:
+    """The numbered sentences of a request: id -> text."""
+    content = next(message["content"] for message in body["messages"] if message["role"] == "user")
+    numbered: dict[str, str] = json.JSONDecoder().raw_decode(content[content.index("{") :])[0]
+    return numbered
+
+
+@contextmanager
+def serve(reply: Reply, **behaviour: Any) -> Iterator[Stub]:
+    """The stub, listening on a free port until the end of the block."""
+    stub = Stub(reply, **behaviour)
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            self._send(json.dumps({"data": [{"id": "stub-model"}]}).encode(), "application/json")
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            stub.requests.append(body)
+            wanted = (body.get("response_format") or {}).get("type")
+            if wanted is not None and wanted not in stub.formats:
+                return self._send(b'{"error": "unknown response_format"}', "application/json", 400)
+            if stub.status != 200:
+                return self._send(b"{}", "application/json", stub.status)
+            text = stub.reply(body)
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.end_headers()
+            pieces = [text[at : at + 12] for at in range(0, len(text), 12)]
+            for piece in pieces[: len(pieces) // 2] if stub.breaks_off else pieces:
+                time.sleep(stub.wait_s)
+                self._event(json.dumps({"choices": [{"delta": {"content": piece}, "finish_reason": None}]}))
+            if not stub.breaks_off:
+                self._event("[DONE]")
+
+        def _event(self, data: str) -> None:
+            self.wfile.write(f"data: {data}\n\n".encode())
+            self.wfile.flush()
+
+        def _send(self, content: bytes, kind: str, status: int = 200) -> None:
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            pass  # a client that has left
+
+    server = Server(("127.0.0.1", 0), Handler)
+    stub.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield stub
+    finally:
+        server.shutdown()
+        server.server_close()
