@@ -45,7 +45,6 @@ async def ask(
 ) -> Response:
     """The sentences that answer and the ranked passages they stand in; an abstention is a 200 with `answered` false.
 
-
     With `Accept: text/event-stream` the answer comes in events: `search` (the passages), `sentence` (each once it is certain) and
     `done` (the whole answer).
     """
@@ -72,13 +71,13 @@ async def ask(
 
 def _generated(request: Request, service: Service, extract: Json, question: str) -> Iterator[Event]:
     """The events of a generated answer.  Raises Overloaded at once where as many are being written as may be."""
-    places = generations_of(request)
+    model, entails, places = service.language_model, service.entailment, generations_of(request)
     if not places.acquire(blocking=False):
         raise Overloaded("as many answers are being written as may be at once")
 
     def events() -> Iterator[Event]:
         try:
-            yield from answer_events(extract, question, service.language_model, service.entailment)
+            yield from answer_events(extract, question, model, entails)
         finally:
             places.release()
 

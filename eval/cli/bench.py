@@ -81,6 +81,24 @@ def embed(
 
 
 @bench.command()
+def checks(
+    gold: Annotated[Path, typer.Argument(metavar="GOLD", help="A folder in the BEIR layout: its documents are used.")],
+    n: Annotated[int, typer.Option("-n", min=1, help="Sentences of each kind.")] = 150,
+    seed: Annotated[int, typer.Option(help="Of the choice of sentences.")] = 1,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """How well generated answers are checked: altered sentences that pass, true ones that do not.
+
+    Example: rag bench checks clapnq
+    """
+    with errors():
+        from eval.bench import checks as question
+
+        _report(question.rows(gold, n, seed), out, json)
+
+
+@bench.command()
 def ingest(
     gold: GoldOption = None,
     documents: Annotated[
