@@ -16,8 +16,8 @@ PASSAGE = Citation("d1", "Notice", TEXT, Span(100, 100 + len(TEXT)), "0" * 64)
 GOOD = ("The bridge was closed on 3 May 2021.", ["S1"])
 
 
-def generated(stub: Stub, passage: Citation = PASSAGE, **settings: Any) -> list[GeneratedSentence]:
-    model = LanguageModel(stub.url, **{"timeout_s": 10.0, **settings})
+def generated(stub: Stub, passage: Citation = PASSAGE, *, timeout_s: float = 10.0) -> list[GeneratedSentence]:
+    model = LanguageModel(stub.url, timeout_s=timeout_s)
     return list(generate_sentences("When was the bridge closed?", [passage], ["en"], model))
 
 

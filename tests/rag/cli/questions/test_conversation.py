@@ -39,7 +39,7 @@ def conversed(lines: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> list[tup
         return answer_of(None if question == "unknown" else f"to {question}")
 
     monkeypatch.setattr("builtins.input", next_line)
-    converse(answer_to, lambda answer: None, "2 documents.")
+    converse(answer_to, lambda asked, answer: None, "2 documents.")
     return asked
 
 
