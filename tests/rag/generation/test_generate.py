@@ -102,17 +102,17 @@ def test_a_document_that_gives_orders_is_data() -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "settings"),
+    ("behaviour", "timeout_s"),
     [
-        ({"status": 500, "formats": ()}, {}),
-        ({"status": 401}, {}),
-        ({"breaks_off": True}, {}),
-        ({"wait_s": 1.0}, {"timeout_s": 0.5}),
+        ({"status": 500, "formats": ()}, 10.0),
+        ({"status": 401}, 10.0),
+        ({"breaks_off": True}, 10.0),
+        ({"wait_s": 1.0}, 0.5),
     ],
 )
-def test_a_server_that_fails_says_so(behaviour: dict[str, Any], settings: dict[str, float]) -> None:
+def test_a_server_that_fails_says_so(behaviour: dict[str, Any], timeout_s: float) -> None:
     with serve(lambda _: sentences_reply(GOOD), **behaviour) as stub, pytest.raises(LanguageModelFailed):
-        generated(stub, **settings)
+        generated(stub, timeout_s=timeout_s)
 
 
 def test_a_server_that_is_not_there_says_so() -> None:
