@@ -17,7 +17,7 @@ ALLOWED = {
 ENGINES = {
     "faiss": {"index/local/views/vectors.py"},
     "tantivy": {"index/local/views/lexical.py"},
-    "sentence_transformers": {"rag/model/reference.py", "rag/model/reranker.py"},
+    "sentence_transformers": {"rag/model/entailment.py", "rag/model/reference.py", "rag/model/reranker.py"},
     "langchain_text_splitters": {"rag/intake/chunking.py"},
     "openvino": {"rag/model/engine.py"},
     "olefile": {"rag/parsing/mail/msg.py"},
