@@ -25,7 +25,9 @@ from rag.answer.weights import FILE
 Values = NDArray[np.float64]
 
 # What speaks against an answer must not raise its confidence, and what speaks for it must not lower it.
-_AGAINST = frozenset(("lacking", "names_missing", "names_unsaid", "names_unknown", "unknown", "heaviest_missing"))
+_AGAINST = frozenset(
+    ("lacking", "names_missing", "names_unsaid", "names_unknown", "unknown", "heaviest_missing", "periods_missing")
+)
 _RIDGE = 1e-3  # on weights of features scaled to unit deviation
 
 

@@ -23,7 +23,7 @@ from rag.answer.confidence import (
     reason_to_abstain,
 )
 from rag.answer.evidence import confidence_of, evidence
-from rag.language.asked import Kind, kind_asked
+from rag.language.asked import kind_asked
 from rag.model.embedding import Embedder, QuestionVectors, word_spans
 from rag.model.reranker import Reranker
 from rag.retrieval.question import analyze_question
@@ -87,7 +87,7 @@ def answer_question(
         empty = not retrieved.groups and reader.counts(query.collection)[1] == 0
     candidates = candidates_of(retrieved)
     kind = kind_asked(asked)
-    choice = choose(candidates, kind)
+    choice = choose(candidates, kind, asked)
     sure = confidence_of(evidence(retrieved, documents, choice)) if choice.units else 0.0
     if asks_for_part(asked) and any(group[0] in retrieved.named for group in retrieved.groups):
         sure = max(sure, OF_NAMED_PART)
@@ -95,7 +95,7 @@ def answer_question(
         sure = max(sure, IN_NAMED_PART)
     if refit is not None:
         sure = refit.apply(sure)
-    units = _within(query.k, choice, candidates, kind) if answers(sure, query.max_risk) else []
+    units = _within(query.k, choice, candidates, asked) if answers(sure, query.max_risk) else []
     composed = compose(retrieved, documents, units, k=query.k, explain=query.explain)
     finished = time.perf_counter()
     reason = None if composed.answer else reason_to_abstain(sure, query.max_risk)
@@ -158,10 +158,10 @@ def _respelled(question: str, reader: Reader, scope: Scope, embedder: Embedder) 
     )
 
 
-def _within(k: int, choice: Choice, candidates: Sequence[Candidate], kind: Kind) -> list[Candidate]:
+def _within(k: int, choice: Choice, candidates: Sequence[Candidate], asked: str) -> list[Candidate]:
     """The chosen units that stand in the first k passages, or the best of those that do."""
     return [unit for unit in choice.units if unit.passage < k] or choose(
-        [candidate for candidate in candidates if candidate.passage < k], kind
+        [candidate for candidate in candidates if candidate.passage < k], kind_asked(asked), asked
     ).units
 
 

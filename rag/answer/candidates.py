@@ -7,11 +7,12 @@ import numpy as np
 
 from index.local.views.lexical import analyze
 from index.types import Passage, Span
+from rag.answer.aspects import counted_terms, counts, has_qualifier
 from rag.answer.leads import passed_on
 from rag.answer.units import Stretch, is_whole, span_of, stretches, texts_of
 from rag.answer.weights import load_weights
 from rag.language.asked import Kind, asks_about_mail, asks_for_author, kind_asked
-from rag.language.held import STRICT, holds, points_back
+from rag.language.held import STRICT, asks_for_name, holds, points_back
 from rag.retrieval.question import function_terms
 from rag.retrieval.retrieve import Retrieved
 from rag.types import APART, BYLINE, CODE, MAIL_HEADER, Unit
@@ -112,7 +113,11 @@ def _of_passage(found: Retrieved, kind: Kind, rank: int, position: int, rows: sl
     whole = [_with_label(stretch, units, texts, kind, asked) for stretch in stretches(units, texts)]
     spans = [span_of(units, stretch) for stretch in whole]
     quoted = [_text_at(passage, span) for span in spans]
-    held = [holds(kind, text, asked) for text in quoted]
+    held = [
+        holds(kind, text, asked) and (units[stretch.first].kind != MAIL_HEADER or asks_about_mail(asked))
+        for stretch, text in zip(whole, quoted, strict=True)
+    ]
+    counted = counted_terms(asked)
     weights = load_weights().unit
     scores = []
     for stretch, text, is_held in zip(whole, quoted, held, strict=True):
@@ -124,8 +129,10 @@ def _of_passage(found: Retrieved, kind: Kind, rank: int, position: int, rows: sl
             + weights["late"] * float(late[within].max())
             + weights["passage"] * float(found.scores[position])
             + weights["before"] * before
-            + weights[_HELD.get(kind, "kind")] * is_held
+            + weights["kind" if asks_for_name(asked) else _HELD.get(kind, "kind")] * is_held
             + weights["steps"] * (kind is Kind.STEPS and any(unit.kind == CODE for unit in units[within]))
+            + weights["qualifier"] * has_qualifier(asked, text)
+            + weights["counted"] * counts(text, asked, counted)
             + weights["byline"] * (units[stretch.first].kind == BYLINE and asks_for_author(asked))
             - weights["apart"] * _is_apart(units[stretch.first], asked)
         )

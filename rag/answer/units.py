@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from index.types import Span
-from rag.types import CODE, ITEM, PROSE, ROW, Unit
+from rag.types import BYLINE, CODE, ITEM, PROSE, ROW, Unit
 
 # Characters up to which units are put together: a list longer than that is quoted in part.
 LONGEST = 480
@@ -54,8 +54,12 @@ def announces(text: str) -> bool:
 
 
 def _torn_until(units: Sequence[Unit], texts: Sequence[str], number: int) -> int:
-    """The last of the units that a sentence is torn into."""
+    """The last of the units that a sentence, or the lines above a text that name who wrote it, are torn into."""
     last = number
+    while last + 1 < len(units) and units[last].kind == units[last + 1].kind == BYLINE:
+        if units[last + 1].span.end - units[number].span.start > LONGEST:
+            break
+        last += 1
     while last + 1 < len(units) and units[last].kind in (PROSE, ITEM) and units[last + 1].kind == PROSE:
         if _ENDS.search(texts[last]) or not _GOES_ON.match(texts[last + 1]):
             break

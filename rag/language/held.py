@@ -2,9 +2,11 @@
 "itself."""
 
 import re
+from collections.abc import Iterator
 
-from rag.language.asked import UNITS_OF_TIME, Kind
+from rag.language.asked import UNITS_OF_TIME, Kind, kind_asked
 from rag.language.languages import common_words
+from rag.language.names import names_in
 
 # A text without such a thing is not the whole answer. Reasons, steps and definitions are only likelier in some words.
 STRICT = frozenset(
@@ -45,9 +47,13 @@ _COUNTS_NOTHING = re.compile(
     re.IGNORECASE,
 )
 _YEAR = re.compile(r"(?<![\d.,$€£¥])(?:1[5-9]|20)\d\d(?![\d%]|[.,]\d)")
-_AMOUNT = re.compile(rf"\d|\b(?:{_NUMBER_WORDS})\b|[二三四五六七八九十百千万亿两]", re.IGNORECASE)
+_AMOUNT = re.compile(rf"\d[\d.,]*|\b(?:{_NUMBER_WORDS})\b|[二三四五六七八九十百千万亿两]", re.IGNORECASE)
+# A number of things may be told by these; a price, a rate or a size is not.
+_HARDLY_AMOUNTS = re.compile(r"\b(?:one|single|none|no|never|once)\b", re.IGNORECASE)
+_COUNTS = re.compile(r"\b(?:how (?:many|often)|wie (?:viele|oft)|combien|cuánt[oa]s|quant[ie])\b", re.IGNORECASE)
 _DATE = re.compile(
-    rf"(?<![\d.,$€£¥/-])(?:1\d|20)\d\d(?:s\b|(?![\d%]|[.,]\d))|\b\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}\b|\b\d{{4}}-\d\d-\d\d\b|"
+    rf"(?<![\d.,$€£¥/–-])(?:1\d|20)\d\d(?:s\b|(?![\d%]|[.,]\d| ?[-–] ?\d+ ?[-–] ?\d))|\b\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}\b|"
+    r"\b\d{4}-[01]\d-[0-3]\d\b|"
     rf"\b(?:{_MONTHS})\b|\b\d{{1,2}} (?:{_SHORT_MONTHS})\b|\b(?:{_SHORT_MONTHS})\.? \d{{1,2}}\b|\b{_WEEKDAYS}\b|"
     r"\b(?:\d{1,2}(?:st|nd|rd|th)|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|\w+teenth|twentieth)"
     r"[- ]century\b|\d{1,4} ?年|\d{1,2} ?月",
@@ -92,6 +98,9 @@ _DEFINES = re.compile(
     r"est|sont|désigne|es|son)\b",
     re.IGNORECASE,
 )
+# Asks for the name of a thing, and tells it.
+_CALLED = re.compile(r"\b(?:called|named|known as)\W*$", re.IGNORECASE)
+_CALLS = re.compile(r"\b(?:called|named|known as|termed|name (?:is|was|for|of))\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_][\w'’&-]*")
 _UNCASED = re.compile(r"[\u0590-\u08ff\u0900-\u1cff\u2e80-\u9fff\uac00-\ud7ff]")
 _NO_NAMES = frozenset("i monday tuesday wednesday thursday friday saturday sunday".split()) | frozenset(
@@ -108,7 +117,7 @@ def holds(kind: Kind, text: str, question: str) -> bool:
     """Whether a text holds a thing of this kind that the question does not say itself. True for a kind that no text can "
     "lack."""
     if kind is Kind.NUMBER:
-        return bool(_AMOUNT.search(_YEAR.sub(" ", _COUNTS_NOTHING.sub(" ", _without(_numbers(question), text)))))
+        return any(True for _ in amounts_in(text, question))
     if kind is Kind.CODE:
         return bool(re.search(r"\d", _without(_numbers(question), text)))
     if kind is Kind.EMAIL:
@@ -118,7 +127,7 @@ def holds(kind: Kind, text: str, question: str) -> bool:
     if kind is Kind.DATE:
         return (
             bool(_DATE.search(_without(_dates(question), text)))
-            or bool(_OCCASION.search(text))
+            or bool(_OCCASION.search(_without(_names(question), text)))
             and not _happened(question)
         )
     if kind is Kind.TIME:
@@ -130,8 +139,21 @@ def holds(kind: Kind, text: str, question: str) -> bool:
     if kind is Kind.STEPS:
         return bool(_STEPS.search(text))
     if kind is Kind.DEFINITION:
-        return bool(_DEFINES.search(text))
+        return bool((_CALLS if asks_for_name(question) else _DEFINES).search(text))
     return True
+
+
+def amounts_in(text: str, question: str) -> Iterator[str]:
+    """What follows each number of a text that may be an amount: none of a year, a reference, or what the question says itself."""
+    told = _YEAR.sub(" ", _COUNTS_NOTHING.sub(" ", _without(_numbers(question), text)))
+    if not _COUNTS.search(question):
+        told = _HARDLY_AMOUNTS.sub(" ", told)
+    return (told[match.end() :] for match in _AMOUNT.finditer(told))
+
+
+def asks_for_name(question: str) -> bool:
+    """Whether a question asks what something is called."""
+    return kind_asked(question) is Kind.DEFINITION and bool(_CALLED.search(question))
 
 
 def points_back(text: str) -> bool:
@@ -170,6 +192,10 @@ def _happened(question: str) -> bool:
 
 def _numbers(question: str) -> set[str]:
     return set(re.findall(r"\d[\d.,:/-]*\d|\d", question))
+
+
+def _names(question: str) -> set[str]:
+    return {question[slice(*span)] for span in names_in(question)}
 
 
 def _dates(question: str) -> set[str]:

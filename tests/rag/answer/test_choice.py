@@ -3,15 +3,25 @@
 from index.types import Span
 from rag.answer.candidates import Candidate
 from rag.answer.choice import choose
+from rag.language.asked import Kind
 from rag.types import PROSE
 
 
-def candidate(text: str, score: float, at: int = 0, *, named: bool = False, opens: bool = False) -> Candidate:
-    return Candidate(0, Span(at, at + len(text)), text, "", "", score, 0.5, 0.5, True, PROSE, named, opens)
+def candidate(
+    text: str,
+    score: float,
+    at: int = 0,
+    *,
+    told: str = "",
+    holds: bool = True,
+    named: bool = False,
+    opens: bool = False,
+) -> Candidate:
+    return Candidate(0, Span(at, at + len(text)), text, told, "", score, 0.5, 0.5, holds, PROSE, named, opens)
 
 
-def texts(*candidates: Candidate) -> list[str]:
-    return [unit.text for unit in choose(candidates).units]
+def texts(*candidates: Candidate, kind: Kind = Kind.OTHER, question: str = "") -> list[str]:
+    return [unit.text for unit in choose(candidates, kind, question).units]
 
 
 def test_one_unit_is_enough_where_it_is_far_ahead() -> None:
@@ -46,3 +56,29 @@ def test_of_a_part_that_is_named_only_its_units_answer_and_its_opening_is_the_fi
 
 def test_of_nothing_nothing_is_chosen() -> None:
     assert choose([]).units == []
+
+
+def test_a_unit_that_lacks_the_reason_stands_with_the_one_near_it_that_has_it() -> None:
+    claim, reason = candidate("Oak is dear.", 20.0, holds=False), candidate("It is so as it grows slowly.", 12.0, 20)
+    assert texts(claim, reason, kind=Kind.REASON) == ["Oak is dear.", "It is so as it grows slowly."]
+    assert texts(claim, reason) == ["Oak is dear."]
+    far = candidate("It is so as it grows slowly.", 12.0, 2000)
+    assert texts(claim, far, kind=Kind.REASON) == ["Oak is dear."]
+
+
+def test_a_comparison_is_answered_for_both_sides() -> None:
+    oak, pine = (
+        candidate("Oak\t3 marks", 20.0, told="Wood Price"),
+        candidate("Pine\t1 mark", 12.0, 20, told="Wood Price"),
+    )
+    assert texts(oak, pine) == ["Oak\t3 marks"]
+    assert texts(oak, pine, question="How does oak compare with pine?") == ["Oak\t3 marks", "Pine\t1 mark"]
+
+
+def test_rows_of_one_table_go_before_a_sentence_that_names_both_sides() -> None:
+    both = candidate("Both oak and pine are woods.", 14.0, 90)
+    oak, pine = (
+        candidate("Oak\t3 marks", 13.0, told="Wood Price"),
+        candidate("Pine\t1 mark", 12.0, 20, told="Wood Price"),
+    )
+    assert texts(both, oak, pine, question="How does oak compare with pine?") == ["Oak\t3 marks", "Pine\t1 mark"]

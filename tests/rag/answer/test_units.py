@@ -2,7 +2,7 @@
 
 from index.types import Span
 from rag.answer.units import is_whole, span_of, stretches, texts_of
-from rag.types import CODE, ITEM, Unit
+from rag.types import BYLINE, CODE, ITEM, Unit
 
 
 def read(*parts: str | tuple[str, str]) -> list[str]:
@@ -34,6 +34,13 @@ def test_a_line_that_breaks_off_goes_on_in_the_next() -> None:
     assert read("The tenant may leave after at least", "sixty days. Then it ends.", "C. Rent") == [
         "The tenant may leave after at least\nsixty days. Then it ends.",
         "C. Rent",
+    ]
+
+
+def test_the_lines_that_name_who_wrote_it_are_read_as_one() -> None:
+    assert read((BYLINE, "Ann Lee, Bo Ray"), (BYLINE, "University of Alden"), "We study lamps.") == [
+        "Ann Lee, Bo Ray\nUniversity of Alden",
+        "We study lamps.",
     ]
 
 

@@ -1,0 +1,84 @@
+"""What a question asks for beside its topic: what is counted, the periods it is limited to, the things that it compares."""
+
+import re
+from collections.abc import Iterator
+
+from index.local.views.lexical import analyze
+from rag.language.held import amounts_in
+from rag.retrieval.question import function_terms
+
+# Words between a number and what it counts, and characters in which those are looked for.
+_WORDS_BETWEEN = 2
+_NEAR = 60
+_COUNTED = re.compile(r"\b(?:how many|wie viele|combien de|cuánt[oa]s) ((?:[\w.'’-]+ ?){1,5})", re.IGNORECASE)
+_PERIOD = re.compile(
+    r"(?<![\d.,$€£¥-])(?:1[5-9]|20)\d\d(?![\d%-])|\b(?:January|February|March|April|June|July|August|September|October|"
+    r"November|December)\b|\b(?:first|second|third|fourth) quarter\b|\bQ[1-4]\b"
+)
+# Words that tell one of several like statements from the others, though searches pass them over.
+_QUALIFIER = re.compile(
+    r"\b(?:all|only|every|each|both|first|last|latest|oldest|newest|most|least|without|before|after|except|multiple|several)\b",
+    re.IGNORECASE,
+)
+_SIDE = r"((?:[\w.'’+/-]+ ?){1,4}?)"
+_COMPARED = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"\b(?:between|compare) (?:the )?{_SIDE} (?:and|with|to|against) (?:the )?{_SIDE}(?:[?,.]|$| (?:in|on|for|of)\b)",
+        rf"\b(?:does|do|did|is|are|was|were) (?:the )?{_SIDE} (?:compare|differ)\w* (?:with|to|from|against) (?:the )?{_SIDE}"
+        r"(?:[?,.]|$| (?:in|on|for)\b)",
+        rf"\b(?:do|does|did) (?:the )?{_SIDE} and (?:the )?{_SIDE} (?:differ|compare)",
+        rf"{_SIDE} (?:versus|vs\.?) {_SIDE}(?:[?,.]|$)",
+        rf", {_SIDE} or {_SIDE}\?",
+        rf"\b(?:in|for|on|with) {_SIDE} and (?:in|for|on|with) {_SIDE}(?:[?,.]|$| (?:in|on|for)\b)",
+        r"\bfrom (.{1,40}?) to (.{1,40}?)\?",
+    )
+)
+
+
+def counted_terms(question: str) -> frozenset[str]:
+    """The terms of what a question wants counted ("how many registered voters"), none of one that counts nothing."""
+    match = _COUNTED.search(question)
+    if match is None:
+        return frozenset()
+    terms: list[str] = []
+    for word in match[1].split():
+        analyzed = analyze(word)
+        if terms and any(term in function_terms() for term in analyzed):
+            break
+        terms += [term for term in analyzed if term not in function_terms()]
+    return frozenset(terms)
+
+
+def counts(text: str, question: str, terms: frozenset[str]) -> bool:
+    """Whether a text has a number in front of one of the terms."""
+    return bool(terms) and any(
+        not terms.isdisjoint(analyze(" ".join(following[:_NEAR].split()[: _WORDS_BETWEEN + 1])))
+        for following in amounts_in(text, question)
+    )
+
+
+def missing_periods(question: str, text: str) -> int:
+    """How many years, months and quarters of a question a text does not name."""
+    told = text.casefold()
+    return sum(period.casefold() not in told for period in {match.group() for match in _PERIOD.finditer(question)})
+
+
+def has_qualifier(question: str, text: str) -> bool:
+    """Whether a text has a word of the question such as "all", "only" or "without"."""
+    asked = {word.casefold() for word in _QUALIFIER.findall(question)}
+    return bool(asked) and any(word.casefold() in asked for word in _QUALIFIER.findall(text))
+
+
+def sides_of(question: str) -> tuple[frozenset[str], frozenset[str]] | None:
+    """The terms by which the two things that a question compares differ; None of one that compares nothing."""
+    for pattern in _COMPARED:
+        for match in pattern.finditer(question):
+            first, second = (frozenset(_telling(side)) for side in match.groups())
+            if first - second and second - first:
+                return first - second, second - first
+    return None
+
+
+def _telling(text: str) -> Iterator[str]:
+    return (term for term in analyze(text) if term not in function_terms())

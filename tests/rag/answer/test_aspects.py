@@ -1,0 +1,50 @@
+"""What a question asks for beside its topic: what is counted, its periods, the things it compares."""
+
+import pytest
+
+from rag.answer.aspects import counted_terms, counts, has_qualifier, missing_periods, sides_of
+
+
+def counts_it(question: str, text: str) -> bool:
+    return counts(text, question, counted_terms(question))
+
+
+def test_a_number_in_front_of_what_is_counted_counts_it() -> None:
+    question = "How many ballots were cast in Alden?"
+    assert counts_it(question, "327 BALLOTS CAST\tCONG 25")
+    assert counts_it("How many registered voters are in Alden?", "1,100 REGISTERED VOTERS")
+    assert not counts_it(question, "PRECINCT 12 ALDEN, PAGE 20213, see the ballots")
+    assert not counts_it("When were the ballots cast?", "327 BALLOTS CAST")
+
+
+def test_periods_of_the_question_that_a_text_does_not_name_are_missing() -> None:
+    assert missing_periods("How many lamps were sold in June 2018?", "Lamps sold in November 2015") == 2
+    assert missing_periods("How many lamps were sold in June 2018?", "Sold by the end of JUNE 2018: 12") == 0
+    assert missing_periods("What were sales in the third quarter of 2023?", "Half year 2023") == 1
+    assert missing_periods("How many lamps are there?", "") == 0
+
+
+def test_words_that_tell_like_statements_apart_are_told() -> None:
+    assert has_qualifier("How do I renew all lamps?", "To renew all lamps: lampctl renew --all")
+    assert not has_qualifier("How do I renew all lamps?", "To renew a lamp: lampctl renew red")
+
+
+@pytest.mark.parametrize(
+    ("question", "first", "second"),
+    [
+        ("How do lampctl clean and lampctl prune differ?", "clean", "prune"),
+        ("What is the difference between oak and pine?", "oak", "pine"),
+        ("How does oak compare with pine?", "oak", "pine"),
+        ("How does rain affect oak versus pine?", "oak", "pine"),
+        ("Which wood is harder, oak or pine?", "oak", "pine"),
+        ("Did sales grow from 2021 to 2022?", "2021", "2022"),
+    ],
+)
+def test_a_comparison_has_two_sides(question: str, first: str, second: str) -> None:
+    sides = sides_of(question)
+    assert sides is not None
+    assert first in sides[0] and second in sides[1] and sides[0].isdisjoint(sides[1])
+
+
+def test_a_question_that_compares_nothing_has_no_sides() -> None:
+    assert sides_of("How hard is oak?") is None

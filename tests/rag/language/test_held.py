@@ -1,0 +1,26 @@
+"""Whether a text holds a thing of the kind that a question asks for."""
+
+import pytest
+
+from rag.language.asked import kind_asked
+from rag.language.held import holds
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "held"),
+    [
+        ("When is the deadline?", "Directive 2018–23–51 applies to all lamps.", False),
+        ("When is the deadline?", "Comments are due by September 21, 2020.", True),
+        ("When was it sold?", "It was sold on 2020-09-21.", True),
+        ("When did the league play?", "It was the season of 2018–19.", True),
+        ("When does the Fair Before Noon take place?", "Join us at the Fair Before Noon", False),
+        ("When does the shop open?", "It opens every morning.", True),
+        ("What is the hourly rate?", "In no event shall more be paid.", False),
+        ("How many lamps are left?", "There are no lamps left.", True),
+        ("What is a young goat called?", "A goat is a farm animal.", False),
+        ("What is a young goat called?", "The young of a goat are called kids.", True),
+        ("What is a goat?", "A goat is a farm animal.", True),
+    ],
+)
+def test_a_text_holds_what_is_asked_for(question: str, text: str, held: bool) -> None:
+    assert holds(kind_asked(question), text, question) is held
