@@ -10,6 +10,7 @@ from rag.retrieval.question import function_terms
 # Words between a number and what it counts, and characters in which those are looked for.
 _WORDS_BETWEEN = 2
 _NEAR = 60
+_NUMBERED = re.compile(r"([^\W\d_]+) ?[(:=] ?\d")
 _COUNTED = re.compile(r"\b(?:how many|wie viele|combien de|cuánt[oa]s) ((?:[\w.'’-]+ ?){1,5})", re.IGNORECASE)
 _PERIOD = re.compile(
     r"(?<![\d.,$€£¥-])(?:1[5-9]|20)\d\d(?![\d%-])|\b(?:January|February|March|April|June|July|August|September|October|"
@@ -17,7 +18,8 @@ _PERIOD = re.compile(
 )
 # Words that tell one of several like statements from the others, though searches pass them over.
 _QUALIFIER = re.compile(
-    r"\b(?:all|only|every|each|both|first|last|latest|oldest|newest|most|least|without|before|after|except|multiple|several)\b",
+    r"\b(?:all|only|every|each|both|(?:first|last)(?! names?\b)|latest|"
+    r"oldest|newest|most|least|without|before|after|except|multiple|several)\b",
     re.IGNORECASE,
 )
 _SIDE = r"((?:[\w.'’+/-]+ ?){1,4}?)"
@@ -51,8 +53,12 @@ def counted_terms(question: str) -> frozenset[str]:
 
 
 def counts(text: str, question: str, terms: frozenset[str]) -> bool:
-    """Whether a text has a number in front of one of the terms."""
-    return bool(terms) and any(
+    """Whether a text has a number in front of one of the terms, or right behind it: "tackles (118)"."""
+    if not terms:
+        return False
+    if any(not terms.isdisjoint(analyze(match[1])) for match in _NUMBERED.finditer(text)):
+        return True
+    return any(
         not terms.isdisjoint(analyze(" ".join(following[:_NEAR].split()[: _WORDS_BETWEEN + 1])))
         for following in amounts_in(text, question)
     )

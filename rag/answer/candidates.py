@@ -1,6 +1,6 @@
 """What may be the answer: the units of the first passages, each with its score and whether it holds what is asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -77,7 +77,8 @@ def candidates_of(found: Retrieved) -> list[Candidate]:
 def _with_rows_told_apart(candidates: list[Candidate], found: Retrieved) -> list[Candidate]:
     """The candidates, rows scored again by their own words: to a model one row of numbers is like another.
 
-    A row gains what the question's words in it, its head and its group weigh, and loses what another row has of them more.
+    A row gains what the question's words in it, its head and its group weigh, and loses what another row has of them more. One that
+    is called by words of the question alone ("Total") gains as well.
     """
     functional = function_terms()
     asked = zip(found.question.weighted.terms, found.question.weighted.weights.tolist(), strict=True)
@@ -94,13 +95,23 @@ def _with_rows_told_apart(candidates: list[Candidate], found: Retrieved) -> list
     most = max(own.values(), default=0.0)
     if not most:
         return candidates
-    weight = load_weights().unit["row"]
+    unit = load_weights().unit
     return [
-        candidate._replace(score=candidate.score + weight * (told[number] + own[number] / most - 1.0))
+        candidate._replace(
+            score=candidate.score
+            + unit["row"] * (told[number] + own[number] / most - 1.0)
+            + unit["label"] * _is_named(candidate, weights)
+        )
         if number in own
         else candidate
         for number, candidate in enumerate(candidates)
     ]
+
+
+def _is_named(row: Candidate, terms: Collection[str]) -> bool:
+    """Whether all that a row is called, by its first cell with a word, is among the terms."""
+    label = next((set(analyze(cell)) for cell in row.cells.split("\n") if any(map(str.isalpha, cell))), set())
+    return bool(label) and label.issubset(terms)
 
 
 def _of_passage(found: Retrieved, kind: Kind, rank: int, position: int, rows: slice) -> list[Candidate]:

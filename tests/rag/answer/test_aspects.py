@@ -13,6 +13,7 @@ def test_a_number_in_front_of_what_is_counted_counts_it() -> None:
     question = "How many ballots were cast in Alden?"
     assert counts_it(question, "327 BALLOTS CAST\tCONG 25")
     assert counts_it("How many registered voters are in Alden?", "1,100 REGISTERED VOTERS")
+    assert counts_it(question, "Alden is ahead in ballots (327) and voters")
     assert not counts_it(question, "PRECINCT 12 ALDEN, PAGE 20213, see the ballots")
     assert not counts_it("When were the ballots cast?", "327 BALLOTS CAST")
 
@@ -26,6 +27,7 @@ def test_periods_of_the_question_that_a_text_does_not_name_are_missing() -> None
 
 def test_words_that_tell_like_statements_apart_are_told() -> None:
     assert has_qualifier("How do I renew all lamps?", "To renew all lamps: lampctl renew --all")
+    assert not has_qualifier("What is the last name of the maker?", "The last lamp was red.")
     assert not has_qualifier("How do I renew all lamps?", "To renew a lamp: lampctl renew red")
 
 

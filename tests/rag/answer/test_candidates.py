@@ -20,6 +20,7 @@ The figures below are of lamps sold in each town, by colour, as told by the shop
 | Alden | 118 | 2,204 |
 | Alder | 93 | 4,017 |
 | Aldin | 12 | 977 |
+| Total | 223 | 7,198 |
 """
 MANUAL = """# Lampctl
 
@@ -61,6 +62,10 @@ def test_a_table_answers_with_the_row_that_is_asked_for(service: Service) -> Non
     assert "4,017" in text_of(answer) and "2,204" not in text_of(answer) and "977" not in text_of(answer)
     rows = [row for passage in answer.passages for row in passage.rows]
     assert ("Alder", "93", "4,017") in [row.cells for row in rows]
+
+
+def test_a_row_that_is_called_by_the_question_answers(service: Service) -> None:
+    assert "7,198" in text_of(service.ask(Query("What was the total of blue lamps sold in the towns?")))
 
 
 def test_steps_are_answered_with_the_command_under_its_lead_in(service: Service) -> None:
