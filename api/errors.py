@@ -61,6 +61,10 @@ class CollectionNotFound(Exception):
     """No collection has this name; told by doors whose clients expect to hear of it."""
 
 
+class JobNotFound(Exception):
+    """No job has this id."""
+
+
 class DeadlineExceeded(Exception):
     """A request took longer than it may."""
 
@@ -118,6 +122,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     ContentTooLarge: TOO_LARGE,
     DocumentNotFound: Kind(404, "document-not-found", "No document has this id"),
     CollectionNotFound: Kind(404, "collection-not-found", "No collection has this name"),
+    JobNotFound: Kind(404, "job-not-found", "No job has this id"),
     DeadlineExceeded: Kind(
         503,
         "deadline-exceeded",
@@ -279,6 +284,7 @@ def install(app: FastAPI) -> None:
     expected = (
         CollectionClosed,
         CollectionNotFound,
+        JobNotFound,
         DeadlineExceeded,
         Stopping,
         ClientLeft,

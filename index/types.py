@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -251,3 +251,38 @@ class Finding:
     def mended(self) -> bool:
         """Whether nothing is left to do: it was found, and made good, when the store was opened."""
         return self.kind == "view-rebuilt"
+
+
+JobState = Literal["waiting", "running", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One file or text to take in.
+
+    key: uploads of one key and collection are taken in one after the other, in the order in which they came.
+    described: JSON that says what the content is.
+    """
+
+    collection: str
+    key: str
+    described: Mapping[str, Any]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an upload, as JSON: the documents that it is, and what of it did not go in and why."""
+
+    documents: Sequence[Mapping[str, object]] = ()
+    failed: Sequence[Mapping[str, object]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What was put at once. state: "failed" when none of it went in, and "done" when some of it did."""
+
+    id: str
+    collection: str
+    state: JobState
+    outcome: Outcome

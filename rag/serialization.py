@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from index.types import Document, FailedFile, Finding, Receipt, Span
+from index.types import Change, Document, FailedFile, Finding, Job, Receipt, Span
 from rag.errors import BadInput
 from rag.types import (
     Answer,
@@ -158,6 +158,21 @@ def document_json(document: Document) -> Json:
         "characters": document.n_characters,
         "passages": document.n_passages,
         "added_at": document.added_at,
+    }
+
+
+def change_json(change: Change) -> Json:
+    """A document that was handed over, and whether it was added, updated or skipped."""
+    return {**document_json(change.document), "outcome": change.outcome}
+
+
+def job_json(job: Job) -> Json:
+    """An upload that is taken in by a worker, as it is now."""
+    return {
+        "id": job.id,
+        "state": job.state,
+        "documents": list(job.outcome.documents),
+        "failed": list(job.outcome.failed),
     }
 
 

@@ -24,6 +24,7 @@ from index.backend import (
     snapshot,
 )
 from index.errors import DocumentNotFound, StoreMismatch, StoreMissing, StoreReplaced, StoreUnreachable
+from index.jobs import Queue, queue_of
 from index.types import Condition, Document, Excluded, FailedFile, Finding, JsonScalar, Range, Receipt, Span
 from rag.answer import citations
 from rag.answer.ask import answer_question, calibration_of
@@ -134,6 +135,11 @@ class Service:
         from rag.intake.intake import Intake
 
         return Intake(lambda: self._store, lambda: self.embedder, self._config)
+
+    @property
+    def queue(self) -> Queue | None:
+        """Uploads that wait for `rag work`; None for a store that has no queue."""
+        return queue_of(self._store)
 
     @cached_property
     def language_model(self) -> "LanguageModel":

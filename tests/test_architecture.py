@@ -22,7 +22,10 @@ ENGINES = {
     "openvino": {"rag/model/engine.py"},
     "olefile": {"rag/parsing/mail/msg.py"},
     "openpyxl": {"rag/parsing/office/xlsx.py"},
-    "psycopg": {f"index/postgres/{name}.py" for name in ("connection", "errors", "exchange", "rebuilding", "schema")},
+    "procrastinate": {"index/postgres/queue.py", "index/postgres/working.py"},
+    "psycopg": {
+        f"index/postgres/{name}.py" for name in ("connection", "errors", "exchange", "rebuilding", "schema", "working")
+    },
     "pypdfium2": {"rag/parsing/pdf/parse.py"},
     "rapidocr": {"rag/parsing/pdf/rapid.py"},
     "selectolax": {"rag/parsing/web/boilerplate.py", "rag/parsing/web/html.py"},

@@ -1,35 +1,32 @@
 """Documents: add, list, read, delete."""
 
 import hashlib
-import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import AfterValidator, TypeAdapter, ValidationError
-from starlette.datastructures import UploadFile
+from pydantic import AfterValidator
 
 from api.deps import Access, AccessDep, FormUpload, JsonUpload, MetricsDep, Run, RunDep, ServiceDep, UploadDep
 from api.errors import ClientLeft, UploadStopped, clean
+from api.routes.uploads import UPLOAD_BODY, base_name, check_name, read_form, read_text, title_of, waiting
 from api.schemas.openapi import problems
-from api.schemas.requests import CollectionName, DocumentIn, Folder, Input, MetadataIn, Text
-from api.schemas.responses import DocumentOut, DocumentsOut, ReceiptOut, TextOut, UploadOut
+from api.schemas.requests import CollectionName, Text
+from api.schemas.responses import DocumentOut, DocumentsOut, JobOut, ReceiptOut, TextOut, UploadOut
 from api.telemetry.metrics import Metrics
 from index.errors import DocumentNotFound, StoreError
-from index.types import Change, Document, Metadata
+from index.types import Change, Document
 from rag.errors import BadInput, ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.parsing.archives.members import is_archive
-from rag.serialization import document_json, receipt_json
+from rag.serialization import change_json, document_json, job_json, receipt_json
 from rag.service import Service
-from rag.validation import composed
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
-_MAX_NAME = 255
+_ASYNC = "respond-async"  # RFC 7240
 # What is wrong with one file and says nothing of the next.
 _FILE_ERRORS = (BadInput, ContentTooLarge, UnreadableContent, UnsupportedFormat)
 
@@ -43,55 +40,21 @@ def _known_shape(document_id: str) -> str:
 DocumentId = Annotated[str, Path(description="As in citations and lists."), AfterValidator(_known_shape)]
 
 
-class _FormFields(Input):
-    """The fields beside the files."""
-
-    collection: CollectionName = "default"
-    folder: Folder | None = None
-    metadata: MetadataIn = {}
-
-
-_UPLOAD_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "file": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}},
-                        "collection": TypeAdapter(CollectionName).json_schema() | {"default": "default"},
-                        "folder": TypeAdapter(Folder).json_schema()
-                        | {
-                            "description": "Where the files are from: goes before their names, no place on a disk.",
-                            "examples": ["notes/2025"],
-                        },
-                        "metadata": {
-                            "type": "string",
-                            "description": "A JSON object, for every file.",
-                            "examples": ['{"year": 2025}'],
-                        },
-                    },
-                },
-            },
-            "application/json": {"schema": DocumentIn.model_json_schema()},
-        },
-    }
-}
-
-
 @router.post(
     "",
     status_code=201,
     response_model=UploadOut,
-    responses=problems(400, 413, 415, 422, 503, 507),
-    openapi_extra=_UPLOAD_BODY,
+    responses={202: {"model": JobOut, "description": "Accepted"}, **problems(400, 413, 415, 422, 503, 507)},
+    openapi_extra=UPLOAD_BODY,
     summary="Add documents",
 )
 async def add_documents(
-    upload: UploadDep, service: ServiceDep, access: AccessDep, run: RunDep, metrics: MetricsDep
+    upload: UploadDep,
+    service: ServiceDep,
+    access: AccessDep,
+    run: RunDep,
+    metrics: MetricsDep,
+    request: Request,
 ) -> JSONResponse:
     """Adds files (multipart) or one text (JSON); answers once they are durable and searchable.
 
@@ -101,8 +64,22 @@ async def add_documents(
     the store stops taking documents half-way (disk full, another writer), the problem lists in `documents` what is stored all
     the same; sending everything again is safe.
     A document whose client leaves, or whose time is up, before it is in the store is dropped as a whole.
+    With `Prefer: respond-async` a store in PostgreSQL answers 202 once the upload is durable in its queue, and `Location` names the
+    job that tells what becomes of it; any other store answers as without.
     """
-    return await run(lambda: _add(service, upload, access, metrics, run))
+    wants_job = any(
+        part.split(";")[0].strip().lower() == _ASYNC for part in ",".join(request.headers.getlist("prefer")).split(",")
+    )
+
+    def add() -> JSONResponse:
+        queue = service.queue if wants_job else None
+        if queue is None:
+            return _add(service, upload, access, metrics, run)
+        job = queue.put(*waiting(upload, access))
+        headers = {"Location": f"/v1/jobs/{job.id}", "Preference-Applied": _ASYNC}
+        return JSONResponse(job_json(job), status_code=202, headers=headers)
+
+    return await run(add)
 
 
 def _add(service: Service, upload: FormUpload | JsonUpload, access: Access, metrics: Metrics, run: Run) -> JSONResponse:
@@ -113,22 +90,16 @@ def _add(service: Service, upload: FormUpload | JsonUpload, access: Access, metr
     else:
         changes, failed = _add_files(service, upload, access, metrics, run)
     notes = service.intake.notes(changes)
-    added = [_added_json(change) for change in changes]
+    added = [change_json(change) for change in changes]
     return JSONResponse({"documents": added, "failed": failed, "notes": list(notes)}, status_code=201)
 
 
 def _add_text(service: Service, body: bytes, access: Access, metrics: Metrics, run: Run) -> Change:
-    try:
-        given = DocumentIn.model_validate_json(body)
-    except ValidationError as error:
-        raise _invalid(error, "body") from error
-    access.require(given.collection)
-    # A text of blanks has no first line to be called by, and lists and notes have to call it something.
-    is_nameless = not (given.title or given.source or given.text.strip())
+    given = read_text(body, access)
     with _counted(metrics) as done:
         done += [
             service.intake.add_text(
-                title="untitled" if is_nameless else given.title,
+                title=title_of(given),
                 text=given.text,
                 source=given.source,
                 metadata=given.metadata,
@@ -162,7 +133,7 @@ def _add_files(
     service: Service, upload: FormUpload, access: Access, metrics: Metrics, run: Run
 ) -> tuple[list[Change], list[dict[str, object]]]:
     """What went in and what did not. Raises UploadStopped when nothing did or the store stopped taking documents."""
-    files, given = _read_form(upload.parts)
+    files, given = read_form(upload.parts)
     collection, metadata = given.collection, given.metadata
     access.require(collection)
     added: list[Change] = []
@@ -170,11 +141,11 @@ def _add_files(
     errors: list[Exception] = []
     seen: set[str] = set()
     for file in files:
-        name = _base_name(file.filename or "")
+        name = base_name(file.filename or "")
         run.check()
         try:
             with _counted(metrics) as done:
-                _check_name(name, seen)
+                check_name(name, seen)
                 seen.add(name)
                 name = f"{given.folder}/{name}" if given.folder else name
                 content = file.file.read()
@@ -199,69 +170,11 @@ def _add_files(
             errors.append(error)
             failed.append({"name": clean(name), "reason": clean(str(error))})
         except (RagError, StoreError) as error:
-            raise UploadStopped(error, [_added_json(change) for change in added], failed) from error
+            raise UploadStopped(error, [change_json(change) for change in added], failed) from error
     if not added:
         same_kind = len({type(error) for error in errors}) == 1
         raise UploadStopped(errors[0] if same_kind else BadInput("None of the files could be added."), [], failed)
     return added, failed
-
-
-def _read_form(parts: Iterable[tuple[str, str | UploadFile]]) -> tuple[list[UploadFile], _FormFields]:
-    """Files and other fields of a form.
-
-    Raises BadInput for fields that do not belong, RequestValidationError for values that do not fit.
-    """
-    files: list[UploadFile] = []
-    fields: dict[str, Any] = {}
-    for name, value in parts:
-        if (name == "file") != isinstance(value, UploadFile):
-            raise BadInput("Files go into the field `file`, each part with a filename; other fields take text.")
-        if isinstance(value, UploadFile):
-            files.append(value)
-        elif name in fields:
-            raise BadInput(f"The field {name!r} is given twice.")
-        else:
-            fields[name] = value
-    if not files:
-        raise BadInput("No file was sent: put one or more into the field `file`.")
-    try:
-        if "metadata" in fields:
-            fields["metadata"] = _METADATA.validate_json(fields["metadata"])
-    except ValidationError as error:
-        raise _invalid(error, "form", "metadata") from error
-    try:
-        known = _FormFields.model_validate(fields)
-    except ValidationError as error:
-        raise _invalid(error, "form") from error
-    return files, known
-
-
-_METADATA: TypeAdapter[Metadata] = TypeAdapter(MetadataIn)
-
-
-def _invalid(error: ValidationError, *place: str) -> RequestValidationError:
-    return RequestValidationError(
-        [{**found, "loc": (*place, *found["loc"])} for found in error.errors(include_url=False)]
-    )
-
-
-def _base_name(name: str) -> str:
-    """The name without its folders, whichever way a client's system writes them."""
-    return composed(re.split(r"[/\\]", name)[-1].strip())
-
-
-def _check_name(name: str, seen: set[str]) -> None:
-    """Raises BadInput for a name that cannot name a document, or that would replace another file of this upload."""
-    if not name or name in (".", ".."):
-        raise BadInput("The file has no name.")
-    if len(name) > _MAX_NAME or not name.isprintable():
-        raise BadInput(f"The file's name must be at most {_MAX_NAME} printable characters.")
-    if name in seen:
-        raise BadInput("Another file of this upload has the same name (folders do not count).")
-
-
-def _added_json(change: Change) -> dict[str, object]:
-    return {**document_json(change.document), "outcome": change.outcome}
 
 
 @router.get("", response_model=DocumentsOut, responses=problems(422, 503), summary="List documents")

@@ -229,6 +229,17 @@ class UploadOut(Output):
     )
 
 
+class JobOut(Output):
+    """An upload that is taken in by `rag work`: what is in by now and what could not be."""
+
+    id: str
+    state: Literal["waiting", "running", "done", "failed"] = Field(
+        description="`failed` when nothing of it went in, `done` when something did; both are final."
+    )
+    documents: list[AddedOut]
+    failed: list[FailedOut]
+
+
 class DocumentsOut(Output):
     """One page of documents, in the order they were first added."""
 

@@ -56,7 +56,11 @@ def without_password(address: str) -> str:
 
 
 class Database:
-    """Connections to one database. place: its address, as messages say it.  schema: where the store's tables are."""
+    """Connections to one database.
+
+    place: its address, as messages say it.  schema: where the store's tables are.  writable: how the server that may be written to
+    is reached, in libpq's words.
+    """
 
     def __init__(self, address: str, schema: str = SCHEMA) -> None:
         """Connects once, to say what is wrong.  Raises StoreUnreachable."""
@@ -72,18 +76,17 @@ class Database:
         given.setdefault("application_name", "footnote")
         several = "," in str(given.get("host", "")) or "," in str(given.get("hostaddr", ""))
         reads_at = str(given.pop("target_session_attrs", "any"))
-        self._settings = given
+        for_writing = {**given, "target_session_attrs": "read-write"} if several else given
+        self.writable = conninfo.make_conninfo("", **for_writing)
         with self.connected():
             pass
-        self._writers = self._pool({**given, "target_session_attrs": "read-write"} if several else given)
+        self._writers = self._pool(for_writing)
         self._readers = self._pool({**given, "target_session_attrs": reads_at}) if several else self._writers
 
     def connected(self) -> Connection:
         """A connection of its own, to one that may be written to where there are several.  Raises StoreUnreachable."""
-        several = "," in str(self._settings.get("host", ""))
-        given = {**self._settings, "target_session_attrs": "read-write"} if several else self._settings
         try:
-            connection = psycopg.connect(conninfo.make_conninfo("", **given), autocommit=True)
+            connection = psycopg.connect(self.writable, autocommit=True)
         except psycopg.Error as error:
             raise StoreUnreachable(
                 f"{self.place} cannot be reached ({reason(error)}): check the address, the user and that the server runs"

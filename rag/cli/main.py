@@ -37,6 +37,7 @@ _COMMANDS = {
     "restore": "rag.cli.upkeep.snapshot:restore",
     "reindex": "rag.cli.upkeep.reindex:reindex",
     "watch": "rag.cli.documents.watch:watch",
+    "work": "rag.cli.upkeep.work:work",
     "version": "rag.cli.main:version",
 }
 _HELP = "help"

@@ -49,6 +49,7 @@ class FakeService:
     fingerprint = "fake"
     settings = {"model": "fake-model"}
     rebuilding: tuple[str, ...] = ()
+    queue: Any = None
 
     def __init__(self) -> None:
         self.stored: dict[str, tuple[Document, str]] = {}

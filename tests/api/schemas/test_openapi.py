@@ -15,6 +15,7 @@ ROUTES = {
     ("get", "/v1/documents/{document_id}"),
     ("get", "/v1/documents/{document_id}/text"),
     ("delete", "/v1/documents/{document_id}"),
+    ("get", "/v1/jobs/{job_id}"),
     ("get", "/v1/collections"),
     ("post", "/v1/verify"),
     ("get", "/livez"),

@@ -1,0 +1,43 @@
+"""Jobs: uploads that `rag work` takes in."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path
+from fastapi.responses import JSONResponse
+
+from api.deps import AccessDep, RunDep, ServiceDep
+from api.errors import JobNotFound, clean
+from api.schemas.openapi import problems
+from api.schemas.responses import JobOut
+from index.types import Job
+from rag.serialization import job_json
+from rag.service import Service
+
+router = APIRouter(prefix="/v1/jobs", tags=["documents"])
+
+JobId = Annotated[str, Path(description="As in the `Location` of an upload that prefers `respond-async`.")]
+
+
+@router.get("/{job_id}", response_model=JobOut, responses=problems(404, 503), summary="What becomes of an upload")
+async def get_job(job_id: JobId, service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
+    """A job as it is now; it is kept for seven days. A store in a directory has none."""
+
+    def read() -> JSONResponse:
+        found = _find(service, job_id)
+        if found is None or access.collections is not None and found.collection not in access.collections:
+            raise JobNotFound(f"no job has the id {clean(job_id)}")
+        made = job_json(found)
+        made["failed"] = [{name: clean(str(text)) for name, text in one.items()} for one in found.outcome.failed]
+        return JSONResponse(made)
+
+    return await run(read)
+
+
+def _find(service: Service, job_id: str) -> Job | None:
+    try:
+        known = str(UUID(job_id))
+    except ValueError:
+        return None
+    queue = service.queue
+    return queue.job(known) if queue is not None else None

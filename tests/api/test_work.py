@@ -1,0 +1,89 @@
+"""`rag work` as it is run: workers are killed in the middle of uploads, and each document is in exactly once."""
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.model]
+N_DOCUMENTS = 40
+KILL_AT = (6, 17)
+RAG = Path(sys.executable).with_name("rag")
+
+
+@contextmanager
+def worker(address: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker that is killed at the end of the block."""
+    with log.open("ab") as output:
+        process = subprocess.Popen([RAG, "work", "--store", address], stdout=output, stderr=output, env=os.environ)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for(condition: Callable[[], Any], log: Path) -> None:
+    deadline = time.monotonic() + 240
+    while not condition():
+        assert time.monotonic() < deadline, log.read_text() if log.exists() else "nobody works"
+        time.sleep(0.05)
+
+
+def text(number: int) -> bytes:
+    lines = [f"Ship {number} carried {part} barrels of oil to harbour {part * number}." for part in range(120)]
+    return "\n\n".join(lines).encode()
+
+
+def test_workers_are_killed_and_each_document_is_in_exactly_once(
+    databases: Callable[[], str], serve: Callable[..., Any], connect: Any, tmp_path: Path
+) -> None:
+    address, log = databases(), tmp_path / "work.log"
+    _, told = serve("--store", address)
+    with connect(told) as client:
+        upload_and_kill(client, address, log)
+
+
+def upload_and_kill(client: httpx.Client, address: str, log: Path) -> None:
+    places = []
+    for first in range(0, N_DOCUMENTS, 10):
+        files = [("file", (f"{number}.txt", text(number))) for number in range(first, first + 10)]
+        response = client.post("/v1/documents", files=files, headers={"Prefer": "respond-async"})
+        assert response.status_code == 202, response.text
+        places.append(response.headers["Location"])
+
+    def n_in() -> int:
+        return len(client.get("/v1/documents").json()["documents"])
+
+    def states() -> list[str]:
+        return [client.get(place).json()["state"] for place in places]
+
+    assert (n_in(), states()) == (0, ["waiting"] * len(places))
+    for enough in KILL_AT:
+        with worker(address, log):
+            wait_for(lambda enough=enough: n_in() >= enough, log)  # type: ignore[misc]
+    assert n_in() < N_DOCUMENTS
+    started = time.monotonic()
+    with worker(address, log), worker(address, log) as last:
+        wait_for(lambda: set(states()) == {"done"}, log)
+        print(f"the rest was in {time.monotonic() - started:.1f} s after the second kill")
+        last.terminate()
+        assert last.wait(30) == 0, log.read_text()
+    sources = Counter(document["source"] for document in client.get("/v1/documents").json()["documents"])
+    assert sources == Counter(f"{number}.txt" for number in range(N_DOCUMENTS))
+    jobs = [client.get(place).json() for place in places]
+    assert Counter(one["source"] for job in jobs for one in job["documents"]) == sources
+    assert [job["failed"] for job in jobs] == [[]] * len(jobs)
+    with psycopg.connect(address) as connection:
+        written = connection.execute("SELECT count(*) FROM footnote.log").fetchone()
+    assert written == (N_DOCUMENTS,)  # none was written twice
+    assert "Traceback" not in log.read_text()
