@@ -15,6 +15,7 @@ from starlette.routing import Match
 
 from index.errors import (
     DocumentNotFound,
+    StoreBehind,
     StoreDamaged,
     StoreError,
     StoreFull,
@@ -143,6 +144,7 @@ KINDS: Mapping[type[Exception], Kind] = {
         "What was acknowledged before is untouched. Send this again once there is room.",
     ),
     StoreUnreachable: Kind(503, "store-unreachable", "The store's database cannot be reached", "Try again shortly.", 2),
+    StoreBehind: Kind(503, "store-behind", "The store has not got that far", None, 1),
     StoreMissing: Kind(503, "store-missing", "The store is gone", _STORE_UNUSABLE),
     StoreDamaged: Kind(503, "store-damaged", "The store is damaged", _STORE_UNUSABLE),
     StoreTooNew: Kind(503, "store-too-new", "The store was written by a newer version", _STORE_UNUSABLE),

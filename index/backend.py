@@ -208,6 +208,10 @@ class Store(Protocol):
         """A reader of the latest state, which stays as it is within the block whatever is written meanwhile."""
         ...
 
+    def reached(self, generation: int) -> bool:
+        """Whether the store has this change; then every reader from now on has it too."""
+        ...
+
     def unchanged(self, collection: str, key: str, content_sha256: str) -> "Document | None":
         """The stored document of that name if its content is this; to be asked before parsing and embedding."""
         ...

@@ -8,6 +8,7 @@ StoreError
 ├── StoreLocked       another writer holds the store and did not let go in time
 │   └── StoreReplaced another store was put in its place meanwhile (restore): open it again
 ├── StoreUnreachable  the database did not answer; nothing was acknowledged
+├── StoreBehind       it does not have the change yet that was asked for
 ├── StoreFull         the disk is full; nothing was acknowledged
 ├── StoreUnwritable   the store cannot be written here (read-only, permissions)
 │   └── NoPlace       other files are where a store would be
@@ -46,6 +47,10 @@ class StoreReplaced(StoreLocked):
 
 class StoreUnreachable(StoreError):
     """The store's database did not answer in time."""
+
+
+class StoreBehind(StoreError):
+    """The store does not have a change yet, up to which it was to be."""
 
 
 class StoreFull(StoreError):

@@ -23,7 +23,7 @@ from index.backend import (
     require_present,
     snapshot,
 )
-from index.errors import DocumentNotFound, StoreMismatch, StoreMissing, StoreReplaced, StoreUnreachable
+from index.errors import DocumentNotFound, StoreBehind, StoreMismatch, StoreMissing, StoreReplaced, StoreUnreachable
 from index.jobs import Queue, queue_of
 from index.types import Condition, Document, Excluded, FailedFile, Finding, JsonScalar, Range, Receipt, Span
 from rag.answer import citations
@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from rag.generation.checks import Entailment
     from rag.generation.language_model import LanguageModel
     from rag.intake.intake import Intake
+
+# How long a question waits for a change that the store does not have yet, and between two looks.
+_WAIT_S, _PAUSE_S = 0.5, 0.05
 
 
 class Service:
@@ -163,7 +166,12 @@ class Service:
     # --- questions
 
     def ask(self, query: Query) -> Answer:
-        """The answer to a question.  Raises BadInput for a question or limit that cannot be used."""
+        """The answer to a question.
+
+        Raises BadInput for a question or limit that cannot be used, StoreBehind when the store is not at ``min_generation``.
+        """
+        if query.min_generation is not None:
+            self._wait_for(query.min_generation)
         spelled = {key: _spelled(wanted) for key, wanted in query.where.items()}
         query = replace(query, collection=checked_collection(query.collection), where=spelled)
         answer = self._answer(query)
@@ -171,6 +179,13 @@ class Service:
             return answer
         with self._store.read() as reader:
             return replace(answer, notes=notes_on(query, reader))
+
+    def _wait_for(self, generation: int) -> None:
+        deadline = time.monotonic() + _WAIT_S
+        while not self._store.reached(generation):
+            if time.monotonic() > deadline:
+                raise StoreBehind(f"the store is not at generation {generation} yet: try again later")
+            time.sleep(_PAUSE_S)
 
     def _answer(self, query: Query) -> Answer:
         started = time.perf_counter()

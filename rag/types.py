@@ -134,6 +134,7 @@ class Query:
     history: what was asked and answered before, oldest first: a follow-up takes from it what it leaves out.
     correct: whether words that no document has may be respelled.
     nameable: collections that a note may name to whoever asks; None for all.
+    min_generation: the change of the store that the answer must know of.
     """
 
     question: str
@@ -145,6 +146,7 @@ class Query:
     history: tuple[Turn, ...] = ()
     correct: bool = True
     nameable: frozenset[str] | None = None
+    min_generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,6 +257,11 @@ class AskIn(Input):
         description="`extract` quotes the documents; `generate` has a language model write an answer, of which every sentence is"
         " checked against what it cites. It needs a language model (`RAG_LLM_URL`).",
     )
+    min_generation: Whole | None = Field(
+        default=None,
+        ge=0,
+        description="Answer from no older state than this: `generation` of an answer before. 503 when the store is not that far.",
+    )
 
     def query(self) -> Query:
         """The question as `rag` takes it."""
@@ -277,6 +282,7 @@ class AskIn(Input):
             self.max_risk,
             tuple(Turn(turn.question, turn.answer) for turn in self.history),
             self.correct,
+            min_generation=self.min_generation,
         )
 
 

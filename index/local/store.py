@@ -130,6 +130,11 @@ class Store:
         with self._follower.state() as (connection, views):
             yield Reader(connection, views)
 
+    def reached(self, generation: int) -> bool:
+        """Whether the store has this change; then every reader from now on has it too."""
+        with self.read() as reader:
+            return reader.generation >= generation
+
     def unchanged(self, collection: str, key: str, content_sha256: str) -> Document | None:
         """The stored document of that name if its content is this; to be asked before parsing and embedding."""
         with self._database.reading() as connection:

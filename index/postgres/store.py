@@ -106,6 +106,17 @@ class PostgresStore:
             self._require_same(found)
             yield connection, generation
 
+    def reached(self, generation: int) -> bool:
+        """Whether the store has this change; then every reader of this process from now on has it too."""
+        with self.reading() as (_, there):
+            if there >= generation:
+                self._wrote(generation)  # the next reader may be at another server
+                return True
+        with self.database.reading(_STATE, primary=True) as (_, (there, _)):
+            if there >= generation:
+                self._wrote(generation)
+            return bool(there >= generation)
+
     def unchanged(self, collection: str, key: str, content_sha256: str) -> Document | None:
         """The stored document of that name if its content is this; to be asked before parsing and embedding."""
         with self.reading() as (connection, _):

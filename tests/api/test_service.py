@@ -172,3 +172,21 @@ def test_a_deleted_document_answers_nothing_any_more(real_client: TestClient) ->
     checks = real_client.post("/v1/verify", json={"citations": citations}).json()
     assert [result["status"] for result in checks["results"]] == ["gone"]
     assert real_client.delete(f"/v1/documents/{document_id}").status_code == 404
+
+
+def test_a_question_is_not_answered_from_an_older_state_than_it_asks_for(real_client: TestClient) -> None:
+    question = {"question": "Who met on Monday?"}
+    now = real_client.post("/v1/ask", json=question).json()["index"]["generation"]
+    assert real_client.post("/v1/ask", json={**question, "min_generation": now}).status_code == 200
+    refused = real_client.post("/v1/ask", json={**question, "min_generation": now + 1})
+    assert refused.status_code == 503 and int(refused.headers["Retry-After"]) > 0
+    assert refused.json()["type"] == "/problems/store-behind"
+    real_client.post("/v1/documents", json={"text": "The board met on Monday.", "source": f"minutes/{now}"})
+    answer = real_client.post("/v1/ask", json={**question, "min_generation": now + 1})
+    assert answer.status_code == 200 and answer.json()["index"]["generation"] > now
+
+
+@pytest.mark.parametrize("generation", [-1, 1.5, "1"])
+def test_a_generation_that_is_none_is_refused(client: TestClient, generation: object) -> None:
+    response = client.post("/v1/ask", json={"question": "Who met?", "min_generation": generation})
+    assert response.status_code == 422
