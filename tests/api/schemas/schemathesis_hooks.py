@@ -33,7 +33,7 @@ def after_call(context: Any, case: Any, response: Any) -> None:
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     wanted = case.body.get("min_generation") if isinstance(case.body, dict) else None
-    if isinstance(wanted, int) and not isinstance(wanted, bool) and wanted > 0:
+    if isinstance(wanted, int | float) and wanted is not True and wanted > 0 and wanted == wanted // 1:
         case.body["min_generation"] = 0
 
 

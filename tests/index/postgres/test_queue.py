@@ -120,6 +120,21 @@ def test_what_a_worker_had_finished_is_not_done_again(store: PostgresStore) -> N
     assert taken == ["a"]
 
 
+def test_an_upload_that_five_workers_died_with_is_given_up(store: PostgresStore) -> None:
+    queue = PostgresQueue(store.database)
+    job = queue.put("default", [upload("a")], [])
+    with store.database.connected() as connection:
+        connection.execute("UPDATE footnote_jobs.uploads SET lost = 5")
+
+    def take_in(one: Upload) -> Outcome:
+        raise AssertionError("it was tried a sixth time")
+
+    queue.take(job.id, 0, take_in)
+    ended = queue.job(job.id)
+    assert ended is not None and ended.state == "failed"
+    assert [one["name"] for one in ended.outcome.failed] == ["a"]
+
+
 def test_the_content_is_removed_when_it_is_in(store: PostgresStore) -> None:
     queue = PostgresQueue(store.database)
     job = queue.put("default", [upload("a")], [])
