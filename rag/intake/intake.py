@@ -76,7 +76,7 @@ class Intake:
             self._store.delete_many(removed[first : first + DELETE_TOGETHER])
         passed_over = {os.path.abspath(picture.path) for picture in pictures}
         with self._store.read() as state:
-            before = [failed.key for failed in state.failures(collection) if failed.key in passed_over]
+            before = [key for key in passed_over if state.failures(collection, key)]
         self._store.forget_failures(collection, [key for _, key in gone] + before)
         return replace(report, deleted=len(removed), notes=report.notes + _picture_notes(pictures))
 

@@ -189,11 +189,11 @@ def test_failures_are_remembered_until_the_file_is_taken_in(service: Service) ->
 def test_a_failure_is_forgotten_when_its_file_is_gone(service: Service) -> None:
     folder = Path("docs")
     folder.mkdir()
-    (folder / "a.png").write_bytes(IMAGE)
+    (folder / "a.pdf").write_bytes(b"%PDF-1.4 obj")
     (folder / "b.zip").write_bytes(zipped({"c.png": IMAGE, "d.png": IMAGE, "e.txt": SHIP}))
     service.intake.add_paths([folder])
     assert len(service.failures()) == 3
-    (folder / "a.png").unlink()
+    (folder / "a.pdf").unlink()
     (folder / "b.zip").write_bytes(zipped({"d.png": IMAGE, "e.txt": SHIP}))
     service.intake.add_paths([folder], sync=True)
     assert [failed.source for failed in service.failures()] == ["docs/b.zip!/d.png"]
