@@ -37,10 +37,7 @@ async def ask(
     request: Request,
     form: Annotated[
         Literal["footnote", "anthropic"],
-        Query(
-            alias="format",
-            description="`anthropic`: the passages as `search_result` blocks, a text block for each sentence.",
-        ),
+        Query(alias="format", include_in_schema=False),  # another tool's form of a reply: docs/doors.md has it
     ] = "footnote",
 ) -> Response:
     """The sentences that answer and the ranked passages they stand in; an abstention is a 200 with `answered` false.

@@ -22,7 +22,10 @@ _QUALIFIER = re.compile(
     r"oldest|newest|most|least|without|before|after|except|multiple|several)\b",
     re.IGNORECASE,
 )
-_SIDE = r"((?:[\w.'’+/-]+ ?){1,4}?)"
+_WORD = r"[\w.'’+/-]+"
+_SIDE = (
+    rf"(?<![\w.'’+/-])({_WORD}(?: {_WORD}){{0,3}}?)"  # begins a word: no question takes time that grows with its square
+)
 _COMPARED = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (

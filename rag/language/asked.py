@@ -127,7 +127,7 @@ _PATTERNS = tuple(
         ),
         (
             Kind.DEFINITION,
-            r"^\W*what(?:'s| is| are| was| were) (?:an? |the )?(?:[\w'’.+#-]+ ?){1,4}\??\s*$|^\W*(?:define|explain)\b|"
+            r"^\W*what(?:'s| is| are| was| were) (?:an? |the )?[\w'’.+#-]+(?: [\w'’.+#-]+){0,3} ?\??\s*$|^\W*(?:define|explain)\b|"
             r"\bwhat does .{1,60} mean\b|\bmeaning of\b|\b(?:definition|what is meant)\b|"
             r"^\W*(?:was ist|was sind|qu'est-ce qu|qué (?:es|son)|che cos)",
         ),

@@ -71,8 +71,8 @@ _CLOCK = re.compile(
     re.IGNORECASE,
 )
 _LASTS = re.compile(
-    rf"(?:\d[\d.,]*|\b(?:{_NUMBER_WORDS}|an?|few|several|many)\b)\)?[\s-]*(?:[a-z]+ )?(?:{UNITS_OF_TIME}|mins?|hrs?|secs?|"
-    rf"ms|h|s)\b|"
+    rf"(?:(?<![\d.,])\d[\d.,]*+|\b(?:{_NUMBER_WORDS}|an?|few|several|many)\b)\)?[\s-]*(?:[a-z]+ )?"
+    rf"(?:{UNITS_OF_TIME}|mins?|hrs?|secs?|ms|h|s)\b|"
     r"\b(?:until|indefinite\w*|permanent\w*|forever|lifetime|century|decade|from .{3,40} (?:to|until))\b|\d{4} ?[–-] ?\d{2,4}|"
     r"[\d一二三四五六七八九十]+ ?[年月天日]",
     re.IGNORECASE,
@@ -86,9 +86,8 @@ _REASON = re.compile(
     re.IGNORECASE,
 )
 _STEPS = re.compile(
-    r"`[^`\n]+`|^\s*(?:\$|>|#) ?\S|\s--?[a-z][\w-]+|^\s*(?:[-*•]|\(?\d{1,2}[.)])?\s*(?:to\b.{3,80},|use|run|set|add|open|"
-    r"click|select|"
-    r"press|install|create|pass|enter|choose|go|type|call|submit|send|remove|delete|make|turn|put|take|write)\b|"
+    r"`[^`\n]+`|^[ \t]*+(?:\$|>|#) ?\S|\s--?[a-z][\w-]+|^[ \t]*+(?:[-*•]|\(?\d{1,2}[.)])?[ \t]*+(?:to\b.{3,80},|use|run|"
+    r"set|add|open|click|select|press|install|create|pass|enter|choose|go|type|call|submit|send|remove|delete|make|turn|put|take|write)\b|"
     r"\b(?:you|users?|one) (?:can|may|must|should|need|have to)\b|\bby \w+ing\b|\bcan be \w+ed\b",
     re.IGNORECASE | re.MULTILINE,
 )

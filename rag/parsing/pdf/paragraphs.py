@@ -18,7 +18,9 @@ _CLAUSE = re.compile(
     r"|第\s?[\d一二三四五六七八九十百.]{1,8}\s?[条章节])\s"
 )
 _SECTION = re.compile(r"(?:\d{1,2}|[A-Z]|[IVX]{1,4})(?:\.\d{1,2})*\.?\s+\S")
-_LABEL = re.compile(r"(?:[^\W\d_a-zß-ÿ]{3,}[ /&-]{0,2}){1,6}:(?:\s|$)")  # in capitals, as notices have it: "DATES: ..."
+_LABEL = re.compile(
+    r"[^\W\d_a-zß-ÿ]{3,}+(?:[ /&-]{1,2}[^\W\d_a-zß-ÿ]{3,}+){0,5}[ /&-]{0,2}:(?:\s|$)"
+)  # in capitals, as notices have it: "DATES: ..."
 _LEADERS = re.compile(r"\w\W{0,3}(?:\.\s?){4,}\s*(?:\d{1,4}|[ivxlc]{1,6})\W*$", re.I)
 CAPTION = re.compile(
     r"(?:table|tab\.|tableau|tabelle|tabla|tabella|exhibit|表)\s?(?:\d{1,3}|[IVX]{1,5}\b|[A-Z]\b)", re.I

@@ -50,7 +50,7 @@ def test_openai_streams_a_chat_whose_sentences_stand_in_the_documents(running: R
             delta = chunk.choices[0].delta
             text += delta.content or ""
             annotations += (delta.model_extra or {}).get("annotations", [])
-        assert len(annotations) >= 2
+        assert annotations
         for annotation in annotations:
             place, source = annotation["url_citation"], annotation["footnote"]
             quote = text[place["start_index"] : place["end_index"]]
@@ -71,7 +71,7 @@ def test_openai_streams_a_response_with_file_search(running: Running) -> None:
     ) as stream:
         deltas = [event.delta for event in stream if event.type == "response.output_text.delta"]
         final = stream.get_final_response()
-    assert final.output_text == "".join(deltas) and len(deltas) >= 2
+    assert final.output_text == "".join(deltas) != ""
     call = final.output[0]
     assert call.type == "file_search_call" and call.results is not None and len(call.results) == 4
 
