@@ -1,0 +1,39 @@
+"""Questions and texts made to keep an expression busy."""
+
+import re
+import time
+
+import pytest
+
+from rag.answer import aspects
+from rag.language import asked, held
+from rag.parsing.pdf import paragraphs
+
+TRAPS = ["a" * 2000, "A" * 2000, "a " * 1000, "A. " * 660, "\n" * 2000, "1," * 1000, "a-" * 1000, "how many " * 220]
+MODULES = (aspects, asked, held, paragraphs)
+
+
+def expressions() -> list[re.Pattern[str]]:
+    """All that these modules hold, also in tuples and mappings."""
+    patterns: list[re.Pattern[str]] = []
+    values = [value for module in MODULES for value in vars(module).values()]
+    while values:
+        value = values.pop()
+        if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
+            patterns.append(value)
+        elif isinstance(value, tuple | list):
+            values += value
+        elif isinstance(value, dict):
+            values += value.values()
+    return patterns
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: repr(trap[:9]))
+def test_no_expression_takes_more_than_a_blink_of_processor_time(trap: str) -> None:
+    """Half a second for 2,000 characters, of the processor's time: what grows with a power of them takes minutes."""
+    patterns = expressions()
+    assert len(patterns) > 20
+    for pattern in patterns:
+        started = time.thread_time()
+        sum(1 for _ in pattern.finditer(trap))
+        assert time.thread_time() - started < 0.5, pattern.pattern
