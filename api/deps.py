@@ -22,9 +22,9 @@ from api.workers.messages import Answered, answer
 from api.workers.pool import Answerers
 from index.errors import DocumentNotFound, StoreFull
 from index.types import Document
-from rag.errors import ContentTooLarge, UnsupportedFormat
 from rag.service import Service
-from rag.types import Query
+from rag.shared.errors import ContentTooLarge, UnsupportedFormat
+from rag.shared.types import Query
 
 T = TypeVar("T")
 

@@ -27,7 +27,7 @@ from index.errors import (
     StoreUnreachable,
     StoreUnwritable,
 )
-from rag.errors import (
+from rag.shared.errors import (
     BadInput,
     ContentTooLarge,
     ModelDamaged,

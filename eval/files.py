@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 
 def check_writable(option: str, path: Path) -> None:

@@ -33,8 +33,6 @@ from rag.answer.compound import joined, split_questions
 from rag.answer.confidence import REFIT_NOTE, Refit, basis_of, kept_refit
 from rag.answer.overview import asks_for_overview, overview
 from rag.answer.unmatched import notes_on
-from rag.config import Config
-from rag.errors import BadInput
 from rag.inspection.inspector import Inspector
 from rag.language.followups import completed
 from rag.model.cache import converted_model, measured_precision
@@ -42,13 +40,15 @@ from rag.model.embedding import Embedder
 from rag.model.reranker import Reranker
 from rag.model.store_models import StoreModels, refuse_other_model, store_settings
 from rag.retrieval.ranking import Calibration
-from rag.types import (
+from rag.shared.config import Config
+from rag.shared.errors import BadInput
+from rag.shared.types import (
     Answer,
     Citation,
     CitationCheck,
     Query,
 )
-from rag.validation import checked_collection, checked_question, spellings
+from rag.shared.validation import checked_collection, checked_question, spellings
 
 if TYPE_CHECKING:
     from rag.generation.checks import Entailment

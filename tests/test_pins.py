@@ -57,7 +57,7 @@ def note(event, arguments):
         calls.append(event)
 sys.addaudithook(note)
 from rag.intake.chunking import chunk
-from rag.types import Section
+from rag.shared.types import Section
 text = "words without any end " * 500
 assert len(chunk(text, (Section(0, 0, len(text), (), ""),), size=600, overlap=1)) > 1
 assert "langchain_core" in sys.modules

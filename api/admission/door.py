@@ -18,7 +18,7 @@ from api.admission.middleware import SECURITY_HEADERS
 from api.errors import KINDS, problem
 from api.telemetry.metrics import Metrics
 from api.telemetry.observe import identity_of
-from rag.errors import Overloaded
+from rag.shared.errors import Overloaded
 
 _PATH = "/v1/ask"
 _TELL_EVERY_S = 1.0

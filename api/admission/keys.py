@@ -23,10 +23,10 @@ from typing import Literal, NamedTuple, cast, get_args
 
 import platformdirs
 
-from rag.errors import BadInput, RagError
-from rag.settings import SERVE, Sources
-from rag.settings import path as settings_path
-from rag.validation import checked_collection
+from rag.shared.errors import BadInput, RagError
+from rag.shared.settings import SERVE, Sources
+from rag.shared.settings import path as settings_path
+from rag.shared.validation import checked_collection
 
 Scope = Literal["read", "write"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)

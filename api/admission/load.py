@@ -17,7 +17,7 @@ from api.admission.paths import asks, only_reads
 from api.errors import KINDS, TOO_MANY, ClientLeft, DeadlineExceeded, problem
 from api.settings import Settings
 from api.telemetry.metrics import Metrics
-from rag.errors import Overloaded
+from rag.shared.errors import Overloaded
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ import anyio.to_thread
 from api.admission.keys import Grant
 from api.admission.paths import MCP_PATH, RESOURCE_METADATA_PATH
 from api.settings import Settings
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 if TYPE_CHECKING:
     from jwt import PyJWK

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag.cli.output import JsonOption, errors, message, print_json
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 if TYPE_CHECKING:
-    from rag.settings import Sources
+    from rag.shared.settings import Sources
 
 config = typer.Typer(rich_markup_mode=None)
 
@@ -37,7 +37,7 @@ def show(context: typer.Context, json: JsonOption = False) -> None:
                 raise BadInput(f"--json: write it behind the command: rag config {named} --json")
         return
     from rag.parsing.sandbox.confinement import measures
-    from rag.settings import Sources
+    from rag.shared.settings import Sources
 
     with errors():
         sources = Sources.of(os.environ)
@@ -83,8 +83,8 @@ def unset(name: Name, json: JsonOption = False) -> None:
 
 def _rows(sources: "Sources") -> list[dict[str, object]]:
     from api.settings import Settings
-    from rag.config import Config, store_from
-    from rag.settings import SERVE, settings_of
+    from rag.shared.config import Config, store_from
+    from rag.shared.settings import SERVE, settings_of
 
     rows = [_row("store", "", store_from(sources.environment), sources)]
     for table, values in (("", Config.from_environment(sources.environment)), (SERVE, Settings.read(sources))):
@@ -122,7 +122,7 @@ def _report(name: str, value: str | None, path: Path, json: bool) -> None:
 
 def _write(name: str, value: str | None) -> Path:
     """Put a setting into the settings file, or take it out.  Raises BadInput for what is no setting or cannot be used."""
-    from rag.settings import Sources, file_path
+    from rag.shared.settings import Sources, file_path
 
     table, short = _place(name)
     path = file_path(os.environ)
@@ -153,8 +153,8 @@ def _write(name: str, value: str | None) -> Path:
 def _place(name: str) -> tuple[str, str]:
     """The table and name of a setting, written as ``serve.port`` or ``port``.  Raises BadInput for one that is none."""
     from api.settings import Settings
-    from rag.config import NAMES
-    from rag.settings import SERVE
+    from rag.shared.config import NAMES
+    from rag.shared.settings import SERVE
 
     table, _, short = name.rpartition(".")
     if not table:

@@ -11,11 +11,11 @@ import typer
 
 from rag.cli.output import FAILED, JsonOption, StoreOption, errors, print_json, store_path
 from rag.cli.upkeep.snapshot import size_in_words
-from rag.errors import RagError
+from rag.shared.errors import RagError
 
 if TYPE_CHECKING:
     from api.settings import Settings
-    from rag.config import Config, Place
+    from rag.shared.config import Config, Place
 
 _LIBRARIES = ("faiss-cpu", "openvino", "tantivy", "apsw", "fastapi", "pypdfium2")
 _LEAST_FREE = 1 << 30  # bytes: below, a snapshot or a reindexing of a usual store may not fit
@@ -52,7 +52,7 @@ def doctor(store: StoreOption = None, json: JsonOption = False) -> None:
 
 def _checks(store: str | None) -> Iterator[Check]:
     from api.settings import Settings
-    from rag.config import Config
+    from rag.shared.config import Config
 
     yield _versions()
     try:
@@ -101,8 +101,8 @@ def _versions() -> Check:
 
 
 def _settings() -> Check:
-    from rag.config import NAMES
-    from rag.settings import Sources
+    from rag.shared.config import NAMES
+    from rag.shared.settings import Sources
 
     sources = Sources.of(os.environ)
     if line := sources.unknown_variables(NAMES):
@@ -121,9 +121,9 @@ def _sandbox() -> Check:
 
 
 def _model(config: "Config") -> Check:
-    from rag.errors import ModelUnavailable
     from rag.model.cache import find_model, fingerprint_of, read_converted
     from rag.model.embedding import Embedder
+    from rag.shared.errors import ModelUnavailable
 
     try:
         fingerprint = fingerprint_of(find_model(config.model))
@@ -142,8 +142,8 @@ def _model(config: "Config") -> Check:
 
 def _store(config: "Config", place: "Place") -> Check:
     from index.errors import StoreError, StoreMissing
-    from rag.config import is_database
     from rag.service import Service
+    from rag.shared.config import is_database
 
     try:
         with Service.open(place, config) as service:
@@ -164,7 +164,7 @@ def _store(config: "Config", place: "Place") -> Check:
 
 def _disk(name: str, place: "Place") -> Check | None:
 
-    from rag.config import is_database
+    from rag.shared.config import is_database
 
     if is_database(place):
         return None

@@ -26,8 +26,8 @@ def mcp(
         from api.protocols.mcp.caller import LocalCaller
         from api.protocols.mcp.stdio import serve
         from api.settings import Settings
-        from rag.config import Config
         from rag.service import Service
+        from rag.shared.config import Config
 
         links = Links(Settings.read().public_url or "")
         with Service.open(store_path(store), Config.from_environment()) as service:

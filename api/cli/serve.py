@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from api.settings import Settings
     from api.workers.pool import Answerers
-    from rag.config import Place
     from rag.service import Service
+    from rag.shared.config import Place
 
 
 def serve(
@@ -168,8 +168,8 @@ def _opened(place: "Place", settings: "Settings") -> "Iterator[_Serving]":
     """The port, the store, the processes that answer, and the application over them."""
     from api.server import server
     from api.workers.pool import Answerers
-    from rag.config import Config
     from rag.service import Service
+    from rag.shared.config import Config
 
     config = Config.from_environment()
     say: Callable[[str], None] = message if settings.log_format == "text" else logging.getLogger(__name__).info

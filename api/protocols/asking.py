@@ -16,12 +16,12 @@ from api.deps import Run, access_of, make_answer
 from api.errors import CollectionNotFound
 from api.schemas.requests import MAX_TOP_K, AskIn
 from index.types import Condition
-from rag.errors import BadInput
-from rag.serialization import Json
-from rag.types import Query, Turn
+from rag.shared.errors import BadInput
+from rag.shared.serialization import Json
+from rag.shared.types import Query, Turn
 
 T = TypeVar("T")
-Made = dict[str, Any]  # an answer as JSON, as ``rag.serialization.answer_json`` writes it
+Made = dict[str, Any]  # an answer as JSON, as ``rag.shared.serialization.answer_json`` writes it
 
 # Forms of one question: wordings, collections and combinations of conditions, each of which is answered by itself.
 MAX_FORMS = 16

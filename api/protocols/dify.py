@@ -13,7 +13,7 @@ from api.protocols.citing import link_of, name_of, relevance, source_of
 from api.protocols.filters import Where, ways_of
 from api.protocols.links import Links
 from api.schemas.requests import MAX_TOP_K
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 router = APIRouter(include_in_schema=False)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from api.schemas.requests import as_stored
 from index.types import Condition, Excluded, JsonScalar, Range
-from rag.errors import BadInput
-from rag.validation import make_range
+from rag.shared.errors import BadInput
+from rag.shared.validation import make_range
 
 Where = dict[str, Condition]
 

@@ -15,10 +15,10 @@ from api.protocols.links import Links
 from api.schemas.openapi import problems
 from api.schemas.requests import AskIn
 from api.schemas.responses import AnswerOut
-from rag.errors import Overloaded
 from rag.generation.answering import Event, answer_events, extract_events, stand_alone
-from rag.serialization import Json
 from rag.service import Service
+from rag.shared.errors import Overloaded
+from rag.shared.serialization import Json
 
 router = APIRouter(tags=["ask"])
 

@@ -19,10 +19,10 @@ from api.schemas.responses import DocumentOut, DocumentsOut, JobOut, ReceiptOut,
 from api.telemetry.metrics import Metrics
 from index.errors import DocumentNotFound, StoreError
 from index.types import Change, Document
-from rag.errors import BadInput, ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.parsing.archives.members import is_archive
-from rag.serialization import change_json, document_json, job_json, receipt_json
 from rag.service import Service
+from rag.shared.errors import BadInput, ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
+from rag.shared.serialization import change_json, document_json, job_json, receipt_json
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 

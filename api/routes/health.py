@@ -6,7 +6,7 @@ from api.deps import RunDep, ServiceDep, answerers_of
 from api.errors import Stopping
 from api.schemas.openapi import problems
 from api.schemas.responses import ReadyOut, StatusOut
-from rag.errors import Overloaded
+from rag.shared.errors import Overloaded
 
 router = APIRouter(tags=["health"])
 

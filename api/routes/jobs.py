@@ -11,8 +11,8 @@ from api.errors import JobNotFound, clean
 from api.schemas.openapi import problems
 from api.schemas.responses import JobOut
 from index.types import Job
-from rag.serialization import job_json
 from rag.service import Service
+from rag.shared.serialization import job_json
 
 router = APIRouter(prefix="/v1/jobs", tags=["documents"])
 

@@ -12,9 +12,9 @@ from api.deps import Access, FormUpload, JsonUpload
 from api.errors import UploadStopped, clean
 from api.schemas.requests import CollectionName, DocumentIn, Folder, Input, MetadataIn
 from index.types import Metadata, Upload
-from rag.errors import BadInput
 from rag.intake.jobs import upload_of_file, upload_of_text
-from rag.validation import composed
+from rag.shared.errors import BadInput
+from rag.shared.validation import composed
 
 _MAX_NAME = 255
 

@@ -8,9 +8,9 @@ from api.schemas.openapi import problems
 from api.schemas.requests import VerifyIn
 from api.schemas.responses import VerifyOut
 from index.errors import DocumentNotFound
-from rag.serialization import check_json
 from rag.service import Service
-from rag.types import CitationCheck
+from rag.shared.serialization import check_json
+from rag.shared.types import CitationCheck
 
 router = APIRouter(tags=["verify"])
 

@@ -17,9 +17,9 @@ from pydantic import (
 )
 
 from index.types import Condition, JsonScalar, Range, Span
-from rag.errors import BadInput
-from rag.types import Citation, Query, Turn
-from rag.validation import composed, make_range
+from rag.shared.errors import BadInput
+from rag.shared.types import Citation, Query, Turn
+from rag.shared.validation import composed, make_range
 
 MAX_QUESTION = 2000
 MAX_TOP_K = 100

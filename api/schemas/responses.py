@@ -1,4 +1,4 @@
-"""What comes out, as the description tells it: the JSON that ``rag.serialization`` makes."""
+"""What comes out, as the description tells it: the JSON that ``rag.shared.serialization`` makes."""
 
 from typing import Any, Literal
 

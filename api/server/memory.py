@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
-from rag.config import usable_cores
+from rag.shared.config import usable_cores
 
 # New objects until the young ones are looked through, and how often until the middle ones are: 200,000 objects, some 20 ms.
 _YOUNG, _MIDDLE, _NEVER = 10_000, 20, 1_000_000_000

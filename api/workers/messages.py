@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic_core import to_json
 
 from api.telemetry.logs import Format
-from rag.config import Config, Place
-from rag.serialization import answer_json
-from rag.types import Query
+from rag.shared.config import Config, Place
+from rag.shared.serialization import answer_json
+from rag.shared.types import Query
 
 if TYPE_CHECKING:
     from rag.service import Service

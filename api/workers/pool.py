@@ -16,8 +16,8 @@ from typing import Any, Self
 from api.telemetry.logs import Format, request_id
 from api.workers.messages import Answered, Question, Task, Unexpected
 from index.process import Worker, WorkerEnded
-from rag.config import Config, Place
-from rag.types import Query
+from rag.shared.config import Config, Place
+from rag.shared.types import Query
 
 _START_S = 300  # views that were damaged meanwhile may have to be made anew first
 _END_S = 5

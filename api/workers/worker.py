@@ -15,8 +15,8 @@ from api.telemetry import logs
 from api.workers.messages import Answered, Question, Task, Unexpected, answer
 from index.errors import StoreError
 from index.process import forbid_inspection, parents_socket, receive, send
-from rag.errors import RagError
 from rag.model.loading import begin_loading
+from rag.shared.errors import RagError
 
 if TYPE_CHECKING:
     from rag.service import Service

@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 
 from eval.bench.commands import serving
 from eval.bench.results import Figure, Row, percentiles
-from rag.errors import RagError
 from rag.model.embedding import word_spans
 from rag.service import Service
+from rag.shared.errors import RagError
 
 _K = 5
 _WARM_UP = 20  # questions of each case

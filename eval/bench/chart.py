@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval.bench.results import Row
-from rag.errors import RagError
+from rag.shared.errors import RagError
 
 # Per benchmark the figure that is drawn, and how it is named; lower is better where the name says so.
 _DRAWN = {

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from rag.errors import RagError
+from rag.shared.errors import RagError
 
 _MOST_TO_STOP_S = 60
 

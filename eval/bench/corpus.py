@@ -9,13 +9,13 @@ from tempfile import TemporaryDirectory
 
 from eval.sets.corpora import open_folder
 from eval.sets.gold import read_corpus, read_folder
-from rag.config import Config
-from rag.errors import BadInput
 from rag.intake.prepare import passage_inputs, prepare_incoming
 from rag.language.sentences import split_sentences
 from rag.model.embedding import PassageInput
 from rag.service import Service
-from rag.types import Incoming
+from rag.shared.config import Config
+from rag.shared.errors import BadInput
+from rag.shared.types import Incoming
 
 _SEEDS = Path(__file__).parent.parent.parent / "seeds"
 _SENTENCES = 40  # of a made document

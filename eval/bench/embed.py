@@ -15,10 +15,10 @@ from pathlib import Path
 from eval.bench import corpus
 from eval.bench.products import Products
 from eval.bench.results import Row
-from rag.config import Config
 from rag.model.cache import converted_model, find_model
 from rag.model.embedding import Embedder, PassageInput
 from rag.model.reference import load_reference
+from rag.shared.config import Config
 
 _ROUNDS = 3
 _WARM_UP = 32  # passages

@@ -18,8 +18,8 @@ from typing import NamedTuple
 from eval.bench import corpus
 from eval.bench.commands import reason_of
 from eval.bench.results import Figure, Row
-from rag.config import Config
-from rag.errors import RagError
+from rag.shared.config import Config
+from rag.shared.errors import RagError
 
 _TIMES_LARGER = 4
 
@@ -67,8 +67,8 @@ import json, sys
 from pathlib import Path
 from eval.bench.memory import peak_mb
 from index.errors import StoreError
-from rag.config import Config
-from rag.errors import RagError
+from rag.shared.config import Config
+from rag.shared.errors import RagError
 from rag.service import Service
 try:
     with Service.open_or_create(Path(sys.argv[2]), Config.from_environment()) as service:

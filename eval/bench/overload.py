@@ -26,7 +26,7 @@ from eval.bench import corpus
 from eval.bench.commands import Server, rag_command, run, serving
 from eval.bench.results import Figure, Row, percentiles
 from eval.bench.wire import Replies, Stream, Wire
-from rag.types import Incoming
+from rag.shared.types import Incoming
 
 DEADLINE_S = 2.0
 _CLIENTS = (2, 4, 8, 16)

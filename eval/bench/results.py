@@ -12,8 +12,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from rag.config import usable_cores
-from rag.errors import BadInput
+from rag.shared.config import usable_cores
+from rag.shared.errors import BadInput
 
 _ROOT = Path(__file__).parent.parent.parent
 _VERSIONS = ("openvino", "faiss-cpu", "tantivy", "apsw", "tokenizers", "numpy")

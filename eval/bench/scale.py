@@ -24,10 +24,10 @@ from eval.bench.results import Row, percentiles
 from eval.sets.corpora import open_folder
 from eval.sets.gold import read_folder
 from index.local.store import Store
-from rag.config import Config
-from rag.errors import BadInput
 from rag.service import Service
-from rag.types import Query
+from rag.shared.config import Config
+from rag.shared.errors import BadInput
+from rag.shared.types import Query
 
 QUESTIONS = 300
 _WARM_UP = 50

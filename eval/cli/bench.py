@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag.cli.output import JsonOption, console, errors, message, print_json
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 if TYPE_CHECKING:
     from eval.bench.results import Row
@@ -74,7 +74,7 @@ def embed(
     """
     with errors():
         from eval.bench import embed as question
-        from rag.config import Config
+        from rag.shared.config import Config
 
         config = Config.from_environment()
         _report(question.rows(gold, passages, precision or ["auto"], config), out, json)
@@ -114,7 +114,7 @@ def ingest(
     """
     with errors():
         from eval.bench import ingest as question
-        from rag.config import Config
+        from rag.shared.config import Config
 
         _report(question.rows(gold, documents, larger, Config.from_environment()), out, json)
 
@@ -142,7 +142,7 @@ def ask(
 
         from eval.bench import ask as question
         from eval.bench import corpus
-        from rag.config import Config
+        from rag.shared.config import Config
 
         source = corpus.read(gold)
         with ExitStack() as stack:
@@ -177,7 +177,7 @@ def scale(
     """
     with errors():
         from eval.bench import scale as question
-        from rag.config import Config
+        from rag.shared.config import Config
 
         if folder is not None:
             try:
@@ -234,7 +234,7 @@ def peers(
     """
     with errors():
         from eval.bench.peers import running as question
-        from rag.config import Config
+        from rag.shared.config import Config
 
         if unknown := [name for name in peer if name not in question.PEERS]:
             raise BadInput(f"--peer {unknown[0]}: use one of {', '.join(question.PEERS)}")
@@ -258,7 +258,7 @@ def every(
     with errors():
         from eval.bench import ask, corpus, embed, ingest, overload, start
         from eval.bench.peers import running as others
-        from rag.config import Config
+        from rag.shared.config import Config
 
         if with_peers and gold is None:
             raise BadInput("--peers needs a gold set: name its folder with --gold")

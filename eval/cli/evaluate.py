@@ -9,7 +9,7 @@ import typer
 from eval.cli.modes import Baselines, Scoring, Why
 from eval.files import check_writable
 from rag.cli.output import JsonOption, StoreOption, errors
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 _MAX_K = 1000
 

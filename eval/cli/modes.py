@@ -14,7 +14,7 @@ import typer
 
 from eval.files import check_writable, write_json, write_text
 from rag.cli.output import FAILED, console, message, open_service, print_json
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 if TYPE_CHECKING:
     from eval.scoring.calibration import CalibrationReport

@@ -15,13 +15,13 @@ from eval.sets.gold_rows import GoldError
 from eval.sets.quotes import QuotedQuestion, locate, read_jsonl
 from rag.cli.output import message, open_service
 from rag.cli.progress import Show, progress
-from rag.config import Config
-from rag.errors import BadInput
 from rag.inspection.baselines import BASELINES
 from rag.service import Service
+from rag.shared.config import Config
+from rag.shared.errors import BadInput
 
 if TYPE_CHECKING:
-    from rag.types import IngestProgress
+    from rag.shared.types import IngestProgress
 
 Asked = TypeVar("Asked", bound=Question | QuotedQuestion)
 

@@ -9,7 +9,7 @@ import typer
 
 from eval.files import check_writable
 from rag.cli.output import JsonOption, errors, message, print_json
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 if TYPE_CHECKING:
     from eval.training.samples import Examiner
@@ -38,7 +38,7 @@ def train(
         check_writable("--out", out)
         from eval.sets import corpora
         from eval.training.train import train as fit
-        from rag.config import Config
+        from rag.shared.config import Config
 
         def opened(folder: Path) -> "tuple[Examiner, Mapping[str, str | int]]":
             service = services.enter_context(corpora.open_folder(folder, Config.from_environment(), message, None))

@@ -8,7 +8,7 @@ from eval.scoring.runs import Run, StoreState
 from eval.scoring.score import HEADLINES, run
 from eval.sets.gold import Question
 from rag.inspection.baselines import BASELINES
-from rag.types import Answer, Query
+from rag.shared.types import Answer, Query
 
 # Of answers and confidence, which baselines do not have.
 _RETRIEVAL = (

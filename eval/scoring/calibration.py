@@ -18,8 +18,8 @@ from eval.scoring.score import is_listed_hit
 from eval.scoring.statistics import Estimate, Statistic, Values, estimate
 from index.types import JsonScalar
 from rag.answer.confidence import Refit, log_odds
-from rag.errors import BadInput
 from rag.retrieval.ranking import CONFIDENCE_PASSAGES
+from rag.shared.errors import BadInput
 
 # With fewer questions of either kind, what comes out says more about the prior than about the documents.
 MIN_OF_EACH = 10

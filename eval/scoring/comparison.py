@@ -8,7 +8,7 @@ import numpy as np
 from eval.scoring.runs import Result, Run
 from eval.scoring.score import CONFIDENCE_MEASURES, confidence_columns
 from eval.scoring.statistics import Values, estimate, estimate_mean, p_of_difference, p_of_mean
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 
 class Comparison(NamedTuple):

@@ -9,7 +9,7 @@ from eval.scoring.score import is_inside
 from eval.sets.gold import Question
 from index.types import Passage
 from rag.inspection.trace import Trace, TracedPassage
-from rag.types import Answer, Query
+from rag.shared.types import Answer, Query
 
 # Where evidence can be lost, in the order of the way from document to answer; "found" is no loss.
 STAGES: Mapping[str, str] = {

@@ -8,7 +8,7 @@ from eval.scoring.comparison import Comparison, compare
 from eval.scoring.runs import Run, run_json
 from eval.sets.gold import Question
 from eval.sets.perturbation import KINDS, perturb
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 
 class Perturbed(NamedTuple):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from eval.scoring.statistics import Estimate
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 _HOW_TO_SAVE = "save one with rag eval GOLD --out RUN.json"
 _Wanted = TypeVar("_Wanted")

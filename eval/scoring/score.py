@@ -21,8 +21,8 @@ from eval.scoring.measures import (
 from eval.scoring.runs import Listed, Result, Run, StoreState
 from eval.scoring.statistics import Estimate, Statistic, Values, estimate, estimate_mean
 from eval.sets.gold import Place, Question
-from rag.errors import BadInput
-from rag.types import Answer, Query, RankedPassage
+from rag.shared.errors import BadInput
+from rag.shared.types import Answer, Query, RankedPassage
 
 # Passages asked for at first when documents are judged, and how many times as many then, while a few documents fill them all.
 _DEPTH_FOR_DOCUMENTS = 200

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from index.types import Span
 from rag.generation.vocabulary import DOWN, UP
 from rag.language.sentences import split_sentences
-from rag.types import Citation
+from rag.shared.types import Citation
 
 TRUE = ("verbatim", "introduced", "shortened", "joined")
 ALTERED = ("number", "name", "date", "negation", "comparison", "merged", "invented")

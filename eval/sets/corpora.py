@@ -15,14 +15,14 @@ from pathlib import Path
 
 from eval.sets.gold import read_corpus
 from index.errors import StoreError
-from rag.config import Config
-from rag.errors import BadInput
 from rag.intake.folders import find_files
 from rag.intake.reading import shown_path
 from rag.model.cache import converted_model
 from rag.model.precision import kept_precision
 from rag.service import Service
-from rag.types import Incoming, IngestProgress, IngestReport
+from rag.shared.config import Config
+from rag.shared.errors import BadInput
+from rag.shared.types import Incoming, IngestProgress, IngestReport
 
 Progress = Callable[[IngestProgress], None]
 Notify = Callable[[str], None]  # takes a line for people

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rag.errors import RagError
+from rag.shared.errors import RagError
 
 
 class GoldError(RagError):

@@ -23,8 +23,8 @@ from eval.training.samples import (
     second_values,
     sentence_values,
 )
-from rag.errors import BadInput
 from rag.retrieval.ranking import CONFIDENCE_FEATURES, Ranker
+from rag.shared.errors import BadInput
 
 SENTENCE = ("cosine", "coverage", "late", "passage")
 _RIDGE = 1e-3  # on weights of signals scaled to unit deviation

@@ -14,8 +14,8 @@ from eval.files import write_text
 from eval.training.fitting import fit, fit_first
 from eval.training.leaving_out import LeftOut, left_out
 from eval.training.samples import Examiner, collection_of, sample_of
-from rag.errors import BadInput
 from rag.retrieval.ranking import Ranker
+from rag.shared.errors import BadInput
 
 SECOND_STAGE = 20
 _TOO_LITTLE = "fit on at least two sets that share no document, one of them with answers and their places"

@@ -31,8 +31,8 @@ from rag.retrieval.ranking import Calibration, load_ranker
 from rag.retrieval.references import asks_for_part
 from rag.retrieval.retrieve import retrieve
 from rag.retrieval.spelling import respell
-from rag.types import Answer, IndexState, Query, Timings
-from rag.validation import checked_question
+from rag.shared.types import Answer, IndexState, Query, Timings
+from rag.shared.validation import checked_question
 
 # Python runs one thread at a time, and searches that overlap only take its lock from each other: with eight clients and two
 # searches at once threads changed 356 times a question and 72 were answered a second, one at a time 43 times and 95. The model,

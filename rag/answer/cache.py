@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from threading import Lock
 
-from rag.types import Answer
+from rag.shared.types import Answer
 
 # Passages in all answers together, two kilobytes each with their quotes.
 _MOST_PASSAGES = 5_000

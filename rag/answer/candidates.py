@@ -15,8 +15,8 @@ from rag.language.asked import Kind, asks_about_mail, asks_for_author, kind_aske
 from rag.language.held import STRICT, asks_for_name, holds, points_back
 from rag.retrieval.question import function_terms
 from rag.retrieval.retrieve import Retrieved
-from rag.types import APART, BYLINE, CODE, MAIL_HEADER, Unit
-from rag.units import units_of
+from rag.shared.types import APART, BYLINE, CODE, MAIL_HEADER, Unit
+from rag.shared.units import units_of
 
 # Units are taken from the first passages only: what answers stands there or nowhere.
 ANSWER_PASSAGES = 5

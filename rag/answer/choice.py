@@ -11,7 +11,7 @@ from rag.answer.candidates import Candidate
 from rag.language.asked import Kind
 from rag.language.held import STRICT
 from rag.retrieval.duplicates import same_statement
-from rag.types import ROW
+from rag.shared.types import ROW
 
 MOST_UNITS = 3
 # Further units are taken until the answer is among them with this probability, each at least this share as likely as the first.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from index.types import Document, Passage, Span
-from rag.types import Citation, CitationCheck
+from rag.shared.types import Citation, CitationCheck
 
 
 def cite(passage: Passage, document: Document) -> Citation:

@@ -9,8 +9,8 @@ from index.types import Document, Floats, Ids, Passage, Span
 from rag.answer.candidates import Candidate
 from rag.answer.citations import cite, cite_part
 from rag.retrieval.retrieve import Retrieved
-from rag.types import AnswerPart, AnswerText, Citation, DocumentRef, ListedRow, Occurrence, RankedPassage, Signal
-from rag.units import units_of
+from rag.shared.types import AnswerPart, AnswerText, Citation, DocumentRef, ListedRow, Occurrence, RankedPassage, Signal
+from rag.shared.units import units_of
 
 
 class Composed(NamedTuple):

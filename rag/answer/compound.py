@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from rag.retrieval.retrieve import asks
-from rag.types import Answer, AnswerPart, AnswerText, Query, RankedPassage, Timings
+from rag.shared.types import Answer, AnswerPart, AnswerText, Query, RankedPassage, Timings
 
 _MOST = 4  # a longer list is asked as one
 _MIN_WORDS = 4

@@ -14,7 +14,7 @@ from rag.language.names import names_in
 from rag.retrieval.question import function_terms
 from rag.retrieval.ranking import CONFIDENCE_PASSAGES
 from rag.retrieval.retrieve import Retrieved
-from rag.types import BYLINE
+from rag.shared.types import BYLINE
 
 FEATURES = (
     *("late", "cosine", "gap", "lead", "covered", "lacking"),

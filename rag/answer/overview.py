@@ -13,7 +13,7 @@ from index.local.views.lexical import analyze
 from index.types import Document, Passage
 from rag.answer.citations import cite, cite_part
 from rag.retrieval.question import function_terms
-from rag.types import (
+from rag.shared.types import (
     Answer,
     AnswerPart,
     AnswerText,
@@ -24,7 +24,7 @@ from rag.types import (
     RankedPassage,
     Timings,
 )
-from rag.units import units_of
+from rag.shared.units import units_of
 
 _DOCUMENTS = r"(?:documents?|files?|texts?|papers?|collection|folder|sources?|library)"
 _ALL = re.compile(

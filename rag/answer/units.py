@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from index.types import Span
-from rag.types import BYLINE, CODE, ITEM, PROSE, ROW, Unit
+from rag.shared.types import BYLINE, CODE, ITEM, PROSE, ROW, Unit
 
 # Characters up to which units are put together: a list longer than that is quoted in part.
 LONGEST = 480

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from index.backend import Reader
-from rag.types import Query
+from rag.shared.types import Query
 
 _MOST_NAMED = 20
 

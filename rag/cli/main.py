@@ -19,7 +19,7 @@ import typer.exceptions
 
 from rag.cli.interruption import INTERRUPTED, interruptible
 from rag.cli.output import FAILED, USAGE, JsonOption, drop_output, message, print_json, writes_utf8
-from rag.printable import as_utf8, is_utf8
+from rag.shared.printable import as_utf8, is_utf8
 
 _DISTRIBUTION, _GROUP = "footnote-rag", "footnote.commands"
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 import typer
 
 from rag.cli.interruption import INTERRUPTED
-from rag.errors import BadInput, RagError
-from rag.printable import as_utf8, is_utf8, visible
+from rag.shared.errors import BadInput, RagError
+from rag.shared.printable import as_utf8, is_utf8, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,7 +44,7 @@ def store_path(option: str | None) -> "Place":
         path: Place = option if is_database(option) else Path(option)
     else:
         with errors():
-            from rag.config import store_from
+            from rag.shared.config import store_from
 
             path = store_from(os.environ)
     if is_database(path):
@@ -61,8 +61,8 @@ def open_service(option: str | None, *, to_ask: bool = False) -> "Service":
     """
     from dataclasses import replace
 
-    from rag.config import Config
     from rag.model.blas import load_numpy
+    from rag.shared.config import Config
 
     config, loading = Config.from_environment(), None
     if to_ask:

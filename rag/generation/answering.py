@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from rag.errors import LanguageModelFailed
 from rag.generation.checks import Entailment
 from rag.generation.generate import generate_sentences, generated_answer, rewritten
 from rag.generation.language_model import LanguageModel
-from rag.serialization import Json, citation_from_json, generated_json, generated_sentence_json
-from rag.types import Citation, GeneratedSentence, Query
+from rag.shared.errors import LanguageModelFailed
+from rag.shared.serialization import Json, citation_from_json, generated_json, generated_sentence_json
+from rag.shared.types import Citation, GeneratedSentence, Query
 
 Event = tuple[str, Json]
 _NOT_FOUND = "model_abstained"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from rag.generation.statements import Statement, folded, read_statement
-from rag.types import Citation
+from rag.shared.types import Citation
 
 SUPPORTED, UNSUPPORTED, UNVERIFIABLE = "supported", "unsupported", "unverifiable"
 # Share of the sentence's content words that the cited sentences hold. Fitted on altered sentences of squad2 and xquad.

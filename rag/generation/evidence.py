@@ -6,7 +6,7 @@ from typing import NamedTuple
 from index.types import Span
 from rag.answer.citations import cite_part
 from rag.language.sentences import split_sentences
-from rag.types import Citation
+from rag.shared.types import Citation
 
 # A small model reads this in a few seconds, and what answers stands in the first passages or nowhere.
 MAX_SENTENCES = 80

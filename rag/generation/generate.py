@@ -7,7 +7,7 @@ from rag.generation.drafts import Draft, read_reply
 from rag.generation.evidence import Evidence, number_sentences
 from rag.generation.language_model import LanguageModel
 from rag.generation.prompt import Messages, answer_messages, repair_messages, rewrite_messages
-from rag.types import Citation, GeneratedAnswer, GeneratedSentence, Turn
+from rag.shared.types import Citation, GeneratedAnswer, GeneratedSentence, Turn
 
 _LONGEST_QUESTION = 2000
 

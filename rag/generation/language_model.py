@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rag.errors import LanguageModelFailed
 from rag.generation.prompt import SCHEMA, Messages
+from rag.shared.errors import LanguageModelFailed
 
 MAX_REPLY_CHARACTERS = 32_000
 _MAX_TOKENS = 1024

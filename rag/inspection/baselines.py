@@ -7,7 +7,7 @@ import numpy as np
 from index.backend import Reader
 from index.types import Floats, Ids, Scope
 from rag.answer.citations import cite
-from rag.types import DocumentRef, RankedPassage
+from rag.shared.types import DocumentRef, RankedPassage
 
 # dense: by inner product of question and passage; BM25: as tantivy or SQLite count it; RRF: both fused by their ranks.
 BASELINES = ("dense", "BM25", "RRF")

@@ -10,8 +10,8 @@ from rag.model.embedding import Embedder, word_spans
 from rag.retrieval.question import analyze_question
 from rag.retrieval.ranking import Examined, Ranker, load_ranker
 from rag.retrieval.retrieve import score_candidates
-from rag.types import Answer, IndexState, Query, Timings
-from rag.validation import checked_question
+from rag.shared.types import Answer, IndexState, Query, Timings
+from rag.shared.validation import checked_question
 
 
 class Inspector:

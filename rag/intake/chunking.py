@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from index.types import Span
 from rag.language.sentences import split_sentences, trim
-from rag.types import Block, Check, PageBreak, Section, TableRow, Unit, go_on
+from rag.shared.types import Block, Check, PageBreak, Section, TableRow, Unit, go_on
 
 # Characters of a block without a sentence's end that are cut into pieces at once.
 _STRETCH = 100_000

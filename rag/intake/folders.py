@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from index.local.system.names import DATABASE, MARKER
-from rag.printable import as_utf8
-from rag.types import Failure, ParseOptions
+from rag.shared.printable import as_utf8
+from rag.shared.types import Failure, ParseOptions
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec

@@ -9,7 +9,6 @@ from pathlib import Path
 from index.backend import DELETE_TOGETHER, Store
 from index.errors import StoreReplaced
 from index.types import Change, Document, Metadata, NewDocument
-from rag.config import Config
 from rag.intake import pipeline
 from rag.intake import prepare as ingest
 from rag.intake.folders import Found, IgnoreRules, find_files, without_pictures
@@ -21,8 +20,9 @@ from rag.model.cache import DEFAULT_MODEL
 from rag.model.embedding import Embedder
 from rag.parsing.sandbox.pool import Limits, Sandbox
 from rag.parsing.structure.metadata import STATED
-from rag.types import Check, Failure, Incoming, IngestReport, ParseOptions, go_on
-from rag.validation import checked_collection, checked_text, composed
+from rag.shared.config import Config
+from rag.shared.types import Check, Failure, Incoming, IngestReport, ParseOptions, go_on
+from rag.shared.validation import checked_collection, checked_text, composed
 
 
 class Intake:

@@ -5,11 +5,11 @@ from typing import Any
 
 from index.errors import StoreError
 from index.types import Metadata, Outcome, Upload
-from rag.errors import ModelDamaged, ModelUnavailable, RagError
 from rag.intake.intake import Intake
 from rag.parsing.archives.members import is_archive
-from rag.serialization import Json, change_json
-from rag.validation import composed
+from rag.shared.errors import ModelDamaged, ModelUnavailable, RagError
+from rag.shared.serialization import Json, change_json
+from rag.shared.validation import composed
 
 logger = logging.getLogger(__name__)
 

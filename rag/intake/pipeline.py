@@ -21,7 +21,7 @@ from rag.intake.notes import has_note, reading_notes
 from rag.intake.prepare import Prepared, new_passage, passage_input
 from rag.language.languages import languages_of
 from rag.model.embedding import TOGETHER, VECTORS_TOGETHER, Embedder, PassageInput
-from rag.types import Check, Failure, IngestProgress, IngestReport, go_on
+from rag.shared.types import Check, Failure, IngestProgress, IngestReport, go_on
 
 # Enough for several groups of passages.
 _AHEAD_CHARACTERS = 2_000_000

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from rag.intake.folders import Found, find_files, without_pictures
 from rag.intake.reading import FileReader
-from rag.types import Failure, ParseOptions
+from rag.shared.types import Failure, ParseOptions
 
 
 class Planned(NamedTuple):

@@ -14,8 +14,8 @@ from index.types import Metadata, NewDocument, NewPassage, Signs, Span
 from rag.intake.chunking import Chunk, chunk
 from rag.language.languages import with_language
 from rag.model.embedding import PassageInput, PassageVectors, word_spans
-from rag.types import Check, Incoming, ParsedText, Section, go_on
-from rag.units import pack
+from rag.shared.types import Check, Incoming, ParsedText, Section, go_on
+from rag.shared.units import pack
 
 _MAX_TITLE = 1000  # shown with each passage
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?(?!\d)")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from index.backend import Store
 from index.types import Change, Document, FailedFile, Metadata
-from rag.errors import ContentTooLarge, RagError
 from rag.intake.folders import Found
 from rag.intake.prepare import Prepared, prepare, sha256_of
 from rag.language.languages import may_be_untold, with_language
 from rag.parsing.sandbox.pool import Part, Sandbox
-from rag.printable import as_utf8, is_utf8
-from rag.types import SEPARATOR, Check, Failure, ParseOptions, go_on
+from rag.shared.errors import ContentTooLarge, RagError
+from rag.shared.printable import as_utf8, is_utf8
+from rag.shared.types import SEPARATOR, Check, Failure, ParseOptions, go_on
 
 _NOTE_TOGETHER = 200  # failures, which are few or many alike (a folder of pictures)
 

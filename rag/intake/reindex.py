@@ -15,14 +15,14 @@ import numpy as np
 
 from index.backend import Place, Reader, Rebuilding, Store, StoredDocument, abandon_rebuilding, open_store, rebuilding
 from index.types import Document, JsonScalar, NewDocument, NewPassage
-from rag.config import Config
 from rag.intake import prepare as ingest
 from rag.intake.chunking import Chunk
 from rag.language.languages import may_be_untold, with_language
 from rag.model.cache import converted_model
 from rag.model.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
 from rag.model.store_models import store_settings
-from rag.units import units_of
+from rag.shared.config import Config
+from rag.shared.units import units_of
 
 Embed = Callable[[Sequence[PassageInput]], list[PassageVectors]]
 Progress = Callable[[str, int, int], None]

@@ -11,11 +11,11 @@ from watchfiles import watch as file_changes
 
 from index.errors import StoreFull, StoreLocked, StoreUnreachable
 from index.types import Metadata
-from rag.errors import BadInput, UnreadableContent
 from rag.intake.folders import IGNORE_FILES, IgnoreRules, is_picture
 from rag.intake.intake import Intake
 from rag.intake.reading import file_of
-from rag.types import IngestReport, ParseOptions
+from rag.shared.errors import BadInput, UnreadableContent
+from rag.shared.types import IngestReport, ParseOptions
 
 _SETTLE_MS = 500  # without a change before what has changed is read: programs write a file in several steps
 _WAIT_MS = 5000  # at most, while changes go on

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from rag.errors import BadInput, ContentTooLarge, RagError, UnreadableContent
+from rag.shared.errors import BadInput, ContentTooLarge, RagError, UnreadableContent
 
 SCHEMES = ("http://", "https://")
 _PORTS = {"http": 80, "https": 443}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rag.language.languages import common_words
 from rag.language.names import names_in
-from rag.types import Turn
+from rag.shared.types import Turn
 
 _OPENING = re.compile(
     r"^\W*(?:(?:and|but|or|so|ok(?:ay)?)\b\W*)?(?:(?:what|how) about\b|und|et|y|(?:and|but|or|"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from index.types import Span
 from rag.language.abbreviations import Abbreviations, abbreviations
-from rag.types import Check, go_on
+from rag.shared.types import Check, go_on
 
 _END = re.compile(r"[.!?…][.!?…\"'”’»“)\]]*+(?=\s|$)|[。！？｡][。！？｡”’」』）]*+|[।॥؟۔።။]++")
 _WORD_BEFORE = re.compile(r"[^\s\"'“‘«„¿¡(\[]*$")

@@ -19,10 +19,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from index.local.system.files import let_read, writable
-from rag.config import Config, usual_cache
-from rag.errors import ModelDamaged, ModelUnavailable, RagError
 from rag.model.compilation import is_whole, kept_file
 from rag.model.precision import kept_precision
+from rag.shared.config import Config, usual_cache
+from rag.shared.errors import ModelDamaged, ModelUnavailable, RagError
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 _INSTALLED = "footnote_model"  # the folder beside the packages that the installation put the default model into

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from index.types import Floats
-from rag.errors import ModelUnavailable
 from rag.model.encoder import EncoderFiles, LoadedModel, build_encoder, read_encoder
 from rag.model.engine import load_openvino
 from rag.model.quantization import quantize_weights
+from rag.shared.errors import ModelUnavailable
 
 # Longer windows cost attention quadratically and gain passages of a few sentences nothing.
 MAX_WINDOW_TOKENS = 512

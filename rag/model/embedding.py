@@ -19,14 +19,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from index.types import Floats, Ids, Signs, Span
-from rag.errors import ModelDamaged
 from rag.model.batching import Coalescer
 from rag.model.cache import ModelInfo
 from rag.model.compilation import load_compiled
 from rag.model.conversion import PROBE
 from rag.model.engine import load_openvino
 from rag.model.precision import fastest_precision, kept_precision
-from rag.types import Check, go_on
+from rag.shared.errors import ModelDamaged
+from rag.shared.types import Check, go_on
 
 _log = logging.getLogger(__name__)
 

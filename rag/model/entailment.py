@@ -3,7 +3,7 @@
 from threading import Lock
 from typing import Any
 
-from rag.errors import ModelUnavailable
+from rag.shared.errors import ModelUnavailable
 
 
 class EntailmentModel:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from index.backend import Place, read_settings
 from index.errors import StoreError
-from rag.config import Config
 from rag.model.blas import load_numpy
 from rag.model.cache import converted_model, read_converted
 from rag.model.engine import load_openvino
+from rag.shared.config import Config
 
 if TYPE_CHECKING:
     from rag.model.embedding import Embedder

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from index.types import Floats
-from rag.errors import ModelUnavailable
 from rag.model.encoder import LoadedModel
 from rag.model.engine import load_converter
+from rag.shared.errors import ModelUnavailable
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

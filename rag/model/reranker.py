@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from index.types import Floats
-from rag.errors import ModelUnavailable
 from rag.model.cache import fingerprint_of
+from rag.shared.errors import ModelUnavailable
 
 # The best passages of the order without it, which it puts into its own.
 RERANKED = 20

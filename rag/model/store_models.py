@@ -7,12 +7,12 @@ from threading import Lock
 from index.backend import Store
 from index.errors import StoreMismatch
 from index.types import JsonScalar
-from rag.config import Config
-from rag.errors import RagError
 from rag.model.cache import ModelInfo
 from rag.model.embedding import Embedder
 from rag.model.loading import load_embedder
 from rag.model.reranker import Reranker
+from rag.shared.config import Config
+from rag.shared.errors import RagError
 
 
 class StoreModels:

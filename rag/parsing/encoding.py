@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from rag.errors import UnreadableContent, UnsupportedFormat
+from rag.shared.errors import UnreadableContent, UnsupportedFormat
 
 _MARKS = (  # the longer ones first: UTF-32's little-endian mark begins with UTF-16's
     (codecs.BOM_UTF32_LE, "utf-32"),

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePath
 
-from rag.errors import RagError, UnreadableContent, UnsupportedFormat
 from rag.parsing.archives.container import Archive, is_document
 from rag.parsing.archives.members import is_archive
 from rag.parsing.data import csv, json
@@ -32,7 +31,8 @@ from rag.parsing.text.markdown import parse_markdown
 from rag.parsing.text.plain import parse_text
 from rag.parsing.web.epub import parse_epub
 from rag.parsing.web.html import parse_html
-from rag.types import ParsedText, ParseOptions
+from rag.shared.errors import RagError, UnreadableContent, UnsupportedFormat
+from rag.shared.types import ParsedText, ParseOptions
 
 _MARKDOWN_NAMES = (".md", ".markdown", ".mdown", ".mkd")
 _HTML_NAMES = (".html", ".htm", ".xhtml")

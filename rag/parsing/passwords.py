@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 
-from rag.errors import UnreadableContent
+from rag.shared.errors import UnreadableContent
 
 ENCRYPTED = "EncryptedPackage"  # the part of a compound file that holds the protected one
 PROTECTED = "it is protected by a password: give it with --password-file, or save the file without one"

@@ -3,7 +3,7 @@
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from rag.errors import UnreadableContent
+from rag.shared.errors import UnreadableContent
 
 _MAX_DEPTH = 400
 

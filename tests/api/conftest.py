@@ -18,10 +18,10 @@ from api.app import create_app
 from api.settings import Settings
 from index.errors import DocumentNotFound
 from index.types import Change, Document, Metadata, Receipt, Span
-from rag.errors import BadInput, UnreadableContent, UnsupportedFormat
 from rag.language.languages import languages_of
 from rag.service import Service
-from rag.types import (
+from rag.shared.errors import BadInput, UnreadableContent, UnsupportedFormat
+from rag.shared.types import (
     Answer,
     AnswerPart,
     AnswerText,

@@ -8,15 +8,15 @@ import pytest
 from starlette.testclient import TestClient
 
 import index.errors
-import rag.errors
 from api.errors import ALL_KINDS, KINDS
 from api.settings import Settings
+from rag.shared import errors as rag_errors
 
 SECRET = "/var/lib/secret/store.db held by pid 4242"
 ERRORS: list[tuple[Exception, int, str]] = [
-    (rag.errors.Overloaded(SECRET), 503, "overloaded"),
-    (rag.errors.ModelUnavailable(SECRET), 503, "model-unavailable"),
-    (rag.errors.ModelDamaged(SECRET), 503, "model-damaged"),
+    (rag_errors.Overloaded(SECRET), 503, "overloaded"),
+    (rag_errors.ModelUnavailable(SECRET), 503, "model-unavailable"),
+    (rag_errors.ModelDamaged(SECRET), 503, "model-damaged"),
     (index.errors.StoreLocked(SECRET), 503, "store-locked"),
     (index.errors.StoreFull(SECRET), 507, "disk-full"),
     (index.errors.StoreMissing(SECRET), 503, "store-missing"),
@@ -65,21 +65,21 @@ def test_an_error_inside_has_its_status_and_keeps_its_words_to_the_log(
     assert "4242" in caplog.text
 
 
-@pytest.mark.parametrize("error", [rag.errors.Overloaded("x"), index.errors.StoreLocked("x")])
+@pytest.mark.parametrize("error", [rag_errors.Overloaded("x"), index.errors.StoreLocked("x")])
 def test_what_passes_says_when_to_try_again(client: TestClient, fake: Any, error: Exception) -> None:
     fake.fail_with = error
     assert int(client.get("/v1/documents").headers["retry-after"]) >= 1
 
 
 def test_what_the_client_can_mend_is_told_in_the_words_of_the_error(client: TestClient, fake: Any) -> None:
-    fake.fail_with = rag.errors.BadInput("k must be smaller")
+    fake.fail_with = rag_errors.BadInput("k must be smaller")
     response = client.post("/v1/ask", json={"question": "a"})
     assert (response.status_code, response.json()["detail"]) == (422, "k must be smaller")
 
 
-@pytest.mark.parametrize("module", [rag.errors, index.errors])
+@pytest.mark.parametrize("module", [rag_errors, index.errors])
 def test_every_error_of_the_folders_below_has_a_kind(module: Any) -> None:
-    bases = {rag.errors.RagError, index.errors.StoreError, index.errors.DimensionMismatch}  # the last: a bug, hence 500
+    bases = {rag_errors.RagError, index.errors.StoreError, index.errors.DimensionMismatch}  # the last: a bug, hence 500
     leaves = {
         value for value in vars(module).values() if isinstance(value, type) and value.__module__ == module.__name__
     }

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.errors import ALL_KINDS
 from api.settings import Settings
-from rag.config import NAMES
+from rag.shared.config import NAMES
 
 ROOT = Path(__file__).parents[2]
 OPERATE = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from api.settings import Settings
-from rag.config import NAMES, Config, store_from
-from rag.errors import BadInput
 from rag.parsing.sandbox.confinement import measures
-from rag.settings import SERVICE_NAMES
+from rag.shared.config import NAMES, Config, store_from
+from rag.shared.errors import BadInput
+from rag.shared.settings import SERVICE_NAMES
 
 RAG = Path(sys.executable).parent / "rag"
 

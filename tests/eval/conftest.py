@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from index.types import Span
-from rag.types import (
+from rag.shared.types import (
     Answer,
     AnswerText,
     Citation,

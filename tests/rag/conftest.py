@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from rag.config import Config
 from rag.model.embedding import Embedder
 from rag.service import Service
+from rag.shared.config import Config
 
 SEED = Path(__file__).parent.parent.parent / "seeds" / "us-ukraine-minerals-deal.txt"
 QUESTION = "why did Zelensky refuse to sign?"  # of the article SEED

@@ -10,10 +10,10 @@ import pytest
 from index.errors import StoreDamaged
 from index.local.store import Store
 from index.types import FailedFile
-from rag.config import Config
-from rag.errors import BadInput, ModelUnavailable
 from rag.service import Service
-from rag.types import Query
+from rag.shared.config import Config
+from rag.shared.errors import BadInput, ModelUnavailable
+from rag.shared.types import Query
 
 Rag = Callable[..., Any]
 

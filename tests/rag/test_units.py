@@ -1,8 +1,8 @@
 from index.types import Passage, Span
 from rag.intake.chunking import chunk
 from rag.parsing.formats import parse
-from rag.types import CODE, ITEM, PROSE, ROW, ParsedText, TableRow, Unit
-from rag.units import pack, units_of
+from rag.shared.types import CODE, ITEM, PROSE, ROW, ParsedText, TableRow, Unit
+from rag.shared.units import pack, units_of
 
 
 def stored(parsed: ParsedText, size: int = 600) -> list[Passage]:

@@ -3,8 +3,8 @@
 import pytest
 
 from index.types import Range
-from rag.errors import BadInput
-from rag.validation import parse_filters
+from rag.shared.errors import BadInput
+from rag.shared.validation import parse_filters
 
 
 @pytest.mark.parametrize(

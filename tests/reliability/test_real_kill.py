@@ -20,8 +20,8 @@ import httpx
 import pytest
 
 from index.local.store import Store
-from rag.config import Config
 from rag.service import Service
+from rag.shared.config import Config
 
 ROOT = Path(__file__).parent.parent.parent
 RAG = [str(Path(sys.executable).parent / "rag")]

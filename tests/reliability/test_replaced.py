@@ -9,8 +9,8 @@ from index.errors import StoreMissing
 from index.local.store import Store
 from index.local.upkeep import snapshot
 from index.types import NewDocument, NewPassage
-from rag.config import Config
 from rag.service import Service
+from rag.shared.config import Config
 
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 

@@ -24,8 +24,8 @@ from index.local.store import Store
 from index.local.system import lock
 from index.local.upkeep import snapshot
 from rag.cli.main import main
-from rag.config import Config
 from rag.service import Service
+from rag.shared.config import Config
 from tests.reliability import mounts, world
 
 Rag = Callable[..., tuple[int, str, str]]

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from index.errors import StoreError, StoreMismatch
-from rag.config import Config
-from rag.errors import ModelUnavailable, RagError
 from rag.model.cache import converted_model
 from rag.service import Service
-from rag.types import Query
+from rag.shared.config import Config
+from rag.shared.errors import ModelUnavailable, RagError
+from rag.shared.types import Query
 
 pytestmark = pytest.mark.model
 WORDS = "[PAD] [UNK] [CLS] [SEP] the cat sat on a mat near some river while dog ate fish and moon rose".split()

@@ -12,9 +12,9 @@ from api.deps import Access, Run, access_of, service_of
 from api.errors import CollectionNotFound
 from api.protocols.asking import Made, ask
 from api.protocols.links import Links
-from rag.serialization import answer_json
 from rag.service import Service
-from rag.types import Check, Query, go_on
+from rag.shared.serialization import answer_json
+from rag.shared.types import Check, Query, go_on
 
 T = TypeVar("T")
 

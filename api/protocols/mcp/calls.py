@@ -24,10 +24,10 @@ from api.protocols.mcp.caller import Caller
 from api.protocols.openai.collections import collections_of
 from index.errors import DocumentNotFound
 from index.types import Document, Span
-from rag.errors import BadInput
-from rag.serialization import document_json, receipt_json
 from rag.service import Service
-from rag.types import Citation, CitationCheck, Query
+from rag.shared.errors import BadInput
+from rag.shared.serialization import document_json, receipt_json
+from rag.shared.types import Citation, CitationCheck, Query
 
 Structured = dict[str, Any]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from mcp_types import GetPromptResult, ListPromptsResult, Prompt, PromptArgument, PromptMessage, TextContent
 
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 _ANSWER = """Answer the question from the documents that the tools `search` and `ask` give you, and from nothing else.
 

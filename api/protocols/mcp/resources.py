@@ -18,7 +18,7 @@ from api.protocols.mcp.caller import Caller
 from api.protocols.mcp.calls import documents_page
 from index.errors import DocumentNotFound
 from index.types import Span
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 _SCHEME = "footnote"
 _TEXT = "text/plain"

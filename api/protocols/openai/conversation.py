@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from api.protocols.openai.collections import Lenient
 from api.schemas.requests import MAX_ANSWER, MAX_QUESTION, MAX_TURNS
-from rag.errors import BadInput
-from rag.types import Turn
+from rag.shared.errors import BadInput
+from rag.shared.types import Turn
 
 _TEXT_PARTS = ("text", "input_text", "output_text")
 

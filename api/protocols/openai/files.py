@@ -13,8 +13,8 @@ from api.protocols.openai.vector_stores import attributes_of, require_auto, seco
 from api.schemas.requests import CollectionName
 from index.errors import DocumentNotFound
 from index.types import Document
-from rag.errors import BadInput, UnsupportedFormat
 from rag.service import Service
+from rag.shared.errors import BadInput, UnsupportedFormat
 
 router = APIRouter(prefix="/openai/v1", include_in_schema=False)
 

@@ -18,7 +18,7 @@ from api.protocols.openai.collections import (
     page_of,
     require_collection,
 )
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 router = APIRouter(prefix="/openai/v1", include_in_schema=False)
 

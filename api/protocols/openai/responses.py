@@ -18,7 +18,7 @@ from api.protocols.openai.collections import Lenient, collection_of
 from api.protocols.openai.conversation import Asked, Message, asked_in
 from api.protocols.openai.streaming import event_stream, pieces_of
 from api.protocols.openai.vector_stores import MAX_RESULTS, RankingOptions, results_of, ways_or_all
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 router = APIRouter(prefix="/openai/v1", include_in_schema=False)
 

@@ -16,8 +16,8 @@ from api.protocols.links import Links
 from api.protocols.openai.collections import Lenient, collections_of, page_of, require_collection
 from api.schemas.requests import CollectionName
 from index.types import Metadata
-from rag.errors import BadInput
 from rag.service import Service
+from rag.shared.errors import BadInput
 
 router = APIRouter(prefix="/openai/v1/vector_stores", include_in_schema=False)
 

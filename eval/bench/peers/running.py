@@ -20,9 +20,9 @@ from typing import Any
 
 from eval.bench.results import Figure, Row, percentiles
 from eval.sets.gold import Question, read_corpus, read_folder, sample
-from rag.config import Config
-from rag.errors import RagError
 from rag.model.cache import find_model
+from rag.shared.config import Config
+from rag.shared.errors import RagError
 
 PEERS = ("langchain", "llamaindex", "haystack", "txtai", "chroma")
 _HERE = Path(__file__).parent
@@ -36,11 +36,11 @@ import json, sys, time
 job = json.load(sys.stdin)
 started = time.perf_counter()
 from pathlib import Path
-from rag.config import Config
+from rag.shared.config import Config
 from eval.bench.memory import peak_mb
 from rag.model.embedding import word_spans
 from rag.service import Service
-from rag.types import Incoming, Query
+from rag.shared.types import Incoming, Query
 service = Service.open_or_create(Path(job["folder"]) / "store", Config.from_environment())
 if not job["restart"]:
     service.intake.add_documents(Incoming(d["id"], d["title"], d["text"], d["id"]) for d in job["documents"])

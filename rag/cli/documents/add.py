@@ -31,16 +31,16 @@ from rag.cli.output import (
     store_path,
 )
 from rag.cli.progress import progress
-from rag.errors import BadInput, ContentTooLarge
-from rag.printable import visible_line
+from rag.shared.errors import BadInput, ContentTooLarge
+from rag.shared.printable import visible_line
 
 if TYPE_CHECKING:
     from index.backend import Place
     from index.types import Metadata
-    from rag.config import Config
     from rag.intake.plan import Planned
     from rag.service import Service
-    from rag.types import IngestProgress, IngestReport, ParseOptions
+    from rag.shared.config import Config
+    from rag.shared.types import IngestProgress, IngestReport, ParseOptions
 
 _STDIN = "-"
 
@@ -118,9 +118,9 @@ def add(
             raise BadInput("--title names what is piped in: rag add - --title T; files have titles of their own")
         from dataclasses import replace
 
-        from rag.config import Config
         from rag.intake.web import is_address
         from rag.model.blas import load_numpy
+        from rag.shared.config import Config
 
         load_numpy()
         files = _expanded([path for path in paths if path != _STDIN and not is_address(path)])
@@ -143,7 +143,7 @@ def add(
             if service is not None:
                 service.close()
     if json:
-        from rag.serialization import report_json
+        from rag.shared.serialization import report_json
 
         print_json(report_json(report))
     else:
@@ -188,7 +188,7 @@ def _add_all(service: "Service | None", wanted: _Wanted, *, quiet: bool, verbose
     """Take in files and addresses; when it ends early, say how many documents are in."""
     from index.errors import StoreError
     from rag.intake.folders import find_files
-    from rag.types import IngestReport
+    from rag.shared.types import IngestReport
 
     if service is None:
         return IngestReport(0, 0, 0, 0, tuple(find_files(wanted.files)[1]), 0, 0.0)
@@ -227,7 +227,7 @@ def _add_piped(service: "Service", title: str | None, wanted: _Wanted, max_bytes
     import time
 
     from rag.parsing.formats import is_plain_text
-    from rag.types import Failure, IngestReport
+    from rag.shared.types import Failure, IngestReport
 
     started = time.perf_counter()
     content = sys.stdin.buffer.read(max_bytes + 1)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 if TYPE_CHECKING:
     from index.types import Document

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.errors import BadInput
-from rag.printable import as_utf8, is_utf8
+from rag.shared.errors import BadInput
+from rag.shared.printable import as_utf8, is_utf8
 
 if TYPE_CHECKING:
     from index.types import JsonScalar
-    from rag.types import ParseOptions
+    from rag.shared.types import ParseOptions
 
 CollectionFilter = Annotated[
     str | None, typer.Option("--collection", metavar="C", help="Only this collection.", show_default=False)
@@ -58,7 +58,7 @@ def metadata_of(meta: Sequence[str] | None) -> "dict[str, JsonScalar | list[Json
 
 def parse_options(fields: str | None, ocr: bool, password_file: Path | None) -> "ParseOptions":
     """How files are read, from the options of a command."""
-    from rag.types import ParseOptions
+    from rag.shared.types import ParseOptions
 
     names = tuple(name.strip() for name in (fields or "").split(",") if name.strip())
     if fields is not None and not names:

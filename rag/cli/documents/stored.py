@@ -17,8 +17,8 @@ from rag.cli.output import (
     open_service,
     print_json,
 )
-from rag.errors import BadInput
-from rag.printable import visible, visible_line
+from rag.shared.errors import BadInput
+from rag.shared.printable import visible, visible_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ def list_documents(
         if note := unknown_collection(service, collection):
             message(note)
     if json:
-        from rag.serialization import document_json
+        from rag.shared.serialization import document_json
 
         print_json([document_json(document) for document in documents])
     elif sys.stdout.isatty():
@@ -97,7 +97,7 @@ def _list_failed(collection: str | None, store: str | None, json: bool) -> None:
     with errors(), open_service(store) as service:
         failures = service.failures(collection)
     if json:
-        from rag.serialization import failed_file_json
+        from rag.shared.serialization import failed_file_json
 
         print_json([failed_file_json(failure) for failure in failures])
         return
@@ -141,7 +141,7 @@ def show(
             part = service.page_span(document.id, page)
         text = service.text(document.id, part)
     if json:
-        from rag.serialization import document_json
+        from rag.shared.serialization import document_json
 
         first, last = part or (0, document.n_characters)
         print_json(document_json(document) | {"start_char_index": first, "end_char_index": last, "text": text})
@@ -177,7 +177,7 @@ def remove(
         else:
             raise BadInput("nothing to remove: give documents, or --collection C for all of a collection")
     if json:
-        from rag.serialization import receipt_json
+        from rag.shared.serialization import receipt_json
 
         print_json([receipt_json(receipt) for receipt in receipts])
         return

@@ -25,7 +25,7 @@ from rag.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from rag.types import IngestReport
+    from rag.shared.types import IngestReport
 
 
 def watch(
@@ -51,10 +51,10 @@ def watch(
         from rag.model.blas import load_numpy
 
         load_numpy()
-        from rag.config import Config
-        from rag.errors import BadInput
         from rag.intake import watch as watching
         from rag.service import Service
+        from rag.shared.config import Config
+        from rag.shared.errors import BadInput
 
         for folder in folders:
             if not folder.is_dir():
@@ -72,7 +72,7 @@ def watch(
 
         def report(done: "IngestReport") -> None:
             if json:
-                from rag.serialization import report_json
+                from rag.shared.serialization import report_json
 
                 print_json(report_json(done))
             else:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag.cli.output import CollectionOption, JsonOption, StoreOption, console, errors, open_service, print_json
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 if TYPE_CHECKING:
-    from rag.types import Answer, Turn
+    from rag.shared.types import Answer, Turn
 
 _MAX_K = 100
 _STDIN = "-"
@@ -69,8 +69,8 @@ def ask(
         text = "" if talks else _question(question or [])
         with open_service(store, to_ask=True) as service:
             from rag.cli.questions.printing import print_answer
-            from rag.types import Query
-            from rag.validation import parse_filters
+            from rag.shared.types import Query
+            from rag.shared.validation import parse_filters
 
             if generate:
                 from rag.cli.questions.generated import generated_json, print_generated
@@ -111,7 +111,7 @@ def ask(
             elif generate:
                 print_json(generated_json(service, text, answer))
             else:
-                from rag.serialization import answer_json
+                from rag.shared.serialization import answer_json
 
                 print_json(answer_json(answer))
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from rag.cli.output import message
-from rag.errors import RagError
-from rag.types import Turn
+from rag.shared.errors import RagError
+from rag.shared.types import Turn
 
 if TYPE_CHECKING:
-    from rag.types import Answer
+    from rag.shared.types import Answer
 
 _PROMPT = "? "
 _HELP = """Ask in words; a question may follow up on the one before.

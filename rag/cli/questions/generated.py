@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 from rag.cli.output import message
 from rag.cli.questions.printing import print_answer, print_passages
 from rag.generation.answering import answer_events
-from rag.printable import visible
-from rag.serialization import Json, answer_json
+from rag.shared.printable import visible
+from rag.shared.serialization import Json, answer_json
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from rag.service import Service
-    from rag.types import Answer
+    from rag.shared.types import Answer
 
 
 def generated_json(service: "Service", question: str, answer: "Answer") -> Json:

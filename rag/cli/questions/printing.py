@@ -4,14 +4,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.printable import visible, visible_line
+from rag.shared.printable import visible, visible_line
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
     from index.types import Span
-    from rag.types import Answer, AnswerText, DocumentRef, Occurrence, RankedPassage
+    from rag.shared.types import Answer, AnswerText, DocumentRef, Occurrence, RankedPassage
 
 _INDENT = 4
 _REASONS = {

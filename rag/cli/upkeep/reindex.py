@@ -33,8 +33,8 @@ def reindex(
     from dataclasses import asdict, replace
 
     with errors():
-        from rag.config import Config
         from rag.intake.reindex import reindex as reindex_store
+        from rag.shared.config import Config
 
         config = Config.from_environment(os.environ)
         config = config if model is None else replace(config, model=model)

@@ -20,7 +20,7 @@ def repair(store: StoreOption = None, json: JsonOption = False) -> None:
         with open_service(store) as service, progress("checking", "passages") as show:
             left = service.verify(show)
     if json:
-        from rag.serialization import finding_json
+        from rag.shared.serialization import finding_json
 
         print_json(
             {

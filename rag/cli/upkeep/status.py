@@ -7,7 +7,7 @@ import typer
 
 from rag.cli.output import JsonOption, StoreOption, errors, open_service, print_json
 from rag.cli.upkeep.snapshot import size_in_words
-from rag.printable import visible_line
+from rag.shared.printable import visible_line
 
 if TYPE_CHECKING:
     from rag.service import Service

@@ -10,7 +10,7 @@ import typer
 
 from rag.cli.output import FAILED, JsonOption, StoreOption, errors, open_service, print_json
 from rag.cli.progress import progress
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 
 def verify(
@@ -36,7 +36,7 @@ def verify(
 
 
 def _verify_answer(answer: str, store: str | None, json: bool) -> bool:
-    from rag.serialization import check_json, citation_from_json
+    from rag.shared.serialization import check_json, citation_from_json
 
     cited = [citation_from_json(value) for value in _citations(_read(answer))]
     with open_service(store) as service:
@@ -78,7 +78,7 @@ def _citations(value: object) -> list[object]:
 
 
 def _verify_store(store: str | None, json: bool) -> bool:
-    from rag.serialization import finding_json
+    from rag.shared.serialization import finding_json
 
     with open_service(store) as service:
         documents, passages = service.counts()

@@ -26,10 +26,10 @@ def work(store: StoreOption = None, json: JsonOption = False) -> None:
 
         load_numpy()
         from index.backend import is_database
-        from rag.config import Config
-        from rag.errors import BadInput
         from rag.intake.jobs import take_in
         from rag.service import Service
+        from rag.shared.config import Config
+        from rag.shared.errors import BadInput
 
         stop = Event()
 

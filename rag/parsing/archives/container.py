@@ -5,7 +5,7 @@ import re
 import zipfile
 import zlib
 
-from rag.errors import ContentTooLarge, UnreadableContent
+from rag.shared.errors import ContentTooLarge, UnreadableContent
 
 MAX_MEMBERS = 20_000
 MAX_MEMBER_BYTES = 128 * 2**20

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rag.errors import ContentTooLarge, RagError, UnreadableContent
 from rag.parsing.archives.container import Archive, is_document
-from rag.types import SEPARATOR
+from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent
+from rag.shared.types import SEPARATOR
 
 MAX_MEMBERS = 20_000
 MAX_MEMBER_BYTES = 256 * 2**20

@@ -5,12 +5,12 @@ import io
 from collections import Counter
 from itertools import starmap
 
-from rag.errors import ContentTooLarge, UnreadableContent
 from rag.parsing.data.rows import SheetRow, add_rows
 from rag.parsing.encoding import decode
 from rag.parsing.structure.builder import TextBuilder
 from rag.parsing.structure.tables import is_header, is_value
-from rag.types import ParsedText
+from rag.shared.errors import ContentTooLarge, UnreadableContent
+from rag.shared.types import ParsedText
 
 NAMES = (".csv", ".tsv", ".tab")
 _DELIMITERS = "\t,;|"

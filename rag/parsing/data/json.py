@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from rag.errors import UnreadableContent
 from rag.parsing.encoding import decode
 from rag.parsing.structure.builder import TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
-from rag.types import ParsedText
+from rag.shared.errors import UnreadableContent
+from rag.shared.types import ParsedText
 
 NAMES = (".json", ".jsonl", ".ndjson", ".geojson", ".ipynb")
 _MAX_DEPTH = 200

@@ -9,12 +9,12 @@ from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-from rag.errors import ContentTooLarge, RagError
 from rag.parsing.archives.members import is_archive, members
 from rag.parsing.structure.builder import TextBuilder, plain
 from rag.parsing.structure.metadata import collect
 from rag.parsing.web.html import add_html
-from rag.types import MAIL_HEADER, ParsedText
+from rag.shared.errors import ContentTooLarge, RagError
+from rag.shared.types import MAIL_HEADER, ParsedText
 
 _MAX_PARTS = 1000
 MAX_ATTACHMENTS = 1000

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from rag.errors import ContentTooLarge, UnreadableContent
 from rag.parsing.mail.eml import MAX_ATTACHMENTS, MAX_DEPTH, Attachment, Mail
 from rag.parsing.structure.builder import plain
+from rag.shared.errors import ContentTooLarge, UnreadableContent
 
 if TYPE_CHECKING:
     from olefile import OleFileIO

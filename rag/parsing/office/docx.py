@@ -17,7 +17,7 @@ from rag.parsing.office.ooxml import chosen, is_on, main_part, number_of, proper
 from rag.parsing.structure.builder import Item, TextBuilder, plain
 from rag.parsing.structure.tables import Cell, joined_down, lay_out, n_covered
 from rag.parsing.xml import attribute, child, local, parse_xml
-from rag.types import ParsedText
+from rag.shared.types import ParsedText
 
 _SKIPPED = frozenset(
     "del moveFrom instrText delText delInstrText rPr pPr sdtPr sdtEndPr tblPr tblGrid trPr tcPr sectPr fldData "

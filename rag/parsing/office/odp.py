@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element
 from rag.parsing.office.odt import open_document
 from rag.parsing.structure.builder import plain
 from rag.parsing.xml import attribute, local
-from rag.types import ParsedText
+from rag.shared.types import ParsedText
 
 MIMETYPES = (
     "application/vnd.oasis.opendocument.presentation",

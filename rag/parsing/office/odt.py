@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from rag.errors import UnreadableContent
 from rag.parsing.archives.container import Archive
 from rag.parsing.office.numbering import Label, Numbering
 from rag.parsing.office.odt_lists import OUTLINE, read_lists, whole_number
@@ -16,7 +15,8 @@ from rag.parsing.structure.builder import Item, TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
 from rag.parsing.structure.tables import Cell, lay_out, n_covered
 from rag.parsing.xml import attribute, child, local, parse_xml
-from rag.types import ParsedText
+from rag.shared.errors import UnreadableContent
+from rag.shared.types import ParsedText
 
 MIMETYPES = ("application/vnd.oasis.opendocument.text", "application/vnd.oasis.opendocument.text-template")
 _MANIFEST = "META-INF/manifest.xml"

@@ -10,7 +10,7 @@ from rag.parsing.office.ooxml import chosen, main_part, properties, relations
 from rag.parsing.structure.builder import TextBuilder, plain
 from rag.parsing.structure.tables import Cell, lay_out, n_covered
 from rag.parsing.xml import attribute, child, local, parse_xml
-from rag.types import ParsedText
+from rag.shared.types import ParsedText
 
 _TITLES = ("title", "ctrTitle")
 _FURNITURE = ("dt", "ftr", "sldNum", "hdr")

@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from rag.errors import ContentTooLarge, UnreadableContent
 from rag.parsing.office.numbering import written_label
 from rag.parsing.office.rtf_tables import Rows
 from rag.parsing.structure.builder import TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
 from rag.parsing.structure.tables import joined_down, lay_out
-from rag.types import ParsedText
+from rag.shared.errors import ContentTooLarge, UnreadableContent
+from rag.shared.types import ParsedText
 
 _TOKEN = re.compile(
     rb"\\([A-Za-z]{1,32})(-?\d{1,10})? ?|\\'([0-9A-Fa-f]{2})|\\([^A-Za-z])|([{}])|[\r\n]+|([^\\{}\r\n]+)", re.S

@@ -17,7 +17,7 @@ from rag.parsing.office import number_format
 from rag.parsing.office.ooxml import main_part, properties, relations
 from rag.parsing.structure.builder import TextBuilder, plain
 from rag.parsing.xml import local, parse_xml
-from rag.types import ParsedText
+from rag.shared.types import ParsedText
 
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^<>]*?\bref=[\"']([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})")
 # Higher ones, and more of them, are layout or hostile.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rag.parsing.pdf.layout import EDGE, Line, Page
 from rag.parsing.pdf.paragraphs import Paragraph, Vocabulary
 from rag.parsing.structure.builder import TextBuilder, plain
-from rag.types import MARGIN
+from rag.shared.types import MARGIN
 
 _EDGE_SHARE = 0.12  # of the page's height, at top and bottom, where headers and footers stand
 _EDGE_LINES = 4

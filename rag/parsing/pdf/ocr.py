@@ -8,10 +8,10 @@ import shutil
 from functools import cache
 from importlib.util import find_spec
 
-from rag.errors import BadInput
 from rag.parsing.pdf import rapid, tesseract
 from rag.parsing.pdf.layout import Page
-from rag.types import OCR_LANGUAGES
+from rag.shared.errors import BadInput
+from rag.shared.types import OCR_LANGUAGES
 
 PROGRAM = tesseract.PROGRAM
 RAPID = "rapidocr"

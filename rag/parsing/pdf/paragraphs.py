@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from rag.parsing.pdf.layout import Line, Page
 from rag.parsing.structure.builder import Item, TextBuilder, plain
-from rag.types import ITEM
+from rag.shared.types import ITEM
 
 HYPHEN_AT_LINE_END = "\x02"  # what PDFium gives for a hyphen at which a word is broken
 _HYPHENS = (HYPHEN_AT_LINE_END, "-", "\u00ad", "\u2010")

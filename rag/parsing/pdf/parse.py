@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rag.errors import ContentTooLarge, UnreadableContent
 from rag.parsing.passwords import PROTECTED, PROTECTED_BY_OTHER
 from rag.parsing.pdf.headers import drop_repeated
 from rag.parsing.pdf.layout import Gutters, Page
@@ -25,7 +24,8 @@ from rag.parsing.pdf.streams import is_damaged, suspect
 from rag.parsing.pdf.writing import heading_key, printed_title, write_pages
 from rag.parsing.structure.builder import MAX_CHARACTERS, TextBuilder, Values, plain
 from rag.parsing.structure.metadata import PAGES_NOT_READ, collect
-from rag.types import ParsedText
+from rag.shared.errors import ContentTooLarge, UnreadableContent
+from rag.shared.types import ParsedText
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage, PdfTextPage

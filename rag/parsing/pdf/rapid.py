@@ -10,9 +10,9 @@ from itertools import islice
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import UnreadableContent
 from rag.parsing.pdf.layout import Page, read_lines
 from rag.parsing.pdf.words import Word
+from rag.shared.errors import UnreadableContent
 
 if TYPE_CHECKING:
     import numpy as np

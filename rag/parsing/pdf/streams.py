@@ -11,7 +11,7 @@ from base64 import a85decode
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rag.errors import UnreadableContent
+from rag.shared.errors import UnreadableContent
 
 _STREAM = re.compile(rb">>[ \t\r\n]{0,4}stream\r?\n")
 _DICTIONARY = 2000  # bytes in which a stream says how it is packed

@@ -4,10 +4,10 @@ import os
 import subprocess
 from statistics import median
 
-from rag.errors import UnreadableContent
 from rag.parsing.pdf.layout import Page, read_lines
 from rag.parsing.pdf.words import Word
-from rag.types import OCR_LANGUAGES
+from rag.shared.errors import UnreadableContent
+from rag.shared.types import OCR_LANGUAGES
 
 PROGRAM = "tesseract"
 _SECONDS_A_PAGE = 120

@@ -13,7 +13,7 @@ from rag.parsing.pdf.paragraphs import CAPTION, Paragraph, Vocabulary, is_conten
 from rag.parsing.structure.builder import TextBuilder, plain
 from rag.parsing.structure.kinds import is_references
 from rag.parsing.structure.tables import Table
-from rag.types import BYLINE, ITEM, MARGIN, MENU
+from rag.shared.types import BYLINE, ITEM, MARGIN, MENU
 
 _HEADING_RATIO = 1.12
 _TITLE_RATIO = 1.3

@@ -17,12 +17,12 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from index.process import Worker, WorkerEnded
-from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.parsing.archives.members import MAX_MEMBERS
 from rag.parsing.pdf.ocr import RAPID, engine
 from rag.parsing.sandbox.result import from_json
 from rag.parsing.structure.builder import MAX_CHARACTERS
-from rag.types import OCR_LANGUAGES, Check, ParsedText, ParseOptions, go_on
+from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
+from rag.shared.types import OCR_LANGUAGES, Check, ParsedText, ParseOptions, go_on
 
 # JSON in UTF-8: up to four bytes a letter, and positions beside the text.
 _MAX_ANSWER = 8 * MAX_CHARACTERS

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from index.types import JsonScalar, Span
-from rag.types import KINDS, Block, PageBreak, ParsedText, Section, TableRow
+from rag.shared.types import KINDS, Block, PageBreak, ParsedText, Section, TableRow
 
 _MAX_PAGE = 2**31
 _NO_NUMBERS = (float("inf"), float("-inf"))

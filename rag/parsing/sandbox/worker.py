@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from index.process import parents_socket, receive, send
-from rag.errors import RagError, UnreadableContent
 from rag.parsing.pdf.ocr import RAPID, load
 from rag.parsing.sandbox.confinement import confine
 from rag.parsing.sandbox.result import to_json
-from rag.types import ParseOptions
+from rag.shared.errors import RagError, UnreadableContent
+from rag.shared.types import ParseOptions
 
 _MAX_FILES = 256
 # What parsers, and what they use, import when they first need it: too late for a process that opens no file any more.

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from index.types import JsonScalar, Span
-from rag.errors import ContentTooLarge
 from rag.parsing.structure.kinds import is_entry, is_references
 from rag.parsing.structure.lists import blocks_of_lists, lead_in
 from rag.parsing.structure.tables import Table
-from rag.types import CODE, ITEM, PROSE, REFERENCE, ROW, Block, PageBreak, ParsedText, Section, TableRow
+from rag.shared.errors import ContentTooLarge
+from rag.shared.types import CODE, ITEM, PROSE, REFERENCE, ROW, Block, PageBreak, ParsedText, Section, TableRow
 
 MAX_CHARACTERS = 50_000_000
 # A table row up to this long is one piece; a longer one is its cells, each of which has sentences.

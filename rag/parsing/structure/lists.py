@@ -3,7 +3,7 @@
 import re
 
 from rag.language.sentences import split_sentences, trim
-from rag.types import ITEM, PROSE, Block
+from rag.shared.types import ITEM, PROSE, Block
 
 _MAX_LEAD_IN = 300
 _COLONS = (":", "：")

@@ -19,7 +19,7 @@ from rag.language.sentences import trim
 from rag.parsing.structure.builder import Values
 from rag.parsing.structure.lists import lead_in
 from rag.parsing.structure.metadata import collect
-from rag.types import CODE, ITEM, PROSE, ROW, Block, ParsedText, Section, TableRow
+from rag.shared.types import CODE, ITEM, PROSE, ROW, Block, ParsedText, Section, TableRow
 
 _FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\n(.{0,65536}?)\n(?:\1|\.\.\.)[ \t]*(?:\n|$)", re.S)
 _MAX_DEPTH = 20

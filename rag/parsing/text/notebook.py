@@ -3,7 +3,7 @@
 import json
 
 from rag.parsing.text.markdown import parse_markdown
-from rag.types import ParsedText
+from rag.shared.types import ParsedText
 
 _FENCE = "```"
 

@@ -7,12 +7,12 @@ each entry with its further lines.
 import re
 from collections.abc import Iterator
 
-from rag.errors import ContentTooLarge
 from rag.language.sentences import trim
 from rag.parsing.encoding import decode
 from rag.parsing.structure.builder import MAX_CHARACTERS
 from rag.parsing.structure.lists import blocks_of_lists
-from rag.types import CODE, Block, ParsedText, Section
+from rag.shared.errors import ContentTooLarge
+from rag.shared.types import CODE, Block, ParsedText, Section
 
 CODE_NAMES = frozenset(
     ".py .pyi .js .mjs .cjs .ts .tsx .jsx .java .kt .kts .scala .groovy .c .h .cc .cpp .cxx .hh .hpp .cs .go .rs .swift .m .mm .rb"

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
-from rag.errors import UnreadableContent
 from rag.parsing.archives.container import Archive
 from rag.parsing.structure.builder import TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
 from rag.parsing.web.html import add_html, decode_html
 from rag.parsing.xml import attribute, local, parse_xml
-from rag.types import ParsedText
+from rag.shared.errors import UnreadableContent
+from rag.shared.types import ParsedText
 
 _CONTAINER = "META-INF/container.xml"
 _RIGHTS = "META-INF/encryption.xml"

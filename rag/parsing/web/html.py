@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rag.errors import ContentTooLarge
 from rag.parsing.encoding import decode
 from rag.parsing.structure.builder import TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
 from rag.parsing.structure.tables import Cell, Table, lay_out, n_covered
 from rag.parsing.web.boilerplate import HEADINGS, UNSEEN, furniture, is_hidden, main_element, measure
-from rag.types import ParsedText
+from rag.shared.errors import ContentTooLarge
+from rag.shared.types import ParsedText
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode

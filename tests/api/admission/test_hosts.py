@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.settings import Settings
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 LOOPBACK = ("127.0.0.1", "127.0.0.1")
 

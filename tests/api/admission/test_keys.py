@@ -18,8 +18,8 @@ from api.admission import keys
 from api.admission.keys import Grant, KeyRing, KeysUnusable, add_key, path_from, read_keys, revoke_key
 from api.cli.key import key as command
 from api.settings import Settings
-from rag.errors import BadInput
-from rag.settings import Sources
+from rag.shared.errors import BadInput
+from rag.shared.settings import Sources
 
 READING = [
     ("POST", "/v1/ask", 200),

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from api.admission.keys import Grant
 from api.admission.tokens import Tokens, tokens_of
 from api.settings import Settings
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 ISSUER, AUDIENCE = "https://issuer.example", "https://docs.example.org/mcp"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

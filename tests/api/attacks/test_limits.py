@@ -20,8 +20,8 @@ from api.admission.keys import add_key
 from api.admission.load import RateLimit
 from api.app import create_app
 from api.settings import Settings
-from rag.errors import BadInput
 from rag.service import Service
+from rag.shared.errors import BadInput
 
 ASK = {"question": "a"}
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from api.cli.config import edit
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 Rag = Callable[..., Any]
 

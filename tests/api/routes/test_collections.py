@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 from api.admission.keys import KeysUnusable, add_key, read_keys
 from api.app import create_app
 from api.settings import Settings
-from rag.errors import BadInput
 from rag.service import Service
+from rag.shared.errors import BadInput
 
 Clients = dict[str, dict[str, str]]
 

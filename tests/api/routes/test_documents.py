@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from api.schemas.responses import DocumentOut, DocumentsOut, ReceiptOut, UploadOut
 from index.errors import StoreFull, StoreLocked
-from rag.errors import ContentTooLarge, UnsupportedFormat
+from rag.shared.errors import ContentTooLarge, UnsupportedFormat
 
 MULTIPART = {"Content-Type": "multipart/form-data; boundary=XX"}
 

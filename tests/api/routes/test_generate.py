@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.schemas.responses import AnswerOut
 from api.settings import Settings
-from rag.errors import BadInput
 from rag.generation.language_model import LanguageModel
+from rag.shared.errors import BadInput
 from tests.language_model_stub import Stub, sentences_reply, serve
 
 TRUE = ("Apples fall in autumn.", ["S1"])

@@ -22,10 +22,10 @@ from api.workers.messages import Unexpected, answer
 from api.workers.pool import Answerers, CannotStart
 from index.errors import StoreMissing
 from index.process import send
-from rag.config import Config
-from rag.errors import BadInput
 from rag.service import Service
-from rag.types import Query
+from rag.shared.config import Config
+from rag.shared.errors import BadInput
+from rag.shared.types import Query
 
 TEXTS = {
     "talks": "The talks in Kyiv ended on Friday. The president refused to sign because the draft held no guarantees.",

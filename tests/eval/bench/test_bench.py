@@ -18,8 +18,8 @@ from eval.bench.memory import peak_mb
 from eval.bench.peers.running import _rank
 from eval.bench.results import Row
 from eval.sets.gold import Place, Question
-from rag.config import Config
-from rag.errors import BadInput, RagError
+from rag.shared.config import Config
+from rag.shared.errors import BadInput, RagError
 
 RAG = [sys.executable, "-c", "from rag.cli.main import main; main()"]
 

@@ -16,7 +16,7 @@ from eval.scoring.statistics import Estimate
 from eval.sets.gold import Place, Question
 from index.types import Span
 from rag.inspection.trace import TracedPassage
-from rag.types import Answer, AnswerText, Citation, DocumentRef, IndexState, RankedPassage, Timings
+from rag.shared.types import Answer, AnswerText, Citation, DocumentRef, IndexState, RankedPassage, Timings
 
 EVIL = "<script>alert('x')</script> & \"quoted\""
 TEXT = f"Before. {EVIL} After."

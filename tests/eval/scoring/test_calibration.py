@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from eval.scoring.calibration import MIN_OF_EACH, calibrate, calibration_json, digest_of, fit
 from eval.scoring.runs import Result
 from rag.answer.confidence import Refit
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 BASIS = {"weights": "w"}
 

@@ -9,7 +9,7 @@ from scipy import stats
 from eval.scoring.comparison import compare
 from eval.scoring.runs import Result, Run, StoreState
 from eval.scoring.statistics import Estimate
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 NOT_USED = Estimate(None, None, None)
 

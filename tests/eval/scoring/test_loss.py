@@ -11,7 +11,7 @@ from eval.scoring.loss import STAGES, explain, explanation_json
 from eval.sets.gold import Place, Question
 from index.types import Passage, Span
 from rag.inspection.trace import Trace, TracedPassage
-from rag.types import Answer, AnswerText, IndexState, Query, Timings
+from rag.shared.types import Answer, AnswerText, IndexState, Query, Timings
 
 
 def traced(identifier: int, span: Span, **reached: Any) -> TracedPassage:

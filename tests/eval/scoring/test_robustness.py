@@ -9,7 +9,7 @@ from eval.scoring.robustness import kinds_of, perturbed, perturbed_json
 from eval.scoring.runs import Run, StoreState
 from eval.scoring.score import run
 from eval.sets.gold import Place, Question
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 DOCUMENTS = {"cats": "Cats purr happily. They sleep a lot.", "dogs": "Dogs bark loudly. They run about."}
 QUESTIONS = (

@@ -9,7 +9,7 @@ import pytest
 
 from eval.scoring.runs import CalibrationState, Listed, Result, Run, StoreState, load_run, run_json
 from eval.scoring.statistics import Estimate
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 RUN = Run(
     gold="tiny",

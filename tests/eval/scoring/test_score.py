@@ -10,8 +10,8 @@ from eval.scoring.runs import Run, StoreState
 from eval.scoring.score import LOWER_IS_BETTER, measure_names, run
 from eval.sets.gold import GoldSet, Place, Question
 from eval.sets.quotes import locate, read_jsonl
-from rag.errors import BadInput
-from rag.types import Answer, AnswerText, IndexState, Query, Timings
+from rag.shared.errors import BadInput
+from rag.shared.types import Answer, AnswerText, IndexState, Query, Timings
 
 Search = Callable[[Mapping[str, str]], Any]
 

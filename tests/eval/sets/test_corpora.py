@@ -8,10 +8,10 @@ import pytest
 
 from eval.sets import corpora
 from eval.sets.corpora import open_folder, open_path
-from rag.config import Config
-from rag.errors import BadInput
 from rag.service import Service
-from rag.types import IngestProgress
+from rag.shared.config import Config
+from rag.shared.errors import BadInput
+from rag.shared.types import IngestProgress
 
 pytestmark = pytest.mark.model
 WriteLines = Callable[[str, Sequence[object]], Path]

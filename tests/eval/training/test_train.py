@@ -9,9 +9,9 @@ import pytest
 from eval.training.samples import FIRST, SECOND
 from eval.training.train import train
 from index.types import Span
-from rag.errors import BadInput
 from rag.retrieval.ranking import CONFIDENCE_FEATURES, Examined, Ranker, read_ranker
 from rag.retrieval.signals import Signals
+from rag.shared.errors import BadInput
 
 N = 30
 CALIBRATED_FOR: dict[str, str | int] = {"model_fingerprint": "f", "passage_characters": 700, "overlap_sentences": 1}

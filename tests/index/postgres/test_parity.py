@@ -18,9 +18,9 @@ from eval.sets.gold import read_folder
 from index.backend import restore
 from index.postgres.store import PostgresStore
 from rag.answer.cache import AnswerCache
-from rag.config import Config
 from rag.service import Service
-from rag.types import Incoming, Query
+from rag.shared.config import Config
+from rag.shared.types import Incoming, Query
 
 pytestmark = [pytest.mark.slow, pytest.mark.model]
 WORDS = "harbour ship captain storm cargo light river winter engine map island trade coal letter sailor".split()

@@ -1,7 +1,7 @@
 """Answers that are kept: exact, of one generation, and never more than fit."""
 
 from rag.answer.cache import AnswerCache
-from rag.types import Answer, IndexState, Timings
+from rag.shared.types import Answer, IndexState, Timings
 
 
 def answer(generation: int, question: str = "q") -> Answer:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from rag.config import Config
 from rag.service import Service
-from rag.types import Answer, Query
+from rag.shared.config import Config
+from rag.shared.types import Answer, Query
 
 pytestmark = pytest.mark.model
 

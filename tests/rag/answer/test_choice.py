@@ -4,7 +4,7 @@ from index.types import Span
 from rag.answer.candidates import Candidate
 from rag.answer.choice import choose
 from rag.language.asked import Kind
-from rag.types import PROSE
+from rag.shared.types import PROSE
 
 
 def candidate(

@@ -6,7 +6,7 @@ import pytest
 
 from index.types import Span
 from rag.answer.citations import check
-from rag.types import Citation
+from rag.shared.types import Citation
 
 TEXT = "Alpha beta gamma. Delta epsilon. Alpha beta gamma."
 

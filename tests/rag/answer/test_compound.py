@@ -4,7 +4,7 @@ import pytest
 
 from index.types import Span
 from rag.answer.compound import joined, split_questions
-from rag.types import (
+from rag.shared.types import (
     Answer,
     AnswerPart,
     AnswerText,

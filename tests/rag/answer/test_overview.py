@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from rag.config import Config
 from rag.service import Service
-from rag.types import Incoming, Query, Turn
+from rag.shared.config import Config
+from rag.shared.types import Incoming, Query, Turn
 
 pytestmark = pytest.mark.model
 

@@ -2,7 +2,7 @@
 
 from index.types import Span
 from rag.answer.citations import cite_part
-from rag.types import AnswerPart, AnswerText, Citation
+from rag.shared.types import AnswerPart, AnswerText, Citation
 
 TEXT = "The board met on Monday. It ended at noon. Nobody came. The next one is in May."
 WHOLE = Citation("d", "Minutes", TEXT, Span(100, 100 + len(TEXT)), "sha")

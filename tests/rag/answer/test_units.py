@@ -2,7 +2,7 @@
 
 from index.types import Span
 from rag.answer.units import is_whole, span_of, stretches, texts_of
-from rag.types import BYLINE, CODE, ITEM, Unit
+from rag.shared.types import BYLINE, CODE, ITEM, Unit
 
 
 def read(*parts: str | tuple[str, str]) -> list[str]:

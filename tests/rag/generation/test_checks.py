@@ -8,7 +8,7 @@ import pytest
 from eval.sets.alteration import ALTERED, TRUE, altered_sentences
 from index.types import Span
 from rag.generation.checks import SUPPORTED, UNVERIFIABLE, check_sentence
-from rag.types import Citation
+from rag.shared.types import Citation
 
 SEEDS = Path(__file__).parents[3] / "seeds"
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from index.types import Span
-from rag.errors import LanguageModelFailed
 from rag.generation.generate import generate_sentences, generated_answer, rewritten
 from rag.generation.language_model import LanguageModel
-from rag.types import Citation, GeneratedSentence, Turn
+from rag.shared.errors import LanguageModelFailed
+from rag.shared.types import Citation, GeneratedSentence, Turn
 from tests.language_model_stub import Stub, offered, sentences_reply, serve
 
 TEXT = "The bridge was closed on 3 May 2021. It reopened in June, after Anna Berg had signed the report. Trams did not stop."

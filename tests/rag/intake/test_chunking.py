@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from index.types import Span
 from rag.intake.chunking import Chunk, chunk
 from rag.language.sentences import split_sentences
-from rag.types import Block, PageBreak, Section
+from rag.shared.types import Block, PageBreak, Section
 
 
 def plain(text: str, size: int = 60, overlap: int = 1) -> list[Chunk]:

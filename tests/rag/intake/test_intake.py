@@ -8,7 +8,7 @@ import pytest
 
 from index.types import Change
 from rag.service import Service
-from rag.types import Check
+from rag.shared.types import Check
 
 SENTENCES = "".join(f"Ship number {number} has left the harbour. " for number in range(100))
 

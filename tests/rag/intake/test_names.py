@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rag.printable import as_utf8, is_utf8, visible, visible_line
+from rag.shared.printable import as_utf8, is_utf8, visible, visible_line
 
 Rag = Callable[..., Any]
 BAD = os.fsdecode(b"bad\xff.txt")

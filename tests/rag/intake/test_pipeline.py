@@ -18,7 +18,7 @@ from index.types import Change, Floats
 from rag.intake import pipeline
 from rag.intake.prepare import Prepared, passage_input, prepare_incoming
 from rag.model.embedding import TOGETHER, VECTORS_TOGETHER, PassageInput, PassageVectors
-from rag.types import Check, Failure, Incoming, IngestProgress, go_on
+from rag.shared.types import Check, Failure, Incoming, IngestProgress, go_on
 
 DIM = 16
 

@@ -3,7 +3,7 @@
 import pytest
 
 from rag.intake.prepare import date_in_words, passage_inputs, prepare_incoming
-from rag.types import Incoming
+from rag.shared.types import Incoming
 
 
 @pytest.mark.parametrize(

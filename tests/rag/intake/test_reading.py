@@ -10,7 +10,7 @@ import pytest
 
 from rag.intake.reading import FileReader
 from rag.parsing.sandbox.pool import Sandbox
-from rag.types import Failure
+from rag.shared.types import Failure
 
 
 class Forgetful:

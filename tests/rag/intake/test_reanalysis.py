@@ -15,7 +15,7 @@ from rag.cli.main import build
 from rag.intake.reindex import reanalyze
 from rag.retrieval.question import analyze_question
 from rag.service import Service
-from rag.types import Incoming, Query
+from rag.shared.types import Incoming, Query
 
 GERMAN = (
     "Die Häuser am Hafen wurden im vergangenen Jahr saniert. Der Rat der Stadt hat beschlossen, dass die Arbeiten an den Schulen "

@@ -20,11 +20,11 @@ from index.local.system.names import REBUILDING
 from index.local.upkeep import reindex as rebuilding
 from index.local.upkeep.reindex import Rebuilding
 from index.types import FailedFile, Floats, JsonScalar, NewDocument, NewPassage, Scope
-from rag.config import Config
 from rag.intake import reindex
 from rag.model.embedding import Embedder, PassageInput, PassageVectors
 from rag.service import Service
-from rag.types import Query
+from rag.shared.config import Config
+from rag.shared.types import Query
 
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 DIM = 24

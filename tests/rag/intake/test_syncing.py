@@ -14,7 +14,7 @@ import pytest
 from index.local.reader import Reader
 from index.types import FailedFile
 from rag.service import Service
-from rag.types import Failure, IngestReport, ParseOptions
+from rag.shared.types import Failure, IngestReport, ParseOptions
 
 BRIDGE = "The bridge was closed in May 2024 because of rust."
 SHIP = "The ship Aurora left Oslo on 3 March."

@@ -9,7 +9,7 @@ import pytest
 from rag.intake.prepare import passage_inputs, prepare, prepare_incoming
 from rag.language.sentences import split_sentences
 from rag.parsing.formats import parse
-from rag.types import Incoming
+from rag.shared.types import Incoming
 
 SIZES = (4_000, 8_000, 16_000, 32_000)
 TRAPS: dict[str, Callable[[int], str]] = {

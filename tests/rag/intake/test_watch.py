@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from rag.errors import BadInput, RagError
 from rag.intake.watch import watch
 from rag.service import Service
-from rag.types import IngestReport
+from rag.shared.errors import BadInput, RagError
+from rag.shared.types import IngestReport
 
 _LONGEST_S = 120.0
 SHIP = "The ship Aurora left Oslo on 3 March."

@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from rag.errors import BadInput, ContentTooLarge, RagError, UnreadableContent
 from rag.intake.web import Page, fetch, is_public
 from rag.service import Service
+from rag.shared.errors import BadInput, ContentTooLarge, RagError, UnreadableContent
 
 PAGE = b"<html><title>Mills</title><h1>Mills</h1><p>The mill was built by Anna Berg in 1850.</p></html>"
 Reply = tuple[int, dict[str, str], bytes]

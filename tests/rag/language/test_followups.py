@@ -3,7 +3,7 @@
 import pytest
 
 from rag.language.followups import completed
-from rag.types import Turn
+from rag.shared.types import Turn
 
 LAMPS = "How many lamps were sold in Alden in November 2015?"
 

@@ -8,7 +8,7 @@ from index.types import Scope
 from rag.language.languages import detect_language, language_note, question_language, with_language
 from rag.retrieval.question import analyze_question
 from rag.service import Service
-from rag.types import Incoming, Query
+from rag.shared.types import Incoming, Query
 
 GERMAN = (
     "Die Stadtverwaltung hat gestern beschlossen, die Häuser am alten Hafen zu sanieren. Der Beginn der Arbeiten ist für den "

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from rag.config import Config
+from rag.shared.config import Config
 
 THREADS = """
 import os

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.config import Config
 from rag.model.cache import converted_model, read_converted
+from rag.shared.config import Config
 from tests.reliability import mounts
 
 
@@ -85,7 +85,7 @@ def test_in_a_read_only_home_a_temporary_folder_serves_as_cache(home: Path, capl
 def test_a_temporary_folder_of_somebody_else_is_not_believed(home: Path) -> None:
     (home.parent / "tmp" / f"footnote-{os.getuid()}").mkdir()
     (home.parent / "tmp" / f"footnote-{os.getuid()}").chmod(0o777)
-    from rag.errors import ModelUnavailable
+    from rag.shared.errors import ModelUnavailable
 
     with mounts.read_only(home), pytest.raises(ModelUnavailable, match="set RAG_CACHE"):
         converted_model(None, None, Config.from_environment({}))

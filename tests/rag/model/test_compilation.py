@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.config import Config
-from rag.errors import ModelDamaged
 from rag.model.cache import ModelInfo, converted_model
 from rag.model.compilation import is_whole, kept_file
 from rag.model.embedding import Embedder
+from rag.shared.config import Config
+from rag.shared.errors import ModelDamaged
 from tests.reliability.mounts import read_only
 
 TEXTS = ["why did Zelensky refuse to sign?", "x", "Rare earth elements are a set of 17 elements. " * 9]

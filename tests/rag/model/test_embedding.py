@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 
 from index.types import Span
-from rag.config import Config
-from rag.errors import ModelDamaged, ModelUnavailable
 from rag.language.sentences import split_sentences
 from rag.model.cache import ModelInfo, converted_model, find_model, fingerprint_of, read_converted
 from rag.model.embedding import TOGETHER, Embedder, PassageInput
 from rag.model.precision import kept_precision
 from rag.model.reference import load_reference
+from rag.shared.config import Config
+from rag.shared.errors import ModelDamaged, ModelUnavailable
 
 ROOT = Path(__file__).parents[3]
 
@@ -231,7 +231,7 @@ def test_a_cache_without_room_is_named_with_what_to_do_and_keeps_nothing_half_ma
 def test_processes_that_start_together_convert_the_model_once(tmp_path: Path) -> None:
     code = (
         "import logging; logging.basicConfig(level='INFO')\n"
-        "from rag.config import Config; from rag.model.cache import converted_model\n"
+        "from rag.shared.config import Config; from rag.model.cache import converted_model\n"
         "print(converted_model(None, None, Config.from_environment())[1])"
     )
     environment = {**os.environ, "RAG_CACHE": str(tmp_path)}

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rag.config import Config
 from rag.model.cache import converted_model, find_model
 from rag.model.embedding import Embedder
 from rag.model.encoder import read_encoder
 from rag.model.reference import load_reference
+from rag.shared.config import Config
 
 TEXTS = ["Kyiv did not sign.", "A much longer text, with numbers (17, 2,000) and names: " + "the agreement " * 60, "Ж"]
 MODES = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token", "lasttoken": "pooling_mode_lasttoken"}
@@ -102,7 +102,7 @@ import sys
 for name in ("torch", "transformers", "sentence_transformers", "sklearn", "scipy"):
     sys.modules[name] = None
 from pathlib import Path
-from rag.config import Config
+from rag.shared.config import Config
 from rag.model.cache import converted_model
 print(converted_model(None, None, Config(cache=Path(sys.argv[1]), precision="f32", threads=1))[0].dim)
 """

@@ -7,12 +7,12 @@ from typing import Any, cast
 
 import pytest
 
-from rag.config import Config
-from rag.errors import ModelDamaged, ModelUnavailable
 from rag.model.cache import ModelInfo, converted_model
 from rag.model.embedding import Embedder
 from rag.model.loading import begin_loading
 from rag.service import Service
+from rag.shared.config import Config
+from rag.shared.errors import ModelDamaged, ModelUnavailable
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from rag.config import Config
 from rag.model.cache import converted_model
 from rag.model.engine import load_openvino
 from rag.model.precision import PRECISIONS, fastest_precision, kept_precision
+from rag.shared.config import Config
 
 
 @pytest.fixture(scope="module")

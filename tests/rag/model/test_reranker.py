@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.config import Config
-from rag.errors import ModelUnavailable
 from rag.model.reranker import Reranker, reordered
 from rag.service import Service
-from rag.types import Query
+from rag.shared.config import Config
+from rag.shared.errors import ModelUnavailable
+from rag.shared.types import Query
 
 SEED = Path(__file__).parents[3] / "seeds" / "us-ukraine-minerals-deal.txt"
 QUESTION = "why did Zelensky refuse to sign?"

@@ -8,7 +8,7 @@ import pytest
 
 from rag.intake.chunking import chunk
 from rag.parsing.formats import parse
-from rag.types import ParsedText
+from rag.shared.types import ParsedText
 
 Read = Callable[..., ParsedText]
 # What a reader does not see: white space, soft hyphens, zero-width spaces.

@@ -2,9 +2,9 @@
 
 import pytest
 
-from rag.errors import UnreadableContent, UnsupportedFormat
 from rag.parsing.encoding import decode, n_damaged
 from rag.parsing.formats import parse
+from rag.shared.errors import UnreadableContent, UnsupportedFormat
 
 TEXTS = {
     "fr": "L'été dernier, la mairie a rénové l'école. Le maître s'appelle Hervé Lefèvre.",

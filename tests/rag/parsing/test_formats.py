@@ -2,8 +2,8 @@
 
 import pytest
 
-from rag.errors import UnreadableContent, UnsupportedFormat
 from rag.parsing.formats import parse
+from rag.shared.errors import UnreadableContent, UnsupportedFormat
 
 PROSE = "Ein schöner Tag für Zürich, sagte Müller. Später kamen Gäste aus Österreich und blieben über Nacht. " * 5
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import pytest
 
-from rag.config import Config
 from rag.model.embedding import Embedder
 from rag.service import Service
-from rag.types import Query, RankedPassage
+from rag.shared.config import Config
+from rag.shared.types import Query, RankedPassage
 from tests.rag.parsing.articles import KINDS, Article, articles, layer, layer_of_pdf, squeezed
 
 _K = 5

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from rag.errors import ContentTooLarge, RagError
 from rag.parsing.sandbox.pool import Limits, Sandbox
 from rag.service import Service
+from rag.shared.errors import ContentTooLarge, RagError
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 OFFICE = "http://schemas.openxmlformats.org"

@@ -14,9 +14,9 @@ import pptx
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from rag.errors import RagError
 from rag.intake.chunking import chunk
 from rag.parsing.sandbox.pool import Limits, Sandbox
+from rag.shared.errors import RagError
 
 TEXT = "The crane at the north quay lifts forty tons. It was built by Ole Dahl in 1901. "
 ROWS = [["Ship", "Tons", "Line"], ["Oscar", "1200", "North"], ["Ida", "90", "West"]]

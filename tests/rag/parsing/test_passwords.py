@@ -9,10 +9,10 @@ from msoffcrypto.format.ooxml import OOXMLFile
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
-from rag.errors import UnreadableContent
 from rag.parsing.formats import parse
 from rag.parsing.sandbox.pool import Sandbox
-from rag.types import ParseOptions
+from rag.shared.errors import UnreadableContent
+from rag.shared.types import ParseOptions
 
 PASSWORD = "höst 7"
 

@@ -11,7 +11,7 @@ from docx.oxml.ns import nsdecls
 
 from rag.retrieval.references import Named, asks_for_part, find_references, named_sentences
 from rag.service import Service
-from rag.types import Query
+from rag.shared.types import Query
 
 W = nsdecls("w")
 

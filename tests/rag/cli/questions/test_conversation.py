@@ -7,8 +7,8 @@ import pytest
 
 from rag.cli.questions import conversation
 from rag.cli.questions.conversation import converse
-from rag.errors import BadInput
-from rag.types import Answer, AnswerText, IndexState, Timings, Turn
+from rag.shared.errors import BadInput
+from rag.shared.types import Answer, AnswerText, IndexState, Timings, Turn
 from tests.rag.cli.conftest import InTerminal, plain
 from tests.rag.conftest import QUESTION
 

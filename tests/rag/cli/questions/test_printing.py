@@ -8,7 +8,7 @@ from rich.console import Console
 
 from index.types import Span
 from rag.cli.questions.printing import print_answer
-from rag.types import Answer, Citation, DocumentRef, IndexState, Occurrence, RankedPassage, Timings
+from rag.shared.types import Answer, Citation, DocumentRef, IndexState, Occurrence, RankedPassage, Timings
 
 
 def answer_from(

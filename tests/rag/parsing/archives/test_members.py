@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
-from rag.errors import ContentTooLarge, RagError, UnreadableContent
 from rag.parsing.archives import members as module
 from rag.parsing.archives.members import is_archive, members
+from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent
 
 TEXT = b"The ship Aurora left Oslo on 3 March."
 

@@ -9,7 +9,7 @@ import docx
 import pytest
 
 from rag.parsing.formats import parse
-from rag.types import ParsedText
+from rag.shared.types import ParsedText
 
 Read = Callable[..., ParsedText]
 PathOf = Callable[[ParsedText, str], tuple[str, ...]]

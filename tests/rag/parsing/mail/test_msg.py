@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from rag.errors import RagError, UnsupportedFormat
 from rag.parsing.formats import parse
 from rag.parsing.mail.msg import decompress_rtf
+from rag.shared.errors import RagError, UnsupportedFormat
 
 Make = Callable[..., Any]
 SENT = struct.pack(

@@ -11,9 +11,9 @@ from docx.document import Document
 from docx.oxml import parse_xml as element
 from docx.oxml.ns import nsdecls
 
-from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.parsing.formats import parse
-from rag.types import ParsedText
+from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
+from rag.shared.types import ParsedText
 
 Read = Callable[..., ParsedText]
 PathOf = Callable[[ParsedText, str], tuple[str, ...]]

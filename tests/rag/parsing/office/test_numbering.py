@@ -13,7 +13,7 @@ from docx.oxml.ns import nsdecls
 from rag.intake.chunking import chunk
 from rag.parsing.formats import parse
 from rag.parsing.office.numbering import formatted
-from rag.types import ParsedText
+from rag.shared.types import ParsedText
 
 Read = Callable[..., ParsedText]
 PathOf = Callable[[ParsedText, str], tuple[str, ...]]

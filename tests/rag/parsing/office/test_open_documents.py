@@ -4,7 +4,7 @@ import io
 import zipfile
 
 from rag.parsing.formats import parse
-from rag.types import ParsedText
+from rag.shared.types import ParsedText
 from tests.rag.parsing.office.test_odt import META, NAMES
 
 MORE_NAMES = NAMES + ' xmlns:presentation="urn:oasis:names:tc:opendocument:xmlns:presentation:1.0"'

@@ -10,9 +10,9 @@ from pptx.oxml import parse_xml
 from pptx.presentation import Presentation
 from pptx.util import Inches
 
-from rag.errors import RagError, UnreadableContent
 from rag.parsing.formats import parse
-from rag.types import ParsedText
+from rag.shared.errors import RagError, UnreadableContent
+from rag.shared.types import ParsedText
 
 Read = Callable[..., ParsedText]
 PathOf = Callable[[ParsedText, str], tuple[str, ...]]

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import openpyxl
 import pytest
 
-from rag.errors import ContentTooLarge, RagError, UnreadableContent
 from rag.parsing.formats import parse
-from rag.types import ParsedText
+from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent
+from rag.shared.types import ParsedText
 
 Read = Callable[..., ParsedText]
 PathOf = Callable[[ParsedText, str], tuple[str, ...]]

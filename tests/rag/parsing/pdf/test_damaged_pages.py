@@ -10,10 +10,10 @@ from PIL import Image
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from rag.errors import UnreadableContent
 from rag.parsing.formats import parse
 from rag.service import Service
-from rag.types import ParsedText, Query
+from rag.shared.errors import UnreadableContent
+from rag.shared.types import ParsedText, Query
 
 PageOf = Callable[[ParsedText, str], int]
 Read = Callable[..., ParsedText]

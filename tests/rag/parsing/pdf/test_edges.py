@@ -6,7 +6,7 @@ import pytest
 from reportlab.lib.utils import simpleSplit
 from reportlab.pdfgen.canvas import Canvas
 
-from rag.types import ParsedText
+from rag.shared.types import ParsedText
 from tests.rag.parsing.pdf.drawing import WIDTH, lines_at, pdf, prose
 
 Read = Callable[..., ParsedText]

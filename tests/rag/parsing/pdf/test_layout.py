@@ -11,7 +11,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from rag.types import ParsedText
+from rag.shared.types import ParsedText
 from tests.rag.parsing.pdf.drawing import HEIGHT, WIDTH, book, lines_at, pdf, prose
 
 Read = Callable[..., ParsedText]

@@ -4,10 +4,10 @@ from collections.abc import Callable
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from rag.errors import UnreadableContent
 from rag.parsing.pdf.layout import Line, Page
 from rag.parsing.pdf.letters import mend_letters
-from rag.types import ParsedText
+from rag.shared.errors import UnreadableContent
+from rag.shared.types import ParsedText
 from tests.rag.parsing.pdf.drawing import lines_at, pdf, prose
 
 Read = Callable[[str, bytes], ParsedText]

@@ -4,10 +4,10 @@ import shutil
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from rag.errors import BadInput, UnreadableContent
 from rag.parsing.pdf import ocr
 from rag.parsing.sandbox.pool import Sandbox
-from rag.types import OCR_LANGUAGES, ParsedText, ParseOptions
+from rag.shared.errors import BadInput, UnreadableContent
+from rag.shared.types import OCR_LANGUAGES, ParsedText, ParseOptions
 
 LINES = ["The harbour of Arnes", "opened in 1784 for", "ninety-one ships."]
 

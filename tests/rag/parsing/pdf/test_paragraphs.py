@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from rag.types import BYLINE, ITEM, MARGIN, MENU, PROSE, REFERENCE, ParsedText
+from rag.shared.types import BYLINE, ITEM, MARGIN, MENU, PROSE, REFERENCE, ParsedText
 from tests.rag.parsing.pdf.drawing import WIDTH, lines_at, pdf, prose
 
 Read = Callable[[str, bytes], ParsedText]

@@ -9,8 +9,8 @@ from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from rag.errors import RagError, UnreadableContent
 from rag.parsing.formats import parse
+from rag.shared.errors import RagError, UnreadableContent
 from tests.rag.parsing.pdf.drawing import book, pdf
 
 

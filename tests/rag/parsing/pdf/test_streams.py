@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from rag.errors import ContentTooLarge, UnreadableContent
 from rag.parsing.formats import parse
 from rag.parsing.sandbox import pool
 from rag.parsing.sandbox.pool import Sandbox
+from rag.shared.errors import ContentTooLarge, UnreadableContent
 
 TEXT = b"BT /T 12 Tf 72 700 Td (The quay is 200 metres long.) Tj ET "
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from rag.types import ROW, ParsedText
+from rag.shared.types import ROW, ParsedText
 from tests.rag.parsing.pdf.drawing import lines_at, pdf, prose
 
 Read = Callable[[str, bytes], ParsedText]

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from rag.errors import UnreadableContent
 from rag.parsing.sandbox import confinement
 from rag.parsing.sandbox.pool import Sandbox
-from rag.types import ParseOptions
+from rag.shared.errors import UnreadableContent
+from rag.shared.types import ParseOptions
 
 needs_seccomp = pytest.mark.skipif("seccomp" not in confinement.measures(), reason="this kernel has no seccomp")
 needs_landlock = pytest.mark.skipif(
@@ -49,7 +49,7 @@ IN_A_WORKER = f"""{PRELUDE}
 import rag.parsing.formats
 from pathlib import Path
 from rag.parsing.sandbox import worker
-from rag.types import ParsedText
+from rag.shared.types import ParsedText
 rag.parsing.formats.parse = lambda name, content, options: ParsedText(attack(json.loads(content[4:])), "", (), ())
 worker.main(int(sys.argv[2]), *sys.argv[3:])
 """

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from rag.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.parsing.formats import parse
 from rag.parsing.sandbox import pool as pool_module
 from rag.parsing.sandbox.pool import Limits, Sandbox
+from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 
 PAGE = (
     "<html><title>Tea</title><h1>Tea</h1><p>Boil é 😀 water.</p><table><tr><th>a<th>b<tr><td>1<td>2</table>"

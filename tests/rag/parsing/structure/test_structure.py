@@ -11,7 +11,7 @@ import pytest
 
 from rag.intake.chunking import Chunk, chunk
 from rag.parsing.formats import parse
-from rag.types import ParsedText
+from rag.shared.types import ParsedText
 
 LEAD = "Before the bridge opens the inspectors check these things:"
 ITEMS = [

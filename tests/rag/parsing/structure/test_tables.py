@@ -8,7 +8,7 @@ import pytest
 from rag.intake.chunking import chunk
 from rag.parsing.formats import parse
 from rag.parsing.structure.tables import Cell, is_header, lay_out
-from rag.types import ParsedText
+from rag.shared.types import ParsedText
 
 Read = Callable[..., ParsedText]
 Place = tuple[str, int, int]  # text, columns and rows covered

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from rag.parsing.formats import parse
-from rag.types import ParsedText
+from rag.shared.types import ParsedText
 
 Path = Callable[[ParsedText, str], tuple[str, ...]]
 BODY = "\n# The bridge\n\nIt is old.\n\n```\n# no heading\n\nx = 1\n```\n\nThe end.\n"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from rag.parsing.formats import is_plain_text, parse
-from rag.types import ParsedText
+from rag.shared.types import ParsedText
 
 Read = Callable[..., ParsedText]
 PathOf = Callable[[ParsedText, str], tuple[str, ...]]

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from index.types import Change, Document, FailedFile, Finding, Job, Receipt, Span
-from rag.errors import BadInput
-from rag.types import (
+from rag.shared.errors import BadInput
+from rag.shared.types import (
     Answer,
     AnswerText,
     Citation,

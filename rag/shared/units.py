@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 
 from index.types import Passage, Span
-from rag.types import TableRow, Unit
+from rag.shared.types import TableRow, Unit
 
 _NO_HEAD = -1
 

@@ -10,7 +10,7 @@ from datetime import date
 
 from index.local.database.filters import is_bound
 from index.types import Condition, Range
-from rag.errors import BadInput
+from rag.shared.errors import BadInput
 
 MAX_QUESTION = 2000
 MAX_COLLECTION = 100
