@@ -113,6 +113,8 @@ class Excluded:
 
 
 Condition = Sequence[str] | Range | Excluded
+# As a key of ``Scope.where``: the documents of these ids. No metadata has such a name.
+DOCUMENT_IDS = "\0id"
 
 
 @dataclass(frozen=True, slots=True)

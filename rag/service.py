@@ -154,6 +154,11 @@ class Service:
             raise BadInput("no language model is set: give the address of an OpenAI-compatible server in RAG_LLM_URL")
         return LanguageModel(config.llm_url, config.llm_model, config.llm_key, config.llm_seconds)
 
+    @property
+    def has_language_model(self) -> bool:
+        """Whether answers can be generated."""
+        return self._config.llm_url is not None
+
     @cached_property
     def entailment(self) -> "Entailment | None":
         """What checks generated sentences beside the guards; None where none is set.  Raises ModelUnavailable."""

@@ -11,28 +11,16 @@ from fastapi.responses import Response
 router = APIRouter(include_in_schema=False)
 
 _FOLDER = Path(__file__).parent.parent / "web"
-_JAVASCRIPT = "text/javascript; charset=utf-8"
-_FILES = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/web/style.css": ("style.css", "text/css; charset=utf-8"),
-    "/web/icon.svg": ("icon.svg", "image/svg+xml"),
-    **{
-        f"/web/{name}.js": (f"{name}.js", _JAVASCRIPT)
-        for name in (
-            "api",
-            "app",
-            "ask",
-            "collections",
-            "dialogs",
-            "documents",
-            "files",
-            "reader",
-            "storage",
-            "text",
-            "theme",
-            "upload",
-        )
-    },
+_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+# Address -> file and media type: what lies in the folder when the service starts, and nothing else.
+_FILES = {"/": (_FOLDER / "index.html", "text/html; charset=utf-8")} | {
+    f"/web/{path.relative_to(_FOLDER).as_posix()}": (path, _TYPES[path.suffix])
+    for path in sorted(_FOLDER.rglob("*"))
+    if path.suffix in _TYPES
 }
 # Served without a key: the page holds nothing of the store and is what asks for the key.
 PATHS = tuple(_FILES)
@@ -62,8 +50,8 @@ class _File(NamedTuple):
 
 @cache
 def _file(path: str) -> _File:
-    name, media_type = _FILES[path]
-    content = (_FOLDER / name).read_bytes()
+    place, media_type = _FILES[path]
+    content = place.read_bytes()
     return _File(content, media_type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
 
 

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from index.types import Condition, JsonScalar, Range, Span
+from index.types import DOCUMENT_IDS, Condition, JsonScalar, Range, Span
 from rag.shared.errors import BadInput
 from rag.shared.types import Citation, Query, Turn
 from rag.shared.validation import composed, make_range
@@ -26,6 +26,7 @@ MAX_TOP_K = 100
 MAX_TURNS = 50
 MAX_ANSWER = 20_000
 MAX_CITATIONS = 1000
+MAX_DOCUMENTS = 100
 MAX_METADATA_KEYS = 100
 MAX_VALUES = 1000
 # Of all lists of a filter: the store asks for them in one query, each in up to three spellings, and that takes 32,766 of them.
@@ -219,6 +220,9 @@ class TurnIn(Input):
     answer: Annotated[Text, StringConstraints(max_length=MAX_ANSWER)] = ""
 
 
+DocumentIdIn = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
+
+
 class AskIn(Input):
     """A question."""
 
@@ -237,6 +241,9 @@ class AskIn(Input):
         default_factory=dict,
         description="Metadata that a document must have: every key, with the value, any one of the list, or one in the range.",
         examples=[{"year": 2025, "language": ["en", "uk"], "date": {"gte": "2025-01-01", "lt": "2026"}}],
+    )
+    documents: Annotated[list[DocumentIdIn], Field(min_length=1, max_length=MAX_DOCUMENTS)] | None = Field(
+        default=None, description="Ask only the documents of these ids; null for all of the collection."
     )
     explain: bool = Field(default=False, description="Add each passage's ranks and scores per signal.")
     max_risk: float | None = Field(
@@ -273,6 +280,8 @@ class AskIn(Input):
                 where[key] = [
                     stored for value in (given if isinstance(given, list) else [given]) for stored in as_stored(value)
                 ]
+        if self.documents is not None:
+            where[DOCUMENT_IDS] = self.documents
         return Query(
             self.question,
             self.top_k,

@@ -262,6 +262,12 @@ class CollectionsOut(Output):
     limited: bool = Field(description="Whether the key opens these only; else every other name is a new collection.")
 
 
+class FeaturesOut(Output):
+    """What is switched on."""
+
+    generate: bool = Field(description="Whether a language model can write answers (`mode` `generate`).")
+
+
 class TextOut(Output):
     """A stored text or a part of it."""
 

@@ -1,12 +1,13 @@
 /** The page: which view the address asks for, the theme, the keys that work everywhere. */
 
-import { key, onKeyWanted } from "./api.js";
-import * as ask from "./ask.js";
-import { askForKey } from "./dialogs.js";
-import { learnCollections, reload } from "./documents.js";
-import * as reader from "./reader.js";
-import { lasting } from "./storage.js";
-import "./upload.js";
+import { key, onKeyWanted } from "./base/api.js";
+import * as ask from "./asking/ask.js";
+import { choose } from "./base/collections.js";
+import { askForKey } from "./base/dialogs.js";
+import { learnCollections, reload } from "./documents/list.js";
+import * as reader from "./reader/reader.js";
+import { lasting } from "./base/storage.js";
+import "./documents/upload.js";
 
 const byId = (id) => document.getElementById(id);
 const root = document.documentElement;
@@ -24,11 +25,11 @@ function placeOf(hash) {
   return { id, span: span && [Number(span[1]), Number(span[2])] };
 }
 
-/** `{ question, collection, where }` of a hash such as `#q=WORDS&in=COLLECTION&where=FILTER`, or null. */
+/** `{ question, collection, where, only }` of a hash such as `#q=WORDS&in=COLLECTION&where=FILTER&only=DOCUMENT`, or null. */
 function questionOf(hash) {
   const parts = new URLSearchParams(hash.slice(1));
   const question = parts.get("q")?.trim();
-  return question ? { question, collection: parts.get("in") || "default", where: parts.get("where") ?? "" } : null;
+  return question ? { question, collection: parts.get("in") || "default", where: parts.get("where") ?? "", only: parts.get("only") } : null;
 }
 
 function route() {
@@ -42,7 +43,7 @@ function route() {
   show(location.hash === "#documents" ? "documents" : "ask");
   if (view === "ask") {
     const question = questionOf(location.hash);
-    if (question) ask.open(question);
+    if (question) ask.open(question, history.state);
     else ask.reset();
   }
   nameTab();
@@ -74,8 +75,15 @@ function show(name) {
 reader.onClose(() => {
   if (!placeOf(location.hash)) return;
   // A step forward rather than back: before it there may be another document, or another site.
-  history.pushState(null, "", location.pathname + location.search + (view === "documents" ? "#documents" : ask.shown().hash));
+  const { hash, state } = view === "documents" ? { hash: "#documents", state: null } : ask.shown();
+  history.pushState(state, "", location.pathname + location.search + hash);
   nameTab();
+});
+reader.onAsk((source) => {
+  choose(source.collection);
+  ask.askOnly(source);
+  location.hash = ask.shown().hash; // closes the document
+  if (view !== "ask") show("ask");
 });
 addEventListener("hashchange", route);
 
@@ -127,4 +135,5 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 
 route();
+ask.learnFeatures().catch(() => {}); // without them the page shows less
 if (view !== "documents") learnCollections().catch(() => {}); // asked again, with its error in words, by whatever is done next

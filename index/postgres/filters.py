@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from index.local.database.filters import compared
-from index.types import Condition, Excluded, Range
+from index.types import DOCUMENT_IDS, Condition, Excluded, Range
 
 _OPERATORS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
 # A dash behind a digit is a date's, not a number's; of two points in a number one is too many. What CAST takes is checked first.
@@ -16,6 +16,8 @@ def condition(key: str, wanted: Condition) -> tuple[str, list[object]]:
     if isinstance(wanted, Excluded):
         query, values = matching(key, wanted.values)
         return f"d.number NOT IN ({query})", values
+    if key == DOCUMENT_IDS and not isinstance(wanted, Range):
+        return "d.id = ANY(%s)", [list(wanted)]
     query, values = matching(key, wanted)
     return f"d.number IN ({query})", values
 

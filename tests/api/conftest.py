@@ -50,6 +50,7 @@ class FakeService:
     settings = {"model": "fake-model"}
     rebuilding: tuple[str, ...] = ()
     queue: Any = None
+    has_language_model = False
 
     def __init__(self) -> None:
         self.stored: dict[str, tuple[Document, str]] = {}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from index.types import Condition, Excluded, Range
+from index.types import DOCUMENT_IDS, Condition, Excluded, Range
 
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 _DATE = re.compile(r"\d{4}(?:-\d\d(?:-\d\d(?:[T ][\d:.+Z-]*)?)?)?")
@@ -25,6 +25,8 @@ def condition(key: str, wanted: Condition) -> tuple[str, list[str | float]]:
     if isinstance(wanted, Excluded):
         query, values = matching(key, wanted.values)
         return f"d.number NOT IN ({query})", values
+    if key == DOCUMENT_IDS and not isinstance(wanted, Range):
+        return f"d.id IN ({', '.join('?' * len(wanted))})", [*wanted]
     query, values = matching(key, wanted)
     return f"d.number IN ({query})", values
 

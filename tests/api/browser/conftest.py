@@ -40,10 +40,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @contextmanager
-def serving(store: Path, key: str | None = None) -> Iterator[str]:
-    """The address of a server process with this store."""
+def serving(store: Path, **variables: str) -> Iterator[str]:
+    """The address of a server process with this store and these settings."""
     environment = {name: value for name, value in os.environ.items() if name not in ("RAG_API_KEY", "RAG_STORE")}
-    environment |= {"RAG_API_KEY": key} if key else {}
+    environment |= variables
     command = [str(RAG), "serve", "--port", "0", "--store", str(store), "--json"]
     with open(store.with_suffix(".log"), "w+b") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)
@@ -124,7 +124,7 @@ class Page:
 
     def wait_for_text(self, selector: str, part: str) -> str:
         """The element's text, once it holds this part."""
-        self.wait(lambda: part in self.text(selector))
+        self.wait(lambda: any(part in text for text in self.texts(selector)[:1]))
         return self.text(selector)
 
     def active(self) -> str:
@@ -205,12 +205,12 @@ def page(driver: webdriver.Chrome, url: str) -> Page:
 
 
 @pytest.fixture
-def page_with_key(driver: webdriver.Chrome, tmp_path: Path) -> Iterator[Callable[[str], tuple[Page, str]]]:
-    """The page of a server of its own that wants this key, and the server's address."""
+def page_with(driver: webdriver.Chrome, tmp_path: Path) -> Iterator[Callable[..., tuple[Page, str]]]:
+    """The page of a server of its own with these settings, and the server's address."""
     with ExitStack() as stack:
 
-        def make(key: str) -> tuple[Page, str]:
-            url = stack.enter_context(serving(tmp_path / "store", key))
+        def make(**variables: str) -> tuple[Page, str]:
+            url = stack.enter_context(serving(tmp_path / "store", **variables))
             page = Page(driver, url)
             page.emulate()
             page.open()

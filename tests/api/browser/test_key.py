@@ -10,8 +10,8 @@ pytestmark = pytest.mark.model
 KEY = "s3cret-ключ"
 
 
-def test_the_page_asks_for_the_key_and_keeps_it_for_the_tab(page_with_key: Any) -> None:
-    page, url = page_with_key(KEY)
+def test_the_page_asks_for_the_key_and_keeps_it_for_the_tab(page_with: Any) -> None:
+    page, url = page_with(RAG_API_KEY=KEY)
     with httpx.Client(base_url=url, headers=[(b"X-API-Key", KEY.encode())], timeout=30, trust_env=False) as client:
         assert (
             client.post("/v1/documents", json={"text": "The gate opens at seven.", "title": "Gate"}).status_code == 201

@@ -58,6 +58,14 @@ def answer(page: Any) -> None:
     page.wait(lambda: page.all(".why td"))
 
 
+def conversation(page: Any) -> None:
+    page.ask(QUESTION)
+    page.ask("Who met the Ukrainian leader in Munich?")
+    page.find(".passage [aria-label^='Ask only']").click()
+    page.find(".answer .copy summary").click()
+    page.find(".passage .copy summary").click()
+
+
 def abstention(page: Any) -> None:
     page.ask("what is the boiling point of tungsten?")
 
@@ -107,7 +115,20 @@ def naming(page: Any) -> None:
     page.js("document.querySelector('#name-dialog').showModal()")
 
 
-STATES = (start, options, answer, abstention, error, document, missing_document, documents, confirmation, key, naming)
+STATES = (
+    start,
+    options,
+    answer,
+    conversation,
+    abstention,
+    error,
+    document,
+    missing_document,
+    documents,
+    confirmation,
+    key,
+    naming,
+)
 every_state = pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 
 
@@ -151,7 +172,7 @@ def violations(page: Any, options: dict[str, Any]) -> list[tuple[str, list[str]]
 
 def test_a_newcomer_is_led_to_adding_documents(page: Any) -> None:
     page.js("window.fetch = async () => new Response(JSON.stringify({collections: [], limited: false}))")
-    page.js("return import('./web/documents.js').then(documents => documents.learnCollections())")
+    page.js("return import('./web/documents/list.js').then(documents => documents.learnCollections())")
     assert "no documents yet" in page.text("#start")
 
 
@@ -160,7 +181,7 @@ def test_the_start_tells_how_many_documents_there_are_to_ask(page: Any) -> None:
         "const some = ['a', 'b'].map(name => ({name, documents: 600, passages: 9}));"
         "window.fetch = async () => new Response(JSON.stringify({collections: some, limited: false}))"
     )
-    page.js("return import('./web/documents.js').then(documents => documents.learnCollections())")
+    page.js("return import('./web/documents/list.js').then(documents => documents.learnCollections())")
     assert "your 1,200 documents in 2 collections" in page.text("#start")
 
 

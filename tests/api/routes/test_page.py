@@ -11,6 +11,7 @@ from api.routes.page import PATHS
 from api.settings import Settings
 
 WEB = Path(__file__).parents[3] / "api" / "web"
+FILES = [path for path in WEB.rglob("*") if path.is_file()]
 TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "/": "text/html"}
 
 
@@ -29,7 +30,7 @@ def test_each_file_is_served_with_its_type_and_a_strict_policy(client: TestClien
 
 def test_every_file_of_the_folder_is_served_and_no_other() -> None:
     names = {"index.html" if path == "/" else path.removeprefix("/web/") for path in PATHS}
-    assert names == {path.name for path in WEB.iterdir()}
+    assert names == {path.relative_to(WEB).as_posix() for path in FILES}
 
 
 def test_what_a_client_has_is_not_sent_again(client: TestClient) -> None:
@@ -56,7 +57,7 @@ def test_the_page_needs_no_key_and_nothing_else_opens_with_it(client_of: Callabl
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_makes_no_html_of_text() -> None:
-    for path in WEB.iterdir():
+    for path in FILES:
         source = path.read_text(encoding="utf-8")
         assert not re.search(r"(?:src|href|url\(|import|fetch\()\s*[=\"'(]*\s*(?:https?:)?//", source), path
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", source), (
@@ -66,7 +67,9 @@ def test_the_page_loads_nothing_from_elsewhere_and_makes_no_html_of_text() -> No
     assert not re.search(r"\son\w+=|\sstyle=|<script>|<style", page)
     wanted = set(re.findall(r'(?:src|href)="(web/[^"]+)"', page))
     imported = {
-        f"web/{name}" for path in WEB.glob("*.js") for name in re.findall(r'from "\./([^"]+)"', path.read_text())
+        (path.parent / name).resolve().relative_to(WEB.parent).as_posix()
+        for path in WEB.rglob("*.js")
+        for name in re.findall(r'from "(\.[^"]+)"', path.read_text(encoding="utf-8"))
     }
     assert imported <= wanted  # all are loaded at once, not one after another
     assert {f"/{path}" for path in wanted} <= set(PATHS)

@@ -17,6 +17,7 @@ ROUTES = {
     ("delete", "/v1/documents/{document_id}"),
     ("get", "/v1/jobs/{job_id}"),
     ("get", "/v1/collections"),
+    ("get", "/v1/features"),
     ("post", "/v1/verify"),
     ("get", "/livez"),
     ("get", "/readyz"),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from index.backend import Store
-from index.types import Excluded, Range, Scope
+from index.types import DOCUMENT_IDS, Excluded, Range, Scope
 
 META: dict[str, dict[str, Any]] = {
     "a": {"date": "2024-12-31", "year": 2024, "size": 9.5, "tag": ["x", "y"]},
@@ -85,3 +85,11 @@ def test_a_range_that_compares_nothing_is_refused(store: Store, fake_embed: Any,
 
 def test_what_a_range_says_is_never_sql(store: Store, fake_embed: Any, tmp_path: Path) -> None:
     assert found(store, fake_embed, **{"date' OR 1=1 --": Range(gte="2025")}) == ""
+
+
+def test_documents_are_chosen_by_their_ids(store: Store, fake_embed: Any) -> None:
+    with store.read() as reader:
+        ids = {document.title: document.id for document in reader.documents()}
+    assert found(store, fake_embed, **{DOCUMENT_IDS: [ids["a"], ids["c"], "none"]}) == "ac"
+    assert found(store, fake_embed, **{DOCUMENT_IDS: [ids["a"], ids["c"]], "tag": ["x"]}) == "a"
+    assert found(store, fake_embed, **{DOCUMENT_IDS: ["none"]}) == ""

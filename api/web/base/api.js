@@ -93,6 +93,43 @@ export function request(path, { method = "GET", json, signal } = {}) {
   });
 }
 
+/** Reads a stream of events; `take` gets the name and the JSON of each as it comes. */
+export async function events(path, { json, signal, take }) {
+  const stream = await sendWithKey(async (headers) => {
+    try {
+      const reply = await fetch(path, {
+        method: "POST",
+        signal,
+        headers: { ...headers, "Content-Type": "application/json", Accept: "text/event-stream" },
+        body: JSON.stringify(json),
+      });
+      const body = reply.ok ? reply.body : parsed(await reply.text());
+      return { status: reply.status, body, retryAfter: secondsOf(reply.headers.get("Retry-After")) };
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Problem(0, UNREACHABLE);
+    }
+  });
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  let waiting = "";
+  for (;;) {
+    let piece;
+    try {
+      piece = await reader.read();
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Problem(0, "The connection broke in the middle of the answer.");
+    }
+    if (piece.done) return;
+    const blocks = (waiting + piece.value).split("\n\n");
+    waiting = blocks.pop();
+    for (const block of blocks) {
+      const [name, data] = block.split("\n").map((line) => line.slice(line.indexOf(": ") + 2));
+      take(name, JSON.parse(data));
+    }
+  }
+}
+
 /** Sends one file; `progress` is told the share sent, 0 to 1. XMLHttpRequest, because fetch does not tell. */
 export function upload(file, folder, collection, { progress, signal }) {
   return sendWithKey(

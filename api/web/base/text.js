@@ -65,8 +65,9 @@ export function hashOf(id, start = null, end = null) {
 }
 
 /** Link to a question: the address from which it is asked again. */
-export function hashOfQuestion({ question, collection, where }) {
+export function hashOfQuestion({ question, collection, where, only = null }) {
   const parts = new URLSearchParams({ q: question });
+  if (only) parts.set("only", only.id ?? only);
   if (collection !== "default") parts.set("in", collection);
   if (where) parts.set("where", where);
   return `#${parts}`;

@@ -1,10 +1,10 @@
 /** Uploads: one file a request, one after another, so that each has its own progress and its own result. */
 
-import { Problem, upload } from "./api.js";
-import { collection, onCollection } from "./collections.js";
-import { reload } from "./documents.js";
+import { Problem, upload } from "../base/api.js";
+import { collection, onCollection } from "../base/collections.js";
+import { reload } from "./list.js";
 import { chosen, dropped } from "./files.js";
-import { count, element } from "./text.js";
+import { count, element } from "../base/text.js";
 
 const TRIES = 4;
 const MOST_REASONS = 10;

@@ -1,9 +1,9 @@
 /** The list of documents: a page at a time, filtered, deleted from. */
 
-import { Problem, request } from "./api.js";
-import { collection, learn, onCollection } from "./collections.js";
-import { confirmed } from "./dialogs.js";
-import { count, element, failure, hashOf } from "./text.js";
+import { Problem, request } from "../base/api.js";
+import { collection, learn, onCollection } from "../base/collections.js";
+import { confirmed } from "../base/dialogs.js";
+import { count, element, failure, hashOf } from "../base/text.js";
 
 const PAGE = 50;
 // With a filter, pages are read until as many fit as a page shows.

@@ -1,8 +1,8 @@
 /** The document view: the stored text with one span marked. What is open is in the address, so that it can be shared. */
 
-import { Problem, request } from "./api.js";
-import { restoreCaret } from "./dialogs.js";
-import { count, element, hashOf, marked, slice } from "./text.js";
+import { Problem, request } from "../base/api.js";
+import { restoreCaret } from "../base/dialogs.js";
+import { count, element, hashOf, marked, slice } from "../base/text.js";
 
 // A text up to WHOLE code points is shown at once; of a longer one a part on each side of the span, and more on request.
 const WHOLE = 200_000;
@@ -14,8 +14,9 @@ const scroller = byId("reader-scroll");
 const body = byId("reader-text");
 let cited = [];
 let running = new AbortController();
-let opened = null; // { id, title, span, sha256, start, end, characters }
+let opened = null; // { id, title, collection, span, sha256, start, end, characters }
 let onClosed = () => {};
+let onAsked = () => {};
 
 /** The citations of the answer on show: with them the view can tell that a document has changed since. */
 export function remember(citations) {
@@ -25,6 +26,11 @@ export function remember(citations) {
 /** Sets what happens once the person has closed the view. */
 export function onClose(listener) {
   onClosed = listener;
+}
+
+/** Sets what happens with a document, `{ id, title, collection }`, that alone is to be asked. */
+export function onAsk(listener) {
+  onAsked = listener;
 }
 
 /** Opens a document. span: `[start, end)` in code points, or null. */
@@ -43,7 +49,7 @@ export async function open(id, span) {
     const [from, to] = windowOf(found.characters, span);
     const part = await textOf(id, from, to, mine.signal);
     if (mine !== running) return;
-    opened = { id, span, title: found.title || id, sha256: part.sha256, start: from, end: to, characters: found.characters };
+    opened = { id, span, title: found.title || id, collection: found.collection, sha256: part.sha256, start: from, end: to, characters: found.characters };
     byId("reader-title").textContent = opened.title;
     document.title = `${opened.title} · Footnote`;
     byId("reader-about").textContent = aboutOf(found);
@@ -196,6 +202,7 @@ async function copyLink() {
 
 byId("earlier").addEventListener("click", () => extend("earlier"));
 byId("later").addEventListener("click", () => extend("later"));
+byId("ask-this").addEventListener("click", () => opened !== null && onAsked(opened));
 byId("copy-link").addEventListener("click", copyLink);
 byId("close-reader").addEventListener("click", () => dialog.close());
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
