@@ -36,9 +36,9 @@ from rag.answer.unmatched import notes_on
 from rag.inspection.inspector import Inspector
 from rag.language.followups import completed
 from rag.model.cache import converted_model, measured_precision
+from rag.model.cross_encoders import Reranker
 from rag.model.embedding import Embedder
-from rag.model.reranker import Reranker
-from rag.model.store_models import StoreModels, refuse_other_model, store_settings
+from rag.model.loading import StoreModels, refuse_other_model, store_settings
 from rag.retrieval.ranking import Calibration
 from rag.shared.config import Config
 from rag.shared.errors import BadInput
@@ -164,7 +164,7 @@ class Service:
         """What checks generated sentences beside the guards; None where none is set.  Raises ModelUnavailable."""
         if self._config.verifier is None:
             return None
-        from rag.model.entailment import EntailmentModel
+        from rag.model.cross_encoders import EntailmentModel
 
         return EntailmentModel(self._config.verifier).entails
 

@@ -114,7 +114,7 @@ def _serve(store: str | None, options: dict[str, Any], json: bool, ready: Event)
     forbid_inspection()
     keep_few_arenas()
     settings = _settings(options)
-    from rag.model.blas import load_numpy
+    from rag.model.engine import load_numpy
 
     load_numpy()
     from api.server.server import CannotListen

@@ -1,6 +1,10 @@
-"""Commands as people start them, in processes of their own; one that fails ends the measurement with its reason."""
+"""Commands as people start them, in processes of their own, and the memory of a process.
+
+A command that fails ends the measurement with its reason.
+"""
 
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -13,6 +17,7 @@ from typing import NamedTuple
 from rag.shared.errors import RagError
 
 _MOST_TO_STOP_S = 60
+_STATUS = Path("/proc/self/status")
 
 
 class Server(NamedTuple):
@@ -77,3 +82,17 @@ def reason_of(stderr: str) -> str:
     """The last line that a process said on stderr, which tells why it failed."""
     lines = stderr.strip().splitlines()
     return lines[-1].removeprefix("rag: ") if lines else "it said nothing"
+
+
+def peak_mb() -> int:
+    """The most that this process had resident at a time, in megabytes.
+
+    Not from ``getrusage`` where the system says it otherwise: on Linux a process that was started by another, as a benchmark starts
+    those it measures, inherits there what that one had held.
+    """
+    try:
+        [line] = [line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:")]
+        return round(int(line.split()[1]) * 1024 / 1e6)
+    except (OSError, ValueError):
+        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in bytes on macOS, else in KiB
+        return round(held / 1e6 if sys.platform == "darwin" else held * 1024 / 1e6)

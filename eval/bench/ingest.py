@@ -65,7 +65,7 @@ class _Added(NamedTuple):
 _CHILD = """
 import json, sys
 from pathlib import Path
-from eval.bench.memory import peak_mb
+from eval.bench.commands import peak_mb
 from index.errors import StoreError
 from rag.shared.config import Config
 from rag.shared.errors import RagError

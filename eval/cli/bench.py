@@ -291,8 +291,7 @@ def chart(
     Example: rag bench chart results.jsonl chart.svg
     """
     with errors():
-        from eval.bench.chart import draw
-        from eval.bench.results import read_rows
+        from eval.bench.results import draw, read_rows
 
         if picture.suffix not in (".svg", ".png"):
             raise BadInput(f"{picture}: name a file that ends in .svg or .png")

@@ -3,19 +3,22 @@
 The engine's indexes only propose: HNSW may miss a passage, and BM25 there counts with rounded lengths and with the frequencies of
 all collections. What counts are inner products and BM25 computed here, as a store in a directory computes them. A narrow scope is
 answered by a scan of its rows: the words index would score it row by row (1,000 rows: 345 to 499 ms).
+
+A scope's conditions on metadata are SQL over the table of values, all of which are kept as text (``index.local.database.filters``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from index.local.database.filters import compared
 from index.local.views.bm25 import TermRows, Weights, bm25
 from index.local.views.vectors import best, inner_products
 from index.postgres.connection import Connection
 from index.postgres.documents import unpacked_half
 from index.postgres.schema import WORDS_INDEX
-from index.types import Floats, Ids
+from index.types import DOCUMENT_IDS, Condition, Excluded, Floats, Ids, Range
 
 # Passages of a scope up to which all of them are read, and the list is exact.
 SCAN_VECTORS = 5_000
@@ -24,6 +27,10 @@ SCAN_WORDS = 2_000
 _PROPOSED = 200
 _BEYOND = 16  # more than k, for those that rounding puts in another order
 _TOGETHER = 2_000
+_OPERATORS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
+# A dash behind a digit is a date's, not a number's; of two points in a number one is too many. What CAST takes is checked first.
+_NUMBER = r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?$"
+_DATE = r"^\d{4}($|-\d\d)"
 _NO_SCORES: Floats = np.empty(0, dtype=np.float32)
 _NO_IDS: Ids = np.empty(0, dtype=np.int64)
 
@@ -115,3 +122,41 @@ def _blocks(rows: Iterable[tuple[Any, ...]]) -> Iterable[list[tuple[Any, ...]]]:
             block = []
     if block:
         yield block
+
+
+def condition(key: str, wanted: Condition) -> tuple[str, list[object]]:
+    """A condition on the documents `d`, and its parameters.  Raises as ``documents_with``."""
+    if isinstance(wanted, Excluded):
+        query, values = documents_with(key, wanted.values)
+        return f"d.number NOT IN ({query})", values
+    if key == DOCUMENT_IDS and not isinstance(wanted, Range):
+        return "d.id = ANY(%s)", [list(wanted)]
+    query, values = documents_with(key, wanted)
+    return f"d.number IN ({query})", values
+
+
+def documents_with(key: str, allowed: Sequence[str] | Range) -> tuple[str, list[object]]:
+    """A query for the documents whose ``key`` has one of the values, or one within the range, and its parameters.
+
+    Raises ValueError for a range without bounds or with one that is neither number nor date.
+    """
+    query = "SELECT document FROM metadata WHERE left(key, 100) = left(%s, 100) AND key = %s"
+    if not isinstance(allowed, Range):
+        beginnings = [value[:200] for value in allowed]
+        return f"{query} AND left(value, 200) = ANY(%s) AND value = ANY(%s)", [key, key, beginnings, list(allowed)]
+    numbers, dates = compared(key, allowed)
+    ways: list[str] = []
+    values: list[object] = [key, key]
+    if numbers:
+        bounds = " AND ".join(f"value::double precision {_OPERATORS[name]} %s" for name in numbers)
+        ways.append(f"CASE WHEN value ~ %s THEN {bounds} ELSE FALSE END")
+        values += [_NUMBER, *(float(bound) for bound in numbers.values())]
+    if dates:
+        conditions = ["value ~ %s"]
+        values.append(_DATE)
+        for name, bound in dates.items():
+            whole = f"left(value, {len(bound)})" if name in ("gt", "lte") else "value"
+            conditions.append(f"{whole} {_OPERATORS[name]} %s")
+            values.append(bound)
+        ways.append(" AND ".join(conditions))
+    return f"{query} AND ({' OR '.join(f'({way})' for way in ways)})", values

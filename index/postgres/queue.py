@@ -4,13 +4,16 @@ An upload and its place in the queue are committed together. What became of it i
 done: a worker that dies in between leaves an upload that the next one finds finished.
 """
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from threading import Event
 from typing import Any, TypeVar
 
-from procrastinate import App, SyncPsycopgConnector
+import psycopg
+from procrastinate import App, PsycopgConnector, RetryStrategy, SyncPsycopgConnector
+from procrastinate.exceptions import ConnectorException
 from procrastinate.schema import SchemaManager
 
 from index.local.database.rows import document_id
@@ -23,6 +26,14 @@ SCHEMA = "footnote_jobs"
 QUEUE, TASK = "footnote", "take-in"
 _TIMEOUT_S = 30.0
 _KEPT_DAYS = 7
+# Of a worker, seconds.
+_HEARTBEAT_S = 3.0
+_DEAD_AFTER_S = 15.0
+_LOOK_S = 5.0
+_PUT_OFF_S = 5
+_PAUSE_S = 2.0
+_STOP_S = 0.2
+_Take = Callable[[str, int, Callable[[Upload], Outcome]], None]
 # Workers that die with an upload until it is given up: it may be what kills them.
 _MAX_LOST = 5
 _TABLES = f"""
@@ -48,6 +59,11 @@ CREATE TABLE {SCHEMA}.uploads (
 """
 _PUT = f"SELECT id FROM {SCHEMA}.jobs WHERE id = ANY(%(tokens)s::uuid[])"
 _REPEATABLE = "SELECT unnest(%(tokens)s::text[]) WHERE false"  # what is written twice is as written once
+_LOST = f"UPDATE {SCHEMA}.uploads SET lost = lost + 1 WHERE job = %(job)s AND position = %(position)s"
+_EXPIRED = (
+    f"DELETE FROM {SCHEMA}.jobs WHERE put_at < now() - interval '{_KEPT_DAYS} days'"
+    f" AND NOT EXISTS (SELECT FROM {SCHEMA}.uploads WHERE job = id AND documents IS NULL)"
+)
 _GIVEN_UP = f"{_MAX_LOST} processes ended while they took this in: it was given up"
 
 
@@ -107,11 +123,9 @@ class PostgresQueue:
 
     def work(self, take_in: Callable[[Upload], Outcome], stop: Event, on_delay: Callable[[str], None]) -> None:
         """As ``index.jobs.Queue.work``. A database that is away for a while is connected to again."""
-        from index.postgres.working import work
-
         logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # on_delay tells
         self._write(_ensure_tables)
-        work(self._database, self.take, take_in, stop, on_delay)
+        _work(self._database, self.take, take_in, stop, on_delay)
 
     def take(self, job_id: str, position: int, take_in: Callable[[Upload], Outcome]) -> None:
         """Take one upload in and write down what became of it, unless that is written already.  Raises as ``take_in``."""
@@ -161,8 +175,79 @@ def _ensure_tables(connection: Connection) -> None:
     connection.execute(_TABLES)
 
 
-LOST = f"UPDATE {SCHEMA}.uploads SET lost = lost + 1 WHERE job = %(job)s AND position = %(position)s"
-EXPIRED = (
-    f"DELETE FROM {SCHEMA}.jobs WHERE put_at < now() - interval '{_KEPT_DAYS} days'"
-    f" AND NOT EXISTS (SELECT FROM {SCHEMA}.uploads WHERE job = id AND documents IS NULL)"
-)
+def _work(
+    database: Database,
+    take: _Take,
+    take_in: Callable[[Upload], Outcome],
+    stop: Event,
+    on_delay: Callable[[str], None],
+) -> None:
+    """Work until ``stop`` is set. take: called with a job, the position of an upload in it, and ``take_in``."""
+
+    def task(job: str, position: int) -> None:
+        try:
+            take(job, position, take_in)
+        except Exception as error:
+            on_delay(str(error))
+            raise
+
+    while not stop.is_set():
+        try:
+            asyncio.run(_work_once(_app(database, task), stop))
+        except (ConnectorException, psycopg.Error) as error:
+            on_delay(f"{database.place} cannot be reached ({type(error).__name__})")
+        stop.wait(_PAUSE_S)
+
+
+def _app(database: Database, task: Callable[[str, int], None]) -> App:
+    async def configure(connection: "psycopg.AsyncConnection[Any]") -> None:
+        await connection.execute(f"SET search_path = {SCHEMA}, public")
+        await connection.commit()
+
+    connector = PsycopgConnector(conninfo=database.writable, min_size=1, max_size=4, configure=configure)
+    app = App(connector=connector)
+    app.task(name=TASK, queue=QUEUE, retry=RetryStrategy(wait=_PUT_OFF_S))(task)
+    return app
+
+
+async def _work_once(app: App, stop: Event) -> None:
+    """Work until ``stop`` is set, or the database goes away."""
+    async with app.open_async():
+        worker = asyncio.create_task(
+            app.run_worker_async(
+                queues=[QUEUE],
+                delete_jobs="always",  # what became of an upload stands in a table of ours
+                install_signal_handlers=False,
+                update_heartbeat_interval=_HEARTBEAT_S,
+                stalled_worker_timeout=_DEAD_AFTER_S,
+            )
+        )
+        parts = [worker, asyncio.create_task(_take_up(app)), asyncio.create_task(_wait(stop))]
+        try:
+            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for part in parts:
+                part.cancel()  # of the worker: it finishes what it has at hand
+            ended = await asyncio.gather(*parts, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error
+
+
+async def _wait(stop: Event) -> None:
+    while not stop.is_set():
+        await asyncio.sleep(_STOP_S)
+
+
+async def _take_up(app: App) -> None:
+    """Put uploads whose worker died back into the queue, and forget jobs that ended long ago."""
+    manager, connector = app.job_manager, app.connector
+    while True:
+        for job in await manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=_DEAD_AFTER_S):
+            try:
+                await manager.retry_job(job)
+            except ConnectorException:
+                continue  # another worker was faster
+            await connector.execute_query_async(_LOST, **job.task_kwargs)
+        await connector.execute_query_async(_EXPIRED)
+        await asyncio.sleep(_LOOK_S)

@@ -18,7 +18,7 @@ from index.local.database.rows import (
 )
 from index.local.views.arrays import PassageRows
 from index.local.views.bm25 import Weights, inverse_frequency
-from index.postgres import filters, lists
+from index.postgres import lists
 from index.postgres.connection import Connection, storable
 from index.postgres.documents import find_document
 from index.types import Candidates, Document, FailedFile, Floats, Ids, Passage, Scope, Span, TermStatistics, WordSigns
@@ -305,7 +305,7 @@ class Reader:
             return lists.Selection(scope.collection, self._counters(scope.collection)[0], None)
         conditions, values = ["d.collection = %s"], list[Any]([scope.collection])
         for key, wanted in scope.where.items():
-            condition, given = filters.condition(key, wanted)
+            condition, given = lists.condition(key, wanted)
             conditions.append(condition)
             values += given
         query = f"SELECT d.number, d.n_passages FROM documents d WHERE {' AND '.join(conditions)}"

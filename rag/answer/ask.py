@@ -24,8 +24,8 @@ from rag.answer.confidence import (
 )
 from rag.answer.evidence import confidence_of, evidence
 from rag.language.asked import kind_asked
+from rag.model.cross_encoders import Reranker
 from rag.model.embedding import Embedder, QuestionVectors, word_spans
-from rag.model.reranker import Reranker
 from rag.retrieval.question import analyze_question
 from rag.retrieval.ranking import Calibration, load_ranker
 from rag.retrieval.references import asks_for_part

@@ -61,7 +61,7 @@ def open_service(option: str | None, *, to_ask: bool = False) -> "Service":
     """
     from dataclasses import replace
 
-    from rag.model.blas import load_numpy
+    from rag.model.engine import load_numpy
     from rag.shared.config import Config
 
     config, loading = Config.from_environment(), None

@@ -13,8 +13,7 @@ from rag.intake import pipeline
 from rag.intake import prepare as ingest
 from rag.intake.folders import Found, IgnoreRules, find_files, without_pictures
 from rag.intake.notes import reading_notes
-from rag.intake.plan import Planned, plan
-from rag.intake.reading import FileReader, file_of, is_below, is_gone
+from rag.intake.reading import FileReader, Planned, file_of, is_below, is_gone, plan
 from rag.language.languages import language_note, languages_of
 from rag.model.cache import DEFAULT_MODEL
 from rag.model.embedding import Embedder

@@ -2,13 +2,14 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from index.backend import Store
 from index.types import Change, Document, FailedFile, Metadata
-from rag.intake.folders import Found
+from rag.intake.folders import Found, find_files, without_pictures
 from rag.intake.prepare import Prepared, prepare, sha256_of
 from rag.language.languages import may_be_untold, with_language
 from rag.parsing.sandbox.pool import Part, Sandbox
@@ -17,6 +18,17 @@ from rag.shared.printable import as_utf8, is_utf8
 from rag.shared.types import SEPARATOR, Check, Failure, ParseOptions, go_on
 
 _NOTE_TOGETHER = 200  # failures, which are few or many alike (a folder of pictures)
+
+
+class Planned(NamedTuple):
+    """A file and what would be done with it: "add", "update", "skip", "look into" (an archive), "fetch", "delete" or "fail".
+
+    reason: why it would fail, else "".
+    """
+
+    path: str
+    action: str
+    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -54,7 +66,7 @@ class FileReader:
             yield from self.read_content(key, shown_path(path), path.name, content, again=again)
 
     def foresee(self, file: Found) -> tuple[str, str]:
-        """What ``read`` and the store would do with a file, as ``rag.intake.plan.Planned`` has it, and why if it would fail."""
+        """What ``read`` and the store would do with a file, as ``Planned`` has it, and why if it would fail."""
         from rag.parsing.archives.members import is_archive
 
         content = self._content(file.path)
@@ -253,3 +265,24 @@ def _inside(place: str, path: str) -> str:
 
 def _is_inside(key: str, archive: str) -> bool:
     return key.startswith(archive + SEPARATOR)
+
+
+def plan(
+    reader: FileReader, files: Iterable[Found], missing: Iterable[Failure], urls: Sequence[str], gone: Iterable[str]
+) -> list[Planned]:
+    """What would be done, in the order in which it would be.  gone: keys of documents that would be removed."""
+    planned = [Planned(failure.path, "fail", failure.reason) for failure in missing]
+    for file in files:
+        action, reason = reader.foresee(file)
+        planned.append(Planned(str(file.path), action, reason))
+    planned += [Planned(url, "fetch") for url in urls]
+    return planned + [Planned(key, "delete") for key in gone]
+
+
+def plan_anew(paths: Sequence[Path], urls: Sequence[str], options: ParseOptions) -> list[Planned]:
+    """The same where there is no store yet."""
+    everything, missing = find_files(paths)
+    files, _ = without_pictures(everything, options)
+    planned = [Planned(failure.path, "fail", failure.reason) for failure in missing]
+    planned += [Planned(str(file.path), "add") for file in files]
+    return planned + [Planned(url, "fetch") for url in urls]

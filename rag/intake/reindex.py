@@ -20,7 +20,7 @@ from rag.intake.chunking import Chunk
 from rag.language.languages import may_be_untold, with_language
 from rag.model.cache import converted_model
 from rag.model.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
-from rag.model.store_models import store_settings
+from rag.model.loading import store_settings
 from rag.shared.config import Config
 from rag.shared.units import units_of
 

@@ -1,10 +1,12 @@
-"""OpenVINO, without the usage statistics that its converter would send."""
+"""OpenVINO and numpy as they are imported here: without usage statistics, and without threads that spin beside the engine's."""
 
+import os
 import sys
 from typing import Any
 
 _TELEMETRY = "openvino_telemetry"
 _CONVERTER = "openvino.tools.ovc"
+_THREADS = "OPENBLAS_NUM_THREADS"
 
 
 def load_openvino() -> Any:
@@ -35,3 +37,18 @@ def _refuse(module: str) -> None:
     """Python's way to say that a module cannot be imported."""
     if module not in sys.modules:
         sys.modules[module] = None  # type: ignore[assignment]
+
+
+def load_numpy() -> None:
+    """To be called before anything imports numpy: its OpenBLAS reads once, when it is loaded, how many threads to start.
+
+    No product here is large enough for threads. Starting and spinning they take a tenth of a second of two cores. What the
+    environment says comes first, and is left as it was: child processes may be of other programs.
+    """
+    ours = _THREADS not in os.environ
+    os.environ.setdefault(_THREADS, "1")
+    try:
+        import numpy  # noqa: F401
+    finally:
+        if ours:
+            del os.environ[_THREADS]

@@ -1,18 +1,24 @@
-"""The model of a store, loaded. Most of that time files are hashed and the engine works, which needs no Python and goes on beside
-other things.
+"""The models of one service: how they are loaded, and what a store keeps of the one that made its vectors.
+
+Most of the time of loading files are hashed and the engine works, which needs no Python and goes on beside other things. So this
+module imports neither numpy nor the engine by itself.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from hashlib import sha256
+from threading import Lock
 from typing import TYPE_CHECKING
 
-from index.backend import Place, read_settings
-from index.errors import StoreError
-from rag.model.blas import load_numpy
-from rag.model.cache import converted_model, read_converted
-from rag.model.engine import load_openvino
+from index.backend import Place, Store, read_settings
+from index.errors import StoreError, StoreMismatch
+from rag.model.cache import ModelInfo, converted_model, read_converted
+from rag.model.engine import load_numpy, load_openvino
 from rag.shared.config import Config
+from rag.shared.errors import RagError
 
 if TYPE_CHECKING:
+    from index.types import JsonScalar
+    from rag.model.cross_encoders import Reranker
     from rag.model.embedding import Embedder
 
 
@@ -53,3 +59,76 @@ def _import_embedder() -> "type[Embedder]":
 
     load_openvino()
     return Embedder
+
+
+class StoreModels:
+    """Each model is loaded when first needed. Thread-safe.  begun: from ``begin_loading``."""
+
+    def __init__(self, config: Config, begun: "Future[Embedder] | None" = None) -> None:
+        self._config = config
+        self._begun = begun
+        self._embedder: Embedder | None = None
+        self._reranker: Reranker | None = None
+        self._loading = Lock()
+
+    def embedder(self, store: Store) -> "Embedder":
+        """The model of a store, which need not be the one of the call before.
+
+        Raises StoreMismatch when it is not the one the store was built with, ModelUnavailable or ModelDamaged.
+        """
+        fingerprint = str(store.settings["model_fingerprint"])
+        with self._loading:
+            if self._embedder is None or self._embedder.info.fingerprint != fingerprint:
+                embedder = self._begun_embedder(fingerprint) or load_embedder(
+                    str(store.settings["model"]), fingerprint, self._config
+                )
+                refuse_other_model(store, embedder.info)
+                self._embedder = embedder
+            return self._embedder
+
+    @property
+    def reranker(self) -> "Reranker | None":
+        """The configured cross-encoder; None without one.  Raises ModelUnavailable."""
+        if self._config.reranker is None:
+            return None
+        with self._loading:
+            if self._reranker is None:
+                from rag.model.cross_encoders import Reranker
+
+                self._reranker = Reranker(self._config.reranker)
+            return self._reranker
+
+    def _begun_embedder(self, fingerprint: str) -> "Embedder | None":
+        """The model whose loading was begun, if it is this one and whole."""
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return None
+        try:
+            embedder = begun.result()
+        except RagError:
+            return None  # loading it here will say why
+        return embedder if embedder.info.fingerprint == fingerprint else None
+
+
+def refuse_other_model(store: Store, info: ModelInfo) -> None:
+    """Raises StoreMismatch for another model than the one the store was built with."""
+    expected = store.settings["model_fingerprint"]
+    if info.fingerprint != expected:
+        raise StoreMismatch(
+            f"this store was built with model {store.settings['model']!r} (fingerprint {str(expected)[:12]}), "
+            f"but {info.name!r} here is {info.fingerprint[:12]}: unset RAG_MODEL, "
+            "restore that model, or change this store over with `rag reindex`"
+        )
+
+
+def store_settings(
+    info: ModelInfo, passage_characters: "JsonScalar", overlap_sentences: "JsonScalar"
+) -> "tuple[dict[str, JsonScalar], str]":
+    """What a store keeps of its model and passage settings, and the fingerprint that stands for it."""
+    settings: dict[str, JsonScalar] = {
+        "model": info.name,
+        "model_fingerprint": info.fingerprint,
+        "passage_characters": passage_characters,
+        "overlap_sentences": overlap_sentences,
+    }
+    return settings, sha256(repr(sorted(settings.items())).encode()).hexdigest()[:32]

@@ -2,6 +2,11 @@
 
 One CPU that offers bfloat16 ran the default model 2 times as fast in it as in float32, another one 0.6 times as fast, and 2 times
 as fast in int8. It is measured once per model and machine and kept beside the converted model.
+
+For int8, weights are rounded here, in groups that share a scale. The engine rounds tokens as they come, likewise in groups
+(``GROUP`` values of one token), so nothing has to be calibrated on texts. Measured with the default model on 256 passages: cosine
+to float32 .9991 on average and .9987 at least, 1.96 times as many passages a second; one scale for a whole row of weights .9988;
+groups of 64 .9995, 1.73 times.
 """
 
 import hashlib
@@ -24,6 +29,8 @@ _WORTH = 1.15
 _ROUNDS = 4
 _TEXTS, _TOKENS = 8, 96  # of a batch like those of passages
 PRECISIONS = ("f32", "bf16", "int8")
+GROUP = 128  # values that share a scale in int8
+_LARGEST = 127
 
 
 def graph_file(folder: Path, precision: str) -> Path:
@@ -32,8 +39,6 @@ def graph_file(folder: Path, precision: str) -> Path:
 
 def options(precision: str) -> dict[Any, Any]:
     """How the engine is to compute at a precision: "f32", "bf16" or "int8"."""
-    from rag.model.quantization import GROUP
-
     openvino = load_openvino()
     hint = openvino.properties.hint
     kind = openvino.Type.bf16 if precision == "bf16" else openvino.Type.f32
@@ -118,3 +123,28 @@ def _measure(core: Any, folder: Path) -> dict[str, float]:
             request.infer(inputs)
             seconds[name] = min(seconds[name], time.perf_counter() - started)
     return seconds
+
+
+def quantize_weights(model: Any) -> None:
+    """Replace the constant matrices that tokens are multiplied with by bytes and their scales. model: openvino.Model, changed."""
+    for node in model.get_ordered_ops():
+        if node.get_type_name() != "MatMul" or node.input_value(1).get_node().get_type_name() != "Constant":
+            continue
+        if not node.get_attributes()["transpose_b"]:
+            continue
+        node.input(1).replace_source_output(quantized(node.input_value(1).get_node().get_data()).output(0))
+
+
+def quantized(weights: Any) -> Any:
+    """The float32 (outputs, inputs) weights as a node of the graph that makes them from int8: the engine multiplies the bytes."""
+    import numpy as np
+
+    ops = load_openvino().opset13
+    n_outputs, n_inputs = weights.shape
+    group = GROUP if n_inputs % GROUP == 0 else n_inputs
+    grouped = weights.astype(np.float32).reshape(n_outputs, n_inputs // group, group)
+    scales = np.abs(grouped).max(axis=2, keepdims=True) / _LARGEST
+    scales[scales == 0] = 1.0
+    values = ops.constant(np.rint(grouped / scales).astype(np.int8))
+    restored = ops.multiply(ops.convert(values, np.float32), ops.constant(scales))
+    return ops.reshape(restored, ops.constant(np.array([n_outputs, n_inputs])), False)

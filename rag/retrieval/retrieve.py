@@ -9,8 +9,8 @@ import numpy as np
 from index.backend import Reader
 from index.local.views.ids import without
 from index.types import Candidates, Floats, Ids, Passage, Scope
+from rag.model.cross_encoders import RERANKED, Reranker, reordered
 from rag.model.embedding import QuestionVectors
-from rag.model.reranker import RERANKED, Reranker, reordered
 from rag.retrieval.duplicates import group_duplicates
 from rag.retrieval.question import AnalyzedQuestion, function_terms
 from rag.retrieval.ranking import Ranker, best_per_passage, load_ranker, scaled, statement_scores

@@ -121,7 +121,7 @@ def test_a_wrong_model_is_refused(place: Path, tmp_path: Path, wrong: Callable[[
 def test_the_test_finds_a_service_that_takes_any_model_of_the_right_dimension(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rag.model.store_models.refuse_other_model", lambda store, info: None)
+    monkeypatch.setattr("rag.model.loading.refuse_other_model", lambda store, info: None)
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
         test_a_wrong_model_is_refused(place, tmp_path, same_dimension_but_another_model)
 

@@ -37,7 +37,7 @@ job = json.load(sys.stdin)
 started = time.perf_counter()
 from pathlib import Path
 from rag.shared.config import Config
-from eval.bench.memory import peak_mb
+from eval.bench.commands import peak_mb
 from rag.model.embedding import word_spans
 from rag.service import Service
 from rag.shared.types import Incoming, Query

@@ -171,7 +171,7 @@ PEERS = {"langchain": langchain, "llamaindex": llamaindex, "haystack": haystack,
 
 
 def _peak_mb():
-    """As ``eval.bench.memory``, which this environment does not have."""
+    """As ``eval.bench.commands``, which this environment does not have."""
     try:
         with open("/proc/self/status") as status:
             [line] = [line for line in status if line.startswith("VmHWM:")]

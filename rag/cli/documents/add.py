@@ -37,7 +37,7 @@ from rag.shared.printable import visible_line
 if TYPE_CHECKING:
     from index.backend import Place
     from index.types import Metadata
-    from rag.intake.plan import Planned
+    from rag.intake.reading import Planned
     from rag.service import Service
     from rag.shared.config import Config
     from rag.shared.types import IngestProgress, IngestReport, ParseOptions
@@ -119,7 +119,7 @@ def add(
         from dataclasses import replace
 
         from rag.intake.web import is_address
-        from rag.model.blas import load_numpy
+        from rag.model.engine import load_numpy
         from rag.shared.config import Config
 
         load_numpy()
@@ -261,7 +261,7 @@ def _add_piped(service: "Service", title: str | None, wanted: _Wanted, max_bytes
 
 
 def _plan(service: "Service | None", wanted: _Wanted) -> "list[Planned]":
-    from rag.intake.plan import plan_anew
+    from rag.intake.reading import plan_anew
 
     if service is None:
         return plan_anew(wanted.files, wanted.urls, wanted.options)

@@ -48,7 +48,7 @@ def watch(
     Example: rag watch notes/
     """
     with errors():
-        from rag.model.blas import load_numpy
+        from rag.model.engine import load_numpy
 
         load_numpy()
         from rag.intake import watch as watching

@@ -22,7 +22,7 @@ def work(store: StoreOption = None, json: JsonOption = False) -> None:
     Example: rag work --store postgresql://localhost/footnote
     """
     with errors():
-        from rag.model.blas import load_numpy
+        from rag.model.engine import load_numpy
 
         load_numpy()
         from index.backend import is_database

@@ -13,8 +13,7 @@ import pytest
 
 from eval.bench import corpus, results, scale
 from eval.bench.ask import _load
-from eval.bench.commands import serving
-from eval.bench.memory import peak_mb
+from eval.bench.commands import peak_mb, serving
 from eval.bench.peers.running import _rank
 from eval.bench.results import Row
 from eval.sets.gold import Place, Question
@@ -73,7 +72,7 @@ def test_the_memory_of_a_process_is_not_that_of_the_one_that_started_it() -> Non
     held = bytearray(300_000_000)
     held[::4096] = bytes(len(held[::4096]))  # every page is there
     there = subprocess.run(
-        [sys.executable, "-c", "from eval.bench.memory import peak_mb; print(peak_mb())"],
+        [sys.executable, "-c", "from eval.bench.commands import peak_mb; print(peak_mb())"],
         capture_output=True,
         text=True,
     )

@@ -10,7 +10,7 @@ from rag.shared.config import Config
 
 THREADS = """
 import os
-from rag.model.blas import load_numpy
+from rag.model.engine import load_numpy
 load_numpy()
 import numpy as np
 a = np.ones((1000, 1000), dtype=np.float32)

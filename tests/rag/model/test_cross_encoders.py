@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.model.reranker import Reranker, reordered
+from rag.model.cross_encoders import Reranker, reordered
 from rag.service import Service
 from rag.shared.config import Config
 from rag.shared.errors import ModelUnavailable
@@ -92,7 +92,7 @@ def test_a_cross_encoder_that_would_have_to_be_fetched_is_told_without_asking_th
 
 
 def test_without_a_cross_encoder_torch_is_not_imported() -> None:
-    code = "import sys, rag.service, rag.model.reranker; sys.exit('torch' in sys.modules)"
+    code = "import sys, rag.service, rag.model.cross_encoders; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

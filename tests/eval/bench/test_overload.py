@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from eval.bench.wire import Stream, Wire
+from eval.bench.overload import Stream, Wire
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -35,8 +35,7 @@ def wire() -> Iterator[Wire]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         Thread(target=server.serve_forever, daemon=True).start()
-        with Wire(f"http://127.0.0.1:{server.server_port}", patience_s=0.3) as wire:
-            yield wire
+        yield Wire(f"http://127.0.0.1:{server.server_port}", patience_s=0.3)
         server.shutdown()
 
 
@@ -44,14 +43,14 @@ def test_answers_are_counted_by_status_and_large_ones_read_whole(wire: Wire) -> 
     bodies = [b"a" * 2_000_000, b"refuse", b"b", b"refuse"]
     stream = Stream(iter([wire.request("/", body) for body in bodies]), clients=2)
     wire.run([stream], 5)
-    assert {status: len(found) for status, found in stream.replies.milliseconds.items()} == {200: 2, 503: 2}
+    assert {status: len(times) for status, times in stream.replies.milliseconds.items()} == {200: 2, 503: 2}
     assert stream.replies.count == 4 and len(stream.replies.of(200, 503)) == 4 and stream.replies.unsent == 0
 
 
 def test_a_broken_connection_and_an_answer_that_does_not_come_count_as_0(wire: Wire) -> None:
     stream = Stream(iter([wire.request("/", body) for body in (b"leave", b"wait", b"c")]), clients=1)
     wire.run([stream], 5)
-    assert {status: len(found) for status, found in stream.replies.milliseconds.items()} == {0: 2, 200: 1}
+    assert {status: len(times) for status, times in stream.replies.milliseconds.items()} == {0: 2, 200: 1}
     assert max(stream.replies.of(0)) >= 300
 
 
