@@ -26,8 +26,8 @@ ENGINES = {
     "psycopg": {
         f"index/postgres/{name}.py" for name in ("connection", "errors", "exchange", "queue", "rebuilding", "schema")
     },
-    "pypdfium2": {"rag/parsing/pdf/parse.py"},
-    "rapidocr": {"rag/parsing/pdf/rapid.py"},
+    "pypdfium2": {"rag/parsing/pdf/parse.py", "rag/parsing/pdf/tables/rulings.py"},
+    "rapidocr": {"rag/parsing/pdf/recognition/rapid.py"},
     "selectolax": {"rag/parsing/web/boilerplate.py", "rag/parsing/web/html.py"},
 }
 # What each room of a store in a directory uses of the others, at load or later. Nothing below uses anything above it.

@@ -218,7 +218,7 @@ def _keys(settings: "Settings") -> Check:
 
 
 def _recognition() -> Check:
-    from rag.parsing.pdf.ocr import engine
+    from rag.parsing.pdf.recognition.ocr import engine
 
     if (name := engine()) is None:
         return Check("ocr", True, "nothing that recognises text is installed: --ocr cannot be used, all else can")

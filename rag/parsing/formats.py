@@ -23,8 +23,8 @@ from rag.parsing.office.pptx import parse_pptx
 from rag.parsing.office.rtf import parse_rtf
 from rag.parsing.office.xlsx import parse_xlsx
 from rag.parsing.passwords import ENCRYPTED, PROTECTED, decrypted
-from rag.parsing.pdf.ocr import HINT
 from rag.parsing.pdf.parse import parse_pdf, parse_picture
+from rag.parsing.pdf.recognition.ocr import HINT
 from rag.parsing.structure.metadata import PLACES_NOT_READ
 from rag.parsing.text import notebook, subtitles
 from rag.parsing.text.markdown import parse_markdown

@@ -64,7 +64,7 @@ def parse_options(fields: str | None, ocr: bool, password_file: Path | None) -> 
     if fields is not None and not names:
         raise BadInput("--fields: name at least one, such as title,body")
     if ocr:
-        from rag.parsing.pdf.ocr import require_engine
+        from rag.parsing.pdf.recognition.ocr import require_engine
 
         require_engine()
     return ParseOptions(names, ocr, _passwords(password_file))

@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from rag.parsing.pdf.tables import find_tables
-from rag.parsing.pdf.words import Word, runs_of
+from rag.parsing.pdf.tables.aligned import find_tables
+from rag.parsing.pdf.tables.ruled import take_ruled
+from rag.parsing.pdf.tables.rulings import Rulings
+from rag.parsing.pdf.words import Word, rows_of, runs_of
 from rag.parsing.structure.tables import Table
 
 _MIN_ROWS = 4  # lines side by side that make two columns
@@ -78,26 +80,46 @@ def type_sizes(pages: Sequence[Page]) -> Counter[float]:
 Gutters = set[int]  # where the columns of a file's pages were parted so far, in units of _GRID
 
 
-def read_lines(words: Sequence[Word], gutters: Gutters | None = None) -> list[Line]:
+def read_lines(words: Sequence[Word], gutters: Gutters | None = None, rulings: Rulings | None = None) -> list[Line]:
     """The lines of a page in the order in which they are read.
 
     words: in any order, best in that of the file.  gutters: of the pages before, to which those of this page are added: by them a
-    page with few lines is read as the others are.
+    page with few lines is read as the others are.  rulings: the lines drawn on it, by which tables are told.
     """
+    rest, tables = take_ruled(words, rulings) if rulings is not None else (words, [])
+    table_of = {id(run): table for table in tables for run in table.runs}
+    runs = [*runs_of(rest), *(run for table in tables for run in table.runs)]
     lines: list[Line] = []
-    for number, column in enumerate(_columns(runs_of(words), 0, set() if gutters is None else gutters)):
+    for number, column in enumerate(_columns(runs, 0, set() if gutters is None else gutters)):
         left, right = min(run.x0 for run in column), max(run.x1 for run in column)
-        rows = list(_rows(column))
-        for row in rows:
-            row.sort(key=lambda run: run.x0)
-        after = 0
-        for grid in find_tables(rows):
-            lines += [_line(row, left, right, number) for row in rows[after : grid.first]]
-            after = grid.last + 1
-            of_table = [_line(row, left, right, number) for row in rows[grid.first : after]]
-            lines.append(_whole(of_table, grid.table))
-        lines += [_line(row, left, right, number) for row in rows[after:]]
+        open_rows: list[list[Word]] = []
+        written: set[int] = set()
+        for row in rows_of(column):
+            ruled = [run for run in row if id(run) in table_of]
+            beside = sorted((run for run in row if id(run) not in table_of), key=lambda run: run.x0)
+            for run in ruled:
+                table = table_of[id(run)]
+                if id(table) not in written:
+                    lines += _read_rows(open_rows, left, right, number)
+                    open_rows = []
+                    written.add(id(table))
+                    lines.append(_whole([_line([part], left, right, number) for part in table.runs], table.table))
+            if beside:
+                open_rows.append(beside)
+        lines += _read_rows(open_rows, left, right, number)
     return lines
+
+
+def _read_rows(rows: Sequence[list[Word]], left: float, right: float, number: int) -> list[Line]:
+    """The lines of rows of one column, those of a table as one. left, right: edges of the column, ``number`` its place."""
+    lines: list[Line] = []
+    after = 0
+    for grid in find_tables(rows):
+        lines += [_line(row, left, right, number) for row in rows[after : grid.first]]
+        after = grid.last + 1
+        of_table = [_line(row, left, right, number) for row in rows[grid.first : after]]
+        lines.append(_whole(of_table, grid.table))
+    return lines + [_line(row, left, right, number) for row in rows[after:]]
 
 
 def _whole(rows: Sequence[Line], table: Table) -> Line:
@@ -218,7 +240,7 @@ def _are_beginnings(runs: list[Word], gutters: Gutters) -> bool:
     return (
         all(any(-_GRID <= run.x0 - edge <= 3 * _GRID for edge in edges) for run in runs)
         and sum(len(run.text) >= _MIN_CHARACTERS for run in runs) * 3 >= len(runs) * 2
-        and 2 <= sum(1 for _ in _rows(runs)) <= _FEW_ROWS
+        and 2 <= sum(1 for _ in rows_of(runs)) <= _FEW_ROWS
     )
 
 
@@ -229,7 +251,7 @@ def _labels(runs: Sequence[Word], text: Sequence[Word]) -> bool:
     for run in runs:
         at = bisect_left(lines, run.y0 - 0.2 * run.size)
         n_beside += at < len(lines) and lines[at] <= run.y0 + 0.2 * run.size
-    n_rows = sum(1 for _ in _rows(list(runs)))
+    n_rows = sum(1 for _ in rows_of(list(runs)))
     return n_beside >= _ALIGNED * len(runs) and n_rows <= _ALIGNED * len(lines)
 
 
@@ -239,24 +261,7 @@ def _is_prose(runs: list[Word]) -> bool:
         return False
     left, right = min(run.x0 for run in runs), max(run.x1 for run in runs)
     n_full = sum(len(run.text) >= _MIN_CHARACTERS and run.x1 - run.x0 > _FULL * (right - left) for run in runs)
-    return n_full >= max(_MIN_ROWS, _MIN_FULL * sum(1 for _ in _rows(runs)))
-
-
-def _rows(runs: list[Word]) -> Iterator[list[Word]]:
-    """Runs of one column that stand on one line, from the top."""
-    row: list[Word] = []
-    low = high = 0.0
-    for run in sorted(runs, key=lambda run: -(run.y0 + run.y1)):
-        if row:
-            shared = min(high, run.y1) - max(low, run.y0)
-            if shared > 0.5 * min(high - low, run.y1 - run.y0):
-                row.append(run)
-                continue
-            yield row
-        row = [run]
-        low, high = run.y0, run.y1
-    if row:
-        yield row
+    return n_full >= max(_MIN_ROWS, _MIN_FULL * sum(1 for _ in rows_of(runs)))
 
 
 def _line(row: list[Word], left: float, right: float, column: int) -> Line:

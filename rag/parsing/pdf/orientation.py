@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rag.parsing.pdf.layout import Gutters, Line, read_lines
+from rag.parsing.pdf.tables.rulings import Point, rulings_of
 from rag.parsing.pdf.words import Word
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in points
@@ -32,7 +33,9 @@ def turned(box: Box, turn: int, width: float, height: float) -> Box:
     return box
 
 
-def turned_word(text: str, first: Box, last: Box, quarters: int, width: float, height: float) -> TurnedWord:
+def turned_word(
+    text: str, first: Box, last: Box, quarters: int, width: float, height: float, *, bold: bool = False
+) -> TurnedWord:
     """A word by the boxes of its first and last character on the page as shown, which is ``width`` by ``height``."""
     if quarters:
         if quarters % 2:
@@ -47,15 +50,20 @@ def turned_word(text: str, first: Box, last: Box, quarters: int, width: float, h
         low, high, size = last[1], last[3], other
     else:
         low, high, size = min(low, last[1]), max(high, last[3]), max(size, other)
-    return TurnedWord(quarters, Word(text, min(x0, last[0]), low, max(x1, last[2]), high, round(2 * size) / 2))
+    box = min(x0, last[0]), low, max(x1, last[2]), high
+    return TurnedWord(quarters, Word(text, *box, round(2 * size) / 2, bold=bold))
 
 
 def read_directions(
-    words: Sequence[TurnedWord], width: float, height: float, gutters: Gutters
+    words: Sequence[TurnedWord],
+    width: float,
+    height: float,
+    gutters: Gutters,
+    figures: Sequence[Sequence[Point]] = (),
 ) -> tuple[list[Line], float]:
     """The lines of a page, those of the direction of most of its text first; and the page's height in that direction.
 
-    gutters: as of ``read_lines``.
+    gutters: as of ``read_lines``.  figures: what is drawn on the page as shown.
     """
     groups: dict[int, list[Word]] = defaultdict(list)
     for quarters, word in words:
@@ -64,9 +72,16 @@ def read_directions(
     ordered = sorted(groups, key=lambda quarters: -sum(len(word.text) for word in groups[quarters]))
     for quarters in ordered:
         n_columns = lines[-1].column + 1 if lines else 0
-        for line in read_lines(groups[quarters], gutters if quarters == ordered[0] else None):
+        is_main = quarters == ordered[0]
+        rulings = None
+        if is_main and figures:
+            sides = (height, width) if quarters % 2 else (width, height)
+            rulings = rulings_of(
+                [[turned((x, y, x, y), 90 * quarters, *sides)[:2] for x, y in figure] for figure in figures]
+            )
+        for line in read_lines(groups[quarters], gutters if is_main else None, rulings):
             line.column += n_columns
             line.quarters = quarters
-            line.turned = quarters != ordered[0]
+            line.turned = not is_main
             lines.append(line)
     return lines, width if ordered and ordered[0] % 2 else height

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from rag.parsing.pdf.layout import Line, Page
+from rag.parsing.pdf.words import HYPHEN_AT_LINE_END, blank_between
 from rag.parsing.structure.builder import Item, TextBuilder, plain
 from rag.shared.types import ITEM
 
-HYPHEN_AT_LINE_END = "\x02"  # what PDFium gives for a hyphen at which a word is broken
 _HYPHENS = (HYPHEN_AT_LINE_END, "-", "\u00ad", "\u2010")
 # What begins an item wherever it stands at the start of a line, and what does so where the line before it was at an end.
 _BULLET = re.compile(
@@ -164,7 +164,7 @@ class Vocabulary:
         """What stays of a line when another is joined to it, without the hyphen that only broke a word, and what stands between."""
         if self._breaks_word(before, line):
             return before[:-1], ""
-        return before, "" if self._hyphenated(before) else " "
+        return before, "" if self._hyphenated(before) else blank_between(before, line)
 
     def _hyphenated(self, text: str) -> bool:
         return text.endswith(_HYPHENS) and len(text) > 1 and text[-2].isalnum()

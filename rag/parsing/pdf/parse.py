@@ -4,12 +4,13 @@ Left out: page numbers, and lines at the top or bottom of the pages where they a
 else from type that is larger than the body's.
 """
 
+import ctypes
 import io
 import math
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,11 @@ from rag.parsing.passwords import PROTECTED, PROTECTED_BY_OTHER
 from rag.parsing.pdf.headers import drop_repeated
 from rag.parsing.pdf.layout import Gutters, Page
 from rag.parsing.pdf.letters import mend_letters
-from rag.parsing.pdf.ocr import HINT, recognise
 from rag.parsing.pdf.orientation import Box, read_directions, turned, turned_word
-from rag.parsing.pdf.paragraphs import HYPHEN_AT_LINE_END
+from rag.parsing.pdf.recognition.ocr import HINT, recognise
 from rag.parsing.pdf.streams import is_damaged, suspect
+from rag.parsing.pdf.tables.rulings import Point, read_figures
+from rag.parsing.pdf.words import HYPHEN_AT_LINE_END
 from rag.parsing.pdf.writing import heading_key, printed_title, write_pages
 from rag.parsing.structure.builder import MAX_CHARACTERS, TextBuilder, Values, plain
 from rag.parsing.structure.metadata import PAGES_NOT_READ, collect
@@ -54,6 +56,8 @@ _SIGNS = re.compile(r"[!\"#$%&'*+/<=>?@\[\\\]^`{|}~]")  # of which a text withou
 _MAX_SIGNS = 0.3
 _RECOGNISED_DPI = 200
 _MAX_PIXELS = 25_000_000
+_BOLD = re.compile(rb"bold|black|heavy|demi|CMBX|SFBX|L-Medi|-BD\b", re.I)  # in the name of a font
+_FORCED_BOLD = 1 << 18  # among its flags (PDF 32000-1, 9.8.2)
 _MAX_PARTED = 4  # letters of what is looked at for gaps
 _WIDE = 1.2  # times the height of a line that each letter of it takes then
 _MAX_RECOGNISED = 2000  # pages of one file
@@ -225,8 +229,6 @@ def _is_cut(content: bytes) -> bool:
 
 
 def _language(document: "PdfDocument") -> str:
-    import ctypes
-
     from pypdfium2 import raw
 
     size = raw.FPDFCatalog_GetLanguage(document, None, 0)
@@ -271,6 +273,7 @@ def _page(document: "PdfDocument", index: int, gutters: Gutters) -> tuple[Page, 
                 return turned(shown, turn, width, height) if turn else shown
 
             words = []
+            is_bold = _weights(layer)
             for first, end, text in _spans(layer):
                 quarters = -(round(raw.FPDFText_GetCharAngle(layer, first) / _QUARTER) + turn // 90) % 4
                 begin = place(first)
@@ -279,9 +282,13 @@ def _page(document: "PdfDocument", index: int, gutters: Gutters) -> tuple[Page, 
                 if quarters % 2 == 0 and len(text) == end - first and _is_of_cells(text, begin, last):
                     parts = [(letter, place(at), place(at)) for at, letter in enumerate(text, first)]
                 for part, start, stop in parts:
-                    words.append(turned_word(part.translate(_LIGATURES), start, stop, quarters, width, height))
+                    part = part.translate(_LIGATURES)
+                    words.append(turned_word(part, start, stop, quarters, width, height, bold=is_bold(first)))
             is_empty = not words and raw.FPDFPage_CountObjects(page) == 0
-            lines, height = read_directions(words, width, height, gutters)
+            figures = [
+                [_shown(x - left, y - bottom, turn, width, height) for x, y in figure] for figure in read_figures(page)
+            ]
+            lines, height = read_directions(words, width, height, gutters, figures)
             return Page(index + 1, document.get_page_label(index), height, lines), is_empty
         finally:
             layer.close()
@@ -350,6 +357,28 @@ def _spans(layer: "PdfTextPage") -> Iterator[tuple[int, int, str]]:
         if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
             word = word.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         yield match.start(), match.end(), word
+
+
+def _shown(x: float, y: float, turn: int, width: float, height: float) -> Point:
+    """A point of the page as drawn on the page as shown, as of ``turned``."""
+    return turned((x, y, x, y), turn, width, height)[:2] if turn else (x, y)
+
+
+def _weights(layer: "PdfTextPage") -> Callable[[int], bool]:
+    """What says whether a character is set in a bold font."""
+    from pypdfium2 import raw
+
+    name, flags = ctypes.create_string_buffer(128), ctypes.c_int()
+    known: dict[bytes, bool] = {}
+
+    def is_bold(at: int) -> bool:
+        raw.FPDFText_GetFontInfo(layer, at, name, 128, flags)
+        font = name.value
+        if font not in known:
+            known[font] = _BOLD.search(font) is not None
+        return known[font] or bool(flags.value & _FORCED_BOLD)
+
+    return is_bold
 
 
 def _is_of_cells(text: str, first: Box, last: Box) -> bool:

@@ -1,15 +1,20 @@
 """Words placed on a page, and runs of words that follow each other on a baseline."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 _RAISED = 0.85  # of the type beside it: smaller words are marks of reference and the like
 _CLOSING = ".,;:!?)]}”’»"
+_UNSPACED = "\u2e7f"  # from here on up to Hangul words have no blanks between them
+HYPHEN_AT_LINE_END = "\x02"  # what PDFium gives for a hyphen at which a word is broken
 
 
 class Word(NamedTuple):
-    """A word or a run of words on one baseline, with its box in points (y up) and font size. words: those of a run."""
+    """A word or a run of words on one baseline, with its box in points (y up) and font size. words: those of a run.
+
+    bold: whether it is set in a bold font, all of a run.
+    """
 
     text: str
     x0: float
@@ -18,6 +23,7 @@ class Word(NamedTuple):
     y1: float
     size: float
     words: tuple["Word", ...] = ()
+    bold: bool = False
 
 
 class _Run:
@@ -54,7 +60,14 @@ class _Run:
 
     def done(self) -> Word:
         return Word(
-            "".join(self._parts), self._words[0].x0, self._low, self._right, self._high, self._size, tuple(self._words)
+            "".join(self._parts),
+            self._words[0].x0,
+            self._low,
+            self._right,
+            self._high,
+            self._size,
+            tuple(self._words),
+            all(word.bold for word in self._words),
         )
 
 
@@ -80,3 +93,37 @@ def joined(words: Sequence[Word]) -> Word:
     for word in words[1:]:
         run.add(word)
     return run.done()
+
+
+def rows_of(runs: Sequence[Word]) -> Iterator[list[Word]]:
+    """Runs of one column that stand on one line, from the top."""
+    row: list[Word] = []
+    low = high = 0.0
+    for run in sorted(runs, key=lambda run: -(run.y0 + run.y1)):
+        if row:
+            shared = min(high, run.y1) - max(low, run.y0)
+            if shared > 0.5 * min(high - low, run.y1 - run.y0):
+                row.append(run)
+                continue
+            yield row
+        row = [run]
+        low, high = run.y0, run.y1
+    if row:
+        yield row
+
+
+def blank_between(before: str, after: str) -> str:
+    """What stands between the end of a line and the next one: nothing in scripts without blanks."""
+    return "" if before[-1:] > _UNSPACED and after[:1] > _UNSPACED and before[-1] < "\uac00" > after[0] else " "
+
+
+def text_of(lines: Sequence[Sequence[Word]]) -> str:
+    """The text of lines of runs as one, with words broken at their ends made whole."""
+    text = ""
+    for line in lines:
+        if text.endswith(HYPHEN_AT_LINE_END):
+            text = text[:-1]
+        elif text:
+            text += blank_between(text, line[0].text)
+        text += " ".join(run.text for run in line)
+    return text

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 
 from index.process import Worker, WorkerEnded
 from rag.parsing.archives.members import MAX_MEMBERS
-from rag.parsing.pdf.ocr import RAPID, engine
+from rag.parsing.pdf.recognition.ocr import RAPID, engine
 from rag.parsing.sandbox.result import from_json
 from rag.parsing.structure.builder import MAX_CHARACTERS
 from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat

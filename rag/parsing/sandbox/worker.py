@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from index.process import parents_socket, receive, send
-from rag.parsing.pdf.ocr import RAPID, load
+from rag.parsing.pdf.recognition.ocr import RAPID, load
 from rag.parsing.sandbox.confinement import confine
 from rag.parsing.sandbox.result import to_json
 from rag.shared.errors import RagError, UnreadableContent

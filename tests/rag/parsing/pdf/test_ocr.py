@@ -4,7 +4,7 @@ import shutil
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from rag.parsing.pdf import ocr
+from rag.parsing.pdf.recognition import ocr
 from rag.parsing.sandbox.pool import Sandbox
 from rag.shared.errors import BadInput, UnreadableContent
 from rag.shared.types import OCR_LANGUAGES, ParsedText, ParseOptions
@@ -44,7 +44,7 @@ def test_naming_languages_chooses_tesseract(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_picture_that_is_none_is_refused() -> None:
     pytest.importorskip("rapidocr")
-    from rag.parsing.pdf import rapid
+    from rag.parsing.pdf.recognition import rapid
 
     with pytest.raises(UnreadableContent, match="damaged"):
         rapid.recognise(b"\x89PNG not a picture", 1.0)

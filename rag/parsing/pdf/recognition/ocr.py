@@ -8,8 +8,8 @@ import shutil
 from functools import cache
 from importlib.util import find_spec
 
-from rag.parsing.pdf import rapid, tesseract
 from rag.parsing.pdf.layout import Page
+from rag.parsing.pdf.recognition import rapid, tesseract
 from rag.shared.errors import BadInput
 from rag.shared.types import OCR_LANGUAGES
 

@@ -1,19 +1,14 @@
 """The lines of a table on a page as its header and rows: what continues the row above, what is a group or a label of rows."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from rag.parsing.pdf.tables.heads import n_header, says_value, without_leaders
 from rag.parsing.pdf.words import Word, joined
-from rag.parsing.structure.tables import Row, Table, is_header, is_value
+from rag.parsing.structure.tables import Row, Table
 
-_MAX_HEADER = 5
 _BETWEEN = 0.85  # of its height: a label so near to the row above and the one below stands between them
-_LEADERS = re.compile(r"\s*(?:\.\s?){4,}$")
-_NUMBER = re.compile(
-    r"[~≈<>≤≥±]?\s?[-+−–(]?\s?[$€£¥₹]?\s?\d[\d\s.,:/'’×x%‰°+-]*\s?(?:%|[$€£¥]|\w{1,3})?[)*†‡]?\d?|[-–—]|n/?a", re.I
-)
 
 
 class Column(NamedTuple):
@@ -21,11 +16,6 @@ class Column(NamedTuple):
 
     x0: float
     x1: float
-
-
-def says_value(text: str) -> bool:
-    text = _LEADERS.sub("", text)
-    return is_value(text) or _NUMBER.fullmatch(text) is not None
 
 
 def nearest(run: Word, columns: Sequence[Column]) -> int:
@@ -68,12 +58,12 @@ def _parted(run: Word, columns: Sequence[Column]) -> list[Word]:
 def lay_out_lines(rows: Sequence[dict[int, list[Word]]], columns: Sequence[Column], pitches: Sequence[float]) -> Table:
     """Header, names of columns and rows of a table, from the cells of its lines by column. pitches: between the lines."""
     width = len(columns)
-    n_header = _n_header(rows, width)
     lines = [_texts(cells, width) for cells in rows]
-    names = _names(rows[:n_header], columns)
+    height = n_header(lines, [all(run.bold for runs in cells.values() for run in runs) for cells in rows])
+    names = _names(rows[:height], columns)
     body: list[_Line] = []
     group = ""
-    for at in range(n_header, len(rows)):
+    for at in range(height, len(rows)):
         cells = lines[at]
         filled = [column for column, text in enumerate(cells) if text]
         is_label = filled == [0] and not says_value(cells[0])
@@ -94,7 +84,7 @@ def lay_out_lines(rows: Sequence[dict[int, list[Word]]], columns: Sequence[Colum
         else:
             body.append(_Line(cells, group))
     _label(body)
-    header = [[text for text in line if text] for line in lines[:n_header]]
+    header = [[text for text in line if text] for line in lines[:height]]
     return Table(header, names, [Row(line.cells, line.group) for line in body])
 
 
@@ -149,33 +139,7 @@ def _goes_on(cells: Sequence[str], above: Sequence[str], filled: Sequence[int]) 
 
 
 def _texts(cells: dict[int, list[Word]], width: int) -> list[str]:
-    return [_LEADERS.sub("", " ".join(run.text for run in cells.get(at, ()))) for at in range(width)]
-
-
-def _n_header(rows: Sequence[dict[int, list[Word]]], width: int) -> int:
-    """How many of the first lines name the columns."""
-    first = next(
-        (
-            number
-            for number, cells in enumerate(rows)
-            if any(says_value(run.text) for at, runs in cells.items() if at for run in runs)
-            and not (number < 2 and is_header(_texts(cells, width)))
-        ),
-        None,
-    )
-    if first is None or first > _MAX_HEADER:
-        height = int(is_header(_texts(rows[0], width)))
-        while 0 < height < min(len(rows), _MAX_HEADER) and 0 not in rows[height]:
-            height += 1
-        return height
-    while (
-        first > 1
-        and len(rows[first - 1]) == 1
-        and 0 in rows[first - 1]
-        and any(len(row) > 1 for row in rows[: first - 1])
-    ):
-        first -= 1  # it names the rows below it
-    return first if any(len(row) > 1 for row in rows[:first]) else 0
+    return [without_leaders(" ".join(run.text for run in cells.get(at, ()))) for at in range(width)]
 
 
 def _names(header: Sequence[dict[int, list[Word]]], columns: Sequence[Column]) -> list[str]:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from rag.parsing.pdf.table_rows import Column, cells_of, lay_out_lines, nearest, says_value
+from rag.parsing.pdf.tables.heads import says_value
+from rag.parsing.pdf.tables.rows import Column, cells_of, lay_out_lines, nearest
 from rag.parsing.pdf.words import Word
 from rag.parsing.structure.tables import Table
 
@@ -88,7 +89,7 @@ def _grids(rows: Sequence[Sequence[Word]], first: int, last: int, depth: int) ->
         return []
     pitches = [_pitch(above, below) for above, below in zip(rows[first:last], rows[first + 1 : last + 1], strict=True)]
     widest = max(range(len(pitches)), key=pitches.__getitem__)
-    columns = _columns(rows[first : last + 1]) if pitches[widest] <= _MAX_PITCH * median(pitches) else None
+    columns = columns_of(rows[first : last + 1]) if pitches[widest] <= _MAX_PITCH * median(pitches) else None
     if columns is not None:
         own = rows[first : last + 1]
         return [Grid(first, last, columns, lay_out_lines([cells_of(row, columns) for row in own], columns, pitches))]
@@ -109,7 +110,7 @@ def _trimmed(rows: Sequence[Sequence[Word]], first: int, last: int, depth: int) 
     return _grids(rows, first, last, depth + 1)
 
 
-def _columns(rows: Sequence[Sequence[Word]]) -> tuple[Column, ...] | None:
+def columns_of(rows: Sequence[Sequence[Word]]) -> tuple[Column, ...] | None:
     """The columns of rows that are a table's; None for others."""
     several = [row for row in rows if len(row) > 1]
     most = max(len(row) for row in several)

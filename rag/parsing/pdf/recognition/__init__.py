@@ -1,0 +1,1 @@
+"""Which text do pictures of text show?"""

@@ -1,0 +1,262 @@
+"""Tables whose cells have lines around them: rows and columns are where the lines are, also of cells over several."""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from rag.parsing.pdf.tables.aligned import columns_of
+from rag.parsing.pdf.tables.heads import n_header, says_value
+from rag.parsing.pdf.tables.rows import Column, cells_of, lay_out_lines
+from rag.parsing.pdf.tables.rulings import Ruling, Rulings
+from rag.parsing.pdf.words import Word, joined, rows_of, runs_of, text_of
+from rag.parsing.structure.tables import Cell, Table, lay_out
+
+_NEAR = 3.0  # points by which lines that meet may miss each other
+_NARROW = 6.0  # points: lines closer to each other are the sides of one line, or of cells with a gap between them
+_BEYOND = 12.0  # points by which lines stick out of a table that has no line at its side
+_MAX_PAIRS = 200_000  # of lines on a page that may meet
+_MAX_PLACES = 20_000  # of a table
+_LONG = 300  # characters of a cell: where most have more, the lines part a page, and no table
+_MIN_FILLED = 0.2  # share of the cells that have text
+_OPEN = 0.1  # of the cells: as many may have several values on one line
+_LEVEL = 0.6
+_BLANK = 0.8  # of its height that a line stands below what is above it, where a row ends
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """A table with the box it stands in, in points, and its lines of text from the top, each as one run as wide as the table."""
+
+    table: Table
+    runs: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """A cell: its first and last row and column, from the top and from the left."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+def take_ruled(words: Sequence[Word], rulings: Rulings) -> tuple[list[Word], list[Ruled]]:
+    """The words of a page that stand in no table with lines, and those tables."""
+    rest = list(words)
+    tables = []
+    for across, down in _groups(rulings):
+        xs, ys = _places(down, across), _places(across, down)[::-1]
+        if len(xs) < 3 or len(ys) < 2 or (len(xs) - 1) * (len(ys) - 1) > _MAX_PLACES:
+            continue
+        inside = [word for word in rest if xs[0] < _middle(word)[0] < xs[-1] and ys[-1] < _middle(word)[1] < ys[0]]
+        table = _table(inside, xs, ys, across, down) if inside else None
+        if table is not None:
+            taken = set(map(id, inside))
+            rest = [word for word in rest if id(word) not in taken]
+            tables.append(Ruled(table, _runs(inside, xs)))
+    return rest, tables
+
+
+def _middle(word: Word) -> tuple[float, float]:
+    return (word.x0 + word.x1) / 2, (word.y0 + word.y1) / 2
+
+
+def _groups(rulings: Rulings) -> list[tuple[list[Ruling], list[Ruling]]]:
+    """The lines across and down that meet each other, at least two of each, larger groups last."""
+    across, down = rulings
+    if len(across) * len(down) > _MAX_PAIRS:
+        return []
+    parent = list(range(len(across) + len(down)))
+
+    def root(at: int) -> int:
+        while parent[at] != at:
+            parent[at] = parent[parent[at]]
+            at = parent[at]
+        return at
+
+    for n, line in enumerate(across):
+        for m, wall in enumerate(down, len(across)):
+            if line.low - _NEAR <= wall.at <= line.high + _NEAR and wall.low - _NEAR <= line.at <= wall.high + _NEAR:
+                parent[root(n)] = root(m)
+    groups: dict[int, tuple[list[Ruling], list[Ruling]]] = defaultdict(lambda: ([], []))
+    for n, line in enumerate(across):
+        groups[root(n)][0].append(line)
+    for m, wall in enumerate(down, len(across)):
+        groups[root(m)][1].append(wall)
+    whole = [group for group in groups.values() if len(group[0]) > 1 and len(group[1]) > 1]
+    return sorted(whole, key=lambda group: len(group[0]) * len(group[1]))
+
+
+def _places(lines: Sequence[Ruling], crossing: Sequence[Ruling]) -> list[float]:
+    """Where lines stand, in order; also where those that cross them end together, beyond the last of them."""
+    places: list[float] = []
+    for line in sorted(lines):
+        if not places or line.at - places[-1] > _NARROW:
+            places.append(line.at)
+    for ends, is_beyond in (
+        (sorted(line.low for line in crossing), places[0] - _BEYOND),
+        (sorted(-line.high for line in crossing), -places[-1] - _BEYOND),
+    ):
+        if len(ends) > 1 and ends[0] < is_beyond and ends[1] - ends[0] <= _NEAR:
+            places.append(abs(ends[0]))
+    return sorted(places)
+
+
+def _boxes(xs: Sequence[float], ys: Sequence[float], across: Sequence[Ruling], down: Sequence[Ruling]) -> list[_Box]:
+    """The cells, from the top and from the left. ys: from the top."""
+    n_rows, n_columns = len(ys) - 1, len(xs) - 1
+    walls = {(row, at) for wall in down for at in [_nearest(xs, wall.at)] for row in range(n_rows)
+             if wall.low - _NEAR <= (ys[row] + ys[row + 1]) / 2 <= wall.high + _NEAR}  # fmt: skip
+    floors = {(at, column) for line in across for at in [_nearest(ys, line.at)] for column in range(n_columns)
+              if line.low - _NEAR <= (xs[column] + xs[column + 1]) / 2 <= line.high + _NEAR}  # fmt: skip
+    boxes: list[_Box] = []
+    above: dict[tuple[int, int], int] = {}
+    for row in range(n_rows):
+        here: dict[tuple[int, int], int] = {}
+        left = 0
+        for column in range(n_columns):
+            if column + 1 < n_columns and (row, column + 1) not in walls:
+                continue
+            span = left, column
+            left = column + 1
+            number = above.get(span)
+            if number is not None and not any((row, at) in floors for at in range(span[0], span[1] + 1)):
+                boxes[number] = _Box(boxes[number].top, row, *span)
+            else:
+                number = len(boxes)
+                boxes.append(_Box(row, row, *span))
+            here[span] = number
+        above = here
+    return boxes
+
+
+def _nearest(places: Sequence[float], at: float) -> int:
+    return min(range(len(places)), key=lambda number: abs(places[number] - at))
+
+
+_Lines = list[list[Word]]  # of a cell, from the top, each the runs on it from the left
+
+
+def _table(
+    words: Sequence[Word], xs: Sequence[float], ys: Sequence[float], across: Sequence[Ruling], down: Sequence[Ruling]
+) -> Table | None:
+    """The table of the words among lines; None where these are no table's."""
+    boxes = _boxes(xs, ys, across, down)
+    number_of = {
+        (row, column): number
+        for number, box in enumerate(boxes)
+        for row in range(box.top, box.bottom + 1)
+        for column in range(box.left, box.right + 1)
+    }
+    depths = [-y for y in ys]
+    inside: dict[int, list[Word]] = defaultdict(list)
+    for word in words:
+        x, y = _middle(word)
+        inside[number_of[bisect_right(depths, -y) - 1, bisect_right(xs, x) - 1]].append(word)
+    lines = {number: _lines(cell) for number, cell in inside.items()}
+    lengths = [sum(len(word.text) + 1 for word in cell) for cell in inside.values()]
+    if len(lines) < _MIN_FILLED * len(boxes) or median(lengths) > _LONG:
+        return None
+    if sum(
+        any(sum(says_value(run.text) for run in line) > 1 for line in cell) for cell in lines.values()
+    ) > _OPEN * len(lines):
+        return _parted_by_gaps(words)
+    by_row: list[dict[int, _Lines]] = [{} for _ in ys[1:]]
+    for number, cell in lines.items():
+        by_row[boxes[number].top][number] = cell
+    if not any(len(row) > 1 for row in by_row):
+        return None
+    if any(_is_stack([*row.values()]) for row in by_row):
+        return _parted_by_walls(words, xs)
+    cells: list[list[Cell]] = []
+    texts: list[list[str]] = []
+    bold: list[bool] = []
+    for top in range(len(by_row)):
+        own = [number for number, box in enumerate(boxes) if box.top == top]
+        parts = _parts(by_row[top]) if all(boxes[number].bottom == top for number in own) else [by_row[top]]
+        for part in parts:
+            row = [text_of(part.get(number, [])) for number in own]
+            cells.append(
+                [
+                    Cell(text, _across(boxes[number]), _down(boxes[number]))
+                    for number, text in zip(own, row, strict=True)
+                ]
+            )
+            if any(row):
+                texts.append([""] * (len(xs) - 1))
+                bold.append(all(run.bold for cell in part.values() for line in cell for run in line))
+                for number, text in zip(own, row, strict=True):
+                    texts[-1][boxes[number].left] = text
+    if len(texts) < 2:
+        return None
+    height = n_header(texts, bold)
+    # Rows without text, which only other cells reach into, are counted too.
+    filled = [at for at, row in enumerate(cells) if any(cell.text for cell in row)]
+    return lay_out(cells, filled[height] if height < len(filled) else len(cells))
+
+
+def _across(box: _Box) -> int:
+    return box.right - box.left + 1
+
+
+def _down(box: _Box) -> int:
+    return box.bottom - box.top + 1
+
+
+def _lines(words: Sequence[Word]) -> _Lines:
+    return [sorted(row, key=lambda run: run.x0) for row in rows_of(runs_of(words))]
+
+
+def _is_stack(cells: Sequence[_Lines]) -> bool:
+    """Whether the cells of a row between lines hold several rows, one under the other: values on lines of their own."""
+    valued = [len(cell) for cell in cells if all(says_value(run.text) for line in cell for run in line)]
+    height = max(valued, default=0)
+    return height > 2 and sum(len(cell) >= _LEVEL * height for cell in cells) >= max(2, _LEVEL * len(cells))
+
+
+def _parts(row: dict[int, _Lines]) -> list[dict[int, _Lines]]:
+    """The cells of a row in parts with a blank band over its whole width between them, each with text in several cells."""
+    ordered = sorted(
+        (
+            (max(run.y1 for run in line), min(run.y0 for run in line), number, line)
+            for number, cell in row.items()
+            for line in cell
+        ),
+        key=lambda entry: -entry[0],
+    )
+    parts: list[dict[int, _Lines]] = [{}]
+    low = ordered[0][1] if ordered else 0.0
+    for high, bottom, number, line in ordered:
+        if low - high > _BLANK * (high - bottom) and len(parts[-1]) > 1:
+            parts.append({})
+        parts[-1].setdefault(number, []).append(line)
+        low = min(low, bottom)
+    if len(parts[-1]) < 2 < len(parts) + 1:
+        for number, cell in parts.pop().items():
+            parts[-1].setdefault(number, []).extend(cell)
+    return parts
+
+
+def _parted_by_gaps(words: Sequence[Word]) -> Table | None:
+    """A table in which lines part only some of the columns."""
+    rows = _lines(words)
+    columns = columns_of(rows) if any(len(row) > 1 for row in rows) else None
+    return _laid_out(rows, columns) if columns is not None else None
+
+
+def _parted_by_walls(words: Sequence[Word], xs: Sequence[float]) -> Table:
+    """A table in which lines part the columns, and not all of the rows."""
+    return _laid_out(_lines(words), [Column(left, right) for left, right in zip(xs, xs[1:], strict=False)])
+
+
+def _laid_out(rows: _Lines, columns: Sequence[Column]) -> Table:
+    pitches = [above[0].y0 - below[0].y0 for above, below in zip(rows, rows[1:], strict=False)]
+    return lay_out_lines([cells_of(row, columns) for row in rows], columns, pitches)
+
+
+def _runs(words: Sequence[Word], xs: Sequence[float]) -> tuple[Word, ...]:
+    """The lines of a table, each as wide as the table."""
+    return tuple(joined(row)._replace(x0=xs[0], x1=xs[-1]) for row in _lines(words))
