@@ -35,10 +35,10 @@ from rag.answer.overview import asks_for_overview, overview
 from rag.answer.unmatched import notes_on
 from rag.inspection.inspector import Inspector
 from rag.language.followups import completed
-from rag.model.cache import converted_model, measured_precision
-from rag.model.cross_encoders import Reranker
-from rag.model.embedding import Embedder
-from rag.model.loading import StoreModels, refuse_other_model, store_settings
+from rag.model.cache import measured_precision
+from rag.model.cross_encoders import AnyReranker
+from rag.model.embedding import TextEmbedder
+from rag.model.loading import StoreModels, model_info, refuse_other_model, store_settings
 from rag.retrieval.ranking import Calibration
 from rag.shared.config import Config
 from rag.shared.errors import BadInput
@@ -62,7 +62,7 @@ _WAIT_S, _PAUSE_S = 0.5, 0.05
 class Service:
     """Thread-safe; every method blocks. The model is loaded when first needed."""
 
-    def __init__(self, store: Store, config: Config, loading: "Future[Embedder] | None" = None) -> None:
+    def __init__(self, store: Store, config: Config, loading: "Future[TextEmbedder] | None" = None) -> None:
         """Use ``open`` or ``create``."""
         self._opened = store
         self._place: Place = store.place
@@ -79,7 +79,7 @@ class Service:
         config: Config | None = None,
         *,
         views: Literal["first", "behind"] = "first",
-        loading: "Future[Embedder] | None" = None,
+        loading: "Future[TextEmbedder] | None" = None,
     ) -> Self:
         """The service of an existing store.  views: as for ``open_store``.  loading: from ``rag.model.loading.begin_loading``.
 
@@ -89,8 +89,7 @@ class Service:
         store = open_store(place, views=views)
         try:
             if config.model is not None and config.model != store.settings["model"]:
-                info, _ = converted_model(config.model, None, config)
-                refuse_other_model(store, info)
+                refuse_other_model(store, model_info(config.model, store.settings, config))
         except BaseException:
             store.close()
             raise
@@ -101,7 +100,7 @@ class Service:
     @classmethod
     def create(cls, place: Place, config: Config) -> Self:
         """The service of a new, empty store with the model and passage settings of ``config``."""
-        info, _ = converted_model(config.model, None, config)
+        info = model_info(config.model, None, config)
         settings, fingerprint = store_settings(info, config.passage_characters, config.overlap_sentences)
         store = create_store(place, dim=info.dim, fingerprint=fingerprint, settings=settings)
         service = cls(store, config)
@@ -393,7 +392,7 @@ class Service:
         return self._store.rebuilding
 
     @property
-    def embedder(self) -> Embedder:
+    def embedder(self) -> TextEmbedder:
         """The store's model.  Raises StoreMismatch when it is not the one the store was built with."""
         return self._models.embedder(self._store)
 
@@ -403,7 +402,7 @@ class Service:
         return Inspector(self._store, self.embedder)
 
     @property
-    def reranker(self) -> Reranker | None:
+    def reranker(self) -> AnyReranker | None:
         """The configured cross-encoder, loaded when first needed; None without one.  Raises ModelUnavailable."""
         return self._models.reranker
 

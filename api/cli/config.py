@@ -90,7 +90,7 @@ def _rows(sources: "Sources") -> list[dict[str, object]]:
     for table, values in (("", Config.from_environment(sources.environment)), (SERVE, Settings.read(sources))):
         for name, entry in settings_of(type(values)).items():
             value = getattr(values, entry.name)
-            rows.append(_row(name, table, "(set, not shown)" if name == "api_key" and value else value, sources))
+            rows.append(_row(name, table, "(set, not shown)" if name.endswith("_key") and value else value, sources))
     return rows
 
 

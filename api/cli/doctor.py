@@ -3,7 +3,8 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,11 +16,12 @@ from rag.shared.errors import RagError
 
 if TYPE_CHECKING:
     from api.settings import Settings
+    from index.types import JsonScalar
     from rag.shared.config import Config, Place
 
 _LIBRARIES = ("faiss-cpu", "openvino", "tantivy", "apsw", "fastapi", "pypdfium2")
 _LEAST_FREE = 1 << 30  # bytes: below, a snapshot or a reindexing of a usual store may not fit
-_PATIENCE_S = 3.0  # for what answers over a network
+_PATIENCE_S = 3  # for what answers over a network
 
 
 class Check(NamedTuple):
@@ -65,7 +67,7 @@ def _checks(store: str | None) -> Iterator[Check]:
     yield _sandbox()
     place = store_path(store)
     for look in (
-        lambda: _model(config),
+        lambda: _model(config, place),
         lambda: _store(config, place),
         lambda: _disk("cache", config.cache),
         lambda: _disk("disk", place),
@@ -120,11 +122,15 @@ def _sandbox() -> Check:
     return Check("sandbox", True, detail, "docs/security.md says what that means")
 
 
-def _model(config: "Config") -> Check:
+def _model(config: "Config", place: "Place") -> Check:
     from rag.model.cache import find_model, fingerprint_of, read_converted
     from rag.model.embedding import Embedder
+    from rag.model.loading import is_remote, kept_settings
     from rag.shared.errors import ModelUnavailable
 
+    kept = kept_settings(place)
+    if is_remote(name := config.model or kept.get("model")):
+        return _remote_model(str(name), kept if is_remote(kept.get("model")) else {}, config)
     try:
         fingerprint = fingerprint_of(find_model(config.model))
     except RagError as error:
@@ -138,6 +144,21 @@ def _model(config: "Config") -> Check:
     except RagError as error:
         return Check("model", False, str(error), "delete the folder that it names: it is made again")
     return Check("model", True, f"{info.name} computes as it should, in {embedder.precision}")
+
+
+def _remote_model(name: str, kept: "Mapping[str, JsonScalar]", config: "Config") -> Check:
+    from rag.model.loading import load_embedder
+
+    try:
+        embedder = load_embedder(
+            name, kept or None, replace(config, model_seconds=min(config.model_seconds, _PATIENCE_S))
+        )
+    except RagError as error:
+        return Check("model", False, str(error), "no document can be added and no question answered meanwhile")
+    if kept and embedder.info.fingerprint != kept["model_fingerprint"]:
+        advice = "bring back the one that the store was built with, or rag reindex"
+        return Check("model", False, f"{name} is another model than the store's, or has other prompts", advice)
+    return Check("model", True, f"{name} answers, with vectors of {embedder.dim} components")
 
 
 def _store(config: "Config", place: "Place") -> Check:

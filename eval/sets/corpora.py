@@ -17,8 +17,8 @@ from eval.sets.gold import read_corpus
 from index.errors import StoreError
 from rag.intake.folders import find_files
 from rag.intake.reading import shown_path
-from rag.model.cache import converted_model
-from rag.model.precision import kept_precision
+from rag.model.cache import measured_precision
+from rag.model.loading import model_info
 from rag.service import Service
 from rag.shared.config import Config
 from rag.shared.errors import BadInput
@@ -60,8 +60,10 @@ def open_path(path: Path, config: Config, notify: Notify, progress: Progress | N
 
 def _cached(content: object, config: Config, fill: Callable[[Service], IngestReport], notify: Notify) -> Service:
     """The cached store of this content, built now when there is none that can be opened."""
-    info, model = converted_model(config.model, None, config)
-    precision = config.precision if config.precision != "auto" else kept_precision(model) or "auto"
+    info = model_info(config.model, None, config)
+    precision = (
+        config.precision if config.precision != "auto" else measured_precision(info.fingerprint, config) or "auto"
+    )
     settings = (info.fingerprint, config.passage_characters, config.overlap_sentences, precision)
     key = hashlib.sha256(json.dumps([content, settings, _code_digest()]).encode()).hexdigest()[:32]
     folder = config.cache / "corpora" / key

@@ -4,11 +4,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from index.backend import Reader, Store
-from index.types import JsonScalar, Scope
+from index.types import Floats, JsonScalar, Scope
 from rag.answer.cache import AnswerCache
 from rag.answer.candidates import ANSWER_PASSAGES, Candidate, candidates_of
 from rag.answer.choice import Choice, choose
@@ -24,8 +24,8 @@ from rag.answer.confidence import (
 )
 from rag.answer.evidence import confidence_of, evidence
 from rag.language.asked import kind_asked
-from rag.model.cross_encoders import Reranker
-from rag.model.embedding import Embedder, QuestionVectors, word_spans
+from rag.model.cross_encoders import AnyReranker
+from rag.model.embedding import QuestionVectors, TextEmbedder, word_spans
 from rag.retrieval.question import analyze_question
 from rag.retrieval.ranking import Calibration, load_ranker
 from rag.retrieval.references import asks_for_part
@@ -44,8 +44,8 @@ def answer_question(
     query: Query,
     question: str,
     store: Store,
-    embedder: Embedder,
-    reranker: Reranker | None,
+    embedder: TextEmbedder,
+    reranker: AnyReranker | None,
     known_answers: AnswerCache,
     started: float,
 ) -> Answer:
@@ -80,8 +80,9 @@ def answer_question(
         asked = _respelled(question, reader, scope, embedder) if query.correct else question
         words = word_spans(asked)
         waiting = _Waiting(embedder.embed_question(asked, words), started)
+        ranked_by = None if reranker is None else _Unhurried(reranker)
         analyzed = analyze_question(reader, asked, words, scope.collection)
-        retrieved = retrieve(reader, waiting.vectors, analyzed, scope, max(query.k, ANSWER_PASSAGES), reranker)
+        retrieved = retrieve(reader, waiting.vectors, analyzed, scope, max(query.k, ANSWER_PASSAGES), ranked_by)
         documents = reader.documents_of([retrieved.passages[i].id for group in retrieved.groups for i in group])
         generation = reader.generation
         empty = not retrieved.groups and reader.counts(query.collection)[1] == 0
@@ -139,6 +140,21 @@ class _Waiting:
         return vectors
 
 
+@dataclass(frozen=True, slots=True)
+class _Unhurried:
+    """A reranker that is waited for with the turn given to others."""
+
+    reranker: AnyReranker
+
+    @property
+    def fingerprint(self) -> str:
+        return self.reranker.fingerprint
+
+    def scores(self, question: str, passages: Sequence[str]) -> Floats:
+        with _turn_given_up():
+            return self.reranker.scores(question, passages)
+
+
 @contextmanager
 def _turn_given_up() -> Iterator[None]:
     _turn.release()
@@ -148,7 +164,7 @@ def _turn_given_up() -> Iterator[None]:
         _turn.acquire()
 
 
-def _respelled(question: str, reader: Reader, scope: Scope, embedder: Embedder) -> str:
+def _respelled(question: str, reader: Reader, scope: Scope, embedder: TextEmbedder) -> str:
     return respell(
         question,
         word_spans(question),

@@ -6,7 +6,7 @@ from index.backend import Store
 from index.types import Passage, Scope
 from rag.inspection.baselines import rank_baseline
 from rag.inspection.trace import Trace, trace
-from rag.model.embedding import Embedder, word_spans
+from rag.model.embedding import TextEmbedder, word_spans
 from rag.retrieval.question import analyze_question
 from rag.retrieval.ranking import Examined, Ranker, load_ranker
 from rag.retrieval.retrieve import score_candidates
@@ -17,7 +17,7 @@ from rag.shared.validation import checked_question
 class Inspector:
     """Thread-safe, as the store and the model are that it looks at. All is of the default collection."""
 
-    def __init__(self, store: Store, embedder: Embedder) -> None:
+    def __init__(self, store: Store, embedder: TextEmbedder) -> None:
         self._store = store
         self._embedder = embedder
 

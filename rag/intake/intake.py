@@ -16,7 +16,7 @@ from rag.intake.notes import reading_notes
 from rag.intake.reading import FileReader, Planned, file_of, is_below, is_gone, plan
 from rag.language.languages import language_note, languages_of
 from rag.model.cache import DEFAULT_MODEL
-from rag.model.embedding import Embedder
+from rag.model.embedding import TextEmbedder
 from rag.parsing.sandbox.pool import Limits, Sandbox
 from rag.parsing.structure.metadata import STATED
 from rag.shared.config import Config
@@ -30,7 +30,7 @@ class Intake:
     store: gives the store that is there now, which may be another than the one of the call before.  embedder: its model.
     """
 
-    def __init__(self, store: Callable[[], Store], embedder: Callable[[], Embedder], config: Config) -> None:
+    def __init__(self, store: Callable[[], Store], embedder: Callable[[], TextEmbedder], config: Config) -> None:
         self._store_now = store
         self._embedder = embedder
         self._max_file_bytes = config.max_file_bytes

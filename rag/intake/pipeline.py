@@ -20,7 +20,7 @@ from rag.intake.chunking import Chunk
 from rag.intake.notes import has_note, reading_notes
 from rag.intake.prepare import Prepared, new_passage, passage_input
 from rag.language.languages import languages_of
-from rag.model.embedding import TOGETHER, VECTORS_TOGETHER, Embedder, PassageInput
+from rag.model.embedding import TOGETHER, VECTORS_TOGETHER, PassageInput, TextEmbedder
 from rag.shared.types import Check, Failure, IngestProgress, IngestReport, go_on
 
 # Enough for several groups of passages.
@@ -39,7 +39,7 @@ T = TypeVar("T", bound=Seen)
 
 def ingest(
     store: Store,
-    embedder: Callable[[], Embedder],
+    embedder: Callable[[], TextEmbedder],
     documents: Iterable[Seen],
     n_documents: int | None,
     progress: Progress | None,
@@ -90,7 +90,7 @@ def ingest(
 
 
 def embedded(
-    embedder: Callable[[], Embedder], documents: Iterable[Prepared], check: Check = go_on
+    embedder: Callable[[], TextEmbedder], documents: Iterable[Prepared], check: Check = go_on
 ) -> Iterator[Prepared]:
     """Documents with their passages embedded, in order; passages of several documents are embedded together.
 

@@ -146,7 +146,7 @@ def new_passage(piece: Chunk, model_input: PassageInput, embedded: PassageVector
         page=piece.page,
         vector=embedded.vector,
         sentence_vectors=embedded.sentence_vectors,
-        word_signs=_by_sentence(model_input, embedded.word_signs),
+        word_signs=_by_sentence(model_input, embedded.word_signs) if len(embedded.word_signs) else (),
         layout=pack(piece.units),
     )
 

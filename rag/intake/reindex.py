@@ -18,9 +18,8 @@ from index.types import Document, JsonScalar, NewDocument, NewPassage
 from rag.intake import prepare as ingest
 from rag.intake.chunking import Chunk
 from rag.language.languages import may_be_untold, with_language
-from rag.model.cache import converted_model
-from rag.model.embedding import TOGETHER, Embedder, PassageInput, PassageVectors
-from rag.model.loading import store_settings
+from rag.model.embedding import TOGETHER, PassageInput, PassageVectors
+from rag.model.loading import load_embedder, model_info, store_settings
 from rag.shared.config import Config
 from rag.shared.units import units_of
 
@@ -57,13 +56,13 @@ def reindex(place: Place, config: Config, progress: Progress | None = None) -> R
     """
     started = time.perf_counter()
     with open_store(place) as store:
-        info, folder = converted_model(config.model, None, config)
+        info = model_info(config.model, store.settings, config)
         n_reanalyzed = reanalyze(store, progress and partial(progress, "languages"))
         characters, overlap = store.settings["passage_characters"], store.settings["overlap_sentences"]
         settings, fingerprint = store_settings(info, characters, overlap)
         n_embedded, changed = 0, fingerprint != store.fingerprint
         if changed:
-            embedder = Embedder(info, folder, precision=config.precision, threads=config.threads)
+            embedder = load_embedder(config.model, None, config)
             n_embedded = change_over(store, info.dim, fingerprint, settings, embedder.embed_passages, progress)
         else:
             abandon_rebuilding(store)

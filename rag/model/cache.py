@@ -17,12 +17,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from index.local.system.files import let_read, writable
 from rag.model.compilation import is_whole, kept_file
 from rag.model.precision import kept_precision
 from rag.shared.config import Config, usual_cache
 from rag.shared.errors import ModelDamaged, ModelUnavailable, RagError
+
+if TYPE_CHECKING:
+    from index.types import JsonScalar
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 _INSTALLED = "footnote_model"  # the folder beside the packages that the installation put the default model into
@@ -48,6 +52,11 @@ class ModelInfo:
     passage_prompt: str
     pad_id: int
     probe: tuple[float, ...]
+
+    @property
+    def settings(self) -> "dict[str, JsonScalar]":
+        """What a store keeps beside its name and its fingerprint: nothing."""
+        return {}
 
 
 def find_model(name: str | None) -> Path:

@@ -8,16 +8,32 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from index.types import Floats
 from rag.model.cache import fingerprint_of
+from rag.shared.config import Config
 from rag.shared.errors import ModelUnavailable
 
 # The best passages of the order without it, which it puts into its own.
 RERANKED = 20
+
+
+class AnyReranker(Protocol):
+    """A reranker, wherever it runs. Members as of ``Reranker``."""
+
+    @property
+    def fingerprint(self) -> str: ...
+    def scores(self, question: str, passages: Sequence[str]) -> Floats: ...
+
+
+def load_reranker(name: str, config: Config) -> AnyReranker:
+    """The reranker of this name: behind a server, else a cross-encoder.  Raises BadInput, ModelUnavailable."""
+    from rag.model.remote.reranking import RemoteReranker, is_remote_reranker
+
+    return RemoteReranker(name, config) if is_remote_reranker(name) else Reranker(name)
 
 
 class Reranker:

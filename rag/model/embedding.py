@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from rag.model.engine import load_openvino
 from rag.model.precision import fastest_precision, kept_precision
 from rag.shared.errors import ModelDamaged
 from rag.shared.types import Check, go_on
+
+if TYPE_CHECKING:
+    from rag.model.remote.embedding import RemoteInfo
 
 _log = logging.getLogger(__name__)
 
@@ -89,10 +92,28 @@ class PassageVectors(NamedTuple):
 
 
 class QuestionVectors(NamedTuple):
-    """vector: float32 (dim,); word_vectors: float32 (n_words, dim); unit length."""
+    """vector: float32 (dim,); word_vectors: float32 (n_words, dim), none of a model that gives none; unit length."""
 
     vector: Floats
     word_vectors: Floats
+
+
+class TextEmbedder(Protocol):
+    """A model, wherever it runs. Methods as of ``Embedder``."""
+
+    @property
+    def info(self) -> "ModelInfo | RemoteInfo": ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def precision(self) -> str: ...
+    def is_word(self, text: str) -> bool: ...
+    def embed_question(self, question: str, words: tuple[Span, ...]) -> Future[QuestionVectors]: ...
+    def embed_texts(self, texts: Sequence[str]) -> Floats: ...
+    def embed_passages(self, passages: Sequence[PassageInput]) -> list[PassageVectors]: ...
+    def embed_groups(
+        self, groups: Iterable[Sequence[PassageInput]], check: Check = go_on
+    ) -> Iterator[list[PassageVectors]]: ...
 
 
 @dataclass(frozen=True, slots=True)

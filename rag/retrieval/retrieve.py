@@ -9,7 +9,7 @@ import numpy as np
 from index.backend import Reader
 from index.local.views.ids import without
 from index.types import Candidates, Floats, Ids, Passage, Scope
-from rag.model.cross_encoders import RERANKED, Reranker, reordered
+from rag.model.cross_encoders import RERANKED, AnyReranker, reordered
 from rag.model.embedding import QuestionVectors
 from rag.retrieval.duplicates import group_duplicates
 from rag.retrieval.question import AnalyzedQuestion, function_terms
@@ -141,7 +141,7 @@ def retrieve(
     question: AnalyzedQuestion,
     scope: Scope,
     k: int,
-    reranker: Reranker | None = None,
+    reranker: AnyReranker | None = None,
 ) -> Retrieved:
     """The best k passages by the shipped ranker, near-duplicates as one. Arguments as of ``score_candidates``."""
     scored = score_candidates(reader, embedded, question, scope, load_ranker())

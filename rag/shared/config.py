@@ -32,6 +32,8 @@ class Config:
     precision: "auto" (the fastest on this machine), "f32", "bf16" or "int8".  threads: cores for encoding.
     cache: where converted models and indexed evaluation corpora are kept.  max_file_bytes: larger files are refused.
     reranker: folder or name of a cross-encoder that orders the best passages anew, None for none.
+    model may be ``openai:NAME@URL``, reranker ``rerank:NAME@URL``: of a server with this key; model_seconds: that a reply may take.
+    query_prompt, passage_prompt: put before what such a model is sent; None for what the store has, or nothing.
     parse_seconds, parse_mib: processor time and memory that reading one file may take.
     llm_url: of an OpenAI-compatible server, with /v1, that writes answers; None for none.  llm_model: None for its first.
     llm_seconds: that one reply of it may take.  verifier: folder of a cross-encoder of entailment that checks what it writes.
@@ -44,6 +46,11 @@ class Config:
     threads: int = setting(whole(1, 1024), default_factory=usable_cores)
     cache: Path = setting(path, default_factory=usual_cache)
     reranker: str | None = setting(text, default=None)
+    model_key: str | None = setting(text, default=None, repr=False)
+    model_seconds: int = setting(whole(1, 3600), default=60)
+    query_prompt: str | None = setting(text, default=None)
+    passage_prompt: str | None = setting(text, default=None)
+    reranker_key: str | None = setting(text, default=None, repr=False)
     max_file_bytes: int = 256 * 1024 * 1024
     parse_seconds: int = setting(whole(1), default=120)
     parse_mib: int = setting(whole(256), default=2048)

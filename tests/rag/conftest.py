@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rag.model.embedding import Embedder
+from rag.model.embedding import TextEmbedder
 from rag.service import Service
 from rag.shared.config import Config
 
@@ -16,13 +16,13 @@ Rag = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
-def loaded_embedder(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
+def loaded_embedder(tmp_path_factory: pytest.TempPathFactory) -> TextEmbedder:
     with Service.create(tmp_path_factory.mktemp("model") / "store", Config()) as service:
         return service.embedder
 
 
 @pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded_embedder: Embedder) -> Iterator[Service]:
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded_embedder: TextEmbedder) -> Iterator[Service]:
     """An empty store in a folder of its own; the current folder is another, empty one."""
     work = tmp_path / "work"
     work.mkdir()

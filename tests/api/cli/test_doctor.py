@@ -11,6 +11,7 @@ import pytest
 
 from api.cli.config import edit
 from rag.shared.errors import BadInput
+from tests.embedding_stub import serve_embeddings, words_vector
 
 Rag = Callable[..., Any]
 
@@ -160,3 +161,18 @@ def test_a_line_goes_where_it_belongs(content: str, table: str, name: str, line:
 def test_what_is_written_over_several_lines_is_left_to_its_writer() -> None:
     with pytest.raises(BadInput, match="by hand"):
         edit('[serve]\nallowed_hosts = [\n  "a",\n]\n', "serve", "allowed_hosts", 'allowed_hosts = "b"')
+
+
+def test_a_model_behind_a_server_is_asked_for_a_sign_of_life(rag: Rag, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_embeddings() as stub:
+        monkeypatch.setenv("RAG_MODEL", f"openai:tiny@{stub.url}")
+        assert "vectors of 64 components" in checks(rag("doctor", "--json"))["model"]["detail"]
+        Path("one.txt").write_text("One sentence.")
+        assert rag("add", "one.txt").code == 0
+        monkeypatch.delenv("RAG_MODEL")
+        assert "vectors of 64 components" in checks(rag("doctor", "--json"))["model"]["detail"]
+        stub.embed = lambda text: words_vector(text, seed="another")
+        other = checks(rag("doctor", "--json"))["model"]
+        assert not other["ok"] and "another model than the store's" in other["detail"] and "reindex" in other["advice"]
+    gone = rag("doctor", "--json")
+    assert gone.code == 1 and "cannot be reached" in checks(gone)["model"]["detail"]

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from rag.model.cache import ModelInfo, converted_model
-from rag.model.embedding import Embedder
+from rag.model.embedding import Embedder, TextEmbedder
 from rag.model.loading import begin_loading
 from rag.service import Service
 from rag.shared.config import Config
@@ -22,8 +22,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def done(result: Any) -> "Future[Embedder]":
-    future: Future[Embedder] = Future()
+def done(result: Any) -> "Future[TextEmbedder]":
+    future: Future[TextEmbedder] = Future()
     if isinstance(result, Exception):
         future.set_exception(result)
     else:

@@ -1,0 +1,285 @@
+"""Text to vectors by a server that speaks OpenAI's ``/embeddings``: Ollama, TEI, vLLM, llama.cpp, Cohere, Jina and their like.
+
+No vectors of tokens come from there: each sentence is embedded as a text of its own, and words have no signs.
+"""
+
+import hashlib
+import re
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Event
+from typing import Any
+
+import numpy as np
+
+from index.types import Floats, JsonScalar, Span
+from rag.model.batching import Coalescer
+from rag.model.cache import find_model
+from rag.model.embedding import TOGETHER, PassageInput, PassageVectors, QuestionVectors
+from rag.model.remote.server import Patience, server_of
+from rag.shared.config import Config
+from rag.shared.errors import ModelUnavailable
+from rag.shared.types import Check, go_on
+
+# Their vectors tell one model from another. Texts of several kinds: a model that was changed for one of them is noticed.
+PROBES = (
+    "A probe sentence: the quick brown fox signed 17 agreements in Kyiv.",
+    "Wie hoch ist der Berg, und wer hat ihn 1953 zuerst bestiegen?",
+    "def area(radius): return 3.14159 * radius ** 2",
+)
+# The same model on another processor or in another batch differs in the last digits, which turns few signs (a cosine of .999 turns
+# 1.4 % of them, .99 turns 4.5 %); in vectors of another model half of them differ.
+_SIGNS_MAY_DIFFER = 0.05
+_PROBE_AGAIN_S = 60.0
+# TEI takes no more in one request unless told so.
+_TEXTS_TOGETHER = 32
+_REQUESTS_AT_ONCE = 4
+_QUESTIONS_TOGETHER = 16
+# Characters: the models' windows are not known from here, and most hold 512 tokens. Longer texts are embedded in pieces.
+_LONGEST_TEXT = 1200
+_LONGEST_CONTEXT = 200
+_CHECK_EVERY_S = 0.25
+_QUESTION_PATIENCE = Patience(tries=2, pause_s=2.0)
+_PASSAGE_PATIENCE = Patience(tries=6, pause_s=60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteInfo:
+    """What a store must know of a model behind a server. name: ``openai:NAME@URL``.
+
+    probe: the signs of its vectors of ``PROBES`` as hexadecimal digits.  fingerprint: 64 digits that stand for all but the URL.
+    """
+
+    name: str
+    fingerprint: str
+    dim: int
+    query_prompt: str
+    passage_prompt: str
+    probe: str
+
+    @property
+    def settings(self) -> dict[str, JsonScalar]:
+        """What a store keeps beside its name and its fingerprint."""
+        return {"model_probe": self.probe, "query_prompt": self.query_prompt, "passage_prompt": self.passage_prompt}
+
+
+class RemoteEmbedder:
+    """The same as ``rag.model.embedding.Embedder`` for a model behind a server. Thread-safe."""
+
+    precision = "remote"
+
+    def __init__(self, model: str, kept: Mapping[str, JsonScalar] | None, config: Config) -> None:
+        """kept: settings of the store that its vectors are for, None for a new one.
+
+        Where the model is the one that the store was built with, ``info`` is the store's. Raises BadInput, ModelUnavailable.
+        """
+        self._server = server_of("RAG_MODEL", model, config.model_key, "RAG_MODEL_KEY", config.model_seconds)
+        said = dict(kept or {})
+        self._probed_at = time.monotonic()
+        found = self._request(PROBES, _QUESTION_PATIENCE, None)
+        self.dim = found.shape[1]
+        probe = _signs(found).tobytes().hex()
+        query, passage = (
+            given if given is not None else str(said.get(name) or "")
+            for name, given in (("query_prompt", config.query_prompt), ("passage_prompt", config.passage_prompt))
+        )
+        facts = [self._server.name, self.dim, query, passage, probe]
+        info = RemoteInfo(model, hashlib.sha256(repr(facts).encode()).hexdigest(), self.dim, query, passage, probe)
+        if info.settings.items() - {("model_probe", probe)} <= said.items() and _agree(found, str(said["model_probe"])):
+            name, fingerprint, probe = (str(said[key]) for key in ("model", "model_fingerprint", "model_probe"))
+            info = RemoteInfo(name, fingerprint, self.dim, query, passage, probe)
+        self.info = info
+        self._pool = ThreadPoolExecutor(max_workers=_REQUESTS_AT_ONCE, thread_name_prefix="embed")
+        self._questions = Coalescer(self._embed_together, places=_REQUESTS_AT_ONCE, most=_QUESTIONS_TOGETHER)
+
+    def is_word(self, text: str) -> bool:
+        """Whether the default model knows this text as a word: what the server's model knows cannot be asked."""
+        return len(self._tokenizer.encode(text, add_special_tokens=False).ids) == 1
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(find_model(None) / "tokenizer.json"))
+        tokenizer.no_padding()
+        return tokenizer
+
+    def embed_question(self, question: str, words: tuple[Span, ...]) -> Future[QuestionVectors]:
+        """The vector of a question, to come; of its words there are none."""
+        return self._questions.submit(question)
+
+    def _embed_together(self, questions: Sequence[str]) -> list[QuestionVectors]:
+        texts = [self.info.query_prompt + question for question in questions]
+        no_words = np.empty((0, self.dim), np.float32)
+        return [QuestionVectors(vector, no_words) for vector in self._vectors(texts, _QUESTION_PATIENCE, go_on)]
+
+    def embed_texts(self, texts: Sequence[str]) -> Floats:
+        """Unit vectors of texts as they are, without prompt: float32 (n, dim)."""
+        pieces = [self._vectors(batch, _QUESTION_PATIENCE, go_on) for batch in _batches(texts)]
+        return np.concatenate(pieces) if pieces else np.empty((0, self.dim), np.float32)
+
+    def embed_passages(self, passages: Sequence[PassageInput]) -> list[PassageVectors]:
+        """Vectors of passages and of their sentences, in the order given."""
+        groups = (passages[start : start + TOGETHER] for start in range(0, len(passages), TOGETHER))
+        return [vectors for group in self.embed_groups(groups) for vectors in group]
+
+    def embed_groups(
+        self, groups: Iterable[Sequence[PassageInput]], check: Check = go_on
+    ) -> Iterator[list[PassageVectors]]:
+        """The same for a stream of groups, one result per group, in order. The next group is sent while one is waited for.
+
+        check: called several times a second; what it raises ends the work, also where requests would be tried again.
+        """
+        pending: deque[_Group] = deque()
+        stop = Event()
+
+        def go_on_unless_stopped() -> None:
+            if stop.is_set():
+                raise _Stopped
+
+        try:
+            for passages in groups:
+                pending.append(self._begin(passages, go_on_unless_stopped))
+                while len(pending) > 1:
+                    yield _finished(pending[0], check)
+                    pending.popleft()
+            while pending:
+                yield _finished(pending[0], check)
+                pending.popleft()
+        finally:
+            stop.set()
+            for group in pending:
+                for part in group.parts:
+                    part.cancel()
+
+    def _begin(self, passages: Sequence[PassageInput], check: Check) -> "_Group":
+        group = _Group(passages)
+        for passage in passages:
+            before = f"{passage.context[:_LONGEST_CONTEXT]}\n" if passage.context else ""
+            texts = [before + passage.text, *(passage.text[start:end] for start, end in passage.sentences)]
+            group.rows.append([group.texts.setdefault(text, len(group.texts)) for text in texts])
+        prompted = [self.info.passage_prompt + text for text in group.texts]
+        prompted.sort(key=len)  # a server pads a batch to its longest
+        places = {text: place for place, text in enumerate(prompted)}
+        group.order = [places[self.info.passage_prompt + text] for text in group.texts]
+        group.parts = [
+            self._pool.submit(self._vectors, batch, _PASSAGE_PATIENCE, check) for batch in _batches(prompted)
+        ]
+        return group
+
+    def _vectors(self, texts: Sequence[str], patience: Patience, check: Check) -> Floats:
+        """Unit vectors of texts of any length: float32 (n, dim). Now and then with a look whether the model is still the same.
+
+        Raises ModelUnavailable.
+        """
+        cut = [_pieces(text) for text in texts]
+        sent = [piece for pieces in cut for piece in pieces]
+        look = time.monotonic() - self._probed_at > _PROBE_AGAIN_S
+        if look:
+            sent += PROBES
+            self._probed_at = time.monotonic()
+        found = np.concatenate([self._request(batch, patience, self.dim, check) for batch in _batches(sent)])
+        if look and not _agree(found[-len(PROBES) :], self.info.probe):
+            self._probed_at = 0.0  # until it is the same again
+            raise ModelUnavailable(
+                f"{self._server.setting}: another model is behind this name by now: its vectors of known texts are not those that "
+                "the store was built with. Bring that model back, or change the store over with `rag reindex`"
+            )
+        joined = np.empty((len(texts), self.dim), np.float32)
+        row = 0
+        for number, pieces in enumerate(cut):
+            lengths = np.array([len(piece) for piece in pieces], np.float32)
+            joined[number] = lengths @ found[row : row + len(pieces)]
+            row += len(pieces)
+        return _unit(joined)
+
+    def _request(self, texts: Sequence[str], patience: Patience, dim: int | None, check: Check = go_on) -> Floats:
+        """What one request gives, of unit length: float32 (n, dim).  dim: None where it is not known yet."""
+        body = {"model": self._server.name, "input": list(texts), "encoding_format": "float"}
+        reply = self._server.post("embeddings", body, patience, check)
+        setting = self._server.setting
+        try:
+            data = reply["data"]
+            rows = [entry["embedding"] for entry in sorted(data, key=lambda entry: int(entry["index"]))]
+            vectors = np.array(rows, dtype=np.float32)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelUnavailable(f"{setting}: the server does not speak as OpenAI's embeddings do") from error
+        if vectors.ndim != 2 or len(vectors) != len(texts):
+            raise ModelUnavailable(f"{setting}: the server gave {len(vectors)} vectors for {len(texts)} texts")
+        if dim is not None and vectors.shape[1] != dim:
+            raise ModelUnavailable(
+                f"{setting}: its vectors have {vectors.shape[1]} components, and the store's {dim}: another model is behind this "
+                "name. Bring that model back, or change the store over with `rag reindex`"
+            )
+        if not np.isfinite(vectors).all() or not vectors.any(axis=1).all():
+            raise ModelUnavailable(f"{setting}: the server gave a vector that is no direction, all zero or not finite")
+        return _unit(vectors)
+
+
+@dataclass(slots=True)
+class _Group:
+    """Passages that are embedded together. texts: each text once, with its number.  order: place of each text among those sent.
+
+    rows: per passage the numbers of its own text and its sentences'.
+    """
+
+    passages: Sequence[PassageInput]
+    texts: dict[str, int] = field(default_factory=dict)
+    rows: list[list[int]] = field(default_factory=list)
+    order: list[int] = field(default_factory=list)
+    parts: list[Future[Floats]] = field(default_factory=list)
+
+
+class _Stopped(Exception):
+    """What was sent for has been given up."""
+
+
+def _finished(group: _Group, check: Check) -> list[PassageVectors]:
+    for part in group.parts:
+        check()
+        while not wait([part], timeout=_CHECK_EVERY_S).done:
+            check()
+    if not group.rows:
+        return []
+    vectors = np.concatenate([part.result() for part in group.parts])[group.order]
+    no_words = np.empty((0, -(-vectors.shape[1] // 8)), np.uint8)
+    return [PassageVectors(vectors[rows[0]], vectors[rows[1:]], no_words) for rows in group.rows]
+
+
+def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(texts), _TEXTS_TOGETHER):
+        yield texts[first : first + _TEXTS_TOGETHER]
+
+
+def _pieces(text: str) -> list[str]:
+    """A text in pieces that a model's window holds, cut at blanks; a blank text as a dash, since servers refuse blank ones."""
+    text = text.strip() or "-"
+    pieces = []
+    while len(text) > _LONGEST_TEXT:
+        end = text.rfind(" ", _LONGEST_TEXT // 2, _LONGEST_TEXT)
+        end = end if end > 0 else _LONGEST_TEXT
+        pieces.append(text[:end])
+        text = text[end:].strip()
+    return [*pieces, text] if text else pieces
+
+
+def _unit(vectors: Floats) -> Floats:
+    unit: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
+
+
+def _signs(vectors: Floats) -> Any:
+    """Whether each component is positive, packed: uint8."""
+    return np.packbits(vectors > 0)
+
+
+def _agree(vectors: Floats, probe: str) -> bool:
+    """Whether vectors of ``PROBES`` are those of the model with these signs."""
+    if not re.fullmatch(r"(?:[0-9a-f]{2})+", probe):
+        return False
+    kept, signs = np.frombuffer(bytes.fromhex(probe), np.uint8), _signs(vectors)
+    return kept.shape == signs.shape and bool(np.unpackbits(kept ^ signs).sum() <= _SIGNS_MAY_DIFFER * vectors.size)

@@ -1,0 +1,105 @@
+"""A server that speaks as OpenAI's embeddings and as rerankers do, and behaves as a test tells it to."""
+
+import hashlib
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+
+Reply = tuple[int, dict[str, str], bytes]
+
+
+def words_vector(text: str, dim: int = 64, seed: str = "") -> list[float]:
+    """The sum of a vector for each word: texts that share words are near each other."""
+    total = np.zeros(dim)
+    for word in re.findall(r"\w+", text.lower()) or ["-"]:
+        digest = hashlib.sha256(f"{seed}{word}".encode()).digest()
+        total += np.random.default_rng(int.from_bytes(digest[:8], "big")).standard_normal(dim)
+    vector: list[float] = total.tolist()
+    return vector
+
+
+@dataclass
+class EmbeddingStub:
+    """url: with /v1.  embed: a text's vector.  requests, keys: bodies that came, and their authorization.
+
+    replies: sent instead, one after the other, for the next requests.  wait_s: before each reply.
+    """
+
+    embed: Callable[[str], list[float]] = words_vector
+    url: str = ""
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    wait_s: float = 0.0
+
+    @property
+    def texts(self) -> list[str]:
+        """All that was to be embedded."""
+        return [text for body in self.requests for text in body.get("input", [])]
+
+    def will_reply(self, content: object = None, *, status: int = 200, **headers: str) -> None:
+        """Reply so to the next request that has no reply yet."""
+        sent = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.replies.append((status, {name.replace("_", "-"): value for name, value in headers.items()}, sent))
+
+
+def vectors_reply(vectors: list[Any]) -> dict[str, Any]:
+    """The body that has these vectors."""
+    return {"data": [{"index": number, "embedding": vector} for number, vector in enumerate(vectors)]}
+
+
+@contextmanager
+def serve_embeddings(**behaviour: Any) -> Iterator[EmbeddingStub]:
+    """The stub, listening on a free port until the end of the block."""
+    stub = EmbeddingStub(**behaviour)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            stub.requests.append(body)
+            stub.keys.append(self.headers["authorization"])
+            time.sleep(stub.wait_s)
+            status, headers, content = stub.replies.pop(0) if stub.replies else (200, {}, self._usual(body))
+            self.send_response(status)
+            for name, value in {"content-length": str(len(content)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def _usual(self, body: dict[str, Any]) -> bytes:
+            if self.path.endswith("/rerank"):
+                asked = set(re.findall(r"\w+", body["query"].lower()))
+                found = [len(asked & set(re.findall(r"\w+", text.lower()))) for text in body["documents"]]
+                results = [{"index": number, "relevance_score": score} for number, score in enumerate(found)]
+                return json.dumps({"results": sorted(results, key=lambda one: -one["relevance_score"])}).encode()
+            reply = vectors_reply([stub.embed(text) for text in body["input"]])
+            reply["data"].reverse()  # the index says which is which, not the order
+            return json.dumps(reply).encode()
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            pass  # a client that has left
+
+    server = Server(("127.0.0.1", 0), Handler)
+    stub.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield stub
+    finally:
+        server.shutdown()
+        server.server_close()
