@@ -149,10 +149,17 @@ def test_an_answer_is_read_as_it_is_made() -> None:
     assert list(client_of(streamed).ask_events("c", history=history)) == READ
 
 
-def test_a_service_that_does_not_stream_answers_at_once(client_of_app: Callable[..., InProcess]) -> None:
+def test_the_last_event_of_a_service_is_the_whole_answer(client_of_app: Callable[..., InProcess]) -> None:
     with Client("http://testserver", transport=client_of_app(Settings())) as client:
-        [event] = client.ask_events("anything")
-    assert event["event"] == "done" and event["data"]["answered"] is False
+        *events, last = client.ask_events("anything")
+        answer = client.ask("anything")
+    assert [event["event"] for event in events] == ["search"]
+    assert last["event"] == "done" and last["data"]["answered"] is answer["answered"] is False
+
+
+def test_a_service_that_does_not_stream_answers_at_once() -> None:
+    [event] = client_of(lambda request: httpx.Response(200, json={"answered": False})).ask_events("anything")
+    assert event == {"event": "done", "data": {"answered": False}}
 
 
 def test_an_answer_that_breaks_off_is_told() -> None:
