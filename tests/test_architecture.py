@@ -87,6 +87,7 @@ def test_every_room_of_the_store_is_in_the_table() -> None:
     assert rooms - {"__init__"} == ROOMS.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_is_imported_in_its_own_module_only(engine: str) -> None:
     users = {path.relative_to(ROOT).as_posix() for path in MODULES if engine in imported(path)}

@@ -99,6 +99,7 @@ def test_a_binary_file_named_as_text_is_refused(real_client: TestClient, content
     assert response.status_code in (415, 422)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", [" ", "\x01\x02", "🍎" * 3000, "a" * 100_000, "\u202e\u200d", "|" * 5000, "\r\n" * 100]
 )

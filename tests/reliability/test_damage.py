@@ -96,6 +96,7 @@ def run(place: Path, seed: int, n_cases: int, bug: str = "") -> list[dict[str, A
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_damage_is_never_answered_from(tmp_path: Path, seed: int, long: bool) -> None:
     cases = run(tmp_path / "run", seed, 3000 if long else 300)
     print(Counter(case["what"].split(":")[0] for case in cases))
@@ -104,6 +105,7 @@ def test_damage_is_never_answered_from(tmp_path: Path, seed: int, long: bool) ->
     assert {case["what"] for case in cases} == {"right", "rebuilt", "refused"}
 
 
+@pytest.mark.slow
 def test_the_damage_test_finds_missing_checksums(tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
         cases = run(tmp_path / "run", 3, 200, "no_checksum")

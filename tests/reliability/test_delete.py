@@ -54,6 +54,7 @@ def delete(store: Path, kill_at: int) -> bool:
     return done.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_killed_delete_is_finished_by_the_next_open(template: Path, tmp_path: Path, seed: int, long: bool) -> None:
     """Killed before calls to the file system: each of them in the long form."""
     rng = random.Random(seed)

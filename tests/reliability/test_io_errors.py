@@ -24,6 +24,7 @@ def failures(
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_any_call_may_fail(tmp_path: Path, long: bool) -> None:
     """Every call of every operation in the long form; here every second, and every fifth of the longest ones."""
     short = ("open", "add", "change", "checkpoint", "repair", "ask")
@@ -34,7 +35,14 @@ def test_any_call_may_fail(tmp_path: Path, long: bool) -> None:
         assert all(last["failed"].values())
 
 
-@pytest.mark.parametrize(("action", "lasting"), [("full", "lasting"), ("error", "lasting"), ("full", "once")])
+@pytest.mark.parametrize(
+    ("action", "lasting"),
+    [
+        ("full", "lasting"),
+        pytest.param("error", "lasting", marks=pytest.mark.slow),
+        pytest.param("full", "once", marks=pytest.mark.slow),
+    ],
+)
 def test_a_disk_may_fail_from_any_call_on(tmp_path: Path, long: bool, action: str, lasting: str) -> None:
     if not long and (action, lasting) != ("full", "lasting"):
         pytest.skip("a long form: run with --long")

@@ -94,6 +94,7 @@ def kill_many(place: Path, seed: int, n_kills: int, bug: str = "") -> Counter[st
     return run.under_way
 
 
+@pytest.mark.slow
 def test_killed_processes_lose_nothing_and_leave_nothing_half_done(tmp_path: Path, seed: int, long: bool) -> None:
     n_kills = 1000 if long else 75
     under_way = kill_many(tmp_path / "run", seed, n_kills)
@@ -101,6 +102,7 @@ def test_killed_processes_lose_nothing_and_leave_nothing_half_done(tmp_path: Pat
     assert {"add", "delete", "checkpoint", "snapshot"} <= under_way.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bug", ["acknowledge_before_commit", "checkpoint_one_too_high", "replay_by_operation"])
 def test_the_kill_test_finds_a_planted_bug(tmp_path: Path, bug: str) -> None:
     with pytest.raises(Violation):

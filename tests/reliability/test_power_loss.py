@@ -86,6 +86,7 @@ def test_no_state_after_a_power_loss_lacks_what_was_acknowledged(tmp_path: Path,
     assert n_stores > n_runs * n_states * 0.7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bug", ["synchronous_off", "no_directory_sync", "manifest_in_place"])
 def test_the_power_loss_test_finds_a_planted_bug(tmp_path: Path, bug: str) -> None:
     with pytest.raises(Violation):

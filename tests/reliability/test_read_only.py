@@ -133,6 +133,7 @@ def modes(*paths: Path) -> set[str]:
     return {f"{entry.stat().st_mode & 0o777:o}" for path in paths for entry in [path, *path.rglob("*")]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("large", [1, 1000])
 def test_a_store_its_copies_and_what_is_restored_are_for_their_owner_alone(tmp_path: Path, large: int) -> None:
     umask = os.umask(0o022)

@@ -185,6 +185,7 @@ def storing_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "RAG", [sys.executable, "-c", program])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("storing_late")
 def test_the_kill_of_a_server_finds_a_document_that_was_acknowledged_and_not_stored(tmp_path: Path) -> None:
     with pytest.raises(AssertionError) as found:
@@ -255,6 +256,7 @@ def kill_adds(place: Path, seed: int, n_kills: int) -> Counter[str]:
     return ended
 
 
+@pytest.mark.slow
 def test_a_killed_rag_add_leaves_each_document_as_it_was_or_as_it_is_in_its_file(
     tmp_path: Path, seed: int, long: bool
 ) -> None:

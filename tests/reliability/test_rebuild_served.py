@@ -50,6 +50,7 @@ def asked(client: httpx.Client) -> list[Any]:
     return [{name: value for name, value in answer.items() if name != "timings_ms"} for answer in found]
 
 
+@pytest.mark.slow
 def test_a_server_with_damaged_search_files_is_ready_says_so_and_answers_the_same(tmp_path: Path) -> None:
     store = tmp_path / "store"
     with served(tmp_path) as (client, _):

@@ -197,6 +197,7 @@ def test_the_store_does_what_the_dictionary_says(long: bool) -> None:
     run(examples, steps, Phase.shrink, derandomize=not long)
 
 
+@pytest.mark.slow
 def test_the_dictionary_finds_a_word_that_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     right = matching.best_matches
     monkeypatch.setattr(

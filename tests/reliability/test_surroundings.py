@@ -57,6 +57,7 @@ def text(number: int) -> str:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_a_full_disk_costs_nothing_that_was_acknowledged(disk: Path, rag: Rag, tmp_path: Path) -> None:
     path = disk / "store"
@@ -99,6 +100,7 @@ def test_a_full_disk_costs_nothing_that_was_acknowledged(disk: Path, rag: Rag, t
         assert store.verify() == [] and store.rebuilt == ()
 
 
+@pytest.mark.slow
 def test_a_store_that_fills_its_disk_stays_whole(disk: Path, long: bool) -> None:
     """Documents go in until nothing more does, of many sizes, with checkpoints that find no room either."""
     path = disk / "store"

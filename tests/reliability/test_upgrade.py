@@ -135,6 +135,7 @@ def test_no_copy_no_new_format(older: Path, tmp_path: Path, monkeypatch: pytest.
     assert read(store) == STATE
 
 
+@pytest.mark.slow
 def test_a_program_of_the_older_format_writes_no_more_into_the_upgraded_store(older: Path, tmp_path: Path) -> None:
     store = copied(older, tmp_path)
     with Store.open(store) as opened:
@@ -173,6 +174,7 @@ def require_old_or_new(store: Path, *more: newer.Step) -> str:
     return found
 
 
+@pytest.mark.slow
 def test_a_killed_upgrade_leaves_one_format_or_the_other(older: Path, tmp_path: Path, seed: int, long: bool) -> None:
     """Killed in a step, and before calls to the file system: all of them in the long form."""
     assert killed(copied(older, tmp_path), "0", "step")
@@ -185,6 +187,7 @@ def test_a_killed_upgrade_leaves_one_format_or_the_other(older: Path, tmp_path: 
     assert found[0] == "old" and len(found) > 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bug", "arguments", "which"),
     [("migrate_step_by_step", ("0", "step"), "old"), ("migrate_without_a_copy", ("0",), "new")],

@@ -70,6 +70,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_nothing_is_answered_wrong_and_all_can_be_mended(made: Path, tmp_path: Path, long: bool) -> None:
     path = tmp_path / "store"
     for name, kind in [(name, kind) for name in NAMES for kind in KINDS] if long else SHORT:
@@ -127,6 +128,7 @@ def test_a_database_behind_a_link_is_written_where_it_lies(made: Path, tmp_path:
             assert store.verify() == [] and world.observed(store)[key] == "w" + key
 
 
+@pytest.mark.slow
 def test_views_that_may_not_be_read_are_named_and_left_out(made: Path, tmp_path: Path) -> None:
     for lost in ("views", "views/*/arrays"):
         shutil.copytree(made / "store", tmp_path / "store")

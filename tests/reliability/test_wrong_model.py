@@ -136,6 +136,7 @@ def damage(path: Path, how: str) -> None:
     path.write_bytes({"flip": content, "truncate": content[:half], "empty": bytearray()}[how])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["there", "gone"])
 def test_damage_in_the_cache_of_models_is_mended_or_refused(
     place: Path, tmp_path: Path, source: str, long: bool

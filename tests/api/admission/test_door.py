@@ -85,6 +85,7 @@ def metric(connection: socket.socket, name: str, labels: str = 'lane="ask"') -> 
     return float(found[1]) if found else 0.0
 
 
+@pytest.mark.slow
 def test_it_is_the_answer_of_the_application(full: Any) -> None:
     connect, _, _ = full
     at_the_door, further_in = connect(), connect()
@@ -99,6 +100,7 @@ def test_it_is_the_answer_of_the_application(full: Any) -> None:
     assert headers == headers_2
 
 
+@pytest.mark.slow
 def test_the_connection_goes_on_and_a_place_that_comes_free_is_taken(full: Any) -> None:
     connect, _, held = full
     connection = connect()
@@ -115,6 +117,7 @@ def test_the_connection_goes_on_and_a_place_that_comes_free_is_taken(full: Any) 
     assert status == 200 and json.loads(body)["question"] == "why did they refuse?"
 
 
+@pytest.mark.slow
 def test_who_may_not_ask_is_told_that_and_no_more(full: Any) -> None:
     connect, _, _ = full
     for change, expected in (
@@ -131,6 +134,7 @@ def test_who_may_not_ask_is_told_that_and_no_more(full: Any) -> None:
         assert reply(connection)[0] == expected, change
 
 
+@pytest.mark.slow
 def test_each_is_counted_and_all_of_a_second_are_one_line_in_the_log(full: Any) -> None:
     connect, told, _ = full
     connection = connect()
@@ -151,6 +155,7 @@ def test_each_is_counted_and_all_of_a_second_are_one_line_in_the_log(full: Any) 
     assert len(lines) < 10, lines
 
 
+@pytest.mark.slow
 def test_a_refused_body_that_does_not_come_ends_the_connection(full: Any) -> None:
     connect, _, _ = full
     connection = connect()
@@ -159,6 +164,7 @@ def test_a_refused_body_that_does_not_come_ends_the_connection(full: Any) -> Non
     assert connection.recv(1) == b""
 
 
+@pytest.mark.slow
 def test_bodies_that_do_not_come_keep_nobody_out(serve: Callable[..., Any]) -> None:
     _, told = serve("--workers", "1", RAG_API_KEY=KEY, RAG_QUEUE="1", RAG_DEADLINE="60")
     place = urlsplit(told["url"])

@@ -144,6 +144,7 @@ FILES: dict[str, Callable[[], tuple[str, bytes]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", FILES)
 def test_a_hostile_file_is_refused_or_taken_as_text(attacker: httpx.Client, attack: str) -> None:
     name, content = FILES[attack]()
@@ -172,6 +173,7 @@ def test_a_path_in_a_name_leads_nowhere(attacker: httpx.Client, attacked_folder:
     assert not list(attacked_folder.glob("**/evil*"))
 
 
+@pytest.mark.slow
 def test_three_hundred_hostile_files_neither_end_the_server_nor_swell_it(
     attacked: Attacked, attacker: httpx.Client
 ) -> None:

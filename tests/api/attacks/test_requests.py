@@ -63,6 +63,7 @@ REQUESTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", REQUESTS)
 def test_a_hostile_request_is_refused_or_cut_off(attacked: Attacked, attacker: httpx.Client, attack: str) -> None:
     reply = exchange(attacked[1], REQUESTS[attack])

@@ -21,6 +21,7 @@ def span_of(address: str) -> tuple[int, int]:
     return int(start), int(end)
 
 
+@pytest.mark.slow
 def test_the_cursor_is_in_the_box_at_once(page: Any) -> None:
     assert page.active().startswith("textarea question")
 
@@ -49,6 +50,7 @@ def test_highlights_are_the_sentences_of_the_answer(page: Any, article: Any, cli
     assert marked == "".join(text[span["start_char_index"] : span["end_char_index"]] for span in spans) != ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("link", [".cite", ".passage a.open"])
 def test_a_citation_opens_the_document_with_the_cited_text_marked_in_view(
     page: Any, article: Any, client: httpx.Client, link: str
@@ -79,6 +81,7 @@ def test_a_shared_link_opens_the_same(page: Any, article: Any, client: httpx.Cli
     page.wait(lambda: page.all("#cited"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "said"),
     [
@@ -177,6 +180,7 @@ def test_an_error_of_the_service_is_shown_in_its_words(page: Any, article: Any) 
     assert page.text("#ask-error") == "Too much is waiting. Try again in 2 seconds." + "Try again"  # a button
 
 
+@pytest.mark.slow
 def test_back_and_forward_go_from_question_to_question_and_a_link_asks_again(
     page: Any, article: Any, client: httpx.Client
 ) -> None:

@@ -167,6 +167,7 @@ def test_the_list_is_filtered_and_deleted_from_after_a_question(page: Any, clien
     assert [one["title"] for one in left] == ["Apple harvest", "Storm warning"]
 
 
+@pytest.mark.slow
 def test_a_long_list_comes_a_page_at_a_time_and_is_filtered_as_a_whole(page: Any, client: httpx.Client) -> None:
     for number in range(53):
         add(client, title=f"Note {number}", source=f"{number}", text="Short.", collection="many")
@@ -268,6 +269,7 @@ def test_positions_beyond_the_basic_plane_mark_the_right_characters(page: Any, c
         assert page.text("#reader-text") == text
 
 
+@pytest.mark.slow
 def test_a_very_long_document_opens_around_the_span_and_shows_more_on_request(page: Any, client: httpx.Client) -> None:
     text = "𒀭 It begins. " + "\n" * 105_000 + "🦉 The owl sat on the ninth fence post." + "\n" * 105_000 + "It ends."
     document = add(client, title="Long", source="long", text=text, collection="long")

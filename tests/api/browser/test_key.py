@@ -10,6 +10,7 @@ pytestmark = pytest.mark.model
 KEY = "s3cret-ключ"
 
 
+@pytest.mark.slow
 def test_the_page_asks_for_the_key_and_keeps_it_for_the_tab(page_with: Any) -> None:
     page, url = page_with(RAG_API_KEY=KEY)
     with httpx.Client(base_url=url, headers=[(b"X-API-Key", KEY.encode())], timeout=30, trust_env=False) as client:

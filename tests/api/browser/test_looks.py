@@ -23,6 +23,7 @@ def brightness(page: Any) -> float:
     return float(sum(color)) / 765
 
 
+@pytest.mark.slow
 def test_the_page_is_dark_where_the_system_is(page: Any) -> None:
     assert brightness(page) > 0.9
     page.emulate(dark=True)
@@ -132,6 +133,7 @@ STATES = (
 every_state = pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 
 
+@pytest.mark.slow
 @every_state
 def test_a_phone_shows_everything_without_scrolling_sideways(
     page: Any, article: Any, state: Callable[[Any], None]
@@ -147,6 +149,7 @@ def test_a_phone_shows_everything_without_scrolling_sideways(
     assert too_wide == [] and page.js("return document.documentElement.scrollWidth") <= 360
 
 
+@pytest.mark.slow
 @every_state
 def test_axe_finds_nothing(page: Any, article: Any, state: Callable[[Any], None]) -> None:
     if not AXE.exists():

@@ -264,6 +264,7 @@ def test_a_client_without_a_token_learns_who_gives_them_out(client_of: Any) -> N
     assert client_of(Settings()).get("/.well-known/oauth-protected-resource").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_service_imports_nothing_of_it_before_a_client_asks() -> None:
     code = """
 import sys

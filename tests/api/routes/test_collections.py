@@ -113,6 +113,7 @@ def shared(tmp_path: Path, keys: tuple[Path, Clients]) -> Iterator[TestClient]:
         yield client
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_two_keys_at_work_never_see_anything_of_each_other(
     shared: TestClient, keys: tuple[Path, Clients], long: bool

@@ -26,6 +26,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.slow
 def test_what_the_service_answers_is_what_it_says_it_does(
     serve: Callable[..., Any], connect: Callable[..., Any], tmp_path: Path, long: bool
 ) -> None:

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.model
 Server = tuple["subprocess.Popen[str]", dict[str, Any]]
 
 
+@pytest.mark.slow
 def test_keys_open_and_close_a_running_server_within_a_second(
     serve: Callable[..., Server], connect: Callable[..., httpx.Client], tmp_path: Path
 ) -> None:
@@ -41,6 +42,7 @@ def test_keys_open_and_close_a_running_server_within_a_second(
         assert client.get("/v1/documents", headers={"Host": "evil.example", "X-API-Key": second}).status_code == 403
 
 
+@pytest.mark.slow
 def test_readiness_ends_at_once_and_what_is_under_way_is_finished(
     serve: Callable[..., Server], connect: Callable[..., httpx.Client]
 ) -> None:
@@ -67,6 +69,7 @@ def test_readiness_ends_at_once_and_what_is_under_way_is_finished(
     assert process.wait(timeout=20) == 0
 
 
+@pytest.mark.slow
 def test_a_foreign_name_or_origin_reaches_nothing(
     serve: Callable[..., Server], connect: Callable[..., httpx.Client]
 ) -> None:
@@ -79,6 +82,7 @@ def test_a_foreign_name_or_origin_reaches_nothing(
         assert client.post("/v1/ask", json={"question": "a"}, headers={"Origin": told["url"]}).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"), [("RAG_QUEUE", "many"), ("RAG_ALLOWED_HOSTS", "http://x"), ("RAG_RATE", "-1")]
 )
@@ -90,6 +94,7 @@ def test_a_setting_that_cannot_be_used_ends_the_start_with_2(tmp_path: Path, nam
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 def test_logs_are_json_lines_and_metrics_are_counted(
     serve: Callable[..., Server], connect: Callable[..., httpx.Client]
 ) -> None:

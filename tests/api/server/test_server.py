@@ -41,6 +41,7 @@ def running(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", dict[str,
         process.communicate()
 
 
+@pytest.mark.slow
 @installed
 @pytest.mark.model
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -64,6 +65,7 @@ def test_a_server_keeps_what_it_acknowledged_and_stops_with_0(
     assert added.json()["documents"][0]["id"] in listed.stdout
 
 
+@pytest.mark.slow
 @installed
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
 def test_no_start_on_an_open_address_without_a_key(tmp_path: Path, host: str) -> None:
@@ -74,6 +76,7 @@ def test_no_start_on_an_open_address_without_a_key(tmp_path: Path, host: str) ->
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 @installed
 def test_a_port_in_use_is_told_with_exit_code_1(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -85,6 +88,7 @@ def test_a_port_in_use_is_told_with_exit_code_1(tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 @installed
 def test_a_folder_that_is_no_store_is_not_served(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")

@@ -79,6 +79,7 @@ def _answers(port: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_service_that_is_told_to_stop_while_it_starts_ends_in_order(
     start: Start, tmp_path: Path, number: signal.Signals
@@ -92,6 +93,7 @@ def test_a_service_that_is_told_to_stop_while_it_starts_ends_in_order(
     assert said.endswith("rag: stopped before it was ready\n") and "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_service_stops_with_its_terminal_unless_it_was_told_not_to(start: Start, tmp_path: Path) -> None:
     port = _free_port()
     # These tests, too, may have been started to outlive their terminal.
@@ -110,6 +112,7 @@ def test_a_service_stops_with_its_terminal_unless_it_was_told_not_to(start: Star
     assert stays.wait(timeout=60) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)])
 def test_a_service_whose_streams_are_closed_serves(start: Start, tmp_path: Path, closed: tuple[int, ...]) -> None:
     def close() -> None:
@@ -128,6 +131,7 @@ def test_a_service_whose_streams_are_closed_serves(start: Start, tmp_path: Path,
     assert "Traceback" not in (tmp_path / "err").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_a_service_goes_on_when_the_reader_of_what_it_says_has_left(start: Start, tmp_path: Path, stream: str) -> None:
     read_end, write_end = os.pipe()

@@ -80,6 +80,7 @@ def two(service: Service) -> Iterator[Answerers]:
         yield started
 
 
+@pytest.mark.slow
 def test_an_answer_is_the_one_that_the_service_gives(service: Service, two: Answerers) -> None:
     for query in (REFUSAL, Query("What does Titan lift?", k=1, explain=True), Query("Who won the 1934 regatta?")):
         found, own = two.answer(query, nothing), answer(service, query)
@@ -119,6 +120,7 @@ def test_a_process_that_is_killed_costs_no_question_and_is_replaced(service: Ser
     assert not set(answering(os.getpid())) & set(before)
 
 
+@pytest.mark.slow
 def test_a_process_that_stands_still_is_ended_and_its_question_asked_again(two: Answerers) -> None:
     until(lambda: two.running == 2)
     stopped = answering(os.getpid())[0]
@@ -201,6 +203,7 @@ def test_until_they_are_started_the_service_itself_answers(service: Service) -> 
             assert client.get("/readyz").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_they_end_with_the_service_and_not_before_it(
     number: signal.Signals, serve: Callable[..., Any], connect: Callable[..., httpx.Client]

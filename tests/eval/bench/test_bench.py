@@ -79,6 +79,7 @@ def test_the_memory_of_a_process_is_not_that_of_the_one_that_started_it() -> Non
     assert peak_mb() >= here and peak_mb() >= 300 > 2 * int(there.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_questions_are_measured_on_a_real_server_and_drawn(tmp_path: Path) -> None:
     saved = tmp_path / "results.jsonl"
@@ -93,6 +94,7 @@ def test_questions_are_measured_on_a_real_server_and_drawn(tmp_path: Path) -> No
     assert [row.case for row in results.read_rows(saved)] == ["the model alone", "2 clients", "the same question"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "says"),
     [
@@ -110,6 +112,7 @@ def test_a_command_that_fails_while_it_is_measured_is_told_with_its_reason(
     assert says in result.err and "model '/no/such/model'" in result.err
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_start_says_why_and_what_to_do(tmp_path: Path) -> None:
     taken = tmp_path / "taken"
     taken.touch()
@@ -191,6 +194,7 @@ def test_the_benchmarks_are_listed_with_what_each_asks(run_rag: Callable[..., An
     assert misplaced.code == 2 and misplaced.err == "rag: --json: write it behind the command: rag bench start --json\n"
 
 
+@pytest.mark.slow
 def test_a_chart_tells_what_was_drawn_and_where(run_rag: Callable[..., Any], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     saved, picture = tmp_path / "results.jsonl", tmp_path / "chart.svg"

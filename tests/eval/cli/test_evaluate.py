@@ -84,6 +84,7 @@ def test_a_file_of_questions_without_a_corpus_or_store_ends_with_3(evaluate: Eva
 # --- runs
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_a_folder_is_scored_saved_and_compared(evaluate: Evaluate, folder: Path, tmp_path: Path) -> None:
     before = tmp_path / "before.json"
@@ -102,6 +103,7 @@ def test_a_folder_is_scored_saved_and_compared(evaluate: Evaluate, folder: Path,
     assert table.code == 0 and "RR@10" in table.out and "bootstrap interval" in table.out and "+0.000" in table.out
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_fail_under_ends_with_1_and_a_line_for_each_measure_below(evaluate: Evaluate, folder: Path) -> None:
     passed = evaluate(folder, "--fail-under", "RR@10=0.9", "--json")
@@ -120,6 +122,7 @@ def test_a_measure_that_cannot_be_required_ends_with_2_and_the_list(
     assert result.code == 2 and "nDCG@10, R@10, R@100" in result.err and result.out == ""
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_limit_draws_questions_by_seed(evaluate: Evaluate, folder: Path) -> None:
     result = evaluate(folder, "--limit", 2, "--seed", 3, "--json")
@@ -128,6 +131,7 @@ def test_limit_draws_questions_by_seed(evaluate: Evaluate, folder: Path) -> None
     assert [row["id"] for row in result.json["per_query"]] == [row["id"] for row in again.json["per_query"]]
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_the_questions_about_the_seeds_are_scored_end_to_end(evaluate: Evaluate) -> None:
     result = evaluate(SEED_QUESTIONS, "--corpus", ROOT / "seeds", "--json")
@@ -149,6 +153,7 @@ def test_without_a_corpus_the_store_is_asked(evaluate: Evaluate) -> None:
 # --- calibration
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_a_store_is_calibrated_and_answers_with_that_from_then_on(evaluate: Evaluate, tmp_path: Path) -> None:
     assert evaluate(ROOT / "seeds", command="add").code == 0
@@ -178,6 +183,7 @@ def test_a_store_is_calibrated_and_answers_with_that_from_then_on(evaluate: Eval
     assert evaluate(*question, command="ask").json["confidence"] == pytest.approx(after["confidence"], rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_questions_with_documents_of_their_own_calibrate_the_store_that_is_named(evaluate: Evaluate) -> None:
     assert evaluate(ROOT / "seeds", command="add").code == 0
@@ -194,6 +200,7 @@ def test_calibrating_by_other_documents_needs_a_store_to_keep_it(evaluate: Evalu
         assert result.code == 2 and "say by --store" in result.err
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_too_few_questions_leave_the_confidence_as_it_was(evaluate: Evaluate) -> None:
     assert evaluate(ROOT / "seeds", command="add").code == 0
@@ -229,6 +236,7 @@ def test_an_unknown_change_ends_with_2_and_the_list(evaluate: Evaluate) -> None:
     assert result.code == 2 and "use one of typo, two-typos, lower" in result.err
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_changed_questions_are_scored_beside_the_clean_ones(evaluate: Evaluate, folder: Path) -> None:
     result = evaluate(folder, "--perturb", "lower", "--perturb", "typo", "--json")
@@ -244,6 +252,7 @@ def test_changed_questions_are_scored_beside_the_clean_ones(evaluate: Evaluate, 
 # --- baselines
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_this_system_is_set_beside_baselines_over_several_sets(
     evaluate: Evaluate, folder: Path, tmp_path: Path
@@ -261,6 +270,7 @@ def test_this_system_is_set_beside_baselines_over_several_sets(
     assert table.count("gold") == 2 and "ahead of" in table
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_the_table_of_baselines_never_takes_the_place_of_their_figures(
     evaluate: Evaluate, folder: Path, tmp_path: Path
@@ -280,6 +290,7 @@ def test_several_sets_are_for_baselines_only(evaluate: Evaluate) -> None:
 # --- why
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_why_says_at_which_stage_and_shows_what_ranks_before(evaluate: Evaluate) -> None:
     run = evaluate(SEED_QUESTIONS, "--corpus", ROOT / "seeds", "--json").json
@@ -295,6 +306,7 @@ def test_why_says_at_which_stage_and_shows_what_ranks_before(evaluate: Evaluate)
     assert f"stage: found at rank {lower['rank']}" in shown.out and "rank by meaning" in shown.out
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_why_of_a_quote_that_stands_nowhere_says_so(evaluate: Evaluate, write_lines: WriteLines) -> None:
     rows = [
@@ -312,6 +324,7 @@ def test_why_of_a_quote_that_stands_nowhere_says_so(evaluate: Evaluate, write_li
 # --- the page
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_the_report_is_written_as_one_page(evaluate: Evaluate, folder: Path, tmp_path: Path) -> None:
     page, before = tmp_path / "report.html", tmp_path / "before.json"
@@ -331,6 +344,7 @@ def test_a_page_that_cannot_be_written_is_told_before_any_work(evaluate: Evaluat
 # --- the format of quotes
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_evidence_is_found_in_the_document_named_wherever_it_stands(
     evaluate: Evaluate, write_lines: WriteLines, tmp_path: Path

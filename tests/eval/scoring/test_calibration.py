@@ -59,6 +59,7 @@ def test_a_confidence_that_is_off_is_mended_and_shown_so_on_questions_left_out()
     assert report.refit.positives + report.refit.negatives == 400 and report.refit.basis == BASIS
 
 
+@pytest.mark.slow
 def test_few_questions_of_a_confidence_that_is_right_cost_little() -> None:
     losses = [
         calibrate(results(*drawn(40, 1.0, 0.0, seed)), None, BASIS, "gold").changes["log loss"].difference.mean

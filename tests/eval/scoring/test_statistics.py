@@ -59,6 +59,7 @@ def test_p_counts_every_assignment_of_signs_when_there_are_few() -> None:
     assert p_of_mean(np.ones(4)) == pytest.approx(2 / 16)
 
 
+@pytest.mark.slow
 def test_p_is_small_for_a_real_difference_and_one_for_none() -> None:
     rng = np.random.default_rng(4)
     assert (p_of_mean(rng.normal(0.1, 0.3, 500)) or 1) < 0.001

@@ -41,6 +41,7 @@ def kept(config: Config) -> list[str]:
     return sorted(path.name for path in (config.cache / "corpora").iterdir())
 
 
+@pytest.mark.slow
 def test_a_corpus_is_indexed_once(tmp_path: Path, write_lines: WriteLines, config: Config, said: list[str]) -> None:
     write_lines("corpus.jsonl", CORPUS)
     told: list[IngestProgress] = []
@@ -54,6 +55,7 @@ def test_a_corpus_is_indexed_once(tmp_path: Path, write_lines: WriteLines, confi
     assert not told and not said and len(kept(config)) == 1
 
 
+@pytest.mark.slow
 def test_other_content_or_settings_make_another_store(
     tmp_path: Path, write_lines: WriteLines, config: Config, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +73,7 @@ def test_other_content_or_settings_make_another_store(
     assert len(kept(config)) == 4
 
 
+@pytest.mark.slow
 def test_a_build_that_fails_leaves_nothing(
     tmp_path: Path, write_lines: WriteLines, config: Config, said: list[str]
 ) -> None:
@@ -86,6 +89,7 @@ def test_a_build_that_fails_leaves_nothing(
         assert service.counts()[0] == 2
 
 
+@pytest.mark.slow
 def test_a_damaged_store_is_made_again_and_said_so(
     tmp_path: Path, write_lines: WriteLines, config: Config, said: list[str]
 ) -> None:
@@ -100,6 +104,7 @@ def test_a_damaged_store_is_made_again_and_said_so(
     assert len(said) == 1 and "is made again" in said[0]
 
 
+@pytest.mark.slow
 def test_files_are_taken_in_as_add_does_and_bad_ones_named_each_time(
     tmp_path: Path, config: Config, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +119,7 @@ def test_files_are_taken_in_as_add_does_and_bad_ones_named_each_time(
     assert len(said) == 2 and said[0] == said[1] and "noise.bin" in said[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["nowhere", "empty", "noise.bin"])
 def test_nothing_to_read_is_bad_input(tmp_path: Path, config: Config, said: list[str], name: str) -> None:
     (tmp_path / "empty").mkdir()
@@ -123,6 +129,7 @@ def test_nothing_to_read_is_bad_input(tmp_path: Path, config: Config, said: list
     assert not (config.cache / "corpora").exists() or kept(config) == []
 
 
+@pytest.mark.slow
 def test_the_faster_of_two_builders_wins(
     tmp_path: Path, write_lines: WriteLines, config: Config, said: list[str]
 ) -> None:

@@ -36,6 +36,7 @@ def found(store: Store, fake_embed: Any, **where: Any) -> str:
     return "".join(sorted(titles))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "condition", "expected"),
     [

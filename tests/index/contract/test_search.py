@@ -141,6 +141,7 @@ def assert_ranked(found: tuple[Floats, Ids], ids: list[int], scores: Any, k: int
         assert score > next_score or (score == next_score and first < second)
 
 
+@pytest.mark.slow
 def test_nearest_agrees_with_the_product_of_all_vectors(world: World, fake_embed: Callable[..., Floats]) -> None:
     with world.store.read() as reader:
         for scope in SCOPES:

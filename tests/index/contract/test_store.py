@@ -177,6 +177,7 @@ BAD: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", BAD)
 def test_what_does_not_fit_together_is_refused_whole(empty_store: Store, make_document: Make, bad: str) -> None:
     made = make_document("A cat. A dog. A cow.")

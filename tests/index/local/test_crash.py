@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from index.local.store import Store
 from index.types import Scope
 
@@ -34,6 +36,7 @@ with Store.open(path) as store:
 """
 
 
+@pytest.mark.slow
 def test_killed_writers_lose_nothing_and_leave_no_half_documents(store_path: Path) -> None:
     rng = random.Random(20)
     Store.create(store_path, dim=16, fingerprint="fake", settings={}).close()

@@ -46,6 +46,7 @@ def reference(vector: Floats, k: int, ids: Ids, vectors: Floats) -> tuple[Floats
     return scores[order], ids[order]
 
 
+@pytest.mark.slow
 def test_all_lists_together_hold_every_vector_and_rank_as_the_product_does(
     clustered: tuple[ClusteredIndex, Ids, Floats],
 ) -> None:
@@ -156,6 +157,7 @@ def answers(store: Store, fake_embed: Callable[..., Floats]) -> list[list[object
         ]
 
 
+@pytest.mark.slow
 def test_a_restart_changes_nothing(large: Store, make_document: Make, fake_embed: Callable[..., Floats]) -> None:
     for number in range(5):
         large.add(*make_document("Another text. " + text(number), key=str(number)))
@@ -188,6 +190,7 @@ def test_what_was_replaced_stays_buried_until_a_delete_removes_it_from_all_files
     assert len(large._follower.base.buried) == 0 and large._follower.base.vectors.lists is not None
 
 
+@pytest.mark.slow
 def test_questions_are_answered_while_lists_are_built_and_taken_over(
     large: Store, make_document: Make, fake_embed: Callable[..., Floats]
 ) -> None:
@@ -243,6 +246,7 @@ def test_an_index_is_built_without_a_larger_copy_of_its_vectors(fake_embed: Call
     assert index.codes().tobytes() == packed
 
 
+@pytest.mark.slow
 def test_repair_sorts_vectors_into_lists(large: Store) -> None:
     before = len(ClusteredIndex(next(large.path.glob("views/*/lists.faiss"))).ids)
     with large._writing(), large._database.writing() as connection:

@@ -15,6 +15,7 @@ from tests.rag.conftest import QUESTION
 Rag = Callable[..., Any]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -51,6 +52,7 @@ def test_without_a_store_every_command_but_add_ends_with_3(rag: Rag, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_place_with_other_files_is_no_store(rag: Rag, tmp_path: Path) -> None:
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "one.txt").write_text("Dear Anna.")
@@ -62,6 +64,7 @@ def test_a_place_with_other_files_is_no_store(rag: Rag, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "letters").iterdir()] == ["one.txt"]
 
 
+@pytest.mark.slow
 def test_a_store_that_lost_its_database_is_not_replaced(seeded: Rag, tmp_path: Path) -> None:
     for path in (tmp_path / ".rag").glob("store.db*"):
         path.unlink()
@@ -71,6 +74,7 @@ def test_a_store_that_lost_its_database_is_not_replaced(seeded: Rag, tmp_path: P
     assert not (tmp_path / ".rag" / "store.db").exists()
 
 
+@pytest.mark.slow
 def test_a_store_of_another_model_is_refused(seeded: Rag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import shutil
 
@@ -118,6 +122,7 @@ def run_apart(*arguments: str, **options: Any) -> "subprocess.CompletedProcess[s
     return subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=600, check=False, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk is what /dev/full stands for")
 @pytest.mark.parametrize(
     "arguments", [["list"], ["list", "--json"], ["show", "note.txt"], ["--help"]], ids=["list", "json", "show", "help"]

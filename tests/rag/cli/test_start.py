@@ -75,6 +75,7 @@ def test_plugged_in_commands_are_those_that_were_declared(tmp_path: Path, monkey
     assert plugged_in() == {"one": "a.b:c", "two": "d:e"}
 
 
+@pytest.mark.slow
 def test_an_answer_waits_for_nothing_that_it_does_not_use(seeded: Callable[..., Any]) -> None:
     question = (
         "import rag.cli.main as m; m.build('ask')(['ask', 'why did Zelensky refuse to sign?'], standalone_mode=False)"

@@ -29,6 +29,7 @@ def test_a_sentence_that_is_borne_out_cites_the_characters_of_the_document() -> 
     assert citation.cited_text == "The bridge was closed on 3 May 2021." and citation.span == Span(100, 136)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -69,6 +70,7 @@ def test_a_server_without_schemas_is_asked_for_less(formats: tuple[str, ...]) ->
         assert [sentence.verdict for sentence in generated(stub)] == ["supported"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reply",
     [
@@ -83,6 +85,7 @@ def test_a_reply_in_another_form_is_read(reply: str) -> None:
         assert [sentence.verdict for sentence in generated(stub)] == ["supported"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reply", ["", "I cannot say.", "{", '{"sentences": 7}', "[[[[", '{"answerable": false}'])
 def test_nonsense_is_no_answer(reply: str) -> None:
     with serve(lambda _: reply) as stub:
@@ -101,6 +104,7 @@ def test_a_document_that_gives_orders_is_data() -> None:
         assert generated_answer("m", generated(stub, passage)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("behaviour", "timeout_s"),
     [

@@ -24,6 +24,7 @@ def zipped(text: str) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "add",
     [

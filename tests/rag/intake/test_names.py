@@ -58,6 +58,7 @@ def test_members_of_an_old_archive_keep_their_names(rag: Rag, tmp_path: Path) ->
     assert [document["source"] for document in listed] == ["old.tar!/Übersicht.txt", "old.tar!/ok.txt"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -87,6 +88,7 @@ def test_arguments_that_nobody_means_are_told_in_a_line(rag: Rag, tmp_path: Path
     assert [document["source"] for document in rag("list", "--json").json] == ["note.txt"]
 
 
+@pytest.mark.slow
 def test_a_title_is_listed_as_it_is(rag: Rag, tmp_path: Path) -> None:
     (tmp_path / "t.html").write_text("<title>BBCode [/b] tag</title><p>Some words.</p>", encoding="utf-8")
     (tmp_path / "report [draft].txt").write_text("Water boils at 100 degrees.", encoding="utf-8")
@@ -99,6 +101,7 @@ def test_a_title_is_listed_as_it_is(rag: Rag, tmp_path: Path) -> None:
     assert any("a\\x1b[31m\\x0ab.txt" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_an_answer_sends_no_escape_sequence_to_a_terminal(rag: Rag, tmp_path: Path) -> None:
     (tmp_path / "gate.txt").write_text(
         "The gate code is \x1b]0;owned\x07\x1b[31mred 4471. " + "Water boils at 100 degrees. " * 9, encoding="utf-8"
@@ -109,6 +112,7 @@ def test_an_answer_sends_no_escape_sequence_to_a_terminal(rag: Rag, tmp_path: Pa
     assert "\x1b[31mred" in rag("ask", "What is the gate code?", "--json").json["passages"][0]["text"]
 
 
+@pytest.mark.slow
 def test_a_path_means_the_file_that_is_there_from_here(
     rag: Rag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +133,7 @@ def test_a_path_means_the_file_that_is_there_from_here(
     assert "number two" in rag("show", "notes/x.txt", "--store", store).out
 
 
+@pytest.mark.slow
 def test_stores_and_snapshots_in_a_folder_are_no_documents(rag: Rag, tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("Water boils at 100 degrees.", encoding="utf-8")
     assert rag("add", "note.txt").code == 0

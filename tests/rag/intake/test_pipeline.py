@@ -104,6 +104,7 @@ def test_a_check_that_raises_ends_the_embedding_of_a_large_document(embedder: Fa
     assert embedder.groups == [8, 32]
 
 
+@pytest.mark.slow
 def test_short_lines_are_embedded_in_groups_of_bounded_memory(embedder: FakeEmbedder) -> None:
     lines = prepare_incoming(Incoming(key="k", title="t", text="a\n" * 70_000), size=700, overlap=1)
     most = max(passage_input(lines.document, piece).n_vectors for piece in lines.chunks)
@@ -156,6 +157,7 @@ def test_an_embedder_that_cannot_be_had_ends_the_ingest(empty_store: Store) -> N
         pipeline.ingest(empty_store, missing, (prepared(f"d{n}", 2) for n in range(10_000)), None, None)
 
 
+@pytest.mark.slow
 def test_reading_is_never_further_ahead_than_the_buffers_hold(
     empty_store: Store, embedder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,6 +180,7 @@ def test_reading_is_never_further_ahead_than_the_buffers_hold(
     assert furthest <= 2 * 50 + 2 * TOGETHER + 3
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_a_killed_ingest_goes_on_where_it_was(tmp_path: Path) -> None:
     """The real command, really killed, then run again: every document is there, those committed before are not done again."""

@@ -122,6 +122,7 @@ def test_a_document_that_changes_or_goes_meanwhile_is_left_alone(old: Service, m
     assert old.text(german.id) == FRENCH and old.verify() == []
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_rag_reindex_does_it_without_embedding(old: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAG_MODEL", raising=False)

@@ -233,6 +233,7 @@ class StoppingSystem(files.System):
         super().rmdir(path)
 
 
+@pytest.mark.slow
 def test_a_swap_stopped_anywhere_leaves_the_old_store_or_the_new(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,6 +371,7 @@ def test_an_unknown_model_changes_nothing(store: Store, tmp_path: Path) -> None:
     assert ended.returncode == 3 and "no store at" in ended.stderr and not (tmp_path / "nothing").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_a_running_service_goes_on_with_the_new_model(
     store: Store, loaded_embedder: Embedder, monkeypatch: pytest.MonkeyPatch

@@ -132,6 +132,7 @@ def test_files_of_an_archive_are_documents_of_their_own(service: Service) -> Non
     assert counts(service.intake.add_paths([Path("a.zip"), Path("log.txt.gz")])) == (0, 0, 3, 0, 1)
 
 
+@pytest.mark.slow
 def test_a_changed_archive_replaces_adds_and_removes(service: Service) -> None:
     Path("a.zip").write_bytes(zipped({"keep.txt": SHIP, "change.txt": MILL, "go.txt": BRIDGE}))
     service.intake.add_paths([Path("a.zip")])
@@ -252,6 +253,7 @@ def read_plan(reader: Reader, asked: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.slow
 def test_an_unchanged_failure_is_reported_again_without_parsing_and_tried_when_it_is_named(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ def cpu_seconds(work: Callable[[str], object], text: str) -> float:
         gc.enable()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trap", TRAPS)
 @pytest.mark.parametrize(
     "work",
@@ -72,6 +73,7 @@ def grows(times: list[float]) -> bool:
     return any(late > 2.5 * early for early, late in zip(times, times[1:], strict=False) if late > 0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text"),
     [

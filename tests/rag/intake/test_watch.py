@@ -79,6 +79,7 @@ def test_what_is_there_is_taken_in_first(service: Service, watching: Watching) -
     assert sources(service) == ["docs/a.txt"]
 
 
+@pytest.mark.slow
 def test_files_that_come_change_move_and_go_do_so_in_the_store(
     service: Service, folder: Path, watching: Watching
 ) -> None:
@@ -96,6 +97,7 @@ def test_files_that_come_change_move_and_go_do_so_in_the_store(
     wait_until(lambda: sources(service) == ["docs/c.txt"])
 
 
+@pytest.mark.slow
 def test_rules_hold_and_a_changed_rule_counts(service: Service, folder: Path, watching: Watching) -> None:
     (folder / ".hidden").write_text("no")
     (folder / ".gitignore").write_text("*.log\n")
@@ -106,6 +108,7 @@ def test_rules_hold_and_a_changed_rule_counts(service: Service, folder: Path, wa
     wait_until(lambda: sources(service) == ["docs/a.txt", "docs/b.log"])
 
 
+@pytest.mark.slow
 def test_a_file_that_fails_is_reported_and_tried_again_when_it_changes(
     service: Service, folder: Path, watching: Watching
 ) -> None:
@@ -117,6 +120,7 @@ def test_a_file_that_fails_is_reported_and_tried_again_when_it_changes(
     assert sources(service) == ["docs/a.txt", "docs/b.pdf"]
 
 
+@pytest.mark.slow
 def test_a_file_that_fails_is_reported_also_below_a_folder_whose_name_ends_like_an_archives_place(
     folder: Path, watching: Watching
 ) -> None:
@@ -125,6 +129,7 @@ def test_a_file_that_fails_is_reported_also_below_a_folder_whose_name_ends_like_
     wait_until(lambda: any(failed.path == "docs/new!/b.pdf" for one in watching.reports for failed in one.failed))
 
 
+@pytest.mark.slow
 def test_many_changes_at_once_are_few_rounds(service: Service, folder: Path, watching: Watching) -> None:
     for number in range(100):
         (folder / f"{number}.txt").write_text(f"Note {number}.")
@@ -132,6 +137,7 @@ def test_many_changes_at_once_are_few_rounds(service: Service, folder: Path, wat
     assert len(watching.reports) < 20
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_taken_away_ends_it_and_removes_nothing(
     service: Service, folder: Path, watching: Watching
 ) -> None:
@@ -147,6 +153,7 @@ def test_a_file_is_not_watched(service: Service, folder: Path) -> None:
         watch(service.intake, [folder / "a.txt"], on_report=print, on_delay=print, stop=threading.Event())
 
 
+@pytest.mark.slow
 def test_it_survives_a_kill_and_makes_up_for_what_it_missed(service: Service, folder: Path) -> None:
     for number in range(40):
         (folder / f"{number}.txt").write_text(f"Note {number} says that the ship left.")
@@ -177,6 +184,7 @@ def test_it_survives_a_kill_and_makes_up_for_what_it_missed(service: Service, fo
         assert not other.verify()
 
 
+@pytest.mark.slow
 def test_a_name_that_is_not_utf8_does_not_end_the_watch(watching: Watching, service: Service, folder: Path) -> None:
     (folder / os.fsdecode(b"bad\xff.txt")).write_text("Nobody can name this.")
     wait_until(lambda: any(report.failed for report in watching.reports))
@@ -184,6 +192,7 @@ def test_a_name_that_is_not_utf8_does_not_end_the_watch(watching: Watching, serv
     wait_until(lambda: "docs/later.txt" in sources(service))
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_it_in_the_middle_of_a_round(service: Service, folder: Path) -> None:
     for number in range(3000):
         (folder / f"{number}.txt").write_text(f"Note {number} says that the ship left.")

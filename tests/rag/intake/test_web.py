@@ -105,6 +105,7 @@ def test_redirects_are_followed(server: Server, status: int) -> None:
 CHUNKED = {"Transfer-Encoding": "chunked", "Content-Length": "0"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reply",
     [

@@ -38,6 +38,7 @@ def embed(model: tuple[ModelInfo, Path], folder: Path, precision: str = "f32", t
     return Embedder(model[0], folder, precision=precision, threads=threads).embed_texts(TEXTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["f32", "int8"])
 def test_what_is_kept_computes_the_same_vectors(model: tuple[ModelInfo, Path], folder: Path, precision: str) -> None:
     compiled = embed(model, folder, precision)
@@ -48,6 +49,7 @@ def test_what_is_kept_computes_the_same_vectors(model: tuple[ModelInfo, Path], f
     assert np.array_equal(embed(model, folder, precision, threads=2), compiled)
 
 
+@pytest.mark.slow
 def test_a_damaged_one_is_removed_and_made_again(
     model: tuple[ModelInfo, Path], folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -79,6 +81,7 @@ def test_a_damaged_one_that_cannot_be_removed_is_not_used(
         converted_model(None, model[0].fingerprint, Config(cache=folder.parents[1], precision="f32", threads=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [0, 31, 32, 1000])
 def test_a_part_of_one_is_not_whole(model: tuple[ModelInfo, Path], folder: Path, length: int) -> None:
     embed(model, folder)
@@ -88,6 +91,7 @@ def test_a_part_of_one_is_not_whole(model: tuple[ModelInfo, Path], folder: Path,
     assert not is_whole(kept)  # also when it is not there
 
 
+@pytest.mark.slow
 def test_the_graph_counts_again_when_nothing_compiled_is_kept(model: tuple[ModelInfo, Path], folder: Path) -> None:
     embed(model, folder)
     weights = folder / "model.bin"
@@ -110,6 +114,7 @@ def test_one_that_the_engine_does_not_take_is_told_and_removed(model: tuple[Mode
     assert embed(model, folder).shape == (len(TEXTS), model[0].dim)
 
 
+@pytest.mark.slow
 def test_where_none_can_be_kept_the_model_is_compiled_each_time(model: tuple[ModelInfo, Path], folder: Path) -> None:
     before = {file.name for file in folder.iterdir()}
     kept = kept_file(folder, "f32")

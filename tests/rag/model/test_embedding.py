@@ -52,6 +52,7 @@ def reference() -> Iterator[object]:
     yield load_reference(find_model(None))
 
 
+@pytest.mark.slow
 def test_float32_agrees_with_sentence_transformers_within_1e_4(exact: Embedder, reference: object) -> None:
     expected = reference.encode(TEXTS, show_progress_bar=False)  # type: ignore[attr-defined]
     assert np.abs(exact.embed_texts(TEXTS) - expected).max() < 1e-4
@@ -62,6 +63,7 @@ def test_float32_agrees_with_sentence_transformers_within_1e_4(exact: Embedder, 
 INT8 = (0.995, 0.998, 0.997, 0.99)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("precision", "least"), [("bf16", (0.999, 0.9995, 0.9995, 0.9995)), ("int8", INT8), ("auto", INT8)]
 )
@@ -82,6 +84,7 @@ def test_other_precisions_stay_close_to_float32(
     assert min(map(len, kinds[1:])) > 20
 
 
+@pytest.mark.slow
 def test_before_the_fastest_precision_is_known_texts_are_embedded_exactly(
     model: tuple[ModelInfo, Path], exact: Embedder, tmp_path: Path
 ) -> None:
@@ -114,6 +117,7 @@ def test_a_sentence_vector_is_the_mean_of_its_own_tokens_in_the_passage(exact: E
     assert np.abs(embedded.vector - tokens.mean(axis=0) / np.linalg.norm(tokens.mean(axis=0))).max() < 1e-4
 
 
+@pytest.mark.slow
 def test_batches_of_mixed_lengths_give_what_each_text_gives_alone(exact: Embedder) -> None:
     texts = [("word " * n).strip() or "a" for n in (1, 300, 7, 90, 2, 55, 400, 30)] * 5
     alone = np.concatenate([exact.embed_texts([text]) for text in texts])
@@ -130,6 +134,7 @@ def test_nothing_of_a_long_text_is_cut_off(exact: Embedder) -> None:
     assert float(embedded.sentence_vectors[1] @ alone) > 0.7
 
 
+@pytest.mark.slow
 def test_batches_of_work_that_nobody_waits_for_any_more_are_dropped(
     exact: Embedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +184,7 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
         fingerprint_of(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "name"), [("f32", "model.bin"), ("int8", "model-int8.bin")])
 def test_a_damaged_conversion_is_made_again(
     model: tuple[ModelInfo, Path], tmp_path: Path, precision: str, name: str, caplog: pytest.LogCaptureFixture
@@ -228,6 +234,7 @@ def test_a_cache_without_room_is_named_with_what_to_do_and_keeps_nothing_half_ma
     assert list((tmp_path / "models").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_convert_the_model_once(tmp_path: Path) -> None:
     code = (
         "import logging; logging.basicConfig(level='INFO')\n"

@@ -23,6 +23,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]
     return folder, kept, chosen
 
 
+@pytest.mark.slow
 def test_the_choice_follows_from_the_times_kept_beside_it(measured: tuple[Path, Path, str]) -> None:
     folder, kept, chosen = measured
     content = json.loads(kept.read_text())

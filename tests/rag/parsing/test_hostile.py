@@ -201,6 +201,7 @@ def sandbox() -> Iterator[Sandbox]:
         yield made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*CASES, *LONG])
 def test_a_hostile_file_is_read_or_refused_for_a_reason(name: str, sandbox: Sandbox, long: bool) -> None:
     if name in LONG and not long:

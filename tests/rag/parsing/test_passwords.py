@@ -40,6 +40,7 @@ def protected(request: pytest.FixtureRequest) -> tuple[str, bytes]:
     return request.param, protected_pdf() if request.param == "a.pdf" else protected_xlsx()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("passwords", [("winter", PASSWORD), ("wrong", PASSWORD, "winter")])
 def test_one_of_the_passwords_opens_it(protected: tuple[str, bytes], passwords: tuple[str, ...]) -> None:
     with Sandbox() as sandbox:

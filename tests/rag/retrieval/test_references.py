@@ -155,6 +155,7 @@ def test_a_part_that_is_not_there_is_not_made_sure_of(service: Service, tmp_path
     assert there.confidence >= 0.8 > missing.confidence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("question", "answer", "section"),
     [

@@ -53,6 +53,7 @@ def test_a_start_after_a_checkpoint_replays_nothing(empty_store: Store, make_doc
         assert len(reader.matching(["second"], 9, Scope())[1]) == 5
 
 
+@pytest.mark.slow
 def test_the_new_checkpoint_shares_files_with_the_old_and_leaves_them_as_they_are(
     empty_store: Store, make_document: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +127,7 @@ def truncate_terms(path: Path) -> None:
         file.write_bytes(file.read_bytes()[:-3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "rebuilt"),
     [
@@ -163,6 +165,7 @@ def test_damaged_views_are_rebuilt_and_named(
         assert store.rebuilt == () and answers(store) == expected and store.verify() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [damage_views, flip_vectors, flip_postings, truncate_terms, damage_manifest])
 def test_damage_since_the_start_is_not_carried_into_the_next_checkpoint(
     empty_store: Store, make_document: Make, damage: Callable[[Path], None]

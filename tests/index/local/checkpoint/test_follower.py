@@ -45,6 +45,7 @@ def found(store: Store, term: str) -> list[int]:
         return sorted(reader.matching([term], 1000, Scope())[1].tolist())
 
 
+@pytest.mark.slow
 def test_what_another_process_writes_is_seen_by_the_next_reader(empty_store: Store, make_document: Make) -> None:
     empty_store.add(*make_document("Own text.", key="own"))
     assert found(empty_store, "foreign") == []
@@ -105,6 +106,7 @@ def test_replaying_the_log_twice_equals_once(
         assert sorted(from_start.rows) == sorted(once.rows) and from_start.gone.tolist() == once.gone.tolist()
 
 
+@pytest.mark.slow
 def test_threads_that_write_and_read_at_once_never_see_half_a_change(
     empty_store: Store, make_document: Make, fake_embed: Callable[..., Floats]
 ) -> None:

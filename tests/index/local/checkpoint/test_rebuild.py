@@ -146,6 +146,7 @@ def test_the_comparison_finds_a_missing_view_that_is_passed_over(
         assert answers(store, fake_embed) != expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("damage", "parts"), DAMAGES)
 def test_a_deletion_while_views_are_missing_leaves_nothing_in_what_was_damaged(
     kept: Path, make_document: Make, damage: Damage, parts: tuple[str, ...]
@@ -259,6 +260,7 @@ def test_closing_ends_the_build_and_the_next_open_does_it(kept: Path, fake_embed
         assert store.rebuilt == PARTS and answers(store, fake_embed) == expected
 
 
+@pytest.mark.slow
 def test_without_room_for_the_views_questions_are_answered_and_it_is_said(
     tmp_path: Path,
     make_document: Make,

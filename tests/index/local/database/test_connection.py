@@ -81,6 +81,7 @@ def test_a_damaged_header_is_refused(closed: Path, offset: int) -> None:
         use_everything(closed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", [0, 100, 4096, 20_000])
 def test_a_truncated_database_is_refused(closed: Path, keep: int) -> None:
     path = closed / "store.db"
@@ -89,6 +90,7 @@ def test_a_truncated_database_is_refused(closed: Path, keep: int) -> None:
         use_everything(closed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.2, 0.6, 0.9])
 def test_a_truncated_database_is_refused_also_beside_a_log(closed: Path, make_document: Make, share: float) -> None:
     copy = closed.with_name("copy")
@@ -127,6 +129,7 @@ def test_a_lost_write_ahead_log_is_noticed(store_path: Path) -> None:
         Store.open(store_path)
 
 
+@pytest.mark.slow
 def test_a_full_disk_changes_nothing(empty_store: Store, make_document: Make) -> None:
     with empty_store._database.reading() as connection:
         limit = connection.pragma("page_count")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import apsw
+import pytest
 
 from index.local.database.scrub import scrubbed
 from index.local.store import Store
@@ -33,6 +34,7 @@ def test_only_the_unused_middle_of_a_tree_page_is_zeroed() -> None:
         assert scrubbed(broken, 0) == broken
 
 
+@pytest.mark.slow
 def test_pages_stay_clean_while_documents_come_and_go(empty_store: Store, make_document: Make) -> None:
     rng = random.Random(5)
     words = [f"word{number}" for number in range(3000)]

@@ -215,6 +215,7 @@ class StoppingSystem(files.System):
         super().write_at(fd, data)
 
 
+@pytest.mark.slow
 def test_a_restore_stopped_anywhere_leaves_the_old_store_or_the_new(
     store: Store, make_document: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(notes: Rag, tmp_path
     assert len(sources(notes)) == 2 and "nine" in notes("show", "a.md").out
 
 
+@pytest.mark.slow
 def test_pictures_in_a_folder_are_passed_over_and_one_that_is_named_is_not(notes: Rag) -> None:
     report = notes("add", "notes", "--json")
     assert report.code == 0 and report.json["added"] == 2 and report.json["failed"] == []
@@ -59,6 +60,7 @@ def test_pictures_in_a_folder_are_passed_over_and_one_that_is_named_is_not(notes
     assert notes("list", "--failed").out == "no file failed\n"
 
 
+@pytest.mark.slow
 def test_quoted_patterns_are_read_by_add_list_and_rm(notes: Rag) -> None:
     assert notes("add", "notes/*.md").code == 0 and sources(notes) == ["notes/a.md"]
     none = notes("add", "notes/*.rst")
@@ -71,6 +73,7 @@ def test_quoted_patterns_are_read_by_add_list_and_rm(notes: Rag) -> None:
     assert sources(notes) == ["notes/a.md"]
 
 
+@pytest.mark.slow
 def test_quiet_says_what_failed_alone_and_verbose_a_line_for_each(notes: Rag, tmp_path: Path) -> None:
     (tmp_path / "notes" / "bad.pdf").write_bytes(b"%PDF-1.4 obj")
     quiet = notes("add", "notes", "--quiet")
@@ -80,6 +83,7 @@ def test_quiet_says_what_failed_alone_and_verbose_a_line_for_each(notes: Rag, tm
     assert "rag: skipped notes/a.md\n" in told and "rag: failed notes/bad.pdf\n" in told
 
 
+@pytest.mark.slow
 def test_progress_off_a_terminal_is_lines_on_stderr(
     notes: Rag, monkeypatch: pytest.MonkeyPatch, in_terminal: InTerminal
 ) -> None:
@@ -92,6 +96,7 @@ def test_progress_off_a_terminal_is_lines_on_stderr(
     assert "2 added; 2 passages" in plain(in_terminal("add", "notes"))
 
 
+@pytest.mark.slow
 def test_what_is_piped_in_goes_in_under_its_title(notes: Rag) -> None:
     assert notes("add", "-", "--title", "Mill 2.0", stdin="It was built in 1850.").out.startswith("1 added; 1 passages")
     assert notes("add", "-", "--title", "Mill 2.0", "--json", stdin="It burnt in 1870.").json["updated"] == 1
@@ -123,6 +128,7 @@ def test_a_pipe_that_is_no_text_needs_a_name(notes: Rag) -> None:
     assert unnamed.code == 2 and "--title report.pdf" in unnamed.err
 
 
+@pytest.mark.slow
 def test_show_takes_a_file_s_name_where_one_document_has_it(notes: Rag, tmp_path: Path) -> None:
     assert notes("add", "notes").code == 0
     assert notes("show", "b.txt").out == "The mill was built in 1850.\n"
@@ -156,6 +162,7 @@ def test_show_prints_a_page(rag: Rag) -> None:
     assert rag("show", "timetable.pdf", "--page", "1", "--span", "0:1").code == 2
 
 
+@pytest.mark.slow
 def test_a_protected_file_goes_in_with_its_password_and_is_then_unchanged(rag: Rag, tmp_path: Path) -> None:
     (tmp_path / "safe").mkdir()
     book = openpyxl.Workbook()

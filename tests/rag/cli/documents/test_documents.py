@@ -15,6 +15,7 @@ from tests.rag.conftest import QUESTION, SEED
 Rag = Callable[..., Any]
 
 
+@pytest.mark.slow
 def test_adding_again_skips_and_a_changed_file_is_replaced(seeded: Rag, tmp_path: Path) -> None:
     again = seeded("add", "article.txt", "--json").json
     assert isinstance(again, dict)
@@ -28,6 +29,7 @@ def test_adding_again_skips_and_a_changed_file_is_replaced(seeded: Rag, tmp_path
     assert [passage["text"] for passage in answer["passages"]] == ["The talks ended. Nobody signed anything at all."]
 
 
+@pytest.mark.slow
 def test_one_text_at_two_places_is_two_documents_shown_once(seeded: Rag, tmp_path: Path) -> None:
     (tmp_path / "copy.txt").write_bytes(SEED.read_bytes())
     assert seeded("add", "copy.txt").code == 0
@@ -44,6 +46,7 @@ def test_one_text_at_two_places_is_two_documents_shown_once(seeded: Rag, tmp_pat
         }
 
 
+@pytest.mark.slow
 def test_copies_under_other_titles_are_shown_once(seeded: Rag, tmp_path: Path) -> None:
     for name in ("copy.txt", "Quarterly budget 2019.txt"):
         (tmp_path / name).write_bytes(SEED.read_bytes())
@@ -53,6 +56,7 @@ def test_copies_under_other_titles_are_shown_once(seeded: Rag, tmp_path: Path) -
     assert all(len(passage["also_in"]) == 2 for passage in passages)
 
 
+@pytest.mark.slow
 def test_a_text_that_says_something_twice_is_no_other_document(rag: Rag, tmp_path: Path) -> None:
     block = "The bridge over the Ister was opened in 1931. It has seven arches of grey stone. " * 8
     (tmp_path / "twice.txt").write_text(f"{block}\n\n{block}", encoding="utf-8")
@@ -140,6 +144,7 @@ def test_a_missing_path_makes_no_store(rag: Rag, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["show", "nothing"], ["rm", "nothing"], ["rm", "article.txt", "nothing"]])
 def test_an_unknown_document_is_named_and_nothing_is_removed(seeded: Rag, arguments: list[str]) -> None:
     result = seeded(*arguments)
@@ -147,6 +152,7 @@ def test_an_unknown_document_is_named_and_nothing_is_removed(seeded: Rag, argume
     assert len(seeded("list", "--json").json) == 1
 
 
+@pytest.mark.slow
 def test_failed_files_are_listed_with_the_reason_until_they_are_taken_in(rag: Rag, tmp_path: Path) -> None:
     (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.4 obj")
     assert rag("add", "bad.pdf").code == 1
@@ -161,6 +167,7 @@ def test_failed_files_are_listed_with_the_reason_until_they_are_taken_in(rag: Ra
     assert rag("list", "--failed").out == "no file failed\n"
 
 
+@pytest.mark.slow
 def test_fields_of_records_are_chosen(rag: Rag, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"title": "Ship", "body": {"text": "It left Oslo."}, "id": 7}\n')
     assert rag("add", "a.jsonl", "--fields", "title, body").code == 0
@@ -182,6 +189,7 @@ def test_a_file_is_not_watched(rag: Rag, tmp_path: Path) -> None:
     assert rag("watch", "a.txt").code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_add_says_how_many_documents_are_in(rag: Rag, tmp_path: Path, number: int) -> None:
     folder = tmp_path / "many"

@@ -46,6 +46,7 @@ def test_the_answer_reads_well_in_a_terminal(seeded: Rag) -> None:
     assert "[1] article.txt (" in result.out
 
 
+@pytest.mark.slow
 def test_explain_says_how_each_passage_did_by_each_signal(seeded: Rag) -> None:
     answer = seeded("ask", QUESTION, "--explain", "--json").json
     assert isinstance(answer, dict)
@@ -58,6 +59,7 @@ def test_explain_says_how_each_passage_did_by_each_signal(seeded: Rag) -> None:
     assert isinstance(plain, dict) and "explain" not in plain["passages"][0]
 
 
+@pytest.mark.slow
 def test_what_the_documents_do_not_hold_is_said_and_is_no_failure(seeded: Rag) -> None:
     result = seeded("ask", "how do I replace the battery of a wristwatch?", "--json")
     answer = result.json
@@ -69,6 +71,7 @@ def test_what_the_documents_do_not_hold_is_said_and_is_no_failure(seeded: Rag) -
     assert f"({answer['confidence']:.0%} sure)" in seeded("ask", "how do I replace the battery of a wristwatch?").out
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_riskier_than_accepted_is_not_given(seeded: Rag) -> None:
     sure = seeded("ask", QUESTION, "--json").json
     assert isinstance(sure, dict) and 0.3 <= sure["confidence"] < 0.99
@@ -84,12 +87,14 @@ def test_an_answer_that_is_riskier_than_accepted_is_not_given(seeded: Rag) -> No
     assert isinstance(unknown, dict) and unknown["answered"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("risk", ["-0.1", "10", "nan", "one"])
 def test_a_risk_that_is_no_probability_is_wrong_usage(seeded: Rag, risk: str) -> None:
     result = seeded("ask", QUESTION, "--max-risk", risk)
     assert result.code == 2 and "max-risk" in result.err and result.out == ""
 
 
+@pytest.mark.slow
 def test_metadata_and_collections_narrow_the_search_itself(rag: Rag, tmp_path: Path) -> None:
     for year in (2023, 2024):
         (tmp_path / f"report{year}.txt").write_text(
@@ -113,6 +118,7 @@ def test_metadata_and_collections_narrow_the_search_itself(rag: Rag, tmp_path: P
     assert isinstance(empty, dict) and empty["abstain_reason"] == "no_documents"
 
 
+@pytest.mark.slow
 def test_citations_follow_a_document_through_change_and_removal(seeded: Rag, tmp_path: Path) -> None:
     saved = seeded("ask", QUESTION, "--json").out
 
@@ -130,6 +136,7 @@ def test_citations_follow_a_document_through_change_and_removal(seeded: Rag, tmp
     assert statuses() == (1, {"gone"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "question",
     ["почему Зеленский отказался?", "なぜ署名しなかったのですか", "لماذا رفض التوقيع؟", "🙂🙂", "a\x00b?", "WHY???"],
@@ -142,6 +149,7 @@ def test_questions_in_any_script_get_an_answer_or_an_abstention(seeded: Rag, que
         assert result.code == 0 and isinstance(result.json, dict) and len(result.json["passages"]) == 5
 
 
+@pytest.mark.slow
 def test_asking_does_not_import_torch(seeded: Rag) -> None:
     script = """
 import atexit, sys

@@ -64,6 +64,7 @@ def test_a_terminal_without_a_question_gets_a_conversation(seeded: Rag, in_termi
     assert "security guarantees" in screen and ":new" in screen and "[1] article.txt (" in screen
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_words_without_quotes_and_piped_ones_are_one_question(seeded: Rag) -> None:
     def asked(*arguments: str, stdin: str = "") -> str:
@@ -76,6 +77,7 @@ def test_words_without_quotes_and_piped_ones_are_one_question(seeded: Rag) -> No
     assert too_long.code == 2 and "2000" in too_long.err
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_what_is_not_there_is_answered_with_what_is(seeded: Rag) -> None:
     assert seeded("add", "article.txt", "--collection", "press", "--meta", "year=2025").code == 0

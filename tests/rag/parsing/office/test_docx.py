@@ -124,6 +124,7 @@ def body_with(xml: str) -> bytes:
     return saved(document)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("xml", "expected"),
     [
@@ -226,6 +227,7 @@ def test_an_entity_is_neither_expanded_nor_fetched() -> None:
         parse("x.docx", content)
 
 
+@pytest.mark.slow
 def test_a_container_that_unpacks_without_end_is_refused() -> None:
     content = rewritten(saved(report()), "word/document.xml", lambda _: b"<w>" + b" " * (130 << 20))
     assert len(content) < 1 << 20
@@ -233,6 +235,7 @@ def test_a_container_that_unpacks_without_end_is_refused() -> None:
         parse("x.docx", content)
 
 
+@pytest.mark.slow
 def test_any_damage_is_an_error_of_our_own() -> None:
     content = saved(report())
     for at in range(40, len(content), len(content) // 60):

@@ -70,6 +70,7 @@ def test_a_page_with_other_forms_is_read(forms: list[tuple[bytes, list[int]]]) -
     assert parse("a.pdf", drawn(*forms)).text.strip() == "The quay is 200 metres long."
 
 
+@pytest.mark.slow
 def test_a_small_file_gets_little_time_whatever_it_hides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "_LEAST_S", 1)
     hidden = drawn((b"/#460 Do /#460 Do", [0]))  # F0 in other letters

@@ -46,6 +46,7 @@ def children() -> set[int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -61,6 +62,7 @@ def test_what_comes_back_is_what_parsing_here_gives(sandbox: Sandbox, name: str,
     assert sandbox.parse(name, content) == parse(name, content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "error"),
     [
@@ -102,6 +104,7 @@ def test_one_process_serves_many_files(sandbox: Sandbox) -> None:
     assert len(children() - before) == 1
 
 
+@pytest.mark.slow
 def test_a_file_that_takes_too_long_is_refused_and_the_next_one_read() -> None:
     with Sandbox(Limits(seconds=1)) as sandbox:
         with pytest.raises(ContentTooLarge, match="more than 1 seconds"):
@@ -189,6 +192,7 @@ def test_a_worker_that_died_while_idle_is_replaced_unnoticed(sandbox: Sandbox) -
     assert sandbox.parse("a.html", PAGE).title == "Tea"
 
 
+@pytest.mark.slow
 def test_files_are_parsed_side_by_side_up_to_the_number_of_workers() -> None:
     before = children()
     seen: list[int] = []

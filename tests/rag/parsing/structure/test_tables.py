@@ -230,6 +230,7 @@ def test_years_and_days_in_a_row_name_columns(row: list[str], names: bool) -> No
     assert is_header(row) is names
 
 
+@pytest.mark.slow
 def test_cells_that_claim_to_cover_everything_cost_little() -> None:
     table = lay_out([[Cell("x", 1000, 65534)] * 20] * 100, 0)
     assert sum(len(row.cells) for row in table.rows) < 500_000

@@ -87,6 +87,7 @@ def test_what_is_no_front_matter_or_a_hostile_one_stays_text(source: str) -> Non
     assert parsed.text == source and parsed.metadata == {} and parsed.sections[0].start == 0
 
 
+@pytest.mark.slow
 def test_many_lists_tables_and_code_blocks_cover_the_text_in_linear_time() -> None:
     piece = "Do this:\n\n- one\n- two\n\n  ```\n  x = 1\n  ```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nText.\n\n"
     source = "# T\n\n" + piece * 2000

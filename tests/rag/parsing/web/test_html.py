@@ -154,6 +154,7 @@ def test_a_page_of_links_keeps_them() -> None:
     assert "Chapter 29 of the handbook" in parse("index.html", page(f"<h1>Handbook</h1><ul>{links}</ul>").encode()).text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "source",
     [
