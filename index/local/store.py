@@ -189,7 +189,7 @@ class Store:
         if not wanted:
             return []
         with self._writing():
-            return self._erase(wanted)
+            return erase(self, wanted, self.lock_timeout_s)
 
     def note_failures(self, failed: Sequence[FailedFile]) -> None:
         """Remember files that could not be taken in; adding a document of the same collection and key forgets it again."""
@@ -237,7 +237,7 @@ class Store:
         mark(self.path)
         with self._follower.clustered() as lists, self._writing():
             self._follower.checkpoint(lists)
-            self._purge(self.lock_timeout_s)
+            erase(self, [], self.lock_timeout_s)
 
     def stop_background_work(self) -> None:
         """End what ``checkpoint`` does in another thread and can do without, so that it returns soon."""
@@ -335,7 +335,7 @@ class Store:
                 with self._follower.clustered() as lists, self._writing(0):
                     self._follower.checkpoint(lists)
                     if unfinished:
-                        self._purge(0)
+                        erase(self, [], 0)
             except StoreError as error:  # all can be read without; the next writer will do it
                 _log.warning("%s: the views were not written: %s", self.path, error)
 
@@ -344,55 +344,59 @@ class Store:
             with suppress(StoreError), self._writing(0):
                 remove_leftovers(self.path)
 
-    def _erase(self, ids: Sequence[str]) -> list[Receipt]:
-        """Remove documents from the rows, and then every byte of them from the files; what is left of each is counted.
-
-        The writer lock is held.
-        """
-        before = self._follower.views()
-        with self._database.writing() as connection:
-            removed = [remove_document(connection, identifier) for identifier in ids]
-            sequence = last_sequence(connection)
-        self._lock.acknowledge(sequence)
-        self._purge(self.lock_timeout_s)
-        with self._follower.state() as (connection, views):
-            return [
-                _receipt(connection, before, views, identifier, document)
-                for identifier, document in zip(ids, removed, strict=True)
-            ]
-
-    def _purge(self, timeout_s: float) -> None:
-        """Remove every byte of documents that are gone from the files, one place after another. The writer lock is held."""
-        self._database.empty_wal(timeout_s)
-        with translated_files(self.path):
-            files.remove(self.path / RESTORING)  # what an interrupted restore left may hold them too
-        in_force = self._follower.forget()
-        if left := checkpoint.remove_others(self.path, in_force):
-            raise StoreUnwritable(f"{left[0]} cannot be removed and may hold what was deleted: remove it")
-        self._purge_rebuilding(timeout_s)
-
-    def _purge_rebuilding(self, timeout_s: float) -> None:
-        """Remove from the store that is being made from this one what this one has no longer. The writer lock is held.
-
-        Nothing is written to it without that lock, so nothing that was removed gets into it later.
-        """
-        path = self.path / REBUILDING
-        if not path.exists():
-            return
-        try:
-            with Store.open(path) as made:
-                made.lock_timeout_s = timeout_s
-                made.delete_many(sorted(made._document_ids() - self._document_ids()))
-        except StoreLocked:
-            raise
-        except StoreError as error:  # it can be made again
-            _log.warning("%s cannot be used and is removed: %s", path, error)
-            with translated_files(path):
-                files.remove(path)
-
     def _document_ids(self) -> set[str]:
         with self._database.reading() as connection:
             return {identifier for (identifier,) in connection.execute("SELECT id FROM documents")}
+
+
+def erase(store: Store, ids: Sequence[str], timeout_s: float) -> list[Receipt]:
+    """Remove documents, and then every byte of them from the files; without ids, what an interrupted deletion left.
+
+    What is left of each document is counted at the end. The writer lock is held.  timeout_s: to wait for others' transactions.
+    Raises as ``Store.delete_many``.
+    """
+    # 1. The rows, in one transaction: from then on no search finds them.
+    before = store._follower.views()
+    with store._database.writing() as connection:
+        removed = [remove_document(connection, document_id) for document_id in ids]
+        sequence = last_sequence(connection)
+    store._lock.acknowledge(sequence)
+    # 2. The write-ahead log, which holds pages as they were.
+    store._database.empty_wal(timeout_s)
+    # 3. What an interrupted restore left, which may hold them too.
+    with translated_files(store.path):
+        files.remove(store.path / RESTORING)
+    # 4. The checkpoint, in whose place comes one without them, and all that were replaced.
+    in_force = store._follower.forget()
+    if left := checkpoint.remove_others(store.path, in_force):
+        raise StoreUnwritable(f"{left[0]} cannot be removed and may hold what was deleted: remove it")
+    # 5. The store that is being made from this one with another model.
+    _erase_from_rebuilding(store, timeout_s)
+    with store._follower.state() as (connection, views):
+        return [
+            _receipt(connection, before, views, document_id, document)
+            for document_id, document in zip(ids, removed, strict=True)
+        ]
+
+
+def _erase_from_rebuilding(store: Store, timeout_s: float) -> None:
+    """Remove from the store that is being made from this one what this one has no longer.
+
+    Nothing is written to it without the writer lock of this one, so nothing that was removed gets into it later.
+    """
+    path = store.path / REBUILDING
+    if not path.exists():
+        return
+    try:
+        with Store.open(path) as made:
+            made.lock_timeout_s = timeout_s
+            made.delete_many(sorted(made._document_ids() - store._document_ids()))
+    except StoreLocked:
+        raise
+    except StoreError as error:  # it can be made again
+        _log.warning("%s cannot be used and is removed: %s", path, error)
+        with translated_files(path):
+            files.remove(path)
 
 
 def _receipt(connection: Connection, before: Views, now: Views, document_id: str, removed: Removed) -> Receipt:

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from index.local.system import sealed
 from index.local.system.files import let_read, writable
 from rag.model.compilation import is_whole, kept_file
 from rag.model.precision import kept_precision
@@ -191,7 +192,7 @@ def _convert(source: Path, name: str, fingerprint: str, folder: Path) -> ModelIn
         info = ModelInfo(name=name, fingerprint=fingerprint, **facts)
         files = {path.name: _sha256(path) for path in sorted(aside.iterdir())}
         content: dict[str, object] = {"model": asdict(info), "files": files}
-        (aside / "model.json").write_text(json.dumps({**content, "sha256": _checksum(content)}))
+        (aside / "model.json").write_bytes(sealed.seal(content))
         # An image is built by one user and run by another: who may read the cache may read this.
         let_read([aside, *aside.iterdir()], folder.parent)
         if folder.exists():
@@ -237,7 +238,7 @@ def _read_converted(folder: Path, precision: str, told: int = logging.WARNING) -
         precision = kept_precision(folder) or precision
     try:
         content = json.loads((folder / "model.json").read_text())
-        if content.pop("sha256", None) not in (None, _checksum(content)):  # None: of an earlier version
+        if content.pop("sha256", None) not in (None, sealed.checksum(content)):  # None: of an earlier version
             raise ValueError("its checksum does not fit")
         unused: set[str] = set()
         if precision != "auto":
@@ -260,10 +261,6 @@ def _read_converted(folder: Path, precision: str, told: int = logging.WARNING) -
         _log.log(told, "%s in %s is damaged and is made again", ", ".join(damaged), folder)
         return None
     return info
-
-
-def _checksum(content: object) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

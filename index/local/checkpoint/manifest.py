@@ -5,13 +5,13 @@ is replaced as a whole and carries a checksum of itself.
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from index.local.system import files as disk
+from index.local.system import sealed
 from index.local.system.names import DATABASE
 
 MANIFEST = "manifest.json"
@@ -22,7 +22,7 @@ VECTORS = "vectors.faiss"
 LEXICAL = "lexical"
 ARRAYS = "arrays"
 BURIED = "buried.i64"
-_FORMAT = 3
+_FORMAT = 4
 # Files that are hashed side by side when a checkpoint is loaded.
 _HASHED_TOGETHER = 4
 
@@ -91,10 +91,7 @@ class CheckpointDamaged(Exception):
 def read_manifest(store: Path) -> Manifest:
     """The current manifest. Raises CheckpointDamaged when it is missing or not what was written."""
     try:
-        content = json.loads(disk.system.read(store / MANIFEST))
-        checksum = content.pop("sha256")
-        if content["format"] != _FORMAT or checksum != _checksum(content):
-            raise ValueError("its checksum does not fit")
+        content = sealed.unseal(disk.system.read(store / MANIFEST), _FORMAT)
         files = {path: FileState(**state) for path, state in content["files"].items()}
         counts = content["n_passages"], content["n_entries"], content["n_terms"]
         return Manifest(content["checkpoint"], content["sequence"], content["history"], *counts, files)
@@ -115,7 +112,7 @@ def write_manifest(store: Path, manifest: Manifest) -> None:
         "files": {path: {"sha256": state.sha256, "bytes": state.bytes} for path, state in manifest.files.items()},
     }
     draft = store / (MANIFEST + ".new")
-    disk.write(draft, json.dumps({**content, "sha256": _checksum(content)}, indent=1).encode())
+    disk.write(draft, sealed.seal(content))
     disk.let_read([draft], store / DATABASE)
     disk.replace(draft, store / MANIFEST)
 
@@ -130,10 +127,6 @@ def file_state(path: Path) -> FileState:
     with disk.reading(path) as file:
         digest = hashlib.file_digest(file, "sha256")
         return FileState(digest.hexdigest(), file.tell())
-
-
-def _checksum(content: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _state_once(path: Path) -> FileState:

@@ -1,13 +1,12 @@
 """The files of a snapshot with the SHA-256 of each, in ``snapshot.json``: what tells a whole snapshot from any other directory."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from index.errors import StoreDamaged
-from index.local.system import files
+from index.local.system import files, sealed
 from index.local.system.names import DATABASE
 
 CATALOGUE = "snapshot.json"
@@ -27,7 +26,7 @@ def write_catalogue(copy: Path, generation: int) -> int:
         "generation": generation,
         "files": listed,
     }
-    files.write(copy / CATALOGUE, json.dumps({**content, "sha256": _checksum(content)}, indent=1).encode())
+    files.write(copy / CATALOGUE, sealed.seal(content))
     files.sync_directory(copy)
     return size
 
@@ -35,10 +34,9 @@ def write_catalogue(copy: Path, generation: int) -> int:
 def read_catalogue(source: Path) -> tuple[int, Mapping[str, str]]:
     """The generation and the hashes by file.  Raises StoreDamaged when they are missing or not what was written."""
     try:
-        content = json.loads(files.system.read(source / CATALOGUE))
-        checksum = content.pop("sha256")
-        if content["format"] != _FORMAT or checksum != _checksum(content) or DATABASE not in content["files"]:
-            raise ValueError("its checksum does not fit")
+        content = sealed.unseal(files.system.read(source / CATALOGUE), _FORMAT)
+        if DATABASE not in content["files"]:
+            raise ValueError("it does not list a database")
         return content["generation"], content["files"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreDamaged(f"{source / CATALOGUE} cannot be used ({error}): take another snapshot") from error
@@ -60,7 +58,3 @@ def require_whole(source: Path) -> None:
 def files_of(copy: Path) -> list[Path]:
     """All files below a directory, in order."""
     return sorted(path for path in copy.rglob("*") if path.is_file())
-
-
-def _checksum(content: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -9,10 +9,8 @@ list that was not read is not found. Beside the lists lie product codes, an eigh
 et al. 2011, scanned with registers as tables: André et al. 2015): they propose, and the vectors decide among the proposals.
 """
 
-import ctypes
 import math
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.local.system.cores import usable_cores
-from index.local.views.ids import among, places
+from index.local.views.ids import NO_IDS, among
 from index.types import Floats, Ids
 
 # One query is bound by memory: two threads took longer than one (20,000 x 384: 0.4 ms with one).
@@ -77,7 +75,8 @@ class VectorIndex:
         vector: float32 (dim,).  allowed: bit per id from 0, least significant first, or None for all; gone: ids to leave out where
         ``allowed`` is None, ascending.  Returns float32 and int64, both (min(k, allowed and here),).
         """
-        return _searched(self._index, vector, k, len(self.ids), _parameters, allowed, gone)
+        parameters = _untyped.SearchParameters(sel=_selector(allowed, gone))
+        return _searched(self._index, vector, k, len(self.ids), parameters)
 
 
 class ClusteredIndex:
@@ -96,17 +95,8 @@ class ClusteredIndex:
         lists = _untyped.downcast_InvertedLists(self._index.invlists)
         # Otherwise each search starts 32 threads that read the lists ahead: 2.3 instead of 0.9 ms once they are in memory.
         lists.prefetch_nthread = 0
-        sizes = [lists.list_size(number) for number in range(self._index.nlist)]
-        filled = [number for number, size in enumerate(sizes) if size]
-        parts = [faiss.rev_swig_ptr(lists.get_ids(number), sizes[number]) for number in filled]
-        ids: Ids = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
-        order = np.argsort(ids, kind="stable")
-        self.ids: Ids = ids[order]
-        self._places = order.astype(np.int32)  # of the vectors, list after list, by ascending id
-        self._firsts: Ids = np.cumsum([0, *(sizes[number] for number in filled)])
-        codes_of = [faiss.rev_swig_ptr(lists.get_codes(number), sizes[number] * 2 * self.dim) for number in filled]
-        self._addresses: Ids = np.array([one.ctypes.data for one in codes_of], dtype=np.int64)
-        self._start, self._rows = _every_row(codes_of, 2 * self.dim)
+        parts = [self._ids_of(number) for number in range(self._index.nlist)]
+        self.ids: Ids = np.sort(np.concatenate(parts))
 
     @property
     def files(self) -> list[str]:
@@ -126,25 +116,23 @@ class ClusteredIndex:
         Where fewer than a fifth of the vectors are allowed all lists are read for those: the nearest lists may hold none of them.
         Where all are, codes propose, if there are any.
         """
+        everything = self._index.nlist
         if allowed is None and not exact and self._codes is not None:
             proposed = self._proposed(vector, _PROPOSED * k)
             proposed = proposed[~among(proposed, gone)]
-            if (
-                len(proposed) >= _FEWEST_PROPOSED * k
-            ):  # else most of what is near is gone, or k is much of what there is
-                return best(inner_products(self._vectors_of(proposed), vector), proposed, k)
-        probed = self.n_probed
+            # Else most of what is near is gone, or k is much of what there is.
+            if len(proposed) >= _FEWEST_PROPOSED * k:
+                return self._best_of(len(proposed), self.n_probed, vector, k, _untyped.IDSelectorBatch(proposed))
+        n_probed = self.n_probed
         if allowed is not None:
             n_allowed = int(np.bitwise_count(allowed).sum())
-            probed = self._index.nlist if n_allowed < FILTERED_EXACTLY * len(self.ids) else 2 * probed
-        if exact:
-            probed = self._index.nlist
-        probed = min(probed, self._index.nlist)
+            n_probed = everything if n_allowed < FILTERED_EXACTLY * len(self.ids) else min(2 * n_probed, everything)
+        return self._best_of(len(self.ids), everything if exact else n_probed, vector, k, _selector(allowed, gone))
 
-        def parameters(selector: Any) -> Any:
-            return _untyped.SearchParametersIVF(nprobe=probed, **({"sel": selector} if selector is not None else {}))
-
-        return _searched(self._index, vector, k, len(self.ids), parameters, allowed, gone)
+    def _best_of(self, n: int, n_probed: int, vector: Floats, k: int, selector: Any) -> tuple[Floats, Ids]:
+        """Best k among the n vectors that a selector lets through, in as many of the nearest lists."""
+        parameters = _untyped.SearchParametersIVF(nprobe=n_probed, sel=selector)
+        return _searched(self._index, vector, k, n, parameters)
 
     def _proposed(self, vector: Floats, k: int) -> Ids:
         """Ids of the k that are best by their codes in the nearest lists: int64 (at most k,)."""
@@ -152,21 +140,18 @@ class ClusteredIndex:
         ids: Ids = self._codes.search(query, k, params=_untyped.SearchParametersIVF(nprobe=self.n_probed))[1][0]
         return ids[ids >= 0]
 
-    def _vectors_of(self, ids: Ids) -> NDArray[np.float16]:
-        """The vectors of ids that are here: float16 (n, dim)."""
-        rows = self._places[places(self.ids, ids)]
-        numbers = np.searchsorted(self._firsts, rows, side="right") - 1
-        offsets = self._addresses[numbers] + (rows - self._firsts[numbers]) * 2 * self.dim - self._start
-        vectors: NDArray[np.float16] = self._rows[offsets].view("<f2")
-        return vectors
-
     def blocks(self) -> Iterator[tuple[Ids, NDArray[np.float16]]]:
         """All ids int64 (n,) and vectors float16 (n, dim), list by list; views into the file."""
-        lists = self._index.invlists
         for number in range(self._index.nlist):
-            if size := lists.list_size(number):
-                packed = faiss.rev_swig_ptr(lists.get_codes(number), size * 2 * self.dim)
-                yield faiss.rev_swig_ptr(lists.get_ids(number), size), packed.view("<f2").reshape(size, self.dim)
+            if len(ids := self._ids_of(number)):
+                packed = faiss.rev_swig_ptr(self._index.invlists.get_codes(number), len(ids) * 2 * self.dim)
+                yield ids, packed.view("<f2").reshape(len(ids), self.dim)
+
+    def _ids_of(self, number: int) -> Ids:
+        """The ids in a list, in the order of its vectors: int64 (n,), a view into the file."""
+        lists = self._index.invlists
+        size: int = lists.list_size(number)
+        return faiss.rev_swig_ptr(lists.get_ids(number), size) if size else NO_IDS
 
 
 # The file of the codes, beside the lists.
@@ -260,84 +245,41 @@ def _clear_unused(codes: Any) -> None:
                 packer.pack_1(code, place, last)
 
 
-def _every_row(parts: Sequence[NDArray[np.uint8]], width: int) -> tuple[int, NDArray[np.uint8]]:
-    """The address of the first of some parts of a mapped file, and the rows of ``width`` bytes from there on, one at each byte."""
-    if not parts:
-        return 0, np.empty((0, width), dtype=np.uint8)
-    start = min(part.ctypes.data for part in parts)
-    size = max(part.ctypes.data + len(part) for part in parts) - start
-    mapped = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(start))
-    return start, np.lib.stride_tricks.sliding_window_view(mapped, width)
-
-
-def _parameters(selector: Any) -> Any:
-    return _untyped.SearchParameters(sel=selector) if selector is not None else None
-
-
-def _searched(
-    index: Any,
-    vector: Floats,
-    k: int,
-    n: int,
-    parameters: Callable[[Any], Any],
-    allowed: Bitmap | None,
-    gone: Ids,
-) -> tuple[Floats, Ids]:
-    """Best k of an index with n vectors, best first, ties by lower id."""
-    query = np.ascontiguousarray(vector, dtype=np.float32)[None, :]
-    # The selectors hold no reference to their ids, nor the parameters to their selector: these names keep them alive.
-    selector = batch = None
+def _selector(allowed: Bitmap | None, gone: Ids) -> Any:
+    """Which ids a search may return: the allowed, or all but those that are gone; None for all."""
     if allowed is not None:
-        selector = _untyped.IDSelectorBitmap(allowed)
-    elif len(gone):
-        batch = _untyped.IDSelectorBatch(gone)
-        selector = _untyped.IDSelectorNot(batch)
-    given = parameters(selector)
+        return _untyped.IDSelectorBitmap(allowed)
+    return _untyped.IDSelectorNot(_untyped.IDSelectorBatch(gone)) if len(gone) else None
+
+
+def _searched(index: Any, vector: Floats, k: int, n: int, parameters: Any) -> tuple[Floats, Ids]:
+    """Best k of the at most n vectors of an index that its parameters let through, best first, ties by lower id."""
+    query = np.ascontiguousarray(vector, dtype=np.float32)[None, :]  # (1, dim)
     wanted = min(k + 8, n)
     while wanted > 0:
-        rows = index.search(query, wanted, params=given)
-        scores, ids = rows[0][0], rows[1][0]
-        found = int(np.count_nonzero(ids >= 0))
+        (scores,), (ids,) = index.search(query, wanted, params=parameters)  # (wanted,), each
+        n_hits = int(np.count_nonzero(ids >= 0))
         # FAISS drops arbitrary ones of equal scores, so the tie at k must be seen to its end.
-        if wanted == n or found < wanted or scores[k - 1] > scores[-1]:
-            return best(scores[:found], ids[:found], k)
+        if wanted == n or n_hits < wanted or scores[k - 1] > scores[-1]:
+            return best(scores[:n_hits], ids[:n_hits], k)
         wanted = min(2 * wanted, n)
-    return np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
+    return np.empty(0, dtype=np.float32), NO_IDS
 
 
 def inner_products(vectors: NDArray[np.float16], vector: Floats) -> Floats:
     """The inner product of each row with a vector: float32 (n,), to the last bit what a search of the same vectors gives.
 
     vectors: float16 (n, dim), finite, whose rows may be parts of longer ones; vector: float32 (dim,).
-    (1,140 rows of 384: 0.08 ms; numpy takes 0.6 ms to make float32 of them.)
+    (numpy would give a row another last bit beside other rows, and then equal passages would not be told by their ids.)
     """
     n, dim = vectors.shape
-    if not n:
-        return np.empty(0, dtype=np.float32)
-    if vectors.strides[1] != vectors.itemsize:
-        vectors = np.ascontiguousarray(vectors)
-    query = np.ascontiguousarray(vector, dtype=np.float32)
-    places = np.arange(n)
-    # The scanner keeps the best n of n, the worst on top of a heap.
-    heap, found = np.full(n, -np.inf, dtype=np.float32), np.full(n, -1)
-    try:
-        scanner = _scanners[dim].pop()
-    except (KeyError, IndexError):
-        quantizer = _untyped.ScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16)
-        scanner = quantizer.select_InvertedListScanner(faiss.METRIC_INNER_PRODUCT, None, False, None, False)
-    scanner.code_size = vectors.strides[0]
-    scanner.set_query(faiss.swig_ptr(query))
-    scanner.set_list(0, 0.0)
-    codes = _untyped.cast_integer_to_uint8_ptr(vectors.ctypes.data)
-    scanner.scan_codes(n, codes, faiss.swig_ptr(places), faiss.swig_ptr(heap), faiss.swig_ptr(found), n)
-    _scanners.setdefault(dim, deque()).append(scanner)
-    products = np.empty(n, dtype=np.float32)
-    products[found] = heap
+    products = np.empty(n, dtype=np.float32)  # (n,)
+    if n:
+        index = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+        index.add_sa_codes(np.ascontiguousarray(vectors).view(np.uint8))
+        (scores,), (rows,) = index.search(np.ascontiguousarray(vector, dtype=np.float32)[None, :], n)  # (n,), each
+        products[rows] = scores
     return products
-
-
-# Idle ones by dimension: as many as have been used at once. The engine's Python never frees one.
-_scanners: dict[int, deque[Any]] = {}
 
 
 def best(scores: Floats, ids: Ids, k: int) -> tuple[Floats, Ids]:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from index.errors import StoreLocked, StoreMismatch, StoreReplaced
+from index.local.database.connection import Database
 from index.local.store import Store
 from index.local.system import files
 from index.local.system.names import REBUILDING
@@ -289,7 +290,7 @@ def test_an_interrupted_delete_is_finished_in_both_stores(store: Store, monkeypa
     with store.read() as reader:
         first = reader.documents()[0].id
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "_purge", lambda self, timeout_s: (_ for _ in ()).throw(Stop))
+        patch.setattr(Database, "empty_wal", lambda self, timeout_s: (_ for _ in ()).throw(Stop))
         with pytest.raises(Stop):
             store.delete(first)
     store.close()

@@ -12,6 +12,7 @@ import pytest
 from index.errors import StoreDamaged
 from index.local.checkpoint import directory as checkpoint
 from index.local.store import Store
+from index.local.system.sealed import seal
 from index.types import NewDocument, NewPassage, Scope
 
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
@@ -107,6 +108,13 @@ def edit_manifest(path: Path) -> None:
     manifest.write_text(manifest.read_text().replace('"sequence": 20', '"sequence": 10'))
 
 
+def age_manifest(path: Path) -> None:
+    """Search files of an earlier program, which this one makes again."""
+    content = json.loads((path / "manifest.json").read_text())
+    del content["sha256"]
+    (path / "manifest.json").write_bytes(seal({**content, "format": content["format"] - 1}))
+
+
 def flip(path: Path, pattern: str) -> None:
     for file in current(path).rglob(pattern):
         content = bytearray(file.read_bytes())
@@ -134,6 +142,7 @@ def truncate_terms(path: Path) -> None:
         (damage_views, ("vectors", "lexical")),
         (damage_manifest, ("vectors", "lexical")),
         (edit_manifest, ("vectors", "lexical")),
+        (age_manifest, ("vectors", "lexical")),
         (flip_vectors, ("vectors",)),
         (flip_postings, ("lexical",)),
         (truncate_terms, ("lexical",)),

@@ -39,14 +39,18 @@ def test_rows_are_read_as_they_were_written(rows: PassageRows, tmp_path: Path, a
     assert same(segment.rows(chosen.ids), chosen)
 
 
-def test_rows_of_a_file_that_is_cut_short_while_it_is_read_are_not_there(rows: PassageRows, tmp_path: Path) -> None:
+def test_rows_of_a_file_that_is_cut_short_while_it_is_read_are_as_written_or_not_there(
+    rows: PassageRows, tmp_path: Path
+) -> None:
     write_segment(tmp_path / "segment", [rows], 10)
     segment = Segment(tmp_path / "segment", 10)
     path = tmp_path / "segment" / "rows"
     for size in range(path.stat().st_size, -1, -1):
         os.truncate(path, size)
-        whole = int(np.searchsorted(np.cumsum(rows.n_rows) * 40, size, side="right"))
-        assert same(segment.rows(rows.ids), rows.taken(np.arange(whole)))
+        whole = int(np.searchsorted(np.cumsum(rows.n_rows) * 32, size, side="right"))
+        found = segment.rows(rows.ids)
+        assert whole <= len(found.ids) <= whole + 1  # of the one that is cut, only zeros may be missing
+        assert same(found, rows.taken(np.arange(len(found.ids))))
 
 
 def test_rows_that_the_disk_cannot_read_are_not_there(
@@ -74,7 +78,7 @@ def test_rows_that_are_not_in_the_file_cache_are_read_from_the_disk(rows: Passag
     assert same(segment.rows(rows.ids), rows)
 
 
-@pytest.mark.parametrize("cached", [None, 0, 1, 39, 79])
+@pytest.mark.parametrize("cached", [None, 0, 1, 31, 63])
 def test_rows_are_read_whole_where_only_part_can_be_had_without_waiting(
     rows: PassageRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: int | None
 ) -> None:
