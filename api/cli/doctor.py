@@ -137,7 +137,9 @@ def _model(config: "Config", place: "Place") -> Check:
         return Check("model", False, str(error), "give another with RAG_MODEL, or install Footnote again")
     try:
         info, folder = read_converted(fingerprint, config)
-        embedder = Embedder(info, folder, precision=config.precision, threads=1)  # refuses one that computes wrongly
+        embedder = Embedder(
+            info, folder, precision=config.precision, threads=1, device=config.device
+        )  # refuses one that computes wrongly
     except ModelUnavailable:
         name = config.model or "the default model"
         return Check("model", True, f"{name} is there; the first rag add converts it for this machine")

@@ -22,9 +22,10 @@ import numpy as np
 from eval.bench import corpus
 from eval.bench.results import Row
 from rag.model.cache import converted_model, find_model
-from rag.model.embedding import BATCH_TOKENS, Embedder, PassageInput
+from rag.model.devices.openvino_engine import BATCH_TOKENS
+from rag.model.devices.precision import options, quantized
+from rag.model.embedding import Embedder, PassageInput
 from rag.model.engine import load_openvino
-from rag.model.precision import options, quantized
 from rag.model.reference import load_reference
 from rag.shared.config import Config
 

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 
 from index.local.system import sealed
 from index.local.system.files import let_read, writable
-from rag.model.compilation import is_whole, kept_file
-from rag.model.precision import kept_precision
+from rag.model.devices.compilation import is_whole, kept_file
+from rag.model.devices.precision import kept_precision
 from rag.shared.config import Config, usual_cache
 from rag.shared.errors import ModelDamaged, ModelUnavailable, RagError
 

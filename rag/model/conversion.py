@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from index.types import Floats
+from rag.model.devices.precision import quantize_weights
 from rag.model.encoder import EncoderFiles, LoadedModel, build_encoder, read_encoder
 from rag.model.engine import load_openvino
-from rag.model.precision import quantize_weights
 from rag.shared.errors import ModelUnavailable
 
 # Longer windows cost attention quadratically and gain passages of a few sentences nothing.

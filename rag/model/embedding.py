@@ -5,15 +5,13 @@ A sentence vector is the mean of the sentence's token vectors inside the passage
 nothing is cut off. Models whose pooling is not the mean get their sentence vectors from the mean of the sentence's tokens as well.
 """
 
-import logging
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -21,21 +19,15 @@ import numpy as np
 from index.types import Floats, Ids, Signs, Span
 from rag.model.batching import Coalescer
 from rag.model.cache import ModelInfo
-from rag.model.compilation import load_compiled
 from rag.model.conversion import PROBE
-from rag.model.engine import load_openvino
-from rag.model.precision import fastest_precision, kept_precision
+from rag.model.devices.engine import open_engine
 from rag.shared.errors import ModelDamaged
 from rag.shared.types import Check, go_on
 
 if TYPE_CHECKING:
     from rag.model.remote.embedding import RemoteInfo
 
-_log = logging.getLogger(__name__)
-
 MAX_CONTEXT_TOKENS = 48
-# One batch: at most this many tokens with padding. Larger ones leave the cache of a core, smaller ones leave it idle.
-BATCH_TOKENS = 2048
 # Passages in one go: enough that batches of like length fill. Their sums are held in float32, 200 kB each with word vectors.
 TOGETHER = 256
 # Vectors of those passages, each summed in float32 with 384 components: 100 MB. Prose has 30,000 in a group; short lines, each a
@@ -144,28 +136,20 @@ class _Group:
 
 
 class Embedder:
-    """The model of ``info``, run by OpenVINO. Thread-safe: nobody shares an inference request at the same time."""
+    """The model of ``info`` on a device of this machine. Thread-safe."""
 
-    def __init__(self, info: ModelInfo, folder: Path, *, precision: str, threads: int) -> None:
-        """Load and compile. precision: "f32", "bf16", "int8" or "auto" (the fastest here); threads: cores it may use.
-
-        Where it is not known yet which is the fastest, it begins in float32 and goes over when that has been measured beside.
+    def __init__(self, info: ModelInfo, folder: Path, *, precision: str, threads: int, device: str = "auto") -> None:
+        """Load and compile; arguments as of ``open_engine``.
 
         Raises ModelDamaged when a probe text does not come out as it did in the reference.
         """
         self.info = info
         self.dim = info.dim
-        core = load_openvino().Core()
-        known = kept_precision(folder) if precision == "auto" else precision
-        self.precision = known or "f32"
         with ThreadPoolExecutor(max_workers=1) as other:  # the engine needs no Python for most of it
-            compiled = other.submit(load_compiled, core, folder, self.precision, threads)
+            opened = other.submit(open_engine, info, folder, device=device, precision=precision, threads=threads)
             self._load_tokenizer(folder)
-            # A compiled model with its idle requests: which are of one model, whatever takes its place.
-            self._running: tuple[Any, deque[Any]] = compiled.result(), deque()
-        # Twice as many as streams: each stream finds its next batch ready. Not openvino.AsyncInferQueue: its callbacks damaged the
-        # memory of a server that took small uploads (ended by signal within minutes, also when queues were kept).
-        self._workers = ThreadPoolExecutor(max_workers=2 * threads, thread_name_prefix="embed")
+            self._engine = opened.result()
+        self._workers = ThreadPoolExecutor(max_workers=self._engine.at_once, thread_name_prefix="embed")
         self._questions = Coalescer(self._embed_together, places=threads, most=_QUESTIONS_TOGETHER)
         probe = self.embed_texts([PROBE])[0]
         difference = float(np.abs(probe - np.asarray(info.probe, dtype=np.float32)).max())
@@ -173,18 +157,11 @@ class Embedder:
             raise ModelDamaged(
                 f"the model in {folder} computes a probe text wrongly (off by {difference:.3f}): delete it, it is made again"
             )
-        if known is None:
-            Thread(target=self._use_fastest, args=(core, folder, threads), name="measure-precision").start()
 
-    def _use_fastest(self, core: Any, folder: Path, threads: int) -> None:
-        """Measure which precision is the fastest here, and go over to it; where that fails, what runs goes on."""
-        try:
-            fastest = fastest_precision(core, folder)
-            if fastest != self.precision:
-                self._running = load_compiled(core, folder, fastest, threads), deque()
-                self.precision = fastest
-        except (OSError, RuntimeError) as error:  # the engine has errors of no kind of its own
-            _log.warning("which precision is the fastest here was not measured (%s): %s is used", error, self.precision)
+    @property
+    def precision(self) -> str:
+        """What it computes in now: the processor begins in float32 where it has to be measured what is the fastest."""
+        return self._engine.precision
 
     def _load_tokenizer(self, folder: Path) -> None:
         from tokenizers import Tokenizer
@@ -237,7 +214,10 @@ class Embedder:
                 windows.sort(key=lambda window: len(window.tokens))
                 group = _Group(passages, self._no_sums(passages))
                 pending.append(group)
-                group.parts = [self._workers.submit(self._add_batch, group, batch) for batch in _batches(windows)]
+                group.parts = [
+                    self._workers.submit(self._add_batch, group, batch)
+                    for batch in _batches(windows, self._engine.batch_tokens)
+                ]
                 while len(pending) > 1:
                     yield _finished(pending[0], check)
                     pending.popleft()
@@ -251,10 +231,9 @@ class Embedder:
 
     def _add_batch(self, group: _Group, batch: list[_Window]) -> None:
         """Compute a batch and add it to its group, of which windows of one passage may be in several batches."""
-        with self._request() as request:
-            request.infer(self._inputs(batch), share_inputs=True)
-            with group.adding:
-                _collect(batch, request.get_output_tensor(0).data, group.sums)
+        pooled = self._engine.pooled(*self._inputs(batch))
+        with group.adding:
+            _collect(batch, pooled, group.sums)
 
     def count_tokens(self, passages: Sequence[PassageInput]) -> int:
         """Tokens that the model runs over for these passages, contexts and marks included, padding not."""
@@ -265,10 +244,8 @@ class Embedder:
         windows = self._windows(passages, prompt)
         windows.sort(key=lambda window: len(window.tokens))
         sums = self._no_sums(passages)
-        with self._request() as request:
-            for batch in _batches(windows):
-                request.infer(self._inputs(batch), share_inputs=True)
-                _collect(batch, request.get_output_tensor(0).data, sums)
+        for batch in _batches(windows, self._engine.batch_tokens):
+            _collect(batch, self._engine.pooled(*self._inputs(batch)), sums)
         return sums
 
     def _no_sums(self, passages: Sequence[PassageInput]) -> list[Floats]:
@@ -305,7 +282,7 @@ class Embedder:
         ids = self._tokenizer.encode(prompt + context, add_special_tokens=False).ids if prompt or context else []
         return np.array(self._prefix + ids[:MAX_CONTEXT_TOKENS], dtype=np.int64)
 
-    def _inputs(self, batch: list[_Window]) -> list[Any]:
+    def _inputs(self, batch: list[_Window]) -> tuple[Ids, Ids, Floats]:
         """input_ids and attention_mask int64 (rows, tokens), pool float32 (rows, vectors, tokens)."""
         n_tokens = max(len(window.tokens) for window in batch)
         n_vectors = max(len(window.targets) for window in batch)
@@ -327,20 +304,7 @@ class Embedder:
             else:
                 pool[row, 0, :length] = 1.0
             pool[row, window.rows, window.columns] = 1.0
-        return [ids, mask, pool]
-
-    @contextmanager
-    def _request(self) -> Iterator[Any]:
-        """A request that nobody else uses. There are as many as have run at once, however many threads come and go."""
-        compiled, idle = self._running
-        try:
-            request = idle.pop()
-        except IndexError:
-            request = compiled.model.create_infer_request()
-        try:
-            yield request
-        finally:
-            idle.append(request)
+        return ids, mask, pool
 
 
 def _rounded(n: int, step: int) -> int:
@@ -385,15 +349,15 @@ def _unit(sums: Floats) -> Floats:
     return unit
 
 
-def _batches(windows: list[_Window]) -> Iterator[list[_Window]]:
-    """Cut windows, sorted by length, into batches of at most BATCH_TOKENS tokens with padding.
+def _batches(windows: list[_Window], most_tokens: int) -> Iterator[list[_Window]]:
+    """Cut windows, sorted by length, into batches of at most so many tokens with padding.
 
     Their sizes are powers of two: few shapes of input, and no slower.
     """
     first = 0
     while first < len(windows):
         n = 1
-        while (last := first + 2 * n - 1) < len(windows) and 2 * n * len(windows[last].tokens) <= BATCH_TOKENS:
+        while (last := first + 2 * n - 1) < len(windows) and 2 * n * len(windows[last].tokens) <= most_tokens:
             n *= 2
         yield windows[first : first + n]
         first += n

@@ -55,7 +55,7 @@ def load_embedder(model: str | None, kept: "Mapping[str, JsonScalar] | None", co
         found = other.submit(converted_model, model, fingerprint, config)
         embedder = _import_embedder()
         info, folder = found.result()
-    return embedder(info, folder, precision=config.precision, threads=config.threads)
+    return embedder(info, folder, precision=config.precision, threads=config.threads, device=config.device)
 
 
 def kept_settings(store: Place) -> "Mapping[str, JsonScalar]":
@@ -79,7 +79,7 @@ def begin_loading(store: Place, config: Config) -> "Future[TextEmbedder] | None"
     found = other.submit(read_converted, str(kept["model_fingerprint"]), config)
     embedder = _import_embedder()
     loading: Future[TextEmbedder] = other.submit(
-        lambda: embedder(*found.result(), precision=config.precision, threads=config.threads)
+        lambda: embedder(*found.result(), precision=config.precision, threads=config.threads, device=config.device)
     )
     other.shutdown(wait=False)
     return loading

@@ -53,12 +53,15 @@ def load_reference(folder: Path) -> "SentenceTransformer":
             raise ModelUnavailable(f"{folder} is not a model that sentence-transformers loads: {error}") from error
 
 
-def trace(folder: Path, probe: str) -> LoadedModel:
-    """The model of a folder as a graph whose pooling is an input, traced once through the loaded modules.
+def pooled_module(folder: Path) -> Any:
+    """The model of a folder as a torch module whose pooling is an input: of token ids, mask and pooling weights.
 
-    Raises ModelUnavailable for a model whose pooling is not linear or whose tokenizer has no fast form.
+    Raises ModelUnavailable for a model whose pooling is not linear.
     """
-    reference = load_reference(folder)
+    return _pooled(load_reference(folder))
+
+
+def _pooled(reference: "SentenceTransformer") -> Any:
     import torch
 
     transformer, pooling, *rest = list(reference)
@@ -83,6 +86,18 @@ def trace(folder: Path, probe: str) -> LoadedModel:
                 pooled = module({"sentence_embedding": pooled})["sentence_embedding"]
             return pooled
 
+    return Pooled().eval()
+
+
+def trace(folder: Path, probe: str) -> LoadedModel:
+    """The model of a folder as a graph whose pooling is an input, traced once through the loaded modules.
+
+    Raises ModelUnavailable for a model whose pooling is not linear or whose tokenizer has no fast form.
+    """
+    reference = load_reference(folder)
+    import torch
+
+    module = _pooled(reference)
     tokenizer = reference.tokenizer
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
@@ -95,7 +110,7 @@ def trace(folder: Path, probe: str) -> LoadedModel:
         "pool": torch.full((2, 3, 4), 0.25),
     }
     with _quiet(), torch.no_grad():
-        graph = load_converter().convert_model(Pooled().eval(), example_input=example)
+        graph = load_converter().convert_model(module, example_input=example)
     prompts = {name: text for name, text in reference.prompts.items() if text}
     vector: Floats = np.asarray(reference.encode(probe, prompt="", show_progress_bar=False), dtype=np.float32)
     backend.no_truncation()
@@ -103,7 +118,7 @@ def trace(folder: Path, probe: str) -> LoadedModel:
     return LoadedModel(
         graph=graph,
         tokenizer=backend,
-        pooling=mode,
+        pooling=str(reference[1].pooling_mode),
         longest=reference.max_seq_length,
         prompts=prompts,
         default_prompt=prompts.get(reference.default_prompt_name or "", ""),

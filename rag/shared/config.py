@@ -29,6 +29,7 @@ class Config:
 
     model: folder or name of a sentence-transformers model, None for the default.
     passage_characters: size of a passage.  overlap_sentences: sentences that a passage repeats of the one before.
+    device: "auto" (the processor), "cpu", "gpu", "npu", "cuda", "mps" or a name that OpenVINO has for one.
     precision: "auto" (the fastest on this machine), "f32", "bf16" or "int8".  threads: cores for encoding.
     cache: where converted models and indexed evaluation corpora are kept.  max_file_bytes: larger files are refused.
     reranker: folder or name of a cross-encoder that orders the best passages anew, None for none.
@@ -42,6 +43,7 @@ class Config:
     model: str | None = setting(text, default=None)
     passage_characters: int = 700
     overlap_sentences: int = 1
+    device: str = setting(text, default="auto")
     precision: str = setting(one_of(*PRECISIONS), default="auto")
     threads: int = setting(whole(1, 1024), default_factory=usable_cores)
     cache: Path = setting(path, default_factory=usual_cache)

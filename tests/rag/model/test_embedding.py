@@ -20,8 +20,8 @@ import pytest
 from index.types import Span
 from rag.language.sentences import split_sentences
 from rag.model.cache import ModelInfo, converted_model, find_model, fingerprint_of, read_converted
+from rag.model.devices.precision import kept_precision
 from rag.model.embedding import TOGETHER, Embedder, PassageInput
-from rag.model.precision import kept_precision
 from rag.model.reference import load_reference
 from rag.shared.config import Config
 from rag.shared.errors import ModelDamaged, ModelUnavailable

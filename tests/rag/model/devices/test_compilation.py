@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rag.model.cache import ModelInfo, converted_model
-from rag.model.compilation import is_whole, kept_file
+from rag.model.devices.compilation import is_whole, kept_file
 from rag.model.embedding import Embedder
 from rag.shared.config import Config
 from rag.shared.errors import ModelDamaged

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from index.local.system.files import let_read
+from rag.model.devices.precision import graph_file, machine, options
 from rag.model.engine import load_openvino
-from rag.model.precision import graph_file, machine, options
 from rag.shared.errors import ModelDamaged
 
 _DIGEST = 32  # bytes of SHA-256 at the end of the file

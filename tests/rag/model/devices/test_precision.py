@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from rag.model.cache import converted_model
+from rag.model.devices.precision import PRECISIONS, fastest_precision, kept_precision
 from rag.model.engine import load_openvino
-from rag.model.precision import PRECISIONS, fastest_precision, kept_precision
 from rag.shared.config import Config
 
 
