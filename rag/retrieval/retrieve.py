@@ -15,7 +15,7 @@ from rag.retrieval.duplicates import group_duplicates
 from rag.retrieval.question import AnalyzedQuestion, function_terms
 from rag.retrieval.ranking import Ranker, best_per_passage, load_ranker, scaled, statement_scores
 from rag.retrieval.references import Named, Place, find_references, named_sentences
-from rag.retrieval.signals import Signals, compute_signals, late_interaction
+from rag.retrieval.signals import Signals, compute_signals, late_interaction, late_without_words
 
 # Candidates from each view. All evidence of the sets in eval/reports is among 100 and 100 but for 2 to 6 % of the hardest ones.
 POOL = 100
@@ -105,9 +105,12 @@ def score_candidates(
     late = np.full(len(signals.owner), np.nan, dtype=np.float32)  # (n_sentences,)
     is_chosen = np.zeros(len(first), dtype=np.bool_)
     is_chosen[chosen] = True
-    late[is_chosen[signals.owner]] = late_interaction(
-        vectors.word_vectors, question.shares, reader.word_signs(candidates.ids[chosen])
-    )
+    in_chosen = is_chosen[signals.owner]
+    if len(vectors.word_vectors):
+        words = reader.word_signs(candidates.ids[chosen])
+        late[in_chosen] = late_interaction(vectors.word_vectors, question.shares, words)
+    else:
+        late[in_chosen] = late_without_words(signals.sentence_cosine[in_chosen], signals.sentence_coverage[in_chosen])
     scores = ranker.scores(signals, first, chosen, best_per_passage(late, signals.owner, len(first))[chosen])
     return Scored(candidates, signals, chosen, late, scores, references)
 

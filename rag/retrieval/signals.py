@@ -166,6 +166,15 @@ def late_interaction(word_vectors: Floats, shares: Floats, words: WordSigns) -> 
     return scores
 
 
+def late_without_words(cosine: Floats, coverage: Floats) -> Floats:
+    """What late interaction is likely to be, per sentence, where the model gives no vectors of words: float32 (n_sentences,).
+
+    cosine, coverage: of the sentences, as of ``Signals``. Fitted by least squares to the late interaction of squad2's candidates
+    with the default model: it leaves a deviation of .036, of .086 that there is.
+    """
+    return (np.float32(0.41) * cosine + np.float32(0.21) * coverage + np.float32(0.12)).astype(np.float32)
+
+
 def bm25(tf: Floats, lengths: Floats, mean_length: float, idf: Floats) -> Floats:
     """Okapi BM25. tf: float32 (n, n_terms); lengths: (n,) in terms; idf: (n_terms,), any weights; returns float32 (n,)."""
     norm = K1 * (1 - B + B * lengths / max(mean_length, 1.0))
