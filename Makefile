@@ -9,7 +9,7 @@ RELEASE_TOOLS := cyclonedx-bom==7.5.0 uv==0.13.9
 RELEASE := .venv-release/bin
 export Q
 
-.PHONY: ask serve test-fast test test-all test-long test-cluster lint docs install lock sbom clean
+.PHONY: ask serve test-fast test test-all test-long test-cluster lint docs install lock dist sbom clean
 
 ask: .venv/.installed
 	@$(BIN)/rag add seeds
@@ -85,6 +85,11 @@ install: .venv/.installed
 lock: .venv-release/.installed
 	@$(RELEASE)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate -c constraints.txt pyproject.toml -o requirements.lock
 
+# The wheel and the source distribution, in dist/.
+dist: .venv-release/.installed
+	@rm -rf dist
+	@$(RELEASE)/uv build -q --python $(RELEASE)/python -o dist .
+
 # What is installed in .venv, in CycloneDX; `python -m venv .venv && make install sbom` for a service without tools.
 sbom: .venv/.installed .venv-release/.installed
 	@$(RELEASE)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o sbom.json $(BIN)/python
@@ -95,4 +100,4 @@ sbom: .venv/.installed .venv-release/.installed
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-release sbom.json .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-release dist sbom.json .mypy_cache .pytest_cache .ruff_cache
