@@ -2,32 +2,22 @@
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
-from index.backend import (
-    DELETE_TOGETHER,
-    Place,
-    Snapshot,
-    Store,
-    create_store,
-    open_store,
-    repair,
-    require_present,
-    snapshot,
-)
+from index.backend import DELETE_TOGETHER, Place, Store
 from index.errors import DocumentNotFound, StoreBehind, StoreMismatch, StoreMissing, StoreReplaced, StoreUnreachable
 from index.jobs import Queue, queue_of
-from index.types import Condition, Document, Excluded, FailedFile, Finding, JsonScalar, Range, Receipt, Span
+from index.stores import create_store, open_store, require_present
+from index.types import Document, FailedFile, Finding, JsonScalar, Receipt, Span
 from rag.answer import citations
-from rag.answer.ask import answer_question, calibration_of
+from rag.answer.ask import answer_question
 from rag.answer.cache import AnswerCache
 from rag.answer.compound import joined, split_questions
 from rag.answer.confidence import REFIT_NOTE, Refit, basis_of, kept_refit
@@ -39,16 +29,10 @@ from rag.model.cache import measured_precision
 from rag.model.cross_encoders import AnyReranker
 from rag.model.embedding import TextEmbedder
 from rag.model.loading import StoreModels, model_info, refuse_other_model, store_settings
-from rag.retrieval.ranking import Calibration
 from rag.shared.config import Config
 from rag.shared.errors import BadInput
-from rag.shared.types import (
-    Answer,
-    Citation,
-    CitationCheck,
-    Query,
-)
-from rag.shared.validation import checked_collection, checked_question, spellings
+from rag.shared.types import Answer, Citation, CitationCheck, Query
+from rag.shared.validation import checked_collection, checked_question, spelled, spellings
 
 if TYPE_CHECKING:
     from rag.generation.checks import Entailment
@@ -119,7 +103,7 @@ class Service:
             return cls.create(place, config)
 
     @property
-    def _store(self) -> Store:
+    def store(self) -> Store:
         """The store that lies there now: opened again when `rag restore` put another in its place.
 
         The one before is let go of when the last who reads it is done.
@@ -136,12 +120,12 @@ class Service:
         """Takes documents in. Imported when first needed: a command that asks or lists needs nothing of it."""
         from rag.intake.intake import Intake
 
-        return Intake(lambda: self._store, lambda: self.embedder, self._config)
+        return Intake(lambda: self.store, lambda: self.embedder, self._config)
 
     @property
     def queue(self) -> Queue | None:
         """Uploads that wait for `rag work`; None for a store that has no queue."""
-        return queue_of(self._store)
+        return queue_of(self.store)
 
     @cached_property
     def language_model(self) -> "LanguageModel":
@@ -176,17 +160,17 @@ class Service:
         """
         if query.min_generation is not None:
             self._wait_for(query.min_generation)
-        spelled = {key: _spelled(wanted) for key, wanted in query.where.items()}
+        spelled = {key: spelled(wanted) for key, wanted in query.where.items()}
         query = replace(query, collection=checked_collection(query.collection), where=spelled)
         answer = self._answer(query)
         if answer.passages:
             return answer
-        with self._store.read() as reader:
+        with self.store.read() as reader:
             return replace(answer, notes=notes_on(query, reader))
 
     def _wait_for(self, generation: int) -> None:
         deadline = time.monotonic() + _WAIT_S
-        while not self._store.reached(generation):
+        while not self.store.reached(generation):
             if time.monotonic() > deadline:
                 raise StoreBehind(f"the store is not at generation {generation} yet: try again later")
             time.sleep(_PAUSE_S)
@@ -203,12 +187,12 @@ class Service:
         if query.max_risk is not None and not 0.0 <= query.max_risk <= 1.0:
             raise BadInput(f"max_risk is {query.max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
         try:
-            return self._answer_from(self._store, query, question, started)
+            return self._answer_from(self.store, query, question, started)
         except (
             StoreReplaced,
             StoreUnreachable,
         ):  # told by the first who reads it; now another one is there, or another server
-            return self._answer_from(self._store, query, question, started)
+            return self._answer_from(self.store, query, question, started)
 
     def _answer_from(self, store: Store, query: Query, question: str, started: float) -> Answer:
         if not query.where and asks_for_overview(question):
@@ -222,7 +206,7 @@ class Service:
     def check_citations(self, cited: Sequence[Citation]) -> list[CitationCheck]:
         """For each citation whether it still holds, in the order given."""
         texts: dict[str, tuple[str, str] | None] = {}
-        with self._store.read() as reader:
+        with self.store.read() as reader:
 
             def stored(document_id: str) -> tuple[str, str] | None:
                 if document_id not in texts:
@@ -238,7 +222,7 @@ class Service:
         self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
     ) -> list[Document]:
         """Documents in the order they came, those behind the document ``after``.  Raises BadInput when that is not there."""
-        with self._store.read() as reader:
+        with self.store.read() as reader:
             try:
                 return reader.documents(collection=collection, after=after, limit=limit)
             except DocumentNotFound as error:
@@ -246,43 +230,32 @@ class Service:
 
     def document(self, document_id: str) -> Document:
         """One document.  Raises DocumentNotFound."""
-        with self._store.read() as reader:
+        with self.store.read() as reader:
             return reader.document(document_id)
 
     def failures(self, collection: str | None = None) -> list[FailedFile]:
         """Files that could not be taken in and have not been since, of one collection or all."""
-        with self._store.read() as reader:
+        with self.store.read() as reader:
             return reader.failures(collection)
 
     def find(self, reference: str, collection: str | None = None) -> list[Document]:
         """Documents that a person may mean by an id, the beginning of one, a file's path from here, or a source."""
-        with self._store.read() as reader:
+        with self.store.read() as reader:
             attempts = (reader.find(form, collection, key=os.path.abspath(form)) for form in spellings(reference))
             return next(filter(None, attempts), [])
 
     def text(self, document_id: str, span: Span | None = None) -> str:
         """Stored text of a document.  Raises DocumentNotFound; BadInput for a span outside the text."""
-        with self._store.read() as reader:
+        with self.store.read() as reader:
             if span is not None:
                 n_characters = reader.document(document_id).n_characters
                 if not 0 <= span.start <= span.end <= n_characters:
                     raise BadInput(f"span {span.start}:{span.end} is not within the text of {n_characters} characters")
             return reader.text(document_id, span)
 
-    def page_span(self, document_id: str, page: int) -> Span:
-        """Where the passages of a page stand in a document's text.  Raises BadInput for a page that has none."""
-        with self._store.read() as reader:
-            passages = reader.passages_of(document_id)
-        spans = [passage.span for passage in passages if passage.page == page]
-        if not spans:
-            last = max((passage.page or 0 for passage in passages), default=0)
-            known = f"its last page with text is {last}" if last else "its kind of file has no pages"
-            raise BadInput(f"there is no text on page {page}: {known}")
-        return Span(min(span.start for span in spans), max(span.end for span in spans))
-
     def delete(self, document_id: str) -> Receipt:
         """Remove a document; the receipt comes when nothing of it can be found any more.  Raises DocumentNotFound."""
-        return self._store.delete(document_id)
+        return self.store.delete(document_id)
 
     def delete_collection(self, collection: str) -> list[Receipt]:
         """Remove all documents of a collection, several hundred at a time, and forget what failed in it.
@@ -296,60 +269,52 @@ class Service:
             names = ", ".join(self.collections()) or "none"
             raise BadInput(f"there is no collection {collection!r}; there are: {names}")
         # Before the documents: it is their removal that leaves no byte of either in the files.
-        self._store.forget_failures(collection, failed)
+        self.store.forget_failures(collection, failed)
         while page := self.documents(collection=collection, limit=DELETE_TOGETHER):
-            receipts += self._store.delete_many([document.id for document in page])
+            receipts += self.store.delete_many([document.id for document in page])
         return receipts
 
     # --- the whole
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
         """Inconsistencies between the stored truth and the views; empty when all is well."""
-        return self._store.verify(progress)
-
-    def repair(self, findings: Iterable[Finding]) -> list[Finding]:
-        """Mend what can be mended of what ``verify`` found, and return that."""
-        return repair(self._store, findings)
-
-    def snapshot(self, target: Path, progress: Callable[[int, int], None] | None = None) -> Snapshot:
-        """A checked copy of the store as it is now, at a new or empty place; questions and changes go on meanwhile."""
-        return snapshot(self._store, target, progress)
+        return self.store.verify(progress)
 
     def counts(self, collection: str | None = None) -> tuple[int, int]:
         """Documents and passages."""
-        with self._store.read() as reader:
+        with self.store.read() as reader:
             return reader.counts(collection)
 
     def require_ready(self) -> None:
         """Raises when the store cannot be read, or was moved or removed while it was open."""
-        require_present(self._store)
+        require_present(self.store)
         self.counts()
 
     def collections(self) -> dict[str, tuple[int, int]]:
         """Documents and passages of each collection that has any, by name."""
-        with self._store.read() as reader:
+        with self.store.read() as reader:
             return {name: reader.counts(name) for name in reader.collections()}
 
     @property
     def place(self) -> str:
         """Where the store is, as messages say it."""
-        return self._store.place
+        return self.store.place
 
     @property
     def generation(self) -> int:
         """Number of the last change."""
-        with self._store.read() as reader:
+        with self.store.read() as reader:
             return reader.generation
 
     @property
     def fingerprint(self) -> str:
         """Names model and passage settings."""
-        return self._store.fingerprint
+        return self.store.fingerprint
 
     @property
     def settings(self) -> dict[str, object]:
         """Model and passage settings of the store."""
-        return dict(self._store.settings)
+        return dict(self.store.settings)
 
     @property
     def precision(self) -> str:
@@ -359,47 +324,42 @@ class Service:
         return measured_precision(str(self.settings["model_fingerprint"]), self._config) or "auto"
 
     @property
-    def calibration(self) -> Calibration:
-        """What a calibration of confidence depends on."""
-        return calibration_of(self._store.settings)
-
-    @property
     def confidence_basis(self) -> dict[str, JsonScalar]:
         """What the confidence of this store's answers is made with; a refit holds for one such basis."""
         reranker = self.reranker
-        return basis_of(self._store.settings, reranker.fingerprint if reranker is not None else None)
+        return basis_of(self.store.settings, reranker.fingerprint if reranker is not None else None)
 
     @property
     def refit(self) -> Refit | None:
         """The refit of confidence that questions are answered with now."""
-        with self._store.read() as reader:
+        with self.store.read() as reader:
             return kept_refit(reader.note(REFIT_NOTE), self.confidence_basis)
 
     def set_refit(self, refit: Refit | None) -> None:
         """Answer with this refit of confidence from now on, in every process; None for the shipped confidence."""
         if refit is not None and refit.basis != self.confidence_basis:
             raise StoreMismatch("the confidence was fitted with another model, other settings or other weights")
-        self._store.set_note(REFIT_NOTE, refit.to_note() if refit is not None else None)
+        self.store.set_note(REFIT_NOTE, refit.to_note() if refit is not None else None)
 
     @property
     def rebuilt(self) -> tuple[str, ...]:
         """Views that were missing or damaged at the start and were made again from the truth."""
-        return self._store.rebuilt
+        return self.store.rebuilt
 
     @property
     def rebuilding(self) -> tuple[str, ...]:
         """Views that are being made again: until they are there, questions are answered from the truth, slower."""
-        return self._store.rebuilding
+        return self.store.rebuilding
 
     @property
     def embedder(self) -> TextEmbedder:
         """The store's model.  Raises StoreMismatch when it is not the one the store was built with."""
-        return self._models.embedder(self._store)
+        return self._models.embedder(self.store)
 
     @property
     def inspector(self) -> Inspector:
         """What evaluation looks at beside answers."""
-        return Inspector(self._store, self.embedder)
+        return Inspector(self.store, self.embedder)
 
     @property
     def reranker(self) -> AnyReranker | None:
@@ -425,12 +385,3 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _spelled(wanted: Condition) -> Condition:
-    """A condition in every form in which its values may be stored."""
-    if isinstance(wanted, Range):
-        return wanted
-    if isinstance(wanted, Excluded):
-        return Excluded([form for value in wanted.values for form in spellings(value)])
-    return [form for value in wanted for form in spellings(value)]

@@ -59,7 +59,7 @@ def rows(golds: Sequence[Path], sizes: Sequence[int], config: Config, folder: Pa
         raise BadInput(f"{len(questions)} questions in these gold sets: more than {_WARM_UP} are needed, which warm up")
     chosen = np.random.default_rng(0).permutation(len(questions))[: QUESTIONS + _WARM_UP]
     with ExitStack() as services, tempfile.TemporaryDirectory(dir=folder) as made:
-        stores = [services.enter_context(open_folder(gold, config, _say))._store for gold in golds]
+        stores = [services.enter_context(open_folder(gold, config, _say)).store for gold in golds]
         real = read_passages(stores)
         asked = Path(made) / "questions.json"
         asked.write_text(json.dumps([questions[i] for i in chosen.tolist()]), encoding="utf-8")
@@ -127,8 +127,8 @@ def _ask(path: Path, questions: Sequence[str]) -> dict[str, object]:
 
 
 def _recall(service: Service, vector: "np.typing.NDArray[np.float32]") -> float:
-    assert isinstance(service._store, LocalStore)
-    views = service._store._follower.views()
+    assert isinstance(service.store, LocalStore)
+    views = service.store._follower.views()
     _, nearest = views.nearest(vector, _K, None)
     _, everything = views.base.vectors.search(vector, _K, None, views.hidden, exact=True)
     return len(np.intersect1d(nearest, everything)) / max(len(everything), 1)

@@ -38,11 +38,12 @@ def train(
         check_writable("--out", out)
         from eval.sets import corpora
         from eval.training.train import train as fit
+        from rag.answer.ask import calibration_of
         from rag.shared.config import Config
 
         def opened(folder: Path) -> "tuple[Examiner, Mapping[str, str | int]]":
             service = services.enter_context(corpora.open_folder(folder, Config.from_environment(), message, None))
-            made = service.calibration
+            made = calibration_of(service.store.settings)
             return service.inspector, {
                 "model_fingerprint": made["model_fingerprint"],
                 "passage_characters": made["passage_characters"],

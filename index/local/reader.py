@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from index import backend
 from index.errors import DimensionMismatch, DocumentNotFound
 from index.local.database import filters
 from index.local.database.connection import Connection
@@ -36,8 +37,8 @@ _NO_SCORES: Floats = np.empty(0, dtype=np.float32)
 _NO_IDS: Ids = np.empty(0, dtype=np.int64)
 
 
-class Reader:
-    """What ``Store.read`` gives, usable by one thread within its block. generation: number of the last change it sees."""
+class Reader(backend.Reader):
+    """What ``Store.read`` gives, usable by one thread within its block."""
 
     def __init__(self, connection: Connection, views: Views) -> None:
         self._connection = connection
@@ -48,11 +49,6 @@ class Reader:
     def documents(
         self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
     ) -> list[Document]:
-        """Up to ``limit`` documents in the order in which they first came; ``after`` is the id of the last one already seen.
-
-        collection: the name of one or the names of several, None for all.
-        Raises DocumentNotFound when there is no document ``after``.
-        """
         number = 0
         wanted = [collection] if isinstance(collection, str) else collection
         names = None if wanted is None else json.dumps(sorted(wanted))
@@ -68,16 +64,12 @@ class Reader:
         return [unpack_document(row) for row in rows]
 
     def document(self, document_id: str) -> Document:
-        """The document of that id. Raises DocumentNotFound."""
         document = find_document(self._connection, document_id)
         if document is None:
             raise DocumentNotFound(f"no document has the id {document_id}")
         return document
 
     def find(self, reference: str, collection: str | None = None, key: str | None = None) -> list[Document]:
-        """Documents that may be meant: the one of that id, else those of that key, if one is given, else those of that source, else
-        those whose id begins so.
-        """
         prefix = reference if _SHORTEST_PREFIX <= len(reference) <= ID_LENGTH and reference.isalnum() else None
         attempts = [("d.id = ?", reference), ("d.key = ?", key or reference), ("d.source = ?", reference)]
         if prefix is not None:
@@ -94,7 +86,6 @@ class Reader:
         return []
 
     def below(self, collection: str, prefix: str) -> list[Document]:
-        """Documents of a collection whose key begins so, in the order of their keys."""
         # U+10FFFF is the last code point, and UTF-8 keeps their order.
         rows = self._connection.execute(
             f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.collection = ? AND d.key >= ? AND d.key < ? ORDER BY d.key",
@@ -103,7 +94,6 @@ class Reader:
         return [unpack_document(row) for row in rows]
 
     def languages(self, collection: str) -> tuple[str, ...]:
-        """Languages other than English in which documents of a collection are stemmed, in the order of their codes."""
         if collection in self._known.languages:
             return self._known.languages[collection]
         # Each step looks up the next one in the index: DISTINCT would read an entry for every document.
@@ -124,11 +114,9 @@ class Reader:
     def failures(
         self, collection: str | None = None, key: str | None = None, *, prefix: str | None = None
     ) -> list[FailedFile]:
-        """Files that could not be taken in, of one collection or all, of one key, of keys that begin so, or all."""
         return read_failures(self._connection, collection, key, prefix)
 
     def text(self, document_id: str, span: Span | None = None) -> str:
-        """The stored text, or a span of it. Raises DocumentNotFound, and ValueError for a span that is not in the text."""
         query = "SELECT t.text FROM documents d JOIN texts t ON t.document = d.number WHERE d.id = ?"
         row = self._connection.execute(query, (document_id,)).fetchone()
         if row is None:
@@ -142,7 +130,6 @@ class Reader:
         return text[start:end]
 
     def note(self, name: str) -> str | None:
-        """The text that ``Store.set_note`` keeps under that name; None when there is none."""
         text: str | None = self._connection.execute("SELECT value FROM meta WHERE key = ?", (NOTE + name,)).get
         return text
 
@@ -157,7 +144,6 @@ class Reader:
         return {row[0]: hashlib.sha256(repr(row).encode()).digest() for row in rows}
 
     def passages(self, ids: Sequence[int] | Ids) -> list[Passage]:
-        """The passages of these ids, in the order asked; ids that do not exist are left out."""
         if not len(ids):
             return []
         query = (
@@ -167,7 +153,6 @@ class Reader:
         return [unpack_passage(row) for row in self._connection.execute(query, (id_array(ids),))]
 
     def passages_of(self, document_id: str) -> list[Passage]:
-        """The passages of a document, in order; none when it has none or does not exist."""
         query = (
             f"SELECT {PASSAGE_COLUMNS} FROM documents d JOIN passages p ON p.document = d.number WHERE d.id = ?"
             " ORDER BY p.ordinal"
@@ -175,19 +160,16 @@ class Reader:
         return [unpack_passage(row) for row in self._connection.execute(query, (document_id,))]
 
     def contexts(self, ids: Sequence[int] | Ids) -> list[str]:
-        """What is searched with each of these passages beside its own text, in the order asked, as ``passages``."""
         if not len(ids):
             return []
         query = "SELECT p.context FROM carray(?) c CROSS JOIN passages p ON p.id = c.value"
         return [context for (context,) in self._connection.execute(query, (id_array(ids),))]
 
     def contexts_of(self, document_id: str) -> list[str]:
-        """What is searched with each passage of a document beside its own text, in the order of ``passages_of``."""
         query = "SELECT p.context FROM documents d JOIN passages p ON p.document = d.number WHERE d.id = ? ORDER BY p.ordinal"
         return [context for (context,) in self._connection.execute(query, (document_id,))]
 
     def documents_of(self, passage_ids: Sequence[int] | Ids) -> dict[int, Document]:
-        """The document of each of these passages; ids that do not exist are left out."""
         if not len(passage_ids):
             return {}
         query = (
@@ -197,24 +179,14 @@ class Reader:
         return {row[0]: unpack_document(row[1:]) for row in self._connection.execute(query, (id_array(passage_ids),))}
 
     def statistics(self, collection: str, terms: Sequence[str]) -> TermStatistics:
-        """Counts of a collection's passage bodies (context not counted); terms that occur nowhere have no entry in ``df``.
-
-        mean_length: analyzed terms a passage, 0 for a collection without passages.
-        """
         n_passages, n_terms, _ = self._counters(collection)
         df = self._frequencies(collection, {hash_term(term): term for term in terms})
         return TermStatistics(n_passages, n_terms / n_passages if n_passages else 0.0, df)
 
     def vocabulary(self, collection: str) -> Iterator[tuple[str, int]]:
-        """Each term of a collection's passage bodies with the number of passages that hold it, in no order."""
         yield from self._connection.execute("SELECT term, df FROM terms WHERE collection = ?", (collection,))
 
     def nearest(self, vector: Floats, k: int, scope: Scope) -> tuple[Floats, Ids]:
-        """Best passages of a scope by inner product with a unit vector float32 (dim,).
-
-        Returns scores float32 and passage ids int64, both (at most k,), best first, ties by lower id.
-        Raises DimensionMismatch for a vector of another length, ValueError for k < 1 or a vector that is not finite.
-        """
         _require_positive(k)
         dim = self._views.base.vectors.dim
         if vector.shape != (dim,):
@@ -226,12 +198,6 @@ class Reader:
         return self._views.nearest(vector, k, self._allowed_passages(scope))
 
     def matching(self, terms: Sequence[str], k: int, scope: Scope) -> tuple[Floats, Ids]:
-        """Best passages of a scope by BM25 of distinct analyzed terms (index.local.views.lexical.analyze), context included.
-
-        Frequencies and mean length are the collection's, exactly, whatever else the scope leaves out.
-        Returns scores float32 and passage ids int64, both (at most k,), best first, ties by lower id; passages without any of the
-        terms are not among them.
-        """
         _require_positive(k)
         hashes = {hash_term(term): term for term in terms}
         n_passages, n_terms, n_context_terms = self._counters(scope.collection)
@@ -250,7 +216,6 @@ class Reader:
         return best_matches(parts, weights, k, collection, documents, self._term_rows)
 
     def candidates(self, ids: Sequence[int] | Ids) -> Candidates:
-        """What scoring needs of these passages, in the order asked; ids that do not exist are left out."""
         found = self._rows(np.asarray(ids, dtype=np.int64))
         return Candidates(
             ids=found.ids,
@@ -261,7 +226,6 @@ class Reader:
         )
 
     def word_signs(self, ids: Sequence[int] | Ids) -> WordSigns:
-        """The words of these passages, in the order asked; ids that do not exist are left out."""
         rows: list[tuple[int, bytes, bytes]] = []
         if len(ids):
             query = "SELECT passage, word_counts, word_signs FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
@@ -276,7 +240,6 @@ class Reader:
         )
 
     def counts(self, collection: str | None = None) -> tuple[int, int]:
-        """Documents and passages, of one collection or of all."""
         query = (
             "SELECT coalesce(sum(n_documents), 0), coalesce(sum(n_passages), 0) FROM collections"
             " WHERE ?1 IS NULL OR name = ?1"
@@ -285,7 +248,6 @@ class Reader:
         return n_documents, n_passages
 
     def has_field(self, collection: str, key: str) -> bool:
-        """Whether a document of the collection has metadata under this name."""
         query = (
             "SELECT EXISTS (SELECT 1 FROM metadata m JOIN documents d ON d.number = m.document"
             " WHERE m.key = ? AND d.collection = ?)"
@@ -293,7 +255,6 @@ class Reader:
         return bool(self._connection.execute(query, (key, collection)).get)
 
     def fields(self, collection: str, limit: int) -> list[str]:
-        """Names under which documents of a collection have metadata, the first of them in alphabetical order."""
         # From one name to the next in the index, instead of through the values of all documents.
         rows = self._connection.execute(
             "WITH RECURSIVE names (key) AS (SELECT min(key) FROM metadata UNION ALL"
@@ -305,7 +266,6 @@ class Reader:
         return [key for (key,) in rows]
 
     def collections(self) -> list[str]:
-        """Names of the collections that have documents, in alphabetical order."""
         if self._known.names is None:
             query = "SELECT name FROM collections ORDER BY name"
             self._known.names = [name for (name,) in self._connection.execute(query)]

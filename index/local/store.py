@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from index import backend
 from index.errors import StoreError, StoreLocked, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
 from index.local.checkpoint import directory as checkpoint
 from index.local.checkpoint.follower import Follower
@@ -37,18 +38,17 @@ LARGE_PASSAGES = 50_000
 _log = logging.getLogger(__name__)
 
 
-class Store:
+class Store(backend.Store):
     """Documents, passages and their views; used by any number of threads, beside any number of processes.
 
-    id: of this store, for ever.  dim: length of the vectors.  fingerprint: of the model that made them.
-    settings: what the store was created with.  format_version: of its tables.
-    rebuilt: views ("vectors", "lexical") that were missing or damaged at open and are rebuilt from SQLite: by then, or meanwhile.
+    format_version: of its tables.  rebuilt: views ("vectors", "lexical"), rebuilt from SQLite by then, or meanwhile.
     lock_timeout_s: how long a write waits for other writers before it raises StoreLocked; may be set.
     """
 
     def __init__(self, path: Path, prepared: Prepared, follower: Follower) -> None:
         """Use ``Store.open`` or ``Store.create``."""
         self.path = path
+        self.place = str(path)
         self.id, self.dim = prepared.meta.id, prepared.meta.dim
         self.fingerprint, self.settings = prepared.meta.fingerprint, prepared.meta.settings
         self.format_version = prepared.database.format_version
@@ -119,35 +119,21 @@ class Store:
             raise
         return store
 
-    @property
-    def place(self) -> str:
-        """Its directory, as messages say it."""
-        return str(self.path)
-
     @contextmanager
     def read(self) -> Iterator[Reader]:
-        """A reader of the latest state, which stays as it is within the block whatever is written meanwhile."""
         with self._follower.state() as (connection, views):
             yield Reader(connection, views)
 
     def reached(self, generation: int) -> bool:
-        """Whether the store has this change; then every reader from now on has it too."""
         with self.read() as reader:
             return reader.generation >= generation
 
     def unchanged(self, collection: str, key: str, content_sha256: str) -> Document | None:
-        """The stored document of that name if its content is this; to be asked before parsing and embedding."""
         with self._database.reading() as connection:
             document = find_document(connection, name_id(collection, key))
         return document if document is not None and document.content_sha256 == content_sha256 else None
 
     def add(self, document: NewDocument, passages: Sequence[NewPassage]) -> Change:
-        """Write one document, replacing the one of the same collection and key; on disk and searchable when this returns.
-
-        The outcome is "skipped", and nothing is written, when text, content, metadata, title and source are what is stored.
-        Raises ValueError for spans, sentences, vectors or text that do not fit together, DimensionMismatch, StoreFull, StoreLocked
-        or StoreUnwritable; then nothing was changed.
-        """
         row = pack_document(document, passages, self.dim, analyze)
         with self._writing():
             with self._database.writing() as connection:
@@ -157,10 +143,6 @@ class Store:
         return Change(stored, outcome)
 
     def write_anew(self, old: Document, new: NewDocument, passages: Sequence[NewPassage]) -> bool:
-        """Put another form of a document in its place, which keeps when it was added.
-
-        False, and nothing is written, when ``old`` is not what is stored any more.  Raises as ``add`` does.
-        """
         row = pack_document(new, passages, self.dim, analyze)
         with self._writing():
             with self._database.writing() as connection:
@@ -192,13 +174,11 @@ class Store:
             return erase(self, wanted, self.lock_timeout_s)
 
     def note_failures(self, failed: Sequence[FailedFile]) -> None:
-        """Remember files that could not be taken in; adding a document of the same collection and key forgets it again."""
         if failed:
             with self._writing(), self._database.writing() as connection:
                 write_failures(connection, failed)
 
     def forget_failures(self, collection: str, keys: Sequence[str]) -> None:
-        """Files that had failed are gone, or are as they were when they were taken in."""
         if keys:
             with self._writing(), self._database.writing() as connection:
                 forget_failures(connection, collection, keys)
@@ -216,7 +196,6 @@ class Store:
 
     @property
     def checkpoint_due(self) -> bool:
-        """Whether so much has changed since the last checkpoint that a new one pays, and none is being made."""
         return not self.rebuilding and self._follower.checkpoint_due()
 
     def checkpoint(self) -> bool:
@@ -229,7 +208,6 @@ class Store:
 
     @property
     def rebuilding(self) -> tuple[str, ...]:
-        """Views that are missing now: what they would answer is answered from the rows, as exactly, and slower."""
         return self._follower.base.missing
 
     def write_views(self) -> None:
@@ -246,16 +224,11 @@ class Store:
             self._view_rebuild.stop()
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
-        """Everything in the store that does not fit together, found by comparing all of it; empty for a healthy store.
-
-        progress: called with passages checked and passages in all.
-        """
         with self._follower.state() as (connection, views):
             return check_store(self.path, connection, views, self.rebuilt, progress)
 
     @property
     def replaced(self) -> bool:
-        """Whether another store lies in the place of the one that was opened: what is read here is of the old one."""
         try:
             self._database.require_current()
         except StoreReplaced:
@@ -301,7 +274,6 @@ class Store:
             yield self._lock
 
     def close(self) -> None:
-        """Let go of all files. Readers that are open in other threads may finish."""
         if self._view_rebuild is not None:
             self._view_rebuild.stop()
         self._database.close()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from index import backend
 from index.errors import DimensionMismatch, DocumentNotFound
 from index.local.database.rows import (
     DOCUMENT_COLUMNS,
@@ -52,7 +53,7 @@ class Searching:
     scan_words: int | None
 
 
-class Reader:
+class Reader(backend.Reader):
     """What ``PostgresStore.read`` gives, usable by one thread within its block."""
 
     def __init__(self, connection: Connection, generation: int, known: Known, searching: Searching) -> None:
@@ -64,7 +65,6 @@ class Reader:
     def documents(
         self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
     ) -> list[Document]:
-        """As ``index.backend.Reader.documents``."""
         number = 0
         if after is not None:
             row = self._connection.execute("SELECT number FROM documents WHERE id = %s", (after,)).fetchone()
@@ -77,14 +77,12 @@ class Reader:
         return self._documents(f"d.number > %s{within} ORDER BY d.number LIMIT %s", values)
 
     def document(self, document_id: str) -> Document:
-        """The document of that id. Raises DocumentNotFound."""
         document = find_document(self._connection, document_id)
         if document is None:
             raise DocumentNotFound(f"no document has the id {document_id}")
         return document
 
     def find(self, reference: str, collection: str | None = None, key: str | None = None) -> list[Document]:
-        """As ``index.backend.Reader.find``."""
         attempts: list[tuple[str, list[Any]]] = [
             ("d.id = %s", [reference]),
             ("d.key = %s", [key or reference]),
@@ -102,12 +100,10 @@ class Reader:
         return []
 
     def below(self, collection: str, prefix: str) -> list[Document]:
-        """Documents of a collection whose key begins so, in the order of their keys."""
         condition, values = _begins(prefix)
         return self._documents(f"d.collection = %s AND {condition} ORDER BY d.key", [collection, *values])
 
     def languages(self, collection: str) -> tuple[str, ...]:
-        """Languages other than English in which documents of a collection are stemmed, in the order of their codes."""
         if collection not in self._known.languages:
             rows = self._connection.execute(
                 "SELECT DISTINCT language FROM documents WHERE collection = %s AND language <> 'en' ORDER BY language",
@@ -122,7 +118,6 @@ class Reader:
     def failures(
         self, collection: str | None = None, key: str | None = None, *, prefix: str | None = None
     ) -> list[FailedFile]:
-        """As ``index.backend.Reader.failures``."""
         conditions, values = ["TRUE"], list[Any]()
         if collection is not None:
             conditions.append("d.collection = %s")
@@ -142,7 +137,6 @@ class Reader:
         return [FailedFile(*row) for row in rows]
 
     def text(self, document_id: str, span: Span | None = None) -> str:
-        """As ``index.backend.Reader.text``."""
         row = self._connection.execute("SELECT text FROM documents WHERE id = %s", (document_id,)).fetchone()
         if row is None:
             raise DocumentNotFound(f"no document has the id {document_id}")
@@ -155,7 +149,6 @@ class Reader:
         return text[start:end]
 
     def note(self, name: str) -> str | None:
-        """The text that ``set_note`` keeps under that name; None when there is none."""
         row = self._connection.execute("SELECT value FROM meta WHERE key = %s", (NOTE + name,)).fetchone()
         return None if row is None else str(row[0])
 
@@ -165,11 +158,9 @@ class Reader:
         return {str(key).removeprefix(NOTE): str(value) for key, value in rows}
 
     def passages(self, ids: Sequence[int] | Ids) -> list[Passage]:
-        """The passages of these ids, in the order asked; ids that do not exist are left out."""
         return [unpack_passage(row) for row in self._in_order(PASSAGE_COLUMNS, ids)]
 
     def passages_of(self, document_id: str) -> list[Passage]:
-        """The passages of a document, in order; none when it has none or does not exist."""
         query = (
             f"SELECT {PASSAGE_COLUMNS} FROM documents d JOIN passages p ON p.document = d.number WHERE d.id = %s"
             " ORDER BY p.ordinal"
@@ -177,32 +168,26 @@ class Reader:
         return [unpack_passage(row) for row in self._connection.execute(query, (document_id,), binary=True)]
 
     def contexts(self, ids: Sequence[int] | Ids) -> list[str]:
-        """What is searched with each of these passages beside its own text, in the order asked, as ``passages``."""
         return [context for (context,) in self._in_order("p.context", ids)]
 
     def contexts_of(self, document_id: str) -> list[str]:
-        """What is searched with each passage of a document beside its own text, in the order of ``passages_of``."""
         query = "SELECT p.context FROM documents d JOIN passages p ON p.document = d.number WHERE d.id = %s ORDER BY p.ordinal"
         return [context for (context,) in self._connection.execute(query, (document_id,))]
 
     def documents_of(self, passage_ids: Sequence[int] | Ids) -> dict[int, Document]:
-        """The document of each of these passages; ids that do not exist are left out."""
         return {row[0]: unpack_document(row[1:]) for row in self._in_order(f"p.id, {DOCUMENT_COLUMNS}", passage_ids)}
 
     def statistics(self, collection: str, terms: Sequence[str]) -> TermStatistics:
-        """As ``index.backend.Reader.statistics``."""
         n_passages, n_terms, _ = self._counters(collection)
         df = self._frequencies(collection, {hash_term(term): term for term in terms})
         return TermStatistics(n_passages, n_terms / n_passages if n_passages else 0.0, df)
 
     def vocabulary(self, collection: str) -> Iterator[tuple[str, int]]:
-        """Each term of a collection's passage bodies with the number of passages that hold it, in no order."""
         with self._connection.cursor(name="vocabulary") as cursor:
             cursor.execute("SELECT term, df FROM terms WHERE collection = %s", (collection,))
             yield from cursor
 
     def nearest(self, vector: Floats, k: int, scope: Scope) -> tuple[Floats, Ids]:
-        """As ``index.backend.Reader.nearest``."""
         _require_positive(k)
         dim = self._searching.dim
         if vector.shape != (dim,):
@@ -212,7 +197,6 @@ class Reader:
         return lists.nearest(self._connection, self._selection(scope), vector, k, self._searching.scan_vectors)
 
     def matching(self, terms: Sequence[str], k: int, scope: Scope) -> tuple[Floats, Ids]:
-        """As ``index.backend.Reader.matching``."""
         _require_positive(k)
         hashes = {hash_term(term): term for term in terms}
         n_passages, n_terms, n_context_terms = self._counters(scope.collection)
@@ -227,13 +211,11 @@ class Reader:
         return lists.matching(self._connection, selection, weights, k, self._searching.scan_words)
 
     def candidates(self, ids: Sequence[int] | Ids) -> Candidates:
-        """What scoring needs of these passages, in the order asked; ids that do not exist are left out."""
         columns = "e.passage, e.terms, e.term_counts, e.vector, e.sentence_vectors"
         rows = PassageRows.of(self._of_passages("payload", columns, ids), self._searching.dim)
         return Candidates(rows.ids, rows.vectors, rows.n_rows - 1, rows.terms, rows.term_counts)
 
     def word_signs(self, ids: Sequence[int] | Ids) -> WordSigns:
-        """The words of these passages, in the order asked; ids that do not exist are left out."""
         rows = self._of_passages("signs", "e.passage, e.word_counts, e.word_signs", ids)
         found, counts, signs = zip(*rows, strict=True) if rows else ((), (), ())
         return WordSigns(
@@ -244,14 +226,12 @@ class Reader:
         )
 
     def counts(self, collection: str | None = None) -> tuple[int, int]:
-        """Documents and passages, of one collection or of all."""
         query = "SELECT coalesce(sum(n_documents), 0), coalesce(sum(n_passages), 0) FROM collections"
         within = "" if collection is None else " WHERE name = %s"
         row = self._connection.execute(query + within, () if collection is None else (collection,)).fetchone()
         return (int(row[0]), int(row[1])) if row else (0, 0)
 
     def collections(self) -> list[str]:
-        """Names of the collections that have documents, in alphabetical order."""
         if self._known.names is None:
             self._known.names = [
                 name for (name,) in self._connection.execute("SELECT name FROM collections ORDER BY name")
@@ -259,7 +239,6 @@ class Reader:
         return list(self._known.names)
 
     def has_field(self, collection: str, key: str) -> bool:
-        """Whether a document of the collection has metadata under this name."""
         query = (
             "SELECT EXISTS (SELECT 1 FROM metadata m JOIN documents d ON d.number = m.document"
             " WHERE left(m.key, 100) = left(%s, 100) AND m.key = %s AND d.collection = %s)"
@@ -268,7 +247,6 @@ class Reader:
         return bool(row and row[0])
 
     def fields(self, collection: str, limit: int) -> list[str]:
-        """Names under which documents of a collection have metadata, the first of them in alphabetical order."""
         query = (
             "SELECT DISTINCT m.key FROM metadata m JOIN documents d ON d.number = m.document WHERE d.collection = %s"
             " ORDER BY m.key LIMIT %s"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TypeVar
 
+from index import backend
 from index.backend import Progress
 from index.errors import StoreMismatch, StoreReplaced
 from index.local.database.rows import DocumentRow, pack_document
@@ -21,8 +22,8 @@ _STATE = "SELECT (SELECT coalesce(max(sequence), 0) FROM log), (SELECT value FRO
 T = TypeVar("T")
 
 
-class PostgresStore:
-    """As ``index.backend.Store``.
+class PostgresStore(backend.Store):
+    """A store whose rows and indexes lie in one schema of a database.
 
     words: what answers for them, an index ("index") or the stored terms ("scan").
     lock_timeout_s: how long a write tries again when the server goes or others are in its way; may be set.
@@ -88,7 +89,6 @@ class PostgresStore:
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
-        """A reader of the latest state, which stays as it is within the block whatever is written meanwhile."""
         with self.reading() as (connection, generation):
             if self._known.generation != generation:
                 self._known = Known(generation)
@@ -118,7 +118,6 @@ class PostgresStore:
             return bool(there >= generation)
 
     def unchanged(self, collection: str, key: str, content_sha256: str) -> Document | None:
-        """The stored document of that name if its content is this; to be asked before parsing and embedding."""
         with self.reading() as (connection, _):
             document = documents.find_document(connection, name_id(collection, storable(key)))
         return document if document is not None and document.content_sha256 == content_sha256 else None
@@ -133,7 +132,6 @@ class PostgresStore:
         return Change(stored, outcome)
 
     def write_anew(self, old: Document, new: NewDocument, passages: Sequence[NewPassage]) -> bool:
-        """As ``index.backend.Store.write_anew``."""
         row = self.packed(new, passages)
 
         def work(connection: Connection, token: str) -> int | None:
@@ -167,7 +165,6 @@ class PostgresStore:
             ]
 
     def note_failures(self, failed: Sequence[FailedFile]) -> None:
-        """Remember files that could not be taken in; adding a document of the same collection and key forgets it again."""
         if failed:
             self._rows(
                 lambda connection: documents.write_failures(
@@ -176,13 +173,11 @@ class PostgresStore:
             )
 
     def forget_failures(self, collection: str, keys: Sequence[str]) -> None:
-        """Files that had failed are gone, or are as they were when they were taken in."""
         if keys:
             stored = [storable(key) for key in keys]
             self._rows(lambda connection: documents.forget_failures(connection, collection, stored))
 
     def set_note(self, name: str, text: str | None) -> None:
-        """Keep a text with the store under a name, in place of the one before; None removes it."""
 
         def work(connection: Connection) -> None:
             connection.execute("DELETE FROM meta WHERE key = %s", (NOTE + name,))
@@ -192,7 +187,6 @@ class PostgresStore:
         self._rows(work)
 
     def verify(self, progress: Progress | None = None) -> list[Finding]:
-        """Everything in the store that does not fit together, found by comparing all of it; empty for a healthy store."""
         from index.postgres.verify import check_store
 
         with self.reading() as (connection, _):
@@ -211,7 +205,6 @@ class PostgresStore:
         """Nothing goes on in the background."""
 
     def close(self) -> None:
-        """Let go of all connections. Readers that are open in other threads may finish."""
         self.database.close()
 
     def __enter__(self) -> "PostgresStore":

@@ -13,7 +13,8 @@ from functools import partial
 
 import numpy as np
 
-from index.backend import Place, Reader, Rebuilding, Store, StoredDocument, abandon_rebuilding, open_store, rebuilding
+from index.backend import Place, Reader, Rebuilding, Store, StoredDocument
+from index.stores import abandon_rebuilding, open_store, rebuilding
 from index.types import Document, JsonScalar, NewDocument, NewPassage
 from rag.intake import prepare as ingest
 from rag.intake.chunking import Chunk

@@ -10,8 +10,9 @@ from hashlib import sha256
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
-from index.backend import Place, Store, read_settings
+from index.backend import Place, Store
 from index.errors import StoreError, StoreMismatch
+from index.stores import read_settings
 from rag.model.cache import ModelInfo, converted_model, read_converted
 from rag.model.engine import load_numpy, load_openvino
 from rag.shared.config import Config

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from index.local.database.filters import is_bound
-from index.types import Condition, Range
+from index.types import Condition, Excluded, Range
 from rag.shared.errors import BadInput
 
 MAX_QUESTION = 2000
@@ -84,6 +84,15 @@ def parse_filters(written: Sequence[str]) -> dict[str, Condition]:
     if both := values.keys() & bounds.keys():
         raise BadInput(f"--filter: {min(both)} is given both values and bounds: use one or the other")
     return {**values, **{key: make_range(key, limits) for key, limits in bounds.items()}}
+
+
+def spelled(wanted: Condition) -> Condition:
+    """A condition in every form in which its values may be stored."""
+    if isinstance(wanted, Range):
+        return wanted
+    if isinstance(wanted, Excluded):
+        return Excluded([form for value in wanted.values for form in spellings(value)])
+    return [form for value in wanted for form in spellings(value)]
 
 
 def make_range(key: str, bounds: Mapping[str, str]) -> Range:

@@ -24,7 +24,7 @@ def test_a_service_goes_on_with_the_restored_store(empty_store: Store, make_docu
         assert service.counts() == (2, 2)
         snapshot.restore(tmp_path / "copy", empty_store.path, overwrite=True)
         assert service.counts() == (1, 1)
-        assert service._store.add(*make_document("A cow.", key="3")).outcome == "added"
+        assert service.store.add(*make_document("A cow.", key="3")).outcome == "added"
         [gone] = service.find(service.documents()[0].id)
         assert service.delete(gone.id).remaining == 0
     with Store.open(empty_store.path) as store, store.read() as reader:

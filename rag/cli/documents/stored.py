@@ -138,7 +138,7 @@ def show(
         part = _parse_span(span) if span is not None else None
         document = the_document(service, doc, collection)
         if page is not None:
-            part = service.page_span(document.id, page)
+            part = _page_span(service, document.id, page)
         text = service.text(document.id, part)
     if json:
         from rag.shared.serialization import document_json
@@ -195,6 +195,20 @@ def _require_collection(service: "Service", collection: str) -> None:
     """Raises BadInput for a collection that is not there, unless files failed in it, which its removal forgets."""
     if (note := unknown_collection(service, collection)) and not service.failures(collection):
         raise BadInput(note)
+
+
+def _page_span(service: "Service", document_id: str, page: int) -> "Span":
+    """Where the passages of a page stand in a document's text.  Raises BadInput for a page that has none."""
+    from index.types import Span
+
+    with service.store.read() as reader:
+        passages = reader.passages_of(document_id)
+    spans = [passage.span for passage in passages if passage.page == page]
+    if not spans:
+        last = max((passage.page or 0 for passage in passages), default=0)
+        known = f"its last page with text is {last}" if last else "its kind of file has no pages"
+        raise BadInput(f"there is no text on page {page}: {known}")
+    return Span(min(span.start for span in spans), max(span.end for span in spans))
 
 
 def _parse_span(text: str) -> "Span":

@@ -2,6 +2,7 @@
 
 import typer
 
+from index import stores
 from rag.cli.output import FAILED, JsonOption, StoreOption, errors, open_service, print_json
 from rag.cli.progress import progress
 
@@ -15,7 +16,7 @@ def repair(store: StoreOption = None, json: JsonOption = False) -> None:
     """
     with errors():
         with open_service(store) as service, progress("checking", "passages") as show:
-            mended = service.repair(service.verify(show))
+            mended = stores.repair(service.store, service.verify(show))
         # Opened anew, so that what had to be made at the start is no finding any more.
         with open_service(store) as service, progress("checking", "passages") as show:
             left = service.verify(show)

@@ -26,7 +26,9 @@ def snapshot(
     """
     started = time.perf_counter()
     with errors(), open_service(store) as service, progress("checking", "passages") as show:
-        taken = service.snapshot(dest, show)
+        from index.stores import snapshot as take
+
+        taken = take(service.store, dest, show)
     if json:
         print_json(_snapshot_json(taken, started))
     else:
@@ -51,7 +53,7 @@ def restore(
     """
     started = time.perf_counter()
     with errors():
-        from index.backend import restore as restore_store
+        from index.stores import restore as restore_store
 
         with progress("checking", "passages") as show:
             restored = restore_store(src, store_path(store), overwrite=overwrite, progress=show)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from index.backend import Place, Store, create_store
+from index.backend import Place, Store
+from index.stores import create_store
 
 DIM = 16
 BACKENDS = ["local", pytest.param("postgres", marks=pytest.mark.slow), pytest.param("indexes", marks=pytest.mark.slow)]

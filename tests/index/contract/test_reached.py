@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from index.backend import Place, Store, open_store
+from index.backend import Place, Store
+from index.stores import open_store
 
 
 def test_a_store_has_its_changes_and_no_later_ones(empty_store: Store, place: Place, make_document: Any) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from index.backend import Reader, Store, create_store, open_store
+from index.backend import Reader, Store
 from index.errors import DimensionMismatch
 from index.local.views.lexical import analyze
+from index.stores import create_store, open_store
 from index.types import Floats, Ids, NewDocument, NewPassage, Scope
 
 WORDS = "cat dog bird fish moon river stone light winter green paper glass".split()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from index.backend import create_store, open_store
+from index.stores import create_store, open_store
 from index.types import NewDocument, NewPassage, Scope
 
 Made = tuple[NewDocument, list[NewPassage]]

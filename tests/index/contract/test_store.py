@@ -8,12 +8,13 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from index.backend import Place, Store, create_store, open_store
+from index.backend import Place, Store
 from index.errors import (
     DimensionMismatch,
     DocumentNotFound,
     StoreMismatch,
 )
+from index.stores import create_store, open_store
 from index.types import JsonScalar, NewDocument, NewPassage, Scope, Span
 
 Made = tuple[NewDocument, list[NewPassage]]

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from index.backend import create_store, open_store
 from index.errors import (
     NoPlace,
     StoreDamaged,
@@ -24,6 +23,7 @@ from index.errors import (
 from index.postgres import connection, schema
 from index.postgres.connection import Database, without_password
 from index.postgres.store import PostgresStore
+from index.stores import create_store, open_store
 from index.types import NewDocument, NewPassage, Scope
 
 pytestmark = pytest.mark.slow

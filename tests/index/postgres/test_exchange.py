@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from index.backend import Store, open_store, restore, snapshot
+from index.backend import Store
 from index.errors import StoreDamaged, StoreMissing, StoreReplaced, StoreUnwritable
 from index.postgres.store import PostgresStore
+from index.stores import open_store, restore, snapshot
 from index.types import FailedFile, NewDocument, NewPassage, Scope
 
 pytestmark = pytest.mark.slow

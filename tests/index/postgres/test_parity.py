@@ -15,8 +15,8 @@ import pytest
 
 from eval.sets.corpora import open_folder
 from eval.sets.gold import read_folder
-from index.backend import restore
 from index.postgres.store import PostgresStore
+from index.stores import restore
 from rag.answer.cache import AnswerCache
 from rag.service import Service
 from rag.shared.config import Config
@@ -51,7 +51,7 @@ def test_lists_from_the_engine_end_in_the_same_ten(
         address = databases()
         restore(place, address)
         with Service.open(place) as local, Service.open(address) as service:
-            store = service._store
+            store = service.store
             assert isinstance(store, PostgresStore) and store.words == "index"
             different = []
             for scan in (None, -1):

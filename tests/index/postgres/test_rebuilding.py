@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from index.backend import abandon_rebuilding, open_store, rebuilding
 from index.errors import StoreLocked, StoreReplaced
 from index.postgres.store import PostgresStore
+from index.stores import abandon_rebuilding, open_store, rebuilding
 from index.types import NewDocument, NewPassage, Scope
 
 pytestmark = pytest.mark.slow

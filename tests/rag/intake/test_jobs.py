@@ -47,6 +47,6 @@ def test_what_the_store_refuses_is_not_the_fault_of_the_file(service: Service, m
     def full(*arguments: object) -> None:
         raise StoreFull("full")
 
-    monkeypatch.setattr(service._store, "add", full)
+    monkeypatch.setattr(service.store, "add", full)
     with pytest.raises(StoreFull):
         take_in(service.intake, upload_of_file("a.txt", b"Apples.", collection="default", metadata={}))

@@ -41,7 +41,7 @@ def old(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
 
 
 def matching(service: Service, question: str) -> list[str]:
-    with service._store.read() as reader:
+    with service.store.read() as reader:
         terms = analyze_question(reader, question, (), "default").terms
         ids = reader.matching(terms, 10, Scope())[1]
         documents = reader.documents_of(ids)
@@ -51,7 +51,7 @@ def matching(service: Service, question: str) -> list[str]:
 def kept(service: Service) -> list[Any]:
     """All that must stay: documents but for their language, passages, vectors and word signs bit for bit."""
     said = []
-    with service._store.read() as reader:
+    with service.store.read() as reader:
         for document in reader.documents():
             passages = reader.passages_of(document.id)
             ids = [passage.id for passage in passages]
@@ -71,7 +71,7 @@ def test_words_are_found_in_forms_of_their_own_language_and_all_else_stays(old: 
     assert matching(old, "Haus") == [] and matching(old, "municipal") == []
     before = kept(old)
     cited = [passage.citation for passage in old.ask(Query("Häuser")).passages]
-    assert reanalyze(old._store) == 2
+    assert reanalyze(old.store) == 2
     assert matching(old, "Haus") == ["de"] and matching(old, "municipal") == ["fr"]
     assert matching(old, "renovated house")[0] == "en"
     assert kept(old) == before
@@ -80,16 +80,16 @@ def test_words_are_found_in_forms_of_their_own_language_and_all_else_stays(old: 
     assert [one.source for one in old.documents() if one.language != "en"] == ["de", "fr"]
     assert old.verify() == []
     generation = old.generation
-    assert reanalyze(old._store) == 0 and old.generation == generation
+    assert reanalyze(old.store) == 0 and old.generation == generation
 
 
 def test_it_is_as_if_they_had_been_added_now(old: Service) -> None:
-    reanalyze(old._store)
-    with old._store.read() as reader:
+    reanalyze(old.store)
+    with old.store.read() as reader:
         terms = [reader.candidates([one.id for one in reader.passages_of(d.id)]).terms for d in reader.documents()]
     old.delete_collection("default")
     old.intake.add_documents([Incoming(name, name, text, source=name) for name, text in TEXTS.items()])
-    with old._store.read() as reader:
+    with old.store.read() as reader:
         anew = [reader.candidates([one.id for one in reader.passages_of(d.id)]).terms for d in reader.documents()]
     assert all(np.array_equal(*pair) for pair in zip(terms, anew, strict=True))
 
@@ -101,7 +101,7 @@ def test_what_whoever_added_it_said_of_the_language_stays(service: Service) -> N
             Incoming("dutch", "", GERMAN, metadata={"language": "nl-NL"}),
         ]
     )
-    assert reanalyze(service._store) == 0
+    assert reanalyze(service.store) == 0
     assert [one.language for one in service.documents()] == ["en", "nl"]
 
 
@@ -117,7 +117,7 @@ def test_a_document_that_changes_or_goes_meanwhile_is_left_alone(old: Service, m
         return write_anew(store, document, *rest)
 
     monkeypatch.setattr(Store, "write_anew", interfere)
-    assert reanalyze(old._store) == 0
+    assert reanalyze(old.store) == 0
     assert [(one.source, one.language) for one in old.documents()] == [("de", "fr"), ("en", "en")]
     assert old.text(german.id) == FRENCH and old.verify() == []
 

@@ -211,7 +211,7 @@ def test_a_damaged_archive_is_no_failure_once_it_can_be_read(service: Service) -
 
 
 def test_what_failed_elsewhere_is_not_read_for_each_file(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    service._store.note_failures(
+    service.store.note_failures(
         [FailedFile("default", os.path.abspath(f"docs/{n}.png"), f"docs/{n}.png", None, "bad") for n in range(100)]
     )
     read: list[FailedFile] = []
@@ -230,7 +230,7 @@ def test_what_failed_elsewhere_is_not_read_for_each_file(service: Service, monke
     for n_added, n_unchanged in ((3, 0), (0, 3)):
         assert counts(service.intake.add_paths([folder])) == (n_added, 0, n_unchanged, 0, 0)
     assert read == []
-    with service._store.read() as reader:
+    with service.store.read() as reader:
         assert isinstance(reader, Reader)
         assert len(plain_failures(reader, "default", prefix=os.path.abspath("docs/9"))) == 11
         for asked in ({"key": "a"}, {"prefix": "a"}):
@@ -327,6 +327,6 @@ def test_what_failed_of_an_upload_is_told_at_once_and_not_kept(service: Service,
 
 
 def test_a_kept_failure_is_forgotten_when_an_upload_of_its_name_does_not_hold_it(service: Service) -> None:
-    service._store.note_failures([FailedFile("default", "a.zip!/two.png", "a.zip!/two.png", None, "bad")])
+    service.store.note_failures([FailedFile("default", "a.zip!/two.png", "a.zip!/two.png", None, "bad")])
     service.intake.add_upload("a.zip", zipped({"one.txt": SHIP}))
     assert service.failures() == []

@@ -89,7 +89,7 @@ def test_a_note_names_the_languages_that_an_english_model_does_not_know() -> Non
 
 def matching(service: Service, question: str) -> list[str]:
     """Sources of the documents that BM25 finds for a question, best first."""
-    with service._store.read() as reader:
+    with service.store.read() as reader:
         terms = analyze_question(reader, question, (), "default").terms
         ids = reader.matching(terms, 10, Scope())[1]
         documents = reader.documents_of(ids)

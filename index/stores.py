@@ -1,0 +1,162 @@
+"""Stores by their place, a directory or a database: opened, made, repaired, copied, brought back, and made again.
+
+Nothing of an engine is imported before a store of its kind is opened.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from index.backend import Place, Progress, Rebuilding, Snapshot, Store, is_database
+
+if TYPE_CHECKING:
+    from index.postgres.store import PostgresStore
+    from index.types import Finding, JsonScalar
+
+
+def open_store(place: Place, *, views: Literal["first", "behind"] = "first") -> Store:
+    """The store at a place. Raises StoreMissing, StoreDamaged, StoreTooNew or StoreUnwritable.
+
+    views: of a directory, whether search files that are missing are made again "first", or "behind" what is asked.
+    """
+    if is_database(place):
+        return _postgres().open(str(place))
+    from index.local.store import Store as LocalStore
+
+    return LocalStore.open(place, views=views)
+
+
+def create_store(place: Place, *, dim: int, fingerprint: str, settings: "Mapping[str, JsonScalar]") -> Store:
+    """A new store where nothing is; the one that is there, if it is an equal one.
+
+    Raises StoreMismatch where there is one with another dim, fingerprint or settings, StoreUnwritable, StoreDamaged.
+    """
+    if is_database(place):
+        return _postgres().create(str(place), dim=dim, fingerprint=fingerprint, settings=settings)
+    from index.local.store import Store as LocalStore
+
+    return LocalStore.create(place, dim=dim, fingerprint=fingerprint, settings=settings)
+
+
+def read_settings(place: Place) -> "Mapping[str, JsonScalar]":
+    """What the store at a place was created with, read before anything else of it and without numpy.
+
+    Raises a StoreError, also where there is no store; KeyError or ValueError when the settings are not readable.
+    """
+    if is_database(place):
+        with _postgres().open(str(place)) as store:
+            return store.settings
+    from index.local.database.settings import read_settings as read_local
+
+    return read_local(Path(place))
+
+
+def _postgres() -> "type[PostgresStore]":
+    """The store in a database. Raises StoreUnreachable where what speaks to one is not installed."""
+    try:
+        from index.postgres.store import PostgresStore
+    except ModuleNotFoundError as error:
+        if error.name not in ("psycopg", "psycopg_pool"):
+            raise
+        from index.errors import StoreUnreachable
+
+        raise StoreUnreachable(
+            "a store in PostgreSQL needs the extra [postgres]: pip install 'footnote-rag[postgres]'"
+        ) from error
+    return PostgresStore
+
+
+def require_present(store: Store) -> None:
+    """Raises StoreMissing when a store was moved or removed while it was open: it is read to the end, and written no more."""
+    from index.local.store import Store as LocalStore
+
+    if isinstance(store, LocalStore):
+        store.require_present()
+
+
+def _in_database(store: Store) -> "PostgresStore":
+    from index.postgres.store import PostgresStore
+
+    assert isinstance(store, PostgresStore)
+    return store
+
+
+def repair(store: Store, findings: "Iterable[Finding]") -> "list[Finding]":
+    """Mend those of the findings that can be mended from the rest of the store, and return them."""
+    from index.local.store import Store as LocalStore
+    from index.local.upkeep.repair import repair as repair_local
+
+    if is_database(store.place):
+        return []  # what is wrong there needs the document, a backup or REINDEX: each finding says which
+    assert isinstance(store, LocalStore)
+    return repair_local(store, findings)
+
+
+def snapshot(store: Store, target: Path, progress: Progress | None = None) -> Snapshot:
+    """A checked copy of a store as it is now, which is a store in a directory, at a new or empty place.
+
+    progress: of the check of the copy, as Store.verify calls it.
+    Raises StoreUnwritable for a place that holds something or cannot be written, StoreFull, and StoreDamaged when the copy does not
+    verify: then the store itself is not whole. Nothing is left at ``target`` in each of these cases.
+    """
+    from index.local.store import Store as LocalStore
+    from index.local.upkeep.snapshot import take
+
+    if is_database(store.place):
+        from index.postgres.exchange import take as take_from_database
+
+        return take_from_database(_in_database(store), target, progress)
+    assert isinstance(store, LocalStore)
+    return take(store, target, progress)
+
+
+def restore(source: Path, place: Place, *, overwrite: bool = False, progress: Progress | None = None) -> Snapshot:
+    """Bring a store back from a snapshot, or from another directory with a store: all of it, or nothing changes.
+
+    overwrite: whether a store that is there may be replaced.
+    Raises StoreMissing when ``source`` is neither, StoreDamaged when it is not as it was made, StoreUnwritable when it may not be.
+    """
+    if is_database(place):
+        _postgres()
+        from index.postgres.exchange import restore as restore_database
+
+        return restore_database(source, str(place), overwrite=overwrite, progress=progress)
+    from index.local.upkeep.snapshot import restore as restore_local
+
+    return restore_local(source, Path(place), overwrite=overwrite, progress=progress)
+
+
+@contextmanager
+def rebuilding(
+    store: Store, *, dim: int, fingerprint: str, settings: "Mapping[str, JsonScalar]"
+) -> Iterator[Rebuilding]:
+    """A rebuilding of the store with another model or other settings: the one that was interrupted, if it was for the same.
+
+    What is there at the end of the block is kept for the next time.  Raises StoreLocked while another process is at it.
+    """
+    from index.local.store import Store as LocalStore
+    from index.local.upkeep.reindex import begun
+
+    if is_database(store.place):
+        from index.postgres.rebuilding import begun as begun_in_database
+
+        with begun_in_database(_in_database(store), dim=dim, fingerprint=fingerprint, settings=settings) as in_database:
+            yield in_database
+        return
+    assert isinstance(store, LocalStore)
+    with begun(store, dim=dim, fingerprint=fingerprint, settings=settings) as making:
+        yield making
+
+
+def abandon_rebuilding(store: Store) -> bool:
+    """Remove what an interrupted rebuilding left; whether there was something.  Raises StoreLocked while a process is at it."""
+    from index.local.store import Store as LocalStore
+    from index.local.upkeep.reindex import abandon
+
+    if is_database(store.place):
+        from index.postgres.rebuilding import abandon as abandon_in_database
+
+        return abandon_in_database(_in_database(store))
+    assert isinstance(store, LocalStore)
+    return abandon(store)
