@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from rag.parsing.pdf.tables.aligned import find_tables
-from rag.parsing.pdf.tables.ruled import take_ruled
-from rag.parsing.pdf.tables.rulings import Rulings
+from rag.parsing.pdf.tables.banded import take_tables
+from rag.parsing.pdf.tables.heads import is_leading, says_value
+from rag.parsing.pdf.tables.rulings import NO_RULINGS, Rulings
 from rag.parsing.pdf.words import Word, rows_of, runs_of
 from rag.parsing.structure.tables import Table
 
@@ -23,6 +24,7 @@ _GRID = 4.0  # points
 _FULL = 0.7  # of its column's width that a full line of text has
 _MIN_FULL = 0.25  # share of the rows of a column of text that are full
 _ALIGNED = 0.8
+_MOSTLY = 0.6
 EDGE = -1  # column of a header or footer that is kept: no paragraph runs on into it or from it
 
 
@@ -80,13 +82,13 @@ def type_sizes(pages: Sequence[Page]) -> Counter[float]:
 Gutters = set[int]  # where the columns of a file's pages were parted so far, in units of _GRID
 
 
-def read_lines(words: Sequence[Word], gutters: Gutters | None = None, rulings: Rulings | None = None) -> list[Line]:
+def read_lines(words: Sequence[Word], gutters: Gutters | None = None, rulings: Rulings = NO_RULINGS) -> list[Line]:
     """The lines of a page in the order in which they are read.
 
     words: in any order, best in that of the file.  gutters: of the pages before, to which those of this page are added: by them a
     page with few lines is read as the others are.  rulings: the lines drawn on it, by which tables are told.
     """
-    rest, tables = take_ruled(words, rulings) if rulings is not None else (words, [])
+    rest, tables = take_tables(words, rulings)
     table_of = {id(run): table for table in tables for run in table.runs}
     runs = [*runs_of(rest), *(run for table in tables for run in table.runs)]
     lines: list[Line] = []
@@ -229,7 +231,7 @@ def _is_set_apart(left: list[Word], right: list[Word]) -> bool:
     if not any(are_prose):
         return False
     text, other = beside if are_prose[0] else beside[::-1]
-    return not _labels(other, text)
+    return not _labels(other, text) and not _are_values(other, text)
 
 
 def _are_beginnings(runs: list[Word], gutters: Gutters) -> bool:
@@ -246,13 +248,27 @@ def _are_beginnings(runs: list[Word], gutters: Gutters) -> bool:
 
 def _labels(runs: Sequence[Word], text: Sequence[Word]) -> bool:
     """Whether runs stand on the lines of a text, on some of them only: then they say what it is about."""
+    n_rows = sum(1 for _ in rows_of(runs))
+    return _n_beside(runs, text) >= _ALIGNED * len(runs) and n_rows <= _ALIGNED * len(text)
+
+
+def _n_beside(runs: Sequence[Word], text: Sequence[Word]) -> int:
+    """How many runs stand on lines of a text."""
     lines = sorted(run.y0 for run in text)
     n_beside = 0
     for run in runs:
         at = bisect_left(lines, run.y0 - 0.2 * run.size)
         n_beside += at < len(lines) and lines[at] <= run.y0 + 0.2 * run.size
-    n_rows = sum(1 for _ in rows_of(list(runs)))
-    return n_beside >= _ALIGNED * len(runs) and n_rows <= _ALIGNED * len(lines)
+    return n_beside
+
+
+def _are_values(runs: Sequence[Word], labels: Sequence[Word]) -> bool:
+    """Whether runs are the values of a table that stand on the lines of their labels, which do not fill their column."""
+    if sum(says_value(run.text) for run in runs) < _MOSTLY * len(runs):
+        return False
+    right = max(label.x1 for label in labels)
+    n_full = sum(label.x1 > right - 0.05 * (right - label.x0) and not is_leading(label.text) for label in labels)
+    return n_full < _MOSTLY * len(labels) and _n_beside(runs, labels) >= _ALIGNED * len(runs)
 
 
 def _is_prose(runs: list[Word]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rag.parsing.pdf.layout import Gutters, Line, read_lines
-from rag.parsing.pdf.tables.rulings import Point, rulings_of
+from rag.parsing.pdf.tables.rulings import NO_RULINGS, Point, rulings_of
 from rag.parsing.pdf.words import Word
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in points
@@ -73,7 +73,7 @@ def read_directions(
     for quarters in ordered:
         n_columns = lines[-1].column + 1 if lines else 0
         is_main = quarters == ordered[0]
-        rulings = None
+        rulings = NO_RULINGS
         if is_main and figures:
             sides = (height, width) if quarters % 2 else (width, height)
             rulings = rulings_of(

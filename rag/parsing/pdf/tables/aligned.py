@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from rag.parsing.pdf.tables.heads import says_value
-from rag.parsing.pdf.tables.rows import Column, cells_of, lay_out_lines, nearest
+from rag.parsing.pdf.tables.rows import Column, lay_out_rows, nearest
 from rag.parsing.pdf.words import Word
 from rag.parsing.structure.tables import Table
 
@@ -91,8 +91,7 @@ def _grids(rows: Sequence[Sequence[Word]], first: int, last: int, depth: int) ->
     widest = max(range(len(pitches)), key=pitches.__getitem__)
     columns = columns_of(rows[first : last + 1]) if pitches[widest] <= _MAX_PITCH * median(pitches) else None
     if columns is not None:
-        own = rows[first : last + 1]
-        return [Grid(first, last, columns, lay_out_lines([cells_of(row, columns) for row in own], columns, pitches))]
+        return [Grid(first, last, columns, lay_out_rows(rows[first : last + 1], columns))]
     cut = first + widest + 1
     if pitches[widest] < 1.15 * median(pitches):
         counts = [len(row) for row in rows[first : last + 1]]

@@ -17,9 +17,15 @@ _PERIOD = re.compile(
     r"|\d{1,3}\s?[-–]\s?\d{1,3}\+?",
     re.I,
 )  # what names columns although it is a number: years, and ranges as of ages
+_FEW_NAMES = 2  # lines above a line drawn across, which name columns also by numbers
 _MAX_LABELLED = 2  # lines of names that have a label as rows do
 _FEW = 0.2  # of the values of a column: as many may be like its name
 _MOST = 0.6  # of the cells of a column of values
+
+
+def is_leading(text: str) -> bool:
+    """Whether a text ends in dots that lead to the next column."""
+    return _LEADERS.search(text) is not None
 
 
 def without_leaders(text: str) -> str:
@@ -33,9 +39,18 @@ def says_value(text: str) -> bool:
     return is_value(text) or _NUMBER.fullmatch(text) is not None
 
 
-def n_header(lines: Sequence[Sequence[str]], bold: Sequence[bool]) -> int:
-    """How many of the first lines name the columns. lines: at least one, of each its texts by column.  bold: whether all is."""
+def n_header(lines: Sequence[Sequence[str]], bold: Sequence[bool], n_above: int | None = None) -> int:
+    """How many of the first lines name the columns. lines: at least one, of each its texts by column.  bold: whether all is.
+
+    n_above: how many stand above a line drawn across.
+    """
     below = lines[len(lines) // 2 :]
+    if n_above and (
+        n_above <= _FEW_NAMES <= len(lines) - n_above - 1
+        and not says_value(lines[0][0])
+        or not any(any(map(says_value, cells[1:])) and not _is_of_names(cells, below) for cells in lines[:n_above])
+    ):
+        return n_above
     first = next(
         (
             at

@@ -1,13 +1,17 @@
 """The lines of a table on a page as its header and rows: what continues the row above, what is a group or a label of rows."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from rag.parsing.pdf.tables.heads import n_header, says_value, without_leaders
 from rag.parsing.pdf.words import Word, joined
 from rag.parsing.structure.tables import Row, Table
 
+_TYPED_LINE = re.compile(r"[-_=–—]{4,}")
+_GAP = 0.5  # of the type's size: what parts cells is wider
 _BETWEEN = 0.85  # of its height: a label so near to the row above and the one below stands between them
 
 
@@ -50,42 +54,73 @@ def _parted(run: Word, columns: Sequence[Column]) -> list[Word]:
         before = at
     gaps = [after[0].x0 - piece[-1].x1 for piece, after in zip(pieces, pieces[1:], strict=False)]
     within = [b.x0 - a.x1 for piece in pieces for a, b in zip(piece, piece[1:], strict=False)]
-    if gaps and within and min(gaps) < 1.5 * max(within):
+    if gaps and min(gaps) < (1.5 * max(within) if within else _GAP * run.size):
         return [run]
     return [joined(piece) for piece in pieces]
 
 
-def lay_out_lines(rows: Sequence[dict[int, list[Word]]], columns: Sequence[Column], pitches: Sequence[float]) -> Table:
-    """Header, names of columns and rows of a table, from the cells of its lines by column. pitches: between the lines."""
+def lay_out_rows(runs: Sequence[Sequence[Word]], columns: Sequence[Column], n_above: int | None = None) -> Table:
+    """Header, names of columns and rows of a table, from the runs of its lines. n_above: the lines above a line under the names."""
     width = len(columns)
+    if typed := [at for at, row in enumerate(runs) if all(_TYPED_LINE.fullmatch(run.text) for run in row)]:
+        n_above = n_above or typed[0]
+        runs = [row for at, row in enumerate(runs) if at not in set(typed)]
+    rows = [cells_of(row, columns) for row in runs]
+    pitches = [above[0].y0 - below[0].y0 for above, below in pairwise(runs)]
     lines = [_texts(cells, width) for cells in rows]
-    height = n_header(lines, [all(run.bold for runs in cells.values() for run in runs) for cells in rows])
+    height = n_header(lines, [all(run.bold for run in row) for row in runs], n_above)
     names = _names(rows[:height], columns)
     body: list[_Line] = []
-    group = ""
+    group = begun = ""
+    joined_lines = set()
     for at in range(height, len(rows)):
         cells = lines[at]
+        if at in joined_lines:
+            continue
+        if at + 2 < len(rows) and _is_around(lines[at : at + 3], pitches[at : at + 2], _height(runs[at])):
+            begun = " ".join((cells[0], lines[at + 2][0]))
+            joined_lines.add(at + 2)
+            continue
         filled = [column for column, text in enumerate(cells) if text]
         is_label = filled == [0] and not says_value(cells[0])
         above = body[-1] if body and len(body[-1].cells) == width else None
         if is_label and 0 < at < len(pitches) and max(pitches[at - 1 : at + 1]) < _BETWEEN * _height(rows[at][0]):
             body.append(_Line([cells[0]], group, True))
-        elif above and (
-            is_label
-            and cells[0][:1].islower()
-            or above.cells[0]
-            and not cells[0]
-            and _goes_on(cells, above.cells, filled)
-        ):
+        elif above and not begun and _is_more(cells, above.cells, filled):
             above.cells = [" ".join(filter(None, pair)) for pair in zip(above.cells, cells, strict=True)]
-        elif is_label:
+        elif is_label and at + 1 < len(rows) and _is_begun(cells[0], lines[at + 1]):
+            begun = " ".join(filter(None, (begun, cells[0])))
+        elif is_label and not begun:
             group = cells[0]
             body.append(_Line([group]))
         else:
-            body.append(_Line(cells, group))
+            body.append(_Line([" ".join(filter(None, (begun, cells[0]))), *cells[1:]], group))
+            begun = ""
     _label(body)
     header = [[text for text in line if text] for line in lines[:height]]
     return Table(header, names, [Row(line.cells, line.group) for line in body])
+
+
+def _is_more(cells: Sequence[str], above: Sequence[str], filled: Sequence[int]) -> bool:
+    """Whether a line goes on with the cells of the row above it: they begin in small letters, or it has no label and no values."""
+    if all(cells[at][:1].islower() and above[at] and not above[at][:1].islower() for at in filled):
+        return True
+    return bool(above[0]) and not cells[0] and all(above[at] and not says_value(cells[at]) for at in filled)
+
+
+def _is_around(lines: Sequence[Sequence[str]], pitches: Sequence[float], height: float) -> bool:
+    """Whether the first and last of three lines are the halves of a label, and the values of its row stand between them."""
+    first, middle, last = ([at for at, text in enumerate(cells) if text] for cells in lines)
+    return first == last == [0] and 0 not in middle and len(middle) > 0 and max(pitches) < _BETWEEN * height
+
+
+def _is_begun(label: str, below: Sequence[str]) -> bool:
+    """Whether a label goes on in the line below it, which has the values of its row."""
+    return (
+        bool(below[0])
+        and any(below[1:])
+        and (below[0][:1].islower() or label[-1] in ",-–" or label.count("(") > label.count(")"))
+    )
 
 
 @dataclass(slots=True)
@@ -133,11 +168,6 @@ def _lacks_label(line: _Line) -> bool:
     return len(line.cells) > 1 and not line.cells[0]
 
 
-def _goes_on(cells: Sequence[str], above: Sequence[str], filled: Sequence[int]) -> bool:
-    """Whether a line without a label continues the row above it: by what it has, no values."""
-    return all(above[at] and not says_value(cells[at]) for at in filled)
-
-
 def _texts(cells: dict[int, list[Word]], width: int) -> list[str]:
     return [without_leaders(" ".join(run.text for run in cells.get(at, ()))) for at in range(width)]
 
@@ -160,13 +190,14 @@ def _spans(runs: Sequence[Word], columns: Sequence[Column]) -> list[tuple[int, i
     for run in runs:
         inside = [at for at, column in enumerate(columns) if min(run.x1, column.x1) - max(run.x0, column.x0) > 0]
         spans.append((inside[0], inside[-1]) if inside else (nearest(run, columns),) * 2)
-    grows = len(runs) > 1
+    least = 0 if len(runs) > 1 else 1  # the only name on its line is not that of the labels too
+    grows = len(columns) > 2
     while grows:
         grows = False
         for number, (first, last) in enumerate(spans):
             taken = {at for other, span in enumerate(spans) if other != number for at in range(span[0], span[1] + 1)}
             for wider in ((first - 1, last + 1), (first - 1, last), (first, last + 1)):
-                if wider[0] < 0 or wider[1] >= len(columns) or {wider[0], wider[1]} & taken:
+                if wider[0] < least or wider[1] >= len(columns) or {wider[0], wider[1]} & taken:
                     continue
                 middle = (columns[wider[0]].x0 + columns[wider[1]].x1) / 2
                 own = (columns[first].x0 + columns[last].x1) / 2

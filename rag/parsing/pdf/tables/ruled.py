@@ -8,13 +8,13 @@ from statistics import median
 
 from rag.parsing.pdf.tables.aligned import columns_of
 from rag.parsing.pdf.tables.heads import n_header, says_value
-from rag.parsing.pdf.tables.rows import Column, cells_of, lay_out_lines
+from rag.parsing.pdf.tables.rows import Column, lay_out_rows
 from rag.parsing.pdf.tables.rulings import Ruling, Rulings
 from rag.parsing.pdf.words import Word, joined, rows_of, runs_of, text_of
 from rag.parsing.structure.tables import Cell, Table, lay_out
 
 _NEAR = 3.0  # points by which lines that meet may miss each other
-_NARROW = 6.0  # points: lines closer to each other are the sides of one line, or of cells with a gap between them
+NARROW = 6.0  # points: lines closer to each other are the sides of one line, or of cells with a gap between them
 _BEYOND = 12.0  # points by which lines stick out of a table that has no line at its side
 _MAX_PAIRS = 200_000  # of lines on a page that may meet
 _MAX_PLACES = 20_000  # of a table
@@ -22,6 +22,9 @@ _LONG = 300  # characters of a cell: where most have more, the lines part a page
 _MIN_FILLED = 0.2  # share of the cells that have text
 _OPEN = 0.1  # of the cells: as many may have several values on one line
 _LEVEL = 0.6
+_MAX_LABEL = 60  # characters of a label beside the lines of its table
+_FAR = 150.0  # points that it stands from them at most
+_MAX_TABLES = 100  # of a page
 _BLANK = 0.8  # of its height that a line stands below what is above it, where a row ends
 
 
@@ -51,13 +54,29 @@ def take_ruled(words: Sequence[Word], rulings: Rulings) -> tuple[list[Word], lis
         xs, ys = _places(down, across), _places(across, down)[::-1]
         if len(xs) < 3 or len(ys) < 2 or (len(xs) - 1) * (len(ys) - 1) > _MAX_PLACES:
             continue
+        beside = _labels(rest, xs[0], ys)
+        if beside:
+            left = min(word.x0 for word in beside) - 1
+            across = [line._replace(low=left) if abs(line.low - xs[0]) <= _NEAR else line for line in across]
+            xs = [left, *xs]
         inside = [word for word in rest if xs[0] < _middle(word)[0] < xs[-1] and ys[-1] < _middle(word)[1] < ys[0]]
-        table = _table(inside, xs, ys, across, down) if inside else None
+        table = _table(inside, xs, ys, across, [*down, Ruling(xs[0], ys[-1], ys[0])]) if inside else None
         if table is not None:
             taken = set(map(id, inside))
             rest = [word for word in rest if id(word) not in taken]
-            tables.append(Ruled(table, _runs(inside, xs)))
+            tables.append(Ruled(table, as_wide_as(lines_of(inside), xs[0], xs[-1])))
     return rest, tables
+
+
+def _labels(words: Sequence[Word], left: float, ys: Sequence[float]) -> list[Word]:
+    """The words of labels that stand left of the lines of a table, one to each of most of its rows; none where there are none."""
+    beside = [word for word in words if word.x1 < left + _NEAR and ys[-1] < _middle(word)[1] < ys[0]]
+    lines = lines_of(beside)
+    if not lines or any(len(line) > 1 or len(line[0].text) > _MAX_LABEL or left - line[0].x1 > _FAR for line in lines):
+        return []
+    depths = [-y for y in ys]
+    rows = {bisect_right(depths, -(line[0].y0 + line[0].y1) / 2) for line in lines}
+    return beside if len(rows) >= _LEVEL * (len(ys) - 1) and len(lines) <= len(ys) else []
 
 
 def _middle(word: Word) -> tuple[float, float]:
@@ -87,14 +106,14 @@ def _groups(rulings: Rulings) -> list[tuple[list[Ruling], list[Ruling]]]:
     for m, wall in enumerate(down, len(across)):
         groups[root(m)][1].append(wall)
     whole = [group for group in groups.values() if len(group[0]) > 1 and len(group[1]) > 1]
-    return sorted(whole, key=lambda group: len(group[0]) * len(group[1]))
+    return sorted(whole, key=lambda group: len(group[0]) * len(group[1]))[-_MAX_TABLES:]
 
 
 def _places(lines: Sequence[Ruling], crossing: Sequence[Ruling]) -> list[float]:
     """Where lines stand, in order; also where those that cross them end together, beyond the last of them."""
     places: list[float] = []
     for line in sorted(lines):
-        if not places or line.at - places[-1] > _NARROW:
+        if not places or line.at - places[-1] > NARROW:
             places.append(line.at)
     for ends, is_beyond in (
         (sorted(line.low for line in crossing), places[0] - _BEYOND),
@@ -156,13 +175,11 @@ def _table(
     for word in words:
         x, y = _middle(word)
         inside[number_of[bisect_right(depths, -y) - 1, bisect_right(xs, x) - 1]].append(word)
-    lines = {number: _lines(cell) for number, cell in inside.items()}
+    lines = {number: lines_of(cell) for number, cell in inside.items()}
     lengths = [sum(len(word.text) + 1 for word in cell) for cell in inside.values()]
     if len(lines) < _MIN_FILLED * len(boxes) or median(lengths) > _LONG:
         return None
-    if sum(
-        any(sum(says_value(run.text) for run in line) > 1 for line in cell) for cell in lines.values()
-    ) > _OPEN * len(lines):
+    if sum(map(_is_open, lines.values())) > _OPEN * len(lines):
         return _parted_by_gaps(words)
     by_row: list[dict[int, _Lines]] = [{} for _ in ys[1:]]
     for number, cell in lines.items():
@@ -206,8 +223,16 @@ def _down(box: _Box) -> int:
     return box.bottom - box.top + 1
 
 
-def _lines(words: Sequence[Word]) -> _Lines:
+def lines_of(words: Sequence[Word]) -> list[list[Word]]:
+    """The lines of words from the top, each the runs on it from the left."""
     return [sorted(row, key=lambda run: run.x0) for row in rows_of(runs_of(words))]
+
+
+def _is_open(cell: _Lines) -> bool:
+    """Whether a cell between lines holds several cells beside each other: several values on a line, or labels with values."""
+    if any(sum(says_value(run.text) for run in line) > 1 for line in cell):
+        return True
+    return len(cell) > 2 and sum(len(line) > 1 and says_value(line[-1].text) for line in cell) > len(cell) / 2
 
 
 def _is_stack(cells: Sequence[_Lines]) -> bool:
@@ -242,21 +267,16 @@ def _parts(row: dict[int, _Lines]) -> list[dict[int, _Lines]]:
 
 def _parted_by_gaps(words: Sequence[Word]) -> Table | None:
     """A table in which lines part only some of the columns."""
-    rows = _lines(words)
+    rows = lines_of(words)
     columns = columns_of(rows) if any(len(row) > 1 for row in rows) else None
-    return _laid_out(rows, columns) if columns is not None else None
+    return lay_out_rows(rows, columns) if columns is not None else None
 
 
 def _parted_by_walls(words: Sequence[Word], xs: Sequence[float]) -> Table:
     """A table in which lines part the columns, and not all of the rows."""
-    return _laid_out(_lines(words), [Column(left, right) for left, right in zip(xs, xs[1:], strict=False)])
+    return lay_out_rows(lines_of(words), [Column(left, right) for left, right in zip(xs, xs[1:], strict=False)])
 
 
-def _laid_out(rows: _Lines, columns: Sequence[Column]) -> Table:
-    pitches = [above[0].y0 - below[0].y0 for above, below in zip(rows, rows[1:], strict=False)]
-    return lay_out_lines([cells_of(row, columns) for row in rows], columns, pitches)
-
-
-def _runs(words: Sequence[Word], xs: Sequence[float]) -> tuple[Word, ...]:
-    """The lines of a table, each as wide as the table."""
-    return tuple(joined(row)._replace(x0=xs[0], x1=xs[-1]) for row in _lines(words))
+def as_wide_as(lines: Sequence[Sequence[Word]], left: float, right: float) -> tuple[Word, ...]:
+    """Lines as one run each, as wide as the table that they are of."""
+    return tuple(joined(line)._replace(x0=left, x1=right) for line in lines)

@@ -34,6 +34,9 @@ class Rulings(NamedTuple):
     down: Sequence[Ruling] = ()
 
 
+NO_RULINGS = Rulings()
+
+
 def read_figures(page: "PdfPage") -> list[list[Point]]:
     """The figures of straight edges that are drawn on a page, as drawn; none of a page with very much drawn on it."""
     from pypdfium2 import raw

@@ -1,5 +1,6 @@
 """Tables with lines around their cells."""
 
+import textwrap
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -177,3 +178,105 @@ def test_a_page_with_very_many_lines_is_read_without_them(read: Read) -> None:
         lines_at(canvas, 72, 700, [prose(1, 1)])
 
     assert prose(1, 1) in read("a.pdf", pdf(draw)).text
+
+
+def test_lines_above_and_below_a_table_and_under_its_names_tell_it(read: Read) -> None:
+    """What stands above and below them, at the same edges, is none of it."""
+    rows: list[list[tuple[float, str]]] = [
+        [(210, "Landed"), (390, "Shipped")],
+        [(72, "Quay"), (180, "Fish"), (240, "Salt"), (360, "Fish"), (420, "Salt")],
+        [(72, "Arnes, north"), *((float(x), f"{x}1") for x in (180, 240, 360, 420))],
+        [(72, "Norwell"), *((float(x), f"{x}2") for x in (180, 240, 360, 420))],
+    ]
+
+    def draw(canvas: Canvas) -> None:
+        lines_at(canvas, 72, 730, ["Ships of  the year,  all quays"])
+        canvas.setFont("Helvetica", SIZE)
+        for number, row in enumerate(rows):
+            for x, text in row:
+                canvas.drawString(x, 700 - 14 * number, text)
+        for y in (714, 682, 654):
+            canvas.line(72, y, 460, y)
+        canvas.line(180, 696, 270, 696)
+        canvas.line(360, 696, 450, 696)
+        lines_at(canvas, 72, 640, ["Source:  the harbour office"])
+
+    parsed = read("a.pdf", pdf(draw))
+    assert rows_of(parsed) == [
+        {"Quay": quay, **{f"{kind} {ware}": f"{x}{n}" for kind, ware, x in (
+            ("Landed", "Fish", 180), ("Landed", "Salt", 240), ("Shipped", "Fish", 360), ("Shipped", "Salt", 420)
+        )}}
+        for n, quay in ((1, "Arnes, north"), (2, "Norwell"))
+    ]  # fmt: skip
+    assert "Ships of the year, all quays" in parsed.text
+
+
+def test_columns_of_text_between_lines_of_a_page_are_no_table(read: Read) -> None:
+    texts = [prose(n, 12) for n in range(3)]
+
+    def draw(canvas: Canvas) -> None:
+        canvas.line(40, 760, 560, 760)
+        canvas.line(40, 200, 560, 200)
+        for column, text in enumerate(texts):
+            lines_at(canvas, 45 + 178 * column, 740, textwrap.wrap(text, 34))
+
+    parsed = read("a.pdf", pdf(draw))
+    assert rows_of(parsed) == []
+    assert all(text in parsed.text for text in texts)
+
+
+def test_labels_left_of_the_lines_are_in_the_rows(read: Read) -> None:
+    rows = [["Ships", "Tons"], *[[f"{n * 3}", f"{n * 311:,}"] for n in range(1, 6)]]
+
+    def draw(canvas: Canvas) -> None:
+        grid(canvas, rows, [100, 100])
+        for number in range(6):
+            canvas.drawRightString(LEFT - 6, TOP - 11 - 18 * number, f"Quay {number}" if number else "Quay")
+
+    assert rows_of(read("a.pdf", pdf(draw)))[1] == {"Quay": "Quay 2", "Ships": "6", "Tons": "622"}
+
+
+def test_years_and_numbers_of_columns_name_them(read: Read) -> None:
+    years = [["", "2005", "2010"], *[[f"Quay {n}", f"{n * 311:,}", f"{n * 27}"] for n in range(1, 5)]]
+    parsed = read("a.pdf", pdf(lambda canvas: grid(canvas, years, [100, 100, 100])))
+    assert rows_of(parsed)[0] == {"": "Quay 1", "2005": "311", "2010": "27"}
+    counted = [
+        ["Year ahead", "1", "2", "3"],
+        *[[f"Quay {n}", *(f"{n * x / 10}" for x in (3, 7, 9))] for n in range(1, 5)],
+    ]
+    parsed = read("a.pdf", pdf(lambda canvas: grid(canvas, counted, [100, 60, 60, 60])))
+    assert rows_of(parsed)[0] == {"Year ahead": "Quay 1", "1": "0.3", "2": "0.7", "3": "0.9"}
+
+
+def test_a_label_of_two_lines_around_its_values_is_theirs(read: Read) -> None:
+    def draw(canvas: Canvas) -> None:
+        canvas.setFont("Helvetica", SIZE)
+        for x, text in ((72, "Matter"), (250, "2009"), (320, "2010")):
+            canvas.drawString(x, 700, text)
+        for number, (first, second) in enumerate(
+            (("Ships that landed", "Before noon"), ("Ships that sailed", "After dusk"))
+        ):
+            y = 680 - 40 * number
+            canvas.drawString(72, y, first)
+            canvas.drawString(72, y - 12, second)
+            for x in (250, 320):
+                canvas.drawString(x, y - 6, f"{x + number}")
+            canvas.drawString(72, y - 26, "Tolls")
+            for x in (250, 320):
+                canvas.drawString(x, y - 26, f"{x - number}")
+
+    assert [row["Matter"] for row in rows_of(read("a.pdf", pdf(draw)))] == [
+        "Ships that landed Before noon", "Tolls", "Ships that sailed After dusk", "Tolls"
+    ]  # fmt: skip
+
+
+def test_a_line_of_hyphens_parts_the_names_from_the_rows(read: Read) -> None:
+    lines = ["Proportion        1.0    1.1    1.2", "-" * 36]
+    lines += [f"0.{n}5 .........   {n}80    {n}76    {n}92" for n in range(1, 6)]
+
+    def draw(canvas: Canvas) -> None:
+        canvas.setFont("Courier", SIZE)
+        for number, line in enumerate(lines):
+            canvas.drawString(72, 700 - 12 * number, line)
+
+    assert rows_of(read("a.pdf", pdf(draw)))[0] == {"Proportion": "0.15", "1.0": "180", "1.1": "176", "1.2": "192"}

@@ -1,0 +1,96 @@
+"""Tables with lines across above and below them, and often under the names of their columns, as books set them."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Sequence
+from statistics import median
+
+from rag.parsing.pdf.tables.aligned import columns_of
+from rag.parsing.pdf.tables.rows import lay_out_rows
+from rag.parsing.pdf.tables.ruled import NARROW, Ruled, as_wide_as, lines_of, take_ruled
+from rag.parsing.pdf.tables.rulings import Ruling, Rulings
+from rag.parsing.pdf.words import Word
+from rag.parsing.structure.tables import Table
+
+_SAME = 4.0  # points by which the ends of lines of one table differ
+_LEAST = 100.0  # points: a shorter line is no table's
+_MAX_HEAD = 14  # lines of names
+_WIDE = 0.6  # of the table's width: a run of words as wide is text
+_LONG = 50  # characters of it
+_LONG_CELL, _MANY = 30, 0.4
+_MAX_TEXT = 0.2  # share of the lines of a table that may be text
+_MAX_BANDS, _MAX_STACKS = 200, 50
+
+
+def take_tables(words: Sequence[Word], rulings: Rulings) -> tuple[list[Word], list[Ruled]]:
+    """The words of a page that stand in no table with lines, and those tables."""
+    rest, tables = take_ruled(words, rulings)
+    rest, others = _take_banded(rest, rulings.across)
+    return rest, tables + others
+
+
+def _take_banded(words: Sequence[Word], across: Sequence[Ruling]) -> tuple[list[Word], list[Ruled]]:
+    """The words that stand in no table between lines across, and those tables."""
+    rest = list(words)
+    tables: list[Ruled] = []
+    for lines in _stacks(across):
+        x0, x1 = lines[0].low - _SAME, lines[0].high + _SAME
+        depths = [-line.at for line in lines]
+        bands: list[list[Word]] = [[] for _ in range(len(lines) + 1)]
+        for word in rest:
+            if x0 <= word.x0 and word.x1 <= x1:
+                bands[bisect_left(depths, -(word.y0 + word.y1) / 2)].append(word)
+        for group in _groups(bands[1:-1]):
+            table = _table(group)
+            if table is not None:
+                inside = [word for band in group for word in band]
+                taken = set(map(id, inside))
+                rest = [word for word in rest if id(word) not in taken]
+                tables.append(Ruled(table, as_wide_as(lines_of(inside), lines[0].low, lines[0].high)))
+    return rest, tables
+
+
+def _stacks(across: Sequence[Ruling]) -> list[list[Ruling]]:
+    """Lines that begin and end at the same places, from the top."""
+    stacks: dict[tuple[int, int], list[Ruling]] = defaultdict(list)
+    for line in sorted(across, reverse=True):
+        if line.high - line.low >= _LEAST:
+            low, high = round(line.low / _SAME), round(line.high / _SAME)
+            keys = [(low + left, high + right) for left in (0, -1, 1) for right in (0, -1, 1)]
+            stack = stacks[next((key for key in keys if key in stacks), (low, high))]
+            if not stack or stack[-1].at - line.at > NARROW:
+                stack.append(line)
+    return sorted((lines for lines in stacks.values() if 1 < len(lines) <= _MAX_BANDS), key=len)[-_MAX_STACKS:]
+
+
+def _groups(bands: Sequence[list[Word]]) -> list[list[list[Word]]]:
+    """Bands that follow each other and hold no running text."""
+    groups: list[list[list[Word]]] = [[]]
+    for band in bands:
+        if not band or _is_text(band):
+            groups.append([])
+        else:
+            groups[-1].append(band)
+    return [group for group in groups if group]
+
+
+def _is_text(band: Sequence[Word]) -> bool:
+    rows = lines_of(band)
+    width = max(word.x1 for word in band) - min(word.x0 for word in band)
+    n_text = sum(any(len(run.text) > _LONG and run.x1 - run.x0 > _WIDE * width for run in row) for row in rows)
+    return n_text > _MAX_TEXT * len(rows) or all(len(row) == 1 for row in rows) and len(rows) > 1
+
+
+def _table(bands: Sequence[list[Word]]) -> Table | None:
+    """The table of bands of words between lines; None where these are no table's."""
+    rows = [lines_of(band) for band in bands]
+    height = len(rows[0]) if len(rows) > 1 and len(rows[0]) <= _MAX_HEAD else 0
+    all_rows = [row for band in rows for row in band]
+    body = all_rows[height:]
+    if len(body) < 2 or not any(len(row) > 1 for row in body):
+        return None
+    texts = [run.text for row in body for run in row]
+    if median(map(len, texts)) > _LONG_CELL and sum(text[0].islower() for text in texts) > _MANY * len(texts):
+        return None  # columns of running text
+    columns = columns_of(body) or columns_of(all_rows)
+    return lay_out_rows(all_rows, columns, height or None) if columns is not None else None
