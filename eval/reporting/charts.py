@@ -23,7 +23,7 @@ _STEPS = 5
 
 
 class Labelled(NamedTuple):
-    """Confidence and whether a listed passage answers (1 or 0), one value per question."""
+    """Confidence and whether the answer is right (1 or 0), one value per question."""
 
     confidence: Values
     positive: Values
@@ -46,11 +46,11 @@ def risk_coverage_chart(runs: Mapping[str, Labelled]) -> str:
         chosen = np.unique(np.linspace(0, len(risks) - 1, min(len(risks), _MOST_POINTS)).astype(int))
         series[name] = _Series([((at + 1) / len(risks), float(risks[at]), 0.0) for at in chosen])
     top = min(math.ceil(round(top * 10, 6)) / 10, 1.0)
-    return _drawn(series, "share of questions answered", "of these, no listed passage answers", top, diagonal=False)
+    return _drawn(series, "share of questions answered", "of these, the answer is wrong", top, diagonal=False)
 
 
 def reliability_chart(runs: Mapping[str, Labelled]) -> str:
-    """Share of questions that a listed passage answers against mean confidence, ten bins; a larger dot is more questions."""
+    """Share of questions that are answered right against mean confidence, ten bins; a larger dot is more questions."""
     most = max(len(one.confidence) for one in runs.values())
     series = {}
     for name, one in runs.items():
@@ -58,12 +58,9 @@ def reliability_chart(runs: Mapping[str, Labelled]) -> str:
         sizes = [_SMALLEST_DOT + (_LARGEST_DOT - _SMALLEST_DOT) * math.sqrt(n / most) for _, _, n in found]
         series[name] = _Series(
             [(sure, share, size) for (sure, share, _), size in zip(found, sizes, strict=True)],
-            [
-                f"{n} questions: confidence {sure:.0%}, answered by a listed passage {share:.0%}"
-                for sure, share, n in found
-            ],
+            [f"{n} questions: confidence {sure:.0%}, answered right {share:.0%}" for sure, share, n in found],
         )
-    return _drawn(series, "confidence", "a listed passage answers", 1.0, diagonal=True)
+    return _drawn(series, "confidence", "the answer is right", 1.0, diagonal=True)
 
 
 def bins(confidence: Values, positive: Values) -> Sequence[tuple[float, float, int]]:

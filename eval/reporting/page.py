@@ -14,7 +14,7 @@ from eval.scoring.comparison import Comparison
 from eval.scoring.loss import STAGES, Explanation
 from eval.scoring.robustness import Perturbed
 from eval.scoring.runs import Result, Run
-from eval.scoring.score import HEADLINES, LOWER_IS_BETTER, is_listed_hit
+from eval.scoring.score import HEADLINES, LOWER_IS_BETTER
 from eval.sets.gold import Place, Question
 from eval.sets.perturbation import KINDS
 from index.types import Span
@@ -117,7 +117,7 @@ def _short(results: Iterable[Result], headline: str | None) -> list[Result]:
 def _labelled(run: Run) -> Labelled:
     return Labelled(
         np.array([result.confidence for result in run.results]),
-        np.array([float(is_listed_hit(result, run.k)) for result in run.results]),
+        np.array([float(result.right) for result in run.results]),
     )
 
 

@@ -80,8 +80,8 @@ def print_calibration(console: Console, report: CalibrationReport, store: str) -
     refit = report.refit
     console.print(
         Text(
-            f"\nconfidence fitted on {refit.positives} questions that the listed passages answer and {refit.negatives} that they "
-            f"do not, and kept with {store}"
+            f"\nconfidence fitted on {refit.positives} questions that are answered right and {refit.negatives} that are "
+            f"not, and kept with {store}"
         )
     )
     table = Table(box=None, pad_edge=False, collapse_padding=True)

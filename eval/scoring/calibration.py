@@ -14,11 +14,9 @@ import numpy as np
 
 from eval.scoring.confidence import brier_score, calibration_error, log_loss
 from eval.scoring.runs import Result
-from eval.scoring.score import is_listed_hit
 from eval.scoring.statistics import Estimate, Statistic, Values, estimate
 from index.types import JsonScalar
 from rag.answer.confidence import Refit, log_odds
-from rag.retrieval.ranking import CONFIDENCE_PASSAGES
 from rag.shared.errors import BadInput
 
 # With fewer questions of either kind, what comes out says more about the prior than about the documents.
@@ -54,17 +52,17 @@ def calibrate(
     """Fit a refit on a run's results, and the same on parts of them, each judged by the questions left out.
 
     current: the refit that the results were answered with.  basis: what their confidence was made with.  gold: ``digest_of``.
-    A question is positive when one of the five best passages answers it, which is what confidence is the probability of.
+    A question is positive when its answer is right, given or held back, which is what confidence is the probability of.
     Raises BadInput when there are fewer than 10 questions that are positive, or that are not.
     """
     given = np.array([result.confidence for result in results])
     shipped = given if current is None else np.array([current.undo(value) for value in given])
-    positive = np.array([float(is_listed_hit(result, CONFIDENCE_PASSAGES)) for result in results])
+    positive = np.array([float(result.right) for result in results])
     n_positive, n_negative = int(positive.sum()), int((1 - positive).sum())
     if min(n_positive, n_negative) < MIN_OF_EACH:
         raise BadInput(
-            f"confidence cannot be fitted on {n_positive} questions that the listed passages answer and {n_negative} that they "
-            f"do not: at least {MIN_OF_EACH} of each are needed (add questions that the documents do not answer)"
+            f"confidence cannot be fitted on {n_positive} questions that are answered right and {n_negative} that are "
+            f"not: at least {MIN_OF_EACH} of each are needed (add questions that the documents do not answer)"
         )
     odds = np.array([log_odds(value) for value in shipped])
     after = np.empty(len(odds))

@@ -38,7 +38,7 @@ def compare(run: Run, other: Run) -> Mapping[str, Comparison]:
     if not pairs:
         raise BadInput(f"the two runs have no question in common: one is of {run.gold}, the other of {other.gold}")
     return {
-        name: _of_confidence(name, pairs, run.k, other.k) if name in CONFIDENCE_MEASURES else _of_mean(name, pairs)
+        name: _of_confidence(name, pairs) if name in CONFIDENCE_MEASURES else _of_mean(name, pairs)
         for name in run.measures
         if name in other.measures
     }
@@ -60,10 +60,10 @@ def _of_mean(name: str, pairs: Sequence[tuple[Result, Result]]) -> Comparison:
     return Comparison(*estimate_mean(differences), p_of_mean(differences), len(differences), effect, higher, lower)
 
 
-def _of_confidence(name: str, pairs: Sequence[tuple[Result, Result]], k: int, other_k: int) -> Comparison:
+def _of_confidence(name: str, pairs: Sequence[tuple[Result, Result]]) -> Comparison:
     statistic = CONFIDENCE_MEASURES[name].statistic
-    one = confidence_columns(name, [result for result, _ in pairs], k)
-    two = confidence_columns(name, [earlier for _, earlier in pairs], other_k)
+    one = confidence_columns(name, [result for result, _ in pairs])
+    two = confidence_columns(name, [earlier for _, earlier in pairs])
 
     def difference(confidence: Values, label: Values, earlier_confidence: Values, earlier_label: Values) -> float:
         return statistic(confidence, label) - statistic(earlier_confidence, earlier_label)

@@ -1,6 +1,6 @@
 """How well ``confidence`` tells the questions that are positive from the others.
 
-What positive means is the caller's: usually that a listed passage answers, which is what confidence claims to be likely.
+What positive means is the caller's: usually that the answer is right, which is what confidence claims to be likely.
 Each function takes one value per question (positive: 1 or 0), in any order, and returns nan where it is not defined.
 """
 

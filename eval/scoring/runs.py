@@ -27,6 +27,7 @@ class Result:
     """What one question got.
 
     rank: of the first hit, 1-based, None without one; it may be past the k listed.  passages: the k listed.
+    right: whether the answer, also one that was held back, has what the gold set says (``eval.scoring.score.judge``).
     measures: the values of the measures that have one per question.
     """
 
@@ -39,6 +40,7 @@ class Result:
     answer: str | None
     rank: int | None
     passages: tuple[Listed, ...]
+    right: bool
 
 
 class CalibrationState(NamedTuple):
@@ -106,6 +108,7 @@ def _result_json(result: Result) -> dict[str, object]:
         "answer": result.answer,
         "rank": result.rank,
         "passages": [passage._asdict() for passage in result.passages],
+        "right": result.right,
     }
 
 
@@ -152,6 +155,9 @@ def _result_from_json(row: Mapping[str, object]) -> Result:
         answer=None if answer is None else _typed(answer, str),
         rank=None if rank is None else _typed(rank, int),
         passages=tuple(Listed(**passage) for passage in _typed(row["passages"], list)),
+        right=_typed(
+            row.get("right", answer is not None and rank is not None), bool
+        ),  # earlier versions did not save it
     )
 
 

@@ -36,25 +36,24 @@ _DOCUMENT_RR = "document RR@10"
 
 
 class ConfidenceMeasure(NamedTuple):
-    """A figure of confidence over a whole run. label: which questions are positive, given k."""
+    """A figure of confidence over a whole run. label: which questions are positive."""
 
     statistic: Statistic
-    label: Callable[[Result, int], bool]
+    label: Callable[[Result], bool]
 
 
-def is_listed_hit(result: Result, k: int) -> bool:
-    """Whether a listed passage answers: what confidence is the probability of."""
-    return result.answerable and result.rank is not None and result.rank <= k
+def _is_right(result: Result) -> bool:
+    return result.right
 
 
-# Figures of confidence, for sets with unanswerable questions. All but the second ask whether a listed passage answers.
+# Figures of confidence, for sets with unanswerable questions. All but the second ask whether the answer is right, given or not.
 CONFIDENCE_MEASURES: Mapping[str, ConfidenceMeasure] = {
-    "AUROC": ConfidenceMeasure(auroc, is_listed_hit),
-    "AUROC answerable": ConfidenceMeasure(auroc, lambda result, k: result.answerable),
-    "AURC": ConfidenceMeasure(area_under_risk, is_listed_hit),
-    "Risk@50%": ConfidenceMeasure(partial(risk_at, 0.5), is_listed_hit),
-    "Risk@80%": ConfidenceMeasure(partial(risk_at, 0.8), is_listed_hit),
-    "ECE": ConfidenceMeasure(calibration_error, is_listed_hit),
+    "AUROC": ConfidenceMeasure(auroc, _is_right),
+    "AUROC answerable": ConfidenceMeasure(auroc, lambda result: result.answerable),
+    "AURC": ConfidenceMeasure(area_under_risk, _is_right),
+    "Risk@50%": ConfidenceMeasure(partial(risk_at, 0.5), _is_right),
+    "Risk@80%": ConfidenceMeasure(partial(risk_at, 0.8), _is_right),
+    "ECE": ConfidenceMeasure(calibration_error, _is_right),
 }
 # What a report looks at first: the first of these that a set has sums it up.
 HEADLINES = ("RR@10", "nDCG@10", "Answer")
@@ -115,7 +114,11 @@ def run(
 
     def judged(question: Question) -> Outcome:
         try:
-            return judge(question, _asked(ask, question, depth), k)
+            answer = _asked(ask, question, depth)
+            held_back = None
+            if answer.answer is None and question.answerable and question.answers:
+                held_back = ask(Query(question=question.text, k=depth, max_risk=1.0))
+            return judge(question, answer, k, held_back)
         except BadInput as error:
             raise BadInput(f"question {question.id!r} of {gold}: {error}") from error
 
@@ -131,7 +134,7 @@ def run(
         pool.shutdown(cancel_futures=True)
     seconds = time.perf_counter() - started
     results, names = _scored(outcomes), measure_names(questions)
-    return Run(gold, k, results, {name: _estimate(name, results, k) for name in names}, store, seconds)
+    return Run(gold, k, results, {name: _estimate(name, results) for name in names}, store, seconds)
 
 
 def _asked(ask: Callable[[Query], Answer], question: Question, depth: int) -> Answer:
@@ -149,8 +152,12 @@ def _asked(ask: Callable[[Query], Answer], question: Question, depth: int) -> An
     return answer
 
 
-def judge(question: Question, answer: Answer, k: int) -> Outcome:
-    """Which passages are hits and which documents were found; only what a run keeps of an answer."""
+def judge(question: Question, answer: Answer, k: int, held_back: Answer | None = None) -> Outcome:
+    """Which passages are hits and which documents were found; only what a run keeps of an answer.
+
+    held_back: what would have been answered at any risk, where nothing was. An answer is right that has a gold answer in it; where
+    the set gives no answers, when one of the k listed passages is a hit.
+    """
     hits = tuple(rank for rank, passage in enumerate(answer.passages, 1) if _is_hit(question, passage))
     listed = tuple(Listed(*_places(passage)[0], score=passage.score) for passage in answer.passages[:k])
     text = answer.answer.text if answer.answer else None
@@ -164,8 +171,15 @@ def judge(question: Question, answer: Answer, k: int) -> Outcome:
         text,
         hits[0] if hits else None,
         listed,
+        _has_gold(question, text or (held_back and held_back.answer and held_back.answer.text) or "", hits, k),
     )
     return Outcome(question, result, hits, _documents(answer), answer.answer.sentences if answer.answer else ())
+
+
+def _has_gold(question: Question, text: str, hits: Sequence[int], k: int) -> bool:
+    if not question.answerable:
+        return False
+    return is_inside(question.answers, text) if question.answers else bool(hits) and hits[0] <= k
 
 
 def _documents(answer: Answer) -> tuple[str, ...]:
@@ -229,16 +243,16 @@ def _plain(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def confidence_columns(name: str, results: Sequence[Result], k: int) -> tuple[Values, Values]:
+def confidence_columns(name: str, results: Sequence[Result]) -> tuple[Values, Values]:
     """Confidence and label (1 or 0) per question, as a measure of confidence takes them."""
     label = CONFIDENCE_MEASURES[name].label
     return (
         np.array([result.confidence for result in results]),
-        np.array([float(label(result, k)) for result in results]),
+        np.array([float(label(result)) for result in results]),
     )
 
 
-def _estimate(name: str, results: Sequence[Result], k: int) -> Estimate:
+def _estimate(name: str, results: Sequence[Result]) -> Estimate:
     if name in CONFIDENCE_MEASURES:
-        return estimate(CONFIDENCE_MEASURES[name].statistic, *confidence_columns(name, results, k))
+        return estimate(CONFIDENCE_MEASURES[name].statistic, *confidence_columns(name, results))
     return estimate_mean(np.array([result.measures[name] for result in results if name in result.measures]))

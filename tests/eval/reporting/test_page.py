@@ -31,7 +31,16 @@ def result(number: int, rr: float, *, answerable: bool = True) -> Result:
     measures = {"RR@10": rr} if answerable else {}
     rank = round(1 / rr) if rr else None
     return Result(
-        f"q{number}", f"Question {number} {EVIL}?", answerable, measures, 0.6 + number / 100, True, EVIL, rank, ()
+        f"q{number}",
+        f"Question {number} {EVIL}?",
+        answerable,
+        measures,
+        0.6 + number / 100,
+        True,
+        EVIL,
+        rank,
+        (),
+        rr > 0,
     )
 
 

@@ -17,7 +17,7 @@ BASIS = {"weights": "w"}
 def results(odds: NDArray[np.float64], positive: NDArray[np.bool_]) -> list[Result]:
     confidence = 1 / (1 + np.exp(-odds))
     return [
-        Result(str(i), "q", True, {}, float(confidence[i]), True, None, 1 if positive[i] else None, ())
+        Result(str(i), "q", True, {}, float(confidence[i]), True, None, None, (), bool(positive[i]))
         for i in range(len(odds))
     ]
 

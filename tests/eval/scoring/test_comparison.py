@@ -16,7 +16,18 @@ NOT_USED = Estimate(None, None, None)
 
 def result(number: int, rr: float, *, answerable: bool = True, confidence: float = 0.5, rank: int | None = 1) -> Result:
     measures = {"RR@10": rr} if answerable else {}
-    return Result(f"q{number}", f"question {number}?", answerable, measures, confidence, True, None, rank, ())
+    return Result(
+        f"q{number}",
+        f"question {number}?",
+        answerable,
+        measures,
+        confidence,
+        True,
+        None,
+        rank,
+        (),
+        answerable and rank is not None,
+    )
 
 
 def run(*results: Result, measures: tuple[str, ...] = ("RR@10",)) -> Run:

@@ -15,8 +15,8 @@ RUN = Run(
     gold="tiny",
     k=10,
     results=(
-        Result("q1", "who?", True, {"RR@10": 1.0}, 0.9, True, "Cats.", 1, (Listed("a.txt", 0, 5, 0.5),)),
-        Result("q2", "wer – 谁?", False, {"Answered unanswerable": 0.0}, 0.1, False, None, None, ()),
+        Result("q1", "who?", True, {"RR@10": 1.0}, 0.9, True, "Cats.", 1, (Listed("a.txt", 0, 5, 0.5),), True),
+        Result("q2", "wer – 谁?", False, {"Answered unanswerable": 0.0}, 0.1, False, None, None, (), False),
     ),
     measures={"RR@10": Estimate(1.0, None, None), "AUROC": Estimate(1.0, 0.5, 1.0)},
     store=StoreState("abc", {"model": "m", "passage_characters": 600}, 3, 7),
@@ -59,6 +59,7 @@ def test_the_json_has_the_fields_of_the_contract() -> None:
         "answer": "Cats.",
         "rank": 1,
         "passages": [{"document": "a.txt", "start": 0, "end": 5, "score": 0.5}],
+        "right": True,
     }
 
 
