@@ -1,7 +1,7 @@
 """What kind of thing a question asks for, told by its words.
 
-Question words of English, German, French, Spanish, Italian, Portuguese and Dutch are known, and a few of Chinese and Japanese. A
-question of no known kind asks for nothing that a text could be seen to lack.
+Question words of the languages whose words are stemmed are known, and a few of Chinese and Japanese. A question of no known kind
+asks for nothing that a text could be seen to lack.
 """
 
 import re
@@ -38,6 +38,29 @@ class Kind(Enum):
     OTHER = "other"
 
 
+# By kind, in Danish, Norwegian, Swedish, Dutch, Finnish, Hungarian, Italian, Portuguese, Romanian, Russian, Turkish, Greek, Arabic
+# and Tamil, as far as the patterns below do not have them.
+_IN_OTHER_LANGUAGES = {
+    Kind.TIME: r"\b(?:hvad tid|hva tid|hvilken tid|hur dags|hoe laat|mihin aikaan|hány órakor|a che ora|a que horas|la ce oră|"
+    r"во сколько|saat kaçta|τι ώρα)\b|في أي ساعة",
+    Kind.DURATION: r"\b(?:hvor (?:længe|lenge|gammel)|hur (?:länge|gammal)|hoe ?(?:lang|oud)|(?:kuinka|miten) (?:kauan|vanha)|"
+    r"meddig|mennyi ideig|hány éves|quanto tempo|quant[io] (?:giorni|mesi|anni|ore)|quantos? (?:dias|meses|anos)|quantas horas|"
+    r"cât timp|câ[tț]i ani|как долго|сколько (?:времени|лет|дней|часов|месяцев)|kaç (?:yıl|gün|saat|ay|yaşında)|"
+    r"πόσο καιρό|πόσ(?:ες|α) (?:ημέρες|μέρες|χρόνια|ώρες))\b|كم (?:من الوقت|يوما|سنة|ساعة)|எவ்வளவு (?:நேரம்|காலம்)",
+    Kind.DATE: r"\b(?:hvornår|når|när|hvilket år|vilket år|i welk jaar|milloin|minä vuonna|mikor|melyik évben|in che anno|"
+    r"em que ano|când|în ce an|когда|в каком году|ne zaman|hangi yıl(?:da)?|πότε|ποια χρονιά)\b|متى|எப்போது",
+    Kind.REASON: r"\b(?:hvorfor|varför|miksi|miért|por que|porquê|почему|зачем|neden|niçin|γιατί)\b|^\W*de ce\b|لماذا|ஏன்|"
+    r"なぜ|どうして",
+    Kind.NUMBER: r"\b(?:hvor (?:mange|meget|mye|stor|høj|høy|dyr)|hur (?:många|mycket|stor|hög|dyr)|hoe (?:groot|hoog|duur)|"
+    r"montako|paljonko|(?:kuinka|miten) (?:monta|paljon|suuri|korkea)|hány|mennyi|mekkora|cât[aă]?|câ[tț]i|câte|сколько|kaç|"
+    r"ne kadar|πόσ(?:ο|α|οι|ες|ους|η))\b|^\W*كم\b|எத்தனை|எவ்வளவு",
+    Kind.PERSON: r"\b(?:hvem|vem|kuka|kenen|kenelle|ketkä|kinek|кто|кого|кому|кем|kim(?:dir|in|ler)|ποι(?:ος|οι))\b|"
+    r"^\W*(?:kik?|cine|cui|wie (?:is|was|zijn|waren|heeft|had|werd|schreef|won))\b|^\W*من (?!أين)|யார்",
+    Kind.STEPS: r"\b(?:hvordan (?:kan|skal|gør|gjør) (?:jeg|man|vi)|hur (?:kan|ska|gör) (?:jag|man|vi)|"
+    r"hoe (?:kan|moet|doe) (?:ik|je|men|we)|(?:miten|kuinka) (?:voin|voi|saan)|hogyan (?:lehet|kell|tud)|como (?:faço|posso)|"
+    r"cum (?:pot|se|să)|как (?:мне|можно|нужно)|πώς (?:μπορώ|να))\b|كيف (?:أ|يمكن)|எப்படி",
+}
+
 _COUNTED = (
     "number|percentage|amount|price|prices|cost|costs|fee|fees|salary|wage|population|total|speed|rate|size|weight|height|"
     "length|"
@@ -53,7 +76,7 @@ _PLACES = "city|cities|country|countries|towns?|villages?|continents?|county|cou
 _INSTRUCTIONS = "commands?|flags?|options?|settings?|arguments?|environment variables?|parameters?|switch(?:es)?"
 # Of those that begin at the same word the first counts.
 _PATTERNS = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
+    (kind, re.compile(f"{pattern}|{others}" if (others := _IN_OTHER_LANGUAGES.get(kind)) else pattern, re.IGNORECASE))
     for kind, pattern in (
         (Kind.EMAIL, r"\b(?:what|which|welche|quelle|cuál)\b.{0,60}\be-?mail(?:[- ]address|adresse)?\b"),
         (

@@ -27,7 +27,14 @@ _MONTHS = (
     "january|february|march|april|june|july|august|september|october|november|december|januar|februar|märz|juni|juli|oktober|"
     "dezember|janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre|enero|febrero|marzo|"
     "abril|mayo|"
-    "junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
+    "junio|julio|agosto|septiembre|octubre|noviembre|diciembre|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|"
+    "novembre|dicembre|janeiro|fevereiro|março|maio|junho|julho|setembro|outubro|novembro|dezembro|januari|februari|maart|mei|"
+    "augustus|januar|februar|marts|juni|juli|desember|tammikuu\\w*|helmikuu\\w*|maaliskuu\\w*|huhtikuu\\w*|toukokuu\\w*|kesäkuu\\w*|"
+    "heinäkuu\\w*|elokuu\\w*|syyskuu\\w*|lokakuu\\w*|marraskuu\\w*|joulukuu\\w*|január|február|március|április|június|július|"
+    "augusztus|szeptember|október|ianuarie|februarie|martie|aprilie|iunie|iulie|septembrie|octombrie|noiembrie|decembrie|"
+    "января|февраля|марта|апреля|мая|июня|июля|августа|сентября|октября|ноября|декабря|ocak|şubat|nisan|mayıs|haziran|temmuz|"
+    "ağustos|eylül|ekim|kasım|aralık|ιανουαρίου|φεβρουαρίου|μαρτίου|απριλίου|μαΐου|ιουνίου|ιουλίου|αυγούστου|σεπτεμβρίου|"
+    "οκτωβρίου|νοεμβρίου|δεκεμβρίου"
 )
 _SHORT_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec"
 _WEEKDAYS = "(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
@@ -52,17 +59,20 @@ _AMOUNT = re.compile(rf"\d[\d.,]*|\b(?:{_NUMBER_WORDS})\b|[二三四五六七八
 _HARDLY_AMOUNTS = re.compile(r"\b(?:one|single|none|no|never|once)\b", re.IGNORECASE)
 _COUNTS = re.compile(r"\b(?:how (?:many|often)|wie (?:viele|oft)|combien|cuánt[oa]s|quant[ie])\b", re.IGNORECASE)
 _DATE = re.compile(
-    rf"(?<![\d.,$€£¥/–-])(?:1\d|20)\d\d(?:s\b|(?![\d%]|[.,]\d| ?[-–] ?\d+ ?[-–] ?\d))|\b\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}\b|"
-    r"\b\d{4}-[01]\d-[0-3]\d\b|"
+    rf"(?<![\d.,$€£¥/–-])(?:1\d|20)\d\d(?:s\b|(?![\d%]|[.,]\d| ?[-–] ?\d+ ?[-–] ?\d))|"
+    r"(?<![\d./-])\d{1,4}(?:\.\d{1,2}\.|/\d{1,2}/|-\d{1,2}-)\d{2,4}(?![\d./-]\d)|"
+    rf"\b\d{{1,2}}[-./](?:{_SHORT_MONTHS})[-./]\d{{2,4}}\b|\b\d{{1,4}} BCE?\b|"
+    rf"\b\d+ (?:million |billion )?(?:{UNITS_OF_TIME}) ago\b|"
     rf"\b(?:{_MONTHS})\b|\b\d{{1,2}} (?:{_SHORT_MONTHS})\b|\b(?:{_SHORT_MONTHS})\.? \d{{1,2}}\b|\b{_WEEKDAYS}\b|"
     r"\b(?:\d{1,2}(?:st|nd|rd|th)|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|\w+teenth|twentieth)"
-    r"[- ]century\b|\d{1,4} ?年|\d{1,2} ?月",
+    r"[- ]centur(?:y|ies)\b|\d{1,4} ?年|\d{1,2} ?月",
     re.IGNORECASE,
 )
 _OCCASION = re.compile(
     r"\b(?:after|before|until|once|as soon as|during|upon|within|when|while|since|at the (?:end|beginning|time)|annually|"
     r"daily|weekly|"
-    rf"monthly|every|each|today|tomorrow|yesterday|summer|winter|spring|autumn|\d+ (?:{UNITS_OF_TIME}) (?:later|ago))\b",
+    r"monthly|every|each|today|tomorrow|yesterday|summer|winter|spring|autumn|"
+    rf"\d+ (?:{UNITS_OF_TIME}) (?:later|ago))\b",
     re.IGNORECASE,
 )
 _CLOCK = re.compile(
@@ -106,7 +116,8 @@ _NO_NAMES = frozenset("i monday tuesday wednesday thursday friday saturday sunda
     _MONTHS.split("|")
 )
 _POINTS_BACK = re.compile(
-    r"\W*(?:this|that|these|those|it|they|he|she|there|such|here|its|their|his|her|then|thus|however|instead|for example)\b",
+    r"(?<!\W)\W*+(?:this|that|these|those|it|they|he|she|there|such|here|its|their|his|her|then|thus|however|instead|"
+    r"for example)\b",
     re.I,
 )
 _SENTENCE_END = re.compile(r"[.!?:]['\"”’)\]\d]*\s+$")
@@ -185,7 +196,11 @@ def _capital_follows(text: str, end: int) -> bool:
 def _happened(question: str) -> bool:
     """Whether a question asks when something was or will be, which only a date tells."""
     return bool(
-        re.search(r"\b(?:did|was|were|had)\b|\b(?:date|year|day|month|century|deadline)\b", question, re.IGNORECASE)
+        re.search(
+            r"\b(?:did|was|were|had)\b|\b(?:takes? place|held|scheduled|date|year|day|month|century|deadline)\b",
+            question,
+            re.IGNORECASE,
+        )
     )
 
 
