@@ -1,43 +1,66 @@
 """Fits the confidence of ``rag/answer/answering.json``: the probability that the units chosen as the answer are right.
 
-Reads files of JSON lines ``{"set", "right", "features"}``, one for each question asked of a collection: the features of
-``rag.answer.evidence``, and whether the answer held what the gold set says; of a question that has no answer it never does.
-Every set counts alike, or by the weight given for it; each is also judged by a fit on the others.
+Each gold folder's questions are asked of its own corpus, and an answer is right when a gold answer stands in its text. Some are
+asked again with one of their names exchanged for one of another set, or their year for a near one: the topic is there then, and the
+answer is not. The weights are fitted on both; level and scale then on the questions as they are. Every set counts alike;
+each is also judged by a fit without it and those that share a document with it.
 
-Example: python -m eval.training.answers squad2.jsonl clapnq.jsonl files.jsonl=2 --out rag/answer/answering.json
+Example: python -m eval.training.answers gold/squad2 gold/xquad gold/clapnq gold/covidqa --out rag/answer/answering.json
 """
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from random import Random
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.files import write_text
+from eval.files import check_writable, write_text
 from eval.scoring.confidence import auroc, calibration_error
+from eval.scoring.score import is_inside
+from eval.sets.gold import Question, read_corpus, read_folder, sample
 from rag.answer.evidence import FEATURES
 from rag.answer.weights import FILE
+from rag.inspection.inspector import Weighed
+from rag.language.names import names_in
 
 Values = NDArray[np.float64]
 
 # What speaks against an answer must not raise its confidence, and what speaks for it must not lower it.
-_AGAINST = frozenset(
-    ("lacking", "names_missing", "names_unsaid", "names_unknown", "unknown", "heaviest_missing", "periods_missing")
-)
+_AGAINST = frozenset(("definite", "heaviest_unsaid", "names_missing", "names_unknown", "periods_missing"))
 _RIDGE = 1e-3  # on weights of features scaled to unit deviation
+# Questions of a set that are asked with another name, at most, and how much that many count beside the set.
+_EXCHANGED = 400
+_SHARE_OF_EXCHANGED = 0.5
+_YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
+_NEAR_YEARS = (-7, -3, -1, 1, 2, 5, 11)
+
+
+class Weigher(Protocol):
+    """An indexed collection that answers however unlikely it is to be right."""
+
+    def weigh(self, question: str) -> Weighed | None:
+        """The answer and the features of its confidence; None where nothing is listed."""
 
 
 class AnsweredSet(NamedTuple):
-    """The questions of one set. features: float64 (n, len(FEATURES)).  right: (n,), 1 or 0.  weight: of the set among all."""
+    """The questions of one set. features: float64 (n, len(FEATURES)).  right: (n,), 1 or 0.
+
+    exchanged: (m, len(FEATURES)), of those with another name, none of which can be answered right.
+    documents: by which sets are seen to share one.
+    """
 
     name: str
     features: Values
     right: Values
-    weight: float
+    exchanged: Values
+    documents: frozenset[str]
 
 
 class LeftOutSet(NamedTuple):
@@ -48,68 +71,154 @@ class LeftOutSet(NamedTuple):
     calibration_error: float
 
 
-def read_set(path: Path, weight: float) -> AnsweredSet:
-    """The questions in one file."""
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    features = np.array([[line["features"][name] for name in FEATURES] for line in lines])
-    return AnsweredSet(lines[0]["set"], features, np.array([float(line["right"]) for line in lines]), weight)
+def answered_set(
+    name: str, questions: Sequence[Question], strangers: Sequence[str], documents: frozenset[str], weigher: Weigher
+) -> AnsweredSet:
+    """A set's questions asked of its collection, and some again with a name of other sets (``strangers``)."""
+    generator = Random(0)
+    features, right = [], []
+    for question in questions:
+        if (weighed := weigher.weigh(question.text)) is not None:
+            features.append(_row(weighed))
+            right.append(float(question.answerable and is_inside(question.answers, weighed.text)))
+    changed = (with_other_name(q.text, strangers, generator) for q in questions if q.answerable)
+    asked = [weigher.weigh(text) for text in [text for text in changed if text is not None][:_EXCHANGED]]
+    exchanged = np.array([_row(weighed) for weighed in asked if weighed is not None]).reshape(-1, len(FEATURES))
+    return AnsweredSet(name, np.array(features), np.array(right), exchanged, documents)
+
+
+def _row(weighed: Weighed) -> list[float]:
+    return [weighed.features[name] for name in FEATURES]
+
+
+def with_other_name(question: str, strangers: Sequence[str], generator: Random) -> str | None:
+    """A question with one of its names exchanged for another one of its sort; None where it has none."""
+    spans = names_in(question)
+    if not spans:
+        return None
+    span = generator.choice(spans)
+    name = question[slice(*span)]
+    if _YEAR.fullmatch(name):
+        other = str(int(name) + generator.choice(_NEAR_YEARS))
+    else:
+        alike = [
+            each for each in strangers if _has_digit(each) == _has_digit(name) and each.casefold() != name.casefold()
+        ]
+        if not alike:
+            return None
+        other = generator.choice(alike)
+    return question[: span.start] + other + question[span.end :]
+
+
+def _has_digit(name: str) -> bool:
+    return any(character.isdigit() for character in name)
 
 
 def fit(sets: Sequence[AnsweredSet]) -> dict[str, float]:
     """Intercept and weights of a logistic model in which no feature counts against what it stands for."""
     from scipy.optimize import minimize
 
-    features = np.concatenate([each.features for each in sets])
+    asked = np.concatenate([each.features for each in sets])
     right = np.concatenate([each.right for each in sets])
-    share = np.concatenate([np.full(len(each.right), each.weight / len(each.right)) for each in sets])
-    share /= share.sum()
+    share = np.concatenate([np.full(len(each.right), 1 / len(each.right)) for each in sets])
+    features = np.concatenate([asked, *(each.exchanged for each in sets)])
+    labels = np.concatenate([right, np.zeros(len(features) - len(asked))])
+    shares = np.concatenate([share, *(np.full(len(each.exchanged), _SHARE_OF_EXCHANGED / _EXCHANGED) for each in sets)])
+    shares /= shares.sum()
     spread = features.std(axis=0) + 1e-9
     scaled = features / spread
 
     def loss(weights: Values) -> tuple[float, Values]:
         odds = weights[0] + scaled @ weights[1:]
-        misses = share * (1.0 / (1.0 + np.exp(-odds)) - right)
-        value = float(share @ (np.logaddexp(0.0, odds) - right * odds) + _RIDGE * weights[1:] @ weights[1:])
-        slope = np.concatenate([[misses.sum()], scaled.T @ misses + 2 * _RIDGE * weights[1:]])
-        return value, slope
+        misses = shares * (_sigmoid(odds) - labels)
+        value = float(shares @ (np.logaddexp(0.0, odds) - labels * odds) + _RIDGE * weights[1:] @ weights[1:])
+        return value, np.concatenate([[misses.sum()], scaled.T @ misses + 2 * _RIDGE * weights[1:]])
 
     bounds = [(None, None), *((None, 0.0) if name in _AGAINST else (0.0, None) for name in FEATURES)]
     weights = minimize(loss, np.zeros(len(bounds)), jac=True, method="L-BFGS-B", bounds=bounds).x
-    slopes = dict(zip(FEATURES, map(float, weights[1:] / spread), strict=True))
-    return {"intercept": float(weights[0]), **slopes}
+    slopes = weights[1:] / spread
+    # Level and scale of the questions as they are: those with another name would make every answer look less likely.
+    odds = weights[0] + asked @ slopes
+
+    def rescaled(line: Values) -> tuple[float, Values]:
+        moved = line[0] + line[1] * odds
+        misses = share * (_sigmoid(moved) - right)
+        return float(share @ (np.logaddexp(0.0, moved) - right * moved)), np.array([misses.sum(), misses @ odds])
+
+    shift, scale = minimize(
+        rescaled, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=[(None, None), (0.1, None)]
+    ).x
+    return {
+        "intercept": float(shift + scale * weights[0]),
+        **dict(zip(FEATURES, map(float, scale * slopes), strict=True)),
+    }
 
 
 def probabilities(weights: Mapping[str, float], features: Values) -> Values:
     """The confidence of each question: float64 (n,)."""
-    odds = weights["intercept"] + features @ np.array([weights[name] for name in FEATURES])
+    return _sigmoid(weights["intercept"] + features @ np.array([weights[name] for name in FEATURES]))
+
+
+def _sigmoid(odds: Values) -> Values:
     return np.asarray(1.0 / (1.0 + np.exp(-odds)), dtype=np.float64)
 
 
 def judge_left_out(sets: Sequence[AnsweredSet]) -> list[LeftOutSet]:
-    """For each set the figures of a fit on all others."""
+    """For each set the figures of a fit on those that share no document with it; nothing of one that shares with all others."""
     judged = []
     for each in sets:
-        sure = probabilities(fit([other for other in sets if other is not each]), each.features)
-        judged.append(LeftOutSet(each.name, auroc(sure, each.right), calibration_error(sure, each.right)))
+        if others := [other for other in sets if other is not each and not other.documents & each.documents]:
+            sure = probabilities(fit(others), each.features)
+            judged.append(LeftOutSet(each.name, auroc(sure, each.right), calibration_error(sure, each.right)))
     return judged
 
 
+def asked_of_folders(folders: Sequence[Path], limit: int | None) -> list[AnsweredSet]:
+    """The questions of gold folders, asked of their corpora as they are indexed in the cache."""
+    from eval.sets import corpora
+    from rag.cli.output import message
+    from rag.shared.config import Config
+
+    questions = [sample(read_folder(folder).questions, limit, 0) for folder in folders]
+    documents = [
+        frozenset(document.title or document.id for document in read_corpus(folder / "corpus.jsonl"))
+        for folder in folders
+    ]
+    names = [[q.text[slice(*span)] for q in asked for span in names_in(q.text)] for asked in questions]
+    sets = []
+    with ExitStack() as services:
+        for number, folder in enumerate(folders):
+            strangers = [
+                name
+                for own, shared in zip(names, documents, strict=True)
+                if not shared & documents[number]
+                for name in own
+            ]
+            service = services.enter_context(corpora.open_folder(folder, Config.from_environment(), message))
+            sets.append(answered_set(folder.name, questions[number], strangers, documents[number], service.inspector))
+            message(f"{folder.name}: {len(sets[-1].right)} questions, {sets[-1].right.mean():.3f} right")
+    return sets
+
+
 def main() -> None:
-    """Reads the sets, prints what each is worth left out, and writes the file."""
+    """Asks the sets, prints what each is worth left out, and writes the file."""
     parser = argparse.ArgumentParser(prog="python -m eval.training.answers", description=__doc__)
-    parser.add_argument("sets", nargs="+", metavar="FILE[=WEIGHT]")
+    parser.add_argument("folders", nargs="+", metavar="GOLD", type=Path, help="folders in the BEIR layout with answers")
+    parser.add_argument("--limit", type=int, help="questions of each set, drawn")
     parser.add_argument("--out", type=Path, default=FILE)
     arguments = parser.parse_args()
-    sets = [read_set(Path(name), float(weight or 1)) for name, _, weight in (s.partition("=") for s in arguments.sets)]
-    judged = judge_left_out(sets) if len(sets) > 1 else []
+    check_writable("--out", arguments.out)
+    sets = asked_of_folders(arguments.folders, arguments.limit)
+    judged = judge_left_out(sets)
     for line in judged:
         sys.stdout.write(f"{line}\n")
-    rounded = {name: float(f"{value:.4g}") for name, value in fit(sets).items()}
+    names = " ".join(folder.name for folder in arguments.folders)
     parts = {
-        "command": "python -m eval.training.answers " + " ".join(Path(name).name for name in arguments.sets),
-        "fitted_on": {each.name: len(each.right) for each in sets},
+        "command": f"python -m eval.training.answers {names}"
+        + (f" --limit {arguments.limit}" if arguments.limit else ""),
+        "fitted_on": {each.name: [len(each.right), len(each.exchanged)] for each in sets},
         "unit": json.loads(FILE.read_text(encoding="utf-8"))["unit"],
-        "confidence": rounded,
+        "confidence": {name: float(f"{value:.4g}") for name, value in fit(sets).items()},
         "left_out": [[line.name, round(line.auroc, 3), round(line.calibration_error, 3)] for line in judged],
     }
     lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in parts.items())

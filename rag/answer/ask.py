@@ -77,7 +77,7 @@ def answer_question(
         if known is not None:
             spent = _milliseconds(time.perf_counter() - started)
             return replace(known, timings_ms=Timings(0.0, spent, spent))
-        asked = _respelled(question, reader, scope, embedder) if query.correct else question
+        asked = respelled(question, reader, scope, embedder) if query.correct else question
         words = word_spans(asked)
         waiting = _Waiting(embedder.embed_question(asked, words), started)
         ranked_by = None if reranker is None else _Unhurried(reranker)
@@ -164,7 +164,8 @@ def _turn_given_up() -> Iterator[None]:
         _turn.acquire()
 
 
-def _respelled(question: str, reader: Reader, scope: Scope, embedder: TextEmbedder) -> str:
+def respelled(question: str, reader: Reader, scope: Scope, embedder: TextEmbedder) -> str:
+    """A question with words that no passage has written as the passages do."""
     return respell(
         question,
         word_spans(question),

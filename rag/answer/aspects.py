@@ -22,6 +22,17 @@ _QUALIFIER = re.compile(
     r"oldest|newest|most|least|without|before|after|except|multiple|several)\b",
     re.IGNORECASE,
 )
+# Asks for the last day of something, and tells it.
+_ASKS_FOR_DEADLINE = re.compile(
+    r"\b(?:deadlines?|due|(?:by|until) when|latest|expir(?:e|es|y)|(?:bis|spätestens) wann|frist|date limite|plazo|fecha límite|"
+    r"scadenza|prazo)\b",
+    re.IGNORECASE,
+)
+_TELLS_DEADLINE = re.compile(
+    r"\b(?:by|until|before|(?:no|not) later than|due|deadline|expires?|closes?|bis|spätestens|avant le|jusqu'au|hasta|antes del|"
+    r"entro|até)\b[^.;\n]{0,25}\d",
+    re.IGNORECASE,
+)
 _WORD = r"[\w.'’+/-]+"
 _SIDE = (
     rf"(?<![\w.'’+/-])({_WORD}(?: {_WORD}){{0,3}}?)"  # begins a word: no question takes time that grows with its square
@@ -77,6 +88,11 @@ def has_qualifier(question: str, text: str) -> bool:
     """Whether a text has a word of the question such as "all", "only" or "without"."""
     asked = {word.casefold() for word in _QUALIFIER.findall(question)}
     return bool(asked) and any(word.casefold() in asked for word in _QUALIFIER.findall(text))
+
+
+def tells_deadline(question: str, text: str) -> bool:
+    """Whether a question asks for the last day of something, and a text tells it: "no later than 3 May"."""
+    return bool(_ASKS_FOR_DEADLINE.search(question)) and bool(_TELLS_DEADLINE.search(text))
 
 
 def sides_of(question: str) -> tuple[frozenset[str], frozenset[str]] | None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from index.local.views.lexical import analyze
 from index.types import Passage, Span
-from rag.answer.aspects import counted_terms, counts, has_qualifier
+from rag.answer.aspects import counted_terms, counts, has_qualifier, tells_deadline
 from rag.answer.leads import passed_on
 from rag.answer.units import Stretch, is_whole, span_of, stretches, texts_of
 from rag.answer.weights import load_weights
@@ -44,7 +44,7 @@ class Candidate(NamedTuple):
     score: higher is better, comparable within one question; its
     exponent is the odds that this is the unit.  late, cosine: late interaction and cosine of its best sentence.
     holds: whether it has a thing of the kind that is asked for.
-    kind: of its first unit.
+    kind: of its first unit.  document: the id of the one it stands in.
     named: whether it is in a part that the question refers to by its number.  opens: whether that begins with it.
     """
 
@@ -60,6 +60,7 @@ class Candidate(NamedTuple):
     kind: str
     named: bool
     opens: bool
+    document: str
 
 
 def candidates_of(found: Retrieved) -> list[Candidate]:
@@ -143,6 +144,7 @@ def _of_passage(found: Retrieved, kind: Kind, rank: int, position: int, rows: sl
             + weights["kind" if asks_for_name(asked) else _HELD.get(kind, "kind")] * is_held
             + weights["steps"] * (kind is Kind.STEPS and any(unit.kind == CODE for unit in units[within]))
             + weights["qualifier"] * has_qualifier(asked, text)
+            + weights["deadline"] * (is_held and kind in STRICT and tells_deadline(asked, text))
             + weights["counted"] * counts(text, asked, counted)
             + weights["byline"] * (units[stretch.first].kind == BYLINE and asks_for_author(asked))
             - weights["apart"] * _is_apart(units[stretch.first], asked)
@@ -167,6 +169,7 @@ def _of_passage(found: Retrieved, kind: Kind, rank: int, position: int, rows: sl
             units[stretch.first].kind,
             stretch.first in named,
             named.get(stretch.first, False),
+            passage.document_id,
         )
         for stretch, span, text, score, is_held in zip(whole, spans, quoted, scores, held, strict=True)
     ]

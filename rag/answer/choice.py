@@ -1,4 +1,4 @@
-"""Which units are the answer: the likeliest, and further ones only while it may not be that one."""
+"""Which units are the answer: the likeliest, and further ones while each is worth its length, as it may be the one."""
 
 import math
 from collections.abc import Sequence
@@ -13,14 +13,17 @@ from rag.language.held import STRICT
 from rag.retrieval.duplicates import same_statement
 from rag.shared.types import ROW
 
-MOST_UNITS = 3
-# Further units are taken until the answer is among them with this probability, each at least this share as likely as the first.
-# A number or a name is told once; what may need telling in several sentences is.
-_ENOUGH_TO_TELL = 0.9
-_ENOUGH_OF_A_THING = 0.75
-_WORTH_ADDING = 0.12
+MOST_UNITS = 4
+# What a further unit must add for each hundred characters: probability that it is the one. A number or a name is told once, while
+# what is no such thing may need telling in several sentences.
+_WORTH_TELLING = 0.01
+_WORTH_OF_A_THING = 0.06
+# Characters that every unit costs beside its own: each is one more thing to read.
+_COST_OF_A_UNIT = 60
+# How many of the likeliest are looked at: among more there is hardly ever the one.
+_LIKELIEST = 12
 # Characters that an answer of several units has at most.
-_LONGEST = 480
+_LONGEST = 540
 # Characters from the likeliest unit within which what it lacks is looked for.
 _NEAR = 600
 # How much less likely, in log-odds, two units of one list or table may be that tell of the two things compared, one of each.
@@ -35,33 +38,36 @@ class Choice(NamedTuple):
 
 
 def choose(candidates: Sequence[Candidate], kind: Kind = Kind.OTHER, question: str = "") -> Choice:
-    """One to three units, none repeating another; none of no candidates. kind: that is asked for.
+    """One to four units, none repeating another; none of no candidates. kind: that is asked for.
 
-    Where none of the likeliest has the thing asked for, one near the first that has it is added. Of a comparison there are two.
+    The likeliest is the first. Others are added by what they add for their length. Where none of them has the thing asked for, one
+    near the first that has it is added. Of a comparison there are two.
     Of a part that the question refers to, the unit that it begins with is the first, and no others than its own follow.
     """
     considered = [candidate for candidate in candidates if candidate.named] or list(candidates)
     if not considered:
         return Choice([], 0.0)
     ordered = sorted(considered, key=lambda candidate: (not candidate.opens, -candidate.score))
-    is_thing = kind in STRICT and ordered[0].holds or kind is Kind.STEPS or ordered[0].kind == ROW
-    enough = _ENOUGH_OF_A_THING if is_thing else _ENOUGH_TO_TELL
     highest = max(candidate.score for candidate in considered)
     odds = [math.exp(max(candidate.score - highest, -50.0)) for candidate in ordered]
     shares = [each / sum(odds) for each in odds]
     if compared := _compared(ordered, question):
         return Choice(compared, shares[0])
-    chosen: list[Candidate] = []
-    covered = 0.0
-    length = 0
-    for candidate, share in zip(ordered, shares, strict=True):
-        if chosen and (len(chosen) == MOST_UNITS or covered >= enough or share < _WORTH_ADDING * shares[0]):
+    first = ordered[0]
+    is_thing = kind in STRICT and first.holds or kind is Kind.STEPS or first.kind == ROW
+    worth = _WORTH_OF_A_THING if is_thing else _WORTH_TELLING
+    further = [
+        (100 * share / (len(candidate.text) + _COST_OF_A_UNIT), candidate)
+        for candidate, share in zip(ordered[1:_LIKELIEST], shares[1:_LIKELIEST], strict=True)
+    ]
+    chosen = [first]
+    length = len(first.text)
+    for gain, candidate in sorted(further, key=lambda each: -each[0]):
+        if len(chosen) == MOST_UNITS or gain < worth:
             break
-        if chosen and length + len(candidate.text) > _LONGEST or any(_repeats(candidate, other) for other in chosen):
-            continue
-        chosen.append(candidate)
-        covered += share
-        length += len(candidate.text)
+        if length + len(candidate.text) <= _LONGEST and not any(_repeats(candidate, other) for other in chosen):
+            chosen.append(candidate)
+            length += len(candidate.text)
     if len(chosen) < MOST_UNITS and not any(candidate.holds for candidate in chosen):
         chosen += _completing(ordered, kind, _LONGEST - length)
     return Choice(chosen, shares[0])
@@ -76,7 +82,7 @@ def _completing(ordered: Sequence[Candidate], kind: Kind, longest: int) -> list[
         other
         for other in ordered[1:]
         if other.holds
-        and other.passage == first.passage
+        and other.document == first.document
         and abs(other.span.start - first.span.start) <= _NEAR
         and len(other.text) <= longest
         and not _repeats(other, first)
@@ -89,19 +95,19 @@ def _compared(ordered: Sequence[Candidate], question: str) -> list[Candidate]:
     sides = sides_of(question)
     if sides is None:
         return []
-    one, other = ([c for c in ordered if not side.isdisjoint(_terms(c))] for side in sides)
+    first_side, second_side = ([c for c in ordered if not side.isdisjoint(_terms(c))] for side in sides)
     first = ordered[0]
-    if (first in one) != (first in other):
-        rest = other if first in one else one
+    if (first in first_side) != (first in second_side):
+        rest = second_side if first in first_side else first_side
         return [first, *islice((c for c in rest if c.kind == first.kind and not _repeats(c, first)), 1)]
     pairs = (
         [a, b]
-        for a in one
-        for b in other
+        for a in first_side
+        for b in second_side
         if a.told
         and a.told == b.told
-        and a not in other
-        and b not in one
+        and a not in second_side
+        and b not in first_side
         and min(a.score, b.score) >= first.score - _WORTH_COMPARING
     )
     return next(pairs, [])

@@ -1,6 +1,6 @@
 """When a confidence is worth an answer, and how a store's own questions correct it.
 
-The shipped confidence (rag/ranking.json) was fitted on public sets. ``rag eval GOLD --calibrate`` refits it for one store by Platt
+The shipped confidence (answering.json) was fitted on public sets. ``rag eval GOLD --calibrate`` refits it for one store by Platt
 scaling (Platt 1999) and keeps the refit with the store; it holds as long as everything that made the confidence stays the same.
 """
 
@@ -17,9 +17,9 @@ from typing import Self
 from index.types import JsonScalar
 from rag.answer import weights
 
-# Below this probability nothing is answered, and the nearest passages are shown instead. At 0.32 answerable questions
-# of squad2, xquad and clapnq are answered in 93 to 96 %; of those that real files do not answer, almost four in five are not.
-THRESHOLD = 0.32
+# Below this probability nothing is answered, and the nearest passages are shown instead. At 0.25 answerable questions of squad2,
+# xquad and clapnq are answered in 97 to 98 %; of those that real files do not answer, two in three are not (eval/reports/LOG.md).
+THRESHOLD = 0.25
 # Of a part that is asked for by its number and is there, at least: signals of words and meaning say little of numbers. Not one,
 # as several documents may have a part of that number.
 OF_NAMED_PART = 0.8
@@ -29,9 +29,9 @@ IN_NAMED_PART = 0.5
 ABSTAIN_REASONS: Mapping[str, str] = {
     "no_documents": "the collection is empty",
     "no_match": "no document has the metadata that the filter asks for",
-    "low_confidence": "no listed passage is likely enough to answer the question",
+    "low_confidence": "no answer is likely enough to be right",
     "model_abstained": "the language model finds no answer in the passages (generated answers only)",
-    "risk_too_high": "a listed passage may answer, but a wrong answer is likelier than the risk that was accepted",
+    "risk_too_high": "there may be an answer, but it is likelier to be wrong than the risk that was accepted",
 }
 # Log-odds beyond which a probability is as good as certain; the shipped confidence stays within.
 _MOST_CERTAIN = 50.0
@@ -45,7 +45,7 @@ class Refit:
     """Platt scaling of the shipped confidence: ``log-odds = slope * (given - centre) + centre + shift``, slope > 0.
 
     basis: what the confidence was made with, and so what this holds for (``basis_of``).
-    gold: SHA-256 of the questions it was fitted on.  positives, negatives: how many a listed passage answers, and the others.
+    gold: SHA-256 of the questions it was fitted on.  positives, negatives: how many are answered right, and the others.
     fitted_at: ISO 8601, UTC.
     """
 

@@ -1,86 +1,92 @@
 """How much speaks for it that the chosen units answer, and not only share the topic of the question."""
 
 import math
+import re
 from collections.abc import Mapping
 
 from index.local.views.lexical import analyze
-from index.types import Document
+from index.types import Document, Passage
 from rag.answer.aspects import missing_periods
 from rag.answer.choice import Choice
 from rag.answer.weights import load_weights
-from rag.language.asked import asks_for_author, kind_asked
+from rag.language.asked import kind_asked
 from rag.language.held import STRICT
-from rag.language.names import names_in
+from rag.language.names import is_near, names_in
 from rag.retrieval.question import function_terms
 from rag.retrieval.ranking import CONFIDENCE_PASSAGES
 from rag.retrieval.retrieve import Retrieved
-from rag.shared.types import BYLINE
 
 FEATURES = (
-    *("late", "cosine", "gap", "lead", "covered", "lacking"),
-    *("names_missing", "names_unsaid", "names_unknown", "unknown", "heaviest_missing", "periods_missing", "byline"),
+    *("late", "cosine", "gap", "lead", "definite", "heaviest_unsaid"),
+    *("names_missing", "names_unknown", "periods_missing"),
 )
 # More of it than this says no more.
 _MOST_NAMES = 2
-_MOST_UNSAID = 3
+_WORD = re.compile(r"[^\W\d_]{4,}")
 
 
-def evidence(found: Retrieved, documents: Mapping[int, Document], choice: Choice) -> dict[str, float]:
+def evidence(retrieved: Retrieved, documents: Mapping[int, Document], choice: Choice) -> dict[str, float]:
     """The features of confidence, all of the first chosen unit; there must be one.
 
     late, cosine: of its best sentence with the question.  gap: how far the first passage is ahead of the last of the five best.
-    lead: probability of the unit among all.  covered: weighted share of the question's words in the unit, its title and headings.
-    lacking: whether no unit has a thing of the kind that is asked for.
+    lead: probability of the unit among all.  definite: whether a number, a date, a name or the like is asked for.
+    heaviest_unsaid: the largest weight of a word of the question that is not in the unit, its title or headings.
     names_missing: how many names and numbers of the question are in no passage of its document that was looked at, its title and
-    its headings.  names_unsaid: how many are not in the unit or these.  unknown: how many words of the question no document has.
-    names_unknown: how many of the names and numbers no document has.
-    heaviest_missing: the largest weight of a word that is not in the passage.
+    its headings.  names_unknown: how many have a word that no document has.
     periods_missing: how many years, months and quarters of the question are not in the passages, titles and headings of the chosen
-    units.  byline: whether it is the byline that is asked for.
+    units.
+    A name that is spelled almost like a word of the document is neither missing nor unknown.
     """
     unit = choice.units[0]
-    asked = found.question
-    position = found.groups[unit.passage][0]
-    passage = found.passages[position]
+    question = retrieved.question
+    passage = retrieved.passages[retrieved.groups[unit.passage][0]]
     title = documents[passage.id].title
-    told = set(analyze("\n".join((title, *passage.section, unit.told, unit.text))))
-    around = told | set(analyze(passage.text))
-    written = [asked.text[slice(*span)] for span in names_in(asked.text)]
-    if unit.named:  # the number of the part has been found, if not in the unit's own words
-        written = [name for name in written if not any(character.isdigit() for character in name)]
-    names = [set(analyze(name)) for name in written]
-    document = [other.text.casefold() for other in found.passages.values() if other.document_id == passage.document_id]
-    missing = sum(
-        not terms <= around and not any(name.casefold() in text for text in document)
-        for name, terms in zip(written, names, strict=True)
-    )
-    unsaid = sum(not name <= told for name in names)
-    functional = function_terms()
-    weighted = zip(asked.weighted.terms, asked.weighted.weights.tolist(), asked.weighted.unknown.tolist(), strict=True)
-    telling = [(term, weight, unknown) for term, weight, unknown in weighted if term not in functional]
-    absent = {term for term, _, unknown in telling if unknown}
-    best = sorted(found.scores.tolist(), reverse=True)[:CONFIDENCE_PASSAGES]
-    kind = kind_asked(asked.text)
+    said = set(analyze("\n".join((title, *passage.section, unit.told, unit.text))))
+    missing, unknown = _doubtful_names(retrieved, passage, title, numbered=unit.named)
+    weighted = zip(question.weighted.terms, question.weighted.weights.tolist(), strict=True)
+    best = sorted(retrieved.scores.tolist(), reverse=True)[:CONFIDENCE_PASSAGES]
     return {
         "late": unit.late,
         "cosine": unit.cosine,
         "gap": best[0] - best[-1],
         "lead": choice.probability,
-        "covered": sum(weight for term, weight, _ in telling if term in told) / (sum(w for _, w, _ in telling) or 1.0),
-        "lacking": float(kind in STRICT and not any(one.holds for one in choice.units)),
+        "definite": float(kind_asked(question.text) in STRICT),
+        "heaviest_unsaid": max(
+            (weight for term, weight in weighted if term not in said and term not in function_terms()), default=0.0
+        ),
         "names_missing": float(min(missing, _MOST_NAMES)),
-        "names_unsaid": float(min(unsaid, _MOST_UNSAID)),
-        "names_unknown": float(min(sum(bool(name & absent) for name in names), _MOST_NAMES)),
-        "unknown": float(min(sum(unknown for _, _, unknown in telling), _MOST_NAMES)),
-        "heaviest_missing": max((weight for term, weight, _ in telling if term not in around), default=0.0),
-        "periods_missing": float(min(missing_periods(asked.text, _around(found, choice, title)), _MOST_NAMES)),
-        "byline": float(unit.kind == BYLINE and asks_for_author(asked.text)),
+        "names_unknown": float(min(unknown, _MOST_NAMES)),
+        "periods_missing": float(min(missing_periods(question.text, _around(retrieved, choice, title)), _MOST_NAMES)),
     }
 
 
-def _around(found: Retrieved, choice: Choice, title: str) -> str:
+def _doubtful_names(retrieved: Retrieved, passage: Passage, title: str, *, numbered: bool) -> tuple[int, int]:
+    """How many names of the question a passage's document may not have, and how many no document has.
+
+    numbered: whether the question refers to a part by its number, and the passage is in it, if it does not say the number itself.
+    """
+    question = retrieved.question
+    names = [question.text[slice(*span)] for span in names_in(question.text)]
+    if numbered:
+        names = [name for name in names if not any(character.isdigit() for character in name)]
+    of_document = (other.text for other in retrieved.passages.values() if other.document_id == passage.document_id)
+    document = "\n".join((title, *passage.section, *of_document))
+    terms, words = set(analyze(document)), {word.casefold() for word in _WORD.findall(document)}
+    in_none = {
+        term for term, unknown in zip(question.weighted.terms, question.weighted.unknown, strict=True) if unknown
+    }
+    missing = unknown = 0
+    for name in names:
+        parts = [(part, set(analyze(part))) for part in name.split()]
+        is_there = name.casefold() in document.casefold()
+        missing += not is_there and not all(own <= terms or is_near(part, words) for part, own in parts)
+        unknown += any(not own.isdisjoint(in_none) and not is_near(part, words) for part, own in parts)
+    return missing, unknown
+
+
+def _around(retrieved: Retrieved, choice: Choice, title: str) -> str:
     """All that the passages of the chosen units say, with their headings. title: of the first's document."""
-    passages = [found.passages[found.groups[unit.passage][0]] for unit in choice.units]
+    passages = [retrieved.passages[retrieved.groups[unit.passage][0]] for unit in choice.units]
     about = [text for passage in passages for text in (*passage.section, passage.text)]
     return "\n".join((title, *about, *(unit.told for unit in choice.units)))
 

@@ -1,17 +1,31 @@
 """What evaluation looks at beside answers: passages of documents, how far they get and by what, and rankings to compare with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from index.backend import Store
 from index.types import Passage, Scope
+from rag.answer.ask import respelled
+from rag.answer.candidates import ANSWER_PASSAGES, candidates_of
+from rag.answer.choice import choose
+from rag.answer.compose import compose
+from rag.answer.evidence import evidence
 from rag.inspection.baselines import rank_baseline
 from rag.inspection.trace import Trace, trace
+from rag.language.asked import kind_asked
 from rag.model.embedding import TextEmbedder, word_spans
 from rag.retrieval.question import analyze_question
 from rag.retrieval.ranking import Examined, Ranker, load_ranker
-from rag.retrieval.retrieve import score_candidates
+from rag.retrieval.retrieve import retrieve, score_candidates
 from rag.shared.types import Answer, IndexState, Query, Timings
 from rag.shared.validation import checked_question
+
+
+class Weighed(NamedTuple):
+    """The text of an answer, given or not, and the features of ``rag.answer.evidence`` that its confidence is told by."""
+
+    text: str
+    features: Mapping[str, float]
 
 
 class Inspector:
@@ -46,6 +60,22 @@ class Inspector:
             tuple(passage.span for passage in passages),
             tuple(passage.sentences for passage in passages),
         )
+
+    def weigh(self, question: str) -> Weighed | None:
+        """What a question would be answered with and what speaks for it, however likely that is; None where nothing is listed."""
+        text = checked_question(question)
+        with self._store.read() as reader:
+            asked = respelled(text, reader, Scope(), self._embedder)
+            words = word_spans(asked)
+            vectors = self._embedder.embed_question(asked, words)
+            analyzed = analyze_question(reader, asked, words, "default")
+            retrieved = retrieve(reader, vectors.result, analyzed, Scope(), ANSWER_PASSAGES)
+            documents = reader.documents_of([retrieved.passages[i].id for group in retrieved.groups for i in group])
+        choice = choose(candidates_of(retrieved), kind_asked(asked), asked)
+        if not choice.units:
+            return None
+        composed = compose(retrieved, documents, choice.units, k=ANSWER_PASSAGES, explain=False)
+        return Weighed(composed.answer.text if composed.answer else "", evidence(retrieved, documents, choice))
 
     def trace(self, question: str, wanted: Sequence[int], n_first: int) -> Trace:
         """How far the passages of these ids get, and the first ``n_first`` beside them."""

@@ -1,7 +1,8 @@
 """The words of a question that name something: what an answer must be about, and what is not to be spelled otherwise."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from difflib import SequenceMatcher
 
 from index.types import Span
 from rag.language.languages import common_words
@@ -9,6 +10,8 @@ from rag.language.languages import common_words
 _TOKEN = re.compile(r"[^\s\"“”«»„()?!,;]+")
 _QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{2,80})[\"”“»]|`([^`]{1,80})`|(?<!\w)['‘]([^'’‘]{2,80})['’](?!\w)")
 _CODE = re.compile(r"\w[_./\\@:-]{1,2}\w*[_./\\@]|[a-z][A-Z]|_|^--?\w|\w\.\w|\(\)$")
+# Shorter words have too many neighbours. Of the letters of two spellings this share is the same, in the same order.
+_SHORTEST_MISSPELLED, _MOST_LETTERS_APART, _ALIKE = 5, 2, 0.8
 _OPENING = frozenset(
     "who what when where why how which whose whom is are was were do does did can could will would should has have had "
     "may might in on "
@@ -35,6 +38,19 @@ def literals_in(question: str) -> list[Span]:
     """Where a question quotes or has code: what is meant letter by letter."""
     coded = [span for span in _tokens(question) if _is_code(word := question[slice(*span)]) and not word.isdigit()]
     return sorted([*_quoted(question), *coded])
+
+
+def is_near(word: str, words: Collection[str]) -> bool:
+    """Whether one of some words, in lower case, may be another spelling of this one: "Sheeshanks" of "sheepshanks"."""
+    folded = word.casefold()
+    if len(folded) < _SHORTEST_MISSPELLED or not folded.isalpha():
+        return False
+    return any(
+        other[0] == folded[0]
+        and abs(len(other) - len(folded)) <= _MOST_LETTERS_APART
+        and SequenceMatcher(None, folded, other).ratio() >= _ALIKE
+        for other in words
+    )
 
 
 def _quoted(question: str) -> list[Span]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.answer.aspects import counted_terms, counts, has_qualifier, missing_periods, sides_of
+from rag.answer.aspects import counted_terms, counts, has_qualifier, missing_periods, sides_of, tells_deadline
 
 
 def counts_it(question: str, text: str) -> bool:
@@ -23,6 +23,14 @@ def test_periods_of_the_question_that_a_text_does_not_name_are_missing() -> None
     assert missing_periods("How many lamps were sold in June 2018?", "Sold by the end of JUNE 2018: 12") == 0
     assert missing_periods("What were sales in the third quarter of 2023?", "Half year 2023") == 1
     assert missing_periods("How many lamps are there?", "") == 0
+
+
+def test_the_last_day_of_something_is_told_by_its_words() -> None:
+    assert tells_deadline("When is the deadline for comments?", "Comments must be received by May 3.")
+    assert tells_deadline("By when must I pay?", "Pay no later than 3 May.")
+    assert not tells_deadline("When is the deadline for comments?", "The notice is dated May 3.")
+    assert not tells_deadline("When is the deadline for comments?", "It is as it was before the notice.")
+    assert not tells_deadline("When was the comment written?", "It was written by May.")
 
 
 def test_words_that_tell_like_statements_apart_are_told() -> None:

@@ -16,8 +16,11 @@ def candidate(
     holds: bool = True,
     named: bool = False,
     opens: bool = False,
+    passage: int = 0,
+    document: str = "d",
 ) -> Candidate:
-    return Candidate(0, Span(at, at + len(text)), text, told, "", score, 0.5, 0.5, holds, PROSE, named, opens)
+    span = Span(at, at + len(text))
+    return Candidate(passage, span, text, told, "", score, 0.5, 0.5, holds, PROSE, named, opens, document)
 
 
 def texts(*candidates: Candidate, kind: Kind = Kind.OTHER, question: str = "") -> list[str]:
@@ -25,11 +28,22 @@ def texts(*candidates: Candidate, kind: Kind = Kind.OTHER, question: str = "") -
 
 
 def test_one_unit_is_enough_where_it_is_far_ahead() -> None:
-    assert texts(candidate("Five.", 10.0), candidate("Six.", 6.0, 20)) == ["Five."]
+    assert texts(candidate("Five.", 10.0), candidate("Six.", 4.0, 20)) == ["Five."]
 
 
 def test_a_second_is_added_where_it_may_be_that_one() -> None:
     assert texts(candidate("Five.", 10.0), candidate("Six.", 9.5, 20)) == ["Five.", "Six."]
+
+
+def test_a_short_unit_is_added_where_a_long_one_as_likely_is_not() -> None:
+    first, long, short = candidate("Five.", 10.0), candidate("Six " * 100, 6.0, 20), candidate("Ten.", 6.0, 900)
+    assert texts(first, long, short) == ["Five.", "Ten."]
+
+
+def test_a_thing_that_is_told_once_is_followed_by_less_than_what_needs_telling() -> None:
+    first, other = candidate("Five.", 10.0), candidate("Six.", 6.0, 20)
+    assert texts(first, other, kind=Kind.NUMBER) == ["Five."]
+    assert texts(first, other, kind=Kind.OTHER) == ["Five.", "Six."]
 
 
 def test_nothing_is_said_twice() -> None:
@@ -64,6 +78,14 @@ def test_a_unit_that_lacks_the_reason_stands_with_the_one_near_it_that_has_it() 
     assert texts(claim, reason) == ["Oak is dear."]
     far = candidate("It is so as it grows slowly.", 12.0, 2000)
     assert texts(claim, far, kind=Kind.REASON) == ["Oak is dear."]
+
+
+def test_what_completes_an_answer_may_stand_in_a_neighbouring_passage_of_the_same_document() -> None:
+    invitation = candidate("Join us at the fair.", 20.0, 700, holds=False)
+    date = candidate("May 6, 10:00, online", 10.0, 500, passage=2)
+    assert texts(invitation, date, kind=Kind.DATE) == ["Join us at the fair.", "May 6, 10:00, online"]
+    elsewhere = candidate("May 6, 10:00, online", 10.0, 500, passage=2, document="e")
+    assert texts(invitation, elsewhere, kind=Kind.DATE) == ["Join us at the fair."]
 
 
 def test_a_comparison_is_answered_for_both_sides() -> None:
