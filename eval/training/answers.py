@@ -25,7 +25,7 @@ from eval.files import check_writable, write_text
 from eval.scoring.confidence import auroc, calibration_error
 from eval.scoring.score import is_inside
 from eval.sets.gold import Question, read_corpus, read_folder, sample
-from rag.answer.evidence import FEATURES
+from rag.answer.confidence import FEATURES
 from rag.answer.weights import FILE
 from rag.inspection.inspector import Weighed
 from rag.language.names import names_in

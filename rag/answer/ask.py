@@ -10,8 +10,6 @@ from threading import Lock
 from index.backend import Reader, Store
 from index.types import Floats, JsonScalar, Scope
 from rag.answer.cache import AnswerCache
-from rag.answer.candidates import ANSWER_PASSAGES, Candidate, candidates_of
-from rag.answer.choice import Choice, choose
 from rag.answer.compose import compose
 from rag.answer.confidence import (
     IN_NAMED_PART,
@@ -19,10 +17,13 @@ from rag.answer.confidence import (
     REFIT_NOTE,
     answers,
     basis_of,
+    confidence_of,
+    evidence,
     kept_refit,
     reason_to_abstain,
 )
-from rag.answer.evidence import confidence_of, evidence
+from rag.answer.units.candidates import ANSWER_PASSAGES, Candidate, candidates_of
+from rag.answer.units.choice import Choice, choose
 from rag.language.asked import kind_asked
 from rag.model.cross_encoders import AnyReranker
 from rag.model.embedding import QuestionVectors, TextEmbedder, word_spans

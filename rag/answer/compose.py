@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from index.types import Document, Floats, Ids, Passage, Span
-from rag.answer.candidates import Candidate
 from rag.answer.citations import cite, cite_part
+from rag.answer.units.candidates import Candidate
 from rag.retrieval.retrieve import Retrieved
 from rag.shared.types import AnswerPart, AnswerText, Citation, DocumentRef, ListedRow, Occurrence, RankedPassage, Signal
 from rag.shared.units import units_of

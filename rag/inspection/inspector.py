@@ -6,10 +6,10 @@ from typing import NamedTuple
 from index.backend import Store
 from index.types import Passage, Scope
 from rag.answer.ask import respelled
-from rag.answer.candidates import ANSWER_PASSAGES, candidates_of
-from rag.answer.choice import choose
 from rag.answer.compose import compose
-from rag.answer.evidence import evidence
+from rag.answer.confidence import evidence
+from rag.answer.units.candidates import ANSWER_PASSAGES, candidates_of
+from rag.answer.units.choice import choose
 from rag.inspection.baselines import rank_baseline
 from rag.inspection.trace import Trace, trace
 from rag.language.asked import kind_asked
@@ -22,7 +22,7 @@ from rag.shared.validation import checked_question
 
 
 class Weighed(NamedTuple):
-    """The text of an answer, given or not, and the features of ``rag.answer.evidence`` that its confidence is told by."""
+    """The text of an answer, given or not, and the features of ``rag.answer.confidence`` that its confidence is told by."""
 
     text: str
     features: Mapping[str, float]

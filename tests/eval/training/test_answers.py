@@ -7,7 +7,7 @@ import pytest
 
 from eval.sets.gold import Question
 from eval.training.answers import AnsweredSet, answered_set, fit, judge_left_out, probabilities, with_other_name
-from rag.answer.evidence import FEATURES
+from rag.answer.confidence import FEATURES
 from rag.inspection.inspector import Weighed
 
 

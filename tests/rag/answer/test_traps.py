@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from rag.answer import aspects
+from rag.answer.units import aspects
 from rag.language import asked, held
 from rag.parsing.pdf import paragraphs
 

@@ -1,7 +1,7 @@
 """Which units of a passage are read as one."""
 
 from index.types import Span
-from rag.answer.units import is_whole, span_of, stretches, texts_of
+from rag.answer.units.stretches import is_whole, span_of, stretches, texts_of
 from rag.shared.types import BYLINE, CODE, ITEM, Unit
 
 

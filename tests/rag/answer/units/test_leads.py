@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.answer.leads import passed_on
+from rag.answer.units.leads import passed_on
 
 
 def best(*lines: str, gap: str = "\n") -> str:

@@ -1,8 +1,8 @@
 """Which candidates are the answer: one where it is likely enough, more where it is not, none twice."""
 
 from index.types import Span
-from rag.answer.candidates import Candidate
-from rag.answer.choice import choose
+from rag.answer.units.candidates import Candidate
+from rag.answer.units.choice import choose
 from rag.language.asked import Kind
 from rag.shared.types import PROSE
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from index.local.views.lexical import analyze
 from index.types import Passage, Span
-from rag.answer.aspects import counted_terms, counts, has_qualifier, tells_deadline
-from rag.answer.leads import passed_on
-from rag.answer.units import Stretch, is_whole, span_of, stretches, texts_of
+from rag.answer.units.aspects import counted_terms, counts, has_qualifier, tells_deadline
+from rag.answer.units.leads import passed_on
+from rag.answer.units.stretches import Stretch, is_whole, span_of, stretches, texts_of
 from rag.answer.weights import load_weights
 from rag.language.asked import Kind, asks_about_mail, asks_for_author, kind_asked
 from rag.language.held import STRICT, asks_for_name, holds, points_back

@@ -6,8 +6,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from index.local.views.lexical import analyze
-from rag.answer.aspects import sides_of
-from rag.answer.candidates import Candidate
+from rag.answer.units.aspects import sides_of
+from rag.answer.units.candidates import Candidate
 from rag.language.asked import Kind
 from rag.language.held import STRICT
 from rag.retrieval.duplicates import same_statement

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.answer.aspects import counted_terms, counts, has_qualifier, missing_periods, sides_of, tells_deadline
+from rag.answer.units.aspects import counted_terms, counts, has_qualifier, missing_periods, sides_of, tells_deadline
 
 
 def counts_it(question: str, text: str) -> bool:

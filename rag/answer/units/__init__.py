@@ -1,0 +1,1 @@
+"""Which units of the best passages are the answer: sentences, clauses, rows, lists, commands?"""
