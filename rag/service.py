@@ -160,8 +160,8 @@ class Service:
         """
         if query.min_generation is not None:
             self._wait_for(query.min_generation)
-        spelled = {key: spelled(wanted) for key, wanted in query.where.items()}
-        query = replace(query, collection=checked_collection(query.collection), where=spelled)
+        where = {key: spelled(wanted) for key, wanted in query.where.items()}
+        query = replace(query, collection=checked_collection(query.collection), where=where)
         answer = self._answer(query)
         if answer.passages:
             return answer
