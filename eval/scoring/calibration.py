@@ -55,8 +55,8 @@ def calibrate(
     A question is positive when its answer is right, given or held back, which is what confidence is the probability of.
     Raises BadInput when there are fewer than 10 questions that are positive, or that are not.
     """
-    given = np.array([result.confidence for result in results])
-    shipped = given if current is None else np.array([current.undo(value) for value in given])
+    answered_with = np.array([result.confidence for result in results])
+    shipped = answered_with if current is None else np.array([current.undo(value) for value in answered_with])
     positive = np.array([float(result.right) for result in results])
     n_positive, n_negative = int(positive.sum()), int((1 - positive).sum())
     if min(n_positive, n_negative) < MIN_OF_EACH:
@@ -82,7 +82,7 @@ def calibrate(
         n_negative,
         datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    changes = {name: _change(statistic, given, after, positive) for name, statistic in MEASURES.items()}
+    changes = {name: _change(statistic, answered_with, after, positive) for name, statistic in MEASURES.items()}
     return CalibrationReport(refit, _FOLDS, changes)
 
 
@@ -143,8 +143,8 @@ def _folds(positive: Values) -> Values:
 
 
 def _change(statistic: Statistic, before: Values, after: Values, positive: Values) -> Change:
-    def difference(one: Values, other: Values, label: Values) -> float:
-        return statistic(other, label) - statistic(one, label)
+    def difference(earlier: Values, later: Values, label: Values) -> float:
+        return statistic(later, label) - statistic(earlier, label)
 
     return Change(
         estimate(statistic, before, positive),

@@ -62,10 +62,10 @@ def _of_mean(name: str, pairs: Sequence[tuple[Result, Result]]) -> Comparison:
 
 def _of_confidence(name: str, pairs: Sequence[tuple[Result, Result]]) -> Comparison:
     statistic = CONFIDENCE_MEASURES[name].statistic
-    one = confidence_columns(name, [result for result, _ in pairs])
-    two = confidence_columns(name, [earlier for _, earlier in pairs])
+    now = confidence_columns(name, [result for result, _ in pairs])
+    before = confidence_columns(name, [earlier for _, earlier in pairs])
 
     def difference(confidence: Values, label: Values, earlier_confidence: Values, earlier_label: Values) -> float:
         return statistic(confidence, label) - statistic(earlier_confidence, earlier_label)
 
-    return Comparison(*estimate(difference, *one, *two), p_of_difference(statistic, one, two), len(pairs))
+    return Comparison(*estimate(difference, *now, *before), p_of_difference(statistic, now, before), len(pairs))

@@ -71,7 +71,7 @@ def explain(ask: Callable[[Query], Answer], source: Inspected, question: Questio
         stage = "found"
     else:
         stage = "outranked" if best.second_stage else "not in the second stage"
-    ahead = [one for one in trace.first if rank is None or (one.rank or 0) < rank]
+    ahead = [passage for passage in trace.first if rank is None or (passage.rank or 0) < rank]
     text = answer.answer.text if answer.answer else None
     return Explanation(
         question,
@@ -103,7 +103,7 @@ def _evidence(source: Inspected, question: Question) -> tuple[list[int], list[in
     return whole, pieces, n_documents
 
 
-def explanation_json(found: Explanation) -> dict[str, object]:
+def explanation_json(explanation: Explanation) -> dict[str, object]:
     """The explanation ready for json.dumps; a signal that was not computed is null."""
 
     def shown(passage: TracedPassage) -> dict[str, object]:
@@ -111,19 +111,19 @@ def explanation_json(found: Explanation) -> dict[str, object]:
         return {**asdict(passage), "span": list(passage.span), "signals": values}
 
     return {
-        "id": found.question.id,
-        "question": found.question.text,
-        "answerable": found.question.answerable,
-        "stage": found.stage,
-        "why": STAGES[found.stage],
-        "rank": found.rank,
-        "candidates": found.n_candidates,
-        "answers": list(found.question.answers),
-        "answered": found.answer.answered,
-        "answer": found.answer.answer.text if found.answer.answer else None,
-        "answer_holds": found.answer_holds,
-        "confidence": found.answer.confidence,
-        "abstain_reason": found.answer.abstain_reason,
-        "evidence": [shown(passage) for passage in found.evidence],
-        "above": [shown(passage) for passage in found.above],
+        "id": explanation.question.id,
+        "question": explanation.question.text,
+        "answerable": explanation.question.answerable,
+        "stage": explanation.stage,
+        "why": STAGES[explanation.stage],
+        "rank": explanation.rank,
+        "candidates": explanation.n_candidates,
+        "answers": list(explanation.question.answers),
+        "answered": explanation.answer.answered,
+        "answer": explanation.answer.answer.text if explanation.answer.answer else None,
+        "answer_holds": explanation.answer_holds,
+        "confidence": explanation.answer.confidence,
+        "abstain_reason": explanation.answer.abstain_reason,
+        "evidence": [shown(passage) for passage in explanation.evidence],
+        "above": [shown(passage) for passage in explanation.above],
     }

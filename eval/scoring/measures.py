@@ -49,4 +49,4 @@ def _calculate(names: Sequence[str], qrels: dict[str, dict[str, int]], run: dict
         return values
     for metric in ir_measures.iter_calc([ir_measures.parse_measure(name) for name in names], qrels, run):
         values[metric.query_id][str(metric.measure)] = metric.value
-    return {question: {name: found.get(name, 0.0) for name in names} for question, found in values.items()}
+    return {question: {name: scores.get(name, 0.0) for name in names} for question, scores in values.items()}

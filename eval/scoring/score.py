@@ -222,9 +222,9 @@ def _scored(outcomes: Sequence[Outcome]) -> tuple[Result, ...]:
     return tuple(_with_measures(outcome, spans, documents) for outcome in outcomes)
 
 
-def _with_measures(outcome: Outcome, *found: Mapping[str, Mapping[str, float]]) -> Result:
+def _with_measures(outcome: Outcome, *by_question: Mapping[str, Mapping[str, float]]) -> Result:
     question, result = outcome.question, outcome.result
-    measures = {name: value for values in found for name, value in values.get(question.id, {}).items()}
+    measures = {name: value for values in by_question for name, value in values.get(question.id, {}).items()}
     if question.answerable and question.answers:
         for name, n in _FIRST_SENTENCES.items():
             measures[name] = float(is_inside(question.answers, " ".join(outcome.sentences[:n])))
@@ -235,8 +235,8 @@ def _with_measures(outcome: Outcome, *found: Mapping[str, Mapping[str, float]]) 
 
 def is_inside(answers: Iterable[str], text: str | None) -> bool:
     """Whether one of the gold answers occurs in the answer, blanks and case aside."""
-    given = _plain(text or "")
-    return any(_plain(answer) in given for answer in answers)
+    answer_text = _plain(text or "")
+    return any(_plain(answer) in answer_text for answer in answers)
 
 
 def _plain(text: str) -> str:

@@ -96,10 +96,10 @@ def p_of_mean(differences: Values) -> float | None:
     return _defined(result.pvalue)
 
 
-def p_of_difference(statistic: Statistic, one: tuple[Values, ...], other: tuple[Values, ...]) -> float | None:
+def p_of_difference(statistic: Statistic, first: tuple[Values, ...], second: tuple[Values, ...]) -> float | None:
     """p-value, two-sided, of the paired randomisation test of a figure's difference: a question's two rows may be exchanged."""
-    n = len(one[0])
-    both = [np.concatenate(pair) for pair in zip(one, other, strict=True)]
+    n = len(first[0])
+    both = [np.concatenate(pair) for pair in zip(first, second, strict=True)]
 
     def difference(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
         return statistic(*(column[first] for column in both)) - statistic(*(column[second] for column in both))

@@ -93,8 +93,8 @@ def _fit_softmax(names: Sequence[str], rows: Sequence[tuple[str, Values, Hits]])
         value = float(share @ (np.log(everything) - np.log(good)) + _RIDGE * weights @ weights)
         return value, slope @ values + 2 * _RIDGE * weights
 
-    found = minimize(loss, np.full(len(names), 0.5), jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(names))
-    return {name: float(weight) for name, weight in zip(names, found.x / spread, strict=True)}
+    solution = minimize(loss, np.full(len(names), 0.5), jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(names))
+    return {name: float(weight) for name, weight in zip(names, solution.x / spread, strict=True)}
 
 
 def _fit_confidence(samples: Sequence[Sample], ranker: Ranker) -> dict[str, float]:

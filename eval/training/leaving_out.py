@@ -79,7 +79,7 @@ def _ranking_measure(sample: Sample, ranker: Ranker) -> float:
 
 def _sentence_measures(own: Sequence[Sample], ranker: Ranker) -> tuple[float, float, float]:
     """Share of questions with a sentence that holds a gold answer, in its place, among the first one, two and three."""
-    found = np.zeros((len(own), 3))
+    in_first = np.zeros((len(own), 3))
     for row, sample in enumerate(own):
         scores = scores_of(sample, ranker)
         listed = np.flatnonzero(listed_sentences(sample, scores))
@@ -87,6 +87,6 @@ def _sentence_measures(own: Sequence[Sample], ranker: Ranker) -> tuple[float, fl
         ranked = listed[np.argsort(-each, kind="stable")]
         _, firsts = np.unique(sample.sentence_ids[ranked], return_index=True)
         hits = sample.sentence_hits[ranked[np.sort(firsts)]]
-        found[row] = [hits[:n].any() for n in (1, 2, 3)]
-    first, second, third = found.mean(axis=0)
+        in_first[row] = [hits[:n].any() for n in (1, 2, 3)]
+    first, second, third = in_first.mean(axis=0)
     return float(first), float(second), float(third)

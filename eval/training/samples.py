@@ -83,25 +83,25 @@ def collection_of(
 
 def sample_of(collection: Collection, asked: str, question: Question, ranker: Ranker) -> Sample:
     """A question as a collection scores it with this ranker. asked: the set that it comes from."""
-    found = collection.examiner.examine(question.text, ranker)
+    examined = collection.examiner.examine(question.text, ranker)
     own = collection.name == asked
-    n = len(found.spans)
-    hits = np.array([own and _is_hit(question, found.sources[i], *found.spans[i]) for i in range(n)], dtype=bool)
-    in_chosen = np.isin(found.signals.owner, found.chosen)
-    chosen = _restricted(found.signals, found.chosen, in_chosen)
-    sentences = [(found.sources[i], *sentence) for i in found.chosen for sentence in found.sentences[i]]
+    n = len(examined.spans)
+    hits = np.array([own and _is_hit(question, examined.sources[i], *examined.spans[i]) for i in range(n)], dtype=bool)
+    in_chosen = np.isin(examined.signals.owner, examined.chosen)
+    chosen = _restricted(examined.signals, examined.chosen, in_chosen)
+    sentences = [(examined.sources[i], *sentence) for i in examined.chosen for sentence in examined.sentences[i]]
     numbers = {sentence: number for number, sentence in enumerate(dict.fromkeys(sentences))}
     return Sample(
         collection.name,
         asked,
         question,
         chosen,
-        np.nan_to_num(found.late[in_chosen]).astype(np.float64),
-        hits[found.chosen],
+        np.nan_to_num(examined.late[in_chosen]).astype(np.float64),
+        hits[examined.chosen],
         np.array([own and _is_hit(question, *sentence) for sentence in sentences], dtype=bool),
         np.array([numbers[sentence] for sentence in sentences], dtype=np.int64),
-        tuple(found.sources[i] for i in found.chosen),
-        np.stack([getattr(found.signals, name) for name in FIRST], axis=1) if own else np.empty((0, len(FIRST))),
+        tuple(examined.sources[i] for i in examined.chosen),
+        np.stack([getattr(examined.signals, name) for name in FIRST], axis=1) if own else np.empty((0, len(FIRST))),
         hits if own else np.empty(0, dtype=bool),
     )
 

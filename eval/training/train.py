@@ -80,9 +80,9 @@ def _file(ranker: Ranker, counted: Mapping[str, int], reports: Sequence[LeftOut]
 
     def rounded(value: object) -> object:
         if isinstance(value, Mapping):
-            return {key: rounded(one) for key, one in value.items()}
+            return {key: rounded(item) for key, item in value.items()}
         if isinstance(value, tuple):
-            return [rounded(one) for one in value]
+            return [rounded(item) for item in value]
         if isinstance(value, float):
             return None if math.isnan(value) else float(f"{value:.4g}")
         return value

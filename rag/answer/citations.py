@@ -25,10 +25,10 @@ def check(citation: Citation, stored: Callable[[str], tuple[str, str] | None]) -
     quote at ``span`` (the occurrence nearest to the old place, which it may be).  "changed": the quote is not in it as cited.
     "gone": the document is no longer there.
     """
-    found = stored(citation.document_id)
-    if found is None:
+    version = stored(citation.document_id)
+    if version is None:
         return CitationCheck("gone", citation.document_id)
-    text, sha256 = found
+    text, sha256 = version
     if sha256 == citation.document_sha256:
         holds = (
             0 <= citation.span.start < citation.span.end <= len(text)

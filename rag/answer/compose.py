@@ -21,22 +21,22 @@ class Composed(NamedTuple):
 
 
 def compose(
-    found: Retrieved, documents: Mapping[int, Document], chosen: Sequence[Candidate], *, k: int, explain: bool
+    retrieved: Retrieved, documents: Mapping[int, Document], chosen: Sequence[Candidate], *, k: int, explain: bool
 ) -> Composed:
     """The answer of the chosen units, None without any, and the first k passages, in which all of them must stand.
 
     documents: passage id -> its document, for every passage in the groups.
     """
-    ranks = _signal_ranks(found) if explain else {}
+    ranks = _signal_ranks(retrieved) if explain else {}
     passages = []
-    for rank, group in enumerate(found.groups[:k]):
-        passage = found.passages[group[0]]
+    for rank, group in enumerate(retrieved.groups[:k]):
+        passage = retrieved.passages[group[0]]
         document = documents[passage.id]
-        copies = [(documents[found.passages[copy].id], found.passages[copy].span) for copy in group[1:]]
+        copies = [(documents[retrieved.passages[copy].id], retrieved.passages[copy].span) for copy in group[1:]]
         passages.append(
             RankedPassage(
                 rank=rank + 1,
-                score=float(found.order[group[0]]),
+                score=float(retrieved.order[group[0]]),
                 text=passage.text,
                 document=DocumentRef(document.id, document.title, document.source, document.metadata),
                 section=passage.section,
@@ -49,7 +49,7 @@ def compose(
                     if other.id != document.id
                 ),
                 explain={name: _signal(values, order, group[0]) for name, (values, order) in ranks.items()}
-                | _reranked(found, group[0])
+                | _reranked(retrieved, group[0])
                 if explain
                 else None,
                 rows=_rows(passage),
@@ -93,19 +93,23 @@ def _goes_on(before: Citation, span: Span, passage: RankedPassage) -> bool:
     return not passage.text[before.span.end - start : span.start - start].strip()
 
 
-def _signal_ranks(found: Retrieved) -> dict[str, tuple[Floats, Ids]]:
+def _signal_ranks(retrieved: Retrieved) -> dict[str, tuple[Floats, Ids]]:
     """Per signal its values and the 1-based rank of each candidate."""
-    named = {"dense": found.signals.dense, "sentence": found.signals.sentence, "lexical": found.signals.bm25}
+    named = {
+        "dense": retrieved.signals.dense,
+        "sentence": retrieved.signals.sentence,
+        "lexical": retrieved.signals.bm25,
+    }
     return {name: (values, np.argsort(np.argsort(-values, kind="stable")) + 1) for name, values in named.items()}
 
 
-def _reranked(found: Retrieved, position: int) -> dict[str, Signal]:
+def _reranked(retrieved: Retrieved, position: int) -> dict[str, Signal]:
     """What the cross-encoder made of a candidate; nothing where there is none."""
-    if not found.reranked:
+    if not retrieved.reranked:
         return {}
-    if position not in found.reranked:
+    if position not in retrieved.reranked:
         return {"reranker": Signal(None, None)}
-    return {"reranker": Signal(list(found.reranked).index(position) + 1, found.reranked[position])}
+    return {"reranker": Signal(list(retrieved.reranked).index(position) + 1, retrieved.reranked[position])}
 
 
 def _signal(values: Floats, ranks: Ids, position: int) -> Signal:

@@ -62,17 +62,22 @@ def joined(query: Query, answers: Sequence[Answer]) -> Answer:
     return Answer(
         question=query.question,
         answered=bool(answered),
-        confidence=min(one.confidence for one in answered) if answered else max(one.confidence for one in answers),
+        confidence=min(each.confidence for each in answered) if answered else max(each.confidence for each in answers),
         calibrated=all(answer.calibrated for answer in answers),
         abstain_reason=None if answered else answers[0].abstain_reason,
         answer=AnswerText(tuple(sentences), tuple(cited), tuple(parts)) if answered else None,
         passages=passages,
         index=answers[0].index,
         timings_ms=Timings(
-            *(round(sum(getattr(one.timings_ms, name) for one in answers), 3) for name in ("embed", "search", "total"))
+            *(
+                round(sum(getattr(each.timings_ms, name) for each in answers), 3)
+                for name in ("embed", "search", "total")
+            )
         ),
-        corrected_question=" ".join(one.corrected_question or one.question for one in answers) if corrected else None,
-        asked_as=" ".join(one.asked_as or one.question for one in answers) if completed else None,
+        corrected_question=" ".join(each.corrected_question or each.question for each in answers)
+        if corrected
+        else None,
+        asked_as=" ".join(each.asked_as or each.question for each in answers) if completed else None,
     )
 
 
@@ -82,9 +87,9 @@ def _chosen(k: int, answers: Sequence[Answer]) -> dict[_Key, RankedPassage]:
     for passage in _in_turn(answers):
         key = _key(passage)
         if key in wanted:
-            there = wanted[key]
-            spans = tuple(sorted({*there.highlights, *passage.highlights}))
-            wanted[key] = replace(there, highlights=spans, score=max(there.score, passage.score))
+            before = wanted[key]
+            spans = tuple(sorted({*before.highlights, *passage.highlights}))
+            wanted[key] = replace(before, highlights=spans, score=max(before.score, passage.score))
         elif len(wanted) < k:
             wanted[key] = passage
     return dict(sorted(wanted.items(), key=lambda item: -item[1].score))

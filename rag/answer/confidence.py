@@ -73,7 +73,7 @@ def evidence(retrieved: Retrieved, documents: Mapping[int, Document], choice: Ch
     question = retrieved.question
     passage = retrieved.passages[retrieved.groups[unit.passage][0]]
     title = documents[passage.id].title
-    said = set(analyze("\n".join((title, *passage.section, unit.told, unit.text))))
+    in_unit = set(analyze("\n".join((title, *passage.section, unit.told, unit.text))))
     missing, unknown = _doubtful_names(retrieved, passage, title, numbered=unit.named)
     weighted = zip(question.weighted.terms, question.weighted.weights.tolist(), strict=True)
     best = sorted(retrieved.scores.tolist(), reverse=True)[:CONFIDENCE_PASSAGES]
@@ -84,7 +84,7 @@ def evidence(retrieved: Retrieved, documents: Mapping[int, Document], choice: Ch
         "lead": choice.probability,
         "definite": float(kind_asked(question.text) in STRICT),
         "heaviest_unsaid": max(
-            (weight for term, weight in weighted if term not in said and term not in function_terms()), default=0.0
+            (weight for term, weight in weighted if term not in in_unit and term not in function_terms()), default=0.0
         ),
         "names_missing": float(min(missing, _MOST_NAMES)),
         "names_unknown": float(min(unknown, _MOST_NAMES)),

@@ -55,8 +55,8 @@ def completed(question: str, history: Sequence[Turn]) -> str:
 def _with_slot_filled(before: str, fragment: str) -> str:
     """The last question with a part of it exchanged for the fragment: a date for a date, a name for a name, else with it "
     "added."""
-    said = _PREPOSITION.match(fragment)
-    value = fragment[said.end() :] if said else fragment
+    preposition = _PREPOSITION.match(fragment)
+    value = fragment[preposition.end() :] if preposition else fragment
     dates = list(_DATE.finditer(before))
     if _DATE.fullmatch(value):
         if dates:
@@ -68,7 +68,9 @@ def _with_slot_filled(before: str, fragment: str) -> str:
             if not any(date.start() < end and start < date.end() for date in dates)
         ]
         after = [
-            run for run in runs if said and re.search(rf"\b{said[1]}\s+(?:the )?$", before[: run[0]], re.IGNORECASE)
+            run
+            for run in runs
+            if preposition and re.search(rf"\b{preposition[1]}\s+(?:the )?$", before[: run[0]], re.IGNORECASE)
         ]
         if chosen := (after or runs)[-1:]:
             start, end = chosen[0]

@@ -75,11 +75,11 @@ _lock = Lock()
 def detect_language(text: str) -> str | None:
     """ISO 639 code of the language of a text; None where it is not prose, too short, mixed, or not told surely."""
     samples = _samples(text)
-    found = [_identify(sample) for sample in samples]
-    probability = min((sure for _, sure in found), default=0.0)
-    if len({language for language, _ in found}) != 1 or probability < _SURE:
+    identified = [_identify(sample) for sample in samples]
+    probability = min((sure for _, sure in identified), default=0.0)
+    if len({language for language, _ in identified}) != 1 or probability < _SURE:
         return None
-    language = found[0][0]
+    language = identified[0][0]
     words = [word.lower() for sample in samples for word in _WORD.findall(sample)]
     n_letters = sum(map(len, words))
     if language in COMMON_WORDS:
@@ -91,18 +91,18 @@ def detect_language(text: str) -> str | None:
     return language if n_letters >= (_FEWEST_LETTERS if _is_latin(words) else _FEWEST_LETTERS // 2) else None
 
 
-def with_language(text: str, stated: Metadata, given: Metadata) -> tuple[Metadata, str]:
+def with_language(text: str, stated: Metadata, added: Metadata) -> tuple[Metadata, str]:
     """A document's metadata with its language, and the language in which its words are stemmed.
 
-    given: by whoever adds it, which counts before all else; stated: by the file itself, which counts where the text does not
+    added: by whoever adds it, which counts before all else; stated: by the file itself, which counts where the text does not
     tell: programs write the language of their templates into files.
     """
-    metadata = {**stated, **given}
-    if (said := given.get("language")) is None:
-        said = detect_language(text) or _code(stated.get("language"))
-        if said is not None:
-            metadata["language"] = said
-    language = _code(said)
+    metadata = {**stated, **added}
+    if (named := added.get("language")) is None:
+        named = detect_language(text) or _code(stated.get("language"))
+        if named is not None:
+            metadata["language"] = named
+    language = _code(named)
     return metadata, language if language in STEMMERS else ENGLISH
 
 
@@ -119,7 +119,7 @@ def terms_of_question(question: str, first: str, languages: Sequence[str], frequ
     """
     if not languages:
         return analyze(question)
-    order = [first, *(one for one in (ENGLISH, *languages) if one != first)]
+    order = [first, *(other for other in (ENGLISH, *languages) if other != first)]
     # Blanks cut no term: taken apart at them or not, a question has the same terms.
     forms = [[analyze(word, language) for language in order] for word in question.split()]
     known = frequencies([term for variants in forms for variant in variants for term in variant])
@@ -190,11 +190,11 @@ def _samples(text: str) -> list[str]:
 
 def _identify(text: str) -> tuple[str, float]:
     with _lock:  # its state is not for several threads
-        found = _identifier().FindLanguage(text=text)
-    code = str(found.language).partition("-")[0]
-    if code == "und" or not found.is_reliable and len(text) > _SAMPLE_CHARACTERS:
+        result = _identifier().FindLanguage(text=text)
+    code = str(result.language).partition("-")[0]
+    if code == "und" or not result.is_reliable and len(text) > _SAMPLE_CHARACTERS:
         return "", 0.0
-    return _SAME.get(code, code), float(found.probability)
+    return _SAME.get(code, code), float(result.probability)
 
 
 @cache
@@ -208,8 +208,8 @@ def _code(stated: object) -> str | None:
     """ "de" of "de-DE", "de_DE.UTF-8" or ["de"]; None of what is no code."""
     if isinstance(stated, list):
         stated = stated[0] if stated else None
-    found = re.match(r"([A-Za-z]{2,3})(?![A-Za-z])", stated) if isinstance(stated, str) else None
-    return _SAME.get(found[1].lower(), found[1].lower()) if found else None
+    match = re.match(r"([A-Za-z]{2,3})(?![A-Za-z])", stated) if isinstance(stated, str) else None
+    return _SAME.get(match[1].lower(), match[1].lower()) if match else None
 
 
 def _is_prose(samples: Sequence[str], words: Sequence[str]) -> bool:

@@ -17,13 +17,13 @@ _WORD = re.compile(r"\w+")
 _NEGATIONS = frozenset(("no", "not", "never", "none", "nor", "cannot", "without", "t"))  # "t" of "isn't"
 
 
-def same_statement(one: str, other: str) -> bool:
+def same_statement(first: str, second: str) -> bool:
     """Whether two texts say the same: one has all words of the other in their order, and at most a tenth more of its own.
 
     None of these may be a number or a negation. One word in the place of another, or two that changed places, can be all that
     is said: on which day, or who beat whom.
     """
-    fewer, more = sorted((_WORD.findall(one.casefold()), _WORD.findall(other.casefold())), key=len)
+    fewer, more = sorted((_WORD.findall(first.casefold()), _WORD.findall(second.casefold())), key=len)
     if len(fewer) < _SHARED_WORDS * len(more) or not set(fewer) <= set(more):
         return False
     rest = iter(more)

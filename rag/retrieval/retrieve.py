@@ -166,10 +166,10 @@ def retrieve(
     reranked: dict[int, float] = {}
     if reranker is not None:
         best = [int(position) for position in order[:RERANKED]]
-        found = reranker.scores(question.text, [passage_at(position).text for position in best])
-        scores, ranking = reordered(scores, best, found), reordered(ranking, best, found)
+        new_scores = reranker.scores(question.text, [passage_at(position).text for position in best])
+        scores, ranking = reordered(scores, best, new_scores), reordered(ranking, best, new_scores)
         order = np.lexsort((candidates.ids, -ranking))
-        by_score = sorted(zip(best, found.tolist(), strict=True), key=lambda pair: -pair[1])
+        by_score = sorted(zip(best, new_scores.tolist(), strict=True), key=lambda pair: -pair[1])
         order[: len(best)] = [position for position, _ in by_score]  # ids decide nothing where scores are equal
         reranked = dict(by_score)
     groups = group_duplicates(candidates, order, k, lambda position: passage_at(position).text)
@@ -181,16 +181,16 @@ def retrieve(
 
 def _named(reader: Reader, wanted: Sequence[Place], candidates: Candidates) -> dict[int, list[Named]]:
     """Position -> sentences of the parts that are wanted by their numbers, of the candidates that have any."""
-    found: dict[int, list[Named]] = {}
+    by_position: dict[int, list[Named]] = {}
     if not wanted:
-        return found
+        return by_position
     stored = zip(reader.passages(candidates.ids), reader.contexts(candidates.ids), strict=True)
     for position, (passage, context) in enumerate(stored):
         start = passage.span.start
-        sentences = [passage.text[one.start - start : one.end - start] for one in passage.sentences]
+        sentences = [passage.text[sentence.start - start : sentence.end - start] for sentence in passage.sentences]
         if named := named_sentences(wanted, sentences, passage.section, context):
-            found[position] = named
-    return found
+            by_position[position] = named
+    return by_position
 
 
 def _with_named_first(ranking: Floats, positions: Sequence[int]) -> Floats:

@@ -116,9 +116,9 @@ def compute_signals(
     is_sentence = np.ones(n + len(owner), dtype=bool)
     is_sentence[context_rows] = False
 
-    found = _occurrences(question, candidates)
+    occurring = _occurrences(question, candidates)
     n_terms = len(question.hashes)
-    tf = np.bincount(found.segment * n_terms + found.term, minlength=len(is_sentence) * n_terms)
+    tf = np.bincount(occurring.segment * n_terms + occurring.term, minlength=len(is_sentence) * n_terms)
     segment_tf = tf.reshape(len(is_sentence), n_terms).astype(np.float32)
     in_context, in_sentence = segment_tf[context_rows], segment_tf[is_sentence]
     in_body = _reduce(np.add, in_sentence, first, counts)
@@ -136,7 +136,7 @@ def compute_signals(
         sentence=_max_by(sentence_cosine, first, counts, dense),
         bm25=bm25(whole_tf, lengths, statistics.mean_length, weights) / np.float32(K1 + 1),
         coverage=_weighted(whole_tf > 0, weights),
-        phrase=_phrases(found, question, context_rows, n) / np.float32(total),
+        phrase=_phrases(occurring, question, context_rows, n) / np.float32(total),
         evidence=_soft_max_by(sentence_cosine + 0.5 * own_coverage, first, counts, dense),
         sentence_cosine=sentence_cosine,
         sentence_coverage=_weighted((in_sentence > 0) | (in_context[owner] > 0), weights),
@@ -218,14 +218,14 @@ def _occurrences(question: QuestionTerms, candidates: Candidates) -> _Occurrence
     return _Occurrences(order[slot], segment, place)
 
 
-def _phrases(found: _Occurrences, question: QuestionTerms, context_rows: Ids, n: int) -> Floats:
+def _phrases(occurring: _Occurrences, question: QuestionTerms, context_rows: Ids, n: int) -> Floats:
     """Per candidate, the mean weight of each pair of neighbouring question terms that its body holds in this order, summed."""
     n_terms = len(question.hashes)
-    if n_terms < 2 or len(found.place) < 2:
+    if n_terms < 2 or len(occurring.place) < 2:
         return np.zeros(n, dtype=np.float32)
-    owner = np.searchsorted(context_rows, found.segment, side="right") - 1
-    in_body = found.segment != context_rows[owner]
-    term, place, owner = found.term[in_body], found.place[in_body], owner[in_body]
+    owner = np.searchsorted(context_rows, occurring.segment, side="right") - 1
+    in_body = occurring.segment != context_rows[owner]
+    term, place, owner = occurring.term[in_body], occurring.place[in_body], owner[in_body]
     left, right = term[:-1], term[1:]
     pair = (right == left + 1) & (owner[1:] == owner[:-1]) & (place[1:] - place[:-1] <= PHRASE_DISTANCE)
     held = np.zeros((n, n_terms - 1), dtype=np.bool_)

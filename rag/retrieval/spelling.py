@@ -114,15 +114,15 @@ def _tiers(word: str, name: bool, slip: bool, language: str) -> Iterator[tuple[I
 
 def _exchanged(words: Iterable[str], pairs: Iterable[tuple[str, ...]]) -> set[str]:
     """Words with one of the pairs exchanged, in either direction, at one place."""
-    found = set()
+    forms = set()
     for word in words:
         for pair in pairs:
             for old, new in (pair, pair[::-1]):
                 at = word.find(old)
                 while at >= 0:
-                    found.add(word[:at] + new + word[at + len(old) :])
+                    forms.add(word[:at] + new + word[at + len(old) :])
                     at = word.find(old, at + 1)
-    return found
+    return forms
 
 
 def _one_edit(word: str) -> set[str]:

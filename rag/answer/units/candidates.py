@@ -63,26 +63,26 @@ class Candidate(NamedTuple):
     document: str
 
 
-def candidates_of(found: Retrieved) -> list[Candidate]:
+def candidates_of(retrieved: Retrieved) -> list[Candidate]:
     """All units of the first passages."""
-    kind = kind_asked(found.question.text)
-    first = np.searchsorted(found.signals.owner, np.arange(len(found.scores)))
+    kind = kind_asked(retrieved.question.text)
+    first = np.searchsorted(retrieved.signals.owner, np.arange(len(retrieved.scores)))
     candidates: list[Candidate] = []
-    for rank, group in enumerate(found.groups[:ANSWER_PASSAGES]):
+    for rank, group in enumerate(retrieved.groups[:ANSWER_PASSAGES]):
         position = group[0]
-        rows = slice(int(first[position]), int(first[position]) + len(found.passages[position].sentences))
-        candidates += _of_passage(found, kind, rank, position, rows)
-    return _with_rows_told_apart(candidates, found)
+        rows = slice(int(first[position]), int(first[position]) + len(retrieved.passages[position].sentences))
+        candidates += _of_passage(retrieved, kind, rank, position, rows)
+    return _with_rows_told_apart(candidates, retrieved)
 
 
-def _with_rows_told_apart(candidates: list[Candidate], found: Retrieved) -> list[Candidate]:
+def _with_rows_told_apart(candidates: list[Candidate], retrieved: Retrieved) -> list[Candidate]:
     """The candidates, rows scored again by their own words: to a model one row of numbers is like another.
 
     A row gains what the question's words in it, its head and its group weigh, and loses what another row has of them more. One that
     is called by words of the question alone ("Total") gains as well.
     """
     functional = function_terms()
-    asked = zip(found.question.weighted.terms, found.question.weighted.weights.tolist(), strict=True)
+    asked = zip(retrieved.question.weighted.terms, retrieved.question.weighted.weights.tolist(), strict=True)
     weights = {term: weight for term, weight in asked if term not in functional}
     total = sum(weights.values()) or 1.0
     own: dict[int, float] = {}
@@ -115,13 +115,13 @@ def _is_named(row: Candidate, terms: Collection[str]) -> bool:
     return bool(label) and label.issubset(terms)
 
 
-def _of_passage(found: Retrieved, kind: Kind, rank: int, position: int, rows: slice) -> list[Candidate]:
+def _of_passage(retrieved: Retrieved, kind: Kind, rank: int, position: int, rows: slice) -> list[Candidate]:
     """The candidates of one passage. rows: where its sentences are among those of all."""
-    passage, signals, asked = found.passages[position], found.signals, found.question.text
+    passage, signals, asked = retrieved.passages[position], retrieved.signals, retrieved.question.text
     units = units_of(passage)
     texts = texts_of(units, passage.text, passage.span.start)
     cosine, coverage = signals.sentence_cosine[rows], signals.sentence_coverage[rows]
-    late = np.nan_to_num(found.late[rows])
+    late = np.nan_to_num(retrieved.late[rows])
     whole = [_with_label(stretch, units, texts, kind, asked) for stretch in stretches(units, texts)]
     spans = [span_of(units, stretch) for stretch in whole]
     quoted = [_text_at(passage, span) for span in spans]
@@ -139,7 +139,7 @@ def _of_passage(found: Retrieved, kind: Kind, rank: int, position: int, rows: sl
             weights["cosine"] * float(cosine[within].max())
             + weights["coverage"] * float(coverage[within].max())
             + weights["late"] * float(late[within].max())
-            + weights["passage"] * float(found.scores[position])
+            + weights["passage"] * float(retrieved.scores[position])
             + weights["before"] * before
             + weights["kind" if asks_for_name(asked) else _HELD.get(kind, "kind")] * is_held
             + weights["steps"] * (kind is Kind.STEPS and any(unit.kind == CODE for unit in units[within]))
@@ -149,12 +149,12 @@ def _of_passage(found: Retrieved, kind: Kind, rank: int, position: int, rows: sl
             + weights["byline"] * (units[stretch.first].kind == BYLINE and asks_for_author(asked))
             - weights["apart"] * _is_apart(units[stretch.first], asked)
         )
-    gaps = [_gap(passage, one, other) for one, other in zip(spans, [*spans[1:], None], strict=True)]
+    gaps = [_gap(passage, span, following) for span, following in zip(spans, [*spans[1:], None], strict=True)]
     kept = [
         is_held and kind in STRICT or stretch.first < stretch.last for stretch, is_held in zip(whole, held, strict=True)
     ]
     scores = passed_on(list(zip(quoted, scores, strict=True)), gaps, kept)
-    named = {part.sentence: part.opens for part in found.named.get(position, ())}
+    named = {part.sentence: part.opens for part in retrieved.named.get(position, ())}
     return [
         Candidate(
             rank,
