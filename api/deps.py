@@ -52,6 +52,11 @@ def answerers_of(request: Request) -> Answerers | None:
     return answerers if answerers is not None and answerers.started else None
 
 
+def keeps_originals(request: Request) -> bool:
+    """Whether uploaded files are kept."""
+    return bool(request.app.state.keeps_originals)
+
+
 async def get_service(request: Request) -> Service:
     """The same, as a dependency: the framework runs what is not async in a thread."""
     return service_of(request)

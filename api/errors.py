@@ -62,6 +62,10 @@ class CollectionNotFound(Exception):
     """No collection has this name; told by doors whose clients expect to hear of it."""
 
 
+class OriginalNotFound(Exception):
+    """The file of a document is not kept."""
+
+
 class JobNotFound(Exception):
     """No job has this id."""
 
@@ -123,6 +127,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     ContentTooLarge: TOO_LARGE,
     DocumentNotFound: Kind(404, "document-not-found", "No document has this id"),
     CollectionNotFound: Kind(404, "collection-not-found", "No collection has this name"),
+    OriginalNotFound: Kind(404, "original-not-found", "The file of this document is not here"),
     JobNotFound: Kind(404, "job-not-found", "No job has this id"),
     DeadlineExceeded: Kind(
         503,

@@ -196,9 +196,10 @@ class Store(Protocol):
         """The stored document of that name if its content is this; to be asked before parsing and embedding."""
         ...
 
-    def add(self, document: "NewDocument", passages: "Sequence[NewPassage]") -> "Change":
+    def add(self, document: "NewDocument", passages: "Sequence[NewPassage]", original: bytes | None = None) -> "Change":
         """Write one document, replacing the one of the same collection and key; durable and searchable when this returns.
 
+        original: the file that it is made of, where that is to be kept (``keeps_originals``).
         The outcome is "skipped", and nothing is written, when text, content, metadata, title and source are what is stored.
         Raises ValueError for spans, sentences, vectors or text that do not fit together, DimensionMismatch, StoreFull, StoreLocked
         or StoreUnwritable; then nothing was changed.
@@ -210,6 +211,17 @@ class Store(Protocol):
 
         False, and nothing is written, when ``old`` is not what is stored any more.  Raises as ``add`` does.
         """
+        ...
+
+    def keep_original(self, document_id: str, content: bytes) -> None:
+        """Keep the file that a document is made of, which it was added without. It goes with the document.
+
+        Raises DocumentNotFound, StoreFull, StoreLocked, StoreUnwritable.
+        """
+        ...
+
+    def original(self, document: "Document") -> bytes | None:
+        """The file that a document is made of; None where it is not kept, or is not what was kept."""
         ...
 
     def delete(self, document_id: str) -> "Receipt":
@@ -312,3 +324,8 @@ class Rebuilding(Protocol):
 def is_database(place: Place) -> bool:
     """Whether a store's place is the address of a database."""
     return isinstance(place, str) and place.startswith(_DATABASES)
+
+
+def keeps_originals(place: Place) -> bool:
+    """Whether a store at this place can keep the files that its documents are made of: one in a directory can."""
+    return not is_database(place)

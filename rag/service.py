@@ -33,6 +33,7 @@ from rag.shared.config import Config
 from rag.shared.errors import BadInput
 from rag.shared.types import Answer, Citation, CitationCheck, Query
 from rag.shared.validation import checked_collection, checked_question, spelled, spellings
+from rag.viewing.originals import original_of
 
 if TYPE_CHECKING:
     from rag.generation.checks import Entailment
@@ -252,6 +253,10 @@ class Service:
                 if not 0 <= span.start <= span.end <= n_characters:
                     raise BadInput(f"span {span.start}:{span.end} is not within the text of {n_characters} characters")
             return reader.text(document_id, span)
+
+    def original(self, document: Document) -> bytes | None:
+        """The file that a document is made of; None where neither the store nor the disk has it as it was."""
+        return original_of(self._store, document, self._config.max_file_bytes)
 
     def delete(self, document_id: str) -> Receipt:
         """Remove a document; the receipt comes when nothing of it can be found any more.  Raises DocumentNotFound."""

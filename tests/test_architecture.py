@@ -34,13 +34,14 @@ ENGINES = {
 ROOMS: dict[str, set[str]] = {
     "system": set(),
     "database": {"system"},
+    "originals": {"system", "database"},
     "views": {"system", "database"},
     "checkpoint": {"system", "database", "views"},
-    "opening": {"system", "database", "views", "checkpoint"},
+    "opening": {"system", "database", "originals", "views", "checkpoint"},
     "reader": {"database", "views"},
-    "checks": {"system", "database", "views", "checkpoint", "opening"},
-    "store": {"system", "database", "views", "checkpoint", "opening", "reader", "checks"},
-    "upkeep": {"system", "database", "views", "checkpoint", "opening", "reader", "checks", "store"},
+    "checks": {"system", "database", "originals", "views", "checkpoint", "opening"},
+    "store": {"system", "database", "originals", "views", "checkpoint", "opening", "reader", "checks"},
+    "upkeep": {"system", "database", "originals", "views", "checkpoint", "opening", "reader", "checks", "store"},
 }
 LOCAL = ROOT / "index" / "local"
 # It drives other systems, in an environment of its own, and imports nothing of this project.

@@ -169,9 +169,14 @@ def _opened(place: "Place", settings: "Settings") -> "Iterator[_Serving]":
     from api.server import server
     from api.workers.pool import Answerers
     from rag.service import Service
-    from rag.shared.config import Config
+    from rag.shared.config import Config, keeps_originals
+    from rag.shared.errors import BadInput
 
     config = Config.from_environment()
+    if settings.keep_originals and not keeps_originals(place):
+        raise BadInput(
+            "RAG_KEEP_ORIGINALS: a store in PostgreSQL keeps no files: unset it, or serve a store in a directory"
+        )
     say: Callable[[str], None] = message if settings.log_format == "text" else logging.getLogger(__name__).info
     with (
         server.bind(settings.host, settings.port) as bound,  # before the model is loaded: a port in use is told at once

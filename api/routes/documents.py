@@ -10,7 +10,18 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator
 
-from api.deps import Access, AccessDep, FormUpload, JsonUpload, MetricsDep, Run, RunDep, ServiceDep, UploadDep
+from api.deps import (
+    Access,
+    AccessDep,
+    FormUpload,
+    JsonUpload,
+    MetricsDep,
+    Run,
+    RunDep,
+    ServiceDep,
+    UploadDep,
+    keeps_originals,
+)
 from api.errors import ClientLeft, UploadStopped, clean
 from api.routes.uploads import UPLOAD_BODY, base_name, check_name, read_form, read_text, title_of, waiting
 from api.schemas.openapi import problems
@@ -74,7 +85,7 @@ async def add_documents(
     def add() -> JSONResponse:
         queue = service.queue if wants_job else None
         if queue is None:
-            return _add(service, upload, access, metrics, run)
+            return _add(service, upload, access, metrics, run, keep=keeps_originals(request))
         job = queue.put(*waiting(upload, access))
         headers = {"Location": f"/v1/jobs/{job.id}", "Preference-Applied": _ASYNC}
         return JSONResponse(job_json(job), status_code=202, headers=headers)
@@ -82,13 +93,15 @@ async def add_documents(
     return await run(add)
 
 
-def _add(service: Service, upload: FormUpload | JsonUpload, access: Access, metrics: Metrics, run: Run) -> JSONResponse:
+def _add(
+    service: Service, upload: FormUpload | JsonUpload, access: Access, metrics: Metrics, run: Run, *, keep: bool
+) -> JSONResponse:
     changes: list[Change]
     failed: list[dict[str, object]]
     if isinstance(upload, JsonUpload):
         changes, failed = [_add_text(service, upload.body, access, metrics, run)], []
     else:
-        changes, failed = _add_files(service, upload, access, metrics, run)
+        changes, failed = _add_files(service, upload, access, metrics, run, keep=keep)
     notes = service.intake.notes(changes)
     added = [change_json(change) for change in changes]
     return JSONResponse({"documents": added, "failed": failed, "notes": list(notes)}, status_code=201)
@@ -130,7 +143,7 @@ def _counted(metrics: Metrics) -> Iterator[list[Change]]:
 
 
 def _add_files(
-    service: Service, upload: FormUpload, access: Access, metrics: Metrics, run: Run
+    service: Service, upload: FormUpload, access: Access, metrics: Metrics, run: Run, *, keep: bool
 ) -> tuple[list[Change], list[dict[str, object]]]:
     """What went in and what did not. Raises UploadStopped when nothing did or the store stopped taking documents."""
     files, given = read_form(upload.parts)
@@ -162,7 +175,7 @@ def _add_files(
                 else:
                     done += [
                         service.intake.add_file(
-                            name, content, collection=collection, metadata=metadata, check=run.check
+                            name, content, collection=collection, metadata=metadata, keep=keep, check=run.check
                         )
                     ]
             added += done

@@ -10,11 +10,20 @@ from typing import Literal
 import numpy as np
 
 from index import backend
-from index.errors import StoreError, StoreLocked, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
+from index.errors import (
+    DocumentNotFound,
+    StoreError,
+    StoreLocked,
+    StoreMismatch,
+    StoreMissing,
+    StoreReplaced,
+    StoreUnwritable,
+)
+from index.local import originals
 from index.local.checkpoint import directory as checkpoint
 from index.local.checkpoint.follower import Follower
 from index.local.checkpoint.rebuild import ViewRebuild
-from index.local.checks.verify import check_store
+from index.local.checks.verify import check_store, check_unused_originals
 from index.local.database.connection import Connection, copy_database
 from index.local.database.documents import Removed, find_document, last_sequence, remove_document, write_document
 from index.local.database.errors import translated_files
@@ -133,14 +142,40 @@ class Store(backend.Store):
             document = find_document(connection, name_id(collection, key))
         return document if document is not None and document.content_sha256 == content_sha256 else None
 
-    def add(self, document: NewDocument, passages: Sequence[NewPassage]) -> Change:
+    def add(self, document: NewDocument, passages: Sequence[NewPassage], original: bytes | None = None) -> Change:
         row = pack_document(document, passages, self.dim, analyze)
         with self._writing():
-            with self._database.writing() as connection:
-                outcome, stored = write_document(connection, row)
-                sequence = last_sequence(connection)
+            try:
+                if original is not None:
+                    self._keep(document.content_sha256, original)
+                with self._database.writing() as connection:
+                    outcome, stored = write_document(connection, row)
+                    sequence = last_sequence(connection)
+            except BaseException:
+                if original is not None:
+                    with suppress(StoreError):
+                        self._remove_unused_originals()
+                raise
             self._lock.acknowledge(sequence)
+            if outcome == "updated":
+                self._remove_unused_originals()
         return Change(stored, outcome)
+
+    def keep_original(self, document_id: str, content: bytes) -> None:
+        """Keep the file that a document is made of, which it was added without.
+
+        Raises DocumentNotFound, StoreFull, StoreLocked, StoreUnwritable.
+        """
+        with self._writing():
+            with self._database.reading() as connection:
+                document = find_document(connection, document_id)
+            if document is None:
+                raise DocumentNotFound(f"no document has the id {document_id}")
+            self._keep(document.content_sha256, content)
+
+    def original(self, document: Document) -> bytes | None:
+        """The file that a document is made of; None where it is not kept, or is not what was kept."""
+        return originals.read(self.path, document.content_sha256)
 
     def write_anew(self, old: Document, new: NewDocument, passages: Sequence[NewPassage]) -> bool:
         row = pack_document(new, passages, self.dim, analyze)
@@ -225,7 +260,8 @@ class Store(backend.Store):
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
         with self._follower.state() as (connection, views):
-            return check_store(self.path, connection, views, self.rebuilt, progress)
+            findings = check_store(self.path, connection, views, self.rebuilt, progress)
+        return findings + check_unused_originals(self.path, self._database)
 
     @property
     def replaced(self) -> bool:
@@ -249,6 +285,7 @@ class Store(backend.Store):
         with self._follower.state() as (connection, views), translated_files(target):
             copy_database(connection, target / DATABASE)
             checkpoint.copy(self.path, target, connection)
+            originals.copy(self.path, target, connection)
             mark(target)
             files.sync_directory(target)
             return views.sequence
@@ -263,6 +300,7 @@ class Store(backend.Store):
             if rebuild:
                 self._follower.rebuild(lists)
             remove_leftovers(self.path)
+            self._remove_unused_originals()
 
     @contextmanager
     def writers_waiting(self) -> Iterator[WriterLock]:
@@ -301,6 +339,7 @@ class Store(backend.Store):
         with self._database.reading() as connection:
             query = "SELECT EXISTS (SELECT 1 FROM log WHERE operation = 'delete' AND sequence > ?)"
             unfinished = connection.execute(query, (self._follower.base.sequence,)).get
+            has_unused = bool(originals.unused(self.path, connection))
         if self._follower.interrupted or unfinished:
             mark(self.path)
             try:
@@ -311,10 +350,20 @@ class Store(backend.Store):
             except StoreError as error:  # all can be read without; the next writer will do it
                 _log.warning("%s: the views were not written: %s", self.path, error)
 
-        if leftovers(self.path):
+        if has_unused or leftovers(self.path):
             # Not those of someone who is at work: then the lock is not free.
             with suppress(StoreError), self._writing(0):
                 remove_leftovers(self.path)
+                self._remove_unused_originals()
+
+    def _keep(self, digest: str, content: bytes) -> None:
+        with translated_files(self.path):
+            originals.keep(self.path, digest, content)
+
+    def _remove_unused_originals(self) -> None:
+        """Remove the files of documents that are gone or made of another by now. The writer lock is held."""
+        with self._database.reading() as connection, translated_files(self.path):
+            originals.remove_unused(self.path, connection)
 
     def _document_ids(self) -> set[str]:
         with self._database.reading() as connection:
@@ -335,7 +384,8 @@ def erase(store: Store, ids: Sequence[str], timeout_s: float) -> list[Receipt]:
     store._lock.acknowledge(sequence)
     # 2. The write-ahead log, which holds pages as they were.
     store._database.empty_wal(timeout_s)
-    # 3. What an interrupted restore left, which may hold them too.
+    # 3. The files that they were made of, and what an interrupted restore left, which may hold them too.
+    store._remove_unused_originals()
     with translated_files(store.path):
         files.remove(store.path / RESTORING)
     # 4. The checkpoint, in whose place comes one without them, and all that were replaced.

@@ -122,8 +122,8 @@ class PostgresStore(backend.Store):
             document = documents.find_document(connection, name_id(collection, storable(key)))
         return document if document is not None and document.content_sha256 == content_sha256 else None
 
-    def add(self, document: NewDocument, passages: Sequence[NewPassage]) -> Change:
-        """As ``index.backend.Store.add``. U+0000, which PostgreSQL's text cannot hold, is stored as U+FFFD."""
+    def add(self, document: NewDocument, passages: Sequence[NewPassage], original: bytes | None = None) -> Change:
+        """As ``index.backend.Store.add``. U+0000, which PostgreSQL's text cannot hold, is stored as U+FFFD. Keeps no originals."""
         row = self.packed(document, passages)
         outcome, stored, sequence = self.write(
             lambda connection, token: documents.write_document(connection, row, self.words == "index", token)
@@ -143,6 +143,13 @@ class PostgresStore(backend.Store):
         sequence = self.write(work)
         self._wrote(sequence or 0)
         return sequence is not None
+
+    def keep_original(self, document_id: str, content: bytes) -> None:
+        """Does nothing: see ``index.backend.keeps_originals``."""
+
+    def original(self, document: Document) -> bytes | None:
+        """None: see ``index.backend.keeps_originals``."""
+        return None
 
     def delete(self, document_id: str) -> Receipt:
         """Remove a document; nothing finds it from the receipt on. Raises DocumentNotFound.

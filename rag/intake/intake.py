@@ -137,21 +137,24 @@ class Intake:
         *,
         collection: str = "default",
         metadata: Metadata | None = None,
+        options: ParseOptions | None = None,
+        keep: bool = False,
         check: Check = go_on,
     ) -> Change:
         """Take in a file that was handed over. The same name again replaces it.  Raises UnsupportedFormat, UnreadableContent.
 
-        check: as in ``add_text``.
+        keep: whether the file itself is kept with the store.  check: as in ``add_text``.
         """
         name, collection = composed(name), checked_collection(collection)
-        content_sha256 = ingest.sha256_of(content)
-        stored = self._file_reader(collection, metadata, None).unchanged(name, content_sha256)
+        reader = self._file_reader(collection, metadata, options)
+        content_sha256 = reader.digest(ingest.sha256_of(content))
+        stored = reader.unchanged(name, content_sha256)
         # Metadata that is no longer sent can be told from what the file says of itself only by its name.
         if stored is not None and stored.metadata.keys() - (metadata or {}).keys() <= STATED:
-            return Change(stored, "skipped")
+            return self._skipped(stored, content if keep else None)
         size, overlap = self._passage_settings
         prepared = ingest.prepare(
-            self._sandbox.parse(name, content, check=check),
+            self._sandbox.parse(name, content, options or ParseOptions(), check=check),
             key=name,
             source=name,
             collection=collection,
@@ -161,7 +164,7 @@ class Intake:
             overlap=overlap,
             check=check,
         )
-        return self._commit(prepared, check)
+        return self._commit(prepared, check, content if keep else None)
 
     def add_upload(
         self,
@@ -235,19 +238,25 @@ class Intake:
         note = language_note(languages, model) if model == DEFAULT_MODEL else None
         return (note,) if note else ()
 
-    def _commit(self, prepared: ingest.Prepared, check: Check) -> Change:
+    def _skipped(self, stored: Document, original: bytes | None) -> Change:
+        if original is not None and self._store.original(stored) is None:
+            self._store.keep_original(stored.id, original)
+        return Change(stored, "skipped")
+
+    def _commit(self, prepared: ingest.Prepared, check: Check, original: bytes | None = None) -> Change:
+        """original: the file to be kept with the document, if any."""
         store = self._store  # and no other: one that comes in its place meanwhile may have another model
         if (stored := _stored_as_it_is(store, prepared.document)) is not None:
-            return Change(stored, "skipped")
+            return self._skipped(stored, original)
         prepared.passages.clear()
         [document] = pipeline.embedded(self._embedder, [prepared], check)
         check()
         try:
-            change = store.add(document.document, document.passages)
+            change = store.add(document.document, document.passages, original)
         except StoreReplaced:
             if self._store is store:
                 raise
-            return self._commit(prepared, check)
+            return self._commit(prepared, check, original)
         self._checkpoint_later()
         return change
 

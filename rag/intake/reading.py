@@ -72,7 +72,7 @@ class FileReader:
         content = self._content(file.path)
         if isinstance(content, Failure):
             return "fail", content.reason
-        key, digest = os.path.abspath(file.path), self._digest(sha256_of(content))
+        key, digest = os.path.abspath(file.path), self.digest(sha256_of(content))
         if self.unchanged(key, digest):
             return "skip", ""
         if not (file.named or self.options.passwords) and (before := self._failed_before(key, digest)):
@@ -123,7 +123,7 @@ class FileReader:
         self, key: str, source: str, name: str, content: bytes, *, again: bool, stated: Metadata | None = None
     ) -> Iterator[Prepared | Change | Failure]:
         """The documents of a file's content. again: whether to try what failed before.  stated: metadata that comes with it."""
-        digest = self._digest(sha256_of(content))
+        digest = self.digest(sha256_of(content))
         if known := self.unchanged(key, digest):
             yield Change(known, "skipped")
             return
@@ -135,14 +135,14 @@ class FileReader:
         def wanted(path: str, sha256: str) -> bool:
             if not path:  # what a compressed file holds: known by the digest of that file
                 return True
-            place, inner = _inside(key, path), self._digest(sha256)
+            place, inner = _inside(key, path), self.digest(sha256)
             return not self.unchanged(place, inner) and (again or not self._failed_before(place, inner))
 
         whole = True
         for part in self.sandbox.read(name, content, wanted, self.options, self.check):
             place = _inside(key, part.path)
             seen.add(place)
-            inner = self._digest(part.sha256) if part.path and part.sha256 else digest
+            inner = self.digest(part.sha256) if part.path and part.sha256 else digest
             yield self._outcome(place, _inside(source, part.path), inner, part, stated or {})
             whole = whole and not (part.path == "" and isinstance(part.text, RagError))
         if whole:
@@ -177,7 +177,7 @@ class FileReader:
         self.store.forget_failures(self.collection, self._mended)
         self._mended.clear()
 
-    def _digest(self, sha256: str) -> str:
+    def digest(self, sha256: str) -> str:
         """What a document is known by: its content, and the way in which it was read where that is not the usual one."""
         how = replace(self.options, passwords=())  # what is read is the same with any of them
         if how == ParseOptions():

@@ -29,6 +29,7 @@ from rag.shared.types import (
     CitationCheck,
     DocumentRef,
     IndexState,
+    ParseOptions,
     Query,
     RankedPassage,
     Signal,
@@ -54,6 +55,7 @@ class FakeService:
 
     def __init__(self) -> None:
         self.stored: dict[str, tuple[Document, str]] = {}
+        self.originals: dict[str, bytes] = {}
         self.queries: list[Query] = []
         self.fail_with: Exception | None = None
         self.fail_on_name: dict[str, Exception] = {}
@@ -100,6 +102,8 @@ class FakeService:
         *,
         collection: str,
         metadata: Metadata,
+        options: ParseOptions | None = None,
+        keep: bool = False,
         check: Callable[[], None] = lambda: None,
     ) -> Change:
         check()
@@ -113,7 +117,14 @@ class FakeService:
             raise UnreadableContent("not UTF-8") from error
         self._work()
         check()
-        return self._add(name, name, text, name, collection, metadata)
+        change = self._add(name, name, text, name, collection, metadata)
+        if keep:
+            self.originals[change.document.id] = content
+        return change
+
+    def original(self, document: Document) -> bytes | None:
+        self._work()
+        return self.originals.get(document.id)
 
     def notes(self, changes: Sequence[Change]) -> tuple[str, ...]:
         languages = languages_of(changes)

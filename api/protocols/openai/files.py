@@ -6,7 +6,17 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.datastructures import UploadFile
 
-from api.deps import Access, AccessDep, FormUpload, MetricsDep, RunDep, ServiceDep, UploadDep, require_json
+from api.deps import (
+    Access,
+    AccessDep,
+    FormUpload,
+    MetricsDep,
+    RunDep,
+    ServiceDep,
+    UploadDep,
+    keeps_originals,
+    require_json,
+)
 from api.protocols.openai.collections import Lenient, page_of, require_collection
 from api.protocols.openai.staging import StagedFile, Staging
 from api.protocols.openai.vector_stores import attributes_of, require_auto, seconds_of
@@ -142,6 +152,7 @@ async def add_file(
             waiting.path.read_bytes(),
             collection=collection,
             metadata=body.attributes or {},
+            keep=keeps_originals(request),
             check=run.check,
         )
         metrics.documents.labels(change.outcome).inc()

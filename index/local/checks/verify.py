@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import StoreLocked, StoreUnwritable
+from index.local import originals
 from index.local.checkpoint.manifest import CheckpointDamaged, read_manifest
 from index.local.checks.row_checks import REPAIR, Tally, check_counters, check_documents, check_log
-from index.local.database.connection import Connection
+from index.local.database.connection import Connection, Database
 from index.local.database.migrations import migrate
 from index.local.database.rows import id_array
 from index.local.opening.layout import leftovers
 from index.local.system.lock import WriterLock
-from index.local.system.names import LOCK
+from index.local.system.names import LOCK, ORIGINALS
 from index.local.views.ids import NO_IDS
 from index.local.views.state import Views
 from index.types import Finding, Ids
@@ -63,6 +64,7 @@ def check_store(
         _files(store),
         _view_contents(connection, views, tally),
         _left(store),
+        _damaged_originals(store),
     ]
     findings: list[Finding] = []
     listed: Counter[str] = Counter()
@@ -193,6 +195,22 @@ def _vector_blocks(views: Views) -> Iterator[tuple[Ids, NDArray[np.float16]]]:
     yield from views.base.vectors.blocks()
     if len(views.vectors.ids):
         yield views.vectors.ids, views.vectors.codes()
+
+
+def _damaged_originals(store: Path) -> Iterator[Finding]:
+    for path in originals.damaged(store):
+        remedy = "`rag rm` its document and send the file again: until then the file is as if it were not kept"
+        yield Finding("original", f"{ORIGINALS}/{path.name}", "is not the file that was kept", remedy)
+
+
+def check_unused_originals(store: Path, database: Database) -> list[Finding]:
+    """Files that no document is made of; none while someone is writing, who may be about to add theirs."""
+    try:
+        with WriterLock(store / LOCK).held(0), database.reading() as connection:
+            unused = originals.unused(store, connection)
+    except (StoreLocked, StoreUnwritable):
+        return []
+    return [Finding("original", f"{ORIGINALS}/{path.name}", "is of no document", REPAIR, True) for path in unused]
 
 
 def _left(store: Path) -> Iterator[Finding]:

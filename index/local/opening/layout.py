@@ -16,11 +16,11 @@ from index.local.database.connection import Database, create_database
 from index.local.database.documents import last_sequence
 from index.local.database.errors import damaged, translated_files
 from index.local.system import files
-from index.local.system.names import DATABASE, LOCK, MARKER, REBUILD_LOCK, REBUILDING, REPLACEMENT, RESTORING
+from index.local.system.names import DATABASE, LOCK, MARKER, ORIGINALS, REBUILD_LOCK, REBUILDING, REPLACEMENT, RESTORING
 from index.local.views.base import empty_base
 from index.types import JsonScalar
 
-_SIGNS = {DATABASE, DATABASE + "-wal", MANIFEST, VIEWS, MARKER, REPLACEMENT, REBUILDING}
+_SIGNS = {DATABASE, DATABASE + "-wal", MANIFEST, VIEWS, MARKER, ORIGINALS, REPLACEMENT, REBUILDING}
 _LEFTOVERS = {
     LOCK,
     REBUILD_LOCK,

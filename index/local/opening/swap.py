@@ -15,7 +15,7 @@ from index.local.database.errors import translated_files
 from index.local.opening.layout import mark
 from index.local.system import files
 from index.local.system.lock import WriterLock
-from index.local.system.names import DATABASE, REBUILDING, REPLACEMENT
+from index.local.system.names import DATABASE, ORIGINALS, REBUILDING, REPLACEMENT
 
 
 def pending(store: Path) -> bool:
@@ -73,6 +73,9 @@ def finish(store: Path, lock: WriterLock) -> None:
         for name in (DATABASE + "-wal", DATABASE + "-shm"):
             files.remove(store / name)
     _move_views(source, store)
+    if (source / ORIGINALS).is_dir():  # else those that are there are of the same documents
+        files.remove(store / ORIGINALS)
+        files.replace(source / ORIGINALS, store / ORIGINALS)
     files.remove(store / REBUILDING)  # made from the old one
     files.remove(source)
     files.sync_directory(store)

@@ -10,6 +10,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from index.errors import StoreDamaged, StoreFull, StoreUnwritable
+from index.local import originals
 from index.local.checkpoint import directory as checkpoint
 from index.local.database.connection import Connection, Database, copy_database
 from index.local.database.documents import last_sequence
@@ -59,6 +60,7 @@ def _kept(store: Path, database: Database) -> Path:
             with database.reading() as connection:
                 copy_database(connection, aside / DATABASE)
                 checkpoint.copy(store, aside, connection)
+                originals.copy(store, aside, connection)
                 mark(aside)
                 generation = last_sequence(connection)
                 _check(aside, connection)

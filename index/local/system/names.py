@@ -6,4 +6,5 @@ MARKER = "STORE"
 REPLACEMENT = "replacement"  # a store to be put in the place of this one, by `replacement`
 RESTORING = "restoring"  # a store that is being copied here, by `snapshot`
 REBUILDING = "rebuilding"  # this store with other vectors, half made or complete, by `rebuilding`
+ORIGINALS = "originals"  # files as they were given, by `originals`
 REBUILD_LOCK = "rebuild.lock"

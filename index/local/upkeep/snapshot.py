@@ -20,7 +20,7 @@ from index.local.opening.layout import holds_store
 from index.local.store import Store
 from index.local.system import files
 from index.local.system.lock import WriterLock, try_lock
-from index.local.system.names import LOCK, RESTORING
+from index.local.system.names import LOCK, ORIGINALS, RESTORING
 
 _LOCK_TIMEOUT_S = 30.0
 _ASIDE = re.compile(r"\..+\.[0-9a-f]{8}\.partial")  # a directory that holds one that is half made
@@ -140,6 +140,7 @@ def _copy(source: Path, building: Path) -> int:
         with Store.open(source) as store:
             return store.copy_to(building)
     generation, catalogue = read_catalogue(source)
+    files.make_directory(building / ORIGINALS)  # also where it has none: then there are none after the restore
     for name in catalogue:
         files.make_directory((building / name).parent)
         files.copy(source / name, building / name)

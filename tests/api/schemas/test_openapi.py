@@ -14,6 +14,7 @@ ROUTES = {
     ("get", "/v1/documents"),
     ("get", "/v1/documents/{document_id}"),
     ("get", "/v1/documents/{document_id}/text"),
+    ("get", "/v1/documents/{document_id}/original"),
     ("delete", "/v1/documents/{document_id}"),
     ("get", "/v1/jobs/{job_id}"),
     ("get", "/v1/collections"),
