@@ -66,6 +66,10 @@ class OriginalNotFound(Exception):
     """The file of a document is not kept."""
 
 
+class PageNotFound(Exception):
+    """A document has no such page, or none that can be shown."""
+
+
 class JobNotFound(Exception):
     """No job has this id."""
 
@@ -128,6 +132,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     DocumentNotFound: Kind(404, "document-not-found", "No document has this id"),
     CollectionNotFound: Kind(404, "collection-not-found", "No collection has this name"),
     OriginalNotFound: Kind(404, "original-not-found", "The file of this document is not here"),
+    PageNotFound: Kind(404, "page-not-found", "This page is not there"),
     JobNotFound: Kind(404, "job-not-found", "No job has this id"),
     DeadlineExceeded: Kind(
         503,

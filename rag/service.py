@@ -31,14 +31,16 @@ from rag.model.embedding import TextEmbedder
 from rag.model.loading import StoreModels, model_info, refuse_other_model, store_settings
 from rag.shared.config import Config
 from rag.shared.errors import BadInput
-from rag.shared.types import Answer, Citation, CitationCheck, Query
+from rag.shared.types import Answer, Check, Citation, CitationCheck, Query, go_on
 from rag.shared.validation import checked_collection, checked_question, spelled, spellings
 from rag.viewing.originals import original_of
+from rag.viewing.pages import Pages, pages_of, wanted_page
 
 if TYPE_CHECKING:
     from rag.generation.checks import Entailment
     from rag.generation.language_model import LanguageModel
     from rag.intake.intake import Intake
+    from rag.viewing.pictures import Drawn
 
 # How long a question waits for a change that the store does not have yet, and between two looks.
 _WAIT_S, _PAUSE_S = 0.5, 0.05
@@ -256,7 +258,32 @@ class Service:
 
     def original(self, document: Document) -> bytes | None:
         """The file that a document is made of; None where neither the store nor the disk has it as it was."""
-        return original_of(self._store, document, self._config.max_file_bytes)
+        return original_of(self.store, document, self._config.max_file_bytes)
+
+    def pages(self, document: Document, start: int | None = None, sought: str | None = None) -> Pages:
+        """How many pages a document has, on which a place of its text stands, and on which words are found."""
+        with self.store.read() as reader:
+            return pages_of(reader, document, start, sought)
+
+    def page_picture(
+        self,
+        document: Document,
+        content: bytes,
+        number: int,
+        *,
+        width: int,
+        span: tuple[int, int] | None = None,
+        sought: str = "",
+        check: Check = go_on,
+    ) -> "Drawn":
+        """A page of a PDF drawn in a bounded process, with the span of the document's text and the words that are sought marked.
+
+        content: the file.  check: called again and again; what it raises ends the work.
+        Raises BadInput for a span outside the text, UnreadableContent, ContentTooLarge.
+        """
+        with self.store.read() as reader:
+            wanted = wanted_page(reader, document, number, width, span, sought)
+        return self.intake.draw(content, wanted, check)
 
     def delete(self, document_id: str) -> Receipt:
         """Remove a document; the receipt comes when nothing of it can be found any more.  Raises DocumentNotFound."""

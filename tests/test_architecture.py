@@ -26,7 +26,7 @@ ENGINES = {
     "psycopg": {
         f"index/postgres/{name}.py" for name in ("connection", "errors", "exchange", "queue", "rebuilding", "schema")
     },
-    "pypdfium2": {"rag/parsing/pdf/parse.py", "rag/parsing/pdf/tables/rulings.py"},
+    "pypdfium2": {"rag/viewing/pictures.py", "rag/parsing/pdf/parse.py", "rag/parsing/pdf/tables/rulings.py"},
     "rapidocr": {"rag/parsing/pdf/recognition/rapid.py"},
     "selectolax": {"rag/parsing/web/boilerplate.py", "rag/parsing/web/html.py"},
 }

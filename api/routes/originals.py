@@ -1,40 +1,45 @@
-"""The files that documents are made of."""
+"""The files that documents are made of, and the pages of those that have any."""
 
+from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import JSONResponse, Response
 
-from api.deps import AccessDep, RunDep, ServiceDep
-from api.errors import OriginalNotFound
-from api.routes.documents import DocumentId
+from api.deps import Access, AccessDep, RunDep, ServiceDep
+from api.errors import OriginalNotFound, PageNotFound
+from api.routes.documents import DocumentId, Position
 from api.schemas.openapi import problems
+from api.schemas.requests import Text
+from api.schemas.responses import PagesOut
+from index.types import Document
+from rag.service import Service
+from rag.shared.errors import BadInput
 from rag.viewing.originals import name_of
+from rag.viewing.pages import is_pdf
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
-_BYTES = "application/octet-stream"
+_BYTES, _PNG = "application/octet-stream", "image/png"
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
 # Whoever opens it in a browser all the same opens it without scripts, forms or an origin.
 _POLICY = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+MARKS = "Footnote-Marks"  # how many stretches of the cited text were marked on the page
+
+Sought = Annotated[Text | None, Query(min_length=1, max_length=200, description="Words to look for.")]
 
 
 @router.get(
     "/{document_id}/original",
     response_class=Response,
-    responses={
-        200: {"description": "The file", "content": {_BYTES: {"schema": {"type": "string", "format": "binary"}}}},
-        **problems(404, 503),
-    },
+    responses={200: {"description": "The file", "content": {_BYTES: _BINARY}}, **problems(404, 503)},
     summary="The file it is made of",
 )
 async def get_original(document_id: DocumentId, service: ServiceDep, access: AccessDep, run: RunDep) -> Response:
     """The file as it was given, byte for byte, to be saved: one that was uploaded, or that still lies where it was added from."""
 
     def read() -> Response:
-        document = access.document(service, document_id)
-        content = service.original(document)
-        if content is None:
-            raise OriginalNotFound("Its file is not kept here, or was changed since it was added.")
+        document, content = _original(service, access, document_id)
         named = quote(name_of(document), safe="")
         headers = {
             "Content-Disposition": f"attachment; filename*=UTF-8''{named}",
@@ -43,3 +48,86 @@ async def get_original(document_id: DocumentId, service: ServiceDep, access: Acc
         return Response(content, media_type=_BYTES, headers=headers)
 
     return await run(read)
+
+
+@router.get("/{document_id}/pages", response_model=PagesOut, responses=problems(404, 422, 503), summary="Its pages")
+async def list_pages(
+    document_id: DocumentId,
+    service: ServiceDep,
+    access: AccessDep,
+    run: RunDep,
+    start: Position = None,
+    find: Sought = None,
+) -> JSONResponse:
+    """How many pages it has, whether they can be shown, on which `start` stands, and on which words are found."""
+
+    def read() -> JSONResponse:
+        document = access.document(service, document_id)
+        content = service.original(document)
+        pages = service.pages(document, start, find)
+        found = None if pages.found is None else [{"page": page, "count": n} for page, n in pages.found.items()]
+        return JSONResponse(
+            {
+                "document_id": document.id,
+                "original": content is not None,
+                "pictures": content is not None and is_pdf(content),
+                "pages": pages.n_pages,
+                "page": pages.page,
+                "found": found,
+            }
+        )
+
+    return await run(read)
+
+
+@router.get(
+    "/{document_id}/pages/{number}.png",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The page",
+            "content": {_PNG: _BINARY},
+            "headers": {
+                MARKS: {"schema": {"type": "integer"}, "description": "Stretches of the span that were marked."}
+            },
+        },
+        **problems(404, 413, 422, 503),
+    },
+    summary="A page as a picture",
+)
+async def get_page(
+    document_id: DocumentId,
+    number: Annotated[int, Path(description="From 1.")],
+    service: ServiceDep,
+    access: AccessDep,
+    run: RunDep,
+    width: Annotated[int, Query(ge=100, le=2400, description="In pixels.")] = 1000,
+    start: Position = None,
+    end: Position = None,
+    find: Sought = None,
+) -> Response:
+    """A page of a PDF whose file is here, with the text from `start` to `end` and the words of `find` marked where they stand."""
+    if (start is None) != (end is None):
+        raise BadInput("start and end go together: they say what is marked")
+
+    def draw() -> Response:
+        document, content = _original(service, access, document_id)
+        if not is_pdf(content):
+            raise PageNotFound("Only pages of PDF files are shown.")
+        span = None if start is None or end is None else (start, end)
+        drawn = service.page_picture(
+            document, content, number, width=width, span=span, sought=find or "", check=run.check
+        )
+        if not drawn.png:
+            raise PageNotFound(f"It has the pages 1 to {drawn.n_pages}.")
+        return Response(drawn.png, media_type=_PNG, headers={MARKS: str(drawn.quoted)})
+
+    return await run(draw)
+
+
+def _original(service: Service, access: Access, document_id: str) -> tuple[Document, bytes]:
+    document = access.document(service, document_id)
+    content = service.original(document)
+    if content is None:
+        raise OriginalNotFound("Its file is not kept here, or was changed since it was added.")
+    return document, content

@@ -262,6 +262,26 @@ class CollectionsOut(Output):
     limited: bool = Field(description="Whether the key opens these only; else every other name is a new collection.")
 
 
+class FoundOut(Output):
+    """How often words stand on a page."""
+
+    page: int
+    count: int
+
+
+class PagesOut(Output):
+    """The pages of a document."""
+
+    document_id: str
+    original: bool = Field(description="Whether its file can be had.")
+    pictures: bool = Field(description="Whether its pages can be shown as pictures.")
+    pages: int = Field(description="0 where its kind of file has none.")
+    page: int | None = Field(description="The page of `start`; null where it is on none.")
+    found: list[FoundOut] | None = Field(
+        description="Pages that hold the words of `find`; null where none were sought."
+    )
+
+
 class FeaturesOut(Output):
     """What is switched on."""
 

@@ -22,6 +22,7 @@ from rag.parsing.structure.metadata import STATED
 from rag.shared.config import Config
 from rag.shared.types import Check, Failure, Incoming, IngestReport, ParseOptions, go_on
 from rag.shared.validation import checked_collection, checked_text, composed
+from rag.viewing.pictures import Drawn, Wanted
 
 
 class Intake:
@@ -197,6 +198,10 @@ class Intake:
         self._store.delete_many(reader.vanished)
         reader.finish()
         return changes, failed
+
+    def draw(self, content: bytes, wanted: Wanted, check: Check = go_on) -> Drawn:
+        """A page of a PDF, drawn where files are parsed.  Raises as ``Sandbox.draw``."""
+        return self._sandbox.draw(content, wanted, check)
 
     def notes(self, changes: Sequence[Change]) -> tuple[str, ...]:
         """What to tell whoever made these changes: what of the files was not read, and what the model is not made for."""

@@ -35,6 +35,8 @@ from rag.shared.types import (
     Signal,
     Timings,
 )
+from rag.viewing.pages import Pages
+from rag.viewing.pictures import Drawn
 
 
 def sha256(text: str) -> str:
@@ -121,6 +123,16 @@ class FakeService:
         if keep:
             self.originals[change.document.id] = content
         return change
+
+    def pages(self, document: Document, start: int | None = None, sought: str | None = None) -> Pages:
+        self._work()
+        return Pages(0, None, None if sought is None else {})
+
+    def page_picture(self, document: Document, content: bytes, number: int, *, span: Any = None, **how: Any) -> Drawn:
+        self._work()
+        if span is not None and not 0 <= span[0] <= span[1] <= document.n_characters:
+            raise BadInput("outside the text")
+        return Drawn(1, 1, 1, 0, 0, b"\x89PNG" if number == 1 else b"")
 
     def original(self, document: Document) -> bytes | None:
         self._work()

@@ -116,7 +116,9 @@ def commit_with_the_next() -> None:
         while waiting:
             add(self, *waiting.pop())
 
-    def acknowledge(self: Store, document: NewDocument, passages: Sequence[NewPassage]) -> Change:
+    def acknowledge(
+        self: Store, document: NewDocument, passages: Sequence[NewPassage], original: bytes | None = None
+    ) -> Change:
         with one_at_a_time:
             store_waiting(self)
             try:

@@ -23,9 +23,13 @@ from rag.parsing.sandbox.result import from_json
 from rag.parsing.structure.builder import MAX_CHARACTERS
 from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.shared.types import OCR_LANGUAGES, Check, ParsedText, ParseOptions, go_on
+from rag.viewing.pictures import Drawn
+from rag.viewing.pictures import Wanted as Page
 
 # JSON in UTF-8: up to four bytes a letter, and positions beside the text.
 _MAX_ANSWER = 8 * MAX_CHARACTERS
+_MAX_PICTURE = 32 << 20
+_PNG = b"\x89PNG\r\n\x1a\n"
 _MAX_MESSAGE = 1000
 _MAX_ENDED = 10  # workers that one archive may cost
 _MAX_FILES = 500  # by one worker: memory that parsers do not give back goes with it
@@ -115,6 +119,29 @@ class Sandbox:
         check: called several times a second until the file is read. What it raises ends the work, and the process that is at it.
         """
         return self._read(name, content, wanted, options, check, archives=True)
+
+    def draw(self, content: bytes, wanted: Page, check: Check = go_on) -> Drawn:
+        """A page of a PDF as ``rag.viewing.pictures.draw``; ContentTooLarge and UnreadableContent also as ``parse``.
+
+        check: as of ``read``.
+        """
+        with self._slot(check):
+            parser = self._take(ocr=False, fresh=False)
+            whole = False
+            try:
+                parser.begin("", content, _USUAL, None, check, wanted)
+                drawn = parser.drawn()
+                whole = True
+            except _Lost as lost:
+                raise lost.error from lost
+            finally:
+                if whole:
+                    self._give_back(parser)
+                else:
+                    parser.worker.end()
+        if isinstance(drawn, RagError):
+            raise drawn
+        return drawn
 
     def _read(
         self, name: str, content: bytes, wanted: Wanted, options: ParseOptions, check: Check, *, archives: bool
@@ -224,10 +251,18 @@ class _Parser:
             folder="/",
         )
 
-    def begin(self, name: str, content: bytes, options: ParseOptions, after: int | None, check: Check) -> None:
+    def begin(
+        self,
+        name: str,
+        content: bytes,
+        options: ParseOptions,
+        after: int | None,
+        check: Check,
+        picture: Page | None = None,
+    ) -> None:
         """Hand over a file. after: members of an archive to pass over, None where an archive is not to be opened.
 
-        check: as of ``Sandbox.read``.
+        check: as of ``Sandbox.read``.  picture: what is to be drawn of it, where it is not to be parsed.
         """
         self.n_files += 1
         self._check = check
@@ -244,6 +279,7 @@ class _Parser:
             "seconds": self._seconds,
             "members": after is not None,
             "after": after or 0,
+            "picture": picture,
         }
         with self._blamed():
             self.worker.send([json.dumps(job).encode(), content], self._patience_s, check)
@@ -270,6 +306,18 @@ class _Parser:
                 yield Part(path, text)
             if "path" not in answer:
                 return
+
+    def drawn(self) -> Drawn | RagError:
+        """What was drawn, or why it was not.  Raises _Lost when that ended the worker."""
+        with self._blamed():
+            answer = json.loads(self.worker.receive(_MAX_PICTURE, self._patience_s, self._check))
+            if isinstance(answer, dict):
+                return self._error(answer) or UnreadableContent("it cannot be drawn")
+            n_pages, width, height, quoted, sought = map(int, answer)
+            picture = self.worker.receive(_MAX_PICTURE, self._patience_s, self._check)
+            if picture and not picture.startswith(_PNG):
+                raise ValueError("no picture")
+            return Drawn(n_pages, width, height, quoted, sought, picture)
 
     def _taken(self, path: str, sha256: str, wanted: Wanted) -> Part:
         """A member that is offered: parsed if it is wanted."""

@@ -29,7 +29,16 @@ from rag.shared.types import ParseOptions
 _MAX_FILES = 256
 # What parsers, and what they use, import when they first need it: too late for a process that opens no file any more.
 _IMPORTED_LATE = (
-    *("rag.parsing.formats", "charset_normalizer", "olefile", "openpyxl", "pypdfium2", "selectolax.lexbor", "yaml"),
+    *(
+        "rag.parsing.formats",
+        "rag.viewing.pictures",
+        "charset_normalizer",
+        "olefile",
+        "openpyxl",
+        "pypdfium2",
+        "selectolax.lexbor",
+        "yaml",
+    ),
     *("_strptime", "ctypes", "email.generator", "heapq", "tracemalloc", "unicodedata"),
 )
 _OF_PASSWORDS = ("msoffcrypto.format.ooxml", "xml.dom.expatbuilder", "cryptography.hazmat.backends.openssl.backend")
@@ -54,7 +63,10 @@ def main(memory_bytes: int, recogniser: str = "") -> None:
         while True:
             job, content = json.loads(receive(connection)), receive(connection)
             _allow_seconds(job["seconds"])
-            if job["members"] and is_archive(content):
+            if job["picture"] is not None:
+                for message in _drawn(content, job["picture"]):
+                    send(connection, message)
+            elif job["members"] and is_archive(content):
                 _send_members(connection, job, content)
             else:
                 send(connection, _parsed(job["name"], content, job["options"]))
@@ -119,6 +131,19 @@ def _parsed(name: str, content: bytes, options: dict[str, Any]) -> bytes:
     except RagError as error:
         kind = "MemoryError" if isinstance(error.__cause__, MemoryError) else type(error).__name__
         return _failure(error, kind)
+
+
+def _drawn(content: bytes, wanted: list[Any]) -> list[bytes]:
+    """A page as a picture: what is known of it, and the picture."""
+    from rag.viewing.pictures import Wanted, draw
+
+    try:
+        drawn = draw(content, Wanted(*wanted))
+        return [json.dumps(drawn[:-1]).encode(), drawn.png]
+    except MemoryError:
+        return [b'{"error": "MemoryError", "message": ""}']
+    except RagError as error:
+        return [_failure(error)]
 
 
 def _failure(error: RagError, kind: str | None = None) -> bytes:

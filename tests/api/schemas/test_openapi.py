@@ -15,6 +15,8 @@ ROUTES = {
     ("get", "/v1/documents/{document_id}"),
     ("get", "/v1/documents/{document_id}/text"),
     ("get", "/v1/documents/{document_id}/original"),
+    ("get", "/v1/documents/{document_id}/pages"),
+    ("get", "/v1/documents/{document_id}/pages/{number}.png"),
     ("delete", "/v1/documents/{document_id}"),
     ("get", "/v1/jobs/{job_id}"),
     ("get", "/v1/collections"),
