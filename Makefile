@@ -19,9 +19,9 @@ serve: .venv/.installed
 	@$(BIN)/rag add seeds
 	@$(BIN)/rag serve
 
-# For the edit loop: no model, no process.
+# For the edit loop: no model, no process, next to no disk.
 test-fast: .venv/.installed-dev
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not model and not slow"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not model and not slow and not medium"
 
 # Two processes, each with whole files: most tests wait for a disk, a server or a browser half of their time.
 test: .venv/.installed-dev .venv/.installed-browser

@@ -7,6 +7,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.medium
+
 ROOT = Path(__file__).parent.parent
 REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:==([^\s;\\]+))?")
 

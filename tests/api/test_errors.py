@@ -12,6 +12,8 @@ from api.errors import ALL_KINDS, KINDS
 from api.settings import Settings
 from rag.shared import errors as rag_errors
 
+pytestmark = pytest.mark.medium
+
 SECRET = "/var/lib/secret/store.db held by pid 4242"
 ERRORS: list[tuple[Exception, int, str]] = [
     (rag_errors.Overloaded(SECRET), 503, "overloaded"),

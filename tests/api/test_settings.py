@@ -16,6 +16,8 @@ from rag.shared.config import NAMES, Config, store_from
 from rag.shared.errors import BadInput
 from rag.shared.settings import SERVICE_NAMES
 
+pytestmark = pytest.mark.medium
+
 RAG = Path(sys.executable).parent / "rag"
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from index.process import Worker, WorkerEnded, outcome
 
+pytestmark = pytest.mark.medium
+
 BEGIN = "import os, sys, time, signal\nfrom index.process import parents_socket, receive, send, work_behind\n"
 Start = Callable[[str], Worker]
 

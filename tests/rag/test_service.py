@@ -15,6 +15,8 @@ from rag.shared.config import Config
 from rag.shared.errors import BadInput, ModelUnavailable
 from rag.shared.types import Query
 
+pytestmark = pytest.mark.medium
+
 Rag = Callable[..., Any]
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.medium
+
 ROOT = Path(__file__).parent.parent.parent
 OPERATIONS = ("create", "open", "add", "change", "delete", "checkpoint", "snapshot", "restore", "repair", "ask")
 

@@ -15,6 +15,8 @@ from tests.reliability import world
 from tests.reliability.disk import Disk
 from tests.reliability.faults import Event
 
+pytestmark = pytest.mark.medium
+
 ROOT = Path(__file__).parent.parent.parent
 
 

@@ -18,6 +18,8 @@ from index.local.system import files
 from index.local.upkeep import snapshot
 from tests.reliability import mounts, world
 
+pytestmark = pytest.mark.medium
+
 NOBODY = 65534
 ROOT = Path(__file__).parent.parent.parent
 

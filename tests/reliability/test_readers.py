@@ -20,6 +20,8 @@ from index.local.database.rows import document_id
 from index.local.store import Store
 from tests.reliability import world
 
+pytestmark = pytest.mark.medium
+
 N_WRITERS, N_ASKERS, N_KEYS = 2, 2, 5
 
 

@@ -26,6 +26,8 @@ from index.local.views.lexical import K1, B, analyze
 from index.types import Floats, NewDocument, NewPassage, Scope
 from tests.conftest import DIM, build_document, embed
 
+pytestmark = pytest.mark.medium
+
 KEYS = st.sampled_from(["a", "b", "c"])
 COLLECTIONS = st.sampled_from(["default", "other"])
 WORDS = st.lists(st.sampled_from(["cat", "dog", "river", "moon", "stone"]), min_size=1, max_size=12)

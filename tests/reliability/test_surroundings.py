@@ -28,6 +28,8 @@ from rag.service import Service
 from rag.shared.config import Config
 from tests.reliability import mounts, world
 
+pytestmark = pytest.mark.medium
+
 Rag = Callable[..., tuple[int, str, str]]
 QUESTION = "What did the ferry wait for?"
 

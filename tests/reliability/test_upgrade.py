@@ -17,6 +17,8 @@ from index.local.system import files
 from index.local.upkeep import snapshot
 from tests.reliability import newer, world
 
+pytestmark = pytest.mark.medium
+
 ROOT = Path(__file__).parent.parent.parent
 FORMAT = migrations.FORMAT_VERSION
 STATE = {f"k{number}": f"w{number}" for number in range(6)}

@@ -21,6 +21,8 @@ from index.local.upkeep import snapshot
 from tests.reliability import bugs, world
 from tests.reliability.test_real_kill import RAG, environment, found_in
 
+pytestmark = pytest.mark.medium
+
 Change = Callable[[str, str | None], None]  # a key and its new word, None to delete
 
 

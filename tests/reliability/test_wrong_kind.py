@@ -16,6 +16,8 @@ from index.local.upkeep import snapshot
 from index.local.upkeep.repair import repair
 from tests.reliability import world
 
+pytestmark = pytest.mark.medium
+
 ROOT = Path(__file__).parent.parent.parent
 VIEWS = {"manifest.json", "views", "views/*", "views/*/vectors.faiss", "views/*/lexical", "views/*/lexical/meta.json"}
 LOCKS = {"views/*/lexical/.tantivy-meta.lock"}

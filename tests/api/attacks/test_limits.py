@@ -23,6 +23,8 @@ from api.settings import Settings
 from rag.service import Service
 from rag.shared.errors import BadInput
 
+pytestmark = pytest.mark.medium
+
 ASK = {"question": "a"}
 
 

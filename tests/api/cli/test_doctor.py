@@ -13,6 +13,8 @@ from api.cli.config import edit
 from rag.shared.errors import BadInput
 from tests.embedding_stub import serve_embeddings, words_vector
 
+pytestmark = pytest.mark.medium
+
 Rag = Callable[..., Any]
 
 

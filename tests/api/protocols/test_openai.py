@@ -12,6 +12,8 @@ from api.admission.keys import add_key
 from api.settings import Settings
 from tests.api.protocols.conftest import openai_client
 
+pytestmark = pytest.mark.medium
+
 
 def test_a_model_answers_from_a_collection(opened: OpenAI) -> None:
     assert {model.id for model in opened.models.list()} >= {"footnote/default", "footnote/secret"}

@@ -11,6 +11,8 @@ from api.schemas.responses import DocumentOut, DocumentsOut, ReceiptOut, UploadO
 from index.errors import StoreFull, StoreLocked
 from rag.shared.errors import ContentTooLarge, UnsupportedFormat
 
+pytestmark = pytest.mark.medium
+
 MULTIPART = {"Content-Type": "multipart/form-data; boundary=XX"}
 
 

@@ -14,6 +14,8 @@ from rag.generation.language_model import LanguageModel
 from rag.shared.errors import BadInput
 from tests.language_model_stub import Stub, sentences_reply, serve
 
+pytestmark = pytest.mark.medium
+
 TRUE = ("Apples fall in autumn.", ["S1"])
 FALSE = ("Apples fall in 1999.", ["S1"])
 

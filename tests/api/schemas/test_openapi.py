@@ -8,6 +8,8 @@ from starlette.testclient import TestClient
 
 from api.settings import Settings
 
+pytestmark = pytest.mark.medium
+
 ROUTES = {
     ("post", "/v1/ask"),
     ("post", "/v1/documents"),

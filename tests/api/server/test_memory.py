@@ -10,6 +10,8 @@ import pytest
 
 from api.server.memory import collecting_when_idle
 
+pytestmark = pytest.mark.medium
+
 # Threads that are all alive and have all allocated; then what the allocator says of itself.
 COUNT = """
 import ctypes, sys, tempfile, threading

@@ -15,6 +15,8 @@ from api.settings import Settings
 from api.telemetry.logs import FORMATS, JsonLines, TextLines, configure, where
 from index.errors import StoreDamaged
 
+pytestmark = pytest.mark.medium
+
 SECRET = "a question nobody may read"
 SAMPLE = re.compile(r"([a-z_]+)(?:\{((?:[a-z_]+=\"(?:[^\"\\]|\\.)*\",?)*)\})? (\S+)")
 

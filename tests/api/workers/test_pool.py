@@ -27,6 +27,8 @@ from rag.shared.config import Config
 from rag.shared.errors import BadInput
 from rag.shared.types import Query
 
+pytestmark = pytest.mark.medium
+
 TEXTS = {
     "talks": "The talks in Kyiv ended on Friday. The president refused to sign because the draft held no guarantees.",
     "cranes": "The crane Titan lifts 40 tonnes. It stands at gate 4.",

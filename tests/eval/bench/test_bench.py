@@ -144,7 +144,7 @@ def test_scale_needs_enough_questions_and_closes_what_it_opened_when_it_fails(
         list(scale.rows([gold], [10], Config()))
 
     class Opened:
-        _store = None
+        store = None
 
         def __enter__(self) -> "Opened":
             return self

@@ -10,6 +10,8 @@ import pytest
 
 from eval.bench.overload import Stream, Wire
 
+pytestmark = pytest.mark.medium
+
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

@@ -11,6 +11,8 @@ from eval.scoring.runs import Result
 from rag.answer.confidence import Refit
 from rag.shared.errors import BadInput
 
+pytestmark = pytest.mark.medium
+
 BASIS = {"weights": "w"}
 
 

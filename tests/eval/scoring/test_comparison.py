@@ -11,6 +11,8 @@ from eval.scoring.runs import Result, Run, StoreState
 from eval.scoring.statistics import Estimate
 from rag.shared.errors import BadInput
 
+pytestmark = pytest.mark.medium
+
 NOT_USED = Estimate(None, None, None)
 
 

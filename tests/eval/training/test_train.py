@@ -13,6 +13,8 @@ from rag.retrieval.ranking import CONFIDENCE_FEATURES, Examined, Ranker, read_ra
 from rag.retrieval.signals import Signals
 from rag.shared.errors import BadInput
 
+pytestmark = pytest.mark.medium
+
 N = 30
 CALIBRATED_FOR: dict[str, str | int] = {"model_fingerprint": "f", "passage_characters": 700, "overlap_sentences": 1}
 

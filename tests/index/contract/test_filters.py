@@ -8,6 +8,8 @@ import pytest
 from index.backend import Store
 from index.types import DOCUMENT_IDS, Excluded, Range, Scope
 
+pytestmark = pytest.mark.medium
+
 META: dict[str, dict[str, Any]] = {
     "a": {"date": "2024-12-31", "year": 2024, "size": 9.5, "tag": ["x", "y"]},
     "b": {"date": "2025-03-01", "year": "2025", "size": "10", "tag": "y"},

@@ -15,6 +15,8 @@ from index.local.views.lexical import analyze
 from index.stores import create_store, open_store
 from index.types import Floats, Ids, NewDocument, NewPassage, Scope
 
+pytestmark = pytest.mark.medium
+
 WORDS = "cat dog bird fish moon river stone light winter green paper glass".split()
 LAYOUTS = ("delta", "base", "base and delta", "base, delta and gone", "reopened", "rebuilt")
 IN_DATABASE = [

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
 from index.stores import create_store, open_store
 from index.types import NewDocument, NewPassage, Scope
+
+pytestmark = pytest.mark.medium
 
 Made = tuple[NewDocument, list[NewPassage]]
 

@@ -17,6 +17,8 @@ from index.errors import (
 from index.stores import create_store, open_store
 from index.types import JsonScalar, NewDocument, NewPassage, Scope, Span
 
+pytestmark = pytest.mark.medium
+
 Made = tuple[NewDocument, list[NewPassage]]
 Make = Callable[..., Made]
 

@@ -14,6 +14,8 @@ from index.errors import StoreLocked
 from index.local.store import Store
 from index.types import NewDocument, NewPassage
 
+pytestmark = pytest.mark.medium
+
 Made = tuple[NewDocument, list[NewPassage]]
 
 

@@ -9,6 +9,8 @@ from rag.answer.units import aspects
 from rag.language import asked, held
 from rag.parsing.pdf import paragraphs
 
+pytestmark = pytest.mark.medium
+
 TRAPS = ["a" * 2000, "A" * 2000, "a " * 1000, "A. " * 660, "\n" * 2000, "1," * 1000, "a-" * 1000, "how many " * 220]
 MODULES = (aspects, asked, held, paragraphs)
 

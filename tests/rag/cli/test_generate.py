@@ -7,6 +7,8 @@ import pytest
 
 from tests.language_model_stub import offered, sentences_reply, serve
 
+pytestmark = pytest.mark.medium
+
 Rag = Callable[..., Any]
 QUESTION = "Who met the Ukrainian leader in Munich?"
 

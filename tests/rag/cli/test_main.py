@@ -12,6 +12,8 @@ import pytest
 
 from tests.rag.conftest import QUESTION
 
+pytestmark = pytest.mark.medium
+
 Rag = Callable[..., Any]
 
 

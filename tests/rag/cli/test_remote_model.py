@@ -9,6 +9,8 @@ import pytest
 from rag.model.remote import server
 from tests.embedding_stub import serve_embeddings, words_vector
 
+pytestmark = pytest.mark.medium
+
 Rag = Callable[..., Any]
 QUESTION = "Who met the Ukrainian leader in Munich?"
 

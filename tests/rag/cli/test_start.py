@@ -11,6 +11,8 @@ import pytest
 
 from rag.cli.main import plugged_in
 
+pytestmark = pytest.mark.medium
+
 PARSERS = {
     "rag.parsing.pdf.parse",
     "rag.parsing.web.html",

@@ -11,6 +11,8 @@ from rag.shared.errors import LanguageModelFailed
 from rag.shared.types import Citation, GeneratedSentence, Turn
 from tests.language_model_stub import Stub, offered, sentences_reply, serve
 
+pytestmark = pytest.mark.medium
+
 TEXT = "The bridge was closed on 3 May 2021. It reopened in June, after Anna Berg had signed the report. Trams did not stop."
 PASSAGE = Citation("d1", "Notice", TEXT, Span(100, 100 + len(TEXT)), "0" * 64)
 GOOD = ("The bridge was closed on 3 May 2021.", ["S1"])

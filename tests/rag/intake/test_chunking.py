@@ -9,6 +9,8 @@ from rag.intake.chunking import Chunk, chunk
 from rag.language.sentences import split_sentences
 from rag.shared.types import Block, PageBreak, Section
 
+pytestmark = pytest.mark.medium
+
 
 def plain(text: str, size: int = 60, overlap: int = 1) -> list[Chunk]:
     return chunk(text, [Section(0, 0, len(text), ())], size=size, overlap=overlap)

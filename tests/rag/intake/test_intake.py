@@ -10,6 +10,8 @@ from index.types import Change
 from rag.service import Service
 from rag.shared.types import Check
 
+pytestmark = pytest.mark.medium
+
 SENTENCES = "".join(f"Ship number {number} has left the harbour. " for number in range(100))
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from rag.shared.printable import as_utf8, is_utf8, visible, visible_line
 
+pytestmark = pytest.mark.medium
+
 Rag = Callable[..., Any]
 BAD = os.fsdecode(b"bad\xff.txt")
 

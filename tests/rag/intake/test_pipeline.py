@@ -20,6 +20,8 @@ from rag.intake.prepare import Prepared, passage_input, prepare_incoming
 from rag.model.embedding import TOGETHER, VECTORS_TOGETHER, PassageInput, PassageVectors
 from rag.shared.types import Check, Failure, Incoming, IngestProgress, go_on
 
+pytestmark = pytest.mark.medium
+
 DIM = 16
 
 

@@ -17,6 +17,8 @@ from rag.retrieval.question import analyze_question
 from rag.service import Service
 from rag.shared.types import Incoming, Query
 
+pytestmark = pytest.mark.medium
+
 GERMAN = (
     "Die Häuser am Hafen wurden im vergangenen Jahr saniert. Der Rat der Stadt hat beschlossen, dass die Arbeiten an den Schulen "
     "im Frühjahr beginnen. Die Kosten werden auf zwei Millionen geschätzt."

@@ -27,6 +27,8 @@ from rag.service import Service
 from rag.shared.config import Config
 from rag.shared.types import Query
 
+pytestmark = pytest.mark.medium
+
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 DIM = 24
 NEW: dict[str, JsonScalar] = {

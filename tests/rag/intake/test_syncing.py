@@ -16,6 +16,8 @@ from index.types import FailedFile
 from rag.service import Service
 from rag.shared.types import Failure, IngestReport, ParseOptions
 
+pytestmark = pytest.mark.medium
+
 BRIDGE = "The bridge was closed in May 2024 because of rust."
 SHIP = "The ship Aurora left Oslo on 3 March."
 MILL = "The mill was built by Anna Berg in 1850."

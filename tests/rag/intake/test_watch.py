@@ -16,6 +16,8 @@ from rag.service import Service
 from rag.shared.errors import BadInput, RagError
 from rag.shared.types import IngestReport
 
+pytestmark = pytest.mark.medium
+
 _LONGEST_S = 120.0
 SHIP = "The ship Aurora left Oslo on 3 March."
 

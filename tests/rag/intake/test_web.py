@@ -12,6 +12,8 @@ from rag.intake.web import Page, fetch, is_public
 from rag.service import Service
 from rag.shared.errors import BadInput, ContentTooLarge, RagError, UnreadableContent
 
+pytestmark = pytest.mark.medium
+
 PAGE = b"<html><title>Mills</title><h1>Mills</h1><p>The mill was built by Anna Berg in 1850.</p></html>"
 Reply = tuple[int, dict[str, str], bytes]
 

@@ -10,6 +10,8 @@ from rag.retrieval.question import analyze_question
 from rag.service import Service
 from rag.shared.types import Incoming, Query
 
+pytestmark = pytest.mark.medium
+
 GERMAN = (
     "Die Stadtverwaltung hat gestern beschlossen, die Häuser am alten Hafen zu sanieren. Der Beginn der Arbeiten ist für den "
     "3. Oktober vorgesehen, und die Kosten werden auf zwölf Millionen Euro geschätzt."

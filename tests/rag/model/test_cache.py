@@ -11,6 +11,8 @@ from rag.model.cache import converted_model, read_converted
 from rag.shared.config import Config
 from tests.reliability import mounts
 
+pytestmark = pytest.mark.medium
+
 
 @pytest.fixture(autouse=True)
 def conversion(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ from rag.shared.config import Config
 from rag.shared.errors import ModelUnavailable
 from rag.shared.types import Query
 
+pytestmark = pytest.mark.medium
+
 SEED = Path(__file__).parents[3] / "seeds" / "us-ukraine-minerals-deal.txt"
 QUESTION = "why did Zelensky refuse to sign?"
 

@@ -26,6 +26,8 @@ from rag.model.reference import load_reference
 from rag.shared.config import Config
 from rag.shared.errors import ModelDamaged, ModelUnavailable
 
+pytestmark = pytest.mark.medium
+
 ROOT = Path(__file__).parents[3]
 
 TEXTS = [

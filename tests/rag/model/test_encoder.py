@@ -15,6 +15,8 @@ from rag.model.encoder import read_encoder
 from rag.model.reference import load_reference
 from rag.shared.config import Config
 
+pytestmark = pytest.mark.medium
+
 TEXTS = ["Kyiv did not sign.", "A much longer text, with numbers (17, 2,000) and names: " + "the agreement " * 60, "Ж"]
 MODES = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token", "lasttoken": "pooling_mode_lasttoken"}
 

@@ -14,6 +14,8 @@ from rag.service import Service
 from rag.shared.config import Config
 from rag.shared.errors import ModelDamaged, ModelUnavailable
 
+pytestmark = pytest.mark.medium
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:

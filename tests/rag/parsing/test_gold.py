@@ -16,6 +16,8 @@ from rag.shared.config import Config
 from rag.shared.types import Query, RankedPassage
 from tests.rag.parsing.articles import KINDS, Article, articles, layer, layer_of_pdf, squeezed
 
+pytestmark = pytest.mark.medium
+
 _K = 5
 _ALLOWED_LOSS = 0.02
 _RIGHT_PLACE = 0.98

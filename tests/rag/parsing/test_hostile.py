@@ -15,6 +15,8 @@ from rag.parsing.sandbox.pool import Limits, Sandbox
 from rag.service import Service
 from rag.shared.errors import ContentTooLarge, RagError
 
+pytestmark = pytest.mark.medium
+
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 OFFICE = "http://schemas.openxmlformats.org"
 HELLO = b"BT /F1 12 Tf 50 700 Td (Hello there) Tj ET"

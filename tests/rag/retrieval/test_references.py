@@ -13,6 +13,8 @@ from rag.retrieval.references import Named, asks_for_part, find_references, name
 from rag.service import Service
 from rag.shared.types import Query
 
+pytestmark = pytest.mark.medium
+
 W = nsdecls("w")
 
 

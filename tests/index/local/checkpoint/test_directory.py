@@ -15,6 +15,8 @@ from index.local.store import Store
 from index.local.system.sealed import seal
 from index.types import NewDocument, NewPassage, Scope
 
+pytestmark = pytest.mark.medium
+
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 
 

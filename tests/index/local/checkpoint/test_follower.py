@@ -16,6 +16,8 @@ from index.local.store import Store
 from index.local.views.state import replayed
 from index.types import Floats, NewDocument, NewPassage, Scope
 
+pytestmark = pytest.mark.medium
+
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 TESTS = Path(__file__).parents[3]
 WORKERS = 3  # that write, and as many that read

@@ -18,6 +18,8 @@ from index.local.views import scan
 from index.types import Finding, Floats, NewDocument, NewPassage, Scope
 from tests.reliability.mounts import fill, small_disk
 
+pytestmark = pytest.mark.medium
+
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 Damage = Callable[[Path], None]
 Answers = list[tuple[list[float], list[int]]]

@@ -10,6 +10,8 @@ from index.local.store import Store
 from index.local.upkeep.repair import repair
 from index.types import NewDocument, NewPassage
 
+pytestmark = pytest.mark.medium
+
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 
 FAULTS = {

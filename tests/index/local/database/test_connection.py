@@ -15,6 +15,8 @@ from index.local.database import scrub
 from index.local.store import Store
 from index.types import NewDocument, NewPassage, Scope
 
+pytestmark = pytest.mark.medium
+
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 TESTS = Path(__file__).parents[3]
 

@@ -16,6 +16,8 @@ from index.local.system import files
 from index.local.upkeep import snapshot
 from index.types import NewDocument, NewPassage
 
+pytestmark = pytest.mark.medium
+
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 
 

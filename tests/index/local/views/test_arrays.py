@@ -10,6 +10,8 @@ import pytest
 
 from index.local.views.arrays import PassageArrays, PassageRows, Segment, write_segment
 
+pytestmark = pytest.mark.medium
+
 
 @pytest.fixture
 def rows() -> PassageRows:

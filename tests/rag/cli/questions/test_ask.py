@@ -11,6 +11,8 @@ import pytest
 
 from tests.rag.conftest import QUESTION, SEED
 
+pytestmark = pytest.mark.medium
+
 Rag = Callable[..., Any]
 
 

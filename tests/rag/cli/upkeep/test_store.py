@@ -11,6 +11,8 @@ import pytest
 from index.local.store import Store
 from index.types import NewDocument, NewPassage
 
+pytestmark = pytest.mark.medium
+
 Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 
 

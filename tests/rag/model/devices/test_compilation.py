@@ -18,6 +18,8 @@ from rag.shared.config import Config
 from rag.shared.errors import ModelDamaged
 from tests.reliability.mounts import read_only
 
+pytestmark = pytest.mark.medium
+
 TEXTS = ["why did Zelensky refuse to sign?", "x", "Rare earth elements are a set of 17 elements. " * 9]
 
 

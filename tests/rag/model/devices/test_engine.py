@@ -17,6 +17,8 @@ from rag.model.reference import load_reference
 from rag.shared.config import Config
 from rag.shared.errors import BadInput, ModelUnavailable
 
+pytestmark = pytest.mark.medium
+
 Rag = Callable[..., Any]
 TEXTS = [
     "why did Zelensky refuse to sign?",

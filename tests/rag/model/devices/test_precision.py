@@ -10,6 +10,8 @@ from rag.model.devices.precision import PRECISIONS, fastest_precision, kept_prec
 from rag.model.engine import load_openvino
 from rag.shared.config import Config
 
+pytestmark = pytest.mark.medium
+
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:

@@ -20,6 +20,8 @@ from rag.shared.errors import BadInput, ModelUnavailable
 from rag.shared.types import Query
 from tests.embedding_stub import EmbeddingStub, serve_embeddings, vectors_reply, words_vector
 
+pytestmark = pytest.mark.medium
+
 DIM = 64
 TEXT = "The bridge was opened in May. It is closed for repairs."
 PASSAGE = PassageInput("Bridges", TEXT, (Span(0, 29), Span(30, len(TEXT))), (Span(0, 3), Span(4, 10)))

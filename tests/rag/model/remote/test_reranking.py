@@ -11,6 +11,8 @@ from rag.shared.config import Config
 from rag.shared.errors import BadInput, ModelUnavailable
 from tests.embedding_stub import EmbeddingStub, serve_embeddings
 
+pytestmark = pytest.mark.medium
+
 PASSAGES = ["Nothing of it.", "The bridge was opened.", "A bridge."]
 
 

@@ -15,6 +15,8 @@ from rag.parsing.formats import parse
 from rag.parsing.office.numbering import formatted
 from rag.shared.types import ParsedText
 
+pytestmark = pytest.mark.medium
+
 Read = Callable[..., ParsedText]
 PathOf = Callable[[ParsedText, str], tuple[str, ...]]
 W = nsdecls("w")

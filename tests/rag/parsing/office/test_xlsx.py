@@ -12,6 +12,8 @@ from rag.parsing.formats import parse
 from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent
 from rag.shared.types import ParsedText
 
+pytestmark = pytest.mark.medium
+
 Read = Callable[..., ParsedText]
 PathOf = Callable[[ParsedText, str], tuple[str, ...]]
 ROWS: list[tuple[object, ...]] = [

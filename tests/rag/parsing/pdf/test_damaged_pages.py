@@ -15,6 +15,8 @@ from rag.service import Service
 from rag.shared.errors import UnreadableContent
 from rag.shared.types import ParsedText, Query
 
+pytestmark = pytest.mark.medium
+
 PageOf = Callable[[ParsedText, str], int]
 Read = Callable[..., ParsedText]
 KIDS = b"/Kids [ 3 0 R 4 0 R 5 0 R 6 0 R ]"

@@ -14,6 +14,8 @@ from reportlab.pdfgen.canvas import Canvas
 from rag.shared.types import ParsedText
 from tests.rag.parsing.pdf.drawing import HEIGHT, WIDTH, book, lines_at, pdf, prose
 
+pytestmark = pytest.mark.medium
+
 Read = Callable[..., ParsedText]
 PathOf = Callable[[ParsedText, str], tuple[str, ...]]
 PageOf = Callable[[ParsedText, str], int]

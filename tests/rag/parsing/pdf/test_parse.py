@@ -13,6 +13,8 @@ from rag.parsing.formats import parse
 from rag.shared.errors import RagError, UnreadableContent
 from tests.rag.parsing.pdf.drawing import book, pdf
 
+pytestmark = pytest.mark.medium
+
 
 def test_metadata_and_title_are_read() -> None:
     def draw(canvas: Canvas) -> None:

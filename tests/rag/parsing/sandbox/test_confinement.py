@@ -18,6 +18,8 @@ from rag.parsing.sandbox.pool import Sandbox
 from rag.shared.errors import UnreadableContent
 from rag.shared.types import ParseOptions
 
+pytestmark = pytest.mark.medium
+
 needs_seccomp = pytest.mark.skipif("seccomp" not in confinement.measures(), reason="this kernel has no seccomp")
 needs_landlock = pytest.mark.skipif(
     confinement._landlock_version() < 6, reason="this kernel has no Landlock, or not all of it"

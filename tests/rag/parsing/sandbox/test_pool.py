@@ -21,6 +21,8 @@ from rag.parsing.sandbox import pool as pool_module
 from rag.parsing.sandbox.pool import Limits, Sandbox
 from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 
+pytestmark = pytest.mark.medium
+
 PAGE = (
     "<html><title>Tea</title><h1>Tea</h1><p>Boil é 😀 water.</p><table><tr><th>a<th>b<tr><td>1<td>2</table>"
 ).encode()
