@@ -17,11 +17,13 @@ from starlette.requests import ClientDisconnect
 from api.admission.load import Lane
 from api.errors import ClientLeft, CollectionClosed, MalformedBody
 from api.settings import Settings
+from api.telemetry import spans
 from api.telemetry.metrics import Metrics
 from api.workers.messages import Answered, answer
 from api.workers.pool import Answerers
 from index.errors import DocumentNotFound, StoreFull
 from index.types import Document
+from rag.generation.language_model import ChatModel
 from rag.service import Service
 from rag.shared.errors import ContentTooLarge, UnsupportedFormat
 from rag.shared.types import Query
@@ -55,6 +57,12 @@ def answerers_of(request: Request) -> Answerers | None:
 def keeps_originals(request: Request) -> bool:
     """Whether uploaded files are kept."""
     return bool(request.app.state.keeps_originals)
+
+
+def language_model_of(request: Request) -> ChatModel:
+    """The model that writes answers.  Raises BadInput where none is set."""
+    model = service_of(request).language_model
+    return spans.TracedModel(model) if request.app.state.settings.tracing else model
 
 
 async def get_service(request: Request) -> Service:
@@ -225,8 +233,13 @@ def make_answer(request: Request, query: Query, check: Callable[[], None]) -> An
     check: as of ``Run``.
     """
     query = replace(query, nameable=access_of(request).collections)
-    answerers = answerers_of(request)
-    made = answerers.answer(query, check) if answerers else answer(service_of(request), query)
+    answerers, service = answerers_of(request), service_of(request)
+
+    def work() -> Answered:
+        return answerers.answer(query, check) if answerers else answer(service, query)
+
+    is_traced = request.app.state.settings.tracing
+    made = spans.retrieval(query, str(service.settings["model"]), work) if is_traced else work()
     metrics = metrics_of(request)
     for stage, milliseconds in made.stages.items():
         metrics.stage_seconds.labels(stage).observe(milliseconds / 1000)

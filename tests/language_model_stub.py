@@ -17,6 +17,7 @@ class Stub:
     """url: with /v1.  requests: bodies that came.  formats: kinds of ``response_format`` that it takes.
 
     wait_s: before each piece.  breaks_off: whether it ends in the middle.  status: of every reply but 200.
+    usage: in the last chunk.
     """
 
     reply: Reply
@@ -26,6 +27,7 @@ class Stub:
     wait_s: float = 0.0
     breaks_off: bool = False
     status: int = 200
+    usage: dict[str, int] | None = None
 
 
 def sentences_reply(*sentences: tuple[str, list[str]]) -> str:
@@ -70,6 +72,9 @@ def serve(reply: Reply, **behaviour: Any) -> Iterator[Stub]:
                 time.sleep(stub.wait_s)
                 self._event(json.dumps({"choices": [{"delta": {"content": piece}, "finish_reason": None}]}))
             if not stub.breaks_off:
+                if stub.usage:
+                    last = {"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": stub.usage}
+                    self._event(json.dumps(last))
                 self._event("[DONE]")
 
         def _event(self, data: str) -> None:

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic_core import from_json, to_json
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import Run, access_of, generations_of, make_answer, require_json, service_of
+from api.deps import Run, access_of, generations_of, language_model_of, make_answer, require_json, service_of
 from api.protocols.anthropic import search_results
 from api.protocols.links import Links
 from api.schemas.openapi import problems
@@ -50,7 +50,7 @@ async def ask(
     query, service, run = body.query(), service_of(request), Run(request)
     is_generated = body.mode == "generate"
     if is_generated:
-        query = await run_in_threadpool(stand_alone, query, service.language_model)
+        query = await run_in_threadpool(stand_alone, query, language_model_of(request))
     extract = await run(lambda: make_answer(request, query, run.check))
     is_streamed = _EVENTS in request.headers.get("accept", "")
     if not is_generated and not is_streamed and form == "footnote":
@@ -68,7 +68,7 @@ async def ask(
 
 def _generated(request: Request, service: Service, extract: Json, question: str) -> Iterator[Event]:
     """The events of a generated answer.  Raises Overloaded at once where as many are being written as may be."""
-    model, entails, places = service.language_model, service.entailment, generations_of(request)
+    model, entails, places = language_model_of(request), service.entailment, generations_of(request)
     if not places.acquire(blocking=False):
         raise Overloaded("as many answers are being written as may be at once")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from rag.generation.checks import Entailment
 from rag.generation.generate import generate_sentences, generated_answer, rewritten
-from rag.generation.language_model import LanguageModel
+from rag.generation.language_model import ChatModel
 from rag.shared.errors import LanguageModelFailed
 from rag.shared.serialization import Json, citation_from_json, generated_json, generated_sentence_json
 from rag.shared.types import Citation, GeneratedSentence, Query
@@ -15,7 +15,7 @@ Event = tuple[str, Json]
 _NOT_FOUND = "model_abstained"
 
 
-def stand_alone(query: Query, model: LanguageModel) -> Query:
+def stand_alone(query: Query, model: ChatModel) -> Query:
     """The question as the model rewrites a follow-up; as it is where the model cannot."""
     if not query.history:
         return query
@@ -25,9 +25,7 @@ def stand_alone(query: Query, model: LanguageModel) -> Query:
         return query  # rules take from the conversation then
 
 
-def answer_events(
-    extract: Json, question: str, model: LanguageModel, entails: Entailment | None = None
-) -> Iterator[Event]:
+def answer_events(extract: Json, question: str, model: ChatModel, entails: Entailment | None = None) -> Iterator[Event]:
     """``search``: the passages; ``sentence``: each that is borne out, once it is checked; ``done``: the whole answer.
 
     extract: the extractive answer.  question: as it was asked.  An abstention asks no model. Where the model fails, or nothing of

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from rag.generation.checks import SUPPORTED, Entailment, check_sentence
 from rag.generation.drafts import Draft, read_reply
 from rag.generation.evidence import Evidence, number_sentences
-from rag.generation.language_model import LanguageModel
+from rag.generation.language_model import ChatModel
 from rag.generation.prompt import Messages, answer_messages, repair_messages, rewrite_messages
 from rag.shared.types import Citation, GeneratedAnswer, GeneratedSentence, Turn
 
@@ -16,7 +16,7 @@ def generate_sentences(
     question: str,
     passages: Sequence[Citation],
     languages: Sequence[str],
-    model: LanguageModel,
+    model: ChatModel,
     entails: Entailment | None = None,
 ) -> Iterator[GeneratedSentence]:
     """Each sentence once it is complete and checked, supported or not; none where the model finds no answer in the passages.
@@ -56,14 +56,14 @@ def generated_answer(model: str, sentences: Sequence[GeneratedSentence]) -> Gene
     return GeneratedAnswer(model, supported, len(sentences) - len(supported))
 
 
-def rewritten(question: str, history: Sequence[Turn], model: LanguageModel) -> str:
+def rewritten(question: str, history: Sequence[Turn], model: ChatModel) -> str:
     """A follow-up as a question that stands by itself, by the model.  Raises LanguageModelFailed."""
     turns = [(turn.question, turn.answer) for turn in history]
     reply = " ".join("".join(model.stream(rewrite_messages(question, turns), is_json=False)).split()).strip("\"“”'")
     return reply if 0 < len(reply) <= _LONGEST_QUESTION else question
 
 
-def _drafts(model: LanguageModel, messages: Messages) -> Iterator[tuple[str, Draft | None]]:
+def _drafts(model: ChatModel, messages: Messages) -> Iterator[tuple[str, Draft | None]]:
     """Pieces of a reply, and with them its sentences, each as soon as it is whole."""
     reply, n_read = "", 0
     for piece in model.stream(messages):

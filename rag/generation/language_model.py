@@ -4,13 +4,13 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from rag.generation.prompt import SCHEMA, Messages
 from rag.shared.errors import LanguageModelFailed
 
 MAX_REPLY_CHARACTERS = 32_000
-_MAX_TOKENS = 1024
+MAX_TOKENS = 1024
 _CONNECT_S = 5.0
 # How a reply is asked to be JSON, the strictest first; servers refuse what they do not know.
 _FORMATS: tuple[dict[str, Any] | None, ...] = (
@@ -21,12 +21,24 @@ _FORMATS: tuple[dict[str, Any] | None, ...] = (
 _UNKNOWN_FORMAT = (400, 404, 415, 422, 500, 501)
 
 
+class ChatModel(Protocol):
+    """A language model, perhaps with something around it. Members as of ``LanguageModel``."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    def stream(
+        self, messages: Messages, *, is_json: bool = True, told: dict[str, Any] | None = None
+    ) -> Iterator[str]: ...
+
+
 class LanguageModel:
     """Thread-safe. It remembers which form of reply its server can be asked for."""
 
     def __init__(self, url: str, name: str | None = None, key: str | None = None, timeout_s: float = 60.0) -> None:
         """url: with ``/v1``.  name: the model's, None for the first that the server lists.  timeout_s: of a whole reply."""
-        self._url, self._name, self._timeout_s = url.rstrip("/"), name, timeout_s
+        self.url, self._name, self._timeout_s = url.rstrip("/"), name, timeout_s
         self._headers = {"authorization": f"Bearer {key}"} if key else {}
         self._format = 0
 
@@ -35,17 +47,18 @@ class LanguageModel:
         """The model's name.  Raises LanguageModelFailed where the server lists none."""
         if self._name is None:
             with self._errors(), self._client() as client:
-                response = client.get(f"{self._url}/models")
+                response = client.get(f"{self.url}/models")
                 response.raise_for_status()
                 models = response.json().get("data") or []
             if not models:
-                raise LanguageModelFailed(f"{self._url} lists no model: name one with RAG_LLM_MODEL")
+                raise LanguageModelFailed(f"{self.url} lists no model: name one with RAG_LLM_MODEL")
             self._name = str(models[0]["id"])
         return self._name
 
-    def stream(self, messages: Messages, *, is_json: bool = True) -> Iterator[str]:
+    def stream(self, messages: Messages, *, is_json: bool = True, told: dict[str, Any] | None = None) -> Iterator[str]:
         """The reply in pieces, as they come.  is_json: whether it is to be of ``prompt.SCHEMA``.
 
+        told: gets ``finish_reason`` and ``usage`` where the server says them.
         Raises LanguageModelFailed when the server cannot be reached, refuses, breaks off, or takes too long.
         """
         body: dict[str, Any] = {
@@ -53,24 +66,24 @@ class LanguageModel:
             "messages": messages,
             "temperature": 0,
             "seed": 0,
-            "max_tokens": _MAX_TOKENS,
+            "max_tokens": MAX_TOKENS,
             "stream": True,
         }
         deadline = time.monotonic() + self._timeout_s
         while True:
             shape = _FORMATS[self._format] if is_json else None
             try:
-                yield from self._stream(body | ({"response_format": shape} if shape else {}), deadline)
+                yield from self._stream(body | ({"response_format": shape} if shape else {}), deadline, told)
                 return
             except _FormatRefused:
                 self._format += 1
 
-    def _stream(self, body: dict[str, Any], deadline: float) -> Iterator[str]:
+    def _stream(self, body: dict[str, Any], deadline: float, told: dict[str, Any] | None) -> Iterator[str]:
         n_characters = 0
         with (
             self._errors(),
             self._client() as client,
-            client.stream("POST", f"{self._url}/chat/completions", json=body) as response,
+            client.stream("POST", f"{self.url}/chat/completions", json=body) as response,
         ):
             if response.status_code in _UNKNOWN_FORMAT and "response_format" in body:
                 raise _FormatRefused
@@ -86,7 +99,11 @@ class LanguageModel:
                 data = line.removeprefix("data:").strip()
                 if data == "[DONE]":
                     return
-                choice = (json.loads(data).get("choices") or [{}])[0]
+                chunk = json.loads(data)
+                choice = (chunk.get("choices") or [{}])[0]
+                if told is not None:
+                    said = {"usage": chunk.get("usage"), "finish_reason": choice.get("finish_reason")}
+                    told |= {name: value for name, value in said.items() if value}
                 piece = (choice.get("delta") or {}).get("content") or ""
                 is_done = is_done or choice.get("finish_reason") is not None
                 n_characters += len(piece)
@@ -110,14 +127,14 @@ class LanguageModel:
         try:
             yield
         except httpx.HTTPStatusError as error:
-            raise LanguageModelFailed(f"{self._url} replied {error.response.status_code}: see its log") from error
+            raise LanguageModelFailed(f"{self.url} replied {error.response.status_code}: see its log") from error
         except httpx.TimeoutException as error:
-            raise LanguageModelFailed(f"{self._url} did not reply within {self._timeout_s:g} s") from error
+            raise LanguageModelFailed(f"{self.url} did not reply within {self._timeout_s:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
-            raise LanguageModelFailed(f"{self._url} cannot be reached ({reason}): look at RAG_LLM_URL") from error
+            raise LanguageModelFailed(f"{self.url} cannot be reached ({reason}): look at RAG_LLM_URL") from error
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-            raise LanguageModelFailed(f"{self._url} does not speak as OpenAI's chat completions do") from error
+            raise LanguageModelFailed(f"{self.url} does not speak as OpenAI's chat completions do") from error
 
 
 class _FormatRefused(Exception):

@@ -9,7 +9,14 @@ import pytest
 
 from index.types import Candidates, Floats, TermStatistics, WordSigns
 from rag.retrieval import signals
-from rag.retrieval.signals import QuestionTerms, bm25, compute_signals, late_interaction, question_terms
+from rag.retrieval.signals import (
+    QuestionTerms,
+    bm25,
+    compute_signals,
+    late_interaction,
+    late_without_words,
+    question_terms,
+)
 
 # A passage as its context and its sentences, each a text of terms; sentence vectors follow the sentences.
 PassageTerms = tuple[str, Sequence[str]]
@@ -211,3 +218,9 @@ def test_late_interaction_in_pieces_equals_the_plain_product() -> None:
     expected = (np.sign(vectors) @ question.T / math.sqrt(384)).max(axis=0).mean()
     found = late_interaction(question, np.ones(11, dtype=np.float32), signs_of(vectors.tolist(), [500]))
     assert found == pytest.approx([expected], rel=1e-4)
+
+
+def test_without_vectors_of_words_nearness_and_shared_terms_stand_for_late_interaction() -> None:
+    cosine, coverage = np.array([0.2, 0.2, 0.6], np.float32), np.array([0.0, 0.5, 0.5], np.float32)
+    found = late_without_words(cosine, coverage)
+    assert np.all(np.diff(found) > 0) and found == pytest.approx([0.202, 0.307, 0.471])
