@@ -31,7 +31,7 @@ _MOST_PER_S = 2000  # questions that are ready for each second
 
 def rows(store: Path, questions: Sequence[str], clients: Sequence[int], seconds: float) -> Iterator[Row]:
     """One row per number of clients, each of ``seconds``; then one client with one question repeated."""
-    fresh = _distinct(questions)
+    fresh = distinct(questions)
     yield _model_alone(store, list(islice(fresh, _WARM_UP + _N_ALONE)))
     with serving(store) as server:
         about: dict[str, Figure] = {
@@ -113,7 +113,7 @@ def _load(url: str, questions: list[str], n_clients: int, seconds: float) -> lis
     return [duration for durations in taken for duration in durations]
 
 
-def _distinct(questions: Sequence[str]) -> Iterator[str]:
+def distinct(questions: Sequence[str]) -> Iterator[str]:
     """The questions, then each again with a word of another one, for ever, in an order that does not change."""
     random = Random(0)
     yield from questions

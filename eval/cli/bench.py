@@ -151,6 +151,28 @@ def ask(
 
 
 @bench.command()
+def doors(
+    gold: GoldOption = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Questions at each door, one client.")] = 200,
+    seconds: Annotated[float, typer.Option(min=0.1, help="For eight clients at each door.")] = 8.0,
+    out: OutOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What a question costs at each other door (MCP, OpenAI, Dify, ...), against /v1/ask.
+
+    Example: rag bench doors --gold squad2
+    """
+    with errors():
+        from eval.bench import corpus
+        from eval.bench import doors as question
+        from rag.shared.config import Config
+
+        source = corpus.read(gold)
+        with corpus.stored(gold, source, Config.from_environment(), message) as folder:
+            _report(question.rows(folder, source.questions, rounds, seconds), out, json)
+
+
+@bench.command()
 def scale(
     gold: Annotated[
         list[Path],

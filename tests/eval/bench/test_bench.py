@@ -14,6 +14,7 @@ import pytest
 from eval.bench import corpus, results, scale
 from eval.bench.ask import _load
 from eval.bench.commands import peak_mb, serving
+from eval.bench.doors import DOORS
 from eval.bench.peers.running import _rank
 from eval.bench.results import Row
 from eval.sets.gold import Place, Question
@@ -217,3 +218,13 @@ def test_help_imports_neither_numpy_nor_an_engine() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_every_door_answers_a_benchmarks_questions() -> None:
+    command = [*RAG, "bench", "doors", "--rounds", "1", "--seconds", "0.1", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [row["case"] for row in rows] == list(DOORS) and all(row["times_v1_ask"] > 0 for row in rows)
