@@ -3,8 +3,9 @@
 Every answer of every door is made in ``ask``: what answers are made of, and when their parts come, changes there alone.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, TypeVar, cast
 
 from fastapi import Request
@@ -12,11 +13,12 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from api.deps import Run, access_of, make_answer
+from api.deps import Run, access_of, generations_of, language_model_of, make_answer, service_of
 from api.errors import CollectionNotFound
 from api.schemas.requests import MAX_TOP_K, AskIn
 from index.types import Condition
-from rag.shared.errors import BadInput
+from rag.generation.answering import Event, answer_events
+from rag.shared.errors import BadInput, Overloaded
 from rag.shared.serialization import Json
 from rag.shared.types import Query, Turn
 
@@ -87,6 +89,32 @@ async def ask(request: Request, queries: Sequence[Query], shape: Callable[[Made]
         return shape(merged(answers, max(query.k for query in queries)))
 
     return await run(work)
+
+
+def written(request: Request, extract: Made, question: str) -> Iterator[Event]:
+    """The events of an answer that a language model writes.  Raises Overloaded at once where as many are being written as may be.
+
+    extract: the extractive answer.  question: as it was asked.
+    """
+    model, entails, places = language_model_of(request), service_of(request).entailment, generations_of(request)
+    if not places.acquire(blocking=False):
+        raise Overloaded("as many answers are being written as may be at once")
+
+    def events() -> Iterator[Event]:
+        try:
+            yield from answer_events(extract, question, model, entails)
+        finally:
+            places.release()
+
+    begun = events()
+    # One that has begun gives its place back also where nobody reads on.
+    return chain((next(begun),), begun)
+
+
+def last(events: Iterator[Event]) -> Made:
+    """The whole answer, which the last event holds."""
+    *_, (_, whole) = events
+    return whole
 
 
 def merged(answers: Sequence[Made], k: int) -> Made:

@@ -1,6 +1,6 @@
 """Which words of an answer come from where: each of its sentences with its place in the answer and in a document."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from api.protocols.links import Links
@@ -11,7 +11,7 @@ _ABSTAINED = "The documents do not hold the answer."
 
 
 class CitedSentence(NamedTuple):
-    """``answer_text[start:end]``, verbatim from a listed passage.
+    """``answer_text[start:end]``, verbatim from a listed passage, or written by a language model from what is cited.
 
     passage: its index in the answer.  source: the place in the document, in the fields of a citation.
     """
@@ -27,16 +27,34 @@ def text_of(made: Made) -> str:
     return str(made["answer"]["text"]) if made["answer"] else _ABSTAINED
 
 
-def cited_sentences(made: Made) -> list[CitedSentence]:
-    """The sentences of an answer in its order; none of an abstention."""
+def cited_sentences(made: Made, first: int = 0) -> list[CitedSentence]:
+    """The sentences of an answer in its order, from a place in its text on; none of an abstention."""
     if not made["answer"]:
         return []
-    text, position, found = text_of(made), 0, []
-    for part in made["answer"]["parts"]:
+    text, position, found = text_of(made), first, list[CitedSentence]()
+    for sentence in made["answer"].get("sentences", ()):
+        start = text.index(sentence["text"], position)
+        position = start + len(sentence["text"])
+        for citation in sentence["citations"]:
+            number = _passage_of(citation, made["passages"])
+            found.append(CitedSentence(start, position, number, source_of({"citation": citation})))
+    for part in made["answer"].get("parts", ()):
         start = text.index(part["text"], position)
         position = start + len(part["text"])
         found.append(CitedSentence(start, position, part["passage"], source_of(part)))
     return found
+
+
+def _passage_of(citation: Mapping[str, Any], passages: Sequence[Mapping[str, Any]]) -> int:
+    """The number of the passage that a citation stands in."""
+    for number, passage in enumerate(passages):
+        place = passage["citation"]
+        if (
+            place["document_id"] == citation["document_id"]
+            and place["start_char_index"] <= citation["start_char_index"] < place["end_char_index"]
+        ):
+            return number
+    raise AssertionError("sentences cite passages that are listed")
 
 
 def source_of(cited: Mapping[str, Any]) -> dict[str, Any]:

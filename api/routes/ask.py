@@ -1,7 +1,6 @@
 """Questions."""
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -9,15 +8,14 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic_core import from_json, to_json
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import Run, access_of, generations_of, language_model_of, make_answer, require_json, service_of
+from api.deps import Run, access_of, language_model_of, make_answer, require_json
 from api.protocols.anthropic import search_results
+from api.protocols.asking import last, written
 from api.protocols.links import Links
 from api.schemas.openapi import problems
 from api.schemas.requests import AskIn
 from api.schemas.responses import AnswerOut
-from rag.generation.answering import Event, answer_events, extract_events, stand_alone
-from rag.service import Service
-from rag.shared.errors import Overloaded
+from rag.generation.answering import Event, extract_events, stand_alone
 from rag.shared.serialization import Json
 
 router = APIRouter(tags=["ask"])
@@ -47,7 +45,7 @@ async def ask(
     """
     # Called, not injected: for each dependency the framework takes a tenth of the time that answering from the cache takes.
     access_of(request).require(body.collection)
-    query, service, run = body.query(), service_of(request), Run(request)
+    query, run = body.query(), Run(request)
     is_generated = body.mode == "generate"
     if is_generated:
         query = await run_in_threadpool(stand_alone, query, language_model_of(request))
@@ -60,32 +58,10 @@ async def ask(
         return JSONResponse(search_results(made, Links.of(request)))
     if not is_generated:
         return StreamingResponse(_lines(extract_events(made)), media_type=_EVENTS)
-    events = _generated(request, service, made, body.question)
+    events = written(request, made, body.question)
     if is_streamed:
         return StreamingResponse(_lines(events), media_type=_EVENTS)
-    return Response(to_json(await run_in_threadpool(_last, events)), media_type="application/json")
-
-
-def _generated(request: Request, service: Service, extract: Json, question: str) -> Iterator[Event]:
-    """The events of a generated answer.  Raises Overloaded at once where as many are being written as may be."""
-    model, entails, places = language_model_of(request), service.entailment, generations_of(request)
-    if not places.acquire(blocking=False):
-        raise Overloaded("as many answers are being written as may be at once")
-
-    def events() -> Iterator[Event]:
-        try:
-            yield from answer_events(extract, question, model, entails)
-        finally:
-            places.release()
-
-    begun = events()
-    # One that has begun gives its place back also where nobody reads on.
-    return chain((next(begun),), begun)
-
-
-def _last(events: Iterator[Event]) -> Json:
-    *_, (_, whole) = events
-    return whole
+    return Response(to_json(await run_in_threadpool(last, events)), media_type="application/json")
 
 
 def _lines(events: Iterator[Event]) -> Iterator[bytes]:

@@ -12,17 +12,26 @@ from api.protocols.citing import CitedSentence, cited_sentences, text_of
 MEDIA_TYPE = "text/event-stream"
 
 
-def event_stream(events: Iterator[dict[str, Any]], *, named: bool, done: bool) -> StreamingResponse:
-    """A response of these events.  named: each is also called by its ``type``.  done: `[DONE]` is the last line."""
+def event_stream(
+    events: Iterator[dict[str, Any]], *, named: bool, done: bool, waits: bool = False
+) -> StreamingResponse:
+    """A response of these events.  named: each is also called by its ``type``.  done: `[DONE]` is the last line.
 
-    async def lines() -> AsyncIterator[bytes]:
+    waits: whether events are yet to come, so that they are waited for in threads.
+    """
+
+    def lines() -> Iterator[bytes]:
         for event in events:
             name = f"event: {event['type']}\n".encode() if named else b""
             yield name + b"data: " + to_json(event) + b"\n\n"
         if done:
             yield b"data: [DONE]\n\n"
 
-    return StreamingResponse(lines(), media_type=MEDIA_TYPE)
+    async def at_once() -> AsyncIterator[bytes]:
+        for line in lines():
+            yield line
+
+    return StreamingResponse(lines() if waits else at_once(), media_type=MEDIA_TYPE)
 
 
 def pieces_of(made: Made) -> Iterator[tuple[str, list[CitedSentence]]]:

@@ -1,6 +1,7 @@
 """OpenAI's own client, unchanged: it finds collections, files and answers here, and every response fits its types."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -10,7 +11,10 @@ from starlette.testclient import TestClient
 
 from api.admission.keys import add_key
 from api.settings import Settings
+from rag.generation.language_model import LanguageModel
+from rag.shared.errors import BadInput
 from tests.api.protocols.conftest import openai_client
+from tests.language_model_stub import Stub, sentences_reply, serve
 
 pytestmark = pytest.mark.medium
 
@@ -243,3 +247,77 @@ def test_a_key_sees_nothing_of_another_collection(filled: Any, client_of: Any, t
         limited.files.retrieve(secret)
     with pytest.raises(openai.AuthenticationError):
         openai_client(client, "wrong").models.list()
+
+
+# --- answers that a language model writes
+
+WRITTEN = ("On Monday the board met.", ["S1"])
+INVENTED = ("The board met in 1999.", ["S1"])
+ASKED: Any = [{"role": "user", "content": "When did the board meet on Monday?"}]
+
+
+@pytest.fixture
+def writer(filled: Any) -> Iterator[Stub]:
+    with serve(lambda _: sentences_reply(WRITTEN, INVENTED)) as stub:
+        filled.language_model, filled.entailment = LanguageModel(stub.url, timeout_s=10), None
+        filled.has_language_model = True
+        yield stub
+
+
+def test_where_a_language_model_is_set_a_chat_is_written_and_each_sentence_cited(
+    opened: OpenAI, filled: Any, writer: Stub
+) -> None:
+    made = opened.chat.completions.create(model="footnote/default", messages=ASKED)
+    message = made.choices[0].message
+    assert message.content == WRITTEN[0] and message.annotations is not None
+    [annotation] = message.annotations
+    place = annotation.url_citation
+    assert message.content[place.start_index : place.end_index] == WRITTEN[0]
+    source = annotation.model_extra["footnote"]  # type: ignore[index]
+    quoted = filled.text(source["document_id"])[source["start_char_index"] : source["end_char_index"]]
+    assert quoted == source["cited_text"] == "The board met on Monday."
+    assert (made.model_extra or {})["footnote"]["answered"] is True
+
+
+def test_a_written_chat_streams_a_sentence_at_a_time_and_joins_to_the_same(opened: OpenAI, writer: Stub) -> None:
+    writer.reply = lambda _: sentences_reply(WRITTEN, INVENTED, ("The board met.", ["S1"]))
+    whole = opened.chat.completions.create(model="footnote/default", messages=ASKED)
+    chunks = list(opened.chat.completions.create(model="footnote/default", messages=ASKED, stream=True))
+    pieces = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices[0].delta.content]
+    assert pieces == [WRITTEN[0], " The board met."] and "".join(pieces) == whole.choices[0].message.content
+    annotations = [
+        note for chunk in chunks for note in (chunk.choices[0].delta.model_extra or {}).get("annotations", [])
+    ]
+    expected = [note.model_dump() for note in whole.choices[0].message.annotations or []]
+    assert annotations == expected and len(annotations) == 2
+    assert chunks[-1].choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_where_nothing_is_borne_out_or_the_model_fails_the_quoted_answer_comes(
+    opened: OpenAI, writer: Stub, stream: bool
+) -> None:
+    for reply, status in ((sentences_reply(INVENTED), 200), ("", 500)):
+        writer.reply, writer.status = lambda _, reply=reply: reply, status  # type: ignore[misc]
+        made: Any = opened.chat.completions.create(model="footnote/default", messages=ASKED, stream=stream)
+        if stream:
+            text = "".join(chunk.choices[0].delta.content or "" for chunk in made)
+        else:
+            text = made.choices[0].message.content
+        assert text == "The board met on Monday."
+
+
+def test_a_chat_may_ask_for_the_quoted_answer(opened: OpenAI, writer: Stub) -> None:
+    made = opened.chat.completions.create(model="footnote/default", messages=ASKED, extra_body={"mode": "extract"})
+    assert made.choices[0].message.content == "The board met on Monday." and writer.requests == []
+
+
+def test_a_written_answer_without_a_language_model_is_refused_in_this_doors_form(
+    opened: OpenAI, filled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_is_set(_: object) -> None:
+        raise BadInput("no language model is set: RAG_LLM_URL")
+
+    monkeypatch.setattr(type(filled), "language_model", property(none_is_set), raising=False)
+    with pytest.raises(openai.BadRequestError, match="RAG_LLM_URL"):
+        opened.chat.completions.create(model="footnote/default", messages=ASKED, extra_body={"mode": "generate"})
