@@ -25,12 +25,12 @@ async def main(question: str) -> None:
             place = passage["metadata"]
             print(f"fetch:  characters {place['start_char_index']}-{place['end_char_index']} of {place['characters']}")
             quote = found["results"][0]["text"].split(". ")[0]
-            altered = quote.replace("not", "never") if "not" in quote else f"{quote}, it is said"
+            altered = quote.rstrip(".") + ", it is said."
             for words in (quote, altered):
                 checked = (
                     await client.call_tool("verify", {"quote": words, "document_id": place["document_id"]})
                 ).structured_content["results"][0]
-                print(f"verify: {checked['status']}: {words[:90]}")
+                print(f"verify: {checked['status']}: ...{words[-60:]}")
             answer = await client.call_tool("ask", {"question": question})
             print("ask:   ", answer.content[0].text)
 

@@ -27,6 +27,10 @@ def run(running: Running, key: str, command: list[str]) -> str:
     return done.stdout
 
 
+def without_ids(text: str) -> str:
+    return re.sub(r"[0-9a-f]{16}", "ID", text)
+
+
 def python(running: Running, key: str, name: str, *arguments: str) -> str:
     return run(running, key, [sys.executable, str(EXAMPLES / name), *arguments])
 
@@ -39,6 +43,10 @@ def test_the_examples_of_clients_print_what_they_find(running: Running) -> None:
     assert "voles" in python(running, running.write_key, "openai_vector_store.py")
     checked = python(running, running.read_key, "mcp_client.py", QUESTION)
     assert "verify: valid" in checked and "verify: changed" in checked
+    # Its transcript in the documentation, but for the tools that need a key for writing, and ids, which depend on paths.
+    shown = (ROOT / "docs" / "doors.md").read_text(encoding="utf-8").partition(f'mcp_client.py "{QUESTION}"\n')[2]
+    lines = without_ids(shown.partition("```")[0]).splitlines()
+    assert set(lines[1:]) <= set(without_ids(checked).splitlines()) and len(lines) == 6
     message = json.loads(python(running, running.read_key, "anthropic_citations.py", QUESTION))
     assert message["content"][0]["type"] == "search_result"
     records = json.loads(run(running, running.read_key, ["sh", str(EXAMPLES / "dify_retrieval.sh")]))["records"]
