@@ -25,13 +25,13 @@ def train(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the weights go.")] = Path("ranking.json"),
     json: JsonOption = False,
 ) -> None:
-    """Fit the weights of ranking, answer sentences and confidence, and score each set with weights that never saw it.
+    """Fit the weights of ranking, and score each set with weights that never saw it.
 
     Example: rag train gold/squad2 gold/covidqa gold/scifact --out ranking.json
     """
     with errors(), ExitStack() as services:
         if len(gold) < 2:
-            raise BadInput("give two or more gold sets: each is a set of questions that the others do not answer")
+            raise BadInput("give two or more gold sets: each is judged by weights fitted on the others")
         for folder in gold:
             if not folder.is_dir():
                 raise BadInput(f"no gold set at {folder}: give folders in the BEIR layout")

@@ -10,12 +10,9 @@ from numpy.typing import NDArray
 
 from eval.sets.gold import Question, read_corpus, read_folder
 from rag.retrieval.ranking import (
-    CONFIDENCE_FEATURES,
-    CONFIDENCE_PASSAGES,
     Examined,
     Ranker,
     best_per_passage,
-    confidence_features,
 )
 from rag.retrieval.signals import Signals
 
@@ -48,27 +45,18 @@ class Collection(NamedTuple):
 class Sample:
     """One question against one collection, cut down to the candidates of the second stage.
 
-    signals, late, hits, sentence_hits: of these and their sentences.  sources: of each, the document.
-    sentence_ids: int64 (n_sentences,), equal for a sentence that stands in two overlapping passages.
-    all_first: (n, len(FIRST)), all_hits: (n,), of all candidates, empty for questions of other sets.
+    signals, late, hits: of these and their sentences.  sources: of each, the document.
+    all_first: (n, len(FIRST)), all_hits: (n,), of all candidates.
     """
 
     collection: str
-    asked: str  # the set that the question comes from
     question: Question
     signals: Signals
     late: Values
     hits: Hits
-    sentence_hits: Hits
-    sentence_ids: NDArray[np.int64]
     sources: tuple[str | None, ...]
     all_first: Values
     all_hits: Hits
-
-    @property
-    def own(self) -> bool:
-        """Whether the collection is the one that the question was asked about."""
-        return self.collection == self.asked
 
 
 def collection_of(
@@ -81,28 +69,22 @@ def collection_of(
     return Collection(folder.name, read_folder(folder).questions, documents, examiner, calibrated_for)
 
 
-def sample_of(collection: Collection, asked: str, question: Question, ranker: Ranker) -> Sample:
-    """A question as a collection scores it with this ranker. asked: the set that it comes from."""
+def sample_of(collection: Collection, question: Question, ranker: Ranker) -> Sample:
+    """A question as its collection scores it with this ranker."""
     examined = collection.examiner.examine(question.text, ranker)
-    own = collection.name == asked
     n = len(examined.spans)
-    hits = np.array([own and _is_hit(question, examined.sources[i], *examined.spans[i]) for i in range(n)], dtype=bool)
+    hits = np.array([_is_hit(question, examined.sources[i], *examined.spans[i]) for i in range(n)], dtype=bool)
     in_chosen = np.isin(examined.signals.owner, examined.chosen)
     chosen = _restricted(examined.signals, examined.chosen, in_chosen)
-    sentences = [(examined.sources[i], *sentence) for i in examined.chosen for sentence in examined.sentences[i]]
-    numbers = {sentence: number for number, sentence in enumerate(dict.fromkeys(sentences))}
     return Sample(
         collection.name,
-        asked,
         question,
         chosen,
         np.nan_to_num(examined.late[in_chosen]).astype(np.float64),
         hits[examined.chosen],
-        np.array([own and _is_hit(question, *sentence) for sentence in sentences], dtype=bool),
-        np.array([numbers[sentence] for sentence in sentences], dtype=np.int64),
         tuple(examined.sources[i] for i in examined.chosen),
-        np.stack([getattr(examined.signals, name) for name in FIRST], axis=1) if own else np.empty((0, len(FIRST))),
-        hits if own else np.empty(0, dtype=bool),
+        np.stack([getattr(examined.signals, name) for name in FIRST], axis=1),
+        hits,
     )
 
 
@@ -137,37 +119,3 @@ def scores_of(sample: Sample, ranker: Ranker) -> NDArray[np.float32]:
     everything = np.arange(len(sample.hits))
     late = _late_per_passage(sample).astype(np.float32)
     return ranker.scores(sample.signals, np.zeros(len(late), np.float32), everything, late)
-
-
-def _best_passages(scores: NDArray[np.float32]) -> NDArray[np.int64]:
-    return np.argsort(-scores, kind="stable")[:CONFIDENCE_PASSAGES]
-
-
-def listed_hits(sample: Sample, ranker: Ranker) -> Hits:
-    """Of the passages that confidence looks at, best first, which are hits."""
-    return sample.hits[_best_passages(scores_of(sample, ranker))]
-
-
-def listed_sentences(sample: Sample, scores: NDArray[np.float32]) -> Hits:
-    """Which sentences stand in those passages: (n_sentences,)."""
-    return np.isin(sample.signals.owner, _best_passages(scores))
-
-
-def sentence_values(sample: Sample, scores: NDArray[np.float32]) -> Values:
-    """Signals of all sentences: float64 (n_sentences, 4)."""
-    signals = sample.signals
-    parts: list[Values] = [
-        signals.sentence_cosine.astype(np.float64),
-        signals.sentence_coverage.astype(np.float64),
-        sample.late,
-        scores[signals.owner].astype(np.float64),
-    ]
-    return np.stack(parts, axis=1)
-
-
-def confidence_values(sample: Sample, ranker: Ranker) -> list[float]:
-    """The features of confidence, 0 where there is no candidate."""
-    if not len(sample.hits):
-        return [0.0] * len(CONFIDENCE_FEATURES)
-    features = confidence_features(sample.signals, sample.late.astype(np.float32), scores_of(sample, ranker))
-    return [features[name] for name in CONFIDENCE_FEATURES]

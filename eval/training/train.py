@@ -4,7 +4,6 @@ Sets that share a document with the one left out are left out with it.
 """
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -18,7 +17,6 @@ from rag.retrieval.ranking import Ranker
 from rag.shared.errors import BadInput
 
 SECOND_STAGE = 20
-_TOO_LITTLE = "fit on at least two sets that share no document, one of them with answers and their places"
 # Signals alike in size, before anything is fitted.
 _UNFITTED = {"bm25": 1.0, "dense": 1.0, "sentence": 1.0, "coverage": 1.0, "phrase": 0.25, "evidence": 1.0}
 
@@ -41,36 +39,28 @@ def train(
     calibrated_for = collections[0].calibrated_for
     if any(collection.calibrated_for != calibrated_for for collection in collections):
         raise BadInput("the collections are indexed with different models or passage settings: fit on one kind")
-    apart = any(not a.documents & b.documents for a, b in combinations(collections, 2))
-    if not apart or not any(question.places for collection in collections for question in collection.questions):
-        raise BadInput(_TOO_LITTLE)
+    if all(a.documents & b.documents for a, b in combinations(collections, 2)):
+        raise BadInput("fit on at least two sets that share no document: each is judged by weights that never saw it")
     names = [collection.name for collection in collections]
-    ranker = Ranker(_UNFITTED, {**_UNFITTED, "late": 1.0}, SECOND_STAGE, {}, {}, calibrated_for)
+    ranker = Ranker(_UNFITTED, {**_UNFITTED, "late": 1.0}, SECOND_STAGE, calibrated_for)
 
-    own = [sample_of(c, c.name, q, ranker) for c in collections for q in c.questions if q.answerable]
+    asked = [(collection, q) for collection in collections for q in collection.questions if q.answerable]
+    own = [sample_of(collection, question, ranker) for collection, question in asked]
     notify(f"examined {len(own)} questions for the first stage")
     ranker = replace(ranker, first=fit_first(own))
-    samples = [
-        sample_of(collection, asked.name, question, ranker)
-        for collection in collections
-        for asked in collections
-        for question in asked.questions
-        if collection is asked or question.answerable and not collection.documents & asked.documents
-    ]
-    notify(f"examined {len(samples)} questions for everything else")
+    samples = [sample_of(collection, question, ranker) for collection, question in asked]
+    notify(f"examined {len(samples)} questions for the second stage")
 
     related = {a.name: frozenset(b.name for b in collections if a.documents & b.documents) for a in collections}
     reports = []
     for name in names if len(set(related.values())) > 1 else []:
-        rest = [s for s in samples if s.collection not in related[name] and s.asked not in related[name]]
+        rest = [sample for sample in samples if sample.collection not in related[name]]
         fitted = fit(rest, ranker)
         reports.append(left_out(name, fitted, samples, rest))
         notify(str(reports[-1]))
 
     final = fit(samples, ranker)
-    if not final.sentence or not final.confidence:
-        raise BadInput(_TOO_LITTLE)
-    counted = {name: sum(s.own and s.question.answerable for s in samples if s.asked == name) for name in names}
+    counted = {name: sum(sample.collection == name for sample in samples) for name in names}
     write_text("--out", out, _file(final, counted, reports, command))
     return reports
 
@@ -84,7 +74,7 @@ def _file(ranker: Ranker, counted: Mapping[str, int], reports: Sequence[LeftOut]
         if isinstance(value, tuple):
             return [rounded(item) for item in value]
         if isinstance(value, float):
-            return None if math.isnan(value) else float(f"{value:.4g}")
+            return float(f"{value:.4g}")
         return value
 
     parts: dict[str, object] = {
@@ -94,8 +84,6 @@ def _file(ranker: Ranker, counted: Mapping[str, int], reports: Sequence[LeftOut]
         "first": ranker.first,
         "second": ranker.second,
         "second_stage": ranker.second_stage,
-        "sentence": ranker.sentence,
-        "confidence": ranker.confidence,
     }
     lines = [f"  {json.dumps(name)}: {json.dumps(rounded(value))}" for name, value in parts.items()]
     left_out = ",\n".join(f"    {json.dumps(rounded(report._asdict()))}" for report in reports)

@@ -24,13 +24,14 @@ from rag.language.asked import kind_asked
 from rag.language.held import STRICT
 from rag.language.names import is_near, names_in
 from rag.retrieval.question import function_terms
-from rag.retrieval.ranking import CONFIDENCE_PASSAGES
 from rag.retrieval.retrieve import Retrieved
 
 FEATURES = (
     *("late", "cosine", "gap", "lead", "definite", "heaviest_unsaid"),
     *("names_missing", "names_unknown", "periods_missing"),
 )
+# The gap is between the first and the last of these, whatever is listed: it does not move with k.
+_PASSAGES = 5
 # More of it than this says no more.
 _MOST_NAMES = 2
 _WORD = re.compile(r"[^\W\d_]{4,}")
@@ -76,7 +77,7 @@ def evidence(retrieved: Retrieved, documents: Mapping[int, Document], choice: Ch
     in_unit = set(analyze("\n".join((title, *passage.section, unit.told, unit.text))))
     missing, unknown = _doubtful_names(retrieved, passage, title, numbered=unit.named)
     weighted = zip(question.weighted.terms, question.weighted.weights.tolist(), strict=True)
-    best = sorted(retrieved.scores.tolist(), reverse=True)[:CONFIDENCE_PASSAGES]
+    best = sorted(retrieved.scores.tolist(), reverse=True)[:_PASSAGES]
     return {
         "late": unit.late,
         "cosine": unit.cosine,

@@ -1,11 +1,10 @@
-"""What the signals amount to: the order of candidates, the sentences that answer, and how sure one can be.
+"""What the signals amount to: the order of candidates.
 
-All three are weighted sums whose weights are in ``ranking.json``; ``rag train`` fits them and writes that file. Weights of
+The scores are weighted sums whose weights are in ``ranking.json``; ``rag train`` fits them and writes that file. Weights of
 signals are never negative, so that more of a signal never ranks lower.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,10 +15,6 @@ import numpy as np
 
 from index.types import Floats, Ids, Span
 from rag.retrieval.signals import Signals
-
-# Of the ranking as a whole, whatever is listed: confidence is about these, and it does not move with k.
-CONFIDENCE_PASSAGES = 5
-CONFIDENCE_FEATURES = ("late", "sentence", "coverage", "dense", "gap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +46,13 @@ class Calibration(TypedDict):
 class Ranker:
     """Weights by name. second_stage: how many of the first order are scored again, with late interaction.
 
-    first, second: of signals per candidate.  sentence: of what speaks for a sentence (see ``sentence_scores``).
-    confidence: a logistic model of ``CONFIDENCE_FEATURES`` with "intercept".
-    calibrated_for: model fingerprint and passage settings of the stores on which confidence was fitted.
+    first, second: of signals per candidate.
+    calibrated_for: model fingerprint and passage settings of the stores on which weights and confidence were fitted.
     """
 
     first: Mapping[str, float]
     second: Mapping[str, float]
     second_stage: int
-    sentence: Mapping[str, float]
-    confidence: Mapping[str, float]
     calibrated_for: Mapping[str, str | int]
 
     def first_scores(self, signals: Signals) -> Floats:
@@ -86,31 +78,6 @@ class Ranker:
         scores[chosen] = again
         return scores
 
-    def sentence_scores(self, signals: Signals, late: Floats, scores: Floats) -> Floats:
-        """How well each sentence answers, float32 (n_sentences,), higher is better, comparable within one question.
-
-        late: float32 (n_sentences,), NaN where it was not computed (counts as 0).  scores: float32 (n,), of the passages.
-        A weighted mean of the sentence's cosine, the question's terms in it or in its passage's context, its late interaction, and
-        the score of the passage it stands in.
-        """
-        values = {
-            "cosine": signals.sentence_cosine,
-            "coverage": signals.sentence_coverage,
-            "late": np.nan_to_num(late),
-            "passage": scores[signals.owner],
-        }
-        return _weighted_mean(self.sentence, {name: values[name] for name in self.sentence})
-
-    def confidence_of(self, signals: Signals, late: Floats, scores: Floats) -> float:
-        """Probability that one of the best passages answers; 0 without candidates. Arguments as of ``sentence_scores``."""
-        if not len(scores):
-            return 0.0
-        features = confidence_features(signals, late, scores)
-        total = self.confidence["intercept"] + sum(
-            self.confidence[name] * features[name] for name in CONFIDENCE_FEATURES
-        )
-        return 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, total))))
-
     def is_calibrated_for(self, model_fingerprint: str, passage_characters: int, overlap_sentences: int) -> bool:
         """Whether confidence was fitted on stores of this model and these passage settings."""
         return self.calibrated_for == {
@@ -118,25 +85,6 @@ class Ranker:
             "passage_characters": passage_characters,
             "overlap_sentences": overlap_sentences,
         }
-
-
-def confidence_features(signals: Signals, late: Floats, scores: Floats) -> dict[str, float]:
-    """What confidence is judged by, from the best passages by score (at least one candidate must be given).
-
-    Their largest late interaction, sentence cosine, coverage and passage cosine, all absolute; and how far the first is ahead of
-    the fifth (or last): many passages scoring alike are a topic that is there, one far ahead is an answer.
-    """
-    best = np.argsort(-scores, kind="stable")[:CONFIDENCE_PASSAGES]
-    is_best = np.zeros(len(scores), dtype=np.bool_)
-    is_best[best] = True
-    in_best = is_best[signals.owner]
-    return {
-        "late": float(np.nan_to_num(late[in_best]).max(initial=0.0)),
-        "sentence": float(signals.sentence[best].max()),
-        "coverage": float(signals.coverage[best].max()),
-        "dense": float(signals.dense[best].max()),
-        "gap": float(scores[best[0]] - scores[best[-1]]),
-    }
 
 
 def statement_scores(signals: Signals) -> Floats:
@@ -179,8 +127,6 @@ def read_ranker(path: Path) -> Ranker:
         first=fitted["first"],
         second=fitted["second"],
         second_stage=fitted["second_stage"],
-        sentence=fitted["sentence"],
-        confidence=fitted["confidence"],
         calibrated_for=fitted["calibrated_for"],
     )
 

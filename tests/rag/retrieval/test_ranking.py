@@ -1,7 +1,6 @@
-"""Order, sentences and confidence from signals given by hand."""
+"""Order from signals given by hand."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +8,8 @@ import pytest
 
 from index.types import Floats, Ids
 from rag.retrieval.ranking import (
-    CONFIDENCE_FEATURES,
     Ranker,
     best_per_passage,
-    confidence_features,
     load_ranker,
     read_ranker,
     statement_scores,
@@ -52,8 +49,6 @@ def ranker() -> Ranker:
         first={"dense": 1.0, "bm25": 3.0},
         second={"dense": 1.0, "late": 1.0},
         second_stage=2,
-        sentence={"cosine": 1.0, "coverage": 1.0, "late": 1.0, "passage": 1.0},
-        confidence={"intercept": -1.0, "late": 1.0, "sentence": 2.0, "coverage": 0.0, "dense": 0.0, "gap": 1.0},
         calibrated_for=MODEL,
     )
 
@@ -84,40 +79,9 @@ def test_scores_of_the_rest_are_kept_where_they_are_low_enough(ranker: Ranker) -
     assert ranker.scores(signals_of(dense), dense, positions(0), floats(0.9))[1] == pytest.approx(0.1)
 
 
-def test_without_candidates_there_are_no_scores_and_no_confidence(ranker: Ranker) -> None:
+def test_without_candidates_there_are_no_scores(ranker: Ranker) -> None:
     signals = signals_of(floats())
     assert len(ranker.scores(signals, floats(), positions(), floats())) == 0
-    assert ranker.confidence_of(signals, floats(), floats()) == 0.0
-
-
-def test_sentence_scores_are_weighted_means_with_missing_late_interaction_as_none(ranker: Ranker) -> None:
-    signals = signals_of(floats(0, 0), sentence_cosine=floats(0.4, 0.2), sentence_coverage=floats(1.0, 0.0))
-    found = ranker.sentence_scores(signals, floats(0.2, math.nan), floats(0.8, 0.6))
-    assert found == pytest.approx([0.6, 0.2])
-
-
-def test_confidence_features_look_at_the_best_five_only() -> None:
-    scores = floats(0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
-    signals = signals_of(
-        floats(0, 0, 0, 0, 0.3, 1), sentence=floats(0, 0.2, 0, 0, 0, 1), coverage=floats(0.5, 0, 0, 0, 0, 1)
-    )
-    found = confidence_features(signals, floats(0.1, 0.6, 0, 0, 0, math.nan), scores)
-    assert list(found) == list(CONFIDENCE_FEATURES)
-    assert list(found.values()) == pytest.approx([0.6, 0.2, 0.5, 0.3, 0.4])
-
-
-def test_confidence_is_the_logistic_of_the_weighted_features(ranker: Ranker) -> None:
-    signals = signals_of(floats(0.0, 0.0), sentence=floats(0.75, 0.1))
-    found = ranker.confidence_of(signals, floats(0.25, math.nan), floats(0.5, 0.25))
-    assert found == pytest.approx(1 / (1 + math.exp(-(-1.0 + 0.25 + 1.5 + 0.25))))
-
-
-def test_confidence_stays_a_probability_for_any_weights(ranker: Ranker) -> None:
-    signals = signals_of(floats(1.0), sentence=floats(1.0))
-    sure = replace(ranker, confidence={**ranker.confidence, "intercept": 1e9})
-    unsure = replace(ranker, confidence={**ranker.confidence, "intercept": -1e9})
-    assert 0 <= unsure.confidence_of(signals, floats(1), floats(1)) < 1e-9
-    assert 1 - 1e-9 < sure.confidence_of(signals, floats(1), floats(1)) <= 1
 
 
 def test_best_per_passage_leaves_out_what_is_missing() -> None:
@@ -141,8 +105,7 @@ def test_the_shipped_weights_are_complete_and_never_negative() -> None:
     }
     assert set(shipped.first) <= names
     assert set(shipped.second) == set(shipped.first) | {"late"}
-    assert set(shipped.confidence) == {"intercept", *CONFIDENCE_FEATURES}
-    for weights in (shipped.first, shipped.second, shipped.sentence):
+    for weights in (shipped.first, shipped.second):
         assert all(weight >= 0 for weight in weights.values()) and sum(weights.values()) > 0
 
 
