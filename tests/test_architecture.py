@@ -28,7 +28,12 @@ ENGINES = {
     "psycopg": {
         f"index/postgres/{name}.py" for name in ("connection", "errors", "exchange", "queue", "rebuilding", "schema")
     },
-    "pypdfium2": {"rag/viewing/pictures.py", "rag/parsing/pdf/parse.py", "rag/parsing/pdf/tables/rulings.py"},
+    "pypdfium2": {
+        "rag/parsing/pdf/objects/entries.py",
+        "rag/parsing/pdf/objects/rulings.py",
+        "rag/parsing/pdf/parse.py",
+        "rag/viewing/pictures.py",
+    },
     "rapidocr": {"rag/parsing/pdf/recognition/rapid.py"},
     "selectolax": {"rag/parsing/web/boilerplate.py", "rag/parsing/web/html.py"},
 }

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from rag.parsing.pdf.objects.rulings import NO_RULINGS, Rulings
 from rag.parsing.pdf.tables.aligned import find_tables
 from rag.parsing.pdf.tables.banded import take_tables
 from rag.parsing.pdf.tables.heads import is_leading, says_value
-from rag.parsing.pdf.tables.rulings import NO_RULINGS, Rulings
 from rag.parsing.pdf.words import Word, rows_of, runs_of
 from rag.parsing.structure.tables import Table
 

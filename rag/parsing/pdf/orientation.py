@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rag.parsing.pdf.layout import Gutters, Line, read_lines
-from rag.parsing.pdf.tables.rulings import NO_RULINGS, Point, rulings_of
+from rag.parsing.pdf.objects.rulings import NO_RULINGS, Point, rulings_of
 from rag.parsing.pdf.words import Word
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in points

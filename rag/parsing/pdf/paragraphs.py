@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 from rag.parsing.pdf.layout import Line, Page
-from rag.parsing.pdf.words import HYPHEN_AT_LINE_END, blank_between
+from rag.parsing.pdf.words import HYPHEN_AT_LINE_END, TYPED_LINE, blank_between
 from rag.parsing.structure.builder import Item, TextBuilder, plain
 from rag.shared.types import ITEM
 
 _HYPHENS = (HYPHEN_AT_LINE_END, "-", "\u00ad", "\u2010")
 # What begins an item wherever it stands at the start of a line, and what does so where the line before it was at an end.
 _BULLET = re.compile(
-    r"(?:[•‣◦▪–∙·*\uf0b7\uf0a7➢✓□☐]|\(?\d{1,2}[.)]|\[\d{1,3}\]|\(?[a-z][.)]|\((?:[A-Za-z]|[ivxlc]{1,6}|[IVXLC]{1,6}|\d{1,3})\)|[ivx]{1,6}[.)]|[A-Z]\))\s"
+    r"(?:[•‣◦▪–∙·*\uf0b7\uf0a7➢✓□☐☒]|\(?\d{1,2}[.)]|\[\d{1,3}\]|\(?[a-z][.)]|\((?:[A-Za-z]|[ivxlc]{1,6}|[IVXLC]{1,6}|\d{1,3})\)|[ivx]{1,6}[.)]|[A-Z]\))\s"
 )
 _CLAUSE = re.compile(
     r"(?:[A-Z][.)]|[IVXLC]{1,6}[.)]|\d{1,3}(?:\.\d{1,3}){1,4}[.)]?|§{1,2}\s?\d{1,4}[a-z]?\.?|(?:Article|Section|Clause|Artikel|Art|Sec)\.?\s\d{1,3}[.:]?"
@@ -21,6 +21,8 @@ _SECTION = re.compile(r"(?:\d{1,2}|[A-Z]|[IVX]{1,4})(?:\.\d{1,2})*\.?\s+\S")
 _LABEL = re.compile(
     r"[^\W\d_a-zß-ÿ]{3,}+(?:[ /&-]{1,2}[^\W\d_a-zß-ÿ]{3,}+){0,5}[ /&-]{0,2}:(?:\s|$)"
 )  # in capitals, as notices have it: "DATES: ..."
+_AMOUNT = re.compile(r"[$€£¥₹]\s?-?\d[\d,. ]*[.,]\d\d\s?$|\d[.,]\d\d\s?(?:[$€£¥₹]|EUR|USD|CHF|GBP)\s?$")
+_KEY = re.compile(r"[^\W\d_][^\s:.?!]*+(?: [^\s:.?!]++){0,4}:(?:\s|$)")  # of a form: "Name of the ship: Otter"
 _LEADERS = re.compile(r"\w\W{0,3}(?:\.\s?){4,}\s*(?:\d{1,4}|[ivxlc]{1,6})\W*$", re.I)
 CAPTION = re.compile(
     r"(?:table|tab\.|tableau|tabelle|tabla|tabella|exhibit|表)\s?(?:\d{1,3}|[IVX]{1,5}\b|[A-Z]\b)", re.I
@@ -39,6 +41,11 @@ _SENTENCE_END = re.compile(r"[.!?:;…。]['\"’”»)\]]*\d{0,3}$")
 def is_item(group: Sequence[Line]) -> bool:
     """Whether lines are an item of a list or a clause, by its mark or number."""
     return _BULLET.match(group[0].text) is not None or _CLAUSE.match(group[0].text) is not None
+
+
+def is_drawn(text: str) -> bool:
+    """Whether a line is one drawn with letters, of hyphens or the like."""
+    return TYPED_LINE.fullmatch(text) is not None
 
 
 def is_contents(text: str) -> bool:
@@ -93,6 +100,10 @@ def _starts_paragraph(group: list[Line], line: Line, pitch: float, usual: float,
     """Whether a line begins another paragraph. usual: size of most type on the page; what is larger may be a wrapped heading."""
     before = group[-1]
     if line.table or before.table or line.column != before.column:
+        return True
+    if is_drawn(before.text) or is_drawn(line.text) or _AMOUNT.search(before.text) and not line.text[:1].islower():
+        return True
+    if _KEY.match(line.text) and (_KEY.match(before.text) or _BULLET.match(before.text)):
         return True
     if before.text.endswith(HYPHEN_AT_LINE_END):
         return False

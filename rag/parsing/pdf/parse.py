@@ -18,10 +18,11 @@ from rag.parsing.passwords import PROTECTED, PROTECTED_BY_OTHER
 from rag.parsing.pdf.headers import drop_repeated
 from rag.parsing.pdf.layout import Gutters, Page
 from rag.parsing.pdf.letters import mend_letters
+from rag.parsing.pdf.objects.entries import read_entries, with_entries
+from rag.parsing.pdf.objects.rulings import Point, read_figures
+from rag.parsing.pdf.objects.streams import is_damaged, suspect
 from rag.parsing.pdf.orientation import Box, read_directions, turned, turned_word
 from rag.parsing.pdf.recognition.ocr import HINT, recognise
-from rag.parsing.pdf.streams import is_damaged, suspect
-from rag.parsing.pdf.tables.rulings import Point, read_figures
 from rag.parsing.pdf.words import HYPHEN_AT_LINE_END
 from rag.parsing.pdf.writing import heading_key, printed_title, write_pages
 from rag.parsing.structure.builder import MAX_CHARACTERS, TextBuilder, Values, plain
@@ -30,7 +31,7 @@ from rag.shared.errors import ContentTooLarge, UnreadableContent
 from rag.shared.types import ParsedText
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
+    from pypdfium2 import PdfDocument, PdfTextPage
 
 MAX_PAGES = 20_000
 _SAVE_AGAIN = "save or download it again"
@@ -40,7 +41,6 @@ _END, _WITHIN = b"%%EOF", 2048  # what a whole file ends with, and in how many l
 _LIGATURES = str.maketrans(
     {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st"}
 )
-_MAX_ANNOTATIONS = 10_000
 _QUARTER = math.pi / 2
 _WORD = re.compile(r"[^\s\x02]+\x02?|\x02")
 _JUNK_TITLE = re.compile(
@@ -257,7 +257,8 @@ def _page(document: "PdfDocument", index: int, gutters: Gutters) -> tuple[Page, 
 
     page = document[index]
     try:
-        if _has_entries(page) and raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY) == raw.FLATTEN_SUCCESS:
+        entries = read_entries(page)
+        if entries.are_drawn and raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY) == raw.FLATTEN_SUCCESS:
             page.close()  # read anew, with what the forms show
             page = document[index]
         width, height = page.get_size()
@@ -284,6 +285,12 @@ def _page(document: "PdfDocument", index: int, gutters: Gutters) -> tuple[Page, 
                 for part, start, stop in parts:
                     part = part.translate(_LIGATURES)
                     words.append(turned_word(part, start, stop, quarters, width, height, bold=is_bold(first)))
+            fields = [
+                entry._replace(box=turned((x0 - left, y0 - bottom, x1 - left, y1 - bottom), turn, width, height))
+                for entry in entries.fields
+                for x0, y0, x1, y1 in [entry.box]
+            ]
+            words = with_entries(words, fields) if fields else words
             is_empty = not words and raw.FPDFPage_CountObjects(page) == 0
             figures = [
                 [_shown(x - left, y - bottom, turn, width, height) for x, y in figure] for figure in read_figures(page)
@@ -308,20 +315,6 @@ def _alone(document: "PdfDocument", index: int) -> bytes:
         return written.getvalue()
     finally:
         alone.close()
-
-
-def _has_entries(page: "PdfPage") -> bool:
-    """Whether a page has fields of a form, or text typed over it."""
-    from pypdfium2 import raw
-
-    for number in range(min(raw.FPDFPage_GetAnnotCount(page), _MAX_ANNOTATIONS)):
-        annotation = raw.FPDFPage_GetAnnot(page, number)
-        if annotation:
-            kind = raw.FPDFAnnot_GetSubtype(annotation)
-            raw.FPDFPage_CloseAnnot(annotation)
-            if kind in (raw.FPDF_ANNOT_WIDGET, raw.FPDF_ANNOT_FREETEXT):
-                return True
-    return False
 
 
 def _picture(document: "PdfDocument", index: int) -> tuple[bytes, float]:

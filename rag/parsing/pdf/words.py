@@ -1,5 +1,6 @@
 """Words placed on a page, and runs of words that follow each other on a baseline."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 _RAISED = 0.85  # of the type beside it: smaller words are marks of reference and the like
 _CLOSING = ".,;:!?)]}”’»"
 _UNSPACED = "\u2e7f"  # from here on up to Hangul words have no blanks between them
+TYPED_LINE = re.compile(r"[-_=–—*]{4,}")  # drawn with letters, as on receipts
 HYPHEN_AT_LINE_END = "\x02"  # what PDFium gives for a hyphen at which a word is broken
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from rag.parsing.pdf.headers import add_edges
 from rag.parsing.pdf.layout import EDGE, Line, Page, type_sizes
-from rag.parsing.pdf.paragraphs import CAPTION, Paragraph, Vocabulary, is_contents, is_item, paragraphs
+from rag.parsing.pdf.paragraphs import CAPTION, Paragraph, Vocabulary, is_contents, is_drawn, is_item, paragraphs
 from rag.parsing.structure.builder import TextBuilder, plain
 from rag.parsing.structure.kinds import is_references
 from rag.parsing.structure.tables import Table
@@ -26,6 +26,9 @@ _MAX_BYLINES = 10
 _MAX_CAPTION = 400
 _ABSTRACT = re.compile(r"(?:abstract|summary|introduction|résumé|zusammenfassung|resumen|1\b)", re.I)
 _SENTENCE = re.compile(r"[a-zà-ÿ]{2}[.!?](?:\s|$)")
+_FILLED_IN = re.compile(
+    r":\s*$|[$€£¥]\s?-?\d|[☐☒]|[-_=]{4,}"
+)  # as forms and receipts are, which say not by whom they are
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -118,7 +121,7 @@ class _Writer:
 
     def _kind(self, page: Page, group: list[Line], level: int | None) -> str:
         """What lines are beside running text, or "". On the first page, what stands between title and text is by whom it is."""
-        if group[0].turned:
+        if group[0].turned or is_drawn(group[0].text):
             return MARGIN
         if is_contents(group[0].text):
             return MENU
@@ -126,7 +129,12 @@ class _Writer:
             return ITEM
         text = _text(group)
         if 0 <= self._n_bylines < _MAX_BYLINES and page is self._pages[0] and level is None:
-            if len(text) <= _MAX_BYLINE and not _SENTENCE.search(text) and not _ABSTRACT.match(text):
+            if (
+                len(text) <= _MAX_BYLINE
+                and not _FILLED_IN.search(text)
+                and not _SENTENCE.search(text)
+                and not _ABSTRACT.match(text)
+            ):
                 self._n_bylines += 1
                 return BYLINE
             self._n_bylines = _MAX_BYLINES

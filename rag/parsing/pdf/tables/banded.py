@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from statistics import median
 
+from rag.parsing.pdf.objects.rulings import Ruling, Rulings
 from rag.parsing.pdf.tables.aligned import columns_of
 from rag.parsing.pdf.tables.rows import lay_out_rows
 from rag.parsing.pdf.tables.ruled import NARROW, Ruled, as_wide_as, lines_of, take_ruled
-from rag.parsing.pdf.tables.rulings import Ruling, Rulings
 from rag.parsing.pdf.words import Word
 from rag.parsing.structure.tables import Table
 

@@ -9,7 +9,7 @@ _MAX_NAMES, _MAX_WRAPPED = 5, 12  # lines of names; of names that are broken int
 _LEADERS = re.compile(r"\s*(?:\.\s?){4,}$")
 _NUMBER = re.compile(
     r"(?!\W{0,2}\d\d\s?%\s?C\.?I)"  # "95% CI" is a name
-    r"[~≈<>≤≥±]?\s?[-+−–(]?\s?[$€£¥₹]?\s?\d[\d\s.,:/'’×x%‰°+-]*\s?(?:%|[$€£¥]|\w{1,3})?[)*†‡]?\d?|[-–—]|n/?a",
+    r"[~≈<>≤≥±]?\s?[-+−–(]?\s?[$€£¥₹]?\s?-?\d[\d\s.,:/'’×x%‰°+-]*\s?(?:%|[$€£¥]|\w{1,3})?[)*†‡]?\d?|[-–—]|n/?a",
     re.I,
 )
 _PERIOD = re.compile(

@@ -1,16 +1,14 @@
 """The lines of a table on a page as its header and rows: what continues the row above, what is a group or a label of rows."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 from rag.parsing.pdf.tables.heads import n_header, says_value, without_leaders
-from rag.parsing.pdf.words import Word, joined
+from rag.parsing.pdf.words import TYPED_LINE, Word, joined
 from rag.parsing.structure.tables import Row, Table
 
-_TYPED_LINE = re.compile(r"[-_=–—]{4,}")
 _GAP = 0.5  # of the type's size: what parts cells is wider
 _BETWEEN = 0.85  # of its height: a label so near to the row above and the one below stands between them
 
@@ -62,7 +60,7 @@ def _parted(run: Word, columns: Sequence[Column]) -> list[Word]:
 def lay_out_rows(runs: Sequence[Sequence[Word]], columns: Sequence[Column], n_above: int | None = None) -> Table:
     """Header, names of columns and rows of a table, from the runs of its lines. n_above: the lines above a line under the names."""
     width = len(columns)
-    if typed := [at for at, row in enumerate(runs) if all(_TYPED_LINE.fullmatch(run.text) for run in row)]:
+    if typed := [at for at, row in enumerate(runs) if all(TYPED_LINE.fullmatch(run.text) for run in row)]:
         n_above = n_above or typed[0]
         runs = [row for at, row in enumerate(runs) if at not in set(typed)]
     rows = [cells_of(row, columns) for row in runs]
@@ -103,7 +101,9 @@ def lay_out_rows(runs: Sequence[Sequence[Word]], columns: Sequence[Column], n_ab
 
 def _is_more(cells: Sequence[str], above: Sequence[str], filled: Sequence[int]) -> bool:
     """Whether a line goes on with the cells of the row above it: they begin in small letters, or it has no label and no values."""
-    if all(cells[at][:1].islower() and above[at] and not above[at][:1].islower() for at in filled):
+    if all(cells[at][:1].islower() and above[at] for at in filled) and (
+        not any(above[at][:1].islower() for at in filled) or all(" " in cells[at] for at in filled)
+    ):
         return True
     return bool(above[0]) and not cells[0] and all(above[at] and not says_value(cells[at]) for at in filled)
 

@@ -4,12 +4,13 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
+from rag.parsing.pdf.objects.rulings import Ruling, Rulings
 from rag.parsing.pdf.tables.aligned import columns_of
 from rag.parsing.pdf.tables.heads import n_header, says_value
 from rag.parsing.pdf.tables.rows import Column, lay_out_rows
-from rag.parsing.pdf.tables.rulings import Ruling, Rulings
 from rag.parsing.pdf.words import Word, joined, rows_of, runs_of, text_of
 from rag.parsing.structure.tables import Cell, Table, lay_out
 
@@ -59,6 +60,8 @@ def take_ruled(words: Sequence[Word], rulings: Rulings) -> tuple[list[Word], lis
             left = min(word.x0 for word in beside) - 1
             across = [line._replace(low=left) if abs(line.low - xs[0]) <= _NEAR else line for line in across]
             xs = [left, *xs]
+        if _is_crossed(rest, xs, ys):
+            continue
         inside = [word for word in rest if xs[0] < _middle(word)[0] < xs[-1] and ys[-1] < _middle(word)[1] < ys[0]]
         table = _table(inside, xs, ys, across, [*down, Ruling(xs[0], ys[-1], ys[0])]) if inside else None
         if table is not None:
@@ -66,6 +69,21 @@ def take_ruled(words: Sequence[Word], rulings: Rulings) -> tuple[list[Word], lis
             rest = [word for word in rest if id(word) not in taken]
             tables.append(Ruled(table, as_wide_as(lines_of(inside), xs[0], xs[-1])))
     return rest, tables
+
+
+def _is_crossed(words: Sequence[Word], xs: Sequence[float], ys: Sequence[float]) -> bool:
+    """Whether text goes on over the edges of a table: then the lines are of boxes to fill in, or of a drawing."""
+    lines = lines_of([word for word in words if ys[-1] < _middle(word)[1] < ys[0]])
+    n_crossing = sum(
+        any(
+            (before.x0 + before.x1) / 2 < edge < (word.x0 + word.x1) / 2
+            for edge in (xs[0], xs[-1])
+            for before, word in pairwise(run.words)
+        )
+        for line in lines
+        for run in line
+    )
+    return n_crossing > _OPEN * len(lines)
 
 
 def _labels(words: Sequence[Word], left: float, ys: Sequence[float]) -> list[Word]:

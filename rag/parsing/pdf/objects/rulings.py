@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfPage
 
 _MAX_SEGMENTS = 20_000  # of a page: a drawing with more is no table
+_MAX_OBJECTS = 100_000
 _MAX_DEPTH = 4  # of forms inside each other
 _STRAIGHT = 1.0  # points that a line across or down may lean
 _THIN = 3.5  # points: a rectangle no thicker is a line
@@ -42,10 +43,11 @@ def read_figures(page: "PdfPage") -> list[list[Point]]:
     from pypdfium2 import raw
 
     figures: list[list[Point]] = []
-    left = _MAX_SEGMENTS
+    left, n_objects = _MAX_SEGMENTS, 0
     for figure in _figures(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject, (1, 0, 0, 1, 0, 0), 0):
-        left -= 1 + len(figure)
-        if left < 0:
+        left -= len(figure)
+        n_objects += 1
+        if left < 0 or n_objects > _MAX_OBJECTS:
             return []
         if len(figure) > 1:
             figures.append(figure)
@@ -80,10 +82,10 @@ def _figures(holder: Any, count: Any, get: Any, matrix: _Matrix, depth: int) -> 
     for at in range(count(holder)):
         drawn = get(holder, at)
         kind = raw.FPDFPageObj_GetType(drawn)
+        yield []
         if kind == raw.FPDF_PAGEOBJ_PATH:
             yield from _edges(drawn, _placed(drawn, matrix))
         elif kind == raw.FPDF_PAGEOBJ_FORM and depth < _MAX_DEPTH:
-            yield []
             inner = _placed(drawn, matrix)
             yield from _figures(drawn, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, inner, depth + 1)
 
