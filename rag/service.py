@@ -213,8 +213,8 @@ class Service:
 
             def stored(document_id: str) -> tuple[str, str] | None:
                 if document_id not in texts:
-                    there = [document for document in reader.find(document_id) if document.id == document_id]
-                    texts[document_id] = (reader.text(document_id), there[0].text_sha256) if there else None
+                    documents = [document for document in reader.find(document_id) if document.id == document_id]
+                    texts[document_id] = (reader.text(document_id), documents[0].text_sha256) if documents else None
                 return texts[document_id]
 
             return [citations.check(citation, stored) for citation in cited]
@@ -296,7 +296,7 @@ class Service:
         """
         receipts: list[Receipt] = []
         collection = checked_collection(collection)
-        failed = [one.key for one in self.failures(collection)]
+        failed = [file.key for file in self.failures(collection)]
         if not failed and not self.documents(collection=collection, limit=1):
             names = ", ".join(self.collections()) or "none"
             raise BadInput(f"there is no collection {collection!r}; there are: {names}")

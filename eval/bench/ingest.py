@@ -85,12 +85,12 @@ def _add(files: Path, store: Path, config: Config) -> _Added:
     environment = {**os.environ, "RAG_CACHE": str(config.cache)}
     started = time.perf_counter()
     with (
-        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said,
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr,
         subprocess.Popen(
             [sys.executable, "-c", _CHILD, str(files), str(store)],
             env=environment,
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=stderr,
         ) as process,
     ):
         printed = process.stdout.read() if process.stdout is not None else b""
@@ -98,8 +98,10 @@ def _add(files: Path, store: Path, config: Config) -> _Added:
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - started
         if process.returncode:
-            said.seek(0)
-            raise RagError(f"the documents could not be added ({reason_of(said.read())}): mend that and measure again")
+            stderr.seek(0)
+            raise RagError(
+                f"the documents could not be added ({reason_of(stderr.read())}): mend that and measure again"
+            )
     report = json.loads(printed)
     size = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
     cpu_s = usage.ru_utime + usage.ru_stime

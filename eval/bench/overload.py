@@ -192,7 +192,7 @@ def _say(what: str) -> None:
 
 def _peak(wire: Wire, questions: Iterator[bytes], pid: int, seconds: float) -> tuple[float, Row]:
     """Most answers a second, and its row."""
-    found: list[tuple[float, dict[str, Figure]]] = []
+    measured: list[tuple[float, dict[str, Figure]]] = []
     for clients in _CLIENTS:
         _say(f"{clients} clients ask one after another")
         asked = Stream(questions, clients=clients)
@@ -201,8 +201,8 @@ def _peak(wire: Wire, questions: Iterator[bytes], pid: int, seconds: float) -> t
         answers = asked.replies.of(200)
         rate = len(answers) / watch.seconds
         figures: dict[str, Figure] = {"answers_per_s": round(rate, 1), "clients": clients}
-        found.append((rate, {**figures, **percentiles(answers), **watch.cores()}))
-    rate, figures = max(found, key=lambda one: one[0])
+        measured.append((rate, {**figures, **percentiles(answers), **watch.cores()}))
+    rate, figures = max(measured, key=lambda case: case[0])
     return rate, Row("overload", "peak", figures)
 
 
@@ -245,10 +245,10 @@ class _Watch:
         """Cores that were busy with the load and with the server."""
         own, server = self._cpu
         seconds = self.seconds
-        found: dict[str, Figure] = {"load_cpu": round((time.process_time() - own) / seconds, 2)}
+        busy: dict[str, Figure] = {"load_cpu": round((time.process_time() - own) / seconds, 2)}
         if server is not None and (now := _cpu_seconds(self._pid)) is not None:
-            found["server_cpu"] = round((now - server) / seconds, 2)
-        return found
+            busy["server_cpu"] = round((now - server) / seconds, 2)
+        return busy
 
 
 def _cpu_seconds(pid: int) -> float | None:
@@ -274,9 +274,11 @@ def _figures(replies: Replies, probes: Replies, took: float, rate: float, peak: 
         "refused": len(refused),
         "broken": replies.count - len(accepted) - len(refused),
     }
-    for name, found in (("accepted", accepted), ("refused", refused), ("livez", probes.of(200))):
-        if found:
-            figures |= {f"{name}_{share}": value for share, value in percentiles(found).items() if share != "p95_ms"}
+    for name, milliseconds in (("accepted", accepted), ("refused", refused), ("livez", probes.of(200))):
+        if milliseconds:
+            figures |= {
+                f"{name}_{share}": value for share, value in percentiles(milliseconds).items() if share != "p95_ms"
+            }
     return figures
 
 
@@ -287,7 +289,9 @@ def _uploads(wire: Wire, documents: Sequence[Incoming]) -> Iterator[bytes]:
         archive.writestr("zeros.txt", bytes(_BOMB_MIB << 20))
     hostile = [("bomb.zip", bomb.getvalue()), ("deep.json", b"[" * 1_000_000), ("deep.html", b"<div>" * 200_000)]
     harmful = cycle([_form(wire, name, content) for name, content in hostile])
-    ordinary = (_form(wire, f"{number}.txt", one.text.encode()) for number, one in enumerate(cycle(documents)))
+    ordinary = (
+        _form(wire, f"{number}.txt", document.text.encode()) for number, document in enumerate(cycle(documents))
+    )
     return (next(harmful if number % 5 == 0 else ordinary) for number in count())
 
 

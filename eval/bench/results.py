@@ -136,13 +136,13 @@ class Table(NamedTuple):
 
 def tables(rows: Iterable[Row]) -> list[Table]:
     """Rows as text, one table for each run of rows of one benchmark; "" where a case lacks a figure."""
-    found = []
+    shown = []
     for bench, group in groupby(rows, key=lambda row: row.bench):
         cases = list(group)
         names = dict.fromkeys(name for row in cases for name in row.figures)
         lines = [[name.replace("_", " "), *(_shown(row.figures.get(name)) for row in cases)] for name in names]
-        found.append(Table(bench, [row.case for row in cases], lines))
-    return found
+        shown.append(Table(bench, [row.case for row in cases], lines))
+    return shown
 
 
 def _shown(value: Figure) -> str:

@@ -112,7 +112,7 @@ def _ask(path: Path, questions: Sequence[str]) -> dict[str, object]:
             total.append(answer.timings_ms.total)
             search.append(answer.timings_ms.search)
     memory = peak_mb()
-    found = [_recall(service, embedder.embed_question(question, ()).result().vector) for question in questions]
+    recalls = [_recall(service, embedder.embed_question(question, ()).result().vector) for question in questions]
     service.close()
     return {
         "dim": embedder.dim,
@@ -122,7 +122,7 @@ def _ask(path: Path, questions: Sequence[str]) -> dict[str, object]:
         **percentiles(total),
         **{f"search_{name}": value for name, value in percentiles(search).items()},
         "memory_mb": memory,
-        "recall": round(float(np.mean(found)), 4),
+        "recall": round(float(np.mean(recalls)), 4),
     }
 
 
@@ -164,17 +164,17 @@ def read_passages(stores: Sequence[Store]) -> RealPassages:
             last = reader.counts()[1]
             for start in range(1, last + 1, _READ_TOGETHER):
                 ids = range(start, min(start + _READ_TOGETHER, last + 1))
-                found = reader.candidates(ids)
+                candidates = reader.candidates(ids)
                 words = reader.word_signs(ids)
                 signs = np.split(words.signs, np.cumsum(words.word_counts)[:-1])
-                vectors.append(found.passage_vectors)
-                counts.append(found.sentence_counts)
+                vectors.append(candidates.passage_vectors)
+                counts.append(candidates.sentence_counts)
                 texts = [
                     passage.text[start - passage.span.start : end - passage.span.start]
                     for passage in reader.passages(ids)
                     for start, end in passage.sentences
                 ]
-                for text, vector, own in zip(texts, found.sentence_vectors, signs, strict=True):
+                for text, vector, own in zip(texts, candidates.sentence_vectors, signs, strict=True):
                     terms = [(hash_term(term), term) for term in analyze(text)]
                     hashes = np.array([number for number, _ in terms], dtype="<u4").tobytes()
                     sentences.append(_Sentence(text, dict(terms), hashes, vector.tobytes(), len(own), own.tobytes()))
@@ -183,9 +183,9 @@ def read_passages(stores: Sequence[Store]) -> RealPassages:
 
 def noisy(vectors: NDArray[np.float16], which: Ids, rng: np.random.Generator) -> Floats:
     """Unit vectors float32 (n, dim) near those of ``which`` int64 (n,)."""
-    one, other = rng.integers(len(vectors), size=(2, len(which)))
+    first, other = rng.integers(len(vectors), size=(2, len(which)))
     moved = vectors[which].astype(np.float32)
-    moved += np.float32(NOISE) * (vectors[one].astype(np.float32) - vectors[other].astype(np.float32))
+    moved += np.float32(NOISE) * (vectors[first].astype(np.float32) - vectors[other].astype(np.float32))
     unit: Floats = moved / np.linalg.norm(moved, axis=1, keepdims=True)
     return unit
 

@@ -101,7 +101,7 @@ def render_page(
         changed_questions=_differences(run, earlier, headline) if earlier is not None and headline else [],
         worst=[_case(explain(asked[result.id]), result, headline) for result in short[:_WORST]],
         n_short=len(short),
-        false_answers=[_case(explain(asked[one.id]), one, None) for one in false_answers[:_FALSE_ANSWERS]],
+        false_answers=[_case(explain(asked[answer.id]), answer, None) for answer in false_answers[:_FALSE_ANSWERS]],
         n_false_answers=len(false_answers),
     )
 
@@ -124,49 +124,49 @@ def _labelled(run: Run) -> Labelled:
 def _differences(run: Run, earlier: Run, headline: str) -> list[tuple[str, list[Difference], int]]:
     """Title, questions and their number of those with a higher and a lower value than before, largest difference first."""
     before = {(result.id, result.question): result for result in earlier.results}
-    pairs = [(before[one.id, one.question], one) for one in run.results if (one.id, one.question) in before]
-    found = [
-        Difference(one, other, other.measures[headline] - one.measures[headline])
-        for one, other in pairs
-        if headline in one.measures and headline in other.measures
+    pairs = [(before[case.id, case.question], case) for case in run.results if (case.id, case.question) in before]
+    differences = [
+        Difference(case, other, other.measures[headline] - case.measures[headline])
+        for case, other in pairs
+        if headline in case.measures and headline in other.measures
     ]
-    better = sorted((one for one in found if one.difference > 0), key=lambda one: -one.difference)
-    worse = sorted((one for one in found if one.difference < 0), key=lambda one: one.difference)
+    better = sorted((case for case in differences if case.difference > 0), key=lambda case: -case.difference)
+    worse = sorted((case for case in differences if case.difference < 0), key=lambda case: case.difference)
     return [
         ("Worse than before", worse[:_DIFFERENT], len(worse)),
         ("Better than before", better[:_DIFFERENT], len(better)),
     ]
 
 
-def _case(found: Explanation, result: Result, headline: str | None) -> Case:
-    places = found.question.places
+def _case(explanation: Explanation, result: Result, headline: str | None) -> Case:
+    places = explanation.question.places
     value = f"{headline} {result.measures[headline]:.3f}, " if headline else ""
-    rank = f"evidence at rank {found.rank}" if found.rank else found.stage
-    if not found.question.answerable:
+    rank = f"evidence at rank {explanation.rank}" if explanation.rank else explanation.stage
+    if not explanation.question.answerable:
         rank = "not answerable"
     return Case(
-        found.question.id,
-        found.question.text,
+        explanation.question.id,
+        explanation.question.text,
         value + rank,
-        found.answer.confidence,
-        found.question.answers,
-        found.answer.answer.text if found.answer.answer else None,
-        f"{found.stage}: {STAGES[found.stage]}",
+        explanation.answer.confidence,
+        explanation.question.answers,
+        explanation.answer.answer.text if explanation.answer.answer else None,
+        f"{explanation.stage}: {STAGES[explanation.stage]}",
         [
             ShownPassage(
-                f"{one.source or one.document_id}, {one.span.start}–{one.span.end}"
-                + (f", rank {one.rank}" if one.rank else ", not ranked"),
-                _parts(one.source or one.document_id, one.span, one.text, places),
+                f"{passage.source or passage.document_id}, {passage.span.start}–{passage.span.end}"
+                + (f", rank {passage.rank}" if passage.rank else ", not ranked"),
+                _parts(passage.source or passage.document_id, passage.span, passage.text, places),
             )
-            for one in found.evidence[:_EVIDENCE]
+            for passage in explanation.evidence[:_EVIDENCE]
         ],
         [
             ShownPassage(
-                f"rank {one.rank}: {one.document.source or one.document.id}, {one.citation.span.start}–{one.citation.span.end}, "
-                f"score {one.score:.3f}",
-                _parts(one.document.source or one.document.id, one.citation.span, one.text, places),
+                f"rank {passage.rank}: {passage.document.source or passage.document.id}, "
+                f"{passage.citation.span.start}–{passage.citation.span.end}, score {passage.score:.3f}",
+                _parts(passage.document.source or passage.document.id, passage.citation.span, passage.text, places),
             )
-            for one in found.answer.passages[:_RETURNED]
+            for passage in explanation.answer.passages[:_RETURNED]
         ],
     )
 

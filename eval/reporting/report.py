@@ -102,7 +102,7 @@ def print_calibration(console: Console, report: CalibrationReport, store: str) -
     )
 
 
-def print_perturbed(console: Console, found: Sequence[Perturbed]) -> None:
+def print_perturbed(console: Console, perturbed: Sequence[Perturbed]) -> None:
     """What each kind of change costs, by the measures that say most."""
     table = Table(box=None, pad_edge=False, collapse_padding=True)
     table.add_column("questions changed", no_wrap=True)
@@ -112,7 +112,7 @@ def print_perturbed(console: Console, found: Sequence[Perturbed]) -> None:
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("95 %", no_wrap=True)
     table.add_column("p", justify="right", no_wrap=True)
-    for kind, run, changes in found:
+    for kind, run, changes in perturbed:
         first = [kind, str(len(run.results))]
         for name in HEADLINES:
             if name in changes and (change := changes[name]).difference is not None:
@@ -129,7 +129,7 @@ def print_perturbed(console: Console, found: Sequence[Perturbed]) -> None:
                 first = ["", ""]
     console.print()
     console.print(table)
-    console.print(Text("; ".join(f"{kind}: {KINDS[kind]}" for kind, _, _ in found), style="dim"))
+    console.print(Text("; ".join(f"{kind}: {KINDS[kind]}" for kind, _, _ in perturbed), style="dim"))
 
 
 def print_standings(console: Console, standings: Sequence[Standing]) -> None:
@@ -167,36 +167,38 @@ def print_standings(console: Console, standings: Sequence[Standing]) -> None:
     )
 
 
-def print_explanation(console: Console, found: Explanation, k: int) -> None:
+def print_explanation(console: Console, explanation: Explanation, k: int) -> None:
     """At which stage a question's evidence was lost, with the signals of what ranks first beside those of the evidence."""
-    rank = f" at rank {found.rank}" if found.rank else ""
-    console.print(Text(f"{found.question.id}: {found.question.text}", style="bold"))
-    if found.question.answers:
-        console.print(Text("wanted: " + " | ".join(found.question.answers)))
-    given = found.answer.answer.text if found.answer.answer else f"nothing ({found.answer.abstain_reason})"
-    console.print(Text(f"answered: {given} ({found.answer.confidence:.0%} sure)"))
-    console.print(Text(f"stage: {found.stage}{rank} - {STAGES[found.stage]}", style="bold"))
-    traced = [("evidence", one) for one in found.evidence[:_EVIDENCE]] + [("above", one) for one in found.above]
+    rank = f" at rank {explanation.rank}" if explanation.rank else ""
+    console.print(Text(f"{explanation.question.id}: {explanation.question.text}", style="bold"))
+    if explanation.question.answers:
+        console.print(Text("wanted: " + " | ".join(explanation.question.answers)))
+    answer = explanation.answer
+    shown = answer.answer.text if answer.answer else f"nothing ({answer.abstain_reason})"
+    console.print(Text(f"answered: {shown} ({answer.confidence:.0%} sure)"))
+    console.print(Text(f"stage: {explanation.stage}{rank} - {STAGES[explanation.stage]}", style="bold"))
+    traced = [("evidence", passage) for passage in explanation.evidence[:_EVIDENCE]]
+    traced += [("above", passage) for passage in explanation.above]
     if not traced:
         return
     console.print()
-    for role, one in traced:
-        place = f"{one.source or one.document_id}:{one.span.start}-{one.span.end}"
-        order = f"rank {one.rank}" if one.rank else "not ranked"
+    for role, passage in traced:
+        place = f"{passage.source or passage.document_id}:{passage.span.start}-{passage.span.end}"
+        order = f"rank {passage.rank}" if passage.rank else "not ranked"
         console.print(Text(f"{role:9}{place}  {order}", style="cyan"))
-        console.print(Text("    " + " ".join(one.text.split())[:_EXCERPT]))
+        console.print(Text("    " + " ".join(passage.text.split())[:_EXCERPT]))
     console.print()
     table = Table(box=None, pad_edge=False, collapse_padding=True)
     table.add_column("", no_wrap=True)
-    for role, one in traced:
-        table.add_column(f"{role} {one.rank or ''}".strip(), justify="right", no_wrap=True)
-    table.add_row("rank by meaning", *(str(one.dense or "-") for _, one in traced))
-    table.add_row("rank by words", *(str(one.lexical or "-") for _, one in traced))
-    for name in dict.fromkeys(name for _, one in traced for name in one.signals):
-        table.add_row(name, *(_signal(one.signals.get(name)) for _, one in traced))
-    table.add_row("score", *(_signal(one.score) for _, one in traced))
+    for role, passage in traced:
+        table.add_column(f"{role} {passage.rank or ''}".strip(), justify="right", no_wrap=True)
+    table.add_row("rank by meaning", *(str(passage.dense or "-") for _, passage in traced))
+    table.add_row("rank by words", *(str(passage.lexical or "-") for _, passage in traced))
+    for name in dict.fromkeys(name for _, passage in traced for name in passage.signals):
+        table.add_row(name, *(_signal(passage.signals.get(name)) for _, passage in traced))
+    table.add_row("score", *(_signal(passage.score) for _, passage in traced))
     console.print(table)
-    console.print(Text(f"{found.n_candidates} candidates; {k} passages listed", style="dim"))
+    console.print(Text(f"{explanation.n_candidates} candidates; {k} passages listed", style="dim"))
 
 
 def _signal(value: float | None) -> str:

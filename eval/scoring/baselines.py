@@ -54,11 +54,11 @@ def stand(
     answerable = [question for question in questions if question.answerable]
     done = 0
 
-    def asked(one: Callable[[Query], Answer]) -> Run:
+    def asked(ask: Callable[[Query], Answer]) -> Run:
         nonlocal done
         before = done
-        found = run(
-            one,
+        answered = run(
+            ask,
             answerable,
             gold=gold,
             k=10,
@@ -66,7 +66,7 @@ def stand(
             progress=(lambda n: progress(before + n)) if progress else None,
         )
         done += len(answerable)
-        return found
+        return answered
 
     ours = asked(ask)
     others = {name: asked(lambda query, name=name: ask_baseline(name, query)) for name in BASELINES}  # type: ignore[misc]
@@ -86,10 +86,10 @@ def standing_json(standing: Standing) -> dict[str, object]:
         "headline": standing.headline,
         "systems": {
             name: {
-                "measures": {measure: one.measures[measure]._asdict() for measure in names},
-                "seconds": round(one.seconds, 1),
+                "measures": {measure: of_run.measures[measure]._asdict() for measure in names},
+                "seconds": round(of_run.seconds, 1),
             }
-            for name, one in runs.items()
+            for name, of_run in runs.items()
         },
         "compare": {
             name: {measure: changes[measure]._asdict() for measure in names}

@@ -35,26 +35,28 @@ def perturbed(
     A kind that changes none of the questions is left out.
     """
     texts = {question.id: question.text for question in questions}
-    found = []
+    results = []
     for kind in kinds:
         changed = perturb(questions, kind, seed)
         if changed:
             run = ask(changed)
             # Runs are compared by question: these are the same ones, in other words.
-            as_clean = replace(run, results=tuple(replace(one, question=texts[one.id]) for one in run.results))
-            found.append(Perturbed(kind, run, compare(as_clean, clean)))
-    return found
+            as_clean = replace(run, results=tuple(replace(result, question=texts[result.id]) for result in run.results))
+            results.append(Perturbed(kind, run, compare(as_clean, clean)))
+    return results
 
 
-def perturbed_json(found: Sequence[Perturbed]) -> dict[str, object]:
+def perturbed_json(kinds: Sequence[Perturbed]) -> dict[str, object]:
     """Kind -> its figures and questions, ready for json.dumps."""
     return {
-        one.kind: {
-            "description": KINDS[one.kind],
+        kind.kind: {
+            "description": KINDS[kind.kind],
             **{
-                name: value for name, value in run_json(one.run).items() if name in ("queries", "measures", "per_query")
+                name: value
+                for name, value in run_json(kind.run).items()
+                if name in ("queries", "measures", "per_query")
             },
-            "compare": {name: change._asdict() for name, change in one.changes.items()},
+            "compare": {name: change._asdict() for name, change in kind.changes.items()},
         }
-        for one in found
+        for kind in kinds
     }

@@ -38,30 +38,33 @@ def altered_sentences(texts: Sequence[tuple[str, str]], n: int, seed: int) -> It
     chance.shuffle(pairs)
     names = sorted({name for first, _ in pairs for name in _NAME.findall(first.cited_text)})
     make: dict[str, Callable[[Citation, Citation, Citation], Altered | None]] = {
-        "verbatim": lambda one, after, other: Altered("verbatim", one.cited_text, (one,)),
-        "introduced": lambda one, after, other: _introduced(one),
-        "shortened": lambda one, after, other: _shortened(one),
-        "joined": lambda one, after, other: _joined(one, after),
-        "number": lambda one, after, other: _changed(
-            "number", one, r"(?<![\d.,])\d{1,3}(?![\d.,])", lambda d: str(int(d) + chance.randint(1, 7))
+        "verbatim": lambda sentence, after, other: Altered("verbatim", sentence.cited_text, (sentence,)),
+        "introduced": lambda sentence, after, other: _introduced(sentence),
+        "shortened": lambda sentence, after, other: _shortened(sentence),
+        "joined": lambda sentence, after, other: _joined(sentence, after),
+        "number": lambda sentence, after, other: _changed(
+            "number", sentence, r"(?<![\d.,])\d{1,3}(?![\d.,])", lambda d: str(int(d) + chance.randint(1, 7))
         ),
-        "name": lambda one, after, other: _changed(
-            "name", one, _NAME.pattern, lambda name: _another(names, name, one.cited_text, chance)
+        "name": lambda sentence, after, other: _changed(
+            "name", sentence, _NAME.pattern, lambda name: _another(names, name, sentence.cited_text, chance)
         ),
-        "date": lambda one, after, other: _changed(
-            "date", one, rf"\b(?:1[5-9]|20)\d\d\b|\b(?:{'|'.join(_MONTHS)})\b", lambda d: _other_date(d, chance)
+        "date": lambda sentence, after, other: _changed(
+            "date", sentence, rf"\b(?:1[5-9]|20)\d\d\b|\b(?:{'|'.join(_MONTHS)})\b", lambda d: _other_date(d, chance)
         ),
-        "negation": lambda one, after, other: _negated(one),
-        "comparison": lambda one, after, other: _turned(one),
-        "merged": lambda one, after, other: _merged(one, other),
-        "invented": lambda one, after, other: _invented(one, other),
+        "negation": lambda sentence, after, other: _negated(sentence),
+        "comparison": lambda sentence, after, other: _turned(sentence),
+        "merged": lambda sentence, after, other: _merged(sentence, other),
+        "invented": lambda sentence, after, other: _invented(sentence, other),
     }
     for kind in (*TRUE, *ALTERED):
         made = 0
-        for (one, after), (other, _) in zip(pairs, pairs[1:], strict=False):
+        for (sentence, after), (other, _) in zip(pairs, pairs[1:], strict=False):
             if made == n:
                 break
-            if one.document_id != other.document_id and (altered := make[kind](one, after, other)) is not None:
+            if (
+                sentence.document_id != other.document_id
+                and (altered := make[kind](sentence, after, other)) is not None
+            ):
                 made += 1
                 yield altered
 
@@ -70,34 +73,38 @@ def _pairs(document: str, text: str) -> Iterator[tuple[Citation, Citation]]:
     """Each sentence of middle length with the one behind it."""
     spans = split_sentences(text)
     cited = [Citation(document, "", text[slice(*span)], Span(*span), "") for span in spans]
-    for one, after in zip(cited, cited[1:], strict=False):
-        if len(one.cited_text) in _LENGTHS and one.cited_text[0].isupper() and one.cited_text.endswith("."):
-            yield one, after
+    for sentence, after in zip(cited, cited[1:], strict=False):
+        if (
+            len(sentence.cited_text) in _LENGTHS
+            and sentence.cited_text[0].isupper()
+            and sentence.cited_text.endswith(".")
+        ):
+            yield sentence, after
 
 
-def _introduced(one: Citation) -> Altered:
-    text = one.cited_text
+def _introduced(sentence: Citation) -> Altered:
+    text = sentence.cited_text
     begins = text[0].lower() + text[1:] if text.split()[0] in ("The", "In", "It", "A", "This", "He", "She") else text
-    return Altered("introduced", f"According to the document, {begins}", (one,))
+    return Altered("introduced", f"According to the document, {begins}", (sentence,))
 
 
-def _shortened(one: Citation) -> Altered | None:
-    head, comma, _ = one.cited_text.rpartition(", ")
-    return Altered("shortened", f"{head}.", (one,)) if comma and len(head) > 40 else None
+def _shortened(sentence: Citation) -> Altered | None:
+    head, comma, _ = sentence.cited_text.rpartition(", ")
+    return Altered("shortened", f"{head}.", (sentence,)) if comma and len(head) > 40 else None
 
 
-def _joined(one: Citation, after: Citation) -> Altered | None:
+def _joined(sentence: Citation, after: Citation) -> Altered | None:
     if len(after.cited_text) not in _LENGTHS:
         return None
-    return Altered("joined", f"{one.cited_text[:-1]}; {after.cited_text}", (one, after))
+    return Altered("joined", f"{sentence.cited_text[:-1]}; {after.cited_text}", (sentence, after))
 
 
-def _changed(kind: str, one: Citation, pattern: str, change: Callable[[str], str | None]) -> Altered | None:
-    match = re.search(pattern, one.cited_text)
+def _changed(kind: str, sentence: Citation, pattern: str, change: Callable[[str], str | None]) -> Altered | None:
+    match = re.search(pattern, sentence.cited_text)
     put = change(match[0]) if match else None
-    if match is None or put is None or put in one.cited_text:
+    if match is None or put is None or put in sentence.cited_text:
         return None
-    return Altered(kind, one.cited_text[: match.start()] + put + one.cited_text[match.end() :], (one,))
+    return Altered(kind, sentence.cited_text[: match.start()] + put + sentence.cited_text[match.end() :], (sentence,))
 
 
 def _another(names: Sequence[str], name: str, text: str, chance: random.Random) -> str | None:
@@ -109,12 +116,12 @@ def _other_date(date: str, chance: random.Random) -> str:
     return str(int(date) - chance.randint(1, 40)) if date.isdigit() else chance.choice(_MONTHS)
 
 
-def _negated(one: Citation) -> Altered | None:
-    text = one.cited_text
+def _negated(sentence: Citation) -> Altered | None:
+    text = sentence.cited_text
     if _NOT.search(text):
-        return Altered("negation", _NOT.sub("", text, count=1), (one,))
+        return Altered("negation", _NOT.sub("", text, count=1), (sentence,))
     match = _AUXILIARY.search(text)
-    return Altered("negation", f"{text[: match.end()]} not{text[match.end() :]}", (one,)) if match else None
+    return Altered("negation", f"{text[: match.end()]} not{text[match.end() :]}", (sentence,)) if match else None
 
 
 _OPPOSITE = dict(
@@ -127,25 +134,25 @@ _OPPOSITE = dict(
 )
 
 
-def _turned(one: Citation) -> Altered | None:
-    words = [word for word in re.findall(r"[a-z]+", one.cited_text) if word in _OPPOSITE]
+def _turned(sentence: Citation) -> Altered | None:
+    words = [word for word in re.findall(r"[a-z]+", sentence.cited_text) if word in _OPPOSITE]
     # A sentence that tells both directions by itself is told apart by grammar alone.
-    if len(words) != 1 or len({*re.findall(r"[a-z]+", one.cited_text.lower())} & (UP | DOWN)) != 1:
+    if len(words) != 1 or len({*re.findall(r"[a-z]+", sentence.cited_text.lower())} & (UP | DOWN)) != 1:
         return None
-    return Altered("comparison", re.sub(rf"\b{words[0]}\b", _OPPOSITE[words[0]], one.cited_text), (one,))
+    return Altered("comparison", re.sub(rf"\b{words[0]}\b", _OPPOSITE[words[0]], sentence.cited_text), (sentence,))
 
 
-def _merged(one: Citation, other: Citation) -> Altered | None:
+def _merged(sentence: Citation, other: Citation) -> Altered | None:
     """The beginning of one sentence with the end of another one, of both of which something is named."""
-    first, second = _AUXILIARY.search(one.cited_text), _AUXILIARY.search(other.cited_text)
+    first, second = _AUXILIARY.search(sentence.cited_text), _AUXILIARY.search(other.cited_text)
     if first is None or second is None:
         return None
-    head, tail = one.cited_text[: first.start()], other.cited_text[second.start() :]
+    head, tail = sentence.cited_text[: first.start()], other.cited_text[second.start() :]
     facts = [re.search(r"\d|[A-Z][a-z]{3,}", part) for part in (head[1:], tail)]
-    return Altered("merged", head + tail, (one, other)) if all(facts) else None
+    return Altered("merged", head + tail, (sentence, other)) if all(facts) else None
 
 
-def _invented(one: Citation, other: Citation) -> Altered | None:
-    head, comma, _ = one.cited_text.partition(", ")
+def _invented(sentence: Citation, other: Citation) -> Altered | None:
+    head, comma, _ = sentence.cited_text.partition(", ")
     end = other.cited_text.rpartition(", ")[2]
-    return Altered("invented", f"{head}, {end}", (one,)) if comma and len(end) > 20 and len(head) > 20 else None
+    return Altered("invented", f"{head}, {end}", (sentence,)) if comma and len(end) > 20 and len(head) > 20 else None

@@ -154,8 +154,8 @@ def _respelled(text: str, random: Random) -> str:
     """American words written the British way and the other way round."""
     for american, british, rest in _SPELLINGS:
         # The longer of the two may begin with the shorter: it is looked for first.
-        for here, there in sorted([(american, british), (british, american)], key=lambda pair: -len(pair[0])):
-            changed = re.sub(rf"(?i)\b{here}{rest}", _cased(there), text)
+        for here, target in sorted([(american, british), (british, american)], key=lambda pair: -len(pair[0])):
+            changed = re.sub(rf"(?i)\b{here}{rest}", _cased(target), text)
             if changed != text:
                 text = changed
                 break
@@ -163,7 +163,7 @@ def _respelled(text: str, random: Random) -> str:
 
 
 def _cased(word: str) -> Callable[[re.Match[str]], str]:
-    return lambda found: word.capitalize() if found.group()[0].isupper() else word
+    return lambda match: word.capitalize() if match.group()[0].isupper() else word
 
 
 def _transliterated(questions: Sequence[Question]) -> Change:
@@ -174,12 +174,12 @@ def _transliterated(questions: Sequence[Question]) -> Change:
     common = {word for question in questions for word in re.findall(r"\b[a-zà-ÿ]{5,}\b", question.text)}
 
     def change(text: str, random: Random) -> str:
-        def other(found: re.Match[str]) -> str:
-            name = found.group()
+        def other(match: re.Match[str]) -> str:
+            name = match.group()
             if name.lower() in common:
                 return name
             written = [re.sub(rule, by, name, count=1) for rule, by in _TRANSLITERATIONS]
-            written = [one for one in written if one != name]
+            written = [candidate for candidate in written if candidate != name]
             return random.choice(written) if written else name
 
         return re.sub(r"(?<=[\w,] )[A-ZÄÖÜÉ][a-zà-ÿ]{4,}\b", other, text)
@@ -189,12 +189,12 @@ def _transliterated(questions: Sequence[Question]) -> Change:
 
 def _spelled_numbers(text: str, random: Random) -> str:
     """Whole numbers in words, years as they are said; and number words in figures where there are only these."""
-    in_words = _NUMBER.sub(lambda found: _said(int(found[1]), found[2] or ""), text)
+    in_words = _NUMBER.sub(lambda match: _said(int(match[1]), match[2] or ""), text)
     if in_words != text:
         return in_words
     figures = {word: str(number) for number, word in enumerate(_UNITS) if number > 1}
     figures |= {word: str(number * 10) for number, word in enumerate(_TENS) if number > 1}
-    return re.sub(rf"\b({'|'.join(figures)})\b(?!-)", lambda found: figures[found[1]], text)
+    return re.sub(rf"\b({'|'.join(figures)})\b(?!-)", lambda match: figures[match[1]], text)
 
 
 def _said(number: int, ending: str) -> str:

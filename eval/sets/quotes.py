@@ -63,22 +63,22 @@ def locate(
     Raises GoldError naming the questions with a quote that stands in no document that may hold it, where that is required.
     """
     questions = tuple(questions)
-    found: dict[tuple[str, str], list[Place]] = {
+    spots: dict[tuple[str, str], list[Place]] = {
         (question.id, quote): [] for question in questions for quote in question.quotes
     }
-    given = {question.id: _path(question.document) for question in questions if question.document is not None}
+    paths = {question.id: _path(question.document) for question in questions if question.document is not None}
     most = dict.fromkeys((question.id for question in questions), 1)
     for name, text in documents:
         source = _path(name)
         for question in questions:
-            shared = 1 if question.document is None else _shared(source, given[question.id])
+            shared = 1 if question.document is None else _shared(source, paths[question.id])
             if shared < most[question.id]:
                 continue
             nearer, most[question.id] = shared > most[question.id], shared
             for quote in question.quotes:
                 places = [Place(name, start, start + len(quote)) for start in _all(text, quote)]
-                found[question.id, quote] = places if nearer else found[question.id, quote] + places
-    lost = [(question, quote) for question in questions for quote in question.quotes if not found[question.id, quote]]
+                spots[question.id, quote] = places if nearer else spots[question.id, quote] + places
+    lost = [(question, quote) for question in questions for quote in question.quotes if not spots[question.id, quote]]
     if lost and required:
         question, quote = lost[0]
         where = f" in {question.document!r}" if question.document else ""
@@ -94,7 +94,7 @@ def locate(
                 question.text,
                 question.answerable,
                 tuple(dict.fromkeys(question.quotes)),
-                tuple(dict.fromkeys(place for quote in question.quotes for place in found[question.id, quote])),
+                tuple(dict.fromkeys(place for quote in question.quotes for place in spots[question.id, quote])),
             )
             for question in questions
         )

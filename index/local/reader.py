@@ -81,8 +81,8 @@ class Reader(backend.Reader):
                 " ORDER BY d.number",
                 (value, collection),
             )
-            if found := [unpack_document(row) for row in rows]:
-                return found
+            if documents := [unpack_document(row) for row in rows]:
+                return documents
         return []
 
     def below(self, collection: str, prefix: str) -> list[Document]:
@@ -216,13 +216,13 @@ class Reader(backend.Reader):
         return best_matches(parts, weights, k, collection, documents, self._term_rows)
 
     def candidates(self, ids: Sequence[int] | Ids) -> Candidates:
-        found = self._rows(np.asarray(ids, dtype=np.int64))
+        rows = self._rows(np.asarray(ids, dtype=np.int64))
         return Candidates(
-            ids=found.ids,
-            vectors=found.vectors,
-            sentence_counts=found.n_rows - 1,
-            terms=found.terms,
-            term_counts=found.term_counts,
+            ids=rows.ids,
+            vectors=rows.vectors,
+            sentence_counts=rows.n_rows - 1,
+            terms=rows.terms,
+            term_counts=rows.term_counts,
         )
 
     def word_signs(self, ids: Sequence[int] | Ids) -> WordSigns:
@@ -230,10 +230,10 @@ class Reader(backend.Reader):
         if len(ids):
             query = "SELECT passage, word_counts, word_signs FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
             rows = list(self._connection.execute(query, (id_array(ids),)))
-        found, counts, signs = zip(*rows, strict=True) if rows else ((), (), ())
+        passages, counts, signs = zip(*rows, strict=True) if rows else ((), (), ())
         width = sign_bytes(self._views.base.vectors.dim)
         return WordSigns(
-            ids=np.array(found, dtype=np.int64),
+            ids=np.array(passages, dtype=np.int64),
             signs=np.frombuffer(b"".join(signs), dtype=np.uint8).reshape(-1, width),
             word_counts=np.frombuffer(b"".join(counts), dtype="<u4").astype(np.int64),
             sentence_counts=np.array([len(packed) // 4 for packed in counts], dtype=np.int64),
@@ -291,37 +291,37 @@ class Reader(backend.Reader):
             known = self._known.df[collection] = {}
         if unknown := [number for number in terms if number not in known]:
             query = "SELECT t.hash, t.df FROM carray(?) c CROSS JOIN terms t ON t.collection = ? AND t.hash = c.value"
-            found = dict.fromkeys(unknown, 0)
-            found.update(self._connection.execute(query, (id_array(unknown), collection)))
-            known.update(found)  # in one step, for other threads read it
+            frequencies = dict.fromkeys(unknown, 0)
+            frequencies.update(self._connection.execute(query, (id_array(unknown), collection)))
+            known.update(frequencies)  # in one step, for other threads read it
         return {term: known[number] for number, term in terms.items() if known[number]}
 
     def _rows(self, ids: Ids) -> PassageRows:
         """Rows of these passages, in the order asked; ids that do not exist are left out."""
         ids = ids[self._views.here(ids)]
-        found = self._views.base.arrays.rows(ids)
-        missing = ids[~among(ids, np.sort(found.ids))]
+        known = self._views.base.arrays.rows(ids)
+        missing = ids[~among(ids, np.sort(known.ids))]
         if len(missing):
             query = (
                 "SELECT passage, terms, term_counts, vector, sentence_vectors"
                 " FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
             )
             rows = list(self._connection.execute(query, (id_array(missing),)))
-            found = PassageRows.joined([found, PassageRows.of(rows, self._views.base.vectors.dim)])
-        return found.taken(_places(found.ids, ids))
+            known = PassageRows.joined([known, PassageRows.of(rows, self._views.base.vectors.dim)])
+        return known.taken(_places(known.ids, ids))
 
     def _term_rows(self, ids: Ids) -> TermRows:
         ids = ids[self._views.here(ids)]
-        found, lengths, terms = self._views.base.arrays.terms(ids)
-        missing = ids[~among(ids, np.sort(found))]
+        known, lengths, terms = self._views.base.arrays.terms(ids)
+        missing = ids[~among(ids, np.sort(known))]
         if len(missing):
             query = "SELECT passage, terms FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
             rows: list[tuple[int, bytes]] = list(self._connection.execute(query, (id_array(missing),)))
             packed = np.frombuffer(b"".join(block for _, block in rows), dtype="<u4").astype(np.uint32, copy=False)
-            found = np.concatenate([found, [passage for passage, _ in rows]]).astype(np.int64)
+            known = np.concatenate([known, [passage for passage, _ in rows]]).astype(np.int64)
             lengths = np.concatenate([lengths, [len(block) // 4 for _, block in rows]]).astype(np.int64)
             terms = np.concatenate([terms, packed])
-        return TermRows(found, lengths, terms)
+        return TermRows(known, lengths, terms)
 
     def _allowed_passages(self, scope: Scope) -> Bitmap | None:
         """A bit per passage that the scope allows, or None when it allows all of the store."""
@@ -339,7 +339,7 @@ class Reader(backend.Reader):
             ranges = self._ranges("d.number IN (SELECT value FROM carray(?))", self._matching_documents(scope))
         else:
             ranges = self._ranges("d.collection = ?", scope.collection)
-        return np.sort(np.concatenate([np.arange(*one) for one in ranges])) if ranges else _NO_IDS
+        return np.sort(np.concatenate([np.arange(*bounds) for bounds in ranges])) if ranges else _NO_IDS
 
     def _ranges(self, condition: str, value: str | list[int]) -> list[tuple[int, int]]:
         """Half-open ranges of the passage ids of some documents."""
@@ -356,20 +356,20 @@ class Reader(backend.Reader):
         conditions = ["d.collection = ?"]
         values: list[str | float] = [scope.collection]
         for key, wanted in scope.where.items():
-            condition, given = filters.condition(key, wanted)
+            condition, parameters = filters.condition(key, wanted)
             conditions.append(condition)
-            values += given
+            values += parameters
         query = f"SELECT d.number FROM documents d WHERE {' AND '.join(conditions)} ORDER BY d.number"
         return [number for (number,) in self._connection.execute(query, values)]
 
 
-def _places(found: Ids, wanted: Ids) -> Ids:
+def _places(ids: Ids, wanted: Ids) -> Ids:
     """Where each of the wanted ids, in their order, stands among those found; those that do not are left out."""
-    if not len(found):
+    if not len(ids):
         return _NO_IDS
-    order = np.argsort(found)
-    place = order[np.minimum(np.searchsorted(found, wanted, sorter=order), len(found) - 1)]
-    places: Ids = place[found[place] == wanted]
+    order = np.argsort(ids)
+    place = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]
+    places: Ids = place[ids[place] == wanted]
     return places
 
 

@@ -51,7 +51,7 @@ def without_password(address: str) -> str:
     """A database's address as messages say it."""
     parts = urlsplit(address)
     user, at, hosts = parts.netloc.rpartition("@")
-    query = "&".join(one for one in parts.query.split("&") if one and not one.startswith("password="))
+    query = "&".join(part for part in parts.query.split("&") if part and not part.startswith("password="))
     return urlunsplit(parts._replace(netloc=user.partition(":")[0] + at + hosts, query=query))
 
 
@@ -69,19 +69,19 @@ class Database:
         self.schema = schema
         self.written = 0  # the last change that this process made: no older state is read here from then on
         try:
-            given = conninfo.conninfo_to_dict(address)
+            parameters = conninfo.conninfo_to_dict(address)
         except psycopg.Error as error:
             raise StoreUnreachable(f"{self.place} is no address of a database ({reason(error)})") from error
-        given.setdefault("connect_timeout", str(_CONNECT_TIMEOUT_S))
-        given.setdefault("application_name", "footnote")
-        several = "," in str(given.get("host", "")) or "," in str(given.get("hostaddr", ""))
-        reads_at = str(given.pop("target_session_attrs", "any"))
-        for_writing = {**given, "target_session_attrs": "read-write"} if several else given
+        parameters.setdefault("connect_timeout", str(_CONNECT_TIMEOUT_S))
+        parameters.setdefault("application_name", "footnote")
+        several = "," in str(parameters.get("host", "")) or "," in str(parameters.get("hostaddr", ""))
+        reads_at = str(parameters.pop("target_session_attrs", "any"))
+        for_writing = {**parameters, "target_session_attrs": "read-write"} if several else parameters
         self.writable = conninfo.make_conninfo("", **for_writing)
         with self.connected():
             pass
         self._writers = self._pool(for_writing)
-        self._readers = self._pool({**given, "target_session_attrs": reads_at}) if several else self._writers
+        self._readers = self._pool({**parameters, "target_session_attrs": reads_at}) if several else self._writers
 
     def connected(self) -> Connection:
         """A connection of its own, to one that may be written to where there are several.  Raises StoreUnreachable."""
@@ -141,11 +141,11 @@ class Database:
                         made = work(connection, token)
                     except StoreError:
                         # As a document that is not there any more, because it was this that removed it.
-                        if (found := self._committed(connection, done, unknown)) is None:
+                        if (committed := self._committed(connection, done, unknown)) is None:
                             raise
-                        return found
+                        return committed
                     # Asked when what a lost transaction locked is locked here: by then it has ended one way or the other.
-                    if (found := self._committed(connection, done, unknown)) is not None:
+                    if (committed := self._committed(connection, done, unknown)) is not None:
                         raise psycopg.Rollback(transaction)
                     unknown[token] = made
                 if id(connection) in unconfirmed:
@@ -153,7 +153,7 @@ class Database:
                         f"{self.place} has the change, but no standby confirmed it in time: it is lost if this server is; "
                         "send it again when the standbys are there"
                     )
-                return made if found is None else found
+                return made if committed is None else committed
             except psycopg.Error as error:
                 if not (is_lost(error) or isinstance(error, AGAIN)) or time.monotonic() > deadline:
                     raise store_error(error, self.place) from error
@@ -175,11 +175,11 @@ class Database:
         self._writers.close(0)
         self._readers.close(0)
 
-    def _pool(self, given: dict[str, Any]) -> "ConnectionPool[Connection]":
+    def _pool(self, parameters: dict[str, Any]) -> "ConnectionPool[Connection]":
         # It tells of each attempt that fails; whoever waits for a connection is told once.
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
         return ConnectionPool(
-            conninfo.make_conninfo("", **given),
+            conninfo.make_conninfo("", **parameters),
             connection_class=psycopg.Connection[tuple[Any, ...]],
             kwargs={"autocommit": True},
             min_size=1,

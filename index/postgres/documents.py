@@ -99,17 +99,17 @@ def write_document(
 def remove_documents(connection: Connection, ids: Sequence[str], token: str) -> tuple[list[Removed], int]:
     """Remove documents with all that belongs to them, and the number of the last change. Raises DocumentNotFound."""
     lock_documents(connection, ids)
-    found: dict[str, int] = dict(
+    numbers: dict[str, int] = dict(
         connection.execute("SELECT id, number FROM documents WHERE id = ANY(%s)", (list(ids),)).fetchall()
     )
     for identifier in ids:
-        if identifier not in found:
+        if identifier not in numbers:
             raise DocumentNotFound(f"no document has the id {identifier}")
-    removed, gone = _clear(connection, [found[identifier] for identifier in ids])
-    connection.execute("DELETE FROM documents WHERE number = ANY(%s)", ([one.number for one in removed],))
+    removed, gone = _clear(connection, [numbers[identifier] for identifier in ids])
+    connection.execute("DELETE FROM documents WHERE number = ANY(%s)", ([document.number for document in removed],))
     order = {identifier: place for place, identifier in enumerate(ids)}
-    removed.sort(key=lambda one: order[one.id])
-    entries = [("delete", one.id, len(one.passages)) for one in removed]
+    removed.sort(key=lambda document: order[document.id])
+    entries = [("delete", document.id, len(document.passages)) for document in removed]
     return removed, _finish(connection, gone, entries, token)
 
 
@@ -124,15 +124,15 @@ def write_failures(connection: Connection, failed: Iterable[FailedFile]) -> None
     at = _now()
     rows = [
         (
-            document_id(one.collection, one.key),
-            one.collection,
-            one.key,
-            one.source,
-            one.content_sha256,
-            one.reason,
-            one.at or at,
+            document_id(file.collection, file.key),
+            file.collection,
+            file.key,
+            file.source,
+            file.content_sha256,
+            file.reason,
+            file.at or at,
         )
-        for one in failed
+        for file in failed
     ]
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -183,7 +183,7 @@ def _write_row(connection: Connection, row: DocumentRow, added_at: str) -> int:
         row.id, new.collection, new.key, new.title, new.source, row.metadata, row.text_sha256, new.content_sha256,
         len(new.text), len(row.passages), added_at, new.language, new.text,
     )  # fmt: skip
-    found = connection.execute(
+    written = connection.execute(
         "INSERT INTO documents (id, collection, key, title, source, metadata, text_sha256, content_sha256, n_characters,"
         " n_passages, added_at, language, text) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (id) DO UPDATE SET title = excluded.title, source = excluded.source, metadata = excluded.metadata,"
@@ -192,8 +192,8 @@ def _write_row(connection: Connection, row: DocumentRow, added_at: str) -> int:
         " RETURNING number",
         values,
     ).fetchone()
-    assert found is not None  # what it returns is the row that it has just written
-    number = int(found[0])
+    assert written is not None  # what it returns is the row that it has just written
+    number = int(written[0])
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO metadata VALUES (%s, %s, %s)", [(number, *pair) for pair in sorted(row.filters)]
@@ -205,26 +205,29 @@ def _write_passages(connection: Connection, number: int, row: DocumentRow, words
     if not row.passages:
         return
     query = "SELECT nextval(pg_get_serial_sequence('passages', 'id')) FROM generate_series(1, %s)"
-    ids = sorted(one for (one,) in connection.execute(query, (len(row.passages),)))
+    ids = sorted(identifier for (identifier,) in connection.execute(query, (len(row.passages),)))
     numbered = list(zip(ids, row.passages, strict=True))
     with connection.cursor() as cursor:
         with cursor.copy(_PASSAGES) as copy:
             copy.set_types(_PASSAGE_TYPES)
-            for ordinal, (identifier, one) in enumerate(numbered):
+            for ordinal, (identifier, passage) in enumerate(numbered):
                 copy.write_row(
                     (
-                        identifier, number, row.new.collection, ordinal, *one.span, one.text, one.context, one.section,
-                        one.page, one.sentences, one.layout, words_of(one.terms) if words else None, packed_half(one.vector),
+                        identifier, number, row.new.collection, ordinal, *passage.span, passage.text, passage.context,
+                        passage.section, passage.page, passage.sentences, passage.layout,
+                        words_of(passage.terms) if words else None, packed_half(passage.vector),
                     )
                 )  # fmt: skip
         with cursor.copy("COPY payload FROM STDIN (FORMAT BINARY)") as copy:
             copy.set_types(["int8", "bytea", "bytea", "bytea", "bytea"])
-            for identifier, one in numbered:
-                copy.write_row((identifier, one.terms, one.term_counts, one.vector, one.sentence_vectors))
+            for identifier, passage in numbered:
+                copy.write_row(
+                    (identifier, passage.terms, passage.term_counts, passage.vector, passage.sentence_vectors)
+                )
         with cursor.copy("COPY signs FROM STDIN (FORMAT BINARY)") as copy:
             copy.set_types(["int8", "bytea", "bytea"])
-            for identifier, one in numbered:
-                copy.write_row((identifier, one.word_counts, one.word_signs))
+            for identifier, passage in numbered:
+                copy.write_row((identifier, passage.word_counts, passage.word_signs))
 
 
 def _clear(connection: Connection, numbers: Sequence[int]) -> tuple[list[Removed], dict[str, Counts]]:
@@ -245,9 +248,9 @@ def _clear(connection: Connection, numbers: Sequence[int]) -> tuple[list[Removed
     counts: dict[str, list[Counts]] = {}
     for number, identifier, collection in documents:
         passages = own[number]
-        ids = tuple(one[0] for one in passages)
-        lexical = sum(one[2] is not None for one in passages)
-        removed.append(Removed(number, identifier, collection, ids, sum(one[1] for one in passages), lexical))
+        ids = tuple(passage[0] for passage in passages)
+        lexical = sum(passage[2] is not None for passage in passages)
+        removed.append(Removed(number, identifier, collection, ids, sum(passage[1] for passage in passages), lexical))
         counts.setdefault(collection, []).append(_taken(len(ids), [(terms, n) for _, _, terms, n in passages]))
     connection.execute("DELETE FROM passages WHERE document = ANY(%s)", (list(numbers),))
     connection.execute("DELETE FROM metadata WHERE document = ANY(%s)", (list(numbers),))
@@ -272,11 +275,11 @@ def _counted(row: DocumentRow) -> Counts:
     df: Counter[int] = Counter()
     terms: dict[int, str] = {}
     passages: tuple[PassageRow, ...] = row.passages
-    for one in passages:
-        df.update(one.body.keys())
-        terms.update(one.body)
-    n_context_terms = sum(one.n_context_terms for one in passages)
-    return Counts(1, len(passages), sum(one.n_terms for one in passages), n_context_terms, df, terms)
+    for passage in passages:
+        df.update(passage.body.keys())
+        terms.update(passage.body)
+    n_context_terms = sum(passage.n_context_terms for passage in passages)
+    return Counts(1, len(passages), sum(passage.n_terms for passage in passages), n_context_terms, df, terms)
 
 
 def _sum(parts: Sequence[Counts]) -> Counts:
@@ -287,10 +290,10 @@ def _sum(parts: Sequence[Counts]) -> Counts:
             df[term] += n
         terms.update(part.terms)
     return Counts(
-        sum(one.n_documents for one in parts),
-        sum(one.n_passages for one in parts),
-        sum(one.n_terms for one in parts),
-        sum(one.n_context_terms for one in parts),
+        sum(counts.n_documents for counts in parts),
+        sum(counts.n_passages for counts in parts),
+        sum(counts.n_terms for counts in parts),
+        sum(counts.n_context_terms for counts in parts),
         df,
         terms,
     )

@@ -49,30 +49,30 @@ def translated(place: str) -> Iterator[None]:
 
 def store_error(error: psycopg.Error, place: str) -> StoreError:
     """The store's error for one of PostgreSQL's."""
-    said = reason(error)
+    why = reason(error)
     if isinstance(error, errors.DiskFull | errors.OutOfMemory):
-        return StoreFull(f"no space is left for {place} ({said}): free some there and try again")
+        return StoreFull(f"no space is left for {place} ({why}): free some there and try again")
     if isinstance(error, errors.InsufficientPrivilege):
         return StoreUnwritable(
-            f"{place} does not let this user do that ({said}): make it the owner of the database, or let its owner run the command"
+            f"{place} does not let this user do that ({why}): make it the owner of the database, or let its owner run the command"
         )
     if isinstance(error, errors.QueryCanceled):
-        return StoreLocked(f"{place} cancelled a statement ({said}): try again, or raise its statement_timeout")
+        return StoreLocked(f"{place} cancelled a statement ({why}): try again, or raise its statement_timeout")
     if isinstance(error, (errors.LockNotAvailable, *AGAIN)):
-        return StoreLocked(f"{place} is in use by others ({said}): try again later")
+        return StoreLocked(f"{place} is in use by others ({why}): try again later")
     if isinstance(error, errors.UndefinedTable | errors.UndefinedColumn | errors.InvalidSchemaName):
         return StoreDamaged(
-            f"{place} has lost a part of the store ({said}): bring it back with `rag restore SRC --overwrite`, or from a backup"
+            f"{place} has lost a part of the store ({why}): bring it back with `rag restore SRC --overwrite`, or from a backup"
         )
     if isinstance(error, errors.DataCorrupted | errors.IndexCorrupted):
         return StoreDamaged(
-            f"{place} is damaged ({said}): see the runbook in docs/scale.md, or bring it back from a backup"
+            f"{place} is damaged ({why}): see the runbook in docs/scale.md, or bring it back from a backup"
         )
     if is_lost(error):
         return StoreUnreachable(
-            f"{place} cannot be reached ({said}): check the address and that the server runs, and try again"
+            f"{place} cannot be reached ({why}): check the address and that the server runs, and try again"
         )
-    return StoreError(f"{place} refused a statement ({said}): `rag verify` tells whether the store is whole")
+    return StoreError(f"{place} refused a statement ({why}): `rag verify` tells whether the store is whole")
 
 
 def reason(error: BaseException) -> str:
@@ -81,6 +81,6 @@ def reason(error: BaseException) -> str:
     return re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1@", text)
 
 
-def too_new(place: str, found: int, known: int) -> StoreTooNew:
+def too_new(place: str, version: int, known: int) -> StoreTooNew:
     """The error for a store of a newer format."""
-    return StoreTooNew(f"{place} has format {found}, this program knows formats up to {known}: upgrade the program")
+    return StoreTooNew(f"{place} has format {version}, this program knows formats up to {known}: upgrade the program")

@@ -105,7 +105,7 @@ def _best_of(rows: Iterable[tuple[Any, ...]], weights: Weights, k: int) -> tuple
     for block in _blocks(rows):
         packed = [row[1] for row in block]
         terms = np.frombuffer(b"".join(packed), dtype="<u4").astype(np.uint32, copy=False)
-        lengths = np.array([len(one) // 4 for one in packed], dtype=np.int64)
+        lengths = np.array([len(packed_terms) // 4 for packed_terms in packed], dtype=np.int64)
         own_ids = np.array([row[0] for row in block], dtype=np.int64)
         own = bm25(TermRows(own_ids, lengths, terms), weights)
         scores = np.concatenate([scores, own[own > 0].astype(np.float32)])

@@ -112,7 +112,7 @@ class PostgresQueue:
         if row is None:
             return None
         documents = [document for _, made, _ in uploads if made for document in json.loads(made)]
-        failed = json.loads(row[1]) + [one for *_, refused in uploads if refused for one in json.loads(refused)]
+        failed = json.loads(row[1]) + [failure for *_, refused in uploads if refused for failure in json.loads(refused)]
         ended = [made is not None for _, made, _ in uploads]
         state: JobState = "waiting"
         if all(ended):

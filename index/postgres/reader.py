@@ -95,8 +95,8 @@ class Reader(backend.Reader):
         for condition, values in attempts:
             if collection is not None:
                 values.append(collection)
-            if found := self._documents(f"{condition}{within} ORDER BY d.number", values):
-                return found
+            if documents := self._documents(f"{condition}{within} ORDER BY d.number", values):
+                return documents
         return []
 
     def below(self, collection: str, prefix: str) -> list[Document]:
@@ -217,9 +217,9 @@ class Reader(backend.Reader):
 
     def word_signs(self, ids: Sequence[int] | Ids) -> WordSigns:
         rows = self._of_passages("signs", "e.passage, e.word_counts, e.word_signs", ids)
-        found, counts, signs = zip(*rows, strict=True) if rows else ((), (), ())
+        passages, counts, signs = zip(*rows, strict=True) if rows else ((), (), ())
         return WordSigns(
-            ids=np.array(found, dtype=np.int64),
+            ids=np.array(passages, dtype=np.int64),
             signs=np.frombuffer(b"".join(signs), dtype=np.uint8).reshape(-1, sign_bytes(self._searching.dim)),
             word_counts=np.frombuffer(b"".join(counts), dtype="<u4").astype(np.int64),
             sentence_counts=np.array([len(packed) // 4 for packed in counts], dtype=np.int64),
@@ -273,9 +273,9 @@ class Reader(backend.Reader):
             known = self._known.df[collection] = {}
         if unknown := [number for number in terms if number not in known]:
             query = "SELECT hash, df FROM terms WHERE collection = %s AND hash = ANY(%s)"
-            found = dict.fromkeys(unknown, 0)
-            found.update({row[0]: row[1] for row in self._connection.execute(query, (collection, unknown))})
-            known.update(found)  # in one step, for other threads read it
+            frequencies = dict.fromkeys(unknown, 0)
+            frequencies.update({row[0]: row[1] for row in self._connection.execute(query, (collection, unknown))})
+            known.update(frequencies)  # in one step, for other threads read it
         return {term: known[number] for number, term in terms.items() if known[number]}
 
     def _selection(self, scope: Scope) -> lists.Selection:
@@ -283,9 +283,9 @@ class Reader(backend.Reader):
             return lists.Selection(scope.collection, self._counters(scope.collection)[0], None)
         conditions, values = ["d.collection = %s"], list[Any]([scope.collection])
         for key, wanted in scope.where.items():
-            condition, given = lists.condition(key, wanted)
+            condition, parameters = lists.condition(key, wanted)
             conditions.append(condition)
-            values += given
+            values += parameters
         query = f"SELECT d.number, d.n_passages FROM documents d WHERE {' AND '.join(conditions)}"
         rows = self._connection.execute(query, values).fetchall()
         return lists.Selection(scope.collection, sum(row[1] for row in rows), [row[0] for row in rows])
@@ -302,7 +302,7 @@ class Reader(backend.Reader):
             f"SELECT {columns} FROM unnest(%s::bigint[]) WITH ORDINALITY AS c (id, place) JOIN passages p ON p.id = c.id"
             " JOIN documents d ON d.number = p.document ORDER BY c.place"
         )
-        return self._connection.execute(query, ([int(one) for one in ids],), binary=True).fetchall()
+        return self._connection.execute(query, ([int(number) for number in ids],), binary=True).fetchall()
 
     def _of_passages(self, table: str, columns: str, ids: Sequence[int] | Ids) -> list[Any]:
         """Columns of ``payload`` or ``signs`` e, in the order asked."""
@@ -312,7 +312,7 @@ class Reader(backend.Reader):
             f"SELECT {columns} FROM unnest(%s::bigint[]) WITH ORDINALITY AS c (id, place) JOIN {table} e ON e.passage = c.id"
             " ORDER BY c.place"
         )
-        return self._connection.execute(query, ([int(one) for one in ids],), binary=True).fetchall()
+        return self._connection.execute(query, ([int(number) for number in ids],), binary=True).fetchall()
 
 
 def _begins(prefix: str) -> tuple[str, list[Any]]:

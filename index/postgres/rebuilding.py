@@ -33,10 +33,10 @@ class Rebuilding:
     def outstanding(self) -> list[str]:
         """Ids of the documents that it has not, or not as they are now, in the order of the store."""
         with self._store.reading() as (connection, _):
-            there = _marks(connection)
+            stored = _marks(connection)
         with self._made.reading() as (connection, _):
             done = _marks(connection)
-        return [identifier for identifier, mark in there.items() if done.get(identifier) != mark]
+        return [identifier for identifier, mark in stored.items() if done.get(identifier) != mark]
 
     def load(self, document_id: str) -> StoredDocument | None:
         """A document of the store as it is now, None when it is there no longer."""
@@ -84,9 +84,9 @@ class Rebuilding:
             own = sql.Identifier(self._store.database.schema)
             new, before = sql.Identifier(SCHEMA), sql.Identifier(_BEFORE)
             connection.execute("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE")
-            there = _marks(connection)
+            stored = _marks(connection)
             connection.execute(sql.SQL("SET LOCAL search_path = {}, public").format(new))
-            if there != _marks(connection):
+            if stored != _marks(connection):
                 return False
             connection.execute(sql.SQL("TRUNCATE {}.log, {}.failures").format(new, new))
             for table in ("log", "failures"):
@@ -105,10 +105,10 @@ class Rebuilding:
     def _remove_others(self) -> None:
         """Remove from the new store what the store has no longer."""
         with self._store.reading() as (connection, _):
-            there = _marks(connection)
+            stored = _marks(connection)
         with self._made.reading() as (connection, _):
             done = _marks(connection)
-        self._made.delete_many([identifier for identifier in done if identifier not in there])
+        self._made.delete_many([identifier for identifier in done if identifier not in stored])
 
 
 @contextmanager

@@ -272,9 +272,9 @@ def _extensions(connection: Connection, place: str) -> str:
             f"the server of {place} has no pgvector: install the extension 'vector' 0.8 or newer there"
         )
     connection.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
-    if (found := _version(connection, "vector")) < _VECTOR:
+    if (version := _version(connection, "vector")) < _VECTOR:
         raise StoreUnwritable(
-            f"{place} has pgvector {_shown(found)}, and 0.8 or newer is needed: install it and ALTER EXTENSION vector UPDATE"
+            f"{place} has pgvector {_shown(version)}, and 0.8 or newer is needed: install it and ALTER EXTENSION vector UPDATE"
         )
     row = connection.execute("SHOW shared_preload_libraries").fetchone()
     if "pg_textsearch" not in available or "pg_textsearch" not in str(row and row[0]):
@@ -288,11 +288,11 @@ def _require_words(connection: Connection, place: str, words: str) -> None:
     """Raises StoreUnwritable for a words index that would be wrong without a word."""
     if words != "index":
         return
-    found = _version(connection, "pg_textsearch")
+    version = _version(connection, "pg_textsearch")
     row = connection.execute("SELECT pg_is_in_recovery() OR EXISTS (SELECT FROM pg_stat_replication)").fetchone()
-    if found < _WORDS_ON_STANDBYS and row and row[0]:
+    if version < _WORDS_ON_STANDBYS and row and row[0]:
         raise StoreUnwritable(
-            f"{place} has standbys and pg_textsearch {_shown(found)}, which is wrong on standbys and after a failover: "
+            f"{place} has standbys and pg_textsearch {_shown(version)}, which is wrong on standbys and after a failover: "
             "install 1.4 or newer and ALTER EXTENSION pg_textsearch UPDATE, or leave it out of shared_preload_libraries before the "
             "store is created"
         )

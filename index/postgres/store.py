@@ -97,25 +97,25 @@ class PostgresStore(backend.Store):
     @contextmanager
     def reading(self) -> Iterator[tuple[Connection, int]]:
         """A connection in one snapshot, and the number of the last change there: none that this process made is missing."""
-        with self.database.reading(_STATE) as (connection, (generation, found)):
-            self._require_same(found)
+        with self.database.reading(_STATE) as (connection, (generation, instance)):
+            self._require_same(instance)
             if generation >= self.database.written:
                 yield connection, generation
                 return
-        with self.database.reading(_STATE, primary=True) as (connection, (generation, found)):
-            self._require_same(found)
+        with self.database.reading(_STATE, primary=True) as (connection, (generation, instance)):
+            self._require_same(instance)
             yield connection, generation
 
     def reached(self, generation: int) -> bool:
         """Whether the store has this change; then every reader of this process from now on has it too."""
-        with self.reading() as (_, there):
-            if there >= generation:
+        with self.reading() as (_, last):
+            if last >= generation:
                 self._wrote(generation)  # the next reader may be at another server
                 return True
-        with self.database.reading(_STATE, primary=True) as (_, (there, _)):
-            if there >= generation:
+        with self.database.reading(_STATE, primary=True) as (_, (last, _)):
+            if last >= generation:
                 self._wrote(generation)
-            return bool(there >= generation)
+            return bool(last >= generation)
 
     def unchanged(self, collection: str, key: str, content_sha256: str) -> Document | None:
         with self.reading() as (connection, _):
@@ -167,15 +167,21 @@ class PostgresStore(backend.Store):
         self._wrote(sequence)
         with self.reading() as (connection, _):
             return [
-                Receipt(one.id, len(one.passages), one.vectors, one.lexical, documents.remaining(connection, one))
-                for one in removed
+                Receipt(
+                    document.id,
+                    len(document.passages),
+                    document.vectors,
+                    document.lexical,
+                    documents.remaining(connection, document),
+                )
+                for document in removed
             ]
 
     def note_failures(self, failed: Sequence[FailedFile]) -> None:
         if failed:
             self._rows(
                 lambda connection: documents.write_failures(
-                    connection, [replace(one, key=storable(one.key)) for one in failed]
+                    connection, [replace(file, key=storable(file.key)) for file in failed]
                 )
             )
 
@@ -231,14 +237,14 @@ class PostgresStore(backend.Store):
         }
         if document.source and "\0" in document.source:
             changed["source"] = storable(document.source)
-        given = replace(document, **changed, metadata=_storable_metadata(document.metadata))
+        changed_document = replace(document, **changed, metadata=_storable_metadata(document.metadata))
         contexts = [
-            replace(one, context=storable(one.context), layout=storable(one.layout))
-            if "\0" in one.context + one.layout
-            else one
-            for one in passages
+            replace(passage, context=storable(passage.context), layout=storable(passage.layout))
+            if "\0" in passage.context + passage.layout
+            else passage
+            for passage in passages
         ]
-        return pack_document(given, contexts, self.dim, analyze)
+        return pack_document(changed_document, contexts, self.dim, analyze)
 
     def write(self, work: "documents.Work[T]") -> T:
         """What ``work`` gives, done in one durable transaction of the store that was opened."""
@@ -257,12 +263,12 @@ class PostgresStore(backend.Store):
     def _wrote(self, sequence: int) -> None:
         self.database.written = max(self.database.written, sequence)
 
-    def _require_same(self, found: object) -> None:
+    def _require_same(self, instance: object) -> None:
         """Raises StoreReplaced when these are not the tables that were opened.
 
         Who has looked holds ``meta`` until the transaction ends: whoever puts other tables in the place of these waits for that.
         """
-        if found != self._instance:
+        if instance != self._instance:
             self._replaced = True
             raise StoreReplaced(f"another store was put in the place of {self.place} meanwhile: try again")
 

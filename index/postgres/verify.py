@@ -160,11 +160,13 @@ def _counters(connection: Connection, tally: Tally) -> Iterator[Finding]:
             yield Finding("term", f"term {term!r} of {collection!r}", "is stored under another hash", _BACKUP)
     counted = {(collection, number): n for collection, df in tally.df.items() for number, n in df.items()}
     for collection, number in stored.keys() | counted.keys():
-        found, expected = stored.get((collection, number), 0), counted.get((collection, number), 0)
-        if found != expected:
-            detail = f"is counted in {found} passages and occurs in {expected}"
+        n_stored, n_counted = stored.get((collection, number), 0), counted.get((collection, number), 0)
+        if n_stored != n_counted:
+            detail = f"is counted in {n_stored} passages and occurs in {n_counted}"
             yield Finding("term-frequency", f"term {number} of {collection!r}", detail, _BACKUP)
-    totals = {name: [int(one) for one in counts] for name, *counts in connection.execute("SELECT * FROM collections")}
+    totals = {
+        name: [int(count) for count in counts] for name, *counts in connection.execute("SELECT * FROM collections")
+    }
     for name in totals.keys() | tally.counters.keys():
         if totals.get(name) != tally.counters.get(name):
             detail = f"counts are {totals.get(name)}, should be {tally.counters.get(name)}"
@@ -210,9 +212,9 @@ def _indexes(connection: Connection, searching: Searching) -> Iterator[Finding]:
     missing: list[int] = []
     for passage, vector, _ in rows:
         query = "SELECT p.id, p.vector <#> %s::halfvec AS distance FROM passages p ORDER BY distance LIMIT 20"
-        found = connection.execute(query, (vector,)).fetchall()
+        hits = connection.execute(query, (vector,)).fetchall()
         # Beside equal vectors it may be any of them.
-        if passage not in {one for one, _ in found} and (not found or found[0][1] > -0.99):
+        if passage not in {hit for hit, _ in hits} and (not hits or hits[0][1] > -0.99):
             missing.append(passage)
     if missing:
         detail = f"does not find {len(missing)} of {len(rows)} passages by their own vectors, as {missing[0]}"
@@ -229,5 +231,5 @@ def _found_by_words(connection: Connection, passage: int, words: str) -> bool:
     """Whether the words index proposes a passage, or others with the same words, for all of its words."""
     query = f"SELECT p.id, p.words FROM passages p ORDER BY p.words <@> to_bm25query(%s, '{WORDS_INDEX}') LIMIT 20"
     distinct = " ".join(sorted(set(words.split())))
-    found = connection.execute(query, (distinct,)).fetchall()
-    return any(one == passage or sorted(own.split()) == sorted(words.split()) for one, own in found)
+    hits = connection.execute(query, (distinct,)).fetchall()
+    return any(hit == passage or sorted(own.split()) == sorted(words.split()) for hit, own in hits)

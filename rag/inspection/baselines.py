@@ -54,4 +54,4 @@ def fuse_ranks(rankings: Sequence[Ids]) -> tuple[Floats, Ids]:
         for rank, identifier in enumerate(ranking.tolist(), 1):
             scores[identifier] = scores.get(identifier, 0.0) + 1 / (_RRF_K + rank)
     ordered = sorted(scores, key=lambda identifier: (-scores[identifier], identifier))
-    return np.array([scores[one] for one in ordered], dtype=np.float32), np.array(ordered, dtype=np.int64)
+    return np.array([scores[passage_id] for passage_id in ordered], dtype=np.float32), np.array(ordered, dtype=np.int64)

@@ -38,8 +38,8 @@ class Inspector:
     def passages_of(self, document: str) -> list[Passage]:
         """The passages of the documents of this source or id, in order; none when there is no such document."""
         with self._store.read() as reader:
-            found = [one for one in reader.find(document, "default") if document in (one.source, one.id)]
-            return [passage for one in found for passage in reader.passages_of(one.id)]
+            documents = [match for match in reader.find(document, "default") if document in (match.source, match.id)]
+            return [passage for match in documents for passage in reader.passages_of(match.id)]
 
     def examine(self, question: str, ranker: Ranker) -> Examined:
         """All candidates of a question and what a ranker scores them by: what training needs."""

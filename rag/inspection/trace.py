@@ -72,9 +72,13 @@ def trace(
     ranks = {int(ids[at]): rank for rank, group in enumerate(groups, 1) for at in group}
     leaders = {int(ids[at]): int(ids[group[0]]) for group in groups for at in group}
     deep = min(max(reader.counts(scope.collection)[1], 1), DEEPEST)
-    dense = {one: rank for rank, one in enumerate(reader.nearest(vectors.vector, deep, scope)[1].tolist(), 1)}
-    lexical = {one: rank for rank, one in enumerate(reader.matching(asked.terms, deep, scope)[1].tolist(), 1)}
-    at = {int(one): position for position, one in enumerate(ids)}
+    dense = {
+        passage_id: rank for rank, passage_id in enumerate(reader.nearest(vectors.vector, deep, scope)[1].tolist(), 1)
+    }
+    lexical = {
+        passage_id: rank for rank, passage_id in enumerate(reader.matching(asked.terms, deep, scope)[1].tolist(), 1)
+    }
+    at = {int(passage_id): position for position, passage_id in enumerate(ids)}
     signals = _signals(scored)
 
     first = [int(ids[group[0]]) for group in groups[:n_first]]
@@ -102,20 +106,24 @@ def trace(
     }
     beyond = len(ids) + 1
     best = sorted(
-        (traced[one] for one in dict.fromkeys(wanted) if one in traced),
-        key=lambda one: (one.rank or beyond, min(one.dense or DEEPEST, one.lexical or DEEPEST), one.id),
+        (traced[passage_id] for passage_id in dict.fromkeys(wanted) if passage_id in traced),
+        key=lambda passage: (
+            passage.rank or beyond,
+            min(passage.dense or DEEPEST, passage.lexical or DEEPEST),
+            passage.id,
+        ),
     )
-    return Trace(tuple(best), tuple(traced[one] for one in first), len(ids))
+    return Trace(tuple(best), tuple(traced[passage_id] for passage_id in first), len(ids))
 
 
 def _signals(scored: Scored) -> dict[str, Floats]:
     """Every signal that each candidate has one value of, by name; and its late interaction."""
     n = len(scored.scores)
-    found = {
+    values = {
         field.name: getattr(scored.signals, field.name)
         for field in fields(scored.signals)
         if not field.name.startswith("sentence_") and field.name != "owner"
     }
     late = best_per_passage(scored.late, scored.signals.owner, n)
     late[~np.isin(np.arange(n), scored.chosen)] = np.nan
-    return {**found, "late": late}
+    return {**values, "late": late}

@@ -54,7 +54,7 @@ def _take_in_file(intake: Intake, upload: Upload, metadata: Metadata) -> Outcome
     if not is_archive(upload.content):
         return Outcome((change_json(intake.add_file(upload.key, upload.content, **place)),))
     changes, bad = intake.add_upload(upload.key, upload.content, **place)
-    failed = [_failed(one.path, one.reason) for one in bad]
+    failed = [_failed(failure.path, failure.reason) for failure in bad]
     if not changes and not failed:
         failed = [_failed(upload.key, "The archive is empty.")]
     return Outcome([change_json(change) for change in changes], failed)

@@ -39,8 +39,8 @@ class Coalescer(Generic[T, R]):
         if not together:
             return
         try:
-            for (_, result), found in zip(together, self._work([item for item, _ in together]), strict=True):
-                result.set_result(found)
+            for (_, result), outcome in zip(together, self._work([item for item, _ in together]), strict=True):
+                result.set_result(outcome)
         except BaseException as error:
             for _, result in together:
                 if not result.done():

@@ -143,11 +143,11 @@ def _roots(config: Config) -> list[Path]:
     with suppress(FileExistsError, PermissionError):
         temporary.mkdir(0o700)
     try:
-        found = temporary.lstat()
+        status = temporary.lstat()
     except OSError:
         return usual
     # Anybody may make such a folder, and what a model is made of is believed.
-    mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+    mine = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022
     return [*usual, temporary / "models"] if mine else usual
 
 

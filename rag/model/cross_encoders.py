@@ -70,8 +70,8 @@ class Reranker:
         if not passages:
             return np.empty(0, dtype=np.float32)
         with self._one_at_a_time:
-            found = self._model.predict([(question, text) for text in passages], show_progress_bar=False)
-        return np.asarray(found, dtype=np.float32)
+            logits = self._model.predict([(question, text) for text in passages], show_progress_bar=False)
+        return np.asarray(logits, dtype=np.float32)
 
 
 def reordered(scores: Floats, best: Sequence[int], by: Floats) -> Floats:

@@ -72,8 +72,8 @@ def read_encoder(folder: Path) -> EncoderFiles | None:
     files = (folder / "model.safetensors", folder / "tokenizer.json")
     if not is_known or pooling is None or not all(file.is_file() for file in files):
         return None
-    said = _json(folder / "config_sentence_transformers.json")
-    prompts = {name: text for name, text in (said.get("prompts") or {}).items() if text}
+    settings = _json(folder / "config_sentence_transformers.json")
+    prompts = {name: text for name, text in (settings.get("prompts") or {}).items() if text}
     positions = config["max_position_embeddings"] - (
         0 if config["model_type"] == "bert" else config["pad_token_id"] + 1
     )
@@ -83,7 +83,7 @@ def read_encoder(folder: Path) -> EncoderFiles | None:
         pooling=pooling,
         longest=int(_json(folder / "sentence_bert_config.json").get("max_seq_length") or positions),
         prompts=prompts,
-        default_prompt=prompts.get(said.get("default_prompt_name") or "", ""),
+        default_prompt=prompts.get(settings.get("default_prompt_name") or "", ""),
     )
 
 

@@ -53,9 +53,9 @@ def load_embedder(model: str | None, kept: "Mapping[str, JsonScalar] | None", co
         return RemoteEmbedder(model, kept, config)
     fingerprint = str(kept["model_fingerprint"]) if kept is not None else None
     with ThreadPoolExecutor(max_workers=1) as other:
-        found = other.submit(converted_model, model, fingerprint, config)
+        converted = other.submit(converted_model, model, fingerprint, config)
         embedder = _import_embedder()
-        info, folder = found.result()
+        info, folder = converted.result()
     return embedder(info, folder, precision=config.precision, threads=config.threads, device=config.device)
 
 
@@ -77,10 +77,10 @@ def begin_loading(store: Place, config: Config) -> "Future[TextEmbedder] | None"
     if "model_fingerprint" not in kept or is_remote(kept.get("model")):
         return None
     other = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
-    found = other.submit(read_converted, str(kept["model_fingerprint"]), config)
+    converted = other.submit(read_converted, str(kept["model_fingerprint"]), config)
     embedder = _import_embedder()
     loading: Future[TextEmbedder] = other.submit(
-        lambda: embedder(*found.result(), precision=config.precision, threads=config.threads, device=config.device)
+        lambda: embedder(*converted.result(), precision=config.precision, threads=config.threads, device=config.device)
     )
     other.shutdown(wait=False)
     return loading

@@ -123,10 +123,10 @@ def citation_from_json(value: object) -> Citation:
         raise BadInput("a citation must be a JSON object as in an answer's passages")
 
     def field(name: str, kind: type) -> object:
-        found = value.get(name)
-        if not isinstance(found, kind) or isinstance(found, bool):
+        content = value.get(name)
+        if not isinstance(content, kind) or isinstance(content, bool):
             raise BadInput(f"a citation needs {name!r} ({'a whole number' if kind is int else 'a string'})")
-        return found
+        return content
 
     return Citation(
         document_id=str(field("document_id", str)),

@@ -64,8 +64,12 @@ service.close()
 
 def rows(gold: Path, peers: Sequence[str], limit: int, config: Config, notify: Callable[[str], None]) -> Iterator[Row]:
     """A row for Footnote and one per peer; a peer that cannot be installed or fails has its reason in place of figures."""
-    documents = [{"id": one.id, "title": one.title, "text": one.text} for one in read_corpus(gold / "corpus.jsonl")]
-    questions = sample(tuple(one for one in read_folder(gold).questions if one.answerable and one.answers), limit, 0)
+    documents = [
+        {"id": entry.id, "title": entry.title, "text": entry.text} for entry in read_corpus(gold / "corpus.jsonl")
+    ]
+    questions = sample(
+        tuple(entry for entry in read_folder(gold).questions if entry.answerable and entry.answers), limit, 0
+    )
     python = _environment(config.cache / "peers", notify) if peers else None
     commands = {"footnote": [sys.executable, "-c", _OWN]}
     commands |= {peer: [str(python), str(_HERE / "worker.py")] for peer in peers}
@@ -96,7 +100,7 @@ def _measured(
         job["folder"] = folder
         first = _run(command, job)
         again = _run(command, {**job, "restart": True, "documents": [], "questions": job["questions"][:20]})
-    ranks = [_rank(question, found) for question, found in zip(questions, first["found"], strict=True)]
+    ranks = [_rank(question, passages) for question, passages in zip(questions, first["found"], strict=True)]
     return {
         "corpus": corpus,
         "documents": len(documents),
@@ -110,10 +114,10 @@ def _measured(
     }
 
 
-def _rank(question: Question, found: Sequence[tuple[str, str]]) -> int | None:
+def _rank(question: Question, passages: Sequence[tuple[str, str]]) -> int | None:
     """1-based rank of the first passage that stands in a right document and holds an answer."""
     right = {place.document for place in question.places}
-    for rank, (document, text) in enumerate(found, start=1):
+    for rank, (document, text) in enumerate(passages, start=1):
         if document in right and any(answer in text for answer in question.answers):
             return rank
     return None

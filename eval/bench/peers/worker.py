@@ -161,8 +161,8 @@ def chroma(job):
             )
 
     def ask(question):
-        found = collection.query(query_texts=[question], n_results=job["k"])
-        return [(m["id"], text) for m, text in zip(found["metadatas"][0], found["documents"][0], strict=True)]
+        hits = collection.query(query_texts=[question], n_results=job["k"])
+        return [(m["id"], text) for m, text in zip(hits["metadatas"][0], hits["documents"][0], strict=True)]
 
     return ask
 
@@ -188,12 +188,12 @@ def main():
     started = time.perf_counter()
     ask = PEERS[job["peer"]](job)
     seconds = time.perf_counter() - started
-    found, milliseconds = [], []
+    hits, milliseconds = [], []
     for question in job["questions"]:
         asked = time.perf_counter()
-        found.append([[str(i), text] for i, text in ask(question)[: job["k"]]])
+        hits.append([[str(i), text] for i, text in ask(question)[: job["k"]]])
         milliseconds.append((time.perf_counter() - asked) * 1000)
-    json.dump({"seconds": seconds, "ms": milliseconds, "found": found, "memory_mb": _peak_mb()}, answers)
+    json.dump({"seconds": seconds, "ms": milliseconds, "found": hits, "memory_mb": _peak_mb()}, answers)
     answers.flush()
     os._exit(0)
 

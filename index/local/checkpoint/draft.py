@@ -206,12 +206,12 @@ def _complete(connection: Connection, ids: Ids) -> Ids:
         "SELECT p.id FROM carray(?) c CROSS JOIN passages p ON p.id = c.value JOIN embeddings e ON e.passage = p.id"
         " JOIN documents d ON d.number = p.document"
     )
-    found = [
+    complete = [
         passage
         for start in range(0, len(ids), _READ_TOGETHER)
         for (passage,) in connection.execute(query, (id_array(ids[start : start + _READ_TOGETHER]),))
     ]
-    return np.array(found, dtype=np.int64)
+    return np.array(complete, dtype=np.int64)
 
 
 def _rows(connection: Connection, ids: Ids, columns: str) -> Iterator[tuple[Any, ...]]:

@@ -63,14 +63,14 @@ class Manifest:
         def check(name: str) -> tuple[str, str | None]:
             expected = self.files[name]
             try:
-                found = state(store / self.checkpoint / name)
+                actual = state(store / self.checkpoint / name)
             except OSError as error:
                 return name, f"cannot be read: {error.strerror}"
-            if found == expected:
+            if actual == expected:
                 return name, None
             return (
                 name,
-                f"has {found.bytes} bytes and SHA-256 {found.sha256}, not {expected.bytes} and {expected.sha256}",
+                f"has {actual.bytes} bytes and SHA-256 {actual.sha256}, not {expected.bytes} and {expected.sha256}",
             )
 
         with ThreadPoolExecutor(_HASHED_TOGETHER) as pool:
@@ -131,8 +131,8 @@ def file_state(path: Path) -> FileState:
 
 def _state_once(path: Path) -> FileState:
     """As ``file_state``, without reading a file again that has not changed since this process read it last."""
-    found = path.stat()
-    key = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    status = path.stat()
+    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
     if key not in _states:
         _states[key] = file_state(path)
     return _states[key]

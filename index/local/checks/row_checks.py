@@ -165,9 +165,9 @@ def check_counters(connection: Connection, tally: Tally) -> Iterator[Finding]:
             yield Finding("term", f"term {term!r} of {collection!r}", detail, REPAIR, True)
     counted = {(collection, number): n for collection, df in tally.df.items() for number, n in df.items()}
     for collection, number in stored.keys() | counted.keys():
-        found, expected = stored.get((collection, number), 0), counted.get((collection, number), 0)
-        if found != expected:
-            detail = f"is counted in {found} passages and occurs in {expected}"
+        n_stored, n_counted = stored.get((collection, number), 0), counted.get((collection, number), 0)
+        if n_stored != n_counted:
+            detail = f"is counted in {n_stored} passages and occurs in {n_counted}"
             yield Finding("term-frequency", f"term {number} of {collection!r}", detail, REPAIR, True)
     totals = {name: counts for name, *counts in connection.execute("SELECT * FROM collections")}
     for name in totals.keys() | tally.counters.keys():

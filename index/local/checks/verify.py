@@ -101,17 +101,17 @@ def _database(connection: Connection) -> Iterator[Finding]:
 
 def _schema(connection: Connection) -> Iterator[Finding]:
     """Tables and indexes are those that the migrations make: a lost index only slows, an added trigger may do anything."""
-    found, expected = schema(connection), expected_schema()
-    for name in sorted(found.keys() | expected.keys()):
-        if found.get(name) != expected.get(name):
+    present, expected = schema(connection), expected_schema()
+    for name in sorted(present.keys() | expected.keys()):
+        if present.get(name) != expected.get(name):
             what = (
                 "is not part of a store"
                 if name not in expected
                 else "is missing"
-                if name not in found
+                if name not in present
                 else "is altered"
             )
-            mendable = name not in found and expected[name].startswith("CREATE INDEX")
+            mendable = name not in present and expected[name].startswith("CREATE INDEX")
             yield Finding("schema", name, what, REPAIR if mendable else _RESTORE, mendable)
 
 
@@ -130,10 +130,10 @@ def expected_schema() -> dict[str, str]:
 
 def _numbers(connection: Connection) -> Iterator[Finding]:
     """Numbers are never used twice: a citation or a view of what is gone would mean something else."""
-    given = dict(connection.execute("SELECT name, seq FROM sqlite_sequence"))
+    last_given = dict(connection.execute("SELECT name, seq FROM sqlite_sequence"))
     for table, used in highest_numbers(connection).items():
-        if given.get(table, 0) < used:
-            detail = f"would give a number twice: {used} was used, the last given is {given.get(table)}"
+        if last_given.get(table, 0) < used:
+            detail = f"would give a number twice: {used} was used, the last given is {last_given.get(table)}"
             yield Finding("numbers", table, detail, REPAIR, True)
 
 
@@ -166,11 +166,11 @@ def _view_contents(connection: Connection, views: Views, tally: Tally) -> Iterat
     passages: Ids = np.array(sorted(tally.embedded), dtype=np.int64)
     base = views.base.lexical.ids()
     stored = np.concatenate([ids for ids, _ in _vector_blocks(views)] or [NO_IDS])
-    found = {
+    ids_in = {
         "vectors": np.sort(stored[~np.isin(stored, views.hidden)]),
         "lexical": np.sort(np.concatenate([base[~np.isin(base, views.hidden)], views.lexical.ids()])),
     }
-    for name, present in found.items():
+    for name, present in ids_in.items():
         if not np.array_equal(present, passages):
             difference = np.setxor1d(present, passages)
             detail = f"has {len(present)} entries for {len(passages)} passages; {len(difference)} are on one side only"

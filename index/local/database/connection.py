@@ -74,12 +74,12 @@ class Database:
 
     def require_current(self) -> None:
         """Raises StoreReplaced, or StoreMissing, when the file that is open is no longer the one of this name."""
-        found = _identity(self.path)
-        if found is None:
+        identity = _identity(self.path)
+        if identity is None:
             raise StoreMissing(
                 f"{self.path} was moved or removed while it was open: start again with the place it has now"
             )
-        if found != self._file:
+        if identity != self._file:
             raise StoreReplaced(f"another store was put in the place of {self.path.parent} meanwhile: try again")
 
     @contextmanager
@@ -135,9 +135,9 @@ class Database:
 
     def _require_format(self, connection: apsw.Connection) -> None:
         """Raises StoreTooNew when a newer program has changed the tables since they were opened here."""
-        if (found := connection.pragma("user_version")) != self.format_version:
+        if (version := connection.pragma("user_version")) != self.format_version:
             raise StoreTooNew(
-                f"{self.path.parent} was brought to format {found} meanwhile, this program knows {self.format_version}:"
+                f"{self.path.parent} was brought to format {version} meanwhile, this program knows {self.format_version}:"
                 " upgrade the program and start it again"
             )
 
@@ -218,10 +218,10 @@ def _at_rest(path: Path) -> _Rest | None:
     if files.writable(path.parent) or os.path.lexists(path.with_name(path.name + "-wal")):
         return None
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def create_database(path: Path, meta: Mapping[str, str]) -> None:
@@ -280,10 +280,10 @@ def copy_database(connection: Connection, target: Path) -> None:
 def _identity(path: Path) -> tuple[int, int] | None:
     """What tells a file from another that later has its name; None when there is none."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _connect(path: Path, vfs: str) -> apsw.Connection:

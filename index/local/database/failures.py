@@ -14,7 +14,7 @@ def write_failures(connection: Connection, failed: Iterable[FailedFile]) -> None
     at = datetime.now(UTC).isoformat(timespec="seconds")
     connection.executemany(
         f"INSERT OR REPLACE INTO failures ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
-        [(one.collection, one.key, one.source, one.content_sha256, one.reason, one.at or at) for one in failed],
+        [(file.collection, file.key, file.source, file.content_sha256, file.reason, file.at or at) for file in failed],
     )
 
 

@@ -33,7 +33,7 @@ def upgrade(store: Path, database: Database) -> None:
     """
     if not database.outdated():
         return
-    found = database.format_version
+    version = database.format_version
     if (store.absolute().parent / LOCK).exists():  # itself a copy, or one in the making, of the store that it lies in
         database.migrate()
         return
@@ -41,10 +41,10 @@ def upgrade(store: Path, database: Database) -> None:
         kept = _kept(store.absolute(), database)
     except (StoreFull, StoreUnwritable) as error:
         raise type(error)(
-            f"the store has format {found} and is brought to {FORMAT_VERSION} only after a copy of it was made: {error}"
+            f"the store has format {version} and is brought to {FORMAT_VERSION} only after a copy of it was made: {error}"
         ) from error
     _log.warning(
-        "%s has format %d and is brought to %d; as it is now it is kept in %s", store, found, FORMAT_VERSION, kept
+        "%s has format %d and is brought to %d; as it is now it is kept in %s", store, version, FORMAT_VERSION, kept
     )
     database.migrate()
 

@@ -38,10 +38,10 @@ class Rebuilding:
     def outstanding(self) -> list[str]:
         """Ids of the documents that it has not, or not as they are now, in the order of the store."""
         with self._store.read() as reader:
-            there = reader.document_marks()
+            stored = reader.document_marks()
         with self._made.read() as reader:
             done = reader.document_marks()
-        return [identifier for identifier, mark in there.items() if done.get(identifier) != mark]
+        return [identifier for identifier, mark in stored.items() if done.get(identifier) != mark]
 
     def load(self, document_id: str) -> StoredDocument | None:
         """A document of the store as it is now, None when it is there no longer."""
@@ -69,8 +69,8 @@ class Rebuilding:
 
         with self._store.writers_waiting():
             with self._store.read() as reader:
-                found = [document for document in reader.find(old.id) if document.id == old.id]
-            if found != [old]:
+                stored = [document for document in reader.find(old.id) if document.id == old.id]
+            if stored != [old]:
                 return False
             self._made.mend(write, rebuild=False)
         return True

@@ -148,10 +148,10 @@ def _mend_log(connection: Connection) -> None:
     n, first, last = connection.execute("SELECT count(*), min(sequence), max(sequence) FROM log").get
     now = _now()
     if n and n != last - first + 1:
-        there = {sequence for (sequence,) in connection.execute("SELECT sequence FROM log")}
+        present = {sequence for (sequence,) in connection.execute("SELECT sequence FROM log")}
         connection.executemany(
             "INSERT INTO log (sequence, operation, document_id, at) VALUES (?, 'repair', '', ?)",
-            [(sequence, now) for sequence in range(first, last) if sequence not in there],
+            [(sequence, now) for sequence in range(first, last) if sequence not in present],
         )
     logged = logged_passages(connection)
     query = "SELECT p.id, d.id FROM passages p JOIN documents d ON d.number = p.document"

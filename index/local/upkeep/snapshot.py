@@ -72,8 +72,8 @@ def restore(source: Path, target: Path, *, overwrite: bool = False, progress: Pr
     if target.absolute().is_relative_to(source.absolute()):
         raise StoreUnwritable(f"{target} lies in what is to be restored: choose another place for the store")
     with translated_files(target):
-        there = _occupied(target)
-        if there and not overwrite:
+        occupied = _occupied(target)
+        if occupied and not overwrite:
             raise StoreUnwritable(
                 f"{target} holds a store: choose another place, or say with --overwrite that it may be replaced"
             )
@@ -89,7 +89,7 @@ def restore(source: Path, target: Path, *, overwrite: bool = False, progress: Pr
                 documents, passages = _check(building, progress)
                 size = sum(path.stat().st_size for path in files_of(building))
                 replacement.install(target, building, lock)
-        if not there:
+        if not occupied:
             files.sync_directory(target.absolute().parent)
     return Snapshot(source, str(target), generation, documents, passages, size)
 
@@ -126,10 +126,10 @@ def _require_snapshot(source: Path) -> None:
     if not (source / CATALOGUE).exists():
         with translated_files(source):
             try:
-                there = holds_store(source)
+                is_store = holds_store(source)
             except NoPlace:
-                there = False
-            if not there:
+                is_store = False
+            if not is_store:
                 raise StoreMissing(f"no snapshot at {source}: make one with `rag snapshot DEST`")
         return
     require_whole(source)

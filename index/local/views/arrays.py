@@ -141,10 +141,10 @@ class Segment:
     def blocks(self, keep: NDArray[np.bool_], size: int) -> Iterator[PassageRows]:
         """The passages to keep, ``size`` at a time; keep: bool (n,), of ``ids``. Raises ValueError for one that is not whole."""
         for chosen in np.array_split(self.ids[keep], max(1, -(-int(keep.sum()) // size))):
-            found = self.rows(chosen)
-            if len(found.ids) != len(chosen):
+            whole = self.rows(chosen)
+            if len(whole.ids) != len(chosen):
                 raise ValueError(f"{self.path} is damaged")
-            yield found
+            yield whole
 
 
 _Shares = Sequence[tuple[Segment, Ids]]
@@ -187,9 +187,9 @@ class PassageArrays:
 
 def _lines(shares: _Shares) -> tuple[Ids, Ids]:
     """The tables' lines of those ids that are there, with possible places only, int64 (m, 7), and the share of each, int64 (m,)."""
-    found = [segment.lines(ids) for segment, ids in shares]
-    lines = np.concatenate([np.empty((0, _COLUMNS), dtype=np.int64), *found]) if len(found) != 1 else found[0]
-    owners = np.repeat(np.arange(len(found)), [len(own) for own in found])
+    parts = [segment.lines(ids) for segment, ids in shares]
+    lines = np.concatenate([np.empty((0, _COLUMNS), dtype=np.int64), *parts]) if len(parts) != 1 else parts[0]
+    owners = np.repeat(np.arange(len(parts)), [len(own) for own in parts])
     sizes = np.array([(segment.n_rows, len(segment.terms)) for segment, _ in shares], dtype=np.int64).reshape(-1, 2)
     most_rows, most_terms = sizes[owners].T
     possible = (
@@ -232,12 +232,12 @@ def _rows(shares: _Shares, dim: int) -> PassageRows:
     ids, n_rows, n_terms = lines[:, _ID], lines[:, _N_ROWS], lines[:, _N_TERMS]  # (m,), each
     rows = _read_rows(shares, lines, owners, _row_words(dim))  # (sum of n_rows, words)
     counts = rows[:, -1].view(np.int64)  # (sum of n_rows,)
-    found = PassageRows(ids, n_rows, rows.view("<f2")[:, :dim], counts, n_terms, terms)
+    read = PassageRows(ids, n_rows, rows.view("<f2")[:, :dim], counts, n_terms, terms)
     if not len(lines):
-        return found
+        return read
     whole = _sums(lines, 8 * rows.shape[1] * n_rows, rows) == lines[:, _ROWS_SUM]  # (m,)
     whole &= np.add.reduceat(counts, starts(n_rows)) == n_terms
-    return found if whole.all() else found.taken(np.flatnonzero(whole))
+    return read if whole.all() else read.taken(np.flatnonzero(whole))
 
 
 def _read_rows(shares: _Shares, lines: Ids, owners: Ids, words: int) -> NDArray[np.uint64]:

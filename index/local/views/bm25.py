@@ -93,7 +93,7 @@ def best_matches(
         proposed: dict[LexicalIndex, tuple[Floats, Ids]] = {
             part: part.search(weights.idf, limit, collection, documents) for part, limit in limits.items()
         }
-        fresh = np.sort(np.concatenate([found for _, found in proposed.values()]))
+        fresh = np.sort(np.concatenate([hits for _, hits in proposed.values()]))
         fresh = fresh[~among(fresh, np.sort(ids))]
         if len(fresh):
             rows = fetch(fresh)
@@ -101,8 +101,8 @@ def best_matches(
         threshold = np.partition(scores, -k)[-k] if len(scores) >= k else -1.0
         limits = {
             part: 4 * limits[part]
-            for part, (bounds, found) in proposed.items()
-            if len(found) == limits[part] and bounds[-1] * _headroom(part, weights) >= threshold
+            for part, (bounds, hits) in proposed.items()
+            if len(hits) == limits[part] and bounds[-1] * _headroom(part, weights) >= threshold
         }
     ranked_scores, ranked_ids = best(scores.astype(np.float32), ids, k)
     return ranked_scores, ranked_ids

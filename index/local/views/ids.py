@@ -24,8 +24,8 @@ def among(ids: Ids, others: Ids) -> NDArray[np.bool_]:
     """bool (n,): which of the ids are among the others, int64 ascending."""
     if not len(others):
         return np.zeros(len(ids), dtype=np.bool_)
-    found: NDArray[np.bool_] = others[np.minimum(places(others, ids), len(others) - 1)] == ids
-    return found
+    is_among: NDArray[np.bool_] = others[np.minimum(places(others, ids), len(others) - 1)] == ids
+    return is_among
 
 
 def without(ids: Ids, others: Ids) -> Ids:

@@ -54,8 +54,8 @@ def _analyzer(language: str) -> tantivy.TextAnalyzer:
     stem = tantivy.Filter.stemmer(STEMMERS.get(language, STEMMERS[ENGLISH]))
     # English knows accents from other languages alone; elsewhere endings are told by them (Portuguese -ções, -ção).
     order = (fold, lower, stem) if language == ENGLISH else (lower, stem, fold)
-    for one in order:
-        words = words.filter(one)
+    for step in order:
+        words = words.filter(step)
     return words.build()
 
 

@@ -21,26 +21,26 @@ def nearest(connection: Connection, ids: Ids, vector: Floats, k: int) -> tuple[F
     """Best k of the passages by inner product with float32 (dim,): float32 and int64, both (at most k,)."""
     query = "SELECT passage, vector FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
     scores: Floats = np.empty(0, dtype=np.float32)
-    found: Ids = np.empty(0, dtype=np.int64)
+    nearest_ids: Ids = np.empty(0, dtype=np.int64)
     for block in _blocks(ids):
         rows: list[tuple[int, bytes]] = list(connection.execute(query, (id_array(block),)))
         vectors = np.frombuffer(b"".join(packed for _, packed in rows), dtype="<f2").reshape(-1, len(vector))
         numbers = np.array([passage for passage, _ in rows], dtype=np.int64)
         scores = np.concatenate([scores, inner_products(vectors, vector)])
-        scores, found = best(scores, np.concatenate([found, numbers]), k)
-    return scores, found
+        scores, nearest_ids = best(scores, np.concatenate([nearest_ids, numbers]), k)
+    return scores, nearest_ids
 
 
 def matching(ids: Ids, weights: Weights, k: int, fetch: Callable[[Ids], TermRows]) -> tuple[Floats, Ids]:
     """Best k of the passages by BM25, without those that have none of the terms: float32 and int64, both (at most k,)."""
     scores: Floats = np.empty(0, dtype=np.float32)
-    found: Ids = np.empty(0, dtype=np.int64)
+    best_ids: Ids = np.empty(0, dtype=np.int64)
     for block in _blocks(ids):
         rows = fetch(block)
         own = bm25(rows, weights)
         scores = np.concatenate([scores, own[own > 0].astype(np.float32)])
-        scores, found = best(scores, np.concatenate([found, rows.ids[own > 0]]), k)
-    return scores, found
+        scores, best_ids = best(scores, np.concatenate([best_ids, rows.ids[own > 0]]), k)
+    return scores, best_ids
 
 
 def _blocks(ids: Ids) -> Iterator[Ids]:
