@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from index.errors import DocumentNotFound, StoreDamaged
+
 if TYPE_CHECKING:
     from index.types import (
         Candidates,
@@ -296,9 +298,24 @@ class StoredDocument:
     passages: "Sequence[Passage]"
     contexts: Sequence[str]
 
+    def as_new(self) -> "NewDocument":
+        """The document as it would be handed to a store."""
+        from index.types import NewDocument
+
+        old = self.document
+        about = old.collection, old.key, old.title, old.source
+        return NewDocument(*about, self.text, old.content_sha256, old.metadata, old.language)
+
 
 class Rebuilding(Protocol):
-    """A store that is being made from another one, with another model. Used by one thread."""
+    """A store that is being made from another one, with another model. Used by one thread.
+
+    removal: how the one that is being made is removed by hand, as a message says it.
+    """
+
+    _store: Store
+    _made: Store
+    removal: str
 
     def outstanding(self) -> list[str]:
         """Ids of the documents that it has not, or not as they are now, in the order of the store."""
@@ -306,7 +323,13 @@ class Rebuilding(Protocol):
 
     def load(self, document_id: str) -> StoredDocument | None:
         """A document of the store as it is now, None when it is there no longer."""
-        ...
+        with self._store.read() as reader:
+            try:
+                document = reader.document(document_id)
+            except DocumentNotFound:
+                return None
+            passages, contexts = reader.passages_of(document_id), reader.contexts_of(document_id)
+            return StoredDocument(document, reader.text(document_id), passages, contexts)
 
     def add(self, loaded: StoredDocument, passages: "Sequence[NewPassage]") -> bool:
         """Take a document over with new passages; False, and nothing is done, when it was changed or removed meanwhile."""
@@ -314,11 +337,22 @@ class Rebuilding(Protocol):
 
     def check(self, progress: Progress | None = None) -> None:
         """Compare all of it, as ``Store.verify`` does.  Raises StoreDamaged with what was found first."""
-        ...
+        findings = self._made.verify(progress)
+        require_healthy(findings, "the new store", f"nothing was changed; {self.removal} and try again")
+        self._made.checkpoint()
 
     def install(self) -> bool:
         """Put it in the place of the store; False, and nothing is done, when documents are outstanding."""
         ...
+
+
+def require_healthy(findings: "Sequence[Finding]", what: str, remedy: str) -> None:
+    """Raises StoreDamaged when something was found by ``Store.verify``."""
+    if findings:
+        first = findings[0]
+        raise StoreDamaged(
+            f"{what} does not verify ({len(findings)} findings, first {first.kind} in {first.where}: {first.detail}): {remedy}"
+        )
 
 
 def is_database(place: Place) -> bool:

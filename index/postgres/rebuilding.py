@@ -8,27 +8,32 @@ from contextlib import contextmanager
 
 from psycopg import sql
 
-from index.backend import Progress, StoredDocument
-from index.errors import DocumentNotFound, StoreDamaged, StoreLocked, StoreMissing
+from index import backend
+from index.backend import StoredDocument
+from index.errors import StoreDamaged, StoreLocked, StoreMissing
 from index.local.database.rows import DOCUMENT_COLUMNS
 from index.postgres import documents, schema
 from index.postgres.connection import Connection
 from index.postgres.errors import translated
 from index.postgres.reader import NOTE
 from index.postgres.store import PostgresStore
-from index.types import JsonScalar, NewDocument, NewPassage
+from index.types import JsonScalar, NewPassage
 
 SCHEMA = "footnote_rebuilding"
 _BEFORE = "footnote_before"
 
 
-class Rebuilding:
-    """The store that is being made from another one. Used by one thread."""
+class Rebuilding(backend.Rebuilding):
+    """A store in a database, and the one in a schema beside it that is being made from it."""
+
+    _store: PostgresStore
+    _made: PostgresStore
 
     def __init__(self, store: PostgresStore, made: PostgresStore) -> None:
         """Use ``begun``."""
         self._store = store
         self._made = made
+        self.removal = f"drop the schema {SCHEMA}"
 
     def outstanding(self) -> list[str]:
         """Ids of the documents that it has not, or not as they are now, in the order of the store."""
@@ -38,23 +43,10 @@ class Rebuilding:
             done = _marks(connection)
         return [identifier for identifier, mark in stored.items() if done.get(identifier) != mark]
 
-    def load(self, document_id: str) -> StoredDocument | None:
-        """A document of the store as it is now, None when it is there no longer."""
-        with self._store.read() as reader:
-            try:
-                document = reader.document(document_id)
-            except DocumentNotFound:
-                return None
-            passages, contexts = reader.passages_of(document_id), reader.contexts_of(document_id)
-            return StoredDocument(document, reader.text(document_id), passages, contexts)
-
     def add(self, loaded: StoredDocument, passages: Sequence[NewPassage]) -> bool:
         """Take a document over with new passages; False, and nothing is done, when it was changed or removed meanwhile."""
         old = loaded.document
-        new = NewDocument(
-            old.collection, old.key, old.title, old.source, loaded.text, old.content_sha256, old.metadata, old.language
-        )  # fmt: skip
-        row = self._made.packed(new, passages)
+        row = self._made.packed(loaded.as_new(), passages)
         with self._store.read() as reader:
             if [document for document in reader.find(old.id) if document.id == old.id] != [old]:
                 return False
@@ -64,15 +56,6 @@ class Rebuilding:
             )
         )
         return True
-
-    def check(self, progress: Progress | None = None) -> None:
-        """Compare all of it, as ``verify`` does.  Raises StoreDamaged with what was found first."""
-        if findings := self._made.verify(progress):
-            first = findings[0]
-            raise StoreDamaged(
-                f"the new store does not verify ({len(findings)} findings, first {first.kind} in {first.where}: "
-                f"{first.detail}): nothing was changed; drop the schema {SCHEMA} and try again"
-            )
 
     def install(self) -> bool:
         """Put it in the place of the store, in one transaction; False, and nothing is done, when documents are outstanding.

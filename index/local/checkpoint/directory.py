@@ -112,13 +112,9 @@ def write(
     directory = store / VIEWS / name
     with translated_files(directory):
         disk.clear_for_directory(store / VIEWS)
-        try:
+        with disk.removed_on_failure(directory):
             manifest = CheckpointDraft(store, directory, base, connection, large, purge).manifest(sequence, lists)
             disk.let_read([store / VIEWS, directory, *directory.rglob("*")], store / DATABASE)
-        except BaseException:
-            with suppress(OSError):
-                disk.remove(directory)
-            raise
         # Nothing is cleaned up when this fails: the new manifest may already be in force.
         write_manifest(store, manifest)
     remove_others(store, name, keep_builds=True)

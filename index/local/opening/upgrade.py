@@ -5,7 +5,7 @@ removed here. All steps are one transaction: whatever fails or is killed, the st
 """
 
 import logging
-from contextlib import closing, suppress
+from contextlib import closing
 from itertools import chain, count
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def _kept(store: Path, database: Database) -> Path:
     aside = store.with_name(f".{name}.partial")
     with translated_files(store.with_name(name)):
         files.remove(aside)  # of an attempt that was killed
-        try:
+        with files.removed_on_failure(aside):
             files.system.mkdir(aside)
             with database.reading() as connection:
                 copy_database(connection, aside / DATABASE)
@@ -72,10 +72,6 @@ def _kept(store: Path, database: Database) -> Path:
                 files.remove(aside)
             else:
                 files.replace(aside, target)
-        except BaseException:
-            with suppress(OSError):
-                files.remove(aside)
-            raise
     return target
 
 

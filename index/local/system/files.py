@@ -9,7 +9,7 @@ import io
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _BLOCK_BYTES = 1 << 20
@@ -174,6 +174,17 @@ def remove(path: Path) -> None:
         system.rmdir(path)
     elif os.path.lexists(path):
         system.unlink(path)
+
+
+@contextmanager
+def removed_on_failure(path: Path) -> Iterator[None]:
+    """What is built in a directory within the block is removed when the block fails: whole, or nothing."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            remove(path)
+        raise
 
 
 def write_blocks(path: Path, blocks: Iterator[bytes | memoryview]) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from index.backend import Progress, StoredDocument
-from index.errors import DocumentNotFound, StoreDamaged, StoreError, StoreLocked
+from index import backend
+from index.backend import StoredDocument
+from index.errors import StoreError, StoreLocked
 from index.local.database.connection import Connection
 from index.local.database.documents import write_document
 from index.local.database.errors import translated_files
@@ -24,16 +25,20 @@ from index.local.system import files
 from index.local.system.lock import WriterLock
 from index.local.system.names import LOCK, REBUILD_LOCK, REBUILDING
 from index.local.views.lexical import analyze
-from index.types import JsonScalar, NewDocument, NewPassage
+from index.types import JsonScalar, NewPassage
 
 
-class Rebuilding:
-    """The store that is being made from another one. Used by one thread."""
+class Rebuilding(backend.Rebuilding):
+    """A store in a directory, and the one below it that is being made from it."""
+
+    _store: Store
+    _made: Store
 
     def __init__(self, store: Store, made: Store) -> None:
         """Use ``begun``."""
         self._store = store
         self._made = made
+        self.removal = f"delete {made.path}"
 
     def outstanding(self) -> list[str]:
         """Ids of the documents that it has not, or not as they are now, in the order of the store."""
@@ -43,23 +48,10 @@ class Rebuilding:
             done = reader.document_marks()
         return [identifier for identifier, mark in stored.items() if done.get(identifier) != mark]
 
-    def load(self, document_id: str) -> StoredDocument | None:
-        """A document of the store as it is now, None when it is there no longer."""
-        with self._store.read() as reader:
-            try:
-                document = reader.document(document_id)
-            except DocumentNotFound:
-                return None
-            passages, contexts = reader.passages_of(document_id), reader.contexts_of(document_id)
-            return StoredDocument(document, reader.text(document_id), passages, contexts)
-
     def add(self, loaded: StoredDocument, passages: Sequence[NewPassage]) -> bool:
         """Take a document over with new passages; False, and nothing is done, when it was changed or removed meanwhile."""
         old = loaded.document
-        new = NewDocument(
-            old.collection, old.key, old.title, old.source, loaded.text, old.content_sha256, old.metadata, old.language
-        )  # fmt: skip
-        row = pack_document(new, passages, self._made.dim, analyze)
+        row = pack_document(loaded.as_new(), passages, self._made.dim, analyze)
 
         def write(connection: Connection) -> None:
             # One that is there already is written anew whatever differs: its passages may be cut in another way.
@@ -74,16 +66,6 @@ class Rebuilding:
                 return False
             self._made.mend(write, rebuild=False)
         return True
-
-    def check(self, progress: Progress | None = None) -> None:
-        """Compare all of it, as ``Store.verify`` does, and write its views.  Raises StoreDamaged with what was found first."""
-        if findings := self._made.verify(progress):
-            first = findings[0]
-            raise StoreDamaged(
-                f"the new store does not verify ({len(findings)} findings, first {first.kind} in {first.where}: "
-                f"{first.detail}): nothing was changed; delete {self._made.path} and try again"
-            )
-        self._made.checkpoint()
 
     def install(self) -> bool:
         """Put it in the place of the store; False, and nothing is done, when documents are outstanding.

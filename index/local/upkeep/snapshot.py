@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from index.backend import Progress, Snapshot
+from index.backend import Progress, Snapshot, require_healthy
 from index.errors import NoPlace, StoreDamaged, StoreMissing, StoreUnwritable
 from index.local.database.errors import translated_files
 from index.local.opening import swap as replacement
@@ -83,7 +83,7 @@ def restore(source: Path, target: Path, *, overwrite: bool = False, progress: Pr
             replacement.finish(target, lock)
             building = target / RESTORING
             files.remove(building)
-            with _removed_on_failure(building):
+            with files.removed_on_failure(building):
                 files.system.mkdir(building)
                 generation = _copy(source, building)
                 documents, passages = _check(building, progress)
@@ -152,13 +152,7 @@ def _check(copy: Path, progress: Progress | None) -> tuple[int, int]:
     # Views that could not be copied are built, which is no finding of the copy.
     Store.open(copy).close()
     with Store.open(copy) as store:
-        findings = store.verify(progress)
-        if findings:
-            first = findings[0]
-            raise StoreDamaged(
-                f"the copy does not verify ({len(findings)} findings, first {first.kind} in {first.where}: {first.detail}):"
-                " see `rag verify`"
-            )
+        require_healthy(store.verify(progress), "the copy", "see `rag verify`")
         store.checkpoint()
         with store.read() as reader:
             counts = reader.counts()
@@ -190,13 +184,3 @@ def _remove_killed(place: Path) -> None:
                     files.remove(left)
             finally:
                 os.close(fd)
-
-
-@contextmanager
-def _removed_on_failure(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        with suppress(OSError):
-            files.remove(path)
-        raise

@@ -32,9 +32,14 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """The client has given up: nothing to print into the output of another test."""
+
+
 @pytest.fixture
 def wire() -> Iterator[Wire]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with Server(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         Thread(target=server.serve_forever, daemon=True).start()
         yield Wire(f"http://127.0.0.1:{server.server_port}", patience_s=0.3)
