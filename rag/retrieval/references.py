@@ -19,9 +19,17 @@ _SUB = r"(?:\s?\([a-z0-9]{1,5}\))"
 _ASKED = re.compile(rf"{_KIND}({_DOTTED}*{_SUB}*)(?![\w%])|(?<![\w.,$€£])({_DOTTED}+{_SUB}*)(?![\w%])", re.I)
 # Of running text ("Article 34 TFEU says") a number after a word is no opening.
 _OPENING = re.compile(
-    rf"(?:{_KIND}({_DOTTED}*)(?=[.:)]|\s?\(|\s*$|\s+(?-i:[^\Wa-z\d_][^\WA-Z\d_]*\b|\W))|({_DOTTED}+)|(\d{{1,4}})[.)])"
-    rf"[.:]?(?=\s|\(|$)({_SUB}*)",
-    re.I,
+    rf"""
+    (?: {_KIND}({_DOTTED}*)                             # "Clause 7.3", where what follows shows that the words open a part:
+        (?= [.:)] | \s?\( | \s*$                        #   "Clause 7.3:", "Clause 7.3 (a)", "Clause 7.3" alone,
+          | \s+ (?-i: [^\Wa-z\d_][^\WA-Z\d_]*\b | \W) )  #   "Clause 7.3 Payment"; not "Clause 7.3 says", "Article 34 TFEU"
+      | ({_DOTTED}+)                                    # "7.3"
+      | (\d{{1,4}})[.)]                                  # "7." or "7)"
+    )
+    [.:]? (?= \s | \( | $ )
+    ({_SUB}*)                                           # "(a)(i)"
+    """,
+    re.I | re.VERBOSE,
 )
 _HEADING = re.compile(rf"(?:{_KIND})?({_DOTTED}*)(?![\w,])({_SUB}*)", re.I)
 _ITEM = re.compile(r"\(?([a-z]{1,5}|\d{1,3})[.)]\s", re.I)
