@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from index import backend
-from index.errors import DimensionMismatch, DocumentNotFound
+from index.errors import DocumentNotFound
 from index.local.database import filters
 from index.local.database.connection import Connection
 from index.local.database.documents import find_document
@@ -16,35 +15,35 @@ from index.local.database.rows import (
     DOCUMENT_COLUMNS,
     ID_LENGTH,
     PASSAGE_COLUMNS,
-    hash_term,
     id_array,
-    sign_bytes,
     unpack_document,
     unpack_passage,
 )
 from index.local.views import scan
 from index.local.views.arrays import PassageRows
-from index.local.views.bm25 import TermRows, Weights, best_matches, inverse_frequency
+from index.local.views.bm25 import TermRows, best_matches
 from index.local.views.ids import among
+from index.local.views.state import Known as StateKnown
 from index.local.views.state import Views
 from index.local.views.vectors import Bitmap, bitmap
-from index.types import Candidates, Document, FailedFile, Floats, Ids, Passage, Scope, Span, TermStatistics, WordSigns
+from index.statistics import CountingReader
+from index.types import Candidates, Document, FailedFile, Floats, Ids, Passage, Scope, Span, WordSigns
 
 NOTE = "note:"  # what the keys of notes begin with, in the table of what the store says of itself
-_MOST_KNOWN = 50_000  # terms whose frequency is kept: words that nobody wrote are without number
 _SHORTEST_PREFIX = 4  # hex digits
 _NO_SCORES: Floats = np.empty(0, dtype=np.float32)
 _NO_IDS: Ids = np.empty(0, dtype=np.int64)
 
 
-class Reader(backend.Reader):
+class Reader(CountingReader):
     """What ``Store.read`` gives, usable by one thread within its block."""
 
     def __init__(self, connection: Connection, views: Views) -> None:
         self._connection = connection
         self._views = views
         self.generation = views.sequence
-        self._known = views.known
+        self._known: StateKnown = views.known
+        self._dim = views.base.vectors.dim
 
     def documents(
         self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
@@ -178,37 +177,20 @@ class Reader(backend.Reader):
         )
         return {row[0]: unpack_document(row[1:]) for row in self._connection.execute(query, (id_array(passage_ids),))}
 
-    def statistics(self, collection: str, terms: Sequence[str]) -> TermStatistics:
-        n_passages, n_terms, _ = self._counters(collection)
-        df = self._frequencies(collection, {hash_term(term): term for term in terms})
-        return TermStatistics(n_passages, n_terms / n_passages if n_passages else 0.0, df)
-
     def vocabulary(self, collection: str) -> Iterator[tuple[str, int]]:
         yield from self._connection.execute("SELECT term, df FROM terms WHERE collection = ?", (collection,))
 
     def nearest(self, vector: Floats, k: int, scope: Scope) -> tuple[Floats, Ids]:
-        _require_positive(k)
-        dim = self._views.base.vectors.dim
-        if vector.shape != (dim,):
-            raise DimensionMismatch(f"the question's vector has shape {vector.shape}, this store's have ({dim},)")
-        if not np.isfinite(vector).all():
-            raise ValueError("the question's vector is not finite")
+        self._require_askable(vector, k)
         if "vectors" in self._views.base.missing:
             return scan.nearest(self._connection, self._passages_in(scope), vector, k)
         return self._views.nearest(vector, k, self._allowed_passages(scope))
 
     def matching(self, terms: Sequence[str], k: int, scope: Scope) -> tuple[Floats, Ids]:
-        _require_positive(k)
-        hashes = {hash_term(term): term for term in terms}
-        n_passages, n_terms, n_context_terms = self._counters(scope.collection)
+        weights = self._weights(scope.collection, terms, k)
         documents = self._matching_documents(scope) if scope.where else None
-        if not hashes or not n_terms + n_context_terms or documents == []:
+        if weights is None or documents == []:
             return _NO_SCORES, _NO_IDS
-        df = self._frequencies(scope.collection, hashes)
-        weights = Weights(
-            {number: inverse_frequency(n_passages, df.get(term, 0)) for number, term in hashes.items()},
-            (n_terms + n_context_terms) / n_passages,
-        )
         if "lexical" in self._views.base.missing:
             return scan.matching(self._passages_in(scope), weights, k, self._term_rows)
         parts = [self._views.base.lexical, self._views.lexical] if self._views.rows else [self._views.base.lexical]
@@ -230,14 +212,7 @@ class Reader(backend.Reader):
         if len(ids):
             query = "SELECT passage, word_counts, word_signs FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
             rows = list(self._connection.execute(query, (id_array(ids),)))
-        passages, counts, signs = zip(*rows, strict=True) if rows else ((), (), ())
-        width = sign_bytes(self._views.base.vectors.dim)
-        return WordSigns(
-            ids=np.array(passages, dtype=np.int64),
-            signs=np.frombuffer(b"".join(signs), dtype=np.uint8).reshape(-1, width),
-            word_counts=np.frombuffer(b"".join(counts), dtype="<u4").astype(np.int64),
-            sentence_counts=np.array([len(packed) // 4 for packed in counts], dtype=np.int64),
-        )
+        return self._unpacked_signs(rows)
 
     def counts(self, collection: str | None = None) -> tuple[int, int]:
         query = (
@@ -265,36 +240,18 @@ class Reader(backend.Reader):
         )
         return [key for (key,) in rows]
 
-    def collections(self) -> list[str]:
-        if self._known.names is None:
-            query = "SELECT name FROM collections ORDER BY name"
-            self._known.names = [name for (name,) in self._connection.execute(query)]
-        return list(self._known.names)
+    def _read_names(self) -> Iterator[str]:
+        return (name for (name,) in self._connection.execute("SELECT name FROM collections ORDER BY name"))
 
-    def _counters(self, collection: str) -> tuple[int, int, int]:
-        """Passages, terms of their bodies, terms of their contexts."""
-        totals = self._known.totals.get(collection)
-        if totals is None:
-            query = "SELECT n_passages, n_terms, n_context_terms FROM collections WHERE name = ?"
-            totals = self._connection.execute(query, (collection,)).get
-            if totals is None:
-                return 0, 0, 0
-            self._known.totals[collection] = totals
+    def _read_totals(self, collection: str) -> tuple[int, int, int] | None:
+        query = "SELECT n_passages, n_terms, n_context_terms FROM collections WHERE name = ?"
+        totals: tuple[int, int, int] | None = self._connection.execute(query, (collection,)).get
         return totals
 
-    def _frequencies(self, collection: str, terms: Mapping[int, str]) -> dict[str, int]:
-        """df by term, for those of the terms (by hash) that the collection has."""
-        if not self._counters(collection)[0]:
-            return {}
-        known = self._known.df.setdefault(collection, {})
-        if len(known) > _MOST_KNOWN:
-            known = self._known.df[collection] = {}
-        if unknown := [number for number in terms if number not in known]:
-            query = "SELECT t.hash, t.df FROM carray(?) c CROSS JOIN terms t ON t.collection = ? AND t.hash = c.value"
-            frequencies = dict.fromkeys(unknown, 0)
-            frequencies.update(self._connection.execute(query, (id_array(unknown), collection)))
-            known.update(frequencies)  # in one step, for other threads read it
-        return {term: known[number] for number, term in terms.items() if known[number]}
+    def _read_frequencies(self, collection: str, hashes: Sequence[int]) -> Mapping[int, int]:
+        query = "SELECT t.hash, t.df FROM carray(?) c CROSS JOIN terms t ON t.collection = ? AND t.hash = c.value"
+        rows: Iterator[tuple[int, int]] = self._connection.execute(query, (id_array(hashes), collection))
+        return dict(rows)
 
     def _rows(self, ids: Ids) -> PassageRows:
         """Rows of these passages, in the order asked; ids that do not exist are left out."""
@@ -307,7 +264,7 @@ class Reader(backend.Reader):
                 " FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
             )
             rows = list(self._connection.execute(query, (id_array(missing),)))
-            known = PassageRows.joined([known, PassageRows.of(rows, self._views.base.vectors.dim)])
+            known = PassageRows.joined([known, PassageRows.of(rows, self._dim)])
         return known.taken(_places(known.ids, ids))
 
     def _term_rows(self, ids: Ids) -> TermRows:
@@ -371,8 +328,3 @@ def _places(ids: Ids, wanted: Ids) -> Ids:
     place = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]
     places: Ids = place[ids[place] == wanted]
     return places
-
-
-def _require_positive(k: int) -> None:
-    if k < 1:
-        raise ValueError(f"k must be at least 1, not {k}")

@@ -1,44 +1,37 @@
 """One state of a store in a database, read in one snapshot."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from index import backend
-from index.errors import DimensionMismatch, DocumentNotFound
+from index import statistics
+from index.errors import DocumentNotFound
 from index.local.database.rows import (
     DOCUMENT_COLUMNS,
     ID_LENGTH,
     PASSAGE_COLUMNS,
-    hash_term,
-    sign_bytes,
     unpack_document,
     unpack_passage,
 )
 from index.local.views.arrays import PassageRows
-from index.local.views.bm25 import Weights, inverse_frequency
 from index.postgres import lists
 from index.postgres.connection import Connection, storable
 from index.postgres.documents import find_document
-from index.types import Candidates, Document, FailedFile, Floats, Ids, Passage, Scope, Span, TermStatistics, WordSigns
+from index.statistics import CountingReader
+from index.types import Candidates, Document, FailedFile, Floats, Ids, Passage, Scope, Span, WordSigns
 
 NOTE = "note:"  # what the keys of notes begin with, in the table of what the store says of itself
-_MOST_KNOWN = 50_000  # terms whose frequency is kept: words that nobody wrote are without number
 _SHORTEST_PREFIX = 4  # hex digits
 _LAST = "\U0010ffff"  # the last code point; UTF-8 keeps their order
 
 
 @dataclass(slots=True)
-class Known:
-    """What readers of one state have looked up, for those that come after them. Fields as of ``index.local.views.state.Known``."""
+class Known(statistics.Known):
+    """With the number of the state that it is of."""
 
     generation: int = -1
-    names: list[str] | None = None
-    totals: dict[str, tuple[int, int, int]] = field(default_factory=dict)
-    df: dict[str, dict[int, int]] = field(default_factory=dict)
-    languages: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +46,7 @@ class Searching:
     scan_words: int | None
 
 
-class Reader(backend.Reader):
+class Reader(CountingReader):
     """What ``PostgresStore.read`` gives, usable by one thread within its block."""
 
     def __init__(self, connection: Connection, generation: int, known: Known, searching: Searching) -> None:
@@ -61,6 +54,7 @@ class Reader(backend.Reader):
         self.generation = generation
         self._known = known
         self._searching = searching
+        self._dim = searching.dim
 
     def documents(
         self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
@@ -177,37 +171,20 @@ class Reader(backend.Reader):
     def documents_of(self, passage_ids: Sequence[int] | Ids) -> dict[int, Document]:
         return {row[0]: unpack_document(row[1:]) for row in self._in_order(f"p.id, {DOCUMENT_COLUMNS}", passage_ids)}
 
-    def statistics(self, collection: str, terms: Sequence[str]) -> TermStatistics:
-        n_passages, n_terms, _ = self._counters(collection)
-        df = self._frequencies(collection, {hash_term(term): term for term in terms})
-        return TermStatistics(n_passages, n_terms / n_passages if n_passages else 0.0, df)
-
     def vocabulary(self, collection: str) -> Iterator[tuple[str, int]]:
         with self._connection.cursor(name="vocabulary") as cursor:
             cursor.execute("SELECT term, df FROM terms WHERE collection = %s", (collection,))
             yield from cursor
 
     def nearest(self, vector: Floats, k: int, scope: Scope) -> tuple[Floats, Ids]:
-        _require_positive(k)
-        dim = self._searching.dim
-        if vector.shape != (dim,):
-            raise DimensionMismatch(f"the question's vector has shape {vector.shape}, this store's have ({dim},)")
-        if not np.isfinite(vector).all():
-            raise ValueError("the question's vector is not finite")
+        self._require_askable(vector, k)
         return lists.nearest(self._connection, self._selection(scope), vector, k, self._searching.scan_vectors)
 
     def matching(self, terms: Sequence[str], k: int, scope: Scope) -> tuple[Floats, Ids]:
-        _require_positive(k)
-        hashes = {hash_term(term): term for term in terms}
-        n_passages, n_terms, n_context_terms = self._counters(scope.collection)
+        weights = self._weights(scope.collection, terms, k)
         selection = self._selection(scope)
-        if not hashes or not n_terms + n_context_terms:
+        if weights is None:
             return np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
-        df = self._frequencies(scope.collection, hashes)
-        weights = Weights(
-            {number: inverse_frequency(n_passages, df.get(term, 0)) for number, term in hashes.items()},
-            (n_terms + n_context_terms) / n_passages,
-        )
         return lists.matching(self._connection, selection, weights, k, self._searching.scan_words)
 
     def candidates(self, ids: Sequence[int] | Ids) -> Candidates:
@@ -216,27 +193,13 @@ class Reader(backend.Reader):
         return Candidates(rows.ids, rows.vectors, rows.n_rows - 1, rows.terms, rows.term_counts)
 
     def word_signs(self, ids: Sequence[int] | Ids) -> WordSigns:
-        rows = self._of_passages("signs", "e.passage, e.word_counts, e.word_signs", ids)
-        passages, counts, signs = zip(*rows, strict=True) if rows else ((), (), ())
-        return WordSigns(
-            ids=np.array(passages, dtype=np.int64),
-            signs=np.frombuffer(b"".join(signs), dtype=np.uint8).reshape(-1, sign_bytes(self._searching.dim)),
-            word_counts=np.frombuffer(b"".join(counts), dtype="<u4").astype(np.int64),
-            sentence_counts=np.array([len(packed) // 4 for packed in counts], dtype=np.int64),
-        )
+        return self._unpacked_signs(self._of_passages("signs", "e.passage, e.word_counts, e.word_signs", ids))
 
     def counts(self, collection: str | None = None) -> tuple[int, int]:
         query = "SELECT coalesce(sum(n_documents), 0), coalesce(sum(n_passages), 0) FROM collections"
         within = "" if collection is None else " WHERE name = %s"
         row = self._connection.execute(query + within, () if collection is None else (collection,)).fetchone()
         return (int(row[0]), int(row[1])) if row else (0, 0)
-
-    def collections(self) -> list[str]:
-        if self._known.names is None:
-            self._known.names = [
-                name for (name,) in self._connection.execute("SELECT name FROM collections ORDER BY name")
-            ]
-        return list(self._known.names)
 
     def has_field(self, collection: str, key: str) -> bool:
         query = (
@@ -253,30 +216,17 @@ class Reader(backend.Reader):
         )
         return [key for (key,) in self._connection.execute(query, (collection, limit))]
 
-    def _counters(self, collection: str) -> tuple[int, int, int]:
-        """Passages, terms of their bodies, terms of their contexts."""
-        totals = self._known.totals.get(collection)
-        if totals is None:
-            query = "SELECT n_passages, n_terms, n_context_terms FROM collections WHERE name = %s"
-            row = self._connection.execute(query, (collection,)).fetchone()
-            if row is None:
-                return 0, 0, 0
-            totals = self._known.totals[collection] = (int(row[0]), int(row[1]), int(row[2]))
-        return totals
+    def _read_names(self) -> Iterator[str]:
+        return (name for (name,) in self._connection.execute("SELECT name FROM collections ORDER BY name"))
 
-    def _frequencies(self, collection: str, terms: Mapping[int, str]) -> dict[str, int]:
-        """df by term, for those of the terms (by hash) that the collection has."""
-        if not self._counters(collection)[0]:
-            return {}
-        known = self._known.df.setdefault(collection, {})
-        if len(known) > _MOST_KNOWN:
-            known = self._known.df[collection] = {}
-        if unknown := [number for number in terms if number not in known]:
-            query = "SELECT hash, df FROM terms WHERE collection = %s AND hash = ANY(%s)"
-            frequencies = dict.fromkeys(unknown, 0)
-            frequencies.update({row[0]: row[1] for row in self._connection.execute(query, (collection, unknown))})
-            known.update(frequencies)  # in one step, for other threads read it
-        return {term: known[number] for number, term in terms.items() if known[number]}
+    def _read_totals(self, collection: str) -> tuple[int, int, int] | None:
+        query = "SELECT n_passages, n_terms, n_context_terms FROM collections WHERE name = %s"
+        row = self._connection.execute(query, (collection,)).fetchone()
+        return None if row is None else (int(row[0]), int(row[1]), int(row[2]))
+
+    def _read_frequencies(self, collection: str, hashes: Sequence[int]) -> Mapping[int, int]:
+        query = "SELECT hash, df FROM terms WHERE collection = %s AND hash = ANY(%s)"
+        return {row[0]: row[1] for row in self._connection.execute(query, (collection, list(hashes)))}
 
     def _selection(self, scope: Scope) -> lists.Selection:
         if not scope.where:
@@ -322,8 +272,3 @@ def _begins(prefix: str) -> tuple[str, list[Any]]:
         "left(d.key, 200) >= left(%s, 200) AND left(d.key, 200) <= left(%s, 200) AND d.key >= %s AND d.key < %s",
         [prefix, after, prefix, after],
     )
-
-
-def _require_positive(k: int) -> None:
-    if k < 1:
-        raise ValueError(f"k must be at least 1, not {k}")

@@ -91,7 +91,7 @@ class PostgresStore(backend.Store):
     def read(self) -> Iterator[Reader]:
         with self.reading() as (connection, generation):
             if self._known.generation != generation:
-                self._known = Known(generation)
+                self._known = Known(generation=generation)
             yield Reader(connection, generation, self._known, self.searching)
 
     @contextmanager

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from index import statistics
 from index.local.database.connection import Connection
 from index.local.views.base import Base
 from index.local.views.ids import NO_IDS, among
@@ -23,17 +24,9 @@ class ViewRow(NamedTuple):
 
 
 @dataclass(slots=True)
-class Known:
-    """What readers of one state have looked up in its rows, for those that come after them.
+class Known(statistics.Known):
+    """With a bit for each passage of a collection, by collection: scopes."""
 
-    names: of the collections.  By collection: totals: passages, terms of their bodies, terms of their contexts;  df: passages by
-    term's hash;  languages: other than English;  scopes: a bit for each of its passages.
-    """
-
-    names: list[str] | None = None
-    totals: dict[str, tuple[int, int, int]] = field(default_factory=dict)
-    df: dict[str, dict[int, int]] = field(default_factory=dict)
-    languages: dict[str, tuple[str, ...]] = field(default_factory=dict)
     scopes: dict[str, Bitmap] = field(default_factory=dict)
 
 
