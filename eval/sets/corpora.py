@@ -28,6 +28,8 @@ Progress = Callable[[IngestProgress], None]
 Notify = Callable[[str], None]  # takes a line for people
 
 _ROOT = Path(__file__).parents[2]  # where the packages lie
+# What takes documents in: reading, embedding, and the store that is written to.
+_INGESTION = ("rag/intake/pipeline.py", "rag/intake/reading.py", "index/stores.py")
 _SHOWN = 3  # files that were left out, by name; the rest is counted
 
 
@@ -110,7 +112,7 @@ def _sha256(path: Path) -> str:
 
 def _code_digest() -> str:
     """Changes with any module that ingestion imports, so that no figure is ever of passages cut by older code."""
-    pending, seen = [_ROOT / "rag" / "intake" / "pipeline.py", _ROOT / "rag" / "intake" / "reading.py"], set[Path]()
+    pending, seen = [_ROOT / name for name in _INGESTION], set[Path]()
     while pending:
         path = pending.pop()
         if path not in seen:
