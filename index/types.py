@@ -166,8 +166,8 @@ class Candidates:
     @property
     def firsts(self) -> Ids:
         """Where each passage's own vector and its context's term count stand: int64 (n,)."""
-        rows = self.sentence_counts + 1
-        firsts: Ids = np.cumsum(rows) - rows
+        rows = self.sentence_counts + 1  # (n,)
+        firsts: Ids = np.cumsum(rows) - rows  # (n,)
         return firsts
 
     @property
@@ -178,8 +178,8 @@ class Candidates:
     @property
     def bodies(self) -> tuple[Ids, Ids]:
         """Where in ``terms`` those of each passage's body begin, behind its context's, and how many they are: int64 (n,), both."""
-        lengths = np.add.reduceat(self.term_counts, self.firsts)
-        ends = np.cumsum(lengths)
+        lengths = np.add.reduceat(self.term_counts, self.firsts)  # (n,): terms of context and body
+        ends = np.cumsum(lengths)  # (n,)
         lengths -= self.term_counts[self.firsts]
         return ends - lengths, lengths
 

@@ -324,7 +324,7 @@ def _places(ids: Ids, wanted: Ids) -> Ids:
     """Where each of the wanted ids, in their order, stands among those found; those that do not are left out."""
     if not len(ids):
         return _NO_IDS
-    order = np.argsort(ids)
-    place = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]
-    places: Ids = place[ids[place] == wanted]
+    order = np.argsort(ids)  # (n_ids,)
+    place = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]  # (n_wanted,)
+    places: Ids = place[ids[place] == wanted]  # (those that are there,)
     return places

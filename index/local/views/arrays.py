@@ -205,7 +205,7 @@ def _lines(shares: _Shares) -> tuple[Ids, Ids]:
 
 def _terms(shares: _Shares, lines: Ids, owners: Ids) -> Terms:
     """The terms of the passages of these lines, one after another."""
-    wanted = spread(lines[:, _FIRST_TERM], lines[:, _N_TERMS])
+    wanted = spread(lines[:, _FIRST_TERM], lines[:, _N_TERMS])  # (sum of n_terms,)
     if len(shares) == 1:
         return shares[0][0].terms[wanted]
     # The terms of the lines before each share's first, and of all.
@@ -242,13 +242,13 @@ def _rows(shares: _Shares, dim: int) -> PassageRows:
 
 def _read_rows(shares: _Shares, lines: Ids, owners: Ids, words: int) -> NDArray[np.uint64]:
     """The rows of the passages of these lines, one after another: uint64 (sum of n_rows, words). What cannot be read is 0."""
-    first, n_rows = lines[:, _FIRST_ROW], lines[:, _N_ROWS]
+    first, n_rows = lines[:, _FIRST_ROW], lines[:, _N_ROWS]  # (m,), both
     rows = np.empty((int(n_rows.sum()), words), dtype="<u8")
     if not len(lines):
         return rows
     # Runs that lie one after another are one.
-    apart = (first[1:] != first[:-1] + n_rows[:-1]) | (owners[1:] != owners[:-1])
-    begins = np.flatnonzero(np.append(True, apart))
+    apart = (first[1:] != first[:-1] + n_rows[:-1]) | (owners[1:] != owners[:-1])  # (m - 1,)
+    begins = np.flatnonzero(np.append(True, apart))  # (n_runs,)
     runs = zip(
         [shares[owner][0].row_file for owner in owners[begins].tolist()],
         (first[begins] * 8 * words).tolist(),

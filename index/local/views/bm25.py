@@ -45,12 +45,12 @@ def inverse_frequency(n_passages: int, df: int) -> float:
 def bm25(rows: TermRows, weights: Weights) -> NDArray[np.float64]:
     """Okapi BM25 (Robertson and Zaragoza 2009; k1 1.2, b 0.75) of a passage's terms, its context included: float64 (n,)."""
     hashes = np.array(sorted(weights.idf), dtype=np.uint32)  # (n_terms,)
-    places, slots = occurrences(rows.terms, hashes)
-    owners = np.searchsorted(np.cumsum(rows.lengths), places, side="right")
+    places, slots = occurrences(rows.terms, hashes)  # (n_occurrences,), both
+    owners = np.searchsorted(np.cumsum(rows.lengths), places, side="right")  # (n_occurrences,): which passage
     cells = owners * len(hashes) + slots
-    tf = np.bincount(cells, minlength=len(rows.ids) * len(hashes)).reshape(len(rows.ids), len(hashes))
-    norm = K1 * (1 - B + B * rows.lengths / weights.mean_length)
-    scores = np.zeros(len(rows.ids))
+    tf = np.bincount(cells, minlength=len(rows.ids) * len(hashes)).reshape(len(rows.ids), len(hashes))  # (n, n_terms)
+    norm = K1 * (1 - B + B * rows.lengths / weights.mean_length)  # (n,)
+    scores = np.zeros(len(rows.ids))  # (n,)
     # Term by term, so that a score does not depend on which other passages were scored with it.
     for column, term in enumerate(hashes.tolist()):
         scores += weights.idf[term] * (K1 + 1) * tf[:, column] / (tf[:, column] + norm)
@@ -65,11 +65,11 @@ def occurrences(terms: Terms, wanted: Terms) -> tuple[Ids, Ids]:
     # Few of the terms are wanted: a table over 16 bits of the hash drops the rest faster than a search.
     passed = np.zeros(1 << 16, dtype=np.bool_)
     passed[wanted & 0xFFFF] = True
-    places = np.flatnonzero(passed[terms & 0xFFFF])
+    places = np.flatnonzero(passed[terms & 0xFFFF])  # (n_passed,)
     if not len(places):
         return places, places
-    slots = np.minimum(np.searchsorted(wanted, terms[places]), len(wanted) - 1)
-    same = wanted[slots] == terms[places]
+    slots = np.minimum(np.searchsorted(wanted, terms[places]), len(wanted) - 1)  # (n_passed,)
+    same = wanted[slots] == terms[places]  # (n_passed,)
     return places[same], slots[same]
 
 
