@@ -40,8 +40,8 @@ def risk_coverage_chart(runs: Mapping[str, Labelled]) -> str:
     """Share of wrong among the questions answered, against the share answered when the surest come first. runs: by name."""
     series = {}
     top = 0.1
-    for name, one in runs.items():
-        risks = risk_curve(*one)
+    for name, outcomes in runs.items():
+        risks = risk_curve(*outcomes)
         top = max(top, float(risks.max()))
         chosen = np.unique(np.linspace(0, len(risks) - 1, min(len(risks), _MOST_POINTS)).astype(int))
         series[name] = _Series([((at + 1) / len(risks), float(risks[at]), 0.0) for at in chosen])
@@ -51,14 +51,14 @@ def risk_coverage_chart(runs: Mapping[str, Labelled]) -> str:
 
 def reliability_chart(runs: Mapping[str, Labelled]) -> str:
     """Share of questions that are answered right against mean confidence, ten bins; a larger dot is more questions."""
-    most = max(len(one.confidence) for one in runs.values())
+    most = max(len(outcomes.confidence) for outcomes in runs.values())
     series = {}
-    for name, one in runs.items():
-        found = bins(*one)
-        sizes = [_SMALLEST_DOT + (_LARGEST_DOT - _SMALLEST_DOT) * math.sqrt(n / most) for _, _, n in found]
+    for name, outcomes in runs.items():
+        filled = bins(*outcomes)
+        sizes = [_SMALLEST_DOT + (_LARGEST_DOT - _SMALLEST_DOT) * math.sqrt(n / most) for _, _, n in filled]
         series[name] = _Series(
-            [(sure, share, size) for (sure, share, _), size in zip(found, sizes, strict=True)],
-            [f"{n} questions: confidence {sure:.0%}, answered right {share:.0%}" for sure, share, n in found],
+            [(sure, share, size) for (sure, share, _), size in zip(filled, sizes, strict=True)],
+            [f"{n} questions: confidence {sure:.0%}, answered right {share:.0%}" for sure, share, n in filled],
         )
     return _drawn(series, "confidence", "the answer is right", 1.0, diagonal=True)
 
@@ -66,11 +66,11 @@ def reliability_chart(runs: Mapping[str, Labelled]) -> str:
 def bins(confidence: Values, positive: Values) -> Sequence[tuple[float, float, int]]:
     """Mean confidence, share of positives and number of questions of each of ten equal bins that is not empty."""
     number = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    found = []
-    for one in np.unique(number):
-        inside = number == one
-        found.append((float(confidence[inside].mean()), float(positive[inside].mean()), int(inside.sum())))
-    return found
+    filled = []
+    for number_of_bin in np.unique(number):
+        inside = number == number_of_bin
+        filled.append((float(confidence[inside].mean()), float(positive[inside].mean()), int(inside.sum())))
+    return filled
 
 
 def _drawn(series: Mapping[str, _Series], x_title: str, y_title: str, top: float, *, diagonal: bool) -> str:
@@ -98,11 +98,11 @@ def _drawn(series: Mapping[str, _Series], x_title: str, y_title: str, top: float
     parts.append(f'<text transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">{escape(y_title)}</text>')
     if diagonal:
         parts.append(f'<path d="M{x(0)} {y(0)}L{x(1)} {y(1)}" stroke="var(--faint)" stroke-dasharray="5 5"/>')
-    for number, (name, one) in enumerate(series.items(), 1):
+    for number, (name, points) in enumerate(series.items(), 1):
         colour = f"var(--chart-{number})"
-        line = "L".join(f"{x(across)} {y(up)}" for across, up, _ in one.points)
+        line = "L".join(f"{x(across)} {y(up)}" for across, up, _ in points.points)
         parts.append(f'<path d="M{line}" fill="none" stroke="{colour}" stroke-width="1.8" stroke-linejoin="round"/>')
-        for (across, up, radius), hint in zip(one.points, one.hints, strict=False):
+        for (across, up, radius), hint in zip(points.points, points.hints, strict=False):
             parts.append(
                 f'<circle cx="{x(across)}" cy="{y(up)}" r="{radius:.1f}" fill="{colour}" fill-opacity=".85">'
                 f"<title>{escape(hint)}</title></circle>"
