@@ -11,7 +11,6 @@ from rag.parsing.archives.members import is_archive
 from rag.parsing.data import csv, json
 from rag.parsing.data.csv import parse_csv
 from rag.parsing.data.json import parse_json
-from rag.parsing.encoding import KNOWN, decode, n_damaged
 from rag.parsing.mail import msg
 from rag.parsing.mail.eml import parse_mail, read_eml
 from rag.parsing.office import odp, ods, odt
@@ -20,11 +19,12 @@ from rag.parsing.office.odp import parse_odp
 from rag.parsing.office.ods import parse_ods
 from rag.parsing.office.odt import parse_odt
 from rag.parsing.office.pptx import parse_pptx
-from rag.parsing.office.rtf import parse_rtf
+from rag.parsing.office.rtf.parse import parse_rtf
 from rag.parsing.office.xlsx import parse_xlsx
-from rag.parsing.passwords import ENCRYPTED, PROTECTED, decrypted
 from rag.parsing.pdf.parse import parse_pdf, parse_picture
 from rag.parsing.pdf.recognition.ocr import HINT
+from rag.parsing.shared.encoding import KNOWN, decode, n_damaged
+from rag.parsing.shared.passwords import ENCRYPTED, PROTECTED, decrypted
 from rag.parsing.structure.metadata import PLACES_NOT_READ
 from rag.parsing.text import notebook, subtitles
 from rag.parsing.text.markdown import parse_markdown

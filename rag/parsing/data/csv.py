@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import starmap
 
 from rag.parsing.data.rows import SheetRow, add_rows
-from rag.parsing.encoding import decode
+from rag.parsing.shared.encoding import decode
 from rag.parsing.structure.builder import TextBuilder
 from rag.parsing.structure.tables import is_header, is_value
 from rag.shared.errors import ContentTooLarge, UnreadableContent

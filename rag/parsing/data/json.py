@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from rag.parsing.encoding import decode
+from rag.parsing.shared.encoding import decode
 from rag.parsing.structure.builder import TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
 from rag.shared.errors import UnreadableContent

@@ -7,9 +7,9 @@ from xml.etree.ElementTree import Element
 
 from rag.parsing.archives.container import Archive
 from rag.parsing.office import number_format
+from rag.parsing.shared.xml import attribute, child, local, parse_xml
 from rag.parsing.structure.builder import TextBuilder, plain
 from rag.parsing.structure.tables import Cell, lay_out
-from rag.parsing.xml import attribute, child, local, parse_xml
 
 _MAX_POINTS, _MAX_SERIES = 2000, 100
 _EPOCH = datetime.datetime(1899, 12, 30)

@@ -11,12 +11,12 @@ from xml.etree.ElementTree import Element
 
 from rag.parsing.archives.container import Archive
 from rag.parsing.office.charts import add_figures
-from rag.parsing.office.docx_lists import read_lists
-from rag.parsing.office.numbering import Label, Numbering
+from rag.parsing.office.lists.docx import read_lists
+from rag.parsing.office.lists.numbering import Label, Numbering
 from rag.parsing.office.ooxml import chosen, is_on, main_part, number_of, properties, relations, value_of
+from rag.parsing.shared.xml import attribute, child, local, parse_xml
 from rag.parsing.structure.builder import Item, TextBuilder, plain
 from rag.parsing.structure.tables import Cell, joined_down, lay_out, n_covered
-from rag.parsing.xml import attribute, child, local, parse_xml
 from rag.shared.types import ParsedText
 
 _SKIPPED = frozenset(

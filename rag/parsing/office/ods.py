@@ -5,8 +5,8 @@ from xml.etree.ElementTree import Element
 
 from rag.parsing.data.rows import SheetRow, add_rows
 from rag.parsing.office.odt import open_document
+from rag.parsing.shared.xml import attribute, local
 from rag.parsing.structure.builder import plain
-from rag.parsing.xml import attribute, local
 from rag.shared.types import ParsedText
 
 MIMETYPES = (

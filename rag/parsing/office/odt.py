@@ -9,12 +9,12 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from rag.parsing.archives.container import Archive
-from rag.parsing.office.numbering import Label, Numbering
-from rag.parsing.office.odt_lists import OUTLINE, read_lists, whole_number
+from rag.parsing.office.lists.numbering import Label, Numbering
+from rag.parsing.office.lists.odt import OUTLINE, read_lists, whole_number
+from rag.parsing.shared.xml import attribute, child, local, parse_xml
 from rag.parsing.structure.builder import Item, TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
 from rag.parsing.structure.tables import Cell, lay_out, n_covered
-from rag.parsing.xml import attribute, child, local, parse_xml
 from rag.shared.errors import UnreadableContent
 from rag.shared.types import ParsedText
 

@@ -4,9 +4,9 @@ import posixpath
 from xml.etree.ElementTree import Element
 
 from rag.parsing.archives.container import Archive
+from rag.parsing.shared.xml import attribute, child, local, parse_xml
 from rag.parsing.structure.builder import Values
 from rag.parsing.structure.metadata import collect
-from rag.parsing.xml import attribute, child, local, parse_xml
 from rag.shared.errors import UnreadableContent
 
 _MAX_DIGITS = 9

@@ -7,9 +7,9 @@ from xml.etree.ElementTree import Element
 from rag.parsing.archives.container import Archive
 from rag.parsing.office.charts import add_figures
 from rag.parsing.office.ooxml import chosen, main_part, properties, relations
+from rag.parsing.shared.xml import attribute, child, local, parse_xml
 from rag.parsing.structure.builder import TextBuilder, plain
 from rag.parsing.structure.tables import Cell, lay_out, n_covered
-from rag.parsing.xml import attribute, child, local, parse_xml
 from rag.shared.types import ParsedText
 
 _TITLES = ("title", "ctrTitle")

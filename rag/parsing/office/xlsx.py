@@ -15,8 +15,8 @@ from rag.parsing.archives.container import Archive
 from rag.parsing.data.rows import SheetRow, add_rows
 from rag.parsing.office import number_format
 from rag.parsing.office.ooxml import main_part, properties, relations
+from rag.parsing.shared.xml import local, parse_xml
 from rag.parsing.structure.builder import TextBuilder, plain
-from rag.parsing.xml import local, parse_xml
 from rag.shared.types import ParsedText
 
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^<>]*?\bref=[\"']([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})")

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rag.parsing.passwords import PROTECTED, PROTECTED_BY_OTHER
 from rag.parsing.pdf.headers import drop_repeated
 from rag.parsing.pdf.layout import Gutters, Page
 from rag.parsing.pdf.letters import mend_letters
@@ -25,6 +24,7 @@ from rag.parsing.pdf.orientation import Box, read_directions, turned, turned_wor
 from rag.parsing.pdf.recognition.ocr import HINT, recognise
 from rag.parsing.pdf.words import HYPHEN_AT_LINE_END
 from rag.parsing.pdf.writing import heading_key, printed_title, write_pages
+from rag.parsing.shared.passwords import PROTECTED, PROTECTED_BY_OTHER
 from rag.parsing.structure.builder import MAX_CHARACTERS, TextBuilder, Values, plain
 from rag.parsing.structure.metadata import PAGES_NOT_READ, collect
 from rag.shared.errors import ContentTooLarge, UnreadableContent

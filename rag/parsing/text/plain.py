@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from rag.language.sentences import trim
-from rag.parsing.encoding import decode
+from rag.parsing.shared.encoding import decode
 from rag.parsing.structure.builder import MAX_CHARACTERS
 from rag.parsing.structure.lists import blocks_of_lists
 from rag.shared.errors import ContentTooLarge

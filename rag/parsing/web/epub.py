@@ -7,10 +7,10 @@ from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
 from rag.parsing.archives.container import Archive
+from rag.parsing.shared.xml import attribute, local, parse_xml
 from rag.parsing.structure.builder import TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
 from rag.parsing.web.html import add_html, decode_html
-from rag.parsing.xml import attribute, local, parse_xml
 from rag.shared.errors import UnreadableContent
 from rag.shared.types import ParsedText
 

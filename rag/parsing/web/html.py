@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rag.parsing.encoding import decode
+from rag.parsing.shared.encoding import decode
 from rag.parsing.structure.builder import TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
 from rag.parsing.structure.tables import Cell, Table, lay_out, n_covered

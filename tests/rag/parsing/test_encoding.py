@@ -2,8 +2,8 @@
 
 import pytest
 
-from rag.parsing.encoding import decode, n_damaged
 from rag.parsing.formats import parse
+from rag.parsing.shared.encoding import decode, n_damaged
 from rag.shared.errors import UnreadableContent, UnsupportedFormat
 
 TEXTS = {

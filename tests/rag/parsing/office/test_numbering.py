@@ -12,7 +12,7 @@ from docx.oxml.ns import nsdecls
 
 from rag.intake.chunking import chunk
 from rag.parsing.formats import parse
-from rag.parsing.office.numbering import formatted
+from rag.parsing.office.lists.numbering import formatted
 from rag.shared.types import ParsedText
 
 pytestmark = pytest.mark.medium

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from rag.parsing.office.numbering import written_label
-from rag.parsing.office.rtf_tables import Rows
+from rag.parsing.office.lists.numbering import written_label
+from rag.parsing.office.rtf.tables import Rows
 from rag.parsing.structure.builder import TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
 from rag.parsing.structure.tables import joined_down, lay_out

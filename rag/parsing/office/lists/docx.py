@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
-from rag.parsing.office.numbering import Level, NumberedList
+from rag.parsing.office.lists.numbering import Level, NumberedList
 from rag.parsing.office.ooxml import is_on, number_of, value_of
-from rag.parsing.xml import attribute, child, local
+from rag.parsing.shared.xml import attribute, child, local
 
 _MAX_TEXT = 60  # characters of a level's text around its numbers; more is no number
 _MAX_LINKS = 5  # from a list to the style that defines it, and on

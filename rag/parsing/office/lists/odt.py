@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element
 
-from rag.parsing.office.numbering import N_LEVELS, Level, NumberedList
-from rag.parsing.xml import attribute, local
+from rag.parsing.office.lists.numbering import N_LEVELS, Level, NumberedList
+from rag.parsing.shared.xml import attribute, local
 
 OUTLINE = "\0outline"  # id of the list that the headings are in; no style has such a name
 _FORMATS = {"1": "decimal", "a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}

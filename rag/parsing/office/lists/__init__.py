@@ -1,0 +1,1 @@
+"""How are the items of lists in office files numbered?"""

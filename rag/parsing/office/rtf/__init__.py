@@ -1,0 +1,1 @@
+"""What text, headings and tables does an RTF file hold?"""

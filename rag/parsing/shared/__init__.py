@@ -1,0 +1,1 @@
+"""What do parsers of several families use: encodings, XML, passwords?"""
