@@ -24,7 +24,8 @@ _BYTES, _PNG = "application/octet-stream", "image/png"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 # Whoever opens it in a browser all the same opens it without scripts, forms or an origin.
 _POLICY = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-MARKS = "Footnote-Marks"  # how many stretches of the cited text were marked on the page
+# How many stretches of the cited text were marked on the page, and how far down the first begins, 0 to 1.
+MARKS, MARKED_AT = "Footnote-Marks", "Footnote-Marked-At"
 
 Sought = Annotated[Text | None, Query(min_length=1, max_length=200, description="Words to look for.")]
 
@@ -120,7 +121,9 @@ async def get_page(
         )
         if not drawn.png:
             raise PageNotFound(f"It has the pages 1 to {drawn.n_pages}.")
-        return Response(drawn.png, media_type=_PNG, headers={MARKS: str(drawn.quoted)})
+        return Response(
+            drawn.png, media_type=_PNG, headers={MARKS: str(drawn.quoted), MARKED_AT: f"{drawn.quoted_at:.4f}"}
+        )
 
     return await run(draw)
 

@@ -30,7 +30,7 @@ _POLICY = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self' data:",
+        "img-src 'self' data: blob:",  # pages of documents, which are fetched with the key
         "connect-src 'self'",
         "base-uri 'none'",
         "form-action 'self'",

@@ -47,13 +47,17 @@ class Wanted(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """A page. n_pages: of its file.  quoted, sought: rectangles that were marked.  png: empty where there is no such page."""
+    """A page. n_pages: of its file.  quoted, sought: rectangles that were marked.  png: empty where there is no such page.
+
+    quoted_at: how far down the first of them begins, 0 to 1.
+    """
 
     n_pages: int
     width: int
     height: int
     quoted: int
     sought: int
+    quoted_at: float
     png: bytes
 
 
@@ -75,7 +79,7 @@ def draw(content: bytes, wanted: Wanted) -> Drawn:
     try:
         n_pages = len(document)
         if not 1 <= wanted.number <= n_pages:
-            return Drawn(n_pages, 0, 0, 0, 0, b"")
+            return Drawn(n_pages, 0, 0, 0, 0, 0.0, b"")
         try:
             page = document[wanted.number - 1]
             return _drawn(page, n_pages, wanted)
@@ -105,7 +109,8 @@ def _drawn(page: "PdfPage", n_pages: int, wanted: Wanted) -> Drawn:
     _mark(pixels, sought, _SOUGHT)
     _mark(pixels, quoted, _QUOTED)
     shown_height, shown_width = pixels.shape[:2]
-    return Drawn(n_pages, shown_width, shown_height, len(quoted), len(sought), png(pixels))
+    first = min((top for _, top, _, _ in quoted), default=0) / shown_height
+    return Drawn(n_pages, shown_width, shown_height, len(quoted), len(sought), first, png(pixels))
 
 
 def _characters(layer: "PdfTextPage") -> Iterator[str]:

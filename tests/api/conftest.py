@@ -132,7 +132,7 @@ class FakeService:
         self._work()
         if span is not None and not 0 <= span[0] <= span[1] <= document.n_characters:
             raise BadInput("outside the text")
-        return Drawn(1, 1, 1, 0, 0, b"\x89PNG" if number == 1 else b"")
+        return Drawn(1, 1, 1, 0, 0, 0.0, b"\x89PNG" if number == 1 else b"")
 
     def original(self, document: Document) -> bytes | None:
         self._work()

@@ -93,6 +93,20 @@ export function request(path, { method = "GET", json, signal } = {}) {
   });
 }
 
+/** A file that a path answers, as `{ blob, headers }`. */
+export function file(path, { signal } = {}) {
+  return sendWithKey(async (headers) => {
+    try {
+      const reply = await fetch(path, { signal, headers });
+      const body = reply.ok ? { blob: await reply.blob(), headers: reply.headers } : parsed(await reply.text());
+      return { status: reply.status, body, retryAfter: secondsOf(reply.headers.get("Retry-After")) };
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Problem(0, UNREACHABLE);
+    }
+  });
+}
+
 /** Reads a stream of events; `take` gets the name and the JSON of each as it comes. */
 export async function events(path, { json, signal, take }) {
   const stream = await sendWithKey(async (headers) => {

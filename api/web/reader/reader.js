@@ -1,8 +1,10 @@
-/** The document view: the stored text with one span marked. What is open is in the address, so that it can be shared. */
+/** The document view: its pages or its text with one span marked. What is open is in the address, so that it can be shared. */
 
-import { Problem, request } from "../base/api.js";
+import { Problem, file, request } from "../base/api.js";
 import { restoreCaret } from "../base/dialogs.js";
 import { count, element, hashOf, marked, slice } from "../base/text.js";
+import * as finding from "./finding.js";
+import * as pages from "./pages.js";
 
 // A text up to WHOLE code points is shown at once; of a longer one a part on each side of the span, and more on request.
 const WHOLE = 200_000;
@@ -43,6 +45,10 @@ export async function open(id, span) {
   byId("reader-title").textContent = "Document";
   byId("reader-about").textContent = "";
   byId("earlier").hidden = byId("later").hidden = true;
+  byId("reader-views").hidden = byId("save-original").hidden = true;
+  byId("reader-find").value = "";
+  finding.clear();
+  showAs("text");
   if (!dialog.open) dialog.showModal();
   try {
     const found = await request(pathOf(id), { signal: mine.signal });
@@ -56,7 +62,8 @@ export async function open(id, span) {
     show(part.text);
     say(spanWords());
     goToSpan();
-    await checkCitation(mine);
+    const isSame = await checkCitation(mine);
+    await offerPages(mine, isSame);
   } catch (error) {
     if (mine !== running || error.name === "AbortError") return;
     if (!(error instanceof Problem)) throw error;
@@ -134,19 +141,71 @@ function goToSpan() {
   mark.scrollIntoView({ block: fits ? "center" : "start" });
 }
 
-/** Says so when the marked text is no longer what the answer cited, and where that is now. */
+/** Shows the pages where there are pictures of them. isSame: whether what is marked is what was cited. */
+async function offerPages(mine, isSame) {
+  const { id, characters } = opened;
+  const span = isWithin(opened.span, characters) ? opened.span : null;
+  const info = await pages.infoOf(id, span === null ? null : span[0], mine.signal);
+  if (mine !== running) return;
+  byId("save-original").hidden = !info.original;
+  if (!info.pictures || !isSame || (opened.span !== null && span === null)) return;
+  byId("reader-views").hidden = false;
+  showAs("pages");
+  byId("reader-pages").focus({ preventScroll: true });
+  await pages.begin(id, span, info);
+}
+
+/** as: "pages" or "text". */
+function showAs(as) {
+  byId("reader-pages").hidden = byId("page-tools").hidden = as !== "pages";
+  scroller.hidden = as !== "text";
+  for (const name of ["pages", "text"]) byId(`as-${name}`).setAttribute("aria-pressed", String(as === name));
+  if (as === "text") byId("reader-views").hidden || goToSpan();
+}
+
+async function save() {
+  const { id, title } = opened;
+  try {
+    const { blob, headers } = await file(`${pathOf(id)}/original`);
+    const named = /filename\*=UTF-8''(\S+)/.exec(headers.get("Content-Disposition") ?? "");
+    const link = element("a", { href: URL.createObjectURL(blob), download: named ? decodeURIComponent(named[1]) : title });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    say(error.message, true);
+  }
+}
+
+async function findWords() {
+  const words = byId("reader-find").value.trim();
+  if (opened === null) return;
+  try {
+    if (byId("reader-pages").hidden) say(finding.find(words) || spanWords());
+    else await pages.find(words);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    say(error.message, true);
+  }
+}
+
+/**
+ * Says so when the marked text is no longer what the answer cited, and where that is now.
+ * Gives whether it still is, as far as is known.
+ */
 async function checkCitation(mine) {
   const citation = citationFor(opened.id, opened.span);
-  if (citation === null || citation.document_sha256 === opened.sha256) return;
+  if (citation === null || citation.document_sha256 === opened.sha256) return true;
   const json = { citations: [citation] };
   const { results } = await request("v1/verify", { method: "POST", json, signal: mine.signal });
-  if (mine !== running) return;
+  if (mine !== running) return false;
   const [{ status, start_char_index: start, end_char_index: end }] = results;
-  if (status === "valid") return;
+  if (status === "valid") return true;
   say("The document has changed since the answer: what is marked is not what was cited.", true);
   if (status === "moved") {
     byId("reader-status").append(" ", element("a", { href: hashOf(opened.id, start, end) }, "Go to where it stands now"));
   }
+  return false;
 }
 
 /** The citation of this span in the answer on show, cut to the span where it is a part of one. */
@@ -200,6 +259,12 @@ async function copyLink() {
   }
 }
 
+pages.onSay(say);
+byId("as-pages").addEventListener("click", () => showAs("pages"));
+byId("as-text").addEventListener("click", () => showAs("text"));
+byId("save-original").addEventListener("click", save);
+byId("reader-find").addEventListener("keydown", (event) => event.key === "Enter" && !event.isComposing && findWords());
+byId("reader-find").addEventListener("search", () => byId("reader-find").value || findWords()); // emptied
 byId("earlier").addEventListener("click", () => extend("earlier"));
 byId("later").addEventListener("click", () => extend("later"));
 byId("ask-this").addEventListener("click", () => opened !== null && onAsked(opened));
@@ -210,6 +275,7 @@ dialog.addEventListener("close", () => {
   if (dialog.open) return; // opened again in the meantime
   running.abort();
   opened = null;
+  pages.end();
   restoreCaret();
   onClosed();
 });

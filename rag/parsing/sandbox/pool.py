@@ -313,11 +313,11 @@ class _Parser:
             answer = json.loads(self.worker.receive(_MAX_PICTURE, self._patience_s, self._check))
             if isinstance(answer, dict):
                 return self._error(answer) or UnreadableContent("it cannot be drawn")
-            n_pages, width, height, quoted, sought = map(int, answer)
+            n_pages, width, height, quoted, sought = map(int, answer[:-1])
             picture = self.worker.receive(_MAX_PICTURE, self._patience_s, self._check)
             if picture and not picture.startswith(_PNG):
                 raise ValueError("no picture")
-            return Drawn(n_pages, width, height, quoted, sought, picture)
+            return Drawn(n_pages, width, height, quoted, sought, min(1.0, max(0.0, float(answer[-1]))), picture)
 
     def _taken(self, path: str, sha256: str, wanted: Wanted) -> Part:
         """A member that is offered: parsed if it is wanted."""

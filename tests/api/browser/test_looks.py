@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.rag.parsing.pdf.drawing import pdf
+
 pytestmark = pytest.mark.model
 
 QUESTION = "Why did Zelensky hesitate to sign the deal that Bessent pushed in Kyiv?"
@@ -83,6 +85,22 @@ def document(page: Any) -> None:
     page.wait(lambda: page.all("#cited"))
 
 
+def pages(page: Any) -> None:
+    """A document of which there are pictures, found in."""
+    sent = httpx.post(
+        f"{page.url}/v1/documents",
+        files={
+            "file": ("harbour.pdf", pdf(lambda canvas: canvas.drawString(72, 700, "The harbour was built in 1820.")))
+        },
+        data={"collection": "looks"},
+        trust_env=False,
+    )
+    page.js("location.hash = arguments[0]", f"#doc={sent.json()['documents'][0]['id']}&span=0:30")
+    page.wait_for_text("#reader-status", "Page 1 of 1, marked")
+    page.find("#reader-find").send_keys("harbour\n")
+    page.wait_for_text("#reader-status", "1 here")
+
+
 def missing_document(page: Any) -> None:
     page.js("location.hash = '#doc=nothing'")
     page.wait_for_text("#reader-status", "not in the store")
@@ -124,6 +142,7 @@ STATES = (
     abstention,
     error,
     document,
+    pages,
     missing_document,
     documents,
     confirmation,

@@ -54,7 +54,9 @@ def test_a_quote_is_marked_where_it_stands() -> None:
     drawn = draw(PDF, Wanted(1, 600, QUOTE, before="there is another boat."))
     assert (drawn.n_pages, drawn.width, drawn.quoted) == (2, 600, 1)
     rows = marked_rows(drawn)
-    assert rows is not None and 0.26 < rows[0] < rows[1] < 0.31  # 600 of 842 from the bottom
+    assert (
+        rows is not None and 0.26 < rows[0] < rows[1] < 0.31 and abs(drawn.quoted_at - rows[0]) < 0.01
+    )  # 600 of 842 from the bottom
 
 
 def test_of_two_places_that_one_is_marked_that_the_text_before_leads_to() -> None:
@@ -74,7 +76,7 @@ def test_what_is_not_on_the_page_marks_nothing() -> None:
 
 @pytest.mark.parametrize("number", [0, 3, -1, 10**30])
 def test_a_page_that_is_not_there_gives_no_picture(number: int) -> None:
-    assert draw(PDF, Wanted(number, 600)) == Drawn(2, 0, 0, 0, 0, b"")
+    assert draw(PDF, Wanted(number, 600)) == Drawn(2, 0, 0, 0, 0, 0.0, b"")
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
