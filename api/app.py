@@ -24,9 +24,10 @@ from api.protocols.mcp import metadata
 from api.protocols.mcp.http import McpDoor
 from api.protocols.openai import chat, files, models, responses, vector_stores
 from api.protocols.openai.staging import Staging
-from api.routes import ask, collections, documents, features, health, jobs, metrics, originals, page, verify
+from api.routes import ask, collections, documents, feedback, health, jobs, metrics, originals, page, verify
 from api.schemas.openapi import describe
 from api.settings import Settings, installed_version
+from api.telemetry.kept import Judged, Lines, Unanswered
 from api.telemetry.metrics import Metrics
 from api.telemetry.observe import Observe
 from api.workers.pool import Answerers
@@ -89,6 +90,8 @@ def create_app(service: Service, settings: Settings, answerers: Answerers | None
     app.state.service = service
     app.state.answerers = answerers
     app.state.settings = settings
+    app.state.judged = Judged(Lines(settings.feedback)) if settings.feedback else None
+    app.state.unanswered = Unanswered(Lines(settings.unanswered)) if settings.unanswered else None
     app.state.keeps_originals = settings.keep_originals is not False
     app.state.generations = Semaphore(settings.generations)
     app.state.metrics = counted
@@ -99,7 +102,7 @@ def create_app(service: Service, settings: Settings, answerers: Answerers | None
     by_the_door = settings.rate is None and not settings.tracing
     app.state.door = Door(lanes.ask, hosts, keys, counted, settings.max_json_bytes) if by_the_door else None
     errors.install(app)
-    own = (ask, documents, originals, jobs, collections, features, verify, health, page)
+    own = (ask, documents, originals, jobs, collections, feedback, verify, health, page)
     of_others = (metadata, models, chat, responses, files, vector_stores, dify)
     for router in (*(module.router for module in (*own, *of_others)), vector_stores.one):
         # Its routes themselves: the framework looks through an included router at every request.

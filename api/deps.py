@@ -18,6 +18,7 @@ from api.admission.load import Lane
 from api.errors import ClientLeft, CollectionClosed, MalformedBody
 from api.settings import Settings
 from api.telemetry import spans
+from api.telemetry.kept import Judged, Unanswered
 from api.telemetry.metrics import Metrics
 from api.workers.messages import Answered, answer
 from api.workers.pool import Answerers
@@ -52,6 +53,16 @@ def answerers_of(request: Request) -> Answerers | None:
     """The processes that answer; None while the service's own process does."""
     answerers = cast(Answerers | None, request.app.state.answerers)
     return answerers if answerers is not None and answerers.started else None
+
+
+def judged_of(request: Request) -> Judged | None:
+    """Where judged answers are kept; None for nowhere."""
+    return cast(Judged | None, request.app.state.judged)
+
+
+def unanswered_of(request: Request) -> Unanswered | None:
+    """Where questions without an answer are kept; None for nowhere."""
+    return cast(Unanswered | None, request.app.state.unanswered)
 
 
 def keeps_originals(request: Request) -> bool:

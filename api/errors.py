@@ -58,6 +58,10 @@ class CollectionClosed(Exception):
     """The key does not open this collection."""
 
 
+class WritingOnly(Exception):
+    """This takes a key for writing."""
+
+
 class CollectionNotFound(Exception):
     """No collection has this name; told by doors whose clients expect to hear of it."""
 
@@ -125,6 +129,7 @@ _STORE_UNUSABLE = "The operator has to look at the store: `rag verify` says what
 KINDS: Mapping[type[Exception], Kind] = {
     MalformedBody: MALFORMED,
     CollectionClosed: Kind(403, "collection-closed", "This key does not open that collection"),
+    WritingOnly: FORBIDDEN,
     BadInput: Kind(422, "bad-input", "What was asked cannot be done as asked"),
     UnreadableContent: Kind(422, "unreadable-content", "The content cannot be read"),
     UnsupportedFormat: UNSUPPORTED,

@@ -73,6 +73,8 @@ class Settings:
     linger_s: how long a stopping service goes on taking requests, for balancers that look at /readyz.
     drain_s: how long it then waits for work that has begun and that nobody waits for any more.
     max_upload_bytes, max_json_bytes: bodies of uploads and of other requests.  max_files: in one upload.
+    feedback: file for answers that people have judged, as a gold set; None for none.  unanswered: file for questions without an
+    answer; None for none.
     keep_originals: whether uploaded files are kept with the store; None for where it can, which is in a directory.
     metrics: whether GET /metrics is there.  tracing: whether OpenTelemetry traces are sent (needs footnote[otel]).
     """
@@ -100,6 +102,8 @@ class Settings:
     max_upload_bytes: int = setting(_BYTES, default=64 * MEBIBYTE)
     max_json_bytes: int = setting(_BYTES, default=2 * MEBIBYTE)
     max_files: int = setting(whole(1, 10_000), default=100)
+    feedback: Path | None = setting(path, default=None)
+    unanswered: Path | None = setting(path, default=None)
     keep_originals: bool | None = setting(switch, default=None)
     metrics: bool = setting(switch, default=True)
     tracing: bool = setting(switch, default=False)

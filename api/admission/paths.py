@@ -25,7 +25,11 @@ def asks(method: str, path: str) -> bool:
 
 def only_reads(method: str, path: str) -> bool:
     """Whether a key for reading may send this; what is added one day takes one for writing."""
-    return method in _READING_METHODS or (method == "POST" and path == "/v1/verify") or asks(method, path)
+    return (
+        method in _READING_METHODS
+        or (method == "POST" and path in ("/v1/verify", "/v1/feedback"))
+        or asks(method, path)
+    )
 
 
 def route_of_door(path: str) -> str | None:

@@ -23,7 +23,16 @@ from api.deps import (
     keeps_originals,
 )
 from api.errors import ClientLeft, UploadStopped, clean
-from api.routes.uploads import UPLOAD_BODY, base_name, check_name, read_form, read_text, title_of, waiting
+from api.routes.uploads import (
+    UPLOAD_BODY,
+    base_name,
+    check_name,
+    is_read_as_usual,
+    read_form,
+    read_text,
+    title_of,
+    waiting,
+)
 from api.schemas.openapi import problems
 from api.schemas.requests import CollectionName, Text
 from api.schemas.responses import DocumentOut, DocumentsOut, JobOut, ReceiptOut, TextOut, UploadOut
@@ -31,6 +40,7 @@ from api.telemetry.metrics import Metrics
 from index.errors import DocumentNotFound, StoreError
 from index.types import Change, Document
 from rag.parsing.archives.members import is_archive
+from rag.parsing.pdf.recognition.ocr import require_engine
 from rag.service import Service
 from rag.shared.errors import BadInput, ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.shared.serialization import change_json, document_json, job_json, receipt_json
@@ -83,7 +93,7 @@ async def add_documents(
     )
 
     def add() -> JSONResponse:
-        queue = service.queue if wants_job else None
+        queue = service.queue if wants_job and is_read_as_usual(upload) else None
         if queue is None:
             return _add(service, upload, access, metrics, run, keep=keeps_originals(request))
         job = queue.put(*waiting(upload, access))
@@ -149,6 +159,9 @@ def _add_files(
     files, given = read_form(upload.parts)
     collection, metadata = given.collection, given.metadata
     access.require(collection)
+    options = given.options
+    if options.ocr:
+        require_engine()
     added: list[Change] = []
     failed: list[dict[str, object]] = []
     errors: list[Exception] = []
@@ -164,7 +177,7 @@ def _add_files(
                 content = file.file.read()
                 if is_archive(content):
                     changes, bad = service.intake.add_upload(
-                        name, content, collection=collection, metadata=metadata, check=run.check
+                        name, content, collection=collection, metadata=metadata, options=options, check=run.check
                     )
                     done += changes
                     failed += [{"name": clean(one.path), "reason": clean(one.reason)} for one in bad]
@@ -175,7 +188,13 @@ def _add_files(
                 else:
                     done += [
                         service.intake.add_file(
-                            name, content, collection=collection, metadata=metadata, keep=keep, check=run.check
+                            name,
+                            content,
+                            collection=collection,
+                            metadata=metadata,
+                            options=options,
+                            keep=keep,
+                            check=run.check,
                         )
                     ]
             added += done

@@ -1,11 +1,13 @@
-"""Health checks, open without a key: they tell no more than yes or no. Some probes ask with HEAD."""
+"""Is it well, and what can it do? Health checks are open without a key; they say yes or no. Some probes ask with HEAD."""
 
 from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
 
-from api.deps import RunDep, ServiceDep, answerers_of
+from api.deps import RunDep, ServiceDep, answerers_of, judged_of, unanswered_of
 from api.errors import Stopping
 from api.schemas.openapi import problems
-from api.schemas.responses import ReadyOut, StatusOut
+from api.schemas.responses import FeaturesOut, ReadyOut, StatusOut
+from rag.parsing.pdf.recognition.ocr import engine
 from rag.shared.errors import Overloaded
 
 router = APIRouter(tags=["health"])
@@ -31,3 +33,17 @@ async def readyz(request: Request, service: ServiceDep, run: RunDep) -> ReadyOut
         raise Overloaded("All processes that answer questions have ended; they are being started again.")
     await run(service.require_ready)
     return ReadyOut(status="ready", rebuilding=service.rebuilding)
+
+
+@router.get("/v1/features", response_model=FeaturesOut, responses=problems(503), summary="What can it do?")
+async def list_features(request: Request, service: ServiceDep) -> JSONResponse:
+    """What is switched on here, for the key that asks."""
+    may_write = getattr(request.state, "may_write", True)
+    return JSONResponse(
+        {
+            "generate": service.has_language_model,
+            "ocr": engine() is not None,
+            "feedback": judged_of(request) is not None,
+            "unanswered": may_write and unanswered_of(request) is not None,
+        }
+    )

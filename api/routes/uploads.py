@@ -2,18 +2,19 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import TypeAdapter, ValidationError
+from pydantic import StringConstraints, TypeAdapter, ValidationError
 from starlette.datastructures import UploadFile
 
 from api.deps import Access, FormUpload, JsonUpload
 from api.errors import UploadStopped, clean
-from api.schemas.requests import CollectionName, DocumentIn, Folder, Input, MetadataIn
+from api.schemas.requests import CollectionName, DocumentIn, Folder, Input, MetadataIn, Text
 from index.types import Metadata, Upload
 from rag.intake.jobs import upload_of_file, upload_of_text
 from rag.shared.errors import BadInput
+from rag.shared.types import ParseOptions
 from rag.shared.validation import composed
 
 _MAX_NAME = 255
@@ -25,6 +26,13 @@ class FormFields(Input):
     collection: CollectionName = "default"
     folder: Folder | None = None
     metadata: MetadataIn = {}
+    ocr: Literal["true", "false"] = "false"
+    password: Annotated[Text, StringConstraints(min_length=1, max_length=200)] | None = None
+
+    @property
+    def options(self) -> ParseOptions:
+        """How the files are read."""
+        return ParseOptions(ocr=self.ocr == "true", passwords=(self.password,) if self.password else ())
 
 
 UPLOAD_BODY: dict[str, Any] = {
@@ -43,6 +51,18 @@ UPLOAD_BODY: dict[str, Any] = {
                         | {
                             "description": "Where the files are from: goes before their names, no place on a disk.",
                             "examples": ["notes/2025"],
+                        },
+                        "ocr": {
+                            "type": "string",
+                            "enum": ["true", "false"],
+                            "description": "Whether the text of pictures, and of pages that are pictures, is recognised.",
+                        },
+                        "password": {
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 200,
+                            "pattern": r"^[^\u0000]*$",
+                            "description": "Of protected files; it is not kept.",
                         },
                         "metadata": {
                             "type": "string",
@@ -111,6 +131,11 @@ def _invalid(error: ValidationError, *place: str) -> RequestValidationError:
     return RequestValidationError(
         [{**found, "loc": (*place, *found["loc"])} for found in error.errors(include_url=False)]
     )
+
+
+def is_read_as_usual(upload: FormUpload | JsonUpload) -> bool:
+    """Whether an upload may wait in a queue, which keeps no password and knows of no other way to read a file."""
+    return isinstance(upload, JsonUpload) or not any(name in ("ocr", "password") for name, _ in upload.parts)
 
 
 def base_name(name: str) -> str:

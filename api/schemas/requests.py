@@ -27,6 +27,7 @@ MAX_TURNS = 50
 MAX_ANSWER = 20_000
 MAX_CITATIONS = 1000
 MAX_DOCUMENTS = 100
+MAX_QUOTES = 20
 MAX_METADATA_KEYS = 100
 MAX_VALUES = 1000
 # Of all lists of a filter: the store asks for them in one query, each in up to three spellings, and that takes 32,766 of them.
@@ -350,6 +351,18 @@ class CitationIn(BaseModel):
         """The citation as `rag` takes it."""
         span = Span(self.start_char_index, self.end_char_index)
         return Citation(self.document_id, self.document_title, self.cited_text, span, self.document_sha256)
+
+
+class FeedbackIn(Input):
+    """What answers a question, by the word of whoever asked it."""
+
+    question: Annotated[
+        Text, StringConstraints(min_length=1, max_length=MAX_QUESTION), AfterValidator(_readable), _READABLE
+    ]
+    collection: CollectionName = Field(default="default", description="The documents that it was asked of.")
+    citations: list[CitationIn] = Field(
+        max_length=MAX_QUOTES, description="What answers it, as answers cite; none where the documents do not say."
+    )
 
 
 class VerifyIn(Input):

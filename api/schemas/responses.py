@@ -286,6 +286,33 @@ class FeaturesOut(Output):
     """What is switched on."""
 
     generate: bool = Field(description="Whether a language model can write answers (`mode` `generate`).")
+    ocr: bool = Field(description="Whether the text of pictures can be recognised (`ocr` of an upload).")
+    feedback: bool = Field(description="Whether judged answers are kept.")
+    unanswered: bool = Field(description="Whether questions without an answer are kept, and this key may see them.")
+
+
+class FeedbackOut(Output):
+    """A line of a gold set."""
+
+    id: str
+    question: str
+    answerable: bool
+    quotes: list[str]
+    document: str | None = Field(default=None, description="The source of the document, where all quotes are of one.")
+
+
+class UnansweredQuestionOut(Output):
+    question: str
+    collection: str
+    reason: str
+    count: int = Field(description="How often it was asked.")
+    last_at: str = Field(description="ISO 8601, UTC.")
+
+
+class UnansweredOut(Output):
+    """Questions that had no answer, the latest first."""
+
+    questions: list[UnansweredQuestionOut]
 
 
 class TextOut(Output):

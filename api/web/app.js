@@ -7,6 +7,7 @@ import { askForKey } from "./base/dialogs.js";
 import { learnCollections, reload } from "./documents/list.js";
 import * as reader from "./reader/reader.js";
 import { lasting } from "./base/storage.js";
+import "./documents/unanswered.js";
 import "./documents/upload.js";
 
 const byId = (id) => document.getElementById(id);

@@ -24,6 +24,7 @@ SERVICE_NAMES = (
     *("host", "port", "log_format", "keys", "api_key", "allowed_hosts", "concurrency", "workers", "queue", "deadline"),
     *("upload_deadline", "rate", "burst", "stop_delay", "drain", "max_upload_bytes", "max_json_bytes", "max_files"),
     *("generations", "metrics", "tracing", "public_url", "oidc_issuer", "oidc_audience", "mcp_write", "keep_originals"),
+    *("feedback", "unanswered"),
 )
 _OTHERS = ("config", "ocr_languages", "peers_torch")
 

@@ -7,6 +7,7 @@ import { count, element, failure, hashOfQuestion } from "../base/text.js";
 import { remember } from "../reader/reader.js";
 import { answerCard, growingCard, spoken } from "./answer.js";
 import * as conversation from "./conversation.js";
+import { enable, judging } from "./judging.js";
 import { passagesSection } from "./passages.js";
 import * as recent from "./recent.js";
 
@@ -68,7 +69,11 @@ export function askOnly(source) {
 
 /** Learns what the service can do. */
 export async function learnFeatures() {
-  ({ generate: canGenerate } = await request("v1/features"));
+  const features = await request("v1/features");
+  canGenerate = features.generate;
+  enable(features.feedback);
+  byId("with-ocr").closest("label").hidden = !features.ocr;
+  byId("unanswered").hidden = !features.unanswered;
   byId("generate").closest("label").hidden = !canGenerate;
 }
 
@@ -194,6 +199,9 @@ function show(answer, json) {
     const again = json.mode === "generate" ? alone : json;
     results.append(passagesSection(answer.passages, answer.answered ? "Passages" : "Nearest passages", again, actions));
   }
+  const judged = judging(answer, json, actions.fail);
+  results.classList.remove("judging");
+  if (judged !== null && answer.abstain_reason !== "no_documents") results.querySelector(".answer").append(judged);
   byId("announce").textContent = spoken(answer);
 }
 

@@ -145,13 +145,15 @@ export async function events(path, { json, signal, take }) {
 }
 
 /** Sends one file; `progress` is told the share sent, 0 to 1. XMLHttpRequest, because fetch does not tell. */
-export function upload(file, folder, collection, { progress, signal }) {
+export function upload(file, folder, collection, { ocr, password, progress, signal }) {
   return sendWithKey(
     (headers) =>
       new Promise((resolve, reject) => {
         const form = new FormData();
         form.append("collection", collection);
         if (folder) form.append("folder", folder);
+        if (ocr) form.append("ocr", "true");
+        if (password) form.append("password", password);
         form.append("file", file, file.name);
         const sending = new XMLHttpRequest();
         sending.open("POST", "v1/documents");

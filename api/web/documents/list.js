@@ -16,6 +16,7 @@ let running = new AbortController();
 let documents = [];
 let cursor = null;
 let wanted = PAGE;
+const selected = new Map(); // documents by id
 let totals = new Map(); // documents by collection, as far as they are known
 
 /** Reads the list anew, and how long it is. */
@@ -25,6 +26,8 @@ export async function reload() {
   documents = [];
   cursor = null;
   wanted = PAGE;
+  selected.clear();
+  showSelection();
   await Promise.all([read(), learnCollections().then(showStatus, () => {})]); // the list tells what goes wrong with both
 }
 
@@ -49,8 +52,8 @@ async function read() {
   const mine = running;
   byId("documents-error").replaceChildren();
   try {
-    while (documents.length === 0 || (cursor !== null && fitting().length < wanted)) {
-      const query = new URLSearchParams({ limit: words().length ? FILTERED_PAGE : PAGE });
+    while (documents.length === 0 || (cursor !== null && (byId("order").value || fitting().length < wanted))) {
+      const query = new URLSearchParams({ limit: needsAll() ? FILTERED_PAGE : PAGE });
       if (cursor !== null) query.set("cursor", cursor);
       if (!byId("all-collections").checked) query.set("collection", collection());
       const page = await request(`v1/documents?${query}`, { signal: mine.signal });
@@ -72,16 +75,43 @@ function fail(error) {
   byId("documents-error").replaceChildren(failure(error.message, error.passes ? reload : null));
 }
 
+const ORDERS = {
+  newest: (a, b) => b.added_at.localeCompare(a.added_at),
+  title: (a, b) => titleOf(a).localeCompare(titleOf(b)),
+  size: (a, b) => b.characters - a.characters,
+};
+const titleOf = (one) => one.title || one.source || one.id;
+const kindOf = ({ source }) => /\.([A-Za-z0-9]{1,8})$/.exec(source ?? "")?.[1].toLowerCase() ?? "other";
+const languageOf = ({ metadata }) => String([metadata.language ?? ""].flat()[0] || "unknown");
+
+/** Whether what is shown depends on documents that were not read yet. */
+function needsAll() {
+  return words().length > 0 || ["of-kind", "of-language", "added-since", "order"].some((id) => byId(id).value);
+}
+
 const words = () => filter.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
 
 /** The documents read so far that hold every word of the filter. */
 function fitting() {
+  if (!needsAll()) return documents;
   const sought = words();
-  if (!sought.length) return documents;
-  return documents.filter((one) => {
+  const [kind, language, since, order] = ["of-kind", "of-language", "added-since", "order"].map((id) => byId(id).value);
+  const found = documents.filter((one) => {
+    if ((kind && kindOf(one) !== kind) || (language && languageOf(one) !== language)) return false;
+    if (since && new Date(one.added_at) < new Date(`${since}T00:00`)) return false;
     const held = `${one.title}\n${one.source ?? ""}\n${metadataWords(one).join("\n")}`.toLocaleLowerCase();
     return sought.every((word) => held.includes(word));
   });
+  return order ? found.sort(ORDERS[order]) : found;
+}
+
+/** Offers the kinds and languages of the documents that were read. */
+function offer(id, values) {
+  const picker = byId(id);
+  const chosen = picker.value;
+  const names = [...new Set([...values, chosen])].filter(Boolean).sort();
+  picker.replaceChildren(element("option", { value: "" }, "any"), ...names.map((name) => element("option", { value: name }, name)));
+  picker.value = chosen;
 }
 
 function metadataWords({ metadata }) {
@@ -91,6 +121,8 @@ function metadataWords({ metadata }) {
 function show() {
   const found = fitting();
   const shown = found.slice(0, wanted);
+  offer("of-kind", documents.map(kindOf));
+  offer("of-language", documents.map(languageOf));
   list.replaceChildren(...shown.map(row));
   byId("more").hidden = found.length === shown.length && cursor === null;
   showStatus();
@@ -102,7 +134,7 @@ function showStatus() {
 
 function statusOf(shown, more) {
   const where = byId("all-collections").checked ? "" : ` in the collection ${collection()}`;
-  if (words().length) return shown === 0 ? `No document${where} fits the filter.` : `${count(shown, "document")} of ${documents.length}${more ? " read so far" : ""}`;
+  if (needsAll()) return shown === 0 ? `No document${where} fits the filter.` : `${count(shown, "document")} of ${documents.length}${more ? " read so far" : ""}`;
   if (shown === 0) return `No documents${where} yet.`;
   if (!more) return `${count(shown, "document")}${where}`;
   const total = byId("all-collections").checked ? [...totals.values()].reduce((sum, some) => sum + some, 0) : totals.get(collection());
@@ -110,7 +142,7 @@ function statusOf(shown, more) {
 }
 
 function row(one) {
-  const title = one.title || one.source || one.id;
+  const title = titleOf(one);
   const about = [
     one.source !== one.title ? one.source : null,
     byId("all-collections").checked ? `collection ${one.collection}` : null,
@@ -122,6 +154,7 @@ function row(one) {
   return element(
     "li",
     { "data-id": one.id },
+    element("input", { type: "checkbox", "aria-label": `Select ${title}`, checked: selected.has(one.id), onchange: (event) => select(one, event.target.checked) }),
     element(
       "div",
       {},
@@ -136,6 +169,41 @@ function row(one) {
   );
 }
 
+function select(one, on) {
+  if (on) selected.set(one.id, one);
+  else selected.delete(one.id);
+  showSelection();
+}
+
+function showSelection() {
+  byId("selection").hidden = selected.size === 0;
+  byId("n-selected").textContent = `${count(selected.size, "document")} selected`;
+}
+
+async function removeSelected() {
+  const some = [...selected.values()];
+  const text = "Their passages can then no longer be found here. Files that they came from stay where they are.";
+  if (!(await confirmed(`Delete ${count(some.length, "document")}?`, text))) return;
+  let done = 0;
+  for (const one of some) {
+    byId("documents-status").textContent = `Deleting: ${done} of ${some.length}`;
+    try {
+      await request(`v1/documents/${encodeURIComponent(one.id)}`, { method: "DELETE" });
+    } catch (error) {
+      if (error.status !== 404) {
+        await reload();
+        return fail(error);
+      }
+    }
+    selected.delete(one.id);
+    done += 1;
+  }
+  showSelection();
+  await reload();
+  byId("documents-status").textContent = `Deleted ${count(done, "document")}. ${byId("documents-status").textContent}`;
+  filter.focus();
+}
+
 async function remove(one, title) {
   const text = `Its ${count(one.passages, "passage")} can then no longer be found here. The file it came from stays where it is.`;
   if (!(await confirmed(`Delete “${title}”?`, text))) return;
@@ -147,6 +215,7 @@ async function remove(one, title) {
   }
   const place = [...list.children].findIndex((item) => item.dataset.id === one.id);
   documents = documents.filter((other) => other.id !== one.id);
+  select(one, false);
   totals.set(one.collection, totals.get(one.collection) - 1);
   if (documents.length === 0) await read();
   else show();
@@ -155,11 +224,20 @@ async function remove(one, title) {
   (next?.querySelector("button") ?? byId("filter")).focus();
 }
 
-filter.addEventListener("input", () => {
+function readAgain() {
   wanted = PAGE;
   running.abort();
   running = new AbortController();
   read();
+}
+
+filter.addEventListener("input", readAgain);
+for (const id of ["of-kind", "of-language", "added-since", "order"]) byId(id).addEventListener("change", readAgain);
+byId("delete-selected").addEventListener("click", removeSelected);
+byId("select-none").addEventListener("click", () => {
+  selected.clear();
+  showSelection();
+  show();
 });
 byId("all-collections").addEventListener("change", reload);
 byId("more").addEventListener("click", async () => {

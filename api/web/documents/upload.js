@@ -42,7 +42,11 @@ function itemOf(file, folder, into) {
   const bar = element("progress", { max: 1, value: 0, "aria-label": `Sending ${name}` });
   const state = element("span", { class: "state" }, "Waiting");
   const row = element("li", {}, element("span", { class: "name", dir: "auto" }, name), state, bar);
-  return { file, folder, name, into, bar, state, row };
+  return { file, folder, name, into, how: howToRead(), bar, state, row };
+}
+
+function howToRead() {
+  return { ocr: byId("with-ocr").checked, password: byId("file-password").value };
 }
 
 async function work() {
@@ -78,7 +82,7 @@ function inWords(counts) {
 }
 
 async function send(item) {
-  const { file, folder, into, bar, state, row } = item;
+  const { file, folder, into, how, bar, state, row } = item;
   const progress = (share) => {
     bar.value = share;
     state.textContent = share < 1 ? `Sending, ${Math.round(share * 100)}%` : "Reading and indexing…";
@@ -88,12 +92,13 @@ async function send(item) {
   for (let attempt = 1; ; attempt += 1) {
     try {
       state.textContent = "Sending";
-      return taken(item, await upload(file, folder, into, { progress, signal: stopping.signal }));
+      return taken(item, await upload(file, folder, into, { ...how, progress, signal: stopping.signal }));
     } catch (error) {
       if (error.name === "AbortError") return stop(item);
       if (!(error instanceof Problem)) throw error;
       if (error.retryAfter === null || attempt === TRIES) {
-        if (error.passes) again.push(item);
+        // With another password, or with pictures read, a file may go in that did not.
+        if (error.passes || error.status === 422) again.push(item);
         return finish(item, { failed: 1 }, ...(error.failed.length ? error.failed.map(({ reason }) => reason) : [error.message]));
       }
       state.textContent = `The service is busy: waiting ${count(error.retryAfter, "second")}`;
@@ -164,12 +169,14 @@ for (const field of [byId("files"), byId("folder")]) {
     await add(found);
   });
 }
+byId("how-to-read").addEventListener("submit", (event) => event.preventDefault());
 byId("stop-uploads").addEventListener("click", () => {
   queue.splice(0).forEach(stop);
   stopping.abort();
 });
 byId("retry-uploads").addEventListener("click", async () => {
   for (const item of again) {
+    item.how = howToRead();
     item.row.className = "";
     item.state.textContent = "Waiting";
     item.bar.value = 0;

@@ -1,0 +1,87 @@
+"""What people say of answers, and the questions that had none."""
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, Response
+
+from api.deps import Access, AccessDep, RunDep, ServiceDep, judged_of, require_json, unanswered_of
+from api.errors import WritingOnly
+from api.schemas.openapi import problems
+from api.schemas.requests import FeedbackIn
+from api.schemas.responses import FeedbackOut, UnansweredOut
+from rag.service import Service
+from rag.shared.errors import BadInput
+
+router = APIRouter(tags=["ask"])
+
+
+@router.post(
+    "/v1/feedback",
+    status_code=201,
+    response_model=FeedbackOut,
+    responses=problems(400, 403, 404, 413, 415, 422, 503, 507),
+    dependencies=[Depends(require_json)],
+    summary="Say what answers a question",
+)
+async def add_feedback(
+    body: FeedbackIn, request: Request, service: ServiceDep, access: AccessDep, run: RunDep
+) -> JSONResponse:
+    """Keeps the question with the quotes that answer it, or as one that the documents do not answer, as a line of a gold set.
+
+    A later word on the same question replaces an earlier one. It needs the setting `feedback`.
+    """
+    judged = judged_of(request)
+    if judged is None:
+        raise BadInput("no feedback is kept here: the operator sets RAG_FEEDBACK to a file for it")
+    access.require(body.collection)
+
+    def keep() -> JSONResponse:
+        document = _checked(service, access, body)
+        quotes = [citation.cited_text for citation in body.citations]
+        return JSONResponse(judged.add(body.question, body.collection, quotes, document), status_code=201)
+
+    return await run(keep)
+
+
+def _checked(service: Service, access: Access, body: FeedbackIn) -> str | None:
+    """The source of the document that all quotes are from, None where they are from several.
+
+    Raises BadInput for a quote that does not stand where it says, DocumentNotFound.
+    """
+    sources = {access.document(service, one.document_id).source for one in body.citations}
+    checks = service.check_citations([one.citation() for one in body.citations])
+    if any(check.status != "valid" for check in checks):
+        raise BadInput("the documents have changed since the answer: ask again, and judge that")
+    return sources.pop() if len(sources) == 1 else None
+
+
+def _may_write(request: Request) -> None:
+    if not getattr(request.state, "may_write", True):
+        raise WritingOnly("Questions of others are shown to keys for writing.")
+
+
+@router.get(
+    "/v1/unanswered",
+    response_model=UnansweredOut,
+    responses=problems(403, 503),
+    dependencies=[Depends(_may_write)],
+    summary="Questions without an answer",
+)
+async def list_unanswered(request: Request, access: AccessDep, run: RunDep) -> JSONResponse:
+    """What was asked over `/v1/ask` and not answered, the latest first; nothing without the setting `unanswered`."""
+    kept = unanswered_of(request)
+    return await run(lambda: JSONResponse({"questions": kept.listed(access.collections) if kept else []}))
+
+
+@router.delete(
+    "/v1/unanswered", status_code=204, responses=problems(503, 507), summary="Forget questions without an answer"
+)
+async def forget_unanswered(request: Request, access: AccessDep, run: RunDep) -> Response:
+    """Forgets those of the collections that the key opens."""
+    kept = unanswered_of(request)
+
+    def forget() -> Response:
+        if kept is not None:
+            kept.forget(access.collections)
+        return Response(status_code=204)
+
+    return await run(forget)
