@@ -22,7 +22,7 @@ from api.protocols import dify
 from api.protocols.errors import DoorErrors
 from api.protocols.mcp import metadata
 from api.protocols.mcp.http import McpDoor
-from api.protocols.openai import chat, files, models, responses, vector_stores
+from api.protocols.openai import batches, chat, files, models, responses, vector_stores
 from api.protocols.openai.staging import Staging
 from api.routes import ask, collections, documents, feedback, health, jobs, metrics, originals, page, verify
 from api.schemas.openapi import describe
@@ -97,13 +97,14 @@ def create_app(service: Service, settings: Settings, answerers: Answerers | None
     app.state.metrics = counted
     app.state.lanes = lanes
     app.state.stopping = False
+    app.state.batches = batches.Batches()
     app.state.staging = Staging(4 * settings.max_upload_bytes)
     # A key's rate is counted, and a span is made, further in.
     by_the_door = settings.rate is None and not settings.tracing
     app.state.door = Door(lanes.ask, hosts, keys, counted, settings.max_json_bytes) if by_the_door else None
     errors.install(app)
     own = (ask, documents, originals, jobs, collections, feedback, verify, health, page)
-    of_others = (metadata, models, chat, responses, files, vector_stores, dify)
+    of_others = (metadata, models, chat, responses, batches, files, vector_stores, dify)
     for router in (*(module.router for module in (*own, *of_others)), vector_stores.one):
         # Its routes themselves: the framework looks through an included router at every request.
         app.router.routes += router.routes

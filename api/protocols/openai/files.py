@@ -21,10 +21,12 @@ from api.protocols.openai.collections import Lenient, page_of, require_collectio
 from api.protocols.openai.staging import StagedFile, Staging
 from api.protocols.openai.vector_stores import attributes_of, require_auto, seconds_of
 from api.schemas.requests import CollectionName
+from api.telemetry.metrics import Metrics
 from index.errors import DocumentNotFound
 from index.types import Document
 from rag.service import Service
 from rag.shared.errors import BadInput, UnsupportedFormat
+from rag.shared.types import Check
 
 router = APIRouter(prefix="/openai/v1", include_in_schema=False)
 
@@ -37,7 +39,8 @@ def staging_of(request: Request) -> Staging:
     return cast(Staging, request.app.state.staging)
 
 
-def _owner(request: Request) -> str:
+def owner_of(request: Request) -> str:
+    """The key that a request came with, as its name."""
     return str(getattr(request.state, "key", ""))
 
 
@@ -63,7 +66,7 @@ async def create_file(request: Request, upload: UploadDep, run: RunDep) -> JSONR
     name = (file.filename or "").replace("\\", "/").rpartition("/")[2].strip()
     if not name or len(name) > _MAX_NAME or not name.isprintable():
         raise BadInput(f"file: its name must be 1 to {_MAX_NAME} printable characters")
-    staging, owner = staging_of(request), _owner(request)
+    staging, owner = staging_of(request), owner_of(request)
     return await run(lambda: JSONResponse(_staged_json(staging.add(name, file.file.read(), str(purpose), owner))))
 
 
@@ -77,7 +80,7 @@ async def list_files(
     after: str | None = None,
 ) -> JSONResponse:
     """The files that wait, then the documents that the key opens, as files."""
-    waiting = staging_of(request).of(_owner(request)) if after is None else []
+    waiting = staging_of(request).of(owner_of(request)) if after is None else []
 
     def read() -> JSONResponse:
         documents = service.documents(
@@ -97,7 +100,7 @@ def _after(service: Service, access: Access, after: str | None) -> str | None:
 @router.get("/files/{file_id}")
 async def get_file(file_id: str, request: Request, service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
     """One file."""
-    waiting = staging_of(request).get(file_id, _owner(request))
+    waiting = staging_of(request).get(file_id, owner_of(request))
     if waiting is not None:
         return JSONResponse(_staged_json(waiting))
     return await run(lambda: JSONResponse(_document_json(access.document(service, _known_shape(file_id)))))
@@ -109,7 +112,7 @@ async def delete_file(
 ) -> JSONResponse:
     """Deletes a file and every document that it became; answers once nothing of them can be found."""
     staging = staging_of(request)
-    waiting = staging.get(file_id, _owner(request))
+    waiting = staging.get(file_id, owner_of(request))
 
     def delete() -> JSONResponse:
         for document_id in waiting.documents.values() if waiting else [_known_shape(file_id)]:
@@ -141,25 +144,34 @@ async def add_file(
     """Puts a file into a collection; answers once it is durable and searchable."""
     access.require(collection)
     require_auto(body.chunking_strategy)
-    waiting = staging_of(request).get(body.file_id, _owner(request))
+    return await run(lambda: JSONResponse(put_in(request, service, access, collection, body, run.check, metrics)))
 
-    def add() -> JSONResponse:
-        if waiting is None:
-            document = _document_in(service, access, collection, body.file_id)
-            return JSONResponse(_stored_json(document, document.id))
-        change = service.intake.add_file(
-            waiting.name,
-            waiting.path.read_bytes(),
-            collection=collection,
-            metadata=body.attributes or {},
-            keep=keeps_originals(request),
-            check=run.check,
-        )
-        metrics.documents.labels(change.outcome).inc()
-        waiting.documents[collection] = change.document.id
-        return JSONResponse(_stored_json(change.document, waiting.id))
 
-    return await run(add)
+def put_in(
+    request: Request,
+    service: Service,
+    access: Access,
+    collection: str,
+    file: FileIn,
+    check: Check,
+    metrics: Metrics,
+) -> dict[str, Any]:
+    """A file put into a collection, as it is shown.  Raises DocumentNotFound, and what taking it in raises."""
+    waiting = staging_of(request).get(file.file_id, owner_of(request))
+    if waiting is None:
+        document = _document_in(service, access, collection, file.file_id)
+        return _stored_json(document, document.id)
+    change = service.intake.add_file(
+        waiting.name,
+        waiting.path.read_bytes(),
+        collection=collection,
+        metadata=file.attributes or {},
+        keep=keeps_originals(request),
+        check=check,
+    )
+    metrics.documents.labels(change.outcome).inc()
+    waiting.documents[collection] = change.document.id
+    return _stored_json(change.document, waiting.id)
 
 
 @router.get("/vector_stores/{collection:path}/files")
@@ -188,7 +200,7 @@ async def get_content(
     collection: str, file_id: str, request: Request, service: ServiceDep, access: AccessDep, run: RunDep
 ) -> JSONResponse:
     """The text of a file as it is stored and cited."""
-    waiting = staging_of(request).get(file_id, _owner(request))
+    waiting = staging_of(request).get(file_id, owner_of(request))
 
     def read() -> JSONResponse:
         document = _document_in(service, access, collection, _document_id(waiting, collection, file_id))
@@ -204,7 +216,7 @@ async def get_file_of(
     collection: str, file_id: str, request: Request, service: ServiceDep, access: AccessDep, run: RunDep
 ) -> JSONResponse:
     """One file of a collection."""
-    waiting = staging_of(request).get(file_id, _owner(request))
+    waiting = staging_of(request).get(file_id, owner_of(request))
 
     def read() -> JSONResponse:
         document = _document_in(service, access, collection, _document_id(waiting, collection, file_id))
@@ -224,7 +236,7 @@ async def remove_file(
     metrics: MetricsDep,
 ) -> JSONResponse:
     """Takes a file out of a collection: its document is deleted."""
-    waiting = staging_of(request).get(file_id, _owner(request))
+    waiting = staging_of(request).get(file_id, owner_of(request))
 
     def delete() -> JSONResponse:
         document = _document_in(service, access, collection, _document_id(waiting, collection, file_id))

@@ -321,3 +321,51 @@ def test_a_written_answer_without_a_language_model_is_refused_in_this_doors_form
     monkeypatch.setattr(type(filled), "language_model", property(none_is_set), raising=False)
     with pytest.raises(openai.BadRequestError, match="RAG_LLM_URL"):
         opened.chat.completions.create(model="footnote/default", messages=ASKED, extra_body={"mode": "generate"})
+
+
+# --- several files at once
+
+
+def sent(client: OpenAI, *files: tuple[str, bytes]) -> list[str]:
+    return [client.files.create(file=file, purpose="assistants").id for file in files]
+
+
+def test_files_go_in_together_and_those_that_cannot_are_told(opened: OpenAI) -> None:
+    ids = [*sent(opened, ("a.txt", b"A heron waits."), ("b.txt", b"\0")), "file-unknown"]
+    made = opened.vector_stores.file_batches.create_and_poll("default", file_ids=ids, attributes={"kind": "bird"})
+    assert (made.status, made.file_counts.completed, made.file_counts.failed) == ("completed", 1, 2)
+    batches = opened.vector_stores.file_batches
+    assert (
+        batches.retrieve(made.id, vector_store_id="default")
+        == made
+        == batches.cancel(made.id, vector_store_id="default")
+    )
+    listed = list(batches.list_files(made.id, vector_store_id="default", limit=1))
+    assert [(file.id, file.status) for file in listed] == list(zip(ids, ["completed", "failed", "failed"], strict=True))
+    assert listed[0].attributes == {"kind": "bird"} and listed[1].last_error is not None
+    failed = batches.list_files(made.id, vector_store_id="default", filter="failed").data
+    assert [file.id for file in failed] == ids[1:]
+    found = opened.vector_stores.search(
+        "default", query="heron", filters={"type": "eq", "key": "kind", "value": "bird"}
+    )
+    assert [result.filename for result in found.data] == ["a.txt"]
+
+
+def test_a_batch_without_files_or_of_another_vector_store_is_refused(opened: OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="file_ids"):
+        opened.vector_stores.file_batches.create("default", file_ids=[])
+    made = opened.vector_stores.file_batches.create("default", file_ids=sent(opened, ("a.txt", b"A heron waits.")))
+    for store, batch in (("secret", made.id), ("default", "vsfb_0")):
+        with pytest.raises(openai.NotFoundError):
+            opened.vector_stores.file_batches.retrieve(batch, vector_store_id=store)
+
+
+def test_a_key_sees_no_batch_of_another(client_of: Any, tmp_path: Any) -> None:
+    keys = tmp_path / "keys.json"
+    (_, first), (_, second) = (add_key(keys, name, "write") for name in ("first", "second"))
+    client: TestClient = client_of(Settings(keys_file=keys))
+    own, other = openai_client(client, first), openai_client(client, second)
+    made = own.vector_stores.file_batches.create("default", file_ids=sent(own, ("a.txt", b"A heron waits.")))
+    assert own.vector_stores.file_batches.retrieve(made.id, vector_store_id="default").id == made.id
+    with pytest.raises(openai.NotFoundError):
+        other.vector_stores.file_batches.retrieve(made.id, vector_store_id="default")

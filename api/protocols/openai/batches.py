@@ -1,0 +1,174 @@
+"""Several files put into a vector store at once: `/openai/v1/vector_stores/{id}/file_batches`."""
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Annotated, Any, cast
+from uuid import uuid4
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from api.deps import AccessDep, MetricsDep, RunDep, ServiceDep, require_json
+from api.protocols.openai.collections import Lenient, page_of
+from api.protocols.openai.files import FileIn, owner_of, put_in
+from api.protocols.openai.staging import KEPT_S
+from api.protocols.openai.vector_stores import require_auto
+from api.schemas.requests import CollectionName
+from index.errors import DocumentNotFound
+from rag.shared.errors import BadInput, ContentTooLarge, UnreadableContent, UnsupportedFormat
+
+router = APIRouter(prefix="/openai/v1/vector_stores/{collection:path}/file_batches", include_in_schema=False)
+
+MAX_FILES = 100
+_MAX_KEPT = 1000
+_OF_THE_FILE = (BadInput, ContentTooLarge, UnreadableContent, UnsupportedFormat, DocumentNotFound)
+
+
+class BatchIn(Lenient):
+    """Files, all with the same metadata or each with its own."""
+
+    file_ids: list[str] = Field(default=[], max_length=MAX_FILES)
+    files: list[FileIn] = Field(default=[], max_length=MAX_FILES)
+    attributes: dict[str, str | bool | int | float] | None = None
+    chunking_strategy: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """files: as they are shown, in the order given.  owner: the key that made it; no other finds it."""
+
+    id: str
+    collection: str
+    owner: str
+    created_at: float
+    files: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Batches:
+    """The batches of the last hour. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Batch] = OrderedDict()
+        self._lock = Lock()
+
+    def keep(self, batch: Batch) -> None:
+        """Remember a batch; the oldest are forgotten."""
+        with self._lock:
+            self._kept[batch.id] = batch
+            while len(self._kept) > _MAX_KEPT or next(iter(self._kept.values())).created_at < time.time() - KEPT_S:
+                self._kept.popitem(last=False)
+
+    def get(self, batch_id: str, collection: str, owner: str) -> Batch:
+        """Raises DocumentNotFound for any other owner or collection."""
+        with self._lock:
+            batch = self._kept.get(batch_id)
+        if batch is None or (batch.collection, batch.owner) != (collection, owner):
+            raise DocumentNotFound("no batch of this vector store has this id: batches are remembered for an hour")
+        return batch
+
+
+def _batches_of(request: Request) -> Batches:
+    return cast(Batches, request.app.state.batches)
+
+
+@router.post("", dependencies=[Depends(require_json)])
+async def create_batch(
+    collection: CollectionName,
+    body: BatchIn,
+    request: Request,
+    service: ServiceDep,
+    access: AccessDep,
+    run: RunDep,
+    metrics: MetricsDep,
+) -> JSONResponse:
+    """Puts files into a collection; answers once all are durable and searchable, or have failed."""
+    access.require(collection)
+    given = body.files or [FileIn(file_id=file_id, attributes=body.attributes) for file_id in body.file_ids]
+    if not given or body.files and body.file_ids:
+        raise BadInput("file_ids: name the files of the batch there, or in files")
+    for strategy in (body.chunking_strategy, *(file.chunking_strategy for file in given)):
+        require_auto(strategy)
+    batch = Batch(f"vsfb_{uuid4().hex}", collection, owner_of(request), time.time())
+
+    def add() -> JSONResponse:
+        for one in given:
+            try:
+                shown = put_in(request, service, access, collection, one, run.check, metrics)
+            except _OF_THE_FILE as error:
+                metrics.documents.labels("failed").inc()
+                shown = _failed_json(one, collection, str(error))
+            batch.files.append(shown)
+        _batches_of(request).keep(batch)
+        return JSONResponse(_batch_json(batch))
+
+    return await run(add)
+
+
+@router.get("/{batch_id}")
+async def get_batch(collection: str, batch_id: str, request: Request, access: AccessDep) -> JSONResponse:
+    """How a batch ended."""
+    access.require(collection)
+    return JSONResponse(_batch_json(_batches_of(request).get(batch_id, collection, owner_of(request))))
+
+
+@router.post("/{batch_id}/cancel")
+async def cancel_batch(collection: str, batch_id: str, request: Request, access: AccessDep) -> JSONResponse:
+    """The same: a batch has ended before its id is known."""
+    return await get_batch(collection, batch_id, request, access)
+
+
+@router.get("/{batch_id}/files")
+async def list_files_of_batch(
+    collection: str,
+    batch_id: str,
+    request: Request,
+    access: AccessDep,
+    limit: Annotated[int, Query(ge=1, le=MAX_FILES)] = 20,
+    after: str | None = None,
+    status: Annotated[str | None, Query(alias="filter")] = None,
+) -> JSONResponse:
+    """The files of a batch, those behind ``after``, of one status or all."""
+    access.require(collection)
+    files = _batches_of(request).get(batch_id, collection, owner_of(request)).files
+    ids = [file["id"] for file in files]
+    if after is not None and after not in ids:
+        raise BadInput("after: no file of this batch has this id")
+    rest = files[ids.index(after) + 1 :] if after is not None else files
+    wanted = [file for file in rest if status in (None, file["status"])]
+    return JSONResponse(page_of(wanted[:limit], has_more=len(wanted) > limit))
+
+
+def _failed_json(file: FileIn, collection: str, reason: str) -> dict[str, Any]:
+    return {
+        "id": file.file_id,
+        "object": "vector_store.file",
+        "created_at": int(time.time()),
+        "status": "failed",
+        "last_error": {"code": "invalid_file", "message": reason},
+        "usage_bytes": 0,
+        "vector_store_id": collection,
+        "attributes": file.attributes or {},
+        "chunking_strategy": {"type": "other"},
+    }
+
+
+def _batch_json(batch: Batch) -> dict[str, Any]:
+    n_failed = sum(file["status"] == "failed" for file in batch.files)
+    n_files = len(batch.files)
+    return {
+        "id": batch.id,
+        "object": "vector_store.files_batch",
+        "created_at": int(batch.created_at),
+        "vector_store_id": batch.collection,
+        "status": "failed" if n_failed == n_files else "completed",
+        "file_counts": {
+            "in_progress": 0,
+            "completed": n_files - n_failed,
+            "failed": n_failed,
+            "cancelled": 0,
+            "total": n_files,
+        },
+    }
