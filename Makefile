@@ -28,7 +28,7 @@ test: .venv/.installed-dev .venv/.installed-browser
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 # What `make test` leaves out as well: kills, browsers, many servers.
-test-all: .venv/.installed-dev .venv/.installed-browser .venv/.installed-postgres
+test-all: .venv/.installed-dev .venv/.installed-browser .venv/.installed-postgres .venv/.installed-clients
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-long: .venv/.installed-dev
@@ -70,6 +70,11 @@ install: .venv/.installed
 .venv/.installed-postgres: pyproject.toml constraints.txt | .venv/.installed-dev
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[test-postgres]' || \
 		echo "no PostgreSQL server: the tests of a store in a database will be skipped" >&2
+	@touch $@
+
+.venv/.installed-clients: pyproject.toml constraints.txt | .venv/.installed-dev
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[test-clients]' || \
+		echo "no frameworks: the tests of the client in them will be skipped" >&2
 	@touch $@
 
 # The browser tests skip themselves, saying so, where a browser cannot be had this way.
