@@ -2,8 +2,8 @@
 
 Each gold folder's questions are asked of its own corpus, and an answer is right when a gold answer stands in its text. Some are
 asked again with one of their names exchanged for one of another set, or their year for a near one: the topic is there then, and the
-answer is not. The weights are fitted on both; level and scale then on the questions as they are. Every set counts alike;
-each is also judged by a fit without it and those that share a document with it.
+answer is not. Some questions of other sets are asked as well. The weights are fitted on all; level and scale then on the set's own
+questions as they are. Every set counts alike; each is also judged by a fit without it and those that share a document with it.
 
 Example: python -m eval.training.answers gold/squad2 gold/xquad gold/clapnq gold/covidqa --out rag/answer/answering.json
 """
@@ -35,9 +35,8 @@ Values = NDArray[np.float64]
 # What speaks against an answer must not raise its confidence, and what speaks for it must not lower it.
 _AGAINST = frozenset(("definite", "heaviest_unsaid", "names_missing", "names_unknown", "periods_missing"))
 _RIDGE = 1e-3  # on weights of features scaled to unit deviation
-# Questions of a set that are asked with another name, at most, and how much that many count beside the set.
-_EXCHANGED = 400
-_SHARE_OF_EXCHANGED = 0.5
+# Questions of a set that are asked with another name, and of other sets, at most: that many of either count as much as the set.
+_EXCHANGED = _FOREIGN = 400
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
 _NEAR_YEARS = (-7, -3, -1, 1, 2, 5, 11)
 
@@ -52,14 +51,14 @@ class Weigher(Protocol):
 class AnsweredSet(NamedTuple):
     """The questions of one set. features: float64 (n, len(FEATURES)).  right: (n,), 1 or 0.
 
-    exchanged: (m, len(FEATURES)), of those with another name, none of which can be answered right.
+    unanswered: (m, len(FEATURES)), of those with another name and of other sets, none of which can be answered right.
     documents: by which sets are seen to share one.
     """
 
     name: str
     features: Values
     right: Values
-    exchanged: Values
+    unanswered: Values
     documents: frozenset[str]
 
 
@@ -72,19 +71,22 @@ class LeftOutSet(NamedTuple):
 
 
 def answered_set(
-    name: str, questions: Sequence[Question], strangers: Sequence[str], documents: frozenset[str], weigher: Weigher
+    name: str, questions: Sequence[Question], foreign: Sequence[str], documents: frozenset[str], weigher: Weigher
 ) -> AnsweredSet:
-    """A set's questions asked of its collection, and some again with a name of other sets (``strangers``)."""
+    """A set's questions asked of its collection, some again with a name of the ``foreign`` ones, and some of these."""
     generator = Random(0)
     features, right = [], []
     for question in questions:
         if (weighed := weigher.weigh(question.text)) is not None:
             features.append(_row(weighed))
             right.append(float(question.answerable and is_inside(question.answers, weighed.text)))
-    changed = (with_other_name(q.text, strangers, generator) for q in questions if q.answerable)
-    asked = [weigher.weigh(text) for text in [text for text in changed if text is not None][:_EXCHANGED]]
-    exchanged = np.array([_row(weighed) for weighed in asked if weighed is not None]).reshape(-1, len(FEATURES))
-    return AnsweredSet(name, np.array(features), np.array(right), exchanged, documents)
+    names = [text[slice(*span)] for text in foreign for span in names_in(text)]
+    changed = (with_other_name(q.text, names, generator) for q in questions if q.answerable)
+    exchanged = [text for text in changed if text is not None][:_EXCHANGED]
+    drawn = generator.sample(foreign, min(_FOREIGN, len(foreign)))
+    asked = [weigher.weigh(text) for text in (*exchanged, *drawn)]
+    unanswered = np.array([_row(weighed) for weighed in asked if weighed is not None]).reshape(-1, len(FEATURES))
+    return AnsweredSet(name, np.array(features), np.array(right), unanswered, documents)
 
 
 def _row(weighed: Weighed) -> list[float]:
@@ -121,9 +123,9 @@ def fit(sets: Sequence[AnsweredSet]) -> dict[str, float]:
     asked = np.concatenate([each.features for each in sets])
     right = np.concatenate([each.right for each in sets])
     share = np.concatenate([np.full(len(each.right), 1 / len(each.right)) for each in sets])
-    features = np.concatenate([asked, *(each.exchanged for each in sets)])
+    features = np.concatenate([asked, *(each.unanswered for each in sets)])
     labels = np.concatenate([right, np.zeros(len(features) - len(asked))])
-    shares = np.concatenate([share, *(np.full(len(each.exchanged), _SHARE_OF_EXCHANGED / _EXCHANGED) for each in sets)])
+    shares = np.concatenate([share, *(np.full(len(each.unanswered), 1 / _EXCHANGED) for each in sets)])
     shares /= shares.sum()
     spread = features.std(axis=0) + 1e-9
     scaled = features / spread
@@ -137,7 +139,7 @@ def fit(sets: Sequence[AnsweredSet]) -> dict[str, float]:
     bounds = [(None, None), *((None, 0.0) if name in _AGAINST else (0.0, None) for name in FEATURES)]
     weights = minimize(loss, np.zeros(len(bounds)), jac=True, method="L-BFGS-B", bounds=bounds).x
     slopes = weights[1:] / spread
-    # Level and scale of the questions as they are: those with another name would make every answer look less likely.
+    # Level and scale of the set's own questions as they are: the others would make every answer look less likely.
     odds = weights[0] + asked @ slopes
 
     def rescaled(line: Values) -> tuple[float, Values]:
@@ -184,18 +186,17 @@ def asked_of_folders(folders: Sequence[Path], limit: int | None) -> list[Answere
         frozenset(document.title or document.id for document in read_corpus(folder / "corpus.jsonl"))
         for folder in folders
     ]
-    names = [[q.text[slice(*span)] for q in asked for span in names_in(q.text)] for asked in questions]
     sets = []
     with ExitStack() as services:
         for number, folder in enumerate(folders):
-            strangers = [
-                name
-                for own, shared in zip(names, documents, strict=True)
+            foreign = [
+                question.text
+                for asked, shared in zip(questions, documents, strict=True)
                 if not shared & documents[number]
-                for name in own
+                for question in asked
             ]
             service = services.enter_context(corpora.open_folder(folder, Config.from_environment(), message))
-            sets.append(answered_set(folder.name, questions[number], strangers, documents[number], service.inspector))
+            sets.append(answered_set(folder.name, questions[number], foreign, documents[number], service.inspector))
             message(f"{folder.name}: {len(sets[-1].right)} questions, {sets[-1].right.mean():.3f} right")
     return sets
 
@@ -216,7 +217,7 @@ def main() -> None:
     parts = {
         "command": f"python -m eval.training.answers {names}"
         + (f" --limit {arguments.limit}" if arguments.limit else ""),
-        "fitted_on": {each.name: [len(each.right), len(each.exchanged)] for each in sets},
+        "fitted_on": {each.name: [len(each.right), len(each.unanswered)] for each in sets},
         "unit": json.loads(FILE.read_text(encoding="utf-8"))["unit"],
         "confidence": {name: float(f"{value:.4g}") for name, value in fit(sets).items()},
         "left_out": [[line.name, round(line.auroc, 3), round(line.calibration_error, 3)] for line in judged],

@@ -59,6 +59,7 @@ def choose(candidates: Sequence[Candidate], kind: Kind = Kind.OTHER, question: s
     further = [
         (100 * share / (len(candidate.text) + _COST_OF_A_UNIT), candidate)
         for candidate, share in zip(ordered[1:_LIKELIEST], shares[1:_LIKELIEST], strict=True)
+        if candidate.holds or not (first.holds and kind is Kind.REASON)  # what gives no reason adds none
     ]
     chosen = [first]
     length = len(first.text)

@@ -41,7 +41,7 @@ def test_questions_with_another_name_lower_what_lacks_names_and_not_the_level() 
     plain = drawn("a", 1)
     strange = np.full((100, len(FEATURES)), 0.5)
     strange[:, FEATURES.index("names_missing")] = 2.0
-    taught = fit([plain._replace(exchanged=strange)])
+    taught = fit([plain._replace(unanswered=strange)])
     assert taught["names_missing"] < 0
     assert probabilities(taught, plain.features).mean() == pytest.approx(plain.right.mean(), abs=0.02)
 
@@ -73,13 +73,13 @@ class Echo:
         return Weighed(question, dict.fromkeys(FEATURES, float(len(question)))) if "?" in question else None
 
 
-def test_a_set_is_asked_as_it_is_and_with_other_names() -> None:
+def test_a_set_is_asked_as_it_is_with_other_names_and_beside_foreign_questions() -> None:
     questions = [
         Question("1", "Who lives in Oslo?", True, ("oslo",)),
         Question("2", "Who lives in Rome?", True, ("Nero",)),
         Question("3", "Who lives in Bonn?", False, ("Bonn",)),
         Question("4", "nothing is listed", True, ("x",)),
     ]
-    answered = answered_set("tiny", questions, ["Lima"], frozenset(), Echo())
+    answered = answered_set("tiny", questions, ["Who met Ann in Lima?", "Is it?"], frozenset(), Echo())
     assert answered.right.tolist() == [1.0, 0.0, 0.0]
-    assert answered.features.shape == (3, len(FEATURES)) and answered.exchanged.shape == (2, len(FEATURES))
+    assert answered.features.shape == (3, len(FEATURES)) and answered.unanswered.shape == (4, len(FEATURES))

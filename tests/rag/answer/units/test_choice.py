@@ -80,6 +80,12 @@ def test_a_unit_that_lacks_the_reason_stands_with_the_one_near_it_that_has_it() 
     assert texts(claim, far, kind=Kind.REASON) == ["Oak is dear."]
 
 
+def test_beside_a_reason_stands_no_unit_that_gives_none() -> None:
+    reason, claim = candidate("It is dear as it grows slowly.", 10.0), candidate("Oak is dear.", 9.5, 40, holds=False)
+    assert texts(reason, claim, kind=Kind.REASON) == ["It is dear as it grows slowly."]
+    assert texts(reason, claim, kind=Kind.OTHER) == ["It is dear as it grows slowly.", "Oak is dear."]
+
+
 def test_what_completes_an_answer_may_stand_in_a_neighbouring_passage_of_the_same_document() -> None:
     invitation = candidate("Join us at the fair.", 20.0, 700, holds=False)
     date = candidate("May 6, 10:00, online", 10.0, 500, passage=2)
