@@ -85,7 +85,7 @@ def note_rebuilt(service: "Service") -> None:
 
 
 # Packages that not every installation has, and the extra that brings each.
-_EXTRAS = {"ir_measures": "eval", "scipy": "eval", "sklearn": "eval"}
+_EXTRAS = {"ir_measures": "eval", "scipy": "eval"}
 
 
 def message(text: str) -> None:
