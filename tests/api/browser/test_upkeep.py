@@ -81,7 +81,8 @@ def test_documents_are_ordered_and_filtered_and_deleted_together(page: Any, clie
         ("c.md", "Medium text."),
     ):
         given = {"title": name, "source": name, "text": text, "collection": "many"}
-        client.post("/v1/documents", json=given | {"metadata": {"language": "de" if name == "c.md" else "en"}})
+        metadata = {"language": "de" if name == "c.md" else "en"}
+        assert client.post("/v1/documents", json=given | {"metadata": metadata}).status_code == 201
     page.choose_collection("many")
     page.find("#nav-documents").click()
 

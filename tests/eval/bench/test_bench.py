@@ -185,7 +185,7 @@ def test_the_benchmarks_are_listed_with_what_each_asks(run_rag: Callable[..., An
     assert "Example: rag bench " in shown.out
     listed = run_rag("bench", "--json").json["benchmarks"]
     by_name = {one["name"]: one for one in listed}
-    assert {"embed", "checks", "ingest", "ask", "scale", "start", "overload", "peers", "all"} == set(by_name)
+    assert {"embed", "checks", "doors", "ingest", "ask", "scale", "start", "overload", "peers", "all"} == set(by_name)
     assert by_name["start"] == {
         "name": "start",
         "asks": "How long commands take from a cold start.",

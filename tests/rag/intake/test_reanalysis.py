@@ -128,7 +128,7 @@ def test_a_document_that_changes_or_goes_meanwhile_is_left_alone(old: Service, m
 @pytest.mark.model
 def test_rag_reindex_does_it_without_embedding(old: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAG_MODEL", raising=False)
-    monkeypatch.setattr("rag.intake.reindex.Embedder", None)
+    monkeypatch.setattr("rag.intake.reindex.load_embedder", None)
     ended = CliRunner().invoke(build(), ["reindex", "--store", str(old.place), "--json"])
     assert ended.exit_code == 0, ended.output
     done = json.loads(ended.stdout)
