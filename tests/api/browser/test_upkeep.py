@@ -80,10 +80,10 @@ def test_documents_are_ordered_and_filtered_and_deleted_together(page: Any, clie
         ("a.txt", "Short."),
         ("c.md", "Medium text."),
     ):
-        given = {"title": name, "source": name, "text": text, "collection": "many"}
+        given = {"title": name, "source": name, "text": text, "collection": "ordered"}
         metadata = {"language": "de" if name == "c.md" else "en"}
         assert client.post("/v1/documents", json=given | {"metadata": metadata}).status_code == 201
-    page.choose_collection("many")
+    page.choose_collection("ordered")
     page.find("#nav-documents").click()
 
     def titles() -> list[str]:
