@@ -27,7 +27,7 @@ from api.protocols.openai.staging import Staging
 from api.routes import ask, collections, documents, feedback, health, jobs, metrics, originals, page, verify
 from api.schemas.openapi import describe
 from api.settings import Settings, installed_version
-from api.telemetry.kept import Judged, Lines, Unanswered
+from api.telemetry.kept_questions import Judged, Lines, Unanswered
 from api.telemetry.metrics import Metrics
 from api.telemetry.observe import Observe
 from api.workers.pool import Answerers

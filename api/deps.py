@@ -18,7 +18,7 @@ from api.admission.load import Lane
 from api.errors import ClientLeft, CollectionClosed, MalformedBody
 from api.settings import Settings
 from api.telemetry import spans
-from api.telemetry.kept import Judged, Unanswered
+from api.telemetry.kept_questions import Judged, Unanswered
 from api.telemetry.metrics import Metrics
 from api.workers.messages import Answered, answer
 from api.workers.pool import Answerers
