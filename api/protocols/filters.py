@@ -18,6 +18,11 @@ _INT64 = 2**63
 _BOUNDS = ("gt", "gte", "lt", "lte")
 
 
+def ways_or_all(filters: object) -> list[Where]:
+    """The ways in which a document may fit; all documents fit where there is no filter."""
+    return ways_of(filters) if filters else [{}]
+
+
 def ways_of(given: object, depth: int = 0) -> list[Where]:
     """The ways in which a document may fit an OpenAI filter, ``{type, key, value}`` or ``{type: and|or, filters}``.
 

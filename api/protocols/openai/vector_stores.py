@@ -11,7 +11,7 @@ from pydantic import Field
 from api.deps import Access, AccessDep, RunDep, ServiceDep, require_json
 from api.protocols.asking import Made, ask, query_of
 from api.protocols.citing import link_of, name_of, relevance, source_of
-from api.protocols.filters import Where, ways_of
+from api.protocols.filters import ways_or_all
 from api.protocols.links import Links
 from api.protocols.openai.collections import Lenient, collections_of, page_of, require_collection
 from api.schemas.requests import CollectionName
@@ -48,11 +48,6 @@ class VectorStoreIn(Lenient):
     name: CollectionName | None = None
     file_ids: list[str] = []
     chunking_strategy: dict[str, Any] | None = None
-
-
-def ways_or_all(filters: object) -> list[Where]:
-    """The ways in which a document may fit; all documents fit where there is no filter."""
-    return ways_of(filters) if filters else [{}]
 
 
 def attributes_of(metadata: Metadata) -> dict[str, str | float | bool]:

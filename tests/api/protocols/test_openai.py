@@ -1,7 +1,7 @@
 """OpenAI's own client, unchanged: it finds collections, files and answers here, and every response fits its types."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import openai
@@ -264,52 +264,89 @@ def writer(filled: Any) -> Iterator[Stub]:
         yield stub
 
 
-def test_where_a_language_model_is_set_a_chat_is_written_and_each_sentence_cited(
-    opened: OpenAI, filled: Any, writer: Stub
+def by_chat(client: OpenAI, stream: bool, **more: Any) -> tuple[list[str], list[Any]]:
+    """An answer in the pieces that came, and its citations: place in the answer, and place in the document."""
+    made: Any = client.chat.completions.create(model="footnote/default", messages=ASKED, stream=stream, **more)
+    messages = [chunk.choices[0].delta for chunk in made] if stream else [made.choices[0].message]
+    notes = [note for message in messages for note in json.loads(message.to_json()).get("annotations", [])]
+    texts = [message.content for message in messages if message.content]
+    return texts, [(note["url_citation"], note["footnote"]) for note in notes]
+
+
+def by_response(client: OpenAI, stream: bool, **more: Any) -> tuple[list[str], list[Any]]:
+    """The same of a response, whose stream has to end as the response that it made up."""
+    if stream:
+        with client.responses.stream(model="footnote/default", input=ASKED, **more) as events:
+            texts = [event.delta for event in events if event.type == "response.output_text.delta"]
+            made = events.get_final_response()
+        assert "".join(texts) == made.output_text
+    else:
+        made = client.responses.create(model="footnote/default", input=ASKED, **more)
+        texts = [made.output_text]
+    notes = json.loads(made.output[-1].to_json())["content"][0]["annotations"]
+    assert [note["type"] for note in notes] == ["file_citation", "url_citation"] * (len(notes) // 2)
+    return texts, [(note, note["footnote"]) for note in notes[1::2]]
+
+
+DOORS = pytest.mark.parametrize("ask", [by_chat, by_response])
+STREAM = pytest.mark.parametrize("stream", [False, True])
+Ask = Callable[..., tuple[list[str], list[Any]]]
+
+
+@DOORS
+@STREAM
+def test_where_a_language_model_is_set_an_answer_is_written_and_each_sentence_cited(
+    opened: OpenAI, filled: Any, writer: Stub, ask: Ask, stream: bool
 ) -> None:
-    made = opened.chat.completions.create(model="footnote/default", messages=ASKED)
-    message = made.choices[0].message
-    assert message.content == WRITTEN[0] and message.annotations is not None
-    [annotation] = message.annotations
-    place = annotation.url_citation
-    assert message.content[place.start_index : place.end_index] == WRITTEN[0]
-    source = annotation.model_extra["footnote"]  # type: ignore[index]
-    quoted = filled.text(source["document_id"])[source["start_char_index"] : source["end_char_index"]]
-    assert quoted == source["cited_text"] == "The board met on Monday."
-    assert (made.model_extra or {})["footnote"]["answered"] is True
-
-
-def test_a_written_chat_streams_a_sentence_at_a_time_and_joins_to_the_same(opened: OpenAI, writer: Stub) -> None:
     writer.reply = lambda _: sentences_reply(WRITTEN, INVENTED, ("The board met.", ["S1"]))
-    whole = opened.chat.completions.create(model="footnote/default", messages=ASKED)
-    chunks = list(opened.chat.completions.create(model="footnote/default", messages=ASKED, stream=True))
-    pieces = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices[0].delta.content]
-    assert pieces == [WRITTEN[0], " The board met."] and "".join(pieces) == whole.choices[0].message.content
-    annotations = [
-        note for chunk in chunks for note in (chunk.choices[0].delta.model_extra or {}).get("annotations", [])
-    ]
-    expected = [note.model_dump() for note in whole.choices[0].message.annotations or []]
-    assert annotations == expected and len(annotations) == 2
-    assert chunks[-1].choices[0].finish_reason == "stop"
+    pieces, cited = ask(opened, stream)
+    text = "".join(pieces)
+    assert text == f"{WRITTEN[0]} The board met." and len(pieces) == (2 if stream else 1)
+    assert [text[place["start_index"] : place["end_index"]] for place, _ in cited] == [WRITTEN[0], "The board met."]
+    for _, source in cited:
+        quoted = filled.text(source["document_id"])[source["start_char_index"] : source["end_char_index"]]
+        assert quoted == source["cited_text"] == "The board met on Monday."
 
 
-@pytest.mark.parametrize("stream", [False, True])
+@DOORS
+@STREAM
 def test_where_nothing_is_borne_out_or_the_model_fails_the_quoted_answer_comes(
-    opened: OpenAI, writer: Stub, stream: bool
+    opened: OpenAI, writer: Stub, ask: Ask, stream: bool
 ) -> None:
     for reply, status in ((sentences_reply(INVENTED), 200), ("", 500)):
         writer.reply, writer.status = lambda _, reply=reply: reply, status  # type: ignore[misc]
-        made: Any = opened.chat.completions.create(model="footnote/default", messages=ASKED, stream=stream)
-        if stream:
-            text = "".join(chunk.choices[0].delta.content or "" for chunk in made)
-        else:
-            text = made.choices[0].message.content
-        assert text == "The board met on Monday."
+        pieces, cited = ask(opened, stream)
+        assert "".join(pieces) == "The board met on Monday." and len(cited) == 1
 
 
-def test_a_chat_may_ask_for_the_quoted_answer(opened: OpenAI, writer: Stub) -> None:
-    made = opened.chat.completions.create(model="footnote/default", messages=ASKED, extra_body={"mode": "extract"})
-    assert made.choices[0].message.content == "The board met on Monday." and writer.requests == []
+@DOORS
+def test_a_model_that_breaks_off_leaves_what_was_borne_out(opened: OpenAI, writer: Stub, ask: Ask) -> None:
+    writer.reply, writer.breaks_off = lambda _: sentences_reply(*[WRITTEN] * 4), True
+    pieces, cited = ask(opened, True)
+    assert set(map(str.strip, pieces)) == {WRITTEN[0]} and len(cited) == len(pieces) < 4
+
+
+@DOORS
+@STREAM
+def test_a_model_that_finds_nothing_is_an_abstention(opened: OpenAI, writer: Stub, ask: Ask, stream: bool) -> None:
+    writer.reply = lambda _: sentences_reply()
+    assert ask(opened, stream) == (["The documents do not hold the answer."], [])
+
+
+@DOORS
+def test_a_client_may_ask_for_the_quoted_answer(opened: OpenAI, writer: Stub, ask: Ask) -> None:
+    assert ask(opened, False, extra_body={"mode": "extract"})[0] == ["The board met on Monday."]
+    assert writer.requests == []
+
+
+def test_a_follow_up_to_several_collections_is_rewritten_once(opened: OpenAI, filled: Any, writer: Stub) -> None:
+    writer.reply = lambda body: sentences_reply(WRITTEN) if "response_format" in body else "When did the board meet?"
+    tools: Any = [{"type": "file_search", "vector_store_ids": ["default", "secret"]}]
+    turns: Any = [*ASKED, {"role": "assistant", "content": "Yes."}, {"role": "user", "content": "When?"}]
+    opened.responses.create(model="any", input=turns, tools=tools)
+    asked = [(query.question, query.collection, query.history) for query in filled.queries]
+    assert asked == [("When did the board meet?", collection, ()) for collection in ("default", "secret")]
+    assert sum("response_format" not in body for body in writer.requests) == 1
 
 
 def test_a_written_answer_without_a_language_model_is_refused_in_this_doors_form(
@@ -319,8 +356,9 @@ def test_a_written_answer_without_a_language_model_is_refused_in_this_doors_form
         raise BadInput("no language model is set: RAG_LLM_URL")
 
     monkeypatch.setattr(type(filled), "language_model", property(none_is_set), raising=False)
-    with pytest.raises(openai.BadRequestError, match="RAG_LLM_URL"):
-        opened.chat.completions.create(model="footnote/default", messages=ASKED, extra_body={"mode": "generate"})
+    for ask in (by_chat, by_response):
+        with pytest.raises(openai.BadRequestError, match="RAG_LLM_URL"):
+            ask(opened, False, extra_body={"mode": "generate"})
 
 
 # --- several files at once
