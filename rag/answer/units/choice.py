@@ -11,19 +11,20 @@ from rag.answer.units.candidates import Candidate
 from rag.language.asked import Kind
 from rag.language.held import STRICT
 from rag.retrieval.duplicates import same_statement
-from rag.shared.types import ROW
+from rag.shared.types import ITEM, ROW
 
 MOST_UNITS = 4
-# What a further unit must add for each hundred characters: probability that it is the one. A number or a name is told once, while
-# what is no such thing may need telling in several sentences.
-_WORTH_TELLING = 0.01
-_WORTH_OF_A_THING = 0.06
+# What a further unit must add for each hundred characters: probability that it is the one. Rows beside a row are other rows.
+_WORTH = 0.033
+_WORTH_OF_A_ROW = 0.1
+# The odds promise too much: their power of 1/this is nearer to how often a unit is the one (eval/reports/LOG.md).
+_DOUBT = 1.5
 # Characters that every unit costs beside its own: each is one more thing to read.
 _COST_OF_A_UNIT = 60
 # How many of the likeliest are looked at: among more there is hardly ever the one.
 _LIKELIEST = 12
 # Characters that an answer of several units has at most.
-_LONGEST = 540
+_LONGEST = 520
 # Characters from the likeliest unit within which what it lacks is looked for.
 _NEAR = 600
 # How much less likely, in log-odds, two units of one list or table may be that tell of the two things compared, one of each.
@@ -51,15 +52,17 @@ def choose(candidates: Sequence[Candidate], kind: Kind = Kind.OTHER, question: s
     highest = max(candidate.score for candidate in considered)
     odds = [math.exp(max(candidate.score - highest, -50.0)) for candidate in ordered]
     shares = [each / sum(odds) for each in odds]
+    doubted = [each ** (1 / _DOUBT) for each in odds]
     if compared := _compared(ordered, question):
         return Choice(compared, shares[0])
     first = ordered[0]
-    is_thing = kind in STRICT and first.holds or kind is Kind.STEPS or first.kind == ROW
-    worth = _WORTH_OF_A_THING if is_thing else _WORTH_TELLING
+    worth = _WORTH_OF_A_ROW if first.kind == ROW else _WORTH
     further = [
-        (100 * share / (len(candidate.text) + _COST_OF_A_UNIT), candidate)
-        for candidate, share in zip(ordered[1:_LIKELIEST], shares[1:_LIKELIEST], strict=True)
-        if candidate.holds or not (first.holds and kind is Kind.REASON)  # what gives no reason adds none
+        (100 * share / sum(doubted) / (len(candidate.text) + _COST_OF_A_UNIT), candidate)
+        for candidate, share in zip(ordered[1:_LIKELIEST], doubted[1:_LIKELIEST], strict=True)
+        if not first.holds
+        or (candidate.holds or kind is not Kind.REASON)  # what gives no reason adds none
+        and not (kind in STRICT and _stands_beside(candidate, first))
     ]
     chosen = [first]
     length = len(first.text)
@@ -72,6 +75,11 @@ def choose(candidates: Sequence[Candidate], kind: Kind = Kind.OTHER, question: s
     if len(chosen) < MOST_UNITS and not any(candidate.holds for candidate in chosen):
         chosen += _completing(ordered, kind, _LONGEST - length)
     return Choice(chosen, shares[0])
+
+
+def _stands_beside(candidate: Candidate, first: Candidate) -> bool:
+    """Whether a unit is another row of the same table or another item of the same list: what it tells is of something else."""
+    return candidate.kind == first.kind in (ITEM, ROW) and candidate.told == first.told != ""
 
 
 def _completing(ordered: Sequence[Candidate], kind: Kind, longest: int) -> list[Candidate]:

@@ -4,7 +4,7 @@ from index.types import Span
 from rag.answer.units.candidates import Candidate
 from rag.answer.units.choice import choose
 from rag.language.asked import Kind
-from rag.shared.types import PROSE
+from rag.shared.types import ITEM, PROSE, ROW
 
 
 def candidate(
@@ -40,10 +40,21 @@ def test_a_short_unit_is_added_where_a_long_one_as_likely_is_not() -> None:
     assert texts(first, long, short) == ["Five.", "Ten."]
 
 
-def test_a_thing_that_is_told_once_is_followed_by_less_than_what_needs_telling() -> None:
-    first, other = candidate("Five.", 10.0), candidate("Six.", 6.0, 20)
-    assert texts(first, other, kind=Kind.NUMBER) == ["Five."]
-    assert texts(first, other, kind=Kind.OTHER) == ["Five.", "Six."]
+def test_a_row_is_followed_by_less_than_a_sentence() -> None:
+    first, other = candidate("Five.", 10.0), candidate("Six.", 5.0, 20)
+    assert texts(first, other) == ["Five.", "Six."]
+    assert texts(first._replace(kind=ROW), other) == ["Five."]
+
+
+def test_beside_the_row_or_item_that_has_the_number_asked_for_there_is_no_other_of_the_same_table_or_list() -> None:
+    for kind in (ROW, ITEM):
+        first, other = (
+            candidate(text, score, at, told="Term")._replace(kind=kind)
+            for text, score, at in (("Lessor: 30 days", 10.0, 0), ("Tenant: 120 days", 9.5, 40))
+        )
+        assert texts(first, other, kind=Kind.DURATION) == ["Lessor: 30 days"]
+        assert len(texts(first, other._replace(told="Other"), kind=Kind.DURATION)) == 2
+        assert len(texts(first, other, kind=Kind.OTHER)) == 2
 
 
 def test_nothing_is_said_twice() -> None:
