@@ -1,35 +1,39 @@
-"""What each tool does."""
+"""What each tool does. Their docstrings are read by models that choose among them."""
 
 import re
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field
 
 from api.deps import Access
 from api.protocols.asking import query_of
 from api.protocols.citing import cited_sentences, link_of, name_of, source_of, summary, text_of
 from api.protocols.links import Links
 from api.protocols.mcp.arguments import (
-    AddArguments,
-    Arguments,
-    AskArguments,
-    DeleteArguments,
-    FetchArguments,
-    ListArguments,
-    NoArguments,
+    MAX_LISTED,
+    Collection,
+    Filter,
+    Id,
+    NewMetadata,
+    NewText,
     Quotation,
-    SearchArguments,
-    VerifyArguments,
+    Quotations,
+    Source,
+    Structured,
+    Title,
+    TopK,
+    Words,
+    tool,
 )
 from api.protocols.mcp.caller import Caller
 from api.protocols.openai.collections import collections_of
+from api.schemas.requests import CollectionName, Text
 from index.errors import DocumentNotFound
 from index.types import Document, Span
 from rag.service import Service
 from rag.shared.errors import BadInput
 from rag.shared.serialization import document_json, receipt_json
-from rag.shared.types import Citation, CitationCheck, Query
-
-Structured = dict[str, Any]
+from rag.shared.types import Check, Citation, CitationCheck
 
 # Around a passage, so that what it refers to is read with it; and of a document, in one piece.
 FETCHED_AROUND = 4000
@@ -37,14 +41,21 @@ FETCHED_CHARACTERS = 100_000
 _PASSAGE_ID = re.compile(r"(.+):([0-9]{1,15})-([0-9]{1,15})")
 
 
-def _query(question: str, arguments: SearchArguments | AskArguments, place: str) -> Query:
-    return query_of(question, collection=arguments.collection, k=arguments.top_k, filter_=arguments.filter, place=place)
+@tool("Search the documents")
+async def search(
+    caller: Caller,
+    *,
+    query: Words,
+    collection: Collection = "default",
+    filter: Filter,  # noqa: A002
+    top_k: TopK = 10,
+) -> Structured:
+    """Find the passages of the user's own documents that best fit a query.
 
-
-async def search(caller: Caller, arguments: SearchArguments) -> Structured:
-    """The best passages, as ChatGPT and Claude read them."""
-    made = await caller.ask(_query(arguments.query, arguments, "query"))
-    links = caller.links.within(arguments.collection)
+    Each result has the exact text, a link to it and a citation; `fetch` gives what stands around it.
+    """
+    made = await caller.ask(query_of(query, collection=collection, k=top_k, filter_=filter, place="query"))
+    links = caller.links.within(collection)
     return {"results": [_result(passage, links) for passage in made["passages"]]}
 
 
@@ -63,9 +74,14 @@ def _result(passage: Structured, links: Links) -> Structured:
     }
 
 
-async def fetch(caller: Caller, arguments: FetchArguments) -> Structured:
-    """A document's text, or what stands around a passage. ``metadata`` says which characters of it; all of ``text`` is verbatim."""
-    document_id, wanted = _place_of(arguments.id)
+@tool("Read a passage or a document")
+async def fetch(
+    caller: Caller,
+    *,
+    id: Annotated[Id, Field(description="The id of a search result, or of a document.")],  # noqa: A002
+) -> Structured:
+    """Read the text around a search result, or a whole document, by id."""
+    document_id, wanted = _place_of(id)
 
     def read() -> Structured:
         document = caller.access.document(caller.service, document_id)
@@ -87,7 +103,7 @@ async def fetch(caller: Caller, arguments: FetchArguments) -> Structured:
         }
         place = (wanted.start, min(wanted.end, document.n_characters)) if wanted else ()
         return {
-            "id": arguments.id,
+            "id": id,
             "title": document.title or document.source or document.id,
             "text": text,
             "url": caller.links.within(document.collection).to(document.id, *place),
@@ -115,16 +131,27 @@ def _window(document: Document, wanted: Span | None) -> Span:
     return Span(max(0, wanted.start - FETCHED_AROUND), min(n, wanted.end + FETCHED_AROUND))
 
 
-async def ask(caller: Caller, arguments: AskArguments) -> Structured:
-    """The answer's sentences with their places; ``text_for_model`` is what a model reads instead of the rest."""
-    made = await caller.ask(_query(arguments.question, arguments, "question"))
-    links = caller.links.within(arguments.collection)
+@tool("Ask the documents")
+async def ask(
+    caller: Caller,
+    *,
+    question: Words,
+    collection: Collection = "default",
+    filter: Filter,  # noqa: A002
+    top_k: TopK = 5,
+) -> Structured:
+    """Answer a question with sentences quoted verbatim from the user's own documents, each cited to the character.
+
+    Or say that the documents do not hold the answer, with how sure that is.
+    """
+    made = await caller.ask(query_of(question, collection=collection, k=top_k, filter_=filter))
+    links = caller.links.within(collection)
     sentences = [
         {
             "text": sentence.source["cited_text"],
             "title": name_of(made["passages"][sentence.passage]),
             "url": link_of(sentence.source, links),
-            "collection": arguments.collection,
+            "collection": collection,
             "citation": {**made["passages"][sentence.passage]["citation"], **sentence.source},
         }
         for sentence in cited_sentences(made)
@@ -147,13 +174,24 @@ def as_text(answer: Structured) -> str:
     return "\n".join([" ".join(cited), f"(confidence {answer['confidence']:.2f})", "", *sources])
 
 
-async def verify(caller: Caller, arguments: VerifyArguments) -> Structured:
-    """For each quotation whether it stands."""
-    quotations = list(arguments.citations)
-    if arguments.quote is not None:
-        if arguments.document_id is None:
+@tool("Check quotations")
+async def verify(
+    caller: Caller,
+    *,
+    citations: Quotations,
+    quote: Annotated[Text | None, Field(description="One quotation, verbatim, instead of a list.")] = None,
+    document_id: Annotated[Id | None, Field(description="The document that the one quotation is from.")] = None,
+) -> Structured:
+    """Check quotations before you show them.
+
+    For each whether it stands in its document as quoted (`valid`), has moved (`moved`), does not stand there (`changed`), or the
+    document is gone (`gone`).
+    """
+    quotations = list(citations)
+    if quote is not None:
+        if document_id is None:
             raise BadInput("document_id: name the document that the quotation is from, as `search` gives it")
-        quotations.append(Quotation(document_id=arguments.document_id, quote=arguments.quote))
+        quotations.append(Quotation(document_id=document_id, quote=quote))
     if not quotations:
         raise BadInput("citations: give one or more, or `quote` with `document_id`")
 
@@ -188,18 +226,25 @@ def _check(service: Service, access: Access, quotation: Quotation) -> tuple[Cita
     return CitationCheck("valid", document.id, Span(place, place + len(quotation.quote))), document.collection
 
 
-async def list_documents(caller: Caller, arguments: ListArguments) -> Structured:
-    """A page of the documents."""
-    if arguments.collection is not None:
-        caller.access.require(arguments.collection)
+@tool("List documents")
+async def list_documents(
+    caller: Caller,
+    *,
+    collection: Annotated[CollectionName | None, Field(description="Only this one; all when left out.")] = None,
+    cursor: Annotated[Id | None, Field(description="`next_cursor` of the page before.")] = None,
+    limit: Annotated[int, Field(ge=1, le=MAX_LISTED)] = MAX_LISTED,
+) -> Structured:
+    """The documents with their titles, sources and metadata."""
+    if collection is not None:
+        caller.access.require(collection)
 
     def read() -> Structured:
-        documents, cursor = documents_page(caller, arguments.collection, arguments.cursor, arguments.limit)
+        documents, following = documents_page(caller, collection, cursor, limit)
         listed = [
             {**document_json(document), "url": caller.links.within(document.collection).to(document.id)}
             for document in documents
         ]
-        return {"documents": listed, "next_cursor": cursor}
+        return {"documents": listed, "next_cursor": following}
 
     return await caller.read(read)
 
@@ -217,8 +262,9 @@ def documents_page(
     return documents[:limit], documents[limit - 1].id if len(documents) > limit else None
 
 
-async def list_collections(caller: Caller, arguments: NoArguments) -> Structured:
-    """The collections."""
+@tool("List collections")
+async def list_collections(caller: Caller) -> Structured:
+    """The collections that can be searched, with how many documents each holds."""
 
     def read() -> Structured:
         counts = collections_of(caller.service, caller.access)
@@ -228,17 +274,22 @@ async def list_collections(caller: Caller, arguments: NoArguments) -> Structured
     return await caller.read(read)
 
 
-async def add_text(caller: Caller, arguments: AddArguments) -> Structured:
-    """The document that the text became."""
-    caller.access.require(arguments.collection)
+@tool("Add a text", writes=True)
+async def add_text(
+    caller: Caller,
+    *,
+    title: Title,
+    text: NewText,
+    source: Source = None,
+    collection: Collection = "default",
+    metadata: NewMetadata,
+) -> Structured:
+    """Store a text as a document. It can be found as soon as this returns."""
+    caller.access.require(collection)
+    intake = caller.service.intake
     change = await caller.write(
-        lambda check: caller.service.intake.add_text(
-            title=arguments.title,
-            text=arguments.text,
-            source=arguments.source,
-            metadata=arguments.metadata,
-            collection=arguments.collection,
-            check=check,
+        lambda check: intake.add_text(
+            title=title, text=text, source=source, metadata=metadata, collection=collection, check=check
         )
     )
     document = change.document
@@ -246,23 +297,14 @@ async def add_text(caller: Caller, arguments: AddArguments) -> Structured:
     return {**document_json(document), "outcome": change.outcome, "url": url}
 
 
-async def delete_document(caller: Caller, arguments: DeleteArguments) -> Structured:
-    """The receipt."""
+@tool("Delete a document", writes=True)
+async def delete_document(
+    caller: Caller, *, document_id: Annotated[Id, Field(description="The document's id.")]
+) -> Structured:
+    """Delete a document for good, with a receipt of what was removed."""
 
-    def delete(check: Callable[[], None]) -> Structured:
-        document = caller.access.document(caller.service, arguments.document_id)
+    def delete(check: Check) -> Structured:
+        document = caller.access.document(caller.service, document_id)
         return receipt_json(caller.service.delete(document.id))
 
     return await caller.write(delete, deletes=True)
-
-
-CALLS: dict[str, tuple[type[Arguments], Callable[[Caller, Any], Awaitable[Structured]]]] = {
-    "search": (SearchArguments, search),
-    "fetch": (FetchArguments, fetch),
-    "ask": (AskArguments, ask),
-    "verify": (VerifyArguments, verify),
-    "list_documents": (ListArguments, list_documents),
-    "list_collections": (NoArguments, list_collections),
-    "add_text": (AddArguments, add_text),
-    "delete_document": (DeleteArguments, delete_document),
-}

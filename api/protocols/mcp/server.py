@@ -29,9 +29,9 @@ from mcp_types import (
 from pydantic import ValidationError
 
 from api.errors import response_for
-from api.protocols.mcp.arguments import READING_TOOLS, WRITING_TOOLS
+from api.protocols.mcp.arguments import OFFERS, Offer, Structured
 from api.protocols.mcp.caller import Caller
-from api.protocols.mcp.calls import CALLS, Structured, as_text
+from api.protocols.mcp.calls import as_text
 from api.protocols.mcp.prompts import PROMPTS, get_prompt
 from api.protocols.mcp.resources import TEMPLATES, list_resources, read_resource, resource_uri
 from api.settings import installed_version
@@ -52,8 +52,8 @@ def make_server(caller_of: CallerOf) -> "Server[Any]":
     """A server that answers as whom ``caller_of`` says a request is from."""
 
     async def list_tools(context: Context, params: PaginatedRequestParams | None) -> ListToolsResult:
-        tools = (*READING_TOOLS, *(WRITING_TOOLS if caller_of(context).may_write else ()))
-        return ListToolsResult(tools=list(tools), cache_scope="private")
+        tools = [offer.tool for offer in _offered_to(caller_of(context)).values()]
+        return ListToolsResult(tools=tools, cache_scope="private")
 
     async def call_tool(context: Context, params: CallToolRequestParams) -> CallToolResult:
         return await _call(caller_of(context), params, with_links=context.protocol_version >= _LINKS_SINCE)
@@ -92,15 +92,19 @@ def make_server(caller_of: CallerOf) -> "Server[Any]":
     )
 
 
+def _offered_to(caller: Caller) -> dict[str, Offer]:
+    return {name: offer for name, offer in OFFERS.items() if caller.may_write or not offer.writes}
+
+
 async def _call(caller: Caller, params: CallToolRequestParams, *, with_links: bool) -> CallToolResult:
     """A tool's result; an error that a model can mend is a result, too."""
     name = params.name
-    known = [tool.name for tool in (*READING_TOOLS, *(WRITING_TOOLS if caller.may_write else ()))]
+    known = _offered_to(caller)
     if name not in known:
         raise MCPError(code=INVALID_PARAMS, message=f"There is no tool {name[:40]!r} here: use {', '.join(known)}.")
-    takes, does = CALLS[name]
+    offer = known[name]
     try:
-        made = await does(caller, takes.model_validate(params.arguments or {}))
+        made = await offer.does(caller, **dict(offer.takes.model_validate(params.arguments or {})))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))

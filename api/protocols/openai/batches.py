@@ -4,18 +4,19 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from api.deps import AccessDep, MetricsDep, RunDep, ServiceDep, require_json
+from api.deps import metrics_of, require_json
+from api.protocols.openai.call import Call, CallDep, Json
 from api.protocols.openai.collections import Lenient, page_of
-from api.protocols.openai.files import FileIn, owner_of, put_in
+from api.protocols.openai.files import FileIn, put_in
 from api.protocols.openai.staging import KEPT_S
-from api.protocols.openai.vector_stores import require_auto
+from api.protocols.openai.vector_stores import file_counts, require_auto
 from api.schemas.requests import CollectionName
 from index.errors import DocumentNotFound
 from rag.shared.errors import BadInput, ContentTooLarge, UnreadableContent, UnsupportedFormat
@@ -33,7 +34,7 @@ class BatchIn(Lenient):
     file_ids: list[str] = Field(default=[], max_length=MAX_FILES)
     files: list[FileIn] = Field(default=[], max_length=MAX_FILES)
     attributes: dict[str, str | bool | int | float] | None = None
-    chunking_strategy: dict[str, Any] | None = None
+    chunking_strategy: Json | None = None
 
 
 @dataclass(slots=True)
@@ -44,7 +45,7 @@ class Batch:
     collection: str
     owner: str
     created_at: float
-    files: list[dict[str, Any]] = field(default_factory=list)
+    files: list[Json] = field(default_factory=list)
 
 
 class Batches:
@@ -70,69 +71,63 @@ class Batches:
         return batch
 
 
-def _batches_of(request: Request) -> Batches:
-    return cast(Batches, request.app.state.batches)
+def _batches_of(call: Call) -> Batches:
+    return cast(Batches, call.request.app.state.batches)
+
+
+def _batch(call: Call, collection: str, batch_id: str) -> Batch:
+    call.access.require(collection)
+    return _batches_of(call).get(batch_id, collection, call.owner)
 
 
 @router.post("", dependencies=[Depends(require_json)])
-async def create_batch(
-    collection: CollectionName,
-    body: BatchIn,
-    request: Request,
-    service: ServiceDep,
-    access: AccessDep,
-    run: RunDep,
-    metrics: MetricsDep,
-) -> JSONResponse:
+async def create_batch(collection: CollectionName, body: BatchIn, call: CallDep) -> JSONResponse:
     """Puts files into a collection; answers once all are durable and searchable, or have failed."""
-    access.require(collection)
-    given = body.files or [FileIn(file_id=file_id, attributes=body.attributes) for file_id in body.file_ids]
-    if not given or body.files and body.file_ids:
+    call.access.require(collection)
+    files = body.files or [FileIn(file_id=file_id, attributes=body.attributes) for file_id in body.file_ids]
+    if not files or body.files and body.file_ids:
         raise BadInput("file_ids: name the files of the batch there, or in files")
-    for strategy in (body.chunking_strategy, *(file.chunking_strategy for file in given)):
+    for strategy in (body.chunking_strategy, *(file.chunking_strategy for file in files)):
         require_auto(strategy)
-    batch = Batch(f"vsfb_{uuid4().hex}", collection, owner_of(request), time.time())
+    batch = Batch(f"vsfb_{uuid4().hex}", collection, call.owner, time.time())
 
-    def add() -> JSONResponse:
-        for one in given:
+    def add() -> Json:
+        for file in files:
             try:
-                shown = put_in(request, service, access, collection, one, run.check, metrics)
+                shown = put_in(call, collection, file)
             except _OF_THE_FILE as error:
-                metrics.documents.labels("failed").inc()
-                shown = _failed_json(one, collection, str(error))
+                metrics_of(call.request).documents.labels("failed").inc()
+                shown = _failed_json(file, collection, str(error))
             batch.files.append(shown)
-        _batches_of(request).keep(batch)
-        return JSONResponse(_batch_json(batch))
+        _batches_of(call).keep(batch)
+        return _batch_json(batch)
 
-    return await run(add)
+    return await call.reply(add)
 
 
 @router.get("/{batch_id}")
-async def get_batch(collection: str, batch_id: str, request: Request, access: AccessDep) -> JSONResponse:
+async def get_batch(collection: str, batch_id: str, call: CallDep) -> JSONResponse:
     """How a batch ended."""
-    access.require(collection)
-    return JSONResponse(_batch_json(_batches_of(request).get(batch_id, collection, owner_of(request))))
+    return JSONResponse(_batch_json(_batch(call, collection, batch_id)))
 
 
 @router.post("/{batch_id}/cancel")
-async def cancel_batch(collection: str, batch_id: str, request: Request, access: AccessDep) -> JSONResponse:
+async def cancel_batch(collection: str, batch_id: str, call: CallDep) -> JSONResponse:
     """The same: a batch has ended before its id is known."""
-    return await get_batch(collection, batch_id, request, access)
+    return await get_batch(collection, batch_id, call)
 
 
 @router.get("/{batch_id}/files")
 async def list_files_of_batch(
     collection: str,
     batch_id: str,
-    request: Request,
-    access: AccessDep,
+    call: CallDep,
     limit: Annotated[int, Query(ge=1, le=MAX_FILES)] = 20,
     after: str | None = None,
     status: Annotated[str | None, Query(alias="filter")] = None,
 ) -> JSONResponse:
     """The files of a batch, those behind ``after``, of one status or all."""
-    access.require(collection)
-    files = _batches_of(request).get(batch_id, collection, owner_of(request)).files
+    files = _batch(call, collection, batch_id).files
     ids = [file["id"] for file in files]
     if after is not None and after not in ids:
         raise BadInput("after: no file of this batch has this id")
@@ -141,7 +136,7 @@ async def list_files_of_batch(
     return JSONResponse(page_of(wanted[:limit], has_more=len(wanted) > limit))
 
 
-def _failed_json(file: FileIn, collection: str, reason: str) -> dict[str, Any]:
+def _failed_json(file: FileIn, collection: str, reason: str) -> Json:
     return {
         "id": file.file_id,
         "object": "vector_store.file",
@@ -155,20 +150,13 @@ def _failed_json(file: FileIn, collection: str, reason: str) -> dict[str, Any]:
     }
 
 
-def _batch_json(batch: Batch) -> dict[str, Any]:
+def _batch_json(batch: Batch) -> Json:
     n_failed = sum(file["status"] == "failed" for file in batch.files)
-    n_files = len(batch.files)
     return {
         "id": batch.id,
         "object": "vector_store.files_batch",
         "created_at": int(batch.created_at),
         "vector_store_id": batch.collection,
-        "status": "failed" if n_failed == n_files else "completed",
-        "file_counts": {
-            "in_progress": 0,
-            "completed": n_files - n_failed,
-            "failed": n_failed,
-            "cancelled": 0,
-            "total": n_files,
-        },
+        "status": "failed" if n_failed == len(batch.files) else "completed",
+        "file_counts": file_counts(len(batch.files) - n_failed, n_failed),
     }

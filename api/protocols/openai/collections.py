@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from fastapi import Request
 from pydantic import BaseModel, ConfigDict
 
-from api.deps import Access, service_of
+from api.deps import Access
 from api.errors import CollectionNotFound
 from rag.service import Service
 
@@ -55,8 +54,3 @@ def page_of(data: list[dict[str, Any]], *, has_more: bool = False) -> dict[str, 
         "last_id": ids[-1] if ids else None,
         "has_more": has_more,
     }
-
-
-def embedding_model(request: Request) -> str:
-    """What the model that embeds is called."""
-    return str(service_of(request).settings["model"])

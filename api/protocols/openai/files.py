@@ -1,47 +1,26 @@
 """Files: sent first, then put into a vector store, where each becomes a document."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 from starlette.datastructures import UploadFile
 
-from api.deps import (
-    Access,
-    AccessDep,
-    FormUpload,
-    MetricsDep,
-    RunDep,
-    ServiceDep,
-    UploadDep,
-    keeps_originals,
-    require_json,
-)
-from api.protocols.openai.collections import Lenient, page_of, require_collection
-from api.protocols.openai.staging import StagedFile, Staging
+from api.deps import FormUpload, UploadDep, keeps_originals, metrics_of, require_json
+from api.protocols.openai.call import Call, CallDep, Json
+from api.protocols.openai.collections import Lenient, page_of
+from api.protocols.openai.staging import StagedFile
 from api.protocols.openai.vector_stores import attributes_of, require_auto, seconds_of
 from api.schemas.requests import CollectionName
-from api.telemetry.metrics import Metrics
 from index.errors import DocumentNotFound
 from index.types import Document
-from rag.service import Service
 from rag.shared.errors import BadInput, UnsupportedFormat
-from rag.shared.types import Check
 
 router = APIRouter(prefix="/openai/v1", include_in_schema=False)
 
 _MAX_NAME = 255
 _PURPOSES = ("assistants", "user_data")
-
-
-def staging_of(request: Request) -> Staging:
-    """The files of this application that wait."""
-    return cast(Staging, request.app.state.staging)
-
-
-def owner_of(request: Request) -> str:
-    """The key that a request came with, as its name."""
-    return str(getattr(request.state, "key", ""))
+_IN_STORE = "/vector_stores/{collection:path}/files"
 
 
 class FileIn(Lenient):
@@ -49,11 +28,11 @@ class FileIn(Lenient):
 
     file_id: str
     attributes: dict[str, str | bool | int | float] | None = None
-    chunking_strategy: dict[str, Any] | None = None
+    chunking_strategy: Json | None = None
 
 
 @router.post("/files")
-async def create_file(request: Request, upload: UploadDep, run: RunDep) -> JSONResponse:
+async def create_file(upload: UploadDep, call: CallDep) -> JSONResponse:
     """Keeps a file for an hour, until it is put into a vector store."""
     if not isinstance(upload, FormUpload):
         raise UnsupportedFormat("Send the file as multipart/form-data (field `file`), with the field `purpose`.")
@@ -66,229 +45,129 @@ async def create_file(request: Request, upload: UploadDep, run: RunDep) -> JSONR
     name = (file.filename or "").replace("\\", "/").rpartition("/")[2].strip()
     if not name or len(name) > _MAX_NAME or not name.isprintable():
         raise BadInput(f"file: its name must be 1 to {_MAX_NAME} printable characters")
-    staging, owner = staging_of(request), owner_of(request)
-    return await run(lambda: JSONResponse(_staged_json(staging.add(name, file.file.read(), str(purpose), owner))))
+    return await call.reply(lambda: _file_json(call.staging.add(name, file.file.read(), str(purpose), call.owner)))
 
 
 @router.get("/files")
 async def list_files(
-    request: Request,
-    service: ServiceDep,
-    access: AccessDep,
-    run: RunDep,
-    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
-    after: str | None = None,
+    call: CallDep, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000, after: str | None = None
 ) -> JSONResponse:
     """The files that wait, then the documents that the key opens, as files."""
-    waiting = staging_of(request).of(owner_of(request)) if after is None else []
 
-    def read() -> JSONResponse:
-        documents = service.documents(
-            collection=access.collections, after=_after(service, access, after), limit=limit + 1
-        )
-        data = [*map(_staged_json, waiting), *map(_document_json, documents[:limit])]
-        return JSONResponse(page_of(data, has_more=len(documents) > limit))
+    def read() -> Json:
+        waiting = call.staging.of(call.owner) if after is None else []
+        documents, has_more = call.documents(call.access.collections, after, limit)
+        return page_of([*map(_file_json, waiting), *map(_file_json, documents)], has_more=has_more)
 
-    return await run(read)
-
-
-def _after(service: Service, access: Access, after: str | None) -> str | None:
-    """A cursor of a list, once it is known that the key opens it.  Raises DocumentNotFound."""
-    return after and access.document(service, _known_shape(after)).id
+    return await call.reply(read)
 
 
 @router.get("/files/{file_id}")
-async def get_file(file_id: str, request: Request, service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
+async def get_file(file_id: str, call: CallDep) -> JSONResponse:
     """One file."""
-    waiting = staging_of(request).get(file_id, owner_of(request))
-    if waiting is not None:
-        return JSONResponse(_staged_json(waiting))
-    return await run(lambda: JSONResponse(_document_json(access.document(service, _known_shape(file_id)))))
+    return await call.reply(lambda: _file_json(call.waiting(file_id) or call.document(file_id)))
 
 
 @router.delete("/files/{file_id}")
-async def delete_file(
-    file_id: str, request: Request, service: ServiceDep, access: AccessDep, run: RunDep, metrics: MetricsDep
-) -> JSONResponse:
+async def delete_file(file_id: str, call: CallDep) -> JSONResponse:
     """Deletes a file and every document that it became; answers once nothing of them can be found."""
-    staging = staging_of(request)
-    waiting = staging.get(file_id, owner_of(request))
 
-    def delete() -> JSONResponse:
-        for document_id in waiting.documents.values() if waiting else [_known_shape(file_id)]:
-            try:
-                access.document(service, document_id)
-            except DocumentNotFound:
-                if waiting is None:
-                    raise
-                continue  # it was deleted by its own id
-            service.delete(document_id)
-            metrics.documents.labels("deleted").inc()
-        if waiting is not None:
-            staging.remove(waiting)
-        return JSONResponse({"id": file_id, "object": "file", "deleted": True})
+    def delete() -> Json:
+        waiting = call.waiting(file_id)
+        if waiting is None:
+            call.delete(call.document(file_id))
+        else:
+            for document_id in waiting.documents.values():
+                try:
+                    call.delete(call.document(document_id))
+                except DocumentNotFound:
+                    continue  # it was deleted by its own id
+            call.staging.remove(waiting)
+        return {"id": file_id, "object": "file", "deleted": True}
 
-    return await run(delete)
+    return await call.reply(delete)
 
 
-@router.post("/vector_stores/{collection:path}/files", dependencies=[Depends(require_json)])
-async def add_file(
-    collection: CollectionName,
-    body: FileIn,
-    request: Request,
-    service: ServiceDep,
-    access: AccessDep,
-    run: RunDep,
-    metrics: MetricsDep,
-) -> JSONResponse:
+@router.post(_IN_STORE, dependencies=[Depends(require_json)])
+async def add_file(collection: CollectionName, body: FileIn, call: CallDep) -> JSONResponse:
     """Puts a file into a collection; answers once it is durable and searchable."""
-    access.require(collection)
+    call.access.require(collection)
     require_auto(body.chunking_strategy)
-    return await run(lambda: JSONResponse(put_in(request, service, access, collection, body, run.check, metrics)))
+    return await call.reply(lambda: put_in(call, collection, body))
 
 
-def put_in(
-    request: Request,
-    service: Service,
-    access: Access,
-    collection: str,
-    file: FileIn,
-    check: Check,
-    metrics: Metrics,
-) -> dict[str, Any]:
+def put_in(call: Call, collection: str, file: FileIn) -> Json:
     """A file put into a collection, as it is shown.  Raises DocumentNotFound, and what taking it in raises."""
-    waiting = staging_of(request).get(file.file_id, owner_of(request))
+    waiting = call.waiting(file.file_id)
     if waiting is None:
-        document = _document_in(service, access, collection, file.file_id)
-        return _stored_json(document, document.id)
-    change = service.intake.add_file(
+        return _stored_json(call.document_in(collection, file.file_id), file.file_id)
+    change = call.service.intake.add_file(
         waiting.name,
         waiting.path.read_bytes(),
         collection=collection,
         metadata=file.attributes or {},
-        keep=keeps_originals(request),
-        check=check,
+        keep=keeps_originals(call.request),
+        check=call.run.check,
     )
-    metrics.documents.labels(change.outcome).inc()
+    metrics_of(call.request).documents.labels(change.outcome).inc()
     waiting.documents[collection] = change.document.id
     return _stored_json(change.document, waiting.id)
 
 
-@router.get("/vector_stores/{collection:path}/files")
+@router.get(_IN_STORE)
 async def list_files_of(
-    collection: str,
-    service: ServiceDep,
-    access: AccessDep,
-    run: RunDep,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    after: str | None = None,
+    collection: str, call: CallDep, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
 ) -> JSONResponse:
     """The documents of a collection, as its files."""
 
-    def read() -> JSONResponse:
-        require_collection(service, access, collection)
-        before = _after(service, access, after)
-        documents = service.documents(collection=collection, after=before, limit=limit + 1)
-        data = [_stored_json(document, document.id) for document in documents[:limit]]
-        return JSONResponse(page_of(data, has_more=len(documents) > limit))
+    def read() -> Json:
+        call.require(collection)
+        documents, has_more = call.documents(collection, after, limit)
+        return page_of([_stored_json(document, document.id) for document in documents], has_more=has_more)
 
-    return await run(read)
+    return await call.reply(read)
 
 
-@router.get("/vector_stores/{collection:path}/files/{file_id}/content")
-async def get_content(
-    collection: str, file_id: str, request: Request, service: ServiceDep, access: AccessDep, run: RunDep
-) -> JSONResponse:
+@router.get(_IN_STORE + "/{file_id}/content")
+async def get_content(collection: str, file_id: str, call: CallDep) -> JSONResponse:
     """The text of a file as it is stored and cited."""
-    waiting = staging_of(request).get(file_id, owner_of(request))
 
-    def read() -> JSONResponse:
-        document = _document_in(service, access, collection, _document_id(waiting, collection, file_id))
-        data = [{"type": "text", "text": service.text(document.id)}]
-        page = {"object": "vector_store.file_content.page", "data": data, "has_more": False, "next_page": None}
-        return JSONResponse(page)
+    def read() -> Json:
+        text = call.service.text(call.document_in(collection, file_id).id)
+        page = {"object": "vector_store.file_content.page", "has_more": False, "next_page": None}
+        return {**page, "data": [{"type": "text", "text": text}]}
 
-    return await run(read)
+    return await call.reply(read)
 
 
-@router.get("/vector_stores/{collection:path}/files/{file_id}")
-async def get_file_of(
-    collection: str, file_id: str, request: Request, service: ServiceDep, access: AccessDep, run: RunDep
-) -> JSONResponse:
+@router.get(_IN_STORE + "/{file_id}")
+async def get_file_of(collection: str, file_id: str, call: CallDep) -> JSONResponse:
     """One file of a collection."""
-    waiting = staging_of(request).get(file_id, owner_of(request))
-
-    def read() -> JSONResponse:
-        document = _document_in(service, access, collection, _document_id(waiting, collection, file_id))
-        return JSONResponse(_stored_json(document, file_id))
-
-    return await run(read)
+    return await call.reply(lambda: _stored_json(call.document_in(collection, file_id), file_id))
 
 
-@router.delete("/vector_stores/{collection:path}/files/{file_id}")
-async def remove_file(
-    collection: str,
-    file_id: str,
-    request: Request,
-    service: ServiceDep,
-    access: AccessDep,
-    run: RunDep,
-    metrics: MetricsDep,
-) -> JSONResponse:
+@router.delete(_IN_STORE + "/{file_id}")
+async def remove_file(collection: str, file_id: str, call: CallDep) -> JSONResponse:
     """Takes a file out of a collection: its document is deleted."""
-    waiting = staging_of(request).get(file_id, owner_of(request))
 
-    def delete() -> JSONResponse:
-        document = _document_in(service, access, collection, _document_id(waiting, collection, file_id))
-        service.delete(document.id)
-        metrics.documents.labels("deleted").inc()
-        return JSONResponse({"id": file_id, "object": "vector_store.file.deleted", "deleted": True})
+    def delete() -> Json:
+        call.delete(call.document_in(collection, file_id))
+        return {"id": file_id, "object": "vector_store.file.deleted", "deleted": True}
 
-    return await run(delete)
+    return await call.reply(delete)
 
 
-def _document_id(waiting: StagedFile | None, collection: str, file_id: str) -> str:
-    """The document that a file is in a collection: a file that was sent has one in each, and a document is its own."""
-    return file_id if waiting is None else waiting.documents.get(collection, "")
+def _file_json(file: StagedFile | Document) -> Json:
+    if isinstance(file, StagedFile):
+        name, n_bytes, created_at, purpose = file.name, file.n_bytes, int(file.created_at), file.purpose
+    else:
+        name, n_bytes = file.source or file.title or file.id, file.n_characters
+        created_at, purpose = seconds_of(file.added_at), "assistants"
+    about = {"filename": name, "bytes": n_bytes, "created_at": created_at, "purpose": purpose}
+    return {"id": file.id, "object": "file", **about, "status": "processed"}
 
 
-def _document_in(service: Service, access: Access, collection: str, document_id: str) -> Document:
-    """Raises CollectionClosed; DocumentNotFound also for a document of another collection."""
-    access.require(collection)
-    document = access.document(service, _known_shape(document_id))
-    if document.collection != collection:
-        raise DocumentNotFound(f"no file of this vector store has the id {document_id}")
-    return document
-
-
-def _known_shape(document_id: str) -> str:
-    if len(document_id) > 200 or not document_id.isprintable():
-        raise DocumentNotFound("ids are short and printable")
-    return document_id
-
-
-def _staged_json(file: StagedFile) -> dict[str, Any]:
-    return _file_json(file.id, file.name, file.n_bytes, int(file.created_at), file.purpose)
-
-
-def _document_json(document: Document) -> dict[str, Any]:
-    name = document.source or document.title or document.id
-    return _file_json(document.id, name, document.n_characters, seconds_of(document.added_at), "assistants")
-
-
-def _file_json(file_id: str, name: str, n_bytes: int, created_at: int, purpose: str) -> dict[str, Any]:
-    return {
-        "id": file_id,
-        "object": "file",
-        "bytes": n_bytes,
-        "created_at": created_at,
-        "filename": name,
-        "purpose": purpose,
-        "status": "processed",
-    }
-
-
-def _stored_json(document: Document, file_id: str) -> dict[str, Any]:
+def _stored_json(document: Document, file_id: str) -> Json:
     return {
         "id": file_id,
         "object": "vector_store.file",

@@ -1,23 +1,15 @@
 """`GET /openai/v1/models` and `POST /openai/v1/embeddings`."""
 
 import base64
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 from pydantic import Field
-from starlette.requests import Request
 
-from api.deps import AccessDep, RunDep, ServiceDep, require_json
-from api.protocols.openai.collections import (
-    Lenient,
-    collection_of,
-    collections_of,
-    embedding_model,
-    model_of,
-    page_of,
-    require_collection,
-)
+from api.deps import require_json
+from api.protocols.openai.call import Call, CallDep, Json
+from api.protocols.openai.collections import Lenient, collection_of, model_of, page_of
 from rag.shared.errors import BadInput
 
 router = APIRouter(prefix="/openai/v1", include_in_schema=False)
@@ -35,38 +27,39 @@ class EmbeddingsIn(Lenient):
     dimensions: int | None = None
 
 
-def _model(name: str) -> dict[str, Any]:
+def _model(name: str) -> Json:
     return {"id": name, "object": "model", "created": 0, "owned_by": "footnote"}
 
 
+def _embedding_model(call: Call) -> str:
+    return str(call.service.settings["model"])
+
+
 @router.get("/models")
-async def list_models(request: Request, service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
+async def list_models(call: CallDep) -> JSONResponse:
     """A model for each collection, which answers from it, and the one that embeds."""
-
-    def read() -> JSONResponse:
-        names = [*map(model_of, collections_of(service, access)), embedding_model(request)]
-        return JSONResponse(page_of([_model(name) for name in names]))
-
-    return await run(read)
+    return await call.reply(
+        lambda: page_of([_model(name) for name in (*map(model_of, call.collections()), _embedding_model(call))])
+    )
 
 
 @router.get("/models/{model:path}")
-async def get_model(model: str, request: Request, service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
+async def get_model(model: str, call: CallDep) -> JSONResponse:
     """One of them."""
 
-    def read() -> JSONResponse:
-        if model != embedding_model(request):
-            require_collection(service, access, collection_of(model))
-        return JSONResponse(_model(model))
+    def read() -> Json:
+        if model != _embedding_model(call):
+            call.require(collection_of(model))
+        return _model(model)
 
-    return await run(read)
+    return await call.reply(read)
 
 
 @router.post("/embeddings", dependencies=[Depends(require_json)])
-async def embed(body: EmbeddingsIn, request: Request, service: ServiceDep, run: RunDep) -> JSONResponse:
+async def embed(body: EmbeddingsIn, call: CallDep) -> JSONResponse:
     """Vectors of texts by the store's own model, of unit length."""
     texts = [body.input] if isinstance(body.input, str) else body.input
-    known = embedding_model(request)
+    known = _embedding_model(call)
     if body.model not in (known, "footnote"):
         raise BadInput(f"model: the texts of this store are embedded with {known!r}, and no other model is here")
     if not 0 < len(texts) <= MAX_TEXTS or sum(map(len, texts)) > MAX_CHARACTERS:
@@ -74,8 +67,8 @@ async def embed(body: EmbeddingsIn, request: Request, service: ServiceDep, run: 
     if not all(_is_utf8(text) for text in texts):
         raise BadInput("input: texts must be Unicode without lone surrogates")
 
-    def work() -> JSONResponse:
-        vectors = service.embedder.embed_texts(texts)
+    def work() -> Json:
+        vectors = call.service.embedder.embed_texts(texts)
         if body.dimensions not in (None, vectors.shape[1]):
             raise BadInput(f"dimensions: the model's vectors have {vectors.shape[1]}, and are not cut")
         as_sent = [
@@ -86,9 +79,9 @@ async def embed(body: EmbeddingsIn, request: Request, service: ServiceDep, run: 
         ]
         data = [{"object": "embedding", "index": index, "embedding": sent} for index, sent in enumerate(as_sent)]
         usage = {"prompt_tokens": 0, "total_tokens": 0}
-        return JSONResponse({"object": "list", "data": data, "model": known, "usage": usage})
+        return {"object": "list", "data": data, "model": known, "usage": usage}
 
-    return await run(work)
+    return await call.reply(work)
 
 
 def _is_utf8(text: str) -> bool:

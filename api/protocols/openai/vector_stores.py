@@ -1,22 +1,22 @@
 """Vector stores: each collection is one, under its own name."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from api.deps import Access, AccessDep, RunDep, ServiceDep, require_json
+from api.deps import require_json
 from api.protocols.asking import Made, ask, query_of
 from api.protocols.citing import link_of, name_of, relevance, source_of
 from api.protocols.filters import ways_or_all
 from api.protocols.links import Links
-from api.protocols.openai.collections import Lenient, collections_of, page_of, require_collection
+from api.protocols.openai.call import Call, CallDep, Json
+from api.protocols.openai.collections import Lenient, page_of
 from api.schemas.requests import CollectionName
 from index.types import Metadata
-from rag.service import Service
 from rag.shared.errors import BadInput
 
 router = APIRouter(prefix="/openai/v1/vector_stores", include_in_schema=False)
@@ -37,7 +37,7 @@ class SearchIn(Lenient):
     """What to look for in a vector store."""
 
     query: str | Annotated[list[str], Field(min_length=1, max_length=MAX_QUERIES)]
-    filters: dict[str, Any] | None = None
+    filters: Json | None = None
     max_num_results: int = Field(default=10, ge=1, le=MAX_RESULTS)
     ranking_options: RankingOptions = RankingOptions()
 
@@ -47,7 +47,7 @@ class VectorStoreIn(Lenient):
 
     name: CollectionName | None = None
     file_ids: list[str] = []
-    chunking_strategy: dict[str, Any] | None = None
+    chunking_strategy: Json | None = None
 
 
 def attributes_of(metadata: Metadata) -> dict[str, str | float | bool]:
@@ -60,7 +60,7 @@ def attributes_of(metadata: Metadata) -> dict[str, str | float | bool]:
     }
 
 
-def results_of(made: Made, links: Links, threshold: float) -> list[dict[str, Any]]:
+def results_of(made: Made, links: Links, threshold: float) -> list[Json]:
     """An answer's passages as search results, each with its exact place beside it."""
     return [
         {
@@ -78,42 +78,39 @@ def results_of(made: Made, links: Links, threshold: float) -> list[dict[str, Any
 
 @router.get("")
 async def list_vector_stores(
-    service: ServiceDep,
-    access: AccessDep,
-    run: RunDep,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    after: str | None = None,
+    call: CallDep, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
 ) -> JSONResponse:
     """The collections that the key opens, by name."""
 
-    def read() -> JSONResponse:
-        counts = collections_of(service, access)
+    def read() -> Json:
+        counts = call.collections()
         names = [name for name in counts if after is None or name > after]
-        data = [_store_json(service, name, counts[name][0]) for name in names[:limit]]
-        return JSONResponse(page_of(data, has_more=len(names) > limit))
+        return page_of(
+            [_store_json(call, name, counts[name][0]) for name in names[:limit]], has_more=len(names) > limit
+        )
 
-    return await run(read)
+    return await call.reply(read)
 
 
 @router.post("", dependencies=[Depends(require_json)])
-async def create_vector_store(body: VectorStoreIn, service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
+async def create_vector_store(body: VectorStoreIn, call: CallDep) -> JSONResponse:
     """A name for a collection that files can be added to: it is there as long as documents are in it."""
     name = body.name or f"vs_{uuid4().hex[:24]}"
-    access.require(name)
+    call.access.require(name)
     if body.file_ids:
         raise BadInput("file_ids: add files to a vector store with POST /vector_stores/{id}/files")
     require_auto(body.chunking_strategy)
-    return await run(lambda: JSONResponse(_store_json(service, name, service.counts(name)[0])))
+    return await call.reply(lambda: _store_json(call, name, call.service.counts(name)[0]))
 
 
-def require_auto(strategy: dict[str, Any] | None) -> None:
+def require_auto(strategy: Json | None) -> None:
     """Raises BadInput for passages of another size than the store's."""
     if strategy and strategy.get("type", "auto") != "auto":
         raise BadInput("chunking_strategy: a store cuts all its documents alike; leave it out or send auto")
 
 
 @router.post("/{collection:path}/search", dependencies=[Depends(require_json)])
-async def search(collection: str, body: SearchIn, request: Request) -> JSONResponse:
+async def search(collection: str, body: SearchIn, call: CallDep) -> JSONResponse:
     """The best passages for a query, or for any of several."""
     wordings = [body.query] if isinstance(body.query, str) else body.query
     queries = [
@@ -121,20 +118,13 @@ async def search(collection: str, body: SearchIn, request: Request) -> JSONRespo
         for wording in wordings
         for where in ways_or_all(body.filters)
     ]
-    links = Links.of(request)
+    links, threshold = Links.of(call.request), body.ranking_options.score_threshold
 
     def shape(made: Made) -> JSONResponse:
-        return JSONResponse(
-            {
-                "object": "vector_store.search_results.page",
-                "search_query": wordings,
-                "data": results_of(made, links, body.ranking_options.score_threshold),
-                "has_more": False,
-                "next_page": None,
-            }
-        )
+        page = {"object": "vector_store.search_results.page", "has_more": False, "next_page": None}
+        return JSONResponse({**page, "search_query": wordings, "data": results_of(made, links, threshold)})
 
-    return await ask(request, queries, shape)
+    return await ask(call.request, queries, shape)
 
 
 # After the routes of files and of search: a collection's name may hold slashes.
@@ -142,19 +132,13 @@ one = APIRouter(prefix="/openai/v1/vector_stores", include_in_schema=False)
 
 
 @one.get("/{collection:path}")
-async def get_vector_store(collection: str, service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
+async def get_vector_store(collection: str, call: CallDep) -> JSONResponse:
     """One collection."""
-    return await run(lambda: JSONResponse(_existing(service, access, collection)))
+    return await call.reply(lambda: _store_json(call, collection, call.require(collection)[0]))
 
 
-def _existing(service: Service, access: Access, collection: str) -> dict[str, Any]:
-    documents, _ = require_collection(service, access, collection)
-    return _store_json(service, collection, documents)
-
-
-def _store_json(service: Service, name: str, n_documents: int) -> dict[str, Any]:
-    first = service.documents(collection=name, limit=1)
-    counts = {"in_progress": 0, "failed": 0, "cancelled": 0, "completed": n_documents, "total": n_documents}
+def _store_json(call: Call, name: str, n_documents: int) -> Json:
+    first = call.service.documents(collection=name, limit=1)
     return {
         "id": name,
         "object": "vector_store",
@@ -162,10 +146,16 @@ def _store_json(service: Service, name: str, n_documents: int) -> dict[str, Any]
         "name": name,
         "status": "completed",
         "usage_bytes": 0,
-        "file_counts": counts,
+        "file_counts": file_counts(n_documents, 0),
         "metadata": {},
         "last_active_at": None,
     }
+
+
+def file_counts(n_completed: int, n_failed: int) -> dict[str, int]:
+    """How many files ended how: none is still on its way when that is told."""
+    ended = {"completed": n_completed, "failed": n_failed, "total": n_completed + n_failed}
+    return {"in_progress": 0, "cancelled": 0, **ended}
 
 
 def seconds_of(added_at: str) -> int:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any
+from typing import TypeVar, Unpack
 
 import httpx
 
@@ -16,16 +16,18 @@ from footnote_client.events import EventReader
 from footnote_client.types import (
     Added,
     Answer,
+    Asking,
     Check,
     Citation,
     Document,
     Event,
-    Filter,
+    Limits,
     Metadata,
     Passage,
     Receipt,
-    Turn,
 )
+
+T = TypeVar("T")
 
 
 class AsyncClient:
@@ -49,53 +51,13 @@ class AsyncClient:
             base_url=url, headers=calls.headers(key), timeout=timeout_s, transport=transport, trust_env=False
         )
 
-    async def ask(
-        self,
-        question: str,
-        *,
-        top_k: int = 5,
-        collection: str = "default",
-        filter: Filter | None = None,  # noqa: A002
-        history: Sequence[Turn] = (),
-        max_risk: float | None = None,
-        explain: bool = False,
-    ) -> Answer:
+    async def ask(self, question: str, **how: Unpack[Asking]) -> Answer:
         """The sentences that answer and the passages they stand in; ``answered`` is False when the documents do not hold it."""
-        answer: Answer = await self._json(
-            calls.ask(
-                question,
-                top_k=top_k,
-                collection=collection,
-                filter=filter,
-                history=history,
-                max_risk=max_risk,
-                explain=explain,
-            )
-        )
-        return answer
+        return await self._json(calls.ask(question, how))
 
-    async def ask_events(
-        self,
-        question: str,
-        *,
-        top_k: int = 5,
-        collection: str = "default",
-        filter: Filter | None = None,  # noqa: A002
-        history: Sequence[Turn] = (),
-        max_risk: float | None = None,
-    ) -> AsyncIterator[Event]:
+    async def ask_events(self, question: str, **how: Unpack[Asking]) -> AsyncIterator[Event]:
         """The answer as it is made; the last event is "done", with all of it."""
-        call = calls.ask(
-            question,
-            top_k=top_k,
-            collection=collection,
-            filter=filter,
-            history=history,
-            max_risk=max_risk,
-            explain=False,
-            streamed=True,
-        )
-        response = await self._send(call, stream=True)
+        response = await self._send(calls.ask(question, how, streamed=True), stream=True)
         try:
             if not response.headers.get("content-type", "").startswith("text/event-stream"):
                 await response.aread()
@@ -110,21 +72,13 @@ class AsyncClient:
         finally:
             await response.aclose()
 
-    async def search(
-        self,
-        query: str,
-        *,
-        top_k: int = 10,
-        collection: str = "default",
-        filter: Filter | None = None,  # noqa: A002
-    ) -> list[Passage]:
+    async def search(self, query: str, **limits: Unpack[Limits]) -> list[Passage]:
         """The passages that fit best, best first."""
-        return (await self.ask(query, top_k=top_k, collection=collection, filter=filter))["passages"]
+        return (await self._json(calls.search(query, limits)))["passages"]
 
     async def verify(self, citations: Sequence[Citation]) -> list[Check]:
         """For each citation whether its quotation still stands."""
-        results: list[Check] = (await self._json(calls.verify(citations)))["results"]
-        return results
+        return (await self._json(calls.verify(citations)))["results"]
 
     async def add(
         self,
@@ -137,18 +91,15 @@ class AsyncClient:
     ) -> Added:
         """Add files and folders, or one text. What cannot be taken is listed in ``failed``; the rest goes in."""
         if text is not None:
-            added: Added = await self._json(calls.add_text(text, title, source, metadata, collection))
-            return added
+            return await self._json(calls.add_text(text, title, source, metadata, collection))
         done: Added = {"documents": [], "failed": []}
         for call in calls.add_files(paths, metadata, collection):
             try:
-                one = await self._json(call)
+                added = await self._json(call)
             except Problem as problem:
-                if not problem.body.get("failed"):
-                    raise
-                one = problem.body
-            done["documents"] += one.get("documents", [])
-            done["failed"] += one.get("failed", [])
+                added = calls.partly_added(problem)
+            done["documents"] += added.get("documents", [])
+            done["failed"] += added.get("failed", [])
         return done
 
     async def documents(self, collection: str | None = None) -> AsyncIterator[Document]:
@@ -163,34 +114,27 @@ class AsyncClient:
 
     async def text(self, document_id: str, start: int | None = None, end: int | None = None) -> str:
         """A document's stored text, or a part of it."""
-        return str((await self._json(calls.text(document_id, start, end)))["text"])
+        return (await self._json(calls.text(document_id, start, end)))["text"]
 
     async def delete(self, document_id: str) -> Receipt:
         """Delete a document; the receipt comes when nothing of it can be found any more."""
-        receipt: Receipt = await self._json(calls.delete(document_id))
-        return receipt
+        return await self._json(calls.delete(document_id))
 
-    async def _json(self, call: calls.Call) -> Any:
-        return (await self._send(call)).json()
+    async def _json(self, call: calls.Call[T]) -> T:
+        taken: T = (await self._send(call)).json()
+        return taken
 
-    async def _send(self, call: calls.Call, *, stream: bool = False) -> httpx.Response:
+    async def _send(self, call: calls.Call[T], *, stream: bool = False) -> httpx.Response:
+        outcome: httpx.Response | httpx.TransportError
         for attempt in range(self._retries + 1):
-            last = attempt == self._retries
             try:
-                request = self._http.build_request(call.method, call.path, **call.arguments())
-                response = await self._http.send(request, stream=stream)
-                if response.is_success:
-                    return response
-                await response.aread()
+                outcome = await self._http.send(self._http.build_request(**call.arguments()), stream=stream)
+                if outcome.is_success:
+                    return outcome
+                await outcome.aread()
             except httpx.TransportError as error:
-                wait = calls.wait_before_again(None, None, attempt)
-                if last or wait is None:
-                    raise Unreachable(f"{self._http.base_url} cannot be reached: {error}") from error
-            else:
-                wait = calls.wait_before_again(response.status_code, calls.retry_after_s(response), attempt)
-                if last or wait is None:
-                    raise calls.problem_of(response)
-            await asyncio.sleep(wait)
+                outcome = error
+            await asyncio.sleep(calls.wait_before_again(outcome, self._retries - attempt, attempt))
         raise AssertionError("the last attempt returns or raises")
 
     async def close(self) -> None:

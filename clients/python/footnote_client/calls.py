@@ -6,16 +6,19 @@ import email.utils
 import json
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 import httpx
 
-from footnote_client.errors import Problem
-from footnote_client.types import Citation, Filter, Metadata, Turn
+from footnote_client.errors import Problem, Unreachable
+from footnote_client.types import Added, Answer, Asking, Check, Citation, Limits, Metadata, Page, Receipt
+
+T = TypeVar("T")
 
 TIMEOUT_S = 60.0
 RETRIES = 3
@@ -26,8 +29,8 @@ _BUSY = (429, 503)
 
 
 @dataclass(frozen=True)
-class Call:
-    """One request.  files: paths, opened anew for every attempt."""
+class Call(Generic[T]):
+    """One request, and as T what the JSON of its reply is.  files: paths, opened anew for every attempt."""
 
     method: str
     path: str
@@ -39,7 +42,8 @@ class Call:
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of ``httpx.Client.build_request``."""
-        given: dict[str, Any] = {"params": self.query, "headers": {"Accept": self.accept}}
+        given: dict[str, Any] = {"method": self.method, "url": self.path, "headers": {"Accept": self.accept}}
+        given["params"] = _present(self.query)
         if self.files:
             given["files"] = [("file", (path.name, path.read_bytes())) for path in self.files]
             given["data"] = self.fields
@@ -48,41 +52,33 @@ class Call:
         return given
 
 
-def ask(
-    question: str,
-    *,
-    top_k: int,
-    collection: str,
-    filter: Filter | None,  # noqa: A002
-    history: Sequence[Turn],
-    max_risk: float | None,
-    explain: bool,
-    streamed: bool = False,
-) -> Call:
+def ask(question: str, how: Asking, *, streamed: bool = False) -> Call[Answer]:
     """A question."""
-    body: dict[str, Any] = {"question": question, "top_k": top_k, "collection": collection, "filter": filter or {}}
-    if history:
-        body["history"] = list(history)
-    if max_risk is not None:
-        body["max_risk"] = max_risk
-    if explain:
-        body["explain"] = True
     accept = "text/event-stream, application/json" if streamed else "application/json"
-    return Call("POST", "/v1/ask", body, accept=accept)
+    return Call("POST", "/v1/ask", {"question": question, **_present(how)}, accept=accept)
 
 
-def verify(citations: Sequence[Citation]) -> Call:
+def search(query: str, limits: Limits) -> Call[Answer]:
+    """A question whose passages count."""
+    return Call("POST", "/v1/ask", {"question": query, "top_k": 10, **_present(limits)})
+
+
+def verify(citations: Sequence[Citation]) -> Call[dict[str, list[Check]]]:
     """Citations to check."""
     return Call("POST", "/v1/verify", {"citations": list(citations)})
 
 
-def add_text(text: str, title: str | None, source: str | None, metadata: Metadata | None, collection: str) -> Call:
+def add_text(
+    text: str, title: str | None, source: str | None, metadata: Metadata | None, collection: str
+) -> Call[Added]:
     """One text."""
-    given = {"title": title, "text": text, "source": source, "metadata": metadata or {}, "collection": collection}
-    return Call("POST", "/v1/documents", {name: value for name, value in given.items() if value is not None})
+    given = {"title": title, "text": text, "source": source, "metadata": metadata, "collection": collection}
+    return Call("POST", "/v1/documents", _present(given))
 
 
-def add_files(paths: Sequence[str | PathLike[str]], metadata: Metadata | None, collection: str) -> Iterator[Call]:
+def add_files(
+    paths: Sequence[str | PathLike[str]], metadata: Metadata | None, collection: str
+) -> Iterator[Call[Added]]:
     """Files, and those of folders, each of which is a request of its own: what one of them does says nothing of the next."""
     for path in map(Path, paths):
         inside = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
@@ -94,28 +90,23 @@ def add_files(paths: Sequence[str | PathLike[str]], metadata: Metadata | None, c
             yield Call("POST", "/v1/documents", files=(file,), fields=fields)
 
 
-def documents(collection: str | None, cursor: str | None, limit: int = 100) -> Call:
+def documents(collection: str | None, cursor: str | None) -> Call[Page]:
     """A page of the documents."""
-    given = {"collection": collection, "cursor": cursor, "limit": limit}
-    return Call("GET", "/v1/documents", query={name: value for name, value in given.items() if value is not None})
+    return Call("GET", "/v1/documents", query={"collection": collection, "cursor": cursor, "limit": 100})
 
 
-def text(document_id: str, start: int | None, end: int | None) -> Call:
+def text(document_id: str, start: int | None, end: int | None) -> Call[dict[str, str]]:
     """A document's stored text."""
-    given = {"start": start, "end": end}
-    query = {name: value for name, value in given.items() if value is not None}
-    return Call("GET", f"/v1/documents/{_segment(document_id)}/text", query=query)
+    return Call("GET", f"/v1/documents/{quote(document_id, safe='')}/text", query={"start": start, "end": end})
 
 
-def delete(document_id: str) -> Call:
+def delete(document_id: str) -> Call[Receipt]:
     """A document to delete."""
-    return Call("DELETE", f"/v1/documents/{_segment(document_id)}")
+    return Call("DELETE", f"/v1/documents/{quote(document_id, safe='')}")
 
 
-def _segment(document_id: str) -> str:
-    from urllib.parse import quote
-
-    return quote(document_id, safe="")
+def _present(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def headers(key: str | None) -> dict[str, str]:
@@ -132,6 +123,13 @@ def problem_of(response: httpx.Response) -> Problem:
     return Problem(response.status_code, body if isinstance(body, dict) else {}, retry_after_s(response))
 
 
+def partly_added(problem: Problem) -> Added:
+    """What an upload that was refused did all the same.  Raises the problem again where it is not of its files."""
+    if not problem.body.get("failed"):
+        raise problem
+    return {"documents": problem.body.get("documents", []), "failed": problem.body["failed"]}
+
+
 def retry_after_s(response: httpx.Response) -> float | None:
     """The seconds that a response asks to wait; None where it does not."""
     given = response.headers.get("retry-after", "").strip()
@@ -143,15 +141,20 @@ def retry_after_s(response: httpx.Response) -> float | None:
         return None
 
 
-def wait_before_again(status: int | None, asked_s: float | None, attempt: int) -> float | None:
-    """Seconds to wait before the same is sent again, None where that is not to be.
+def wait_before_again(outcome: httpx.Response | httpx.TransportError, n_left: int, attempt: int) -> float:
+    """Seconds to wait before the same is sent again.  n_left: how often that may still be.  attempt: from 0.
 
-    status: None where there was no answer.  asked_s: what the service asked for.  attempt: from 0. Sending again is safe with every
-    request: a document is known by its source, and the same again changes nothing.
+    Sending again is safe with every request: a document is known by its source, and the same again changes nothing.
+    Raises Unreachable, and Problem of a response that has been read, where it is not to be sent again.
     """
-    if status is not None and status not in _BUSY:
-        return None
+    if isinstance(outcome, httpx.TransportError):
+        if not n_left:
+            raise Unreachable(f"{outcome.request.url} cannot be reached: {outcome}") from outcome
+        asked_s = None
+    else:
+        asked_s = retry_after_s(outcome)
+        if not n_left or outcome.status_code not in _BUSY or (asked_s or 0) > MAX_WAIT_S:
+            raise problem_of(outcome)
     if asked_s is None:
         return float(_FIRST_WAIT_S * 2**attempt * random.uniform(0.5, 1))
-    # A little later than asked, and not all clients at once.
-    return asked_s * random.uniform(1, 1.25) if asked_s <= MAX_WAIT_S else None
+    return asked_s * random.uniform(1, 1.25)  # a little later than asked, and not all clients at once

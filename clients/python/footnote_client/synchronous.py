@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any
+from typing import TypeVar, Unpack
 
 import httpx
 
@@ -16,16 +16,18 @@ from footnote_client.events import EventReader
 from footnote_client.types import (
     Added,
     Answer,
+    Asking,
     Check,
     Citation,
     Document,
     Event,
-    Filter,
+    Limits,
     Metadata,
     Passage,
     Receipt,
-    Turn,
 )
+
+T = TypeVar("T")
 
 
 class Client:
@@ -49,53 +51,13 @@ class Client:
             base_url=url, headers=calls.headers(key), timeout=timeout_s, transport=transport, trust_env=False
         )
 
-    def ask(
-        self,
-        question: str,
-        *,
-        top_k: int = 5,
-        collection: str = "default",
-        filter: Filter | None = None,  # noqa: A002
-        history: Sequence[Turn] = (),
-        max_risk: float | None = None,
-        explain: bool = False,
-    ) -> Answer:
+    def ask(self, question: str, **how: Unpack[Asking]) -> Answer:
         """The sentences that answer and the passages they stand in; ``answered`` is False when the documents do not hold it."""
-        answer: Answer = self._json(
-            calls.ask(
-                question,
-                top_k=top_k,
-                collection=collection,
-                filter=filter,
-                history=history,
-                max_risk=max_risk,
-                explain=explain,
-            )
-        )
-        return answer
+        return self._json(calls.ask(question, how))
 
-    def ask_events(
-        self,
-        question: str,
-        *,
-        top_k: int = 5,
-        collection: str = "default",
-        filter: Filter | None = None,  # noqa: A002
-        history: Sequence[Turn] = (),
-        max_risk: float | None = None,
-    ) -> Iterator[Event]:
+    def ask_events(self, question: str, **how: Unpack[Asking]) -> Iterator[Event]:
         """The answer as it is made; the last event is "done", with all of it."""
-        call = calls.ask(
-            question,
-            top_k=top_k,
-            collection=collection,
-            filter=filter,
-            history=history,
-            max_risk=max_risk,
-            explain=False,
-            streamed=True,
-        )
-        response = self._send(call, stream=True)
+        response = self._send(calls.ask(question, how, streamed=True), stream=True)
         try:
             if not response.headers.get("content-type", "").startswith("text/event-stream"):
                 response.read()
@@ -110,21 +72,13 @@ class Client:
         finally:
             response.close()
 
-    def search(
-        self,
-        query: str,
-        *,
-        top_k: int = 10,
-        collection: str = "default",
-        filter: Filter | None = None,  # noqa: A002
-    ) -> list[Passage]:
+    def search(self, query: str, **limits: Unpack[Limits]) -> list[Passage]:
         """The passages that fit best, best first."""
-        return self.ask(query, top_k=top_k, collection=collection, filter=filter)["passages"]
+        return self._json(calls.search(query, limits))["passages"]
 
     def verify(self, citations: Sequence[Citation]) -> list[Check]:
         """For each citation whether its quotation still stands."""
-        results: list[Check] = self._json(calls.verify(citations))["results"]
-        return results
+        return self._json(calls.verify(citations))["results"]
 
     def add(
         self,
@@ -137,18 +91,15 @@ class Client:
     ) -> Added:
         """Add files and folders, or one text. What cannot be taken is listed in ``failed``; the rest goes in."""
         if text is not None:
-            added: Added = self._json(calls.add_text(text, title, source, metadata, collection))
-            return added
+            return self._json(calls.add_text(text, title, source, metadata, collection))
         done: Added = {"documents": [], "failed": []}
         for call in calls.add_files(paths, metadata, collection):
             try:
-                one = self._json(call)
+                added = self._json(call)
             except Problem as problem:
-                if not problem.body.get("failed"):
-                    raise
-                one = problem.body
-            done["documents"] += one.get("documents", [])
-            done["failed"] += one.get("failed", [])
+                added = calls.partly_added(problem)
+            done["documents"] += added.get("documents", [])
+            done["failed"] += added.get("failed", [])
         return done
 
     def documents(self, collection: str | None = None) -> Iterator[Document]:
@@ -162,34 +113,27 @@ class Client:
 
     def text(self, document_id: str, start: int | None = None, end: int | None = None) -> str:
         """A document's stored text, or a part of it."""
-        return str(self._json(calls.text(document_id, start, end))["text"])
+        return self._json(calls.text(document_id, start, end))["text"]
 
     def delete(self, document_id: str) -> Receipt:
         """Delete a document; the receipt comes when nothing of it can be found any more."""
-        receipt: Receipt = self._json(calls.delete(document_id))
-        return receipt
+        return self._json(calls.delete(document_id))
 
-    def _json(self, call: calls.Call) -> Any:
-        return self._send(call).json()
+    def _json(self, call: calls.Call[T]) -> T:
+        taken: T = self._send(call).json()
+        return taken
 
-    def _send(self, call: calls.Call, *, stream: bool = False) -> httpx.Response:
+    def _send(self, call: calls.Call[T], *, stream: bool = False) -> httpx.Response:
+        outcome: httpx.Response | httpx.TransportError
         for attempt in range(self._retries + 1):
-            last = attempt == self._retries
             try:
-                request = self._http.build_request(call.method, call.path, **call.arguments())
-                response = self._http.send(request, stream=stream)
-                if response.is_success:
-                    return response
-                response.read()
+                outcome = self._http.send(self._http.build_request(**call.arguments()), stream=stream)
+                if outcome.is_success:
+                    return outcome
+                outcome.read()
             except httpx.TransportError as error:
-                wait = calls.wait_before_again(None, None, attempt)
-                if last or wait is None:
-                    raise Unreachable(f"{self._http.base_url} cannot be reached: {error}") from error
-            else:
-                wait = calls.wait_before_again(response.status_code, calls.retry_after_s(response), attempt)
-                if last or wait is None:
-                    raise calls.problem_of(response)
-            time.sleep(wait)
+                outcome = error
+            time.sleep(calls.wait_before_again(outcome, self._retries - attempt, attempt))
         raise AssertionError("the last attempt returns or raises")
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 
 Scalar = str | int | float | bool | None
@@ -61,12 +62,28 @@ class Part(TypedDict):
     passage: int
 
 
-class AnswerText(TypedDict):
-    """What answers; ``citations`` are indexes into the passages."""
+class Sentence(TypedDict):
+    """A sentence that a language model wrote and the documents bear out.  support: 0 to 1."""
 
+    text: str
+    support: float
+    verdict: str
+    citations: list[Citation]
+
+
+class _AnswerText(TypedDict):
     text: str
     citations: list[int]
     parts: list[Part]
+
+
+class AnswerText(_AnswerText, total=False):
+    """What answers; ``citations`` are indexes into the passages.  The others are there where a language model wrote it."""
+
+    generated: bool
+    model: str
+    sentences: list[Sentence]
+    dropped: int
 
 
 class Answer(TypedDict):
@@ -90,6 +107,23 @@ class Turn(TypedDict):
     answer: str
 
 
+class Limits(TypedDict, total=False):
+    """Where to look. top_k: passages at most, 5 of an answer and 10 of a search where nothing is said."""
+
+    top_k: int
+    collection: str
+    filter: Filter | None
+
+
+class Asking(Limits, total=False):
+    """How to answer. max_risk: the highest probability of being wrong.  mode: "generate" where the service has a language model."""
+
+    history: Sequence[Turn]
+    max_risk: float | None
+    explain: bool
+    mode: Literal["extract", "generate"]
+
+
 class Check(TypedDict, total=False):
     """Whether a citation holds; the place is there when it moved."""
 
@@ -111,6 +145,13 @@ class Document(TypedDict):
     characters: int
     passages: int
     added_at: str
+
+
+class Page(TypedDict):
+    """Some of the documents; ``next_cursor`` leads on, and is None at the end."""
+
+    documents: list[Document]
+    next_cursor: str | None
 
 
 class Added(TypedDict):

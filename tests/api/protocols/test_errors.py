@@ -1,36 +1,49 @@
 """The limits of the service hold at every door, each of which tells of them in its own form."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from api.admission.keys import add_key
 from api.settings import Settings
 from tests.api.conftest import FakeService
 
 QUESTIONS: dict[str, dict[str, Any]] = {
-    "/openai/v1/chat/completions": {"model": "footnote", "messages": [{"role": "user", "content": "the board?"}]},
-    "/openai/v1/responses": {"model": "footnote", "input": "the board?"},
+    "/v1/ask?format=anthropic": {"question": "the board?", "collection": "default"},
+    "/openai/v1/chat/completions": {
+        "model": "footnote/default",
+        "messages": [{"role": "user", "content": "the board?"}],
+    },
+    "/openai/v1/responses": {"model": "footnote/default", "input": "the board?"},
     "/openai/v1/vector_stores/default/search": {"query": "the board?"},
     "/dify/retrieval": {"knowledge_id": "default", "query": "the board?"},
     "/mcp": {
         "jsonrpc": "2.0",
         "id": 1,
         "method": "tools/call",
-        "params": {"name": "ask", "arguments": {"question": "the board?"}},
+        "params": {"name": "ask", "arguments": {"question": "the board?", "collection": "default"}},
     },
 }
 MCP_HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
 
 
-def ask(client: TestClient, path: str, **changes: Any) -> Any:
-    return client.post(path, json=QUESTIONS[path], headers={**MCP_HEADERS, **changes})
+def ask(client: TestClient, path: str, collection: str = "default", **changes: Any) -> Any:
+    """The question that each door is sent, of any collection."""
+    body = json.dumps(QUESTIONS[path]).replace("default", collection)
+    headers = {"Content-Type": "application/json", **MCP_HEADERS, **changes}
+    return client.post(path.replace("default", collection), content=body, headers=headers)
 
 
 def words(answered: Any) -> str:
     """What the door says is wrong, in its own form."""
     told = answered.json()
-    return str(told["error_msg"] if "error_msg" in told else told["error"]["message"])
+    if "result" in told:  # a tool's error is a result, which the model reads
+        assert told["result"]["isError"]
+        return str(told["result"]["content"][0]["text"])
+    return str(told.get("error_msg") or told.get("detail") or told["error"]["message"])
 
 
 @pytest.mark.parametrize("path", QUESTIONS)
@@ -60,6 +73,21 @@ def test_a_body_too_large_and_a_missing_key_are_refused(client_of: Any, filled: 
     locked = client_of(Settings(api_key="right"))
     assert ask(locked, path).status_code == 401 and "key" in words(ask(locked, path))
     assert ask(locked, path, Authorization="Bearer right").status_code == 200
+
+
+@pytest.mark.parametrize("path", QUESTIONS)
+def test_a_key_of_one_collection_is_told_the_same_of_every_other(
+    client_of: Any, filled: FakeService, tmp_path: Path, path: str
+) -> None:
+    _, key = add_key(tmp_path / "keys.json", "one", "read", ["default"])
+    client = client_of(Settings(keys_file=tmp_path / "keys.json"))
+    of_own, *of_others = (
+        ask(client, path, collection, Authorization=f"Bearer {key}") for collection in ("default", "secret", "nowhere")
+    )
+    assert of_own.status_code == 200 and "board met" in of_own.text
+    there, nowhere = of_others
+    assert there.status_code == nowhere.status_code and words(there) == words(nowhere)
+    assert "default" in words(there) and "plan" not in there.text
 
 
 @pytest.mark.parametrize("path", [path for path in QUESTIONS if path != "/mcp"])

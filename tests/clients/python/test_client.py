@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -140,13 +140,14 @@ READ = [
 
 def streamed(request: httpx.Request) -> httpx.Response:
     assert "text/event-stream" in request.headers["accept"]
-    assert json.loads(request.content)["history"] == [{"question": "a", "answer": "b"}]
+    asked = json.loads(request.content)
+    assert asked == {"question": "c", "history": [{"question": "a", "answer": "b"}], "mode": "generate"}
     return httpx.Response(200, text=EVENTS, headers={"Content-Type": "text/event-stream; charset=utf-8"})
 
 
 def test_an_answer_is_read_as_it_is_made() -> None:
     history: Any = [{"question": "a", "answer": "b"}]
-    assert list(client_of(streamed).ask_events("c", history=history)) == READ
+    assert list(client_of(streamed).ask_events("c", history=history, mode="generate")) == READ
 
 
 def test_the_last_event_of_a_service_is_the_whole_answer(client_of_app: Callable[..., InProcess]) -> None:
@@ -187,7 +188,8 @@ def test_the_client_to_await_does_the_same(naps: list[float]) -> None:
                 await client.delete("x")
         transport = httpx.MockTransport(streamed)
         async with AsyncClient("http://footnote", transport=transport) as client:
-            events: AsyncIterator[Any] = client.ask_events("c", history=[{"question": "a", "answer": "b"}])
+            history: Any = [{"question": "a", "answer": "b"}]
+            events = client.ask_events("c", history=history, mode="generate")
             assert [event async for event in events] == READ
 
     anyio.run(main)
