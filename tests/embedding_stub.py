@@ -1,4 +1,4 @@
-"""A server that speaks as OpenAI's embeddings and as rerankers do, and behaves as a test tells it to."""
+"""A server that speaks as OpenAI's embeddings, Cohere's, TEI's and as rerankers do, and behaves as a test tells it to."""
 
 import hashlib
 import json
@@ -44,12 +44,17 @@ class EmbeddingStub:
     @property
     def texts(self) -> list[str]:
         """All that was to be embedded."""
-        return [text for body in self.requests for text in body.get("input", [])]
+        return [text for body in self.requests for text in texts_of(body)]
 
     def will_reply(self, content: object = None, *, status: int = 200, **headers: str) -> None:
         """Reply so to the next request that has no reply yet."""
         sent = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.replies.append((status, {name.replace("_", "-"): value for name, value in headers.items()}, sent))
+
+
+def texts_of(body: dict[str, Any]) -> list[str]:
+    """What a request asks to embed or to score."""
+    return next((body[name] for name in ("input", "inputs", "texts", "documents") if name in body), [])
 
 
 def vectors_reply(vectors: list[Any]) -> dict[str, Any]:
@@ -81,14 +86,23 @@ def serve_embeddings(**behaviour: Any) -> Iterator[EmbeddingStub]:
             self.wfile.write(content)
 
         def _usual(self, body: dict[str, Any]) -> bytes:
-            if self.path.endswith("/rerank"):
-                asked = set(re.findall(r"\w+", body["query"].lower()))
-                found = [len(asked & set(re.findall(r"\w+", text.lower()))) for text in body["documents"]]
-                results = [{"index": number, "relevance_score": score} for number, score in enumerate(found)]
-                return json.dumps({"results": sorted(results, key=lambda one: -one["relevance_score"])}).encode()
-            reply = vectors_reply([stub.embed(text) for text in body["input"]])
+            return json.dumps(self._rerank(body) if self.path.endswith("/rerank") else self._embed(body)).encode()
+
+        def _rerank(self, body: dict[str, Any]) -> Any:
+            asked = set(re.findall(r"\w+", body["query"].lower()))
+            found = [len(asked & set(re.findall(r"\w+", text.lower()))) for text in texts_of(body)]
+            name = "score" if "texts" in body else "relevance_score"
+            results = [{"index": number, name: score} for number, score in enumerate(found)]
+            results.sort(key=lambda one: -one[name])
+            return results if "texts" in body else {"results": results}
+
+        def _embed(self, body: dict[str, Any]) -> Any:
+            vectors = [stub.embed(text) for text in texts_of(body)]
+            if self.path.endswith("/embed"):
+                return vectors if "inputs" in body else {"embeddings": {"float": vectors}}
+            reply = vectors_reply(vectors)
             reply["data"].reverse()  # the index says which is which, not the order
-            return json.dumps(reply).encode()
+            return reply
 
     with serving(Handler) as stub.url:
         yield stub

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rag.model.remote.embedding import RemoteInfo
 
 AnyInfo: TypeAlias = "ModelInfo | RemoteInfo"
-_REMOTE = "openai:"  # begins the names of models behind servers
+_REMOTE = ("openai:", "jina:", "cohere:", "tei:")  # begin the names of models behind servers
 _PROMPTS = ", RAG_QUERY_PROMPT and RAG_PASSAGE_PROMPT"
 
 

@@ -1,4 +1,4 @@
-"""Text to vectors by a server that speaks OpenAI's ``/embeddings``: Ollama, TEI, vLLM, llama.cpp, Cohere, Jina and their like.
+"""Text to vectors by a server: Ollama, vLLM, llama.cpp and all others that speak OpenAI's ``/embeddings``; TEI, Cohere, Jina.
 
 No vectors of tokens come from there: each sentence is embedded as a text of its own, and words have no signs.
 """
@@ -21,6 +21,7 @@ from rag.model.batching import Coalescer
 from rag.model.cache import find_model
 from rag.model.embedding import TOGETHER, PassageInput, PassageVectors, QuestionVectors
 from rag.model.remote.server import Patience, server_of
+from rag.model.remote.shapes import VECTORS
 from rag.shared.config import Config
 from rag.shared.errors import ModelUnavailable
 from rag.shared.types import Check, go_on
@@ -49,7 +50,7 @@ _PASSAGE_PATIENCE = Patience(tries=6, pause_s=60.0)
 
 @dataclass(frozen=True, slots=True)
 class RemoteInfo:
-    """What a store must know of a model behind a server. name: ``openai:NAME@URL``.
+    """What a store must know of a model behind a server. name: ``openai:NAME@URL``, or of another kind of ``shapes.VECTORS``.
 
     probe: the signs of its vectors of ``PROBES`` as hexadecimal digits.  fingerprint: 64 digits that stand for all but the URL.
     """
@@ -77,10 +78,10 @@ class RemoteEmbedder:
 
         Where the model is the one that the store was built with, ``info`` is the store's. Raises BadInput, ModelUnavailable.
         """
-        self._server = server_of("RAG_MODEL", model, config.model_key, "RAG_MODEL_KEY", config.model_seconds)
+        self._server = server_of("RAG_MODEL", model, VECTORS, config.model_key, "RAG_MODEL_KEY", config.model_seconds)
         said = dict(kept or {})
         self._probed_at = time.monotonic()
-        found = self._request(PROBES, _QUESTION_PATIENCE, None)
+        found = self._request(PROBES, _QUESTION_PATIENCE, None, are_questions=False)
         self.dim = found.shape[1]
         probe = _signs(found).tobytes().hex()
         query, passage = (
@@ -115,7 +116,10 @@ class RemoteEmbedder:
     def _embed_together(self, questions: Sequence[str]) -> list[QuestionVectors]:
         texts = [self.info.query_prompt + question for question in questions]
         no_words = np.empty((0, self.dim), np.float32)
-        return [QuestionVectors(vector, no_words) for vector in self._vectors(texts, _QUESTION_PATIENCE, go_on)]
+        return [
+            QuestionVectors(vector, no_words)
+            for vector in self._vectors(texts, _QUESTION_PATIENCE, go_on, are_questions=True)
+        ]
 
     def embed_texts(self, texts: Sequence[str]) -> Floats:
         """Unit vectors of texts as they are, without prompt: float32 (n, dim)."""
@@ -171,24 +175,26 @@ class RemoteEmbedder:
         ]
         return group
 
-    def _vectors(self, texts: Sequence[str], patience: Patience, check: Check) -> Floats:
+    def _vectors(
+        self, texts: Sequence[str], patience: Patience, check: Check, *, are_questions: bool = False
+    ) -> Floats:
         """Unit vectors of texts of any length: float32 (n, dim). Now and then with a look whether the model is still the same.
 
         Raises ModelUnavailable.
         """
-        cut = [_pieces(text) for text in texts]
-        sent = [piece for pieces in cut for piece in pieces]
-        look = time.monotonic() - self._probed_at > _PROBE_AGAIN_S
-        if look:
-            sent += PROBES
+        if time.monotonic() - self._probed_at > _PROBE_AGAIN_S:
             self._probed_at = time.monotonic()
-        found = np.concatenate([self._request(batch, patience, self.dim, check) for batch in _batches(sent)])
-        if look and not _agree(found[-len(PROBES) :], self.info.probe):
-            self._probed_at = 0.0  # until it is the same again
-            raise ModelUnavailable(
-                f"{self._server.setting}: another model is behind this name by now: its vectors of known texts are not those that "
-                "the store was built with. Bring that model back, or change the store over with `rag reindex`"
-            )
+            if not _agree(self._request(PROBES, patience, self.dim, check, are_questions=False), self.info.probe):
+                self._probed_at = 0.0  # until it is the same again
+                raise ModelUnavailable(
+                    f"{self._server.setting}: another model is behind this name by now: its vectors of known texts are not those "
+                    "that the store was built with. Bring that model back, or change the store over with `rag reindex`"
+                )
+        cut = [_pieces(text) for text in texts]
+        sent = _batches([piece for pieces in cut for piece in pieces])
+        found = np.concatenate(
+            [self._request(batch, patience, self.dim, check, are_questions=are_questions) for batch in sent]
+        )
         joined = np.empty((len(texts), self.dim), np.float32)
         row = 0
         for number, pieces in enumerate(cut):
@@ -197,17 +203,18 @@ class RemoteEmbedder:
             row += len(pieces)
         return _unit(joined)
 
-    def _request(self, texts: Sequence[str], patience: Patience, dim: int | None, check: Check = go_on) -> Floats:
+    def _request(
+        self, texts: Sequence[str], patience: Patience, dim: int | None, check: Check = go_on, *, are_questions: bool
+    ) -> Floats:
         """What one request gives, of unit length: float32 (n, dim).  dim: None where it is not known yet."""
-        body = {"model": self._server.name, "input": list(texts), "encoding_format": "float"}
-        reply = self._server.post("embeddings", body, patience, check)
-        setting = self._server.setting
+        shape, setting = VECTORS[self._server.kind], self._server.setting
+        reply = self._server.post(shape.path, shape.body(self._server.name, texts, are_questions), patience, check)
         try:
-            data = reply["data"]
-            rows = [entry["embedding"] for entry in sorted(data, key=lambda entry: int(entry["index"]))]
-            vectors = np.array(rows, dtype=np.float32)
+            vectors = np.array(shape.vectors(reply), dtype=np.float32)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelUnavailable(f"{setting}: the server does not speak as OpenAI's embeddings do") from error
+            raise ModelUnavailable(
+                f"{setting}: the server does not speak as servers of the kind {self._server.kind!r} do"
+            ) from error
         if vectors.ndim != 2 or len(vectors) != len(texts):
             raise ModelUnavailable(f"{setting}: the server gave {len(vectors)} vectors for {len(texts)} texts")
         if dim is not None and vectors.shape[1] != dim:

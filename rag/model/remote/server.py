@@ -5,7 +5,7 @@ import json
 import re
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from rag.shared.errors import BadInput, ModelUnavailable
 from rag.shared.types import Check, go_on
 
-_PLACE = re.compile(r"(?P<kind>openai|rerank):(?P<name>[^@\s][^\s]*)@(?P<url>https?://\S+)")
+_PLACE = re.compile(r"(?P<kind>[a-z]+):(?P<name>[^@\s][^\s]*)@(?P<url>https?://\S+)")
 _CONNECT_S = 5.0
 _FIRST_PAUSE_S = 0.5
 _LOOK_S = 0.25  # how often whoever waits asks whether its work is still wanted
@@ -34,12 +34,13 @@ class Patience:
 
 @dataclass(frozen=True)
 class ModelServer:
-    """Thread-safe. setting: the variable that names it, with its value, for messages.  name: of the model.
+    """Thread-safe. setting: the variable that names it, with its value, for messages.  kind: of its shape.  name: of the model.
 
     url: without a last slash.  key_setting: the variable of its key.  timeout_s: that one reply may take.
     """
 
     setting: str
+    kind: str
     name: str
     url: str
     key: str | None = field(default=None, repr=False)
@@ -112,12 +113,16 @@ class ModelServer:
             raise ModelUnavailable(f"{self.setting}: {address} does not reply with JSON") from error
 
 
-def server_of(setting: str, value: str, key: str | None, key_setting: str, timeout_s: float) -> ModelServer:
-    """The server that a setting's value names, as ``openai:NAME@URL``.  Raises BadInput for one that names none."""
+def server_of(
+    setting: str, value: str, kinds: Collection[str], key: str | None, key_setting: str, timeout_s: float
+) -> ModelServer:
+    """The server that a setting's value names, as ``openai:NAME@URL``.  Raises BadInput for one that names none of these kinds."""
     match = _PLACE.fullmatch(value)
-    if match is None:
-        example = "rerank:NAME@http://HOST/v1" if "RERANKER" in setting else "openai:NAME@http://HOST:11434/v1"
-        raise BadInput(f"{setting}={value}: write it as {example}")
+    if match is None or match["kind"] not in kinds:
+        first, *others = kinds
+        raise BadInput(
+            f"{setting}={value}: write it as {first}:NAME@http://HOST:PORT/v1, or with {' or '.join(others)} in place of {first}"
+        )
     try:
         parts = urlsplit(match["url"])
         usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
@@ -129,7 +134,8 @@ def server_of(setting: str, value: str, key: str | None, key_setting: str, timeo
         raise BadInput(
             f"{setting}: a store keeps this address, so that no secret may be in it: give the key in {key_setting}"
         )
-    return ModelServer(f"{setting}={value}", match["name"], match["url"].rstrip("/"), key, key_setting, timeout_s)
+    url = match["url"].rstrip("/")
+    return ModelServer(f"{setting}={value}", match["kind"], match["name"], url, key, key_setting, timeout_s)
 
 
 class _Busy(Exception):

@@ -18,7 +18,7 @@ from rag.service import Service
 from rag.shared.config import Config
 from rag.shared.errors import BadInput, ModelUnavailable
 from rag.shared.types import Query
-from tests.embedding_stub import EmbeddingStub, serve_embeddings, vectors_reply, words_vector
+from tests.embedding_stub import EmbeddingStub, serve_embeddings, texts_of, vectors_reply, words_vector
 
 pytestmark = pytest.mark.medium
 
@@ -60,6 +60,33 @@ def test_passages_go_with_their_context_and_sentences_as_texts(stub: EmbeddingSt
     for vector, (start, end) in zip(found.sentence_vectors, PASSAGE.sentences, strict=True):
         assert vector == pytest.approx(unit(TEXT[start:end]), abs=1e-6)
     assert found.word_signs.shape == (0, DIM // 8)
+
+
+KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "openai": ({}, {}),
+    "jina": ({"task": "retrieval.query"}, {"task": "retrieval.passage"}),
+    "cohere": ({"input_type": "search_query"}, {"input_type": "search_document"}),
+    "tei": ({}, {}),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_server_is_asked_in_its_own_form(
+    stub: EmbeddingStub, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedder = RemoteEmbedder(f"{kind}:tiny@{stub.url}", None, Config())
+    monkeypatch.setattr(embedding, "_PROBE_AGAIN_S", 0.0)  # the probes are sent as passages also beside questions
+    asked = embedder.embed_question("Who opened it?", ()).result()
+    assert asked.vector == pytest.approx(unit("Who opened it?"), abs=1e-6)
+    [found] = embedder.embed_passages([PASSAGE])
+    assert found.vector == pytest.approx(unit(f"Bridges {TEXT}"), abs=1e-6)
+    of_question, of_passage = KINDS[kind]
+    for body in stub.requests:
+        of_kind = of_question if texts_of(body) == ["Who opened it?"] else of_passage
+        assert of_kind.items() <= body.items()
+    stub.will_reply({"else": 1})
+    with pytest.raises(ModelUnavailable, match=f"RAG_MODEL={kind}:tiny@"):
+        embedder.embed_texts(["one text"])
 
 
 def test_many_passages_go_in_requests_of_32_texts_and_come_back_in_order(stub: EmbeddingStub) -> None:

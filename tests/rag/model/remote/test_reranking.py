@@ -33,6 +33,12 @@ def test_passages_are_scored_in_the_order_given(stub: EmbeddingStub) -> None:
     assert stub.keys == ["Bearer sesame"]
 
 
+def test_tei_is_asked_in_its_own_form(stub: EmbeddingStub) -> None:
+    reranker = load_reranker(f"tei:small@{stub.url}", Config())
+    assert reranker.scores("the bridge was opened", PASSAGES).tolist() == [0, 4, 1]
+    assert stub.requests == [{"query": "the bridge was opened", "texts": PASSAGES, "truncate": True}]
+
+
 @pytest.mark.parametrize(
     "content",
     [
