@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import conninfo, sql
@@ -26,7 +26,15 @@ T = TypeVar("T")
 SCHEMA = "footnote"
 # Of each process. A question holds one while it is searched, which goes one at a time; uploads and lists take others.
 _CONNECTIONS = 8
-_CONNECT_TIMEOUT_S = 5
+# libpq's: seconds but for the last, which is milliseconds. A network that is cut says nothing: without these a statement waits for
+# its answer for as long as the system tries, some fifteen minutes.
+_UNANSWERED = {
+    "connect_timeout": "5",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
 _READ_TIMEOUT_S = 10.0
 _PAUSE_S = 0.2
 _ASK_AGAIN_S = 2.0
@@ -49,10 +57,16 @@ class _Text(StrDumperUnknown):
 
 def without_password(address: str) -> str:
     """A database's address as messages say it."""
-    parts = urlsplit(address)
+    parts = urlsplit(_without(address, "password", "milvus"))
     user, at, hosts = parts.netloc.rpartition("@")
-    query = "&".join(part for part in parts.query.split("&") if part and not part.startswith("password="))
-    return urlunsplit(parts._replace(netloc=user.partition(":")[0] + at + hosts, query=query))
+    return urlunsplit(parts._replace(netloc=user.partition(":")[0] + at + hosts))
+
+
+def _without(address: str, *names: str) -> str:
+    """An address without those parameters."""
+    parts = urlsplit(address)
+    query = "&".join(part for part in parts.query.split("&") if part and part.partition("=")[0] not in names)
+    return urlunsplit(parts._replace(query=query))
 
 
 class Database:
@@ -64,7 +78,10 @@ class Database:
 
     def __init__(self, address: str, schema: str = SCHEMA) -> None:
         """Connects once, to say what is wrong.  Raises StoreUnreachable."""
+        # Not libpq's: the address of a Milvus that is a view of the store.
+        self.milvus = parse_qs(urlsplit(address).query).get("milvus", [""])[0]
         self.address = address
+        address = _without(address, "milvus")
         self.place = without_password(address)
         self.schema = schema
         self.written = 0  # the last change that this process made: no older state is read here from then on
@@ -72,7 +89,8 @@ class Database:
             parameters = conninfo.conninfo_to_dict(address)
         except psycopg.Error as error:
             raise StoreUnreachable(f"{self.place} is no address of a database ({reason(error)})") from error
-        parameters.setdefault("connect_timeout", str(_CONNECT_TIMEOUT_S))
+        for name, value in _UNANSWERED.items():
+            parameters.setdefault(name, value)
         parameters.setdefault("application_name", "footnote")
         several = "," in str(parameters.get("host", "")) or "," in str(parameters.get("hostaddr", ""))
         reads_at = str(parameters.pop("target_session_attrs", "any"))

@@ -1,243 +1,32 @@
-"""Whole primary nodes are killed under load: nothing acknowledged is lost, half there, back again or stale.
+"""Whole primary nodes are killed or cut off under load: nothing acknowledged is lost, half there, back again or stale.
 
-Three etcd and three Patroni with PostgreSQL from a wheel, all on this machine, as another user than root. ``make test-cluster``
-brings what is needed. Words are answered by scan: the wheel's pg_textsearch is refused beside standbys.
+``make test-cluster`` brings what is needed. Words are answered by scan: the wheel's pg_textsearch is refused beside standbys.
 """
 
-import importlib.util
-import json
 import os
 import random
-import shutil
-import signal
-import socket
 import subprocess
-import sys
-import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from functools import partial
 
-import psycopg
+import numpy as np
 import pytest
 
 from index.errors import DocumentNotFound, StoreError
 from index.postgres.store import PostgresStore
 from index.types import NewDocument, NewPassage, Scope
+from tests.cluster.nodes import Cluster, Network, cluster, wait_for
 
 pytestmark = pytest.mark.slow
 Made = tuple[NewDocument, list[NewPassage]]
 KILLS, LONG_KILLS = 3, 50
+CUTS, LONG_CUTS = 2, 10
 WRITERS = 2
-_READY_S = 180.0
-
-
-def free_ports(n: int) -> list[int]:
-    with ExitStack() as stack:
-        held = [stack.enter_context(socket.socket()) for _ in range(n)]
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in held]
-
-
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = _READY_S) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if found := condition():
-                return found
-        except psycopg.Error:
-            pass
-        time.sleep(0.3)
-    raise AssertionError(f"{what} was waited for {seconds:g} s")
-
-
-@dataclass
-class Cluster:
-    """Three nodes. patroni: by node, its process, None while it is dead."""
-
-    folder: Path
-    user: str | None
-    python: str
-    programs: Path
-    etcd: str
-    ports: list[int] = field(default_factory=lambda: free_ports(12))
-    patroni: list["subprocess.Popen[bytes] | None"] = field(default_factory=lambda: [None] * 3)
-
-    @property
-    def address(self) -> str:
-        nodes = ",".join(f"127.0.0.1:{port}" for port in self.ports[6:9])
-        return f"postgresql://postgres@{nodes}/postgres"
-
-    def start_etcd(self, node: int) -> "subprocess.Popen[bytes]":
-        client, peer = self.ports[node], self.ports[3 + node]
-        members = ",".join(f"e{n}=http://127.0.0.1:{self.ports[3 + n]}" for n in range(3))
-        command = [self.etcd, "--name", f"e{node}", "--data-dir", str(self.folder / f"etcd{node}")]
-        command += [
-            "--listen-client-urls",
-            f"http://127.0.0.1:{client}",
-            "--advertise-client-urls",
-            f"http://127.0.0.1:{client}",
-        ]
-        command += [
-            "--listen-peer-urls",
-            f"http://127.0.0.1:{peer}",
-            "--initial-advertise-peer-urls",
-            f"http://127.0.0.1:{peer}",
-        ]
-        command += ["--initial-cluster", members, "--heartbeat-interval", "500", "--election-timeout", "5000"]
-        return self._start(command, f"etcd{node}.log")
-
-    def start_node(self, node: int) -> None:
-        port = self.ports[6 + node]
-        login = {"username": "postgres", "password": "test"}
-        settings = {
-            "scope": "footnote",
-            "name": f"n{node}",
-            "restapi": {
-                "listen": f"127.0.0.1:{self.ports[9 + node]}",
-                "connect_address": f"127.0.0.1:{self.ports[9 + node]}",
-            },
-            "etcd3": {"hosts": [f"127.0.0.1:{one}" for one in self.ports[:3]]},
-            "bootstrap": {
-                "dcs": {
-                    "ttl": 20,
-                    "loop_wait": 3,
-                    "retry_timeout": 5,
-                    "synchronous_mode": True,
-                    "synchronous_mode_strict": True,
-                    "postgresql": {
-                        "use_pg_rewind": True,
-                        "parameters": {
-                            "synchronous_commit": "remote_apply",
-                            "max_connections": 60,
-                            "wal_keep_size": "256MB",
-                        },
-                    },
-                },
-                "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums"],
-            },
-            "postgresql": {
-                "listen": f"127.0.0.1:{port}",
-                "connect_address": f"127.0.0.1:{port}",
-                "data_dir": str(self.folder / f"data{node}"),
-                "bin_dir": str(self.programs),
-                "pgpass": str(self.folder / f"pgpass{node}"),
-                "authentication": {"superuser": login, "replication": login, "rewind": login},
-                "parameters": {"unix_socket_directories": str(self.folder)},
-                "pg_hba": [
-                    "local all all trust",
-                    "host all all 127.0.0.1/32 trust",
-                    "host replication all 127.0.0.1/32 trust",
-                ],
-            },
-        }
-        place = self.folder / f"n{node}.yaml"
-        place.write_text(json.dumps(settings))  # which is YAML
-        place.chmod(0o644)
-        self.patroni[node] = self._start([self.python, "-S", "-m", "patroni", str(place)], f"n{node}.log")
-
-    def primary(self) -> int | None:
-        """The node that may be written to, if there is one."""
-        for node, port in enumerate(self.ports[6:9]):
-            try:
-                with psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres?connect_timeout=2") as opened:
-                    if opened.execute("SELECT pg_is_in_recovery()").fetchone() == (False,):
-                        return node
-            except psycopg.Error:
-                continue
-        return None
-
-    def is_whole(self) -> bool:
-        """Whether both others stream from the primary, and one of them may be promoted: Patroni says so later than PostgreSQL."""
-        node = self.primary()
-        if node is None:
-            return False
-        with psycopg.connect(f"postgresql://postgres@127.0.0.1:{self.ports[6 + node]}/postgres") as opened:
-            row = opened.execute("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'").fetchone()
-        return row == (2,) and any(self.is_synchronous(port) for port in self.ports[9:12])
-
-    def is_synchronous(self, port: int) -> bool:
-        """Whether a node's Patroni takes it for a synchronous standby."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/synchronous", timeout=2) as reply:
-                return bool(reply.status == 200)
-        except OSError:
-            return False
-
-    def kill(self, node: int) -> None:
-        """End Patroni and PostgreSQL of a node at once."""
-        process = self.patroni[node]
-        assert process is not None
-        postmaster = int((self.folder / f"data{node}" / "postmaster.pid").read_text().split("\n")[0])
-        process.kill()
-        children = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(postmaster)], capture_output=True, text=True
-        ).stdout
-        for pid in [postmaster, *map(int, children.split())]:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        process.wait()
-        self.patroni[node] = None
-
-    def _start(self, command: list[str], log: str) -> "subprocess.Popen[bytes]":
-        site = str(Path(psycopg.__file__).parent.parent)
-        environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": site, "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
-        with open(self.folder / log, "ab") as file:
-            return subprocess.Popen(command, user=self.user, cwd="/", stdout=file, stderr=file, env=environment)
-
-
-@contextmanager
-def cluster() -> Iterator[Cluster]:
-    """Three nodes that are ready, one of them a synchronous standby."""
-    wheel, patroni = importlib.util.find_spec("pgserver"), importlib.util.find_spec("patroni")
-    etcd = os.environ.get("FOOTNOTE_TEST_ETCD") or shutil.which("etcd")
-    if wheel is None or wheel.origin is None or patroni is None or etcd is None:
-        pytest.skip("no etcd, Patroni or PostgreSQL: `make test-cluster` brings them")
-    user = "nobody" if os.geteuid() == 0 else None
-    pythons = [sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"]
-    usable = [one for one in pythons if _runs([one, "-c", "import sys"], user)]
-    programs = Path(wheel.origin).parent / "pginstall" / "bin"
-    if not usable or not _runs([str(programs / "postgres"), "--version"], user):
-        pytest.skip(f"{user} can run no Python or no PostgreSQL here: they lie below a home that only root may read")
-    with tempfile.TemporaryDirectory(prefix="footnote-cluster") as folder, ExitStack() as stack:
-        if user is not None:
-            shutil.chown(folder, user)
-        made = Cluster(Path(folder), user, usable[0], programs, etcd)
-
-        def end() -> None:
-            for node in range(3):
-                if made.patroni[node] is not None:
-                    made.kill(node)
-
-        stack.callback(end)
-        for node in range(3):
-            etcd_node = stack.enter_context(made.start_etcd(node))
-            stack.callback(etcd_node.kill)
-        time.sleep(6)
-        for node in range(3):
-            made.start_node(node)
-        try:
-            wait_for(made.is_whole, "a whole cluster")
-        except AssertionError:
-            for log in sorted(Path(folder).glob("*.log")):
-                print(log.name, log.read_text(errors="replace")[-2000:])
-            raise
-        yield made
-
-
-def _runs(command: list[str], user: str | None) -> bool:
-    try:
-        return subprocess.run(command, user=user, cwd="/", capture_output=True).returncode == 0
-    except OSError:
-        return False
+_END_S = 60.0
 
 
 @dataclass
@@ -250,7 +39,10 @@ class Load:
     acknowledged: dict[str, int | None] = field(default_factory=dict)
     n_changes: int = 0
     n_reads: int = 0
+    n_asked: int = 0
+    n_again: int = 0
     longest_s: float = 0.0
+    longest_question_s: float = 0.0
     wrong: list[str] = field(default_factory=list)
 
     def write(self, writer: int) -> None:
@@ -306,6 +98,24 @@ class Load:
                 self.wrong.append(f"{key} is back at {version}, {before} was acknowledged")
             self.n_reads += 1
 
+    def ask(self, elsewhere: PostgresStore) -> None:
+        """Ask as a service that writes nothing, at standbys: it goes on whatever becomes of the primary."""
+        vector = np.eye(1, elsewhere.dim, dtype=np.float32)[0]
+        while not self.stop.is_set():
+            began = time.monotonic()
+            while True:
+                try:
+                    with elsewhere.read() as reader:
+                        _, ids = reader.nearest(vector, 5, Scope())
+                        if len(reader.passages(ids)) != len(ids):
+                            self.wrong.append("a question was answered from a half of a document")
+                    break
+                except StoreError:  # its server went away under it: HTTP says so, and it is asked again
+                    self.n_again += 1
+            self.n_asked += 1
+            self.longest_question_s = max(self.longest_question_s, time.monotonic() - began)
+            time.sleep(0.05)
+
     def version(self, key: str) -> int | None:
         """The version of a document that is stored, None where there is none; what is half there is noted."""
         with self.store.read() as reader:
@@ -325,31 +135,74 @@ def document(make_document: Callable[..., Made], key: str, version: int) -> Made
     return make_document(" ".join(f"Version {version}. Part {part}." for part in range(3)), key=key)
 
 
-def test_whole_primaries_are_killed_under_load(make_document: Callable[..., Made], long: bool) -> None:
-    with cluster() as nodes:
-        with PostgresStore.create(nodes.address, dim=16, fingerprint="fake", settings={}) as store:
-            assert store.words == "scan"
-            store.lock_timeout_s = 60.0
-            load = Load(store, make_document)
-            threads = [threading.Thread(target=load.write, args=(n,)) for n in range(WRITERS)]
-            threads.append(threading.Thread(target=load.read))
+@contextmanager
+def load(nodes: Cluster, make_document: Callable[..., Made]) -> Iterator[Load]:
+    """Clients at work within the block; what they saw is judged at its end."""
+    with PostgresStore.create(nodes.address, dim=16, fingerprint="fake", settings={}) as store:
+        assert store.words == "scan"
+        store.lock_timeout_s = 60.0
+        wait_for(lambda: store.reached(0), "the tables at a standby")
+        with PostgresStore.open(nodes.address + "?target_session_attrs=prefer-standby") as elsewhere:
+            clients = Load(store, make_document)
+            work: list[Callable[[], None]] = [partial(clients.write, n) for n in range(WRITERS)]
+            work += [clients.read, partial(clients.ask, elsewhere)]
+            threads = [threading.Thread(target=target, daemon=True) for target in work]
             for thread in threads:
                 thread.start()
             try:
-                for _ in range(LONG_KILLS if long else KILLS):
-                    time.sleep(3)
-                    killed = wait_for(lambda: (node := nodes.primary()) is not None and [node], "a primary")[0]
-                    done = load.n_changes
-                    nodes.kill(killed)
-                    wait_for(lambda: nodes.primary() not in (None, killed), "another primary")  # noqa: B023
-                    wait_for(lambda: load.n_changes > done + WRITERS, "a change after a kill")  # noqa: B023
-                    nodes.start_node(killed)
-                    wait_for(nodes.is_whole, "the node to come back")
+                yield clients
             finally:
-                load.stop.set()
+                clients.stop.set()
                 for thread in threads:
-                    thread.join()
-            lost = [key for key, version in load.acknowledged.items() if load.version(key) != version]
-            print(f"{load.n_changes} changes, {load.n_reads} reads, longest without a change {load.longest_s:.1f} s")
-            assert (lost, load.wrong) == ([], [])
-            assert load.n_reads > 0 and load.longest_s < 55 and store.verify() == []
+                    thread.join(_END_S)
+        assert not any(thread.is_alive() for thread in threads), "a client waits for ever"
+        lost = [key for key, version in clients.acknowledged.items() if clients.version(key) != version]
+        print(
+            f"{clients.n_changes} changes, {clients.n_reads} reads, longest without a change {clients.longest_s:.1f} s;"
+            f" {clients.n_asked} questions at standbys, {clients.n_again} of them asked again,"
+            f" the longest {clients.longest_question_s:.1f} s"
+        )
+        assert (lost, clients.wrong) == ([], [])
+        assert clients.n_reads and clients.n_asked and store.verify() == []
+
+
+def primary(nodes: Cluster) -> int:
+    node: int = wait_for(lambda: (node := nodes.primary()) is not None and [node], "a primary")[0]
+    return node
+
+
+def wait_for_changes(clients: Load, nodes: Cluster, lost: int) -> None:
+    """Until another node than that is written to."""
+    done = clients.n_changes
+    wait_for(lambda: nodes.primary() not in (None, lost), "another primary")
+    wait_for(lambda: clients.n_changes > done + WRITERS, "a change after the loss")
+
+
+def test_whole_primaries_are_killed_under_load(make_document: Callable[..., Made], long: bool) -> None:
+    with cluster() as nodes:
+        with load(nodes, make_document) as clients:
+            for _ in range(LONG_KILLS if long else KILLS):
+                time.sleep(3)
+                killed = primary(nodes)
+                nodes.kill(killed)
+                wait_for_changes(clients, nodes, killed)
+                nodes.start_node(killed)
+                wait_for(nodes.is_whole, "the node to come back")
+        assert clients.longest_s < 55
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or subprocess.run(["ip", "netns"], capture_output=True).returncode != 0,
+    reason="networks of their own need root and ip",
+)
+def test_primaries_are_cut_off_under_load(make_document: Callable[..., Made], long: bool) -> None:
+    with Network() as network, cluster(network) as nodes:
+        with load(nodes, make_document) as clients:
+            for round_ in range(LONG_CUTS if long else CUTS):
+                time.sleep(3)
+                cut, from_clients = primary(nodes), round_ % 2 == 0
+                network.cut(cut, from_clients=from_clients)
+                wait_for_changes(clients, nodes, cut)
+                network.cut(cut, from_clients=from_clients, healed=True)
+                wait_for(nodes.is_whole, "the node to come back")
+        assert clients.longest_s < 90
