@@ -28,6 +28,7 @@ ENGINES = {
     "psycopg": {
         f"index/postgres/{name}.py" for name in ("connection", "errors", "exchange", "queue", "rebuilding", "schema")
     },
+    "pymilvus": {"index/postgres/milvus.py"},
     "pypdfium2": {
         "rag/parsing/pdf/objects/entries.py",
         "rag/parsing/pdf/objects/rulings.py",

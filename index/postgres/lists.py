@@ -1,6 +1,6 @@
-"""The two lists of candidates: from the engine's indexes, over-fetched, and scored exactly from what is stored.
+"""The two lists of candidates: from the engine's indexes or a view's, over-fetched, and scored exactly from what is stored.
 
-The engine's indexes only propose: HNSW may miss a passage, and BM25 there counts with rounded lengths and with the frequencies of
+Indexes only propose: HNSW may miss a passage, and BM25 there counts with rounded lengths and with the frequencies of
 all collections. What counts are inner products and BM25 computed here, as a store in a directory computes them. A narrow scope is
 answered by a scan of its rows: the words index would score it row by row (1,000 rows: 345 to 499 ms).
 
@@ -8,7 +8,8 @@ A scope's conditions on metadata are SQL over the table of values, all of which 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from index.postgres.connection import Connection
 from index.postgres.documents import unpacked_half
 from index.postgres.schema import WORDS_INDEX
 from index.types import DOCUMENT_IDS, Condition, Excluded, Floats, Ids, Range
+
+if TYPE_CHECKING:
+    from index.postgres.milvus import MilvusView
 
 # Passages of a scope up to which all of them are read, and the list is exact.
 SCAN_VECTORS = 5_000
@@ -33,6 +37,20 @@ _NUMBER = r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?$"
 _DATE = r"^\d{4}($|-\d\d)"
 _NO_SCORES: Floats = np.empty(0, dtype=np.float32)
 _NO_IDS: Ids = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Searching:
+    """How the lists of a store are answered. dim: of the vectors.  has_words: whether an index answers for words.
+
+    scan_vectors, scan_words: passages of a scope up to which it is scanned.  view: what is asked before PostgreSQL's indexes.
+    """
+
+    dim: int
+    scan_vectors: int
+    scan_words: int
+    has_words: bool
+    view: "MilvusView | None"
 
 
 class Selection(NamedTuple):
@@ -50,7 +68,9 @@ class Selection(NamedTuple):
         return "p.collection = %s AND p.document = ANY(%s)", [self.collection, self.documents]
 
 
-def nearest(connection: Connection, scope: Selection, vector: Floats, k: int, scan_below: int) -> tuple[Floats, Ids]:
+def nearest(
+    connection: Connection, scope: Selection, vector: Floats, k: int, searching: Searching
+) -> tuple[Floats, Ids]:
     """Best k of a scope by inner product: float32 and int64, both (at most k,), ties by lower id."""
     if not scope.n:
         return _NO_SCORES, _NO_IDS
@@ -58,7 +78,11 @@ def nearest(connection: Connection, scope: Selection, vector: Floats, k: int, sc
     asked = "[" + ",".join(map(repr, vector.astype(np.float32).tolist())) + "]"
     select = f"SELECT p.id, p.vector FROM passages p WHERE {condition} ORDER BY"
     rows: list[tuple[Any, ...]] = []
-    if scope.n > scan_below:
+    if scope.n > searching.scan_vectors and searching.view is not None:
+        proposed = searching.view.nearest(connection, scope.collection, scope.documents, vector, k + _BEYOND)
+        query = f"SELECT p.id, p.vector FROM passages p WHERE {condition} AND p.id = ANY(%s)"
+        rows = connection.execute(query, [*values, proposed or []], binary=True).fetchall()
+    if scope.n > searching.scan_vectors and len(rows) < min(k, scope.n):
         query = f"{select} p.vector <#> %s::halfvec LIMIT %s"
         rows = connection.execute(query, [*values, asked, k + _BEYOND], binary=True).fetchall()
     if len(rows) < min(k, scope.n):  # few, or few enough that the index gave up
@@ -71,16 +95,18 @@ def nearest(connection: Connection, scope: Selection, vector: Floats, k: int, sc
 
 
 def matching(
-    connection: Connection, scope: Selection, weights: Weights, k: int, scan_below: int | None
+    connection: Connection, scope: Selection, weights: Weights, k: int, searching: Searching
 ) -> tuple[Floats, Ids]:
-    """Best k of a scope by BM25, without passages that have none of the terms: float32 and int64, both (at most k,).
-
-    scan_below: None where there is no words index.
-    """
+    """Best k of a scope by BM25, without passages that have none of the terms: float32 and int64, both (at most k,)."""
     if not scope.n:
         return _NO_SCORES, _NO_IDS
     condition, values = scope.condition
-    if scan_below is None or scope.n <= scan_below:
+    words = " ".join(f"x{term:08x}" for term in weights.idf)
+    n_proposed = max(_PROPOSED, 2 * k)
+    ids = None
+    if searching.view is not None and scope.n > searching.scan_words:
+        ids = searching.view.matching(connection, scope.collection, scope.documents, words, n_proposed)
+    if ids is None and (scope.n <= searching.scan_words or not searching.has_words):
         with connection.cursor(name="terms", binary=True) as cursor:
             cursor.itersize = _TOGETHER
             cursor.execute(
@@ -88,15 +114,17 @@ def matching(
                 values,
             )
             return _best_of(cursor, weights, k)
-    words = " ".join(f"x{term:08x}" for term in weights.idf)
-    proposed = connection.execute(
-        f"SELECT p.id FROM passages p WHERE {condition} ORDER BY p.words <@> to_bm25query(%s, '{WORDS_INDEX}') LIMIT %s",
-        [*values, words, max(_PROPOSED, 2 * k)],
-        binary=True,
-    ).fetchall()
-    ids = [row[0] for row in proposed]
-    query = "SELECT passage, terms FROM payload WHERE passage = ANY(%s)"
-    return _best_of(connection.execute(query, (ids,), binary=True), weights, k)
+    if ids is None:
+        proposed = connection.execute(
+            f"SELECT p.id FROM passages p WHERE {condition} ORDER BY p.words <@> to_bm25query(%s, '{WORDS_INDEX}') LIMIT %s",
+            [*values, words, n_proposed],
+            binary=True,
+        ).fetchall()
+        ids = [row[0] for row in proposed]
+    query = (
+        f"SELECT p.id, e.terms FROM passages p JOIN payload e ON e.passage = p.id WHERE {condition} AND p.id = ANY(%s)"
+    )
+    return _best_of(connection.execute(query, [*values, ids], binary=True), weights, k)
 
 
 def _best_of(rows: Iterable[tuple[Any, ...]], weights: Weights, k: int) -> tuple[Floats, Ids]:

@@ -34,22 +34,10 @@ class Known(statistics.Known):
     generation: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Searching:
-    """How the lists are answered. dim: of the vectors.  scan_vectors, scan_words: passages of a scope up to which it is scanned.
-
-    scan_words: None where no words index is.
-    """
-
-    dim: int
-    scan_vectors: int
-    scan_words: int | None
-
-
 class Reader(CountingReader):
     """What ``PostgresStore.read`` gives, usable by one thread within its block."""
 
-    def __init__(self, connection: Connection, generation: int, known: Known, searching: Searching) -> None:
+    def __init__(self, connection: Connection, generation: int, known: Known, searching: lists.Searching) -> None:
         self._connection = connection
         self.generation = generation
         self._known = known
@@ -178,14 +166,14 @@ class Reader(CountingReader):
 
     def nearest(self, vector: Floats, k: int, scope: Scope) -> tuple[Floats, Ids]:
         self._require_askable(vector, k)
-        return lists.nearest(self._connection, self._selection(scope), vector, k, self._searching.scan_vectors)
+        return lists.nearest(self._connection, self._selection(scope), vector, k, self._searching)
 
     def matching(self, terms: Sequence[str], k: int, scope: Scope) -> tuple[Floats, Ids]:
         weights = self._weights(scope.collection, terms, k)
         selection = self._selection(scope)
         if weights is None:
             return np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
-        return lists.matching(self._connection, selection, weights, k, self._searching.scan_words)
+        return lists.matching(self._connection, selection, weights, k, self._searching)
 
     def candidates(self, ids: Sequence[int] | Ids) -> Candidates:
         columns = "e.passage, e.terms, e.term_counts, e.vector, e.sentence_vectors"

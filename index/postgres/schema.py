@@ -19,7 +19,7 @@ from index.types import JsonScalar
 
 # Any number that other programs on the same database do not use for their advisory locks: "Foot", and a number of ours.
 LOCK_SPACE = 0x466F6F74
-CREATE_LOCK, COMMIT_LOCK, REBUILD_LOCK = 1, 2, 3
+CREATE_LOCK, COMMIT_LOCK, REBUILD_LOCK, VIEW_LOCK = 1, 2, 3, 4
 WORDS_INDEX = "passages_words"
 _VECTOR = (0, 8, 0)
 # Below, what is written after its index was opened is not found on a standby, nor after it took over, and no error tells (seen).

@@ -4,19 +4,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from index import backend
 from index.backend import Progress
-from index.errors import StoreMismatch, StoreReplaced
+from index.errors import StoreMismatch, StoreReplaced, StoreUnreachable
 from index.local.database.rows import DocumentRow, pack_document
 from index.local.database.rows import document_id as name_id
 from index.local.views.lexical import analyze
 from index.postgres import documents, schema
 from index.postgres.connection import SCHEMA, Connection, Database, storable
-from index.postgres.lists import SCAN_VECTORS, SCAN_WORDS
-from index.postgres.reader import NOTE, Known, Reader, Searching
+from index.postgres.lists import SCAN_VECTORS, SCAN_WORDS, Searching
+from index.postgres.reader import NOTE, Known, Reader
 from index.types import Change, Document, FailedFile, Finding, JsonScalar, Metadata, NewDocument, NewPassage, Receipt
+
+if TYPE_CHECKING:
+    from index.postgres.milvus import MilvusView
 
 _STATE = "SELECT (SELECT coalesce(max(sequence), 0) FROM log), (SELECT value FROM meta WHERE key = 'instance')"
 T = TypeVar("T")
@@ -43,7 +46,8 @@ class PostgresStore(backend.Store):
         self._instance = meta.instance
         self.format_version = schema.FORMAT_VERSION
         self.lock_timeout_s = 30.0
-        self.searching = Searching(meta.dim, SCAN_VECTORS, SCAN_WORDS if meta.words == "index" else None)
+        self._view = _view(database)
+        self.searching = Searching(meta.dim, SCAN_VECTORS, SCAN_WORDS, meta.words == "index", self._view)
         self._known = Known()
         self._replaced = False
 
@@ -215,9 +219,11 @@ class PostgresStore(backend.Store):
         return False
 
     def stop_background_work(self) -> None:
-        """Nothing goes on in the background."""
+        if self._view is not None:
+            self._view.close()
 
     def close(self) -> None:
+        self.stop_background_work()
         self.database.close()
 
     def __enter__(self) -> "PostgresStore":
@@ -271,6 +277,21 @@ class PostgresStore(backend.Store):
         if instance != self._instance:
             self._replaced = True
             raise StoreReplaced(f"another store was put in the place of {self.place} meanwhile: try again")
+
+
+def _view(database: Database) -> "MilvusView | None":
+    """What the database's address names with ``milvus``. Raises StoreUnreachable where what speaks to it is not installed."""
+    if not database.milvus:
+        return None
+    try:
+        from index.postgres.milvus import MilvusView
+    except ModuleNotFoundError as error:
+        if error.name != "pymilvus":
+            raise
+        raise StoreUnreachable(
+            "a view in Milvus needs the extra [milvus]: pip install 'footnote-rag[milvus]'"
+        ) from error
+    return MilvusView(database.milvus, database)
 
 
 def _storable_metadata(metadata: Metadata) -> Metadata:

@@ -27,7 +27,7 @@ from index.local.database.rows import (
 from index.local.views.lexical import analyze
 from index.postgres.connection import Connection
 from index.postgres.documents import unpacked_half, words_of
-from index.postgres.reader import Searching
+from index.postgres.lists import Searching
 from index.postgres.schema import WORDS_INDEX
 from index.types import Finding, Span
 
@@ -146,7 +146,7 @@ def _passages(
         lengths = np.array([len(segment) // 4 for segment in segments], dtype="<u4").tobytes()
         if (terms, counts) != (b"".join(segments), lengths):
             yield Finding("terms", where, "its terms are not those of its text", remedy)
-        if searching.scan_words is not None and words != words_of(terms):
+        if searching.has_words and words != words_of(terms):
             yield Finding("words", where, "the words that are searched are not its terms", remedy)
         tally.count(collection, b"".join(segments), lengths)
 
@@ -219,7 +219,7 @@ def _indexes(connection: Connection, searching: Searching) -> Iterator[Finding]:
     if missing:
         detail = f"does not find {len(missing)} of {len(rows)} passages by their own vectors, as {missing[0]}"
         yield Finding("vectors-index", "passages_vector", detail, _REBUILD.format("passages_vector"))
-    if searching.scan_words is None:
+    if not searching.has_words:
         return
     lost = [passage for passage, _, words in rows if words and not _found_by_words(connection, passage, words)]
     if lost:

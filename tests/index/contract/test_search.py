@@ -21,7 +21,7 @@ WORDS = "cat dog bird fish moon river stone light winter green paper glass".spli
 LAYOUTS = ("delta", "base", "base and delta", "base, delta and gone", "reopened", "rebuilt")
 IN_DATABASE = [
     pytest.param(layout, marks=pytest.mark.slow)
-    for layout in ("database", "database, indexes", "database without words index")
+    for layout in ("database", "database, indexes", "database, indexes of Milvus", "database without words index")
 ]
 QUESTIONS = ("cat", "dog moon", "river stone light winter", "green unheard", "cat cat the")
 SCOPES = (
@@ -92,12 +92,14 @@ def world(
 ) -> Iterator[World]:
     layout = request.param
     store_path = tmp_path_factory.mktemp("world") / "store"
-    place = request.getfixturevalue("databases")() if layout.startswith("database") else store_path
+    place: Any = request.getfixturevalue("databases")() if layout.startswith("database") else store_path
+    if layout.endswith("Milvus"):
+        place += f"?milvus={request.getfixturevalue('milvus').address}"
     world = World(create_store(place, dim=16, fingerprint="fake", settings={}))
     if layout.startswith("database,"):
-        search_by(world.store, scan_vectors=-1, scan_words=-1)
+        search_by(world.store, has_words=True)
     elif layout.endswith("words index"):
-        search_by(world.store, scan_vectors=-1, scan_words=None)
+        search_by(world.store, has_words=False)
     if layout == "base, delta and gone":
         extra = [world.add(make(number, make_document)) for number in range(60, 66)]
         for number in range(20):
@@ -117,6 +119,8 @@ def world(
         world.add(make(59, make_document, " After all."))
     if layout in ("base", "reopened", "rebuilt"):
         world.store.checkpoint()
+    if layout.endswith("Milvus"):
+        fill_view(world.store)
     if layout in ("reopened", "rebuilt"):
         world.store.close()
         if layout == "rebuilt":
@@ -126,12 +130,22 @@ def world(
     world.store.close()
 
 
-def search_by(store: Store, scan_vectors: int, scan_words: int | None) -> None:
-    """Answer a database's lists by scan up to so many passages of a scope."""
+def search_by(store: Store, *, has_words: bool) -> None:
+    """Answer a database's lists by its indexes, but by scan for words where there is no index of them."""
     from index.postgres.store import PostgresStore
 
     assert isinstance(store, PostgresStore)
-    store.searching = replace(store.searching, scan_vectors=scan_vectors, scan_words=scan_words)
+    store.searching = replace(store.searching, scan_vectors=-1, scan_words=-1, has_words=has_words)
+
+
+def fill_view(store: Store) -> None:
+    """Bring the view up to date, as a service does behind what it answers."""
+    from index.postgres.store import PostgresStore
+
+    assert isinstance(store, PostgresStore) and (view := store.searching.view) is not None
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("index.postgres.milvus._SETTLED_S", 0.0)
+        assert view.follow()
 
 
 def assert_ranked(found: tuple[Floats, Ids], ids: list[int], scores: Any, k: int) -> None:
