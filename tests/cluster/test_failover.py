@@ -21,7 +21,8 @@ from index.postgres.store import PostgresStore
 from index.types import NewDocument, NewPassage, Scope
 from tests.cluster.nodes import Cluster, Network, cluster, wait_for
 
-pytestmark = pytest.mark.slow
+# A cursor whose server is gone cannot be closed any more.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
 Made = tuple[NewDocument, list[NewPassage]]
 KILLS, LONG_KILLS = 3, 50
 CUTS, LONG_CUTS = 2, 10
@@ -41,7 +42,7 @@ class Load:
     n_reads: int = 0
     n_asked: int = 0
     n_again: int = 0
-    longest_s: float = 0.0
+    gaps_s: list[float] = field(default_factory=list)
     longest_question_s: float = 0.0
     wrong: list[str] = field(default_factory=list)
 
@@ -67,7 +68,8 @@ class Load:
                     return
             self.acknowledged[key] = None if delete else version
             self.n_changes += 1
-            self.longest_s = max(self.longest_s, time.monotonic() - last)
+            if (gap_s := time.monotonic() - last) > 1:
+                self.gaps_s.append(gap_s)
             last = time.monotonic()
 
     def delete(self, key: str) -> None:
@@ -158,7 +160,7 @@ def load(nodes: Cluster, make_document: Callable[..., Made]) -> Iterator[Load]:
         assert not any(thread.is_alive() for thread in threads), "a client waits for ever"
         lost = [key for key, version in clients.acknowledged.items() if clients.version(key) != version]
         print(
-            f"{clients.n_changes} changes, {clients.n_reads} reads, longest without a change {clients.longest_s:.1f} s;"
+            f"{clients.n_changes} changes, {clients.n_reads} reads, writers waited {[round(s, 1) for s in clients.gaps_s]} s;"
             f" {clients.n_asked} questions at standbys, {clients.n_again} of them asked again,"
             f" the longest {clients.longest_question_s:.1f} s"
         )
@@ -188,7 +190,7 @@ def test_whole_primaries_are_killed_under_load(make_document: Callable[..., Made
                 wait_for_changes(clients, nodes, killed)
                 nodes.start_node(killed)
                 wait_for(nodes.is_whole, "the node to come back")
-        assert clients.longest_s < 55
+        assert max(clients.gaps_s) < 55
 
 
 @pytest.mark.skipif(
@@ -205,4 +207,4 @@ def test_primaries_are_cut_off_under_load(make_document: Callable[..., Made], lo
                 wait_for_changes(clients, nodes, cut)
                 network.cut(cut, from_clients=from_clients, healed=True)
                 wait_for(nodes.is_whole, "the node to come back")
-        assert clients.longest_s < 90
+        assert max(clients.gaps_s) < 90
