@@ -1,4 +1,4 @@
-"""Workflows, compose file and unit: of the form that their programs read, pinned, and with no more rights than they need."""
+"""Workflows, compose file, chart and unit: of the form that their programs read, pinned, and with no more rights than they need."""
 
 import re
 import shutil
@@ -68,6 +68,52 @@ def test_the_image_runs_as_another_user_and_its_versions_are_those_of_the_lock()
     lines = (ROOT / "deploy" / "Dockerfile").read_text().splitlines()
     assert "USER 10001:10001" in lines and "RUN pip install --require-hashes -r requirements.lock" in lines
     assert sum(line.startswith("FROM ") for line in lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "kinds"),
+    [
+        ({}, {"Cluster", "Deployment", "PodDisruptionBudget", "Service"}),
+        (
+            {
+                "database": {"create": False},
+                "ingress": {"enabled": True, "className": "any", "tlsSecret": "tls"},
+                "worker": {"env": [{"name": "RAG_LOG_LEVEL", "value": "debug"}]},
+            },
+            {"Deployment", "Ingress", "PodDisruptionBudget", "Service"},
+        ),
+    ],
+)
+def test_the_chart_makes_what_kubernetes_reads(values: dict[str, Any], kinds: set[str]) -> None:
+    helm = pytest.importorskip("helm_python", reason="no Helm: pip install -e '.[test-postgres]'")
+    kubernetes_validate = pytest.importorskip("kubernetes_validate")
+    assert not [told for told in helm.lint(ROOT / "deploy" / "helm", values)["messages"] if told["severity"] > 1]
+    with helm.Chart.load(ROOT / "deploy" / "helm") as chart:
+        rendered = chart.render(values, name="notes").values()
+    made = [one for text in rendered for one in yaml.safe_load_all(text) if one]
+    assert {one["kind"] for one in made} == kinds
+    for one in made:
+        if one["kind"] != "Cluster":  # CloudNativePG's, whose form is in no package
+            kubernetes_validate.validate(one, "1.37", strict=True)
+
+
+def test_the_chart_refuses_a_secret_in_an_address_and_asks_milvus_from_services_alone() -> None:
+    helm = pytest.importorskip("helm_python", reason="no Helm: pip install -e '.[test-postgres]'")
+    with helm.Chart.load(ROOT / "deploy" / "helm") as chart:
+        with pytest.raises(helm.HelmValuesError, match="milvus"):
+            chart.validate_schema({"milvus": "http://user:secret@milvus:19530"})
+        made = "".join(chart.render({"milvus": "http://milvus:19530"}, name="notes").values())
+    stores = {
+        one["spec"]["template"]["spec"]["containers"][0]["name"]: [
+            variable["value"]
+            for variable in one["spec"]["template"]["spec"]["containers"][0]["env"]
+            if variable["name"] == "RAG_STORE"
+        ]
+        for one in yaml.safe_load_all(made)
+        if one and one["kind"] == "Deployment"
+    }
+    address = "postgresql://footnote@notes-db-rw,notes-db-ro/footnote?target_session_attrs=prefer-standby"
+    assert stores == {"service": [f"{address}&milvus=http://milvus:19530"], "worker": [address]}
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
