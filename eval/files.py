@@ -1,10 +1,10 @@
-"""Files that a command writes: refused before the work when they could not be written after it, and written whole or not at all."""
+"""Files that a command writes: refused before the work when they could not be written after it."""
 
 import json
-import os
 from pathlib import Path
 
 from rag.shared.errors import BadInput
+from rag.shared.files import file_beside, replace_file
 
 
 def check_writable(option: str, path: Path) -> None:
@@ -12,7 +12,7 @@ def check_writable(option: str, path: Path) -> None:
     try:
         if path.exists() and not path.is_file():  # a folder; or a device, in whose place a file would come
             raise FileNotFoundError
-        beside = _beside(path)
+        beside = file_beside(path)
         beside.touch()
         beside.unlink()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -28,19 +28,10 @@ def write_json(option: str, path: Path, value: object) -> None:
 
 def write_text(option: str, path: Path, text: str) -> None:
     """Write the file whole or leave what was there.  Raises BadInput."""
-    beside = _beside(path)
     try:
-        try:
-            beside.write_text(text, encoding="utf-8")
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        replace_file(path, text)
     except OSError as error:
         raise _cannot_be_written(option, path, error) from error
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}")
 
 
 def _cannot_be_written(option: str, path: Path, error: OSError) -> BadInput:

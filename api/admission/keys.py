@@ -24,6 +24,7 @@ from typing import Literal, NamedTuple, cast, get_args
 import platformdirs
 
 from rag.shared.errors import BadInput, RagError
+from rag.shared.files import replace_file
 from rag.shared.settings import SERVE, Sources
 from rag.shared.settings import path as settings_path
 from rag.shared.validation import checked_collection
@@ -211,7 +212,6 @@ def _parsed(content: dict[str, object]) -> list[Key]:
 @contextmanager
 def _changing(path: Path) -> Iterator[list[Key]]:
     """The keys of a file, to change; written when the block ends well, one process at a time, whole or not at all."""
-    aside = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # The lock is a file of its own: the one with the keys is replaced.
@@ -221,12 +221,7 @@ def _changing(path: Path) -> Iterator[list[Key]]:
             keys = read_keys(path)
             yield keys
             content = {"version": _VERSION, "keys": [asdict(key) for key in keys]}
-            aside.unlink(missing_ok=True)
-            with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
-                json.dump(content, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(aside, path)
+            replace_file(path, json.dumps(content, indent=1), private=True)
         finally:
             os.close(lock)
     except OSError as error:
