@@ -27,7 +27,7 @@ from api.protocols.openai.staging import Staging
 from api.routes import ask, collections, documents, feedback, health, jobs, metrics, originals, page, verify
 from api.schemas.openapi import describe
 from api.settings import Settings, installed_version
-from api.telemetry.kept_questions import Judged, Lines, Unanswered
+from api.telemetry.kept_questions import Judged, Unanswered
 from api.telemetry.metrics import Metrics
 from api.telemetry.observe import Observe
 from api.workers.pool import Answerers
@@ -90,8 +90,8 @@ def create_app(service: Service, settings: Settings, answerers: Answerers | None
     app.state.service = service
     app.state.answerers = answerers
     app.state.settings = settings
-    app.state.judged = Judged(Lines(settings.feedback)) if settings.feedback else None
-    app.state.unanswered = Unanswered(Lines(settings.unanswered)) if settings.unanswered else None
+    app.state.judged = Judged(settings.feedback) if settings.feedback else None
+    app.state.unanswered = Unanswered(settings.unanswered) if settings.unanswered else None
     app.state.keeps_originals = settings.keep_originals is not False
     app.state.generations = Semaphore(settings.generations)
     app.state.metrics = counted

@@ -1,42 +1,31 @@
-"""What routes are given: the service, the settings, the certainty that a body is JSON, the parts of an upload."""
+"""What routes are given: the service, what their key opens, how work is run, the certainty that a body is JSON."""
 
-import errno
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from threading import Event, Semaphore
-from typing import Annotated, TypeVar, cast
-from urllib.parse import unquote_to_bytes
+from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import Depends, Request
-from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
 
 from api.admission.load import Lane
-from api.errors import ClientLeft, CollectionClosed, MalformedBody
-from api.settings import Settings
+from api.errors import ClientLeft, CollectionClosed
 from api.telemetry import spans
 from api.telemetry.kept_questions import Judged, Unanswered
 from api.telemetry.metrics import Metrics
 from api.workers.messages import Answered, answer
 from api.workers.pool import Answerers
-from index.errors import DocumentNotFound, StoreFull
+from index.errors import DocumentNotFound
 from index.types import Document
 from rag.generation.language_model import ChatModel
 from rag.service import Service
-from rag.shared.errors import ContentTooLarge, UnsupportedFormat
+from rag.shared.errors import UnsupportedFormat
 from rag.shared.types import Query
 
 T = TypeVar("T")
 
 _JSON_TYPES = re.compile(r"application/(?:json|[^\s;/]+\+json)", re.IGNORECASE)
-_EXTENDED_NAME = re.compile(rb"""filename\*\s*=\s*"?([^'";]+)'[^'";]*'([^'";]*)""", re.IGNORECASE)  # RFC 5987
-_MAX_FIELD_BYTES = 1024 * 1024
-_MAX_FIELDS = 16
-_CUT_OFF = "The multipart body ends before its closing boundary: nothing of it was taken in. Send it again, whole."
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def service_of(request: Request) -> Service:
@@ -76,141 +65,20 @@ def language_model_of(request: Request) -> ChatModel:
     return spans.TracedModel(model) if request.app.state.settings.tracing else model
 
 
-async def get_service(request: Request) -> Service:
-    """The same, as a dependency: the framework runs what is not async in a thread."""
-    return service_of(request)
-
-
-async def get_settings(request: Request) -> Settings:
-    """The settings that this application was created with."""
-    return cast(Settings, request.app.state.settings)
-
-
-def _media_type(request: Request) -> str:
+def media_type_of(request: Request) -> str:
+    """What the request says its body is, in lower case."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def is_json(request: Request) -> bool:
+    """Whether it says that its body is JSON."""
+    return _JSON_TYPES.fullmatch(media_type_of(request)) is not None
 
 
 async def require_json(request: Request) -> None:
     """Raises UnsupportedFormat for a body of another kind; a missing body is the schema's business."""
-    if not _JSON_TYPES.fullmatch(_media_type(request)) and await request.body():
+    if not is_json(request) and await request.body():
         raise UnsupportedFormat("Send the body as application/json.")
-
-
-@dataclass(frozen=True, slots=True)
-class FormUpload:
-    """A multipart body: its parts in order, files spooled to disk when large."""
-
-    parts: tuple[tuple[str, str | UploadFile], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class JsonUpload:
-    """A JSON body as it came; whoever parses it does so off the event loop."""
-
-    body: bytes
-
-
-async def read_upload(
-    request: Request, settings: Annotated[Settings, Depends(get_settings)]
-) -> AsyncIterator[FormUpload | JsonUpload]:
-    """The body of an upload, as one of the two kinds.
-
-    Raises UnsupportedFormat for any other, MalformedBody for a broken one, StoreFull when there is no room to keep its files while
-    they are read.
-    """
-    upload = await _read_upload(request, settings)
-    if isinstance(upload, JsonUpload):
-        yield upload
-        return
-    try:
-        yield FormUpload(tuple(upload.multi_items()))
-    finally:
-        await upload.close()
-
-
-async def _read_upload(request: Request, settings: Settings) -> FormData | JsonUpload:
-    kind = _media_type(request)
-    try:
-        if _JSON_TYPES.fullmatch(kind):
-            return JsonUpload(await request.body())
-        if kind == "multipart/form-data":
-            return await _read_form(request, settings.max_files)
-    except ClientDisconnect as error:
-        raise MalformedBody("The body ended early.") from error
-    except MultiPartException as error:
-        raise MalformedBody(error.message) from error
-    except ValueError as error:  # a part's charset or header that the form parser cannot decode
-        raise MalformedBody("The multipart body cannot be parsed.") from error
-    except OSError as error:  # files above 1 MB wait in the directory for temporary files
-        if error.errno not in _NO_ROOM:
-            raise
-        raise StoreFull(f"no space is left for temporary files ({error.strerror})") from error
-    raise UnsupportedFormat("Send files as multipart/form-data (field `file`) or one document as application/json.")
-
-
-class _FormParser(MultiPartParser):
-    """Knows whether the closing boundary has come: the parser takes a body that ends anywhere, and drops the part it ends in.
-
-    Text that is not in the form's charset is refused, which the parser reads as Latin-1, and a file's name may stand in
-    ``filename*`` (RFC 5987), which the parser passes over.
-    """
-
-    is_whole = False
-
-    def on_headers_finished(self) -> None:
-        disposition = self._current_part.content_disposition or b""
-        self._require_text(disposition, "name of a field or file")
-        if b"filename*" in disposition.lower():
-            self._current_part.content_disposition = (
-                disposition + b'; filename="' + self._extended_name(disposition) + b'"'
-            )
-        if self._current_files == self.max_files and b"filename" in disposition.lower():
-            raise ContentTooLarge(
-                f"At most {self.max_files} files are taken at once: send the rest in another request."
-            )
-        super().on_headers_finished()
-
-    def on_part_end(self) -> None:
-        if self._current_part.file is None:
-            self._require_text(bytes(self._current_part.data), f"field {self._current_part.field_name!r}")
-        super().on_part_end()
-
-    def on_end(self) -> None:
-        self.is_whole = True
-
-    def _require_text(self, content: bytes, what: str) -> None:
-        try:
-            content.decode(self._charset)
-        except (LookupError, UnicodeDecodeError) as error:
-            raise MultiPartException(f"A {what} is not {self._charset.upper()}: encode forms as UTF-8.") from error
-
-    def _extended_name(self, disposition: bytes) -> bytes:
-        """The name in ``filename*``, as it stands in a plain ``filename``."""
-        parameter = _EXTENDED_NAME.search(disposition)
-        try:
-            if parameter is None:
-                raise ValueError
-            name = unquote_to_bytes(parameter[2]).decode(parameter[1].decode())
-            return name.replace("\\", "\\\\").replace('"', '\\"').encode(self._charset)
-        except (LookupError, ValueError) as error:
-            raise MultiPartException(
-                "`filename*` cannot be read: write UTF-8'' and the name percent-encoded."
-            ) from error
-
-
-async def _read_form(request: Request, max_files: int) -> FormData:
-    async def chunks() -> AsyncGenerator[bytes, None]:
-        async with aclosing(request.stream()) as stream:
-            async for chunk in stream:
-                yield chunk
-        if not parser.is_whole:  # raised here, where the parser closes its files
-            raise MultiPartException(_CUT_OFF)
-
-    async with aclosing(chunks()) as stream:
-        parser = _FormParser(
-            request.headers, stream, max_files=max_files, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
-        )
-        return await parser.parse()
 
 
 class Run:
@@ -236,6 +104,10 @@ class Run:
         return await lane.run(
             work, self._request.receive, state.started + seconds, self._given_up, needs_place=needs_place
         )
+
+    async def json(self, work: Callable[[], Mapping[str, object]], status: int = 200) -> JSONResponse:
+        """What ``work`` gives, as JSON that is written in the same thread."""
+        return await self(lambda: JSONResponse(work(), status))
 
 
 def make_answer(request: Request, query: Query, check: Callable[[], None]) -> Answered:
@@ -282,28 +154,21 @@ def access_of(request: Request) -> Access:
     return Access(getattr(request.state, "collections", None))
 
 
-async def get_access(request: Request) -> Access:
-    """The same, as a dependency."""
-    return access_of(request)
-
-
 def metrics_of(request: Request) -> Metrics:
     """What this application counts."""
     return cast(Metrics, request.app.state.metrics)
 
 
-async def get_metrics(request: Request) -> Metrics:
-    """The same, as a dependency."""
-    return metrics_of(request)
+def _injected(of: Callable[[Request], T]) -> Any:
+    """What a function gives of a request, as a dependency that is async: the framework runs any other in a thread."""
+
+    async def dependency(request: Request) -> T:
+        return of(request)
+
+    return Depends(dependency)
 
 
-async def get_run(request: Request) -> Run:
-    """How this request's work is run."""
-    return Run(request)
-
-
-AccessDep = Annotated[Access, Depends(get_access)]
-MetricsDep = Annotated[Metrics, Depends(get_metrics)]
-RunDep = Annotated[Run, Depends(get_run)]
-ServiceDep = Annotated[Service, Depends(get_service)]
-UploadDep = Annotated[FormUpload | JsonUpload, Depends(read_upload)]
+AccessDep = Annotated[Access, _injected(access_of)]
+MetricsDep = Annotated[Metrics, _injected(metrics_of)]
+RunDep = Annotated[Run, _injected(Run)]
+ServiceDep = Annotated[Service, _injected(service_of)]

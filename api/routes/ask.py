@@ -14,9 +14,9 @@ from api.protocols.asking import last, written
 from api.protocols.links import Links
 from api.schemas.openapi import problems
 from api.schemas.requests import AskIn
-from api.schemas.responses import AnswerOut
 from rag.generation.answering import Event, extract_events, stand_alone
 from rag.shared.serialization import Json
+from rag.shared.shapes import AnswerOut
 
 router = APIRouter(tags=["ask"])
 

@@ -5,7 +5,7 @@ from fastapi.responses import JSONResponse
 
 from api.deps import AccessDep, RunDep, ServiceDep
 from api.schemas.openapi import problems
-from api.schemas.responses import CollectionsOut
+from api.schemas.responses import CollectionOut, CollectionsOut
 
 router = APIRouter(tags=["documents"])
 
@@ -14,11 +14,12 @@ router = APIRouter(tags=["documents"])
 async def list_collections(service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
     """The collections that hold documents, in alphabetical order, and those that the key is made for, empty or not."""
 
-    def read() -> JSONResponse:
-        found = service.collections()
-        names = sorted(found if access.collections is None else access.collections)
-        counts = [(name, *found.get(name, (0, 0))) for name in names]
-        listed = [{"name": name, "documents": documents, "passages": passages} for name, documents, passages in counts]
-        return JSONResponse({"collections": listed, "limited": access.collections is not None})
+    def read() -> CollectionsOut:
+        counts = service.collections()
+        listed: list[CollectionOut] = []
+        for name in sorted(counts if access.collections is None else access.collections):
+            documents, passages = counts.get(name, (0, 0))
+            listed.append({"name": name, "documents": documents, "passages": passages})
+        return {"collections": listed, "limited": access.collections is not None}
 
-    return await run(read)
+    return await run.json(read)

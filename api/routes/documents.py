@@ -4,38 +4,31 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator
 
-from api.deps import (
-    Access,
-    AccessDep,
-    FormUpload,
-    JsonUpload,
-    MetricsDep,
-    Run,
-    RunDep,
-    ServiceDep,
-    UploadDep,
-    keeps_originals,
-)
-from api.errors import ClientLeft, UploadStopped, clean
+from api.deps import Access, AccessDep, MetricsDep, Run, RunDep, ServiceDep, keeps_originals
+from api.errors import ClientLeft, UploadStopped
 from api.routes.uploads import (
     UPLOAD_BODY,
+    FormUpload,
+    JsonUpload,
+    UploadDep,
     base_name,
     check_name,
+    described,
+    failed_file,
     is_read_as_usual,
     read_form,
     read_text,
-    title_of,
     waiting,
 )
 from api.schemas.openapi import problems
 from api.schemas.requests import CollectionName, Text
-from api.schemas.responses import DocumentOut, DocumentsOut, JobOut, ReceiptOut, TextOut, UploadOut
+from api.schemas.responses import DocumentsOut, TextOut, UploadOut
 from api.telemetry.metrics import Metrics
 from index.errors import DocumentNotFound, StoreError
 from index.types import Change, Document
@@ -44,6 +37,7 @@ from rag.parsing.pdf.recognition.ocr import require_engine
 from rag.service import Service
 from rag.shared.errors import BadInput, ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.shared.serialization import change_json, document_json, job_json, receipt_json
+from rag.shared.shapes import DocumentOut, FailedOut, JobOut, ReceiptOut
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
@@ -107,29 +101,20 @@ def _add(
     service: Service, upload: FormUpload | JsonUpload, access: Access, metrics: Metrics, run: Run, *, keep: bool
 ) -> JSONResponse:
     changes: list[Change]
-    failed: list[dict[str, object]]
+    failed: list[FailedOut]
     if isinstance(upload, JsonUpload):
         changes, failed = [_add_text(service, upload.body, access, metrics, run)], []
     else:
         changes, failed = _add_files(service, upload, access, metrics, run, keep=keep)
-    notes = service.intake.notes(changes)
-    added = [change_json(change) for change in changes]
-    return JSONResponse({"documents": added, "failed": failed, "notes": list(notes)}, status_code=201)
+    notes = list(service.intake.notes(changes))
+    shown: UploadOut = {"documents": [change_json(change) for change in changes], "failed": failed, "notes": notes}
+    return JSONResponse(shown, status_code=201)
 
 
 def _add_text(service: Service, body: bytes, access: Access, metrics: Metrics, run: Run) -> Change:
-    given = read_text(body, access)
+    document = read_text(body, access)
     with _counted(metrics) as done:
-        done += [
-            service.intake.add_text(
-                title=title_of(given),
-                text=given.text,
-                source=given.source,
-                metadata=given.metadata,
-                collection=given.collection,
-                check=run.check,
-            )
-        ]
+        done.append(service.intake.add_text(**described(document), check=run.check))
     return done[0]
 
 
@@ -154,16 +139,20 @@ def _counted(metrics: Metrics) -> Iterator[list[Change]]:
 
 def _add_files(
     service: Service, upload: FormUpload, access: Access, metrics: Metrics, run: Run, *, keep: bool
-) -> tuple[list[Change], list[dict[str, object]]]:
+) -> tuple[list[Change], list[FailedOut]]:
     """What went in and what did not. Raises UploadStopped when nothing did or the store stopped taking documents."""
-    files, given = read_form(upload.parts)
-    collection, metadata = given.collection, given.metadata
-    access.require(collection)
-    options = given.options
-    if options.ocr:
+    files, fields = read_form(upload.parts)
+    access.require(fields.collection)
+    how: dict[str, Any] = {
+        "collection": fields.collection,
+        "metadata": fields.metadata,
+        "options": fields.options,
+        "check": run.check,
+    }
+    if fields.options.ocr:
         require_engine()
     added: list[Change] = []
-    failed: list[dict[str, object]] = []
+    failed: list[FailedOut] = []
     errors: list[Exception] = []
     seen: set[str] = set()
     for file in files:
@@ -173,34 +162,22 @@ def _add_files(
             with _counted(metrics) as done:
                 check_name(name, seen)
                 seen.add(name)
-                name = f"{given.folder}/{name}" if given.folder else name
+                name = f"{fields.folder}/{name}" if fields.folder else name
                 content = file.file.read()
                 if is_archive(content):
-                    changes, bad = service.intake.add_upload(
-                        name, content, collection=collection, metadata=metadata, options=options, check=run.check
-                    )
+                    changes, bad = service.intake.add_upload(name, content, **how)
                     done += changes
-                    failed += [{"name": clean(one.path), "reason": clean(one.reason)} for one in bad]
+                    failed += [failed_file(failure.path, failure.reason) for failure in bad]
                     if not changes:
                         raise UnreadableContent(
                             "No file of the archive could be added." if bad else "The archive is empty."
                         )
                 else:
-                    done += [
-                        service.intake.add_file(
-                            name,
-                            content,
-                            collection=collection,
-                            metadata=metadata,
-                            options=options,
-                            keep=keep,
-                            check=run.check,
-                        )
-                    ]
+                    done.append(service.intake.add_file(name, content, **how, keep=keep))
             added += done
         except _FILE_ERRORS as error:
             errors.append(error)
-            failed.append({"name": clean(name), "reason": clean(str(error))})
+            failed.append(failed_file(name, error))
         except (RagError, StoreError) as error:
             raise UploadStopped(error, [change_json(change) for change in added], failed) from error
     if not added:
@@ -224,17 +201,17 @@ async def list_documents(
     if collection is not None:
         access.require(collection)
 
-    def read() -> JSONResponse:
+    def read() -> DocumentsOut:
         wanted = access.collections if collection is None else frozenset({collection})
         if cursor:  # an empty one begins the list, as none does
-            found = _documents_from(cursor, service, access, wanted, limit + 1)
+            documents = _documents_from(cursor, service, access, wanted, limit + 1)
         else:
-            found = service.documents(collection=wanted, limit=limit + 1)
-        page, rest = found[:limit], found[limit:]
+            documents = service.documents(collection=wanted, limit=limit + 1)
+        page, rest = documents[:limit], documents[limit:]
         next_cursor = f"{page[-1].id}.{rest[0].id}" if rest else None
-        return JSONResponse({"documents": [document_json(document) for document in page], "next_cursor": next_cursor})
+        return {"documents": [document_json(document) for document in page], "next_cursor": next_cursor}
 
-    return await run(read)
+    return await run.json(read)
 
 
 def _documents_from(
@@ -252,16 +229,16 @@ def _documents_from(
         pass
     try:
         first = access.document(service, following)
-        found = service.documents(collection=wanted, after=following, limit=limit)
+        behind = service.documents(collection=wanted, after=following, limit=limit)
     except (DocumentNotFound, BadInput) as error:
         raise BadInput(f"no document is left that the cursor {cursor!r} names: begin the list again") from error
-    return [first, *found][:limit] if wanted is None or first.collection in wanted else found
+    return [first, *behind][:limit] if wanted is None or first.collection in wanted else behind
 
 
 @router.get("/{document_id}", response_model=DocumentOut, responses=problems(404, 503), summary="One document")
 async def get_document(document_id: DocumentId, service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
     """A document without its text."""
-    return await run(lambda: JSONResponse(document_json(access.document(service, document_id))))
+    return await run.json(lambda: document_json(access.document(service, document_id)))
 
 
 Position = Annotated[int | None, Query(ge=0, description="In code points; half-open.")]
@@ -277,10 +254,10 @@ async def get_text(
     end: Position = None,
 ) -> JSONResponse:
     """The stored text from `start` (else its beginning) to `end` (else its end), with the hash of the whole."""
-    return await run(lambda: _text(service, access, document_id, start, end))
+    return await run.json(lambda: _text(service, access, document_id, start, end))
 
 
-def _text(service: Service, access: Access, document_id: str, start: int | None, end: int | None) -> JSONResponse:
+def _text(service: Service, access: Access, document_id: str, start: int | None, end: int | None) -> TextOut:
     access.document(service, document_id)
     # One read of the whole: text, hash and length are then of one state, also while the document is being replaced.
     text = service.text(document_id)
@@ -289,9 +266,7 @@ def _text(service: Service, access: Access, document_id: str, start: int | None,
     if start > end or end > len(text):
         raise BadInput(f"start {start} and end {end} must be in order and within the text's {len(text)} characters.")
     sha256 = hashlib.sha256(text.encode()).hexdigest()
-    return JSONResponse(
-        {"document_id": document_id, "start": start, "end": end, "text": text[start:end], "sha256": sha256}
-    )
+    return {"document_id": document_id, "start": start, "end": end, "text": text[start:end], "sha256": sha256}
 
 
 @router.delete(
@@ -302,10 +277,10 @@ async def delete_document(
 ) -> JSONResponse:
     """Deletes, and answers once nothing of the document can be found any more."""
 
-    def delete() -> JSONResponse:
+    def delete() -> ReceiptOut:
         access.document(service, document_id)
         receipt = service.delete(document_id)
         metrics.documents.labels("deleted").inc()
-        return JSONResponse(receipt_json(receipt))
+        return receipt_json(receipt)
 
-    return await run(delete)
+    return await run.json(delete)

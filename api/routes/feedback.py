@@ -34,12 +34,12 @@ async def add_feedback(
         raise BadInput("no feedback is kept here: the operator sets RAG_FEEDBACK to a file for it")
     access.require(body.collection)
 
-    def keep() -> JSONResponse:
+    def keep() -> FeedbackOut:
         document = _checked(service, access, body)
         quotes = [citation.cited_text for citation in body.citations]
-        return JSONResponse(judged.add(body.question, body.collection, quotes, document), status_code=201)
+        return judged.add(body.question, body.collection, quotes, document)
 
-    return await run(keep)
+    return await run.json(keep, 201)
 
 
 def _checked(service: Service, access: Access, body: FeedbackIn) -> str | None:
@@ -47,8 +47,8 @@ def _checked(service: Service, access: Access, body: FeedbackIn) -> str | None:
 
     Raises BadInput for a quote that does not stand where it says, DocumentNotFound.
     """
-    sources = {access.document(service, one.document_id).source for one in body.citations}
-    checks = service.check_citations([one.citation() for one in body.citations])
+    sources = {access.document(service, citation.document_id).source for citation in body.citations}
+    checks = service.check_citations([citation.citation() for citation in body.citations])
     if any(check.status != "valid" for check in checks):
         raise BadInput("the documents have changed since the answer: ask again, and judge that")
     return sources.pop() if len(sources) == 1 else None
@@ -69,7 +69,11 @@ def _may_write(request: Request) -> None:
 async def list_unanswered(request: Request, access: AccessDep, run: RunDep) -> JSONResponse:
     """What was asked over `/v1/ask` and not answered, the latest first; nothing without the setting `unanswered`."""
     kept = unanswered_of(request)
-    return await run(lambda: JSONResponse({"questions": kept.listed(access.collections) if kept else []}))
+
+    def read() -> UnansweredOut:
+        return {"questions": kept.listed(access.collections) if kept else []}
+
+    return await run.json(read)
 
 
 @router.delete(

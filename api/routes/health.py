@@ -1,7 +1,6 @@
 """Is it well, and what can it do? Health checks are open without a key; they say yes or no. Some probes ask with HEAD."""
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
 
 from api.deps import RunDep, ServiceDep, answerers_of, judged_of, unanswered_of
 from api.errors import Stopping
@@ -17,13 +16,11 @@ router = APIRouter(tags=["health"])
 @router.get("/livez", responses=problems(), summary="Is the process alive?")
 async def livez() -> StatusOut:
     """Answers from the event loop, so that busy workers do not make the process look dead."""
-    return StatusOut(status="alive")
+    return {"status": "alive"}
 
 
 @router.head("/readyz", include_in_schema=False)
-@router.get(
-    "/readyz", responses=problems(503), summary="Can it answer questions?", response_model_exclude_defaults=True
-)
+@router.get("/readyz", responses=problems(503), summary="Can it answer questions?")
 async def readyz(request: Request, service: ServiceDep, run: RunDep) -> ReadyOut:
     """Reads the store in a worker: 503 when the store cannot be read or was moved, and once the service is told to stop."""
     if request.app.state.stopping:
@@ -32,18 +29,19 @@ async def readyz(request: Request, service: ServiceDep, run: RunDep) -> ReadyOut
     if answerers is not None and not answerers.running:
         raise Overloaded("All processes that answer questions have ended; they are being started again.")
     await run(service.require_ready)
-    return ReadyOut(status="ready", rebuilding=service.rebuilding)
+    ready: ReadyOut = {"status": "ready"}
+    if service.rebuilding:
+        ready["rebuilding"] = list(service.rebuilding)
+    return ready
 
 
-@router.get("/v1/features", response_model=FeaturesOut, responses=problems(503), summary="What can it do?")
-async def list_features(request: Request, service: ServiceDep) -> JSONResponse:
+@router.get("/v1/features", responses=problems(503), summary="What can it do?")
+async def list_features(request: Request, service: ServiceDep) -> FeaturesOut:
     """What is switched on here, for the key that asks."""
     may_write = getattr(request.state, "may_write", True)
-    return JSONResponse(
-        {
-            "generate": service.has_language_model,
-            "ocr": engine() is not None,
-            "feedback": judged_of(request) is not None,
-            "unanswered": may_write and unanswered_of(request) is not None,
-        }
-    )
+    return {
+        "generate": service.has_language_model,
+        "ocr": engine() is not None,
+        "feedback": judged_of(request) is not None,
+        "unanswered": may_write and unanswered_of(request) is not None,
+    }

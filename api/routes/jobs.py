@@ -9,10 +9,10 @@ from fastapi.responses import JSONResponse
 from api.deps import AccessDep, RunDep, ServiceDep
 from api.errors import JobNotFound, clean
 from api.schemas.openapi import problems
-from api.schemas.responses import JobOut
 from index.types import Job
 from rag.service import Service
 from rag.shared.serialization import job_json
+from rag.shared.shapes import JobOut
 
 router = APIRouter(prefix="/v1/jobs", tags=["documents"])
 
@@ -23,15 +23,17 @@ JobId = Annotated[str, Path(description="As in the `Location` of an upload that 
 async def get_job(job_id: JobId, service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
     """A job as it is now; it is kept for seven days. A store in a directory has none."""
 
-    def read() -> JSONResponse:
-        found = _find(service, job_id)
-        if found is None or access.collections is not None and found.collection not in access.collections:
+    def read() -> JobOut:
+        job = _find(service, job_id)
+        if job is None or access.collections is not None and job.collection not in access.collections:
             raise JobNotFound(f"no job has the id {clean(job_id)}")
-        made = job_json(found)
-        made["failed"] = [{name: clean(str(text)) for name, text in one.items()} for one in found.outcome.failed]
-        return JSONResponse(made)
+        shown = job_json(job)
+        shown["failed"] = [
+            {"name": clean(failed["name"]), "reason": clean(failed["reason"])} for failed in shown["failed"]
+        ]
+        return shown
 
-    return await run(read)
+    return await run.json(read)
 
 
 def _find(service: Service, job_id: str) -> Job | None:

@@ -62,23 +62,20 @@ async def list_pages(
 ) -> JSONResponse:
     """How many pages it has, whether they can be shown, on which `start` stands, and on which words are found."""
 
-    def read() -> JSONResponse:
+    def read() -> PagesOut:
         document = access.document(service, document_id)
         content = service.original(document)
         pages = service.pages(document, start, find)
-        found = None if pages.found is None else [{"page": page, "count": n} for page, n in pages.found.items()]
-        return JSONResponse(
-            {
-                "document_id": document.id,
-                "original": content is not None,
-                "pictures": content is not None and is_pdf(content),
-                "pages": pages.n_pages,
-                "page": pages.page,
-                "found": found,
-            }
-        )
+        return {
+            "document_id": document.id,
+            "original": content is not None,
+            "pictures": content is not None and is_pdf(content),
+            "pages": pages.n_pages,
+            "page": pages.page,
+            "found": None if pages.found is None else [{"page": page, "count": n} for page, n in pages.found.items()],
+        }
 
-    return await run(read)
+    return await run.json(read)
 
 
 @router.get(

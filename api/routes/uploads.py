@@ -1,23 +1,154 @@
-"""What an upload says: its files or its text, checked before any of it is taken in."""
+"""Uploads: a body as it comes, its files or its text, and what it says of them, checked before any of it is taken in."""
 
+import errno
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote_to_bytes
 
+from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import StringConstraints, TypeAdapter, ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
 
-from api.deps import Access, FormUpload, JsonUpload
-from api.errors import UploadStopped, clean
+from api.deps import Access, is_json, media_type_of
+from api.errors import MalformedBody, UploadStopped, clean
 from api.schemas.requests import CollectionName, DocumentIn, Folder, Input, MetadataIn, Text
+from index.errors import StoreFull
 from index.types import Metadata, Upload
 from rag.intake.jobs import upload_of_file, upload_of_text
-from rag.shared.errors import BadInput
+from rag.shared.errors import BadInput, ContentTooLarge, UnsupportedFormat
+from rag.shared.shapes import FailedOut
 from rag.shared.types import ParseOptions
 from rag.shared.validation import composed
 
+_EXTENDED_NAME = re.compile(rb"""filename\*\s*=\s*"?([^'";]+)'[^'";]*'([^'";]*)""", re.IGNORECASE)  # RFC 5987
+_MAX_FIELD_BYTES = 1024 * 1024
+_MAX_FIELDS = 16
+_CUT_OFF = "The multipart body ends before its closing boundary: nothing of it was taken in. Send it again, whole."
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _MAX_NAME = 255
+
+
+@dataclass(frozen=True, slots=True)
+class FormUpload:
+    """A multipart body: its parts in order, files spooled to disk when large."""
+
+    parts: tuple[tuple[str, str | UploadFile], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonUpload:
+    """A JSON body as it came; whoever parses it does so off the event loop."""
+
+    body: bytes
+
+
+async def read_upload(request: Request) -> AsyncIterator[FormUpload | JsonUpload]:
+    """The body of an upload, as one of the two kinds.
+
+    Raises UnsupportedFormat for any other, MalformedBody for a broken one, StoreFull when there is no room to keep its files while
+    they are read.
+    """
+    upload = await _read_upload(request)
+    if isinstance(upload, JsonUpload):
+        yield upload
+        return
+    try:
+        yield FormUpload(tuple(upload.multi_items()))
+    finally:
+        await upload.close()
+
+
+async def _read_upload(request: Request) -> FormData | JsonUpload:
+    try:
+        if is_json(request):
+            return JsonUpload(await request.body())
+        if media_type_of(request) == "multipart/form-data":
+            return await _parsed_form(request, request.app.state.settings.max_files)
+    except ClientDisconnect as error:
+        raise MalformedBody("The body ended early.") from error
+    except MultiPartException as error:
+        raise MalformedBody(error.message) from error
+    except ValueError as error:  # a part's charset or header that the form parser cannot decode
+        raise MalformedBody("The multipart body cannot be parsed.") from error
+    except OSError as error:  # files above 1 MB wait in the directory for temporary files
+        if error.errno not in _NO_ROOM:
+            raise
+        raise StoreFull(f"no space is left for temporary files ({error.strerror})") from error
+    raise UnsupportedFormat("Send files as multipart/form-data (field `file`) or one document as application/json.")
+
+
+class _FormParser(MultiPartParser):
+    """Knows whether the closing boundary has come: the parser takes a body that ends anywhere, and drops the part it ends in.
+
+    Text that is not in the form's charset is refused, which the parser reads as Latin-1, and a file's name may stand in
+    ``filename*`` (RFC 5987), which the parser passes over.
+    """
+
+    is_whole = False
+
+    def on_headers_finished(self) -> None:
+        disposition = self._current_part.content_disposition or b""
+        self._require_text(disposition, "name of a field or file")
+        if b"filename*" in disposition.lower():
+            self._current_part.content_disposition = (
+                disposition + b'; filename="' + self._extended_name(disposition) + b'"'
+            )
+        if self._current_files == self.max_files and b"filename" in disposition.lower():
+            raise ContentTooLarge(
+                f"At most {self.max_files} files are taken at once: send the rest in another request."
+            )
+        super().on_headers_finished()
+
+    def on_part_end(self) -> None:
+        if self._current_part.file is None:
+            self._require_text(bytes(self._current_part.data), f"field {self._current_part.field_name!r}")
+        super().on_part_end()
+
+    def on_end(self) -> None:
+        self.is_whole = True
+
+    def _require_text(self, content: bytes, what: str) -> None:
+        try:
+            content.decode(self._charset)
+        except (LookupError, UnicodeDecodeError) as error:
+            raise MultiPartException(f"A {what} is not {self._charset.upper()}: encode forms as UTF-8.") from error
+
+    def _extended_name(self, disposition: bytes) -> bytes:
+        """The name in ``filename*``, as it stands in a plain ``filename``."""
+        parameter = _EXTENDED_NAME.search(disposition)
+        try:
+            if parameter is None:
+                raise ValueError
+            name = unquote_to_bytes(parameter[2]).decode(parameter[1].decode())
+            return name.replace("\\", "\\\\").replace('"', '\\"').encode(self._charset)
+        except (LookupError, ValueError) as error:
+            raise MultiPartException(
+                "`filename*` cannot be read: write UTF-8'' and the name percent-encoded."
+            ) from error
+
+
+async def _parsed_form(request: Request, max_files: int) -> FormData:
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        async with aclosing(request.stream()) as stream:
+            async for chunk in stream:
+                yield chunk
+        if not parser.is_whole:  # raised here, where the parser closes its files
+            raise MultiPartException(_CUT_OFF)
+
+    async with aclosing(chunks()) as stream:
+        parser = _FormParser(
+            request.headers, stream, max_files=max_files, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
+        )
+        return await parser.parse()
+
+
+UploadDep = Annotated[FormUpload | JsonUpload, Depends(read_upload)]
 
 
 class FormFields(Input):
@@ -81,17 +212,22 @@ UPLOAD_BODY: dict[str, Any] = {
 def read_text(body: bytes, access: Access) -> DocumentIn:
     """The text of a JSON body. Raises RequestValidationError, CollectionClosed."""
     try:
-        given = DocumentIn.model_validate_json(body)
+        document = DocumentIn.model_validate_json(body)
     except ValidationError as error:
         raise _invalid(error, "body") from error
-    access.require(given.collection)
-    return given
+    access.require(document.collection)
+    return document
 
 
-def title_of(given: DocumentIn) -> str | None:
-    """A text of blanks has no first line to be called by, and lists and notes have to call it something."""
-    is_nameless = not (given.title or given.source or given.text.strip())
-    return "untitled" if is_nameless else given.title
+def described(document: DocumentIn) -> dict[str, Any]:
+    """A text as ``rag.intake`` takes it. One of blanks has no first line to be called by, and lists have to call it something."""
+    is_nameless = not (document.title or document.source or document.text.strip())
+    return {**vars(document), "title": "untitled" if is_nameless else document.title}
+
+
+def failed_file(name: str, reason: object) -> FailedOut:
+    """A file that did not go in."""
+    return {"name": clean(name), "reason": clean(str(reason))}
 
 
 def read_form(parts: Iterable[tuple[str, str | UploadFile]]) -> tuple[list[UploadFile], FormFields]:
@@ -129,7 +265,7 @@ _METADATA: TypeAdapter[Metadata] = TypeAdapter(MetadataIn)
 
 def _invalid(error: ValidationError, *place: str) -> RequestValidationError:
     return RequestValidationError(
-        [{**found, "loc": (*place, *found["loc"])} for found in error.errors(include_url=False)]
+        [{**violation, "loc": (*place, *violation["loc"])} for violation in error.errors(include_url=False)]
     )
 
 
@@ -153,42 +289,29 @@ def check_name(name: str, seen: set[str]) -> None:
         raise BadInput("Another file of this upload has the same name (folders do not count).")
 
 
-def waiting(upload: FormUpload | JsonUpload, access: Access) -> tuple[str, list[Upload], list[dict[str, object]]]:
+def waiting(upload: FormUpload | JsonUpload, access: Access) -> tuple[str, list[Upload], list[FailedOut]]:
     """What is to be taken in later: its collection, its files or its text, and what is known already not to go in.
 
     Raises UploadStopped when nothing is left, and as ``read_form`` and ``read_text``.
     """
-    failed: list[dict[str, object]] = []
     if isinstance(upload, JsonUpload):
-        given = read_text(upload.body, access)
-        collection = given.collection
-        uploads = [
-            upload_of_text(
-                title=title_of(given),
-                text=given.text,
-                source=given.source,
-                metadata=given.metadata,
-                collection=collection,
-            )
-        ]
-    else:
-        files, fields = read_form(upload.parts)
-        collection = fields.collection
-        access.require(collection)
-        uploads, seen = [], set[str]()
-        for file in files:
-            name = base_name(file.filename or "")
-            try:
-                check_name(name, seen)
-            except BadInput as error:
-                failed.append({"name": clean(name), "reason": clean(str(error))})
-                continue
-            seen.add(name)
-            uploads.append(_file_upload(f"{fields.folder}/{name}" if fields.folder else name, file, fields))
-        if not uploads:
-            raise UploadStopped(BadInput("None of the files could be added."), [], failed)
-    return collection, uploads, failed
-
-
-def _file_upload(name: str, file: UploadFile, fields: FormFields) -> Upload:
-    return upload_of_file(name, file.file.read(), collection=fields.collection, metadata=fields.metadata)
+        document = read_text(upload.body, access)
+        return document.collection, [upload_of_text(**described(document))], []
+    files, fields = read_form(upload.parts)
+    access.require(fields.collection)
+    uploads: list[Upload] = []
+    failed: list[FailedOut] = []
+    seen: set[str] = set()
+    for file in files:
+        name = base_name(file.filename or "")
+        try:
+            check_name(name, seen)
+        except BadInput as error:
+            failed.append(failed_file(name, error))
+            continue
+        seen.add(name)
+        name = f"{fields.folder}/{name}" if fields.folder else name
+        uploads.append(upload_of_file(name, file.file.read(), collection=fields.collection, metadata=fields.metadata))
+    if not uploads:
+        raise UploadStopped(BadInput("None of the files could be added."), [], failed)
+    return fields.collection, uploads, failed

@@ -10,7 +10,6 @@ from api.schemas.responses import VerifyOut
 from index.errors import DocumentNotFound
 from rag.service import Service
 from rag.shared.serialization import check_json
-from rag.shared.types import CitationCheck
 
 router = APIRouter(tags=["verify"])
 
@@ -25,17 +24,20 @@ router = APIRouter(tags=["verify"])
 async def verify(body: VerifyIn, service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
     """For each citation whether its quote still stands: `valid`, `changed`, `moved` (with the new position) or `gone`."""
 
-    def check() -> JSONResponse:
+    def check() -> VerifyOut:
         cited = [citation.citation() for citation in body.citations]
         closed = _closed(service, access, {citation.document_id for citation in cited})
         checks = service.check_citations(cited)
-        found = [
-            CitationCheck("gone", citation.document_id) if citation.document_id in closed else check
-            for citation, check in zip(cited, checks, strict=True)
-        ]
-        return JSONResponse({"results": [check_json(check) for check in found]})
+        return {
+            "results": [
+                {"status": "gone", "document_id": check.document_id}
+                if check.document_id in closed
+                else check_json(check)
+                for check in checks
+            ]
+        }
 
-    return await run(check)
+    return await run.json(check)
 
 
 def _closed(service: Service, access: Access, document_ids: set[str]) -> set[str]:

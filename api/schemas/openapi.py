@@ -6,12 +6,54 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic.json_schema import models_json_schema
+from pydantic import TypeAdapter
+from typing_extensions import get_type_hints, is_typeddict
 
 from api.errors import ALL_KINDS, MEDIA_TYPE
-from api.schemas.responses import Problem
+from api.schemas import responses
+from index.types import Span
+from rag.shared import shapes
+from rag.shared.serialization import answer_json
+from rag.shared.types import (
+    Answer,
+    AnswerPart,
+    AnswerText,
+    Citation,
+    DocumentRef,
+    IndexState,
+    RankedPassage,
+    Timings,
+)
 
 _REF = "#/components/schemas/{model}"
+
+
+def _answer() -> Answer:
+    """The example of an answer."""
+    text, span, source = (
+        "The board met on Monday.",
+        Span(0, 24),
+        DocumentRef("9f2c4e1ab07d5583", "Minutes", "minutes/7", {}),
+    )
+    citation = Citation(
+        source.id, source.title, text, span, "72ab994fa2eb426c051ef59cad617750bfe06d7cf6311285ff79c19c32afd236"
+    )
+    passage = RankedPassage(1, 0.87, text, source, (), None, citation, (span,), (), None)
+    answer = AnswerText((text,), (0,), (AnswerPart(text, citation, 0),))
+    state, timings = IndexState(1, "5f0c"), Timings(1.9, 2.4, 4.8)
+    return Answer("When did the board meet?", True, 0.93, True, None, answer, (passage,), state, timings)
+
+
+_EXAMPLES: dict[str, object] = {
+    "AnswerOut": answer_json(_answer()),
+    "Problem": {
+        "type": "/problems/invalid-request",
+        "title": "The request does not fit its schema",
+        "status": 422,
+        "detail": "top_k: Input should be less than or equal to 100",
+        "errors": [{"in": "top_k", "reason": "Input should be less than or equal to 100"}],
+    },
+}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -41,9 +83,11 @@ def describe(app: FastAPI, *, with_key: bool) -> Callable[[], dict[str, Any]]:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = get_openapi(title="Footnote", version=app.version, description=_description(), routes=app.routes)
-            components = document.setdefault("components", {})
-            _, found = models_json_schema([(Problem, "serialization")], ref_template=_REF)
-            components.setdefault("schemas", {}).update(found["$defs"])
+            schemas = document["components"]["schemas"]
+            problem = TypeAdapter(responses.Problem).json_schema(ref_template=_REF, mode="serialization")
+            schemas |= problem.pop("$defs")
+            schemas["Problem"] = problem
+            _say_what_shapes_say(schemas)
             _drop_framework_errors(document)
             _drop_null_parameters(document)
             _add_limits(document)
@@ -53,6 +97,17 @@ def describe(app: FastAPI, *, with_key: bool) -> Callable[[], dict[str, Any]]:
         return app.openapi_schema
 
     return openapi
+
+
+def _say_what_shapes_say(schemas: dict[str, Any]) -> None:
+    """Close the shapes to fields that nobody knows, and take over what stands beside their fields."""
+    for name, shape in {**vars(shapes), **vars(responses)}.items():
+        if name in schemas and is_typeddict(shape):
+            schemas[name]["additionalProperties"] = name == "Problem"  # RFC 9457 lets problems grow
+            schemas[name] |= {"examples": [_EXAMPLES[name]]} if name in _EXAMPLES else {}
+            for field, hint in get_type_hints(shape, include_extras=True).items():
+                for text in getattr(hint, "__metadata__", ()):
+                    schemas[name]["properties"][field]["description"] = text
 
 
 def _drop_framework_errors(document: dict[str, Any]) -> None:

@@ -166,14 +166,14 @@ class RangeIn(Input):
 
     def range(self) -> Range:
         """The bounds as the store compares them.  Raises BadInput."""
-        given = {name: str(value) for name in ("gte", "gt", "lte", "lt") if (value := getattr(self, name)) is not None}
-        if not given:
+        bounds = {name: str(value) for name in ("gte", "gt", "lte", "lt") if (value := getattr(self, name)) is not None}
+        if not bounds:
             raise BadInput("a range has at least one of gte, gt, lte and lt")
-        return make_range("the value", given)
+        return make_range("the value", bounds)
 
 
 def _askable(conditions: dict[str, Any]) -> dict[str, Any]:
-    n_values = sum(len(given) for given in conditions.values() if isinstance(given, list))
+    n_values = sum(len(condition) for condition in conditions.values() if isinstance(condition, list))
     if n_values > MAX_FILTER_VALUES:
         raise ValueError(f"lists of a filter may hold {MAX_FILTER_VALUES} values in all, not {n_values}")
     return conditions
@@ -274,12 +274,14 @@ class AskIn(Input):
     def query(self) -> Query:
         """The question as `rag` takes it."""
         where: dict[str, Condition] = {}
-        for key, given in self.filter.items():
-            if isinstance(given, RangeIn):
-                where[key] = given.range()
+        for key, condition in self.filter.items():
+            if isinstance(condition, RangeIn):
+                where[key] = condition.range()
             else:
                 where[key] = [
-                    stored for value in (given if isinstance(given, list) else [given]) for stored in as_stored(value)
+                    stored
+                    for value in (condition if isinstance(condition, list) else [condition])
+                    for stored in as_stored(value)
                 ]
         if self.documents is not None:
             where[DOCUMENT_IDS] = self.documents

@@ -1,9 +1,26 @@
 """The one JSON form of what is answered, for command line and HTTP alike: plain dicts, ready for ``json.dumps``."""
 
 from collections.abc import Mapping
+from typing import Literal, cast
 
 from index.types import Change, Document, FailedFile, Finding, Job, Receipt, Span
 from rag.shared.errors import BadInput
+from rag.shared.shapes import (
+    AddedOut,
+    AnswerOut,
+    AnswerTextOut,
+    CheckOut,
+    CitationOut,
+    DocumentOut,
+    FailedOut,
+    GeneratedSentenceOut,
+    GeneratedTextOut,
+    JobOut,
+    OccurrenceOut,
+    PassageOut,
+    ReceiptOut,
+    SpanOut,
+)
 from rag.shared.types import (
     Answer,
     AnswerText,
@@ -21,7 +38,7 @@ Json = dict[str, object]
 
 def answer_json(answer: Answer) -> Json:
     """An answer as users get it."""
-    return {
+    shown: AnswerOut = {
         "question": answer.question,
         "corrected_question": answer.corrected_question,
         "asked_as": answer.asked_as,
@@ -39,40 +56,50 @@ def answer_json(answer: Answer) -> Json:
             "total": answer.timings_ms.total,
         },
     }
+    return dict(shown)
 
 
-def _answer_text_json(text: AnswerText) -> Json:
-    parts = [
-        {"text": part.text, "citation": _citation_json(part.citation), "passage": part.passage} for part in text.parts
-    ]
-    return {"text": text.text, "citations": list(text.citations), "parts": parts}
+def _answer_text_json(text: AnswerText) -> AnswerTextOut:
+    return {
+        "text": text.text,
+        "citations": list(text.citations),
+        "parts": [
+            {"text": part.text, "citation": _citation_json(part.citation), "passage": part.passage}
+            for part in text.parts
+        ],
+    }
 
 
 def generated_json(answer: GeneratedAnswer, passages: list[int], extract: object) -> Json:
     """A generated answer.  passages: numbers of those that it cites.  extract: the extractive answer, which stands beside it."""
-    return {
+    shown: GeneratedTextOut = {
         "text": " ".join(sentence.text for sentence in answer.sentences),
         "citations": passages,
         "generated": True,
         "model": answer.model,
-        "sentences": [generated_sentence_json(sentence) for sentence in answer.sentences],
+        "sentences": [_sentence_json(sentence) for sentence in answer.sentences],
         "dropped": answer.dropped,
-        "extract": extract,
+        "extract": cast(AnswerTextOut | None, extract),
     }
+    return dict(shown)
 
 
 def generated_sentence_json(sentence: GeneratedSentence) -> Json:
-    """A sentence that a language model wrote, with what bears it out."""
+    """A sentence that a language model wrote and that is supported, with what bears it out."""
+    return dict(_sentence_json(sentence))
+
+
+def _sentence_json(sentence: GeneratedSentence) -> GeneratedSentenceOut:
     return {
         "text": sentence.text,
         "support": sentence.support,
-        "verdict": sentence.verdict,
+        "verdict": "supported",
         "citations": [_citation_json(citation) for citation in sentence.citations],
     }
 
 
-def _passage_json(passage: RankedPassage) -> Json:
-    shown: Json = {
+def _passage_json(passage: RankedPassage) -> PassageOut:
+    shown: PassageOut = {
         "rank": passage.rank,
         "score": passage.score,
         "text": passage.text,
@@ -80,7 +107,7 @@ def _passage_json(passage: RankedPassage) -> Json:
             "id": passage.document.id,
             "title": passage.document.title,
             "source": passage.document.source,
-            "metadata": dict(passage.document.metadata),
+            "metadata": passage.document.metadata,
         },
         "section": list(passage.section),
         "page": passage.page,
@@ -98,15 +125,15 @@ def _passage_json(passage: RankedPassage) -> Json:
     return shown
 
 
-def _span_json(span: Span) -> Json:
+def _span_json(span: Span) -> SpanOut:
     return {"start_char_index": span.start, "end_char_index": span.end}
 
 
-def _occurrence_json(place: Occurrence) -> Json:
+def _occurrence_json(place: Occurrence) -> OccurrenceOut:
     return {"id": place.id, "title": place.title, "source": place.source, **_span_json(place.span)}
 
 
-def _citation_json(citation: Citation) -> Json:
+def _citation_json(citation: Citation) -> CitationOut:
     return {
         "type": "char_location",
         "document_id": citation.document_id,
@@ -137,22 +164,20 @@ def citation_from_json(value: object) -> Citation:
     )
 
 
-def check_json(check: CitationCheck) -> Json:
+def check_json(check: CitationCheck) -> CheckOut:
     """The outcome of one check; the new place when the quote moved."""
-    shown: Json = {"status": check.status, "document_id": check.document_id}
-    if check.span is not None:
-        shown |= _span_json(check.span)
-    return shown
+    shown: CheckOut = {"status": check.status, "document_id": check.document_id}
+    return shown if check.span is None else {**shown, **_span_json(check.span)}
 
 
-def document_json(document: Document) -> Json:
+def document_json(document: Document) -> DocumentOut:
     """A document without its text; ``sha256`` is of the stored text, ``content_sha256`` of the file as it was given."""
     return {
         "id": document.id,
         "title": document.title,
         "source": document.source,
         "collection": document.collection,
-        "metadata": dict(document.metadata),
+        "metadata": document.metadata,
         "sha256": document.text_sha256,
         "content_sha256": document.content_sha256,
         "characters": document.n_characters,
@@ -161,22 +186,23 @@ def document_json(document: Document) -> Json:
     }
 
 
-def change_json(change: Change) -> Json:
+def change_json(change: Change) -> AddedOut:
     """A document that was handed over, and whether it was added, updated or skipped."""
-    return {**document_json(change.document), "outcome": change.outcome}
+    outcome = cast(Literal["added", "updated", "skipped"], change.outcome)
+    return {**document_json(change.document), "outcome": outcome}
 
 
-def job_json(job: Job) -> Json:
+def job_json(job: Job) -> JobOut:
     """An upload that is taken in by a worker, as it is now."""
     return {
         "id": job.id,
         "state": job.state,
-        "documents": list(job.outcome.documents),
-        "failed": list(job.outcome.failed),
+        "documents": cast(list[AddedOut], list(job.outcome.documents)),
+        "failed": cast(list[FailedOut], list(job.outcome.failed)),
     }
 
 
-def receipt_json(receipt: Receipt) -> Json:
+def receipt_json(receipt: Receipt) -> ReceiptOut:
     """What a delete removed."""
     return {
         "document_id": receipt.document_id,

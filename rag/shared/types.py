@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from index.types import Condition, Metadata, Span
 
@@ -312,7 +312,7 @@ class Answer:
 class CitationCheck:
     """Outcome of checking one citation: "valid", "changed", "moved" (then ``span`` is the new place) or "gone"."""
 
-    status: str
+    status: Literal["valid", "changed", "moved", "gone"]
     document_id: str
     span: Span | None = None
 

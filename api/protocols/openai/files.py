@@ -6,11 +6,12 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 from starlette.datastructures import UploadFile
 
-from api.deps import FormUpload, UploadDep, keeps_originals, metrics_of, require_json
+from api.deps import keeps_originals, metrics_of, require_json
 from api.protocols.openai.call import Call, CallDep, Json
 from api.protocols.openai.collections import Lenient, page_of
 from api.protocols.openai.staging import StagedFile
 from api.protocols.openai.vector_stores import attributes_of, require_auto, seconds_of
+from api.routes.uploads import FormUpload, UploadDep
 from api.schemas.requests import CollectionName
 from index.errors import DocumentNotFound
 from index.types import Document

@@ -48,9 +48,9 @@ def test_what_a_key_does_not_open_is_as_if_it_were_not_there(
     assert client.get("/v1/documents", headers=who["blue"]).json()["documents"] == []
     assert client.get(f"/v1/documents?cursor={document['id']}", headers=who["blue"]).status_code == 422
     checked = client.post("/v1/verify", json=citations, headers=who["blue"]).json()["results"]
-    assert [one["status"] for one in checked] == ["gone"]
+    assert [entry["status"] for entry in checked] == ["gone"]
     named = client.get("/v1/collections", headers=who["blue"]).json()
-    assert [one["name"] for one in named["collections"]] == ["azure", "blue"] and named["limited"] is True
+    assert [entry["name"] for entry in named["collections"]] == ["azure", "blue"] and named["limited"] is True
     for method, path_, body in (
         ("POST", "/v1/ask", {"question": "secret", "collection": "red"}),
         ("POST", "/v1/ask", {"question": "secret"}),
@@ -163,7 +163,7 @@ def test_two_keys_at_work_never_see_anything_of_each_other(
                 continue  # it repeats the cursor
             case 6:
                 reply = shared.get("/v1/documents", params={"limit": 50}, headers=headers)
-                assert {one["collection"] for one in reply.json()["documents"]} <= {mine}
+                assert {entry["collection"] for entry in reply.json()["documents"]} <= {mine}
             case 7:
                 reply = shared.get(f"/v1/documents/{some}/text", headers=headers)
             case 8:
@@ -178,17 +178,17 @@ def test_two_keys_at_work_never_see_anything_of_each_other(
             case 9:
                 cited = random_.sample(citations[other], min(3, len(citations[other])))
                 reply = shared.post("/v1/verify", json={"citations": cited}, headers=headers)
-                assert {one["status"] for one in reply.json()["results"]} <= {"gone"}
+                assert {entry["status"] for entry in reply.json()["results"]} <= {"gone"}
                 continue
             case 10:
                 reply = shared.delete(f"/v1/documents/{some}", headers=headers)
-                ids[mine] = [one for one in ids[mine] if one != some]
+                ids[mine] = [document_id for document_id in ids[mine] if document_id != some]
             case _:
                 reply = shared.get("/v1/collections", headers=headers)
         assert words[other] not in reply.text and f'"{other}"' not in reply.text
-        assert not any(one in reply.text for one in every[other])
+        assert not any(document_id in reply.text for document_id in every[other])
     assert n_answers > 100 and n_found > 500
     # What each did is there, and untouched by the other.
     for name in names:
         listed = shared.get("/v1/documents", params={"limit": 1000}, headers=who[name]).json()["documents"]
-        assert sorted(one["id"] for one in listed) == sorted(ids[name])
+        assert sorted(document["id"] for document in listed) == sorted(ids[name])

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from api.schemas.responses import DocumentOut, DocumentsOut, ReceiptOut, UploadOut
+from api.schemas.responses import DocumentsOut, UploadOut
 from index.errors import StoreFull, StoreLocked
 from rag.shared.errors import ContentTooLarge, UnsupportedFormat
+from rag.shared.shapes import DocumentOut, ReceiptOut
+from tests.api.conftest import fits
 
 pytestmark = pytest.mark.medium
 
@@ -34,9 +36,9 @@ def test_a_text_is_added_then_skipped_then_updated(client: TestClient) -> None:
     for text in ("apples", "apples", "pears"):
         response = client.post("/v1/documents", json={**body, "text": text})
         assert response.status_code == 201
-        [document] = UploadOut.model_validate(response.json()).documents
-        assert (document.title, document.collection, document.metadata) == ("Fruit", "news", {"year": 2025})
-        outcomes.append(document.outcome)
+        [document] = fits(UploadOut, response.json())["documents"]
+        assert [document[name] for name in ("title", "collection", "metadata")] == ["Fruit", "news", {"year": 2025}]
+        outcomes.append(document["outcome"])
     assert outcomes == ["added", "skipped", "updated"]
 
 
@@ -49,12 +51,11 @@ def test_several_files_go_in_with_collection_and_metadata(client: TestClient, fa
         client, ("a.txt", b"apples"), ("b.txt", b"pears"), collection="news", metadata='{"tags": ["x", 1]}'
     )
     assert response.status_code == 201
-    given = UploadOut.model_validate(response.json())
-    assert [(d.source, d.collection, d.metadata, d.outcome) for d in given.documents] == [
-        ("a.txt", "news", {"tags": ["x", 1]}, "added"),
-        ("b.txt", "news", {"tags": ["x", 1]}, "added"),
-    ]
-    assert given.failed == [] and len(fake.stored) == 2
+    told = fits(UploadOut, response.json())
+    for document, source in zip(told["documents"], ("a.txt", "b.txt"), strict=True):
+        assert [document[name] for name in ("source", "collection", "outcome")] == [source, "news", "added"]
+        assert document["metadata"] == {"tags": ["x", 1]}
+    assert told["failed"] == [] and len(fake.stored) == 2
 
 
 def test_a_bad_file_is_reported_beside_those_that_went_in(client: TestClient) -> None:
@@ -98,11 +99,11 @@ def test_when_the_store_stops_taking_files_what_went_in_is_told(
 
 
 @pytest.mark.parametrize(
-    ("given", "stored"),
+    ("name", "stored"),
     [("../../etc/passwd", "passwd"), ("C:\\docs\\a.txt", "a.txt"), ("/a/b.md", "b.md"), (" пример.txt ", "пример.txt")],
 )
-def test_only_the_base_name_of_a_file_is_kept(client: TestClient, given: str, stored: str) -> None:
-    body = part(f'form-data; name="file"; filename="{given}"'.replace("\\", "\\\\")) + b"--XX--\r\n"
+def test_only_the_base_name_of_a_file_is_kept(client: TestClient, name: str, stored: str) -> None:
+    body = part(f'form-data; name="file"; filename="{name}"'.replace("\\", "\\\\")) + b"--XX--\r\n"
     response = client.post("/v1/documents", content=body, headers=MULTIPART)
     assert response.status_code == 201
     assert names(response) == [stored]
@@ -235,9 +236,9 @@ def test_pages_of_a_list_hold_every_document_once(client: TestClient) -> None:
     seen, cursor, pages = [], None, 0
     while pages == 0 or cursor:
         query = {"limit": 2} | ({"cursor": cursor} if cursor else {})
-        page = DocumentsOut.model_validate(client.get("/v1/documents", params=query).json())
-        seen += [document.source for document in page.documents]
-        cursor, pages = page.next_cursor, pages + 1
+        page = fits(DocumentsOut, client.get("/v1/documents", params=query).json())
+        seen += [document["source"] for document in page["documents"]]
+        cursor, pages = page["next_cursor"], pages + 1
     assert (seen, pages) == (["0", "1", "2", "3", "4"], 3)
 
 
@@ -248,7 +249,7 @@ def test_a_list_goes_on_when_documents_of_its_page_are_deleted(client: TestClien
     for number in gone:
         client.delete(f"/v1/documents/{ids[number]}")
     page = client.get("/v1/documents", params={"limit": 2, "cursor": cursor}).json()
-    left = [one for number, one in enumerate(ids) if number > 1 and number not in gone]
+    left = [document_id for number, document_id in enumerate(ids) if number > 1 and number not in gone]
     assert [document["id"] for document in page["documents"]] == left[:2]
     assert (page["next_cursor"] is None) is (len(left) == 2)
 
@@ -268,8 +269,8 @@ def test_pages_can_be_deleted_one_after_the_other(client: TestClient, fake: Any)
 def test_a_cursor_whose_documents_are_gone_says_to_begin_again(client: TestClient) -> None:
     ids = [added(client, f"text {number}", source=str(number)) for number in range(4)]
     cursor = client.get("/v1/documents", params={"limit": 2}).json()["next_cursor"]
-    for one in ids[1:3]:
-        client.delete(f"/v1/documents/{one}")
+    for document_id in ids[1:3]:
+        client.delete(f"/v1/documents/{document_id}")
     response = client.get("/v1/documents", params={"cursor": cursor})
     assert response.status_code == 422 and "begin the list again" in response.json()["detail"]
 
@@ -328,8 +329,8 @@ def added(client: TestClient, text: str, **fields: str) -> str:
 
 def test_one_document_is_described_without_its_text(client: TestClient) -> None:
     document_id = added(client, "apples")
-    document = DocumentOut.model_validate(client.get(f"/v1/documents/{document_id}").json())
-    assert (document.id, document.characters) == (document_id, 6)
+    document = fits(DocumentOut, client.get(f"/v1/documents/{document_id}").json())
+    assert (document["id"], document["characters"]) == (document_id, 6)
 
 
 @pytest.mark.parametrize(
@@ -340,9 +341,9 @@ def test_text_is_cut_in_code_points(client: TestClient, query: str, start: int, 
     text = "a🍎é👩\u0301z"
     response = client.get(f"/v1/documents/{added(client, text)}/text{query}")
     assert response.status_code == 200
-    given = response.json()
-    assert (given["start"], given["end"], given["text"]) == (start, end, text[start:end])
-    assert given["sha256"] == hashlib.sha256(text.encode()).hexdigest()
+    cut = response.json()
+    assert (cut["start"], cut["end"], cut["text"]) == (start, end, text[start:end])
+    assert cut["sha256"] == hashlib.sha256(text.encode()).hexdigest()
 
 
 @pytest.mark.parametrize("query", ["start=3&end=2", "start=7", "end=7", "start=-1", "start=x", "end=" + "9" * 5000])
@@ -354,7 +355,7 @@ def test_a_deleted_document_is_gone(client: TestClient) -> None:
     document_id = added(client, "apples")
     response = client.delete(f"/v1/documents/{document_id}")
     assert response.status_code == 200
-    assert ReceiptOut.model_validate(response.json()).remaining == 0
+    assert fits(ReceiptOut, response.json())["remaining"] == 0
     for method, path in (("GET", ""), ("GET", "/text"), ("DELETE", "")):
         assert client.request(method, f"/v1/documents/{document_id}{path}").status_code == 404
 

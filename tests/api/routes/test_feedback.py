@@ -31,12 +31,12 @@ def citation(client: TestClient) -> Any:
 
 
 def test_a_judged_answer_is_a_line_that_evaluation_reads(client: TestClient, gold: Path) -> None:
-    one = {"question": "When do apples fall?", "citations": [citation(client)]}
-    assert client.post("/v1/feedback", json=one).status_code == 201
+    judged = {"question": "When do apples fall?", "citations": [citation(client)]}
+    assert client.post("/v1/feedback", json=judged).status_code == 201
     assert client.post("/v1/feedback", json={"question": "Who?", "citations": []}).json()["answerable"] is False
     first, second = read_jsonl(gold)
     assert (first.text, first.answerable, first.quotes, first.document) == (
-        one["question"],
+        judged["question"],
         True,
         ("Apples fall in autumn.",),
         "fruit",
@@ -72,7 +72,7 @@ def test_questions_without_an_answer_are_listed_counted_and_forgotten(client: Te
     for question in ("Where is Perm?", "Where is Omsk?", "Where is Perm?", "apples"):
         client.post("/v1/ask", json={"question": question})
     listed = client.get("/v1/unanswered").json()["questions"]
-    assert [(one["question"], one["count"], one["reason"]) for one in listed] == [
+    assert [(entry["question"], entry["count"], entry["reason"]) for entry in listed] == [
         ("Where is Perm?", 2, "no_match"),
         ("Where is Omsk?", 1, "no_match"),
     ]
@@ -121,5 +121,5 @@ def test_lines_that_are_none_are_passed_over(client: TestClient, gold: Path) -> 
         'nonsense\n[1]\n{"question": "Q", "collection": "default", "reason": "no_match", "count": 1, "last_at": "2026"}\n'
     )
     client.post("/v1/ask", json={"question": "Where is Perm?"})
-    assert [one["question"] for one in client.get("/v1/unanswered").json()["questions"]] == ["Where is Perm?", "Q"]
+    assert [entry["question"] for entry in client.get("/v1/unanswered").json()["questions"]] == ["Where is Perm?", "Q"]
     assert len([json.loads(line) for line in path.read_text().splitlines()]) == 2

@@ -8,10 +8,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from api.schemas.responses import AnswerOut
 from api.settings import Settings
 from rag.generation.language_model import LanguageModel
 from rag.shared.errors import BadInput
+from rag.shared.shapes import AnswerOut
+from tests.api.conftest import fits
 from tests.language_model_stub import Stub, sentences_reply, serve
 
 pytestmark = pytest.mark.medium
@@ -46,9 +47,7 @@ def ask(client: TestClient, **headers: str) -> Any:
 
 
 def test_a_generated_answer_holds_supported_sentences_and_the_extract(asking: TestClient) -> None:
-    body = ask(asking).json()
-    assert AnswerOut.model_validate(body)
-    answer = body["answer"]
+    answer = fits(AnswerOut, ask(asking).json())["answer"]
     assert (answer["text"], answer["generated"], answer["model"], answer["dropped"]) == (TRUE[0], True, "stub-model", 1)
     (sentence,) = answer["sentences"]
     assert sentence["citations"][0]["cited_text"] == "Apples fall in autumn." and answer["citations"] == [0]
@@ -58,9 +57,9 @@ def test_a_generated_answer_holds_supported_sentences_and_the_extract(asking: Te
 def test_a_stream_gives_passages_then_sentences_then_the_whole(asking: TestClient) -> None:
     response = ask(asking, accept="text/event-stream")
     assert response.headers["content-type"].startswith("text/event-stream")
-    (first, found), (second, sentence), (last, whole) = events(response.text)
+    (first, passages), (second, sentence), (last, whole) = events(response.text)
     assert (first, second, last) == ("search", "sentence", "done")
-    assert found["passages"] and sentence["text"] == TRUE[0] == whole["answer"]["text"]
+    assert passages["passages"] and sentence["text"] == TRUE[0] == whole["answer"]["text"]
 
 
 def test_an_extractive_answer_streams_too(asking: TestClient) -> None:

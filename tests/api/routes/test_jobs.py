@@ -43,18 +43,20 @@ def test_an_upload_is_accepted_with_a_job(client: TestClient, fake: Any, queue: 
     response = client.post("/v1/documents", files=files, data={"collection": "news", "folder": "f"}, headers=ASYNC)
     assert response.status_code == 202
     assert response.headers["Preference-Applied"] == "respond-async"
-    assert [(one.collection, one.key, one.content) for one in queue.uploads] == [("news", "f/a.txt", b"apples")]
+    assert [(upload.collection, upload.key, upload.content) for upload in queue.uploads] == [
+        ("news", "f/a.txt", b"apples")
+    ]
     assert fake.stored == {}
     job = client.get(response.headers["Location"])
     assert job.status_code == 200 and job.json() == response.json()
     assert (job.json()["state"], job.json()["documents"]) == ("waiting", [])
-    assert [one["name"] for one in job.json()["failed"]] == ["a.txt"]
+    assert [upload["name"] for upload in job.json()["failed"]] == ["a.txt"]
 
 
 def test_a_text_is_accepted_with_a_job(client: TestClient, queue: MemoryQueue) -> None:
     response = client.post("/v1/documents", json={"text": "apples", "source": "s"}, headers=ASYNC)
     assert response.status_code == 202
-    assert [(one.key, one.content) for one in queue.uploads] == [("s", b"apples")]
+    assert [(upload.key, upload.content) for upload in queue.uploads] == [("s", b"apples")]
 
 
 def test_what_is_wrong_with_the_request_is_said_at_once(client: TestClient, queue: MemoryQueue) -> None:

@@ -65,7 +65,7 @@ def test_a_real_store_keeps_what_is_uploaded_and_finds_what_was_added_from_disk(
     with Service.open_or_create(place) as service, TestClient(create_app(service, Settings())) as client:
         sent = send(client, "tern.txt", b"The tern left.").json()["documents"][0]
         service.intake.add_paths([file])
-        (added,) = [one for one in service.documents() if one.title == "from-disk"]
+        (added,) = [document for document in service.documents() if document.title == "from-disk"]
         assert client.get(f"/v1/documents/{sent['id']}/original").content == b"The tern left."
         assert client.get(f"/v1/documents/{added.id}/original").content == file.read_bytes()
         file.write_bytes(b"Something else by now.")
@@ -76,10 +76,10 @@ def test_a_real_store_keeps_what_is_uploaded_and_finds_what_was_added_from_disk(
         assert again["outcome"] == "skipped"
         assert client.get(f"/v1/documents/{again['id']}/original").content == b"The gull stayed."
         send(client, "gull.txt", b"The gull left too.")
-        kept = {one.read_bytes() for one in (place / "originals").iterdir()}
+        kept = {path.read_bytes() for path in (place / "originals").iterdir()}
         assert kept == {b"The tern left.", b"The gull left too."}
         assert client.delete(f"/v1/documents/{sent['id']}").json()["remaining"] == 0
-        assert not any(b"tern" in one.read_bytes() for one in place.rglob("*") if one.is_file())
+        assert not any(b"tern" in path.read_bytes() for path in place.rglob("*") if path.is_file())
         assert service.verify() == []
 
 

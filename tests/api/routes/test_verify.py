@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.schemas.responses import VerifyOut
+from tests.api.conftest import fits
 
 
 def cited(client: TestClient, text: str) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def test_a_citation_of_an_answer_is_valid_then_moved_changed_and_gone(client: Te
 def test_results_come_in_the_order_of_the_citations(client: TestClient) -> None:
     citation = cited(client, "apples fall")
     response = check(client, {**citation, "document_id": "other"}, citation)
-    assert [result.status for result in VerifyOut.model_validate(response.json()).results] == ["gone", "valid"]
+    assert [result["status"] for result in fits(VerifyOut, response.json())["results"]] == ["gone", "valid"]
 
 
 def test_no_citations_give_no_results(client: TestClient) -> None:

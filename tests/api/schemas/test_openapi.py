@@ -70,17 +70,17 @@ def test_every_error_is_a_problem_detail(description: Any) -> None:
 
 
 def test_every_reference_leads_somewhere(description: Any) -> None:
-    found = set(references(description))
-    assert found
-    for reference in found:
+    named = set(references(description))
+    assert named
+    for reference in named:
         assert reference.removeprefix("#/components/schemas/") in description["components"]["schemas"]
 
 
 def test_what_may_be_left_out_of_an_address_is_no_null(description: Any) -> None:
     operations = [operation for path in description["paths"].values() for operation in path.values()]
-    parameters = [one for operation in operations for one in operation.get("parameters", ())]
-    assert {"cursor", "collection", "start", "limit"} <= {one["name"] for one in parameters}
-    assert {one["schema"]["type"] for one in parameters} == {"string", "integer"}
+    parameters = [parameter for operation in operations for parameter in operation.get("parameters", ())]
+    assert {"cursor", "collection", "start", "limit"} <= {parameter["name"] for parameter in parameters}
+    assert {parameter["schema"]["type"] for parameter in parameters} == {"string", "integer"}
 
 
 def test_both_kinds_of_upload_are_described(description: Any) -> None:

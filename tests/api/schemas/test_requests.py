@@ -77,7 +77,7 @@ def test_no_error_names_what_validates(model: Any, body: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "stored", "found"),
+    ("asked", "stored", "matches"),
     [
         (2, 2.0, True),
         (2.0, 2, True),
@@ -93,7 +93,7 @@ def test_no_error_names_what_validates(model: Any, body: Any) -> None:
         (3, 2.0, False),
     ],
 )
-def test_a_number_finds_those_that_equal_it_however_they_are_written(given: Any, stored: Any, found: bool) -> None:
-    for condition in (given, [given], ["other", given]):
+def test_a_number_finds_those_that_equal_it_however_they_are_written(asked: Any, stored: Any, matches: bool) -> None:
+    for condition in (asked, [asked], ["other", asked]):
         allowed: Any = AskIn(question="x", filter={"n": condition}).query().where["n"]
-        assert any(pair == ("n", one) for pair in filter_pairs({"n": stored}) for one in allowed) is found
+        assert any(pair == ("n", value) for pair in filter_pairs({"n": stored}) for value in allowed) is matches
