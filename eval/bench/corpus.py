@@ -1,6 +1,6 @@
 """The documents and questions that benchmarks use: those of a gold folder, or made from the seeds."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from eval.sets.corpora import open_folder
 from eval.sets.gold import read_corpus, read_folder
+from rag.cli.output import message
 from rag.intake.prepare import passage_inputs, prepare_incoming
 from rag.language.sentences import split_sentences
 from rag.model.embedding import PassageInput
@@ -65,18 +66,30 @@ def _made(n_documents: int) -> Corpus:
 
 
 @contextmanager
-def stored(gold: Path | None, source: Corpus, config: Config, notify: Callable[[str], None]) -> Iterator[Path]:
-    """The directory of a store of the corpus: the cached one of a gold folder, else one for as long as it is needed."""
-    if gold is not None:
-        with open_folder(gold, config, notify) as service:
-            path = Path(service.place)
-        yield path
-        return
+def stored(gold: Path | None, store: Path | None = None) -> Iterator[tuple[Path, Sequence[str]]]:
+    """The directory of a store of a corpus, and questions to it.
+
+    That is ``store`` where one is named, else the cached one of a gold folder, else one for as long as it is needed.
+    """
+    source, config = read(gold), Config.from_environment()
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "store"
-        with Service.create(path, config) as service:
-            service.intake.add_documents(source.documents)
-        yield path
+        if store is None and gold is not None:
+            with open_folder(gold, config, message) as service:
+                store = Path(service.place)
+        elif store is None:
+            store = Path(folder) / "store"
+            with Service.create(store, config) as service:
+                service.intake.add_documents(source.documents)
+        yield store, source.questions
+
+
+def distinct(questions: Sequence[str]) -> Iterator[str]:
+    """The questions, then each again with a word of another one, for ever, in an order that does not change."""
+    random = Random(0)
+    yield from questions
+    while True:
+        for question in questions:
+            yield f"{question} {random.choice(random.choice(questions).split())} {random.randrange(10**6)}"
 
 
 def seed_files() -> list[Path]:

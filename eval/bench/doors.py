@@ -6,26 +6,23 @@ twice, so that no answer comes from the cache. The clients run on the same cores
 Left out: what the official clients do with a reply.
 """
 
-import http.client
-import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from random import Random
 from statistics import median
-from threading import Thread
 from typing import Any
-from urllib.parse import urlsplit
 
-from eval.bench.ask import distinct
 from eval.bench.commands import serving
+from eval.bench.corpus import distinct
+from eval.bench.load import Request, Wire
 from eval.bench.results import Row, percentiles
-from rag.shared.errors import RagError
 
 _K = 5
 _WARM_UP = 20  # rounds
 _CLIENTS = 8
+_MOST_PER_S = 1000  # questions that are ready for each second
+_MOST_S = 3600  # for the rounds
 _MODERN = "2026-07-28"
 _META = {
     "io.modelcontextprotocol/protocolVersion": _MODERN,
@@ -82,82 +79,34 @@ DOORS: dict[str, tuple[str, Callable[[str], Body], bytes]] = {
 def rows(store: Path, questions: Sequence[str], rounds: int, seconds: float) -> Iterator[Row]:
     """One row per door. rounds: questions that each is asked by one client.  seconds: for eight clients at each."""
     fresh = distinct(questions)
+    random = Random(0)
+    in_turn = [door for _ in range(_WARM_UP + rounds) for door in random.sample(list(DOORS), len(DOORS))]
     with serving(store) as server:
-        connection = _connect(server.url)
-        try:
-            milliseconds = _in_turn(connection, fresh, rounds)
-        finally:
-            connection.close()
-        base = median(milliseconds["/v1/ask"])
+        wire = Wire(server.url)
+        durations, _ = wire.answers([_request(wire, door, next(fresh)) for door in in_turn], 1, _MOST_S)
+        milliseconds: dict[str, list[float]] = {door: [] for door in DOORS}
+        for door, duration in zip(in_turn, durations, strict=True):
+            milliseconds[door].append(duration)
         per_s: dict[str, float] = {}
         for door in DOORS:
-            per_s[door] = _together(server.url, door, fresh, seconds)
+            asked = [_request(wire, door, question) for question in islice(fresh, int(_MOST_PER_S * seconds))]
+            answered, elapsed = wire.answers(asked, _CLIENTS, seconds)
+            per_s[door] = len(answered) / elapsed
+        base = median(milliseconds["/v1/ask"][_WARM_UP:])
         for door, taken in milliseconds.items():
-            yield Row(
-                "doors",
-                door,
-                {
-                    "passages": server.passages,
-                    "k": _K,
-                    "questions": len(taken),
-                    **percentiles(taken),
-                    "times_v1_ask": round(median(taken) / base, 2),
-                    f"per_s_{_CLIENTS}_clients": round(per_s[door], 1),
-                    "share_of_v1_ask": round(per_s[door] / per_s["/v1/ask"], 2),
-                },
-            )
+            figures = {
+                "passages": server.passages,
+                "k": _K,
+                "questions": rounds,
+                **percentiles(taken[_WARM_UP:]),
+                "times_v1_ask": round(median(taken[_WARM_UP:]) / base, 2),
+                f"per_s_{_CLIENTS}_clients": round(per_s[door], 1),
+                "share_of_v1_ask": round(per_s[door] / per_s["/v1/ask"], 2),
+            }
+            yield Row("doors", door, figures)
 
 
-def _in_turn(connection: http.client.HTTPConnection, questions: Iterator[str], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each door's replies."""
-    random = Random(0)
-    milliseconds: dict[str, list[float]] = {door: [] for door in DOORS}
-    for number in range(_WARM_UP + rounds):
-        for door in random.sample(list(DOORS), len(DOORS)):
-            started = time.perf_counter()
-            _ask(connection, door, next(questions))
-            if number >= _WARM_UP:
-                milliseconds[door].append((time.perf_counter() - started) * 1000)
-    return milliseconds
-
-
-def _together(url: str, door: str, questions: Iterator[str], seconds: float) -> float:
-    """Answers a second of eight clients at one door."""
-    pending = iter(list(islice(questions, int(1000 * seconds))))
-    counts, errors = [0] * _CLIENTS, list[str]()
-    started = time.perf_counter()
-
-    def client(number: int) -> None:
-        connection = _connect(url)
-        try:
-            while time.perf_counter() - started < seconds and not errors:
-                _ask(connection, door, next(pending))
-                counts[number] += 1
-        except (OSError, http.client.HTTPException, RagError, StopIteration) as error:
-            errors.append(str(error) or repr(error))
-        finally:
-            connection.close()
-
-    threads = [Thread(target=client, args=(number,)) for number in range(_CLIENTS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise RagError(errors[0])
-    return sum(counts) / (time.perf_counter() - started)
-
-
-def _connect(url: str) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection(str(urlsplit(url).hostname), urlsplit(url).port, timeout=60)
-
-
-def _ask(connection: http.client.HTTPConnection, door: str, question: str) -> None:
-    """One question.  Raises RagError where the reply is no answer."""
+def _request(wire: Wire, door: str, question: str) -> Request:
     path, body_of, mark = DOORS[door]
-    headers = {"content-type": "application/json", **(_MCP_HEADERS if door.startswith("mcp") else {})}
-    connection.request("POST", path, json.dumps(body_of(question)), headers)
-    response = connection.getresponse()
-    content = response.read()
-    if response.status != 200 or mark not in content:
-        raise RagError(f"{door} did not answer ({response.status}: {content[:200]!r})")
+    headers = _MCP_HEADERS if door.startswith("mcp") else None
+    return wire.request(path, body_of(question), headers=headers, mark=mark)

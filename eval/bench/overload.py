@@ -8,28 +8,22 @@ timed: start, ingest of the corpus, the first questions.
 
 Latency counts from the moment a request is due, so that a service that stalls the load is not forgiven. What this process could
 not send before its time was over is `unsent`: then the load was less than was meant.
-
-The service is measured on the same cores, so a request has to cost little here: requests are made beforehand, and of an answer
-only its status and length are read.
 """
 
-import asyncio
 import io
-import json
 import os
 import sys
 import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from itertools import count, cycle
+from contextlib import contextmanager
+from itertools import count, cycle, islice
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from eval.bench import corpus
 from eval.bench.commands import Server, rag_command, run, serving
+from eval.bench.load import Replies, Request, Stream, Wire
 from eval.bench.results import Figure, Row, percentiles
 from rag.shared.types import Incoming
 
@@ -40,128 +34,6 @@ _N_QUESTIONS = 20_000  # all different, so that no answer is one that was kept
 _MOST_DOCUMENTS = 300  # of the corpus: what is measured is the way in, not the search
 _MOST_WAIT_S = 3 * DEADLINE_S  # for an answer; the service promises one, or a refusal, within its deadline
 _BOMB_MIB = 200
-_MOST_CONNECTIONS = 1000  # open at once; past it a request waits for its connection, which counts
-_MOST_AT_ONCE = 20  # requests that are late and go out before the answers that have come are read
-
-
-@dataclass(slots=True)
-class Replies:
-    """What came back. milliseconds: by status, from when each was due; status 0: the connection broke, or no answer came."""
-
-    milliseconds: dict[int, list[float]] = field(default_factory=dict)
-    unsent: int = 0
-
-    def note(self, status: int, due: float) -> None:
-        """Count an answer that has come now. due: when its request was, by ``time.perf_counter``."""
-        self.milliseconds.setdefault(status, []).append((time.perf_counter() - due) * 1000)
-
-    def of(self, *statuses: int) -> list[float]:
-        """Milliseconds of these statuses."""
-        return [duration for status in statuses for duration in self.milliseconds.get(status, ())]
-
-    @property
-    def count(self) -> int:
-        """How many came back."""
-        return sum(map(len, self.milliseconds.values()))
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """Requests of one kind, and what came back of them.
-
-    clients: so many at a time, the next when one is answered, which is when it is due.  rate: so many a second instead, whether
-    those before are answered or not.
-    """
-
-    requests: Iterator[bytes]
-    clients: int = 0
-    rate: float = 0
-    replies: Replies = field(default_factory=Replies)
-
-
-_Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-class Wire:
-    """Requests to one service. patience_s: for an answer, after which its connection is given up."""
-
-    def __init__(self, url: str, patience_s: float) -> None:
-        parts = urlsplit(url)
-        self._host, self._port = parts.hostname, parts.port
-        self._patience_s = patience_s
-        self._free: list[_Connection] = []
-        self._places = asyncio.Semaphore(_MOST_CONNECTIONS)
-
-    def request(self, path: str, body: bytes = b"", kind: str = "application/json") -> bytes:
-        """A request as it goes over the wire."""
-        head = f"{'POST' if body else 'GET'} {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n"
-        return f"{head}Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
-
-    def run(self, streams: Sequence[Stream], seconds: float) -> None:
-        """Send what is due in so many seconds; returns when all that the first stream sent is answered.
-
-        What the others still wait for then is given up, uncounted.
-        """
-        asyncio.run(self._run(streams, seconds))
-
-    async def _run(self, streams: Sequence[Stream], seconds: float) -> None:
-        self._places = asyncio.Semaphore(_MOST_CONNECTIONS)
-        lead, *others = (asyncio.create_task(self._send_all(stream, seconds)) for stream in streams)
-        try:
-            await lead
-        finally:
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
-            while self._free:
-                self._free.pop()[1].close()
-
-    async def _send_all(self, stream: Stream, seconds: float) -> None:
-        began = time.perf_counter()
-        ends_at = began + seconds
-        async with asyncio.TaskGroup() as group:
-            if not stream.rate:
-                for _ in range(stream.clients):
-                    group.create_task(self._send_in_turn(stream, ends_at))
-                return
-            n_sent = 0
-            while (due := began + n_sent / stream.rate) < ends_at and (now := time.perf_counter()) < ends_at:
-                if due > now or n_sent % _MOST_AT_ONCE == 0:
-                    await asyncio.sleep(max(due - now, 0))
-                group.create_task(self._send(stream, next(stream.requests), due))
-                n_sent += 1
-            stream.replies.unsent = max(0, int(stream.rate * seconds) - n_sent)
-
-    async def _send_in_turn(self, stream: Stream, ends_at: float) -> None:
-        while (now := time.perf_counter()) < ends_at and (request := next(stream.requests, None)) is not None:
-            await self._send(stream, request, now)
-
-    async def _send(self, stream: Stream, request: bytes, due: float) -> None:
-        status = 0
-        async with self._places:
-            with suppress(OSError, EOFError, TimeoutError):
-                async with asyncio.timeout(self._patience_s):
-                    status = await self._exchange(request)
-        stream.replies.note(status, due)
-
-    async def _exchange(self, request: bytes) -> int:
-        """Send a request; the status of its answer once that is whole.  Raises OSError or EOFError when the connection broke."""
-        connection = self._free.pop() if self._free else await asyncio.open_connection(self._host, self._port)
-        reader, writer = connection
-        keep = False
-        try:
-            writer.write(request)
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
-            await reader.readexactly(int(length or 0))
-            # An answer before the request is whole is a refusal, after which the rest has no place on the connection.
-            keep = b"\r\nconnection: close" not in head and not writer.transport.get_write_buffer_size()
-        finally:
-            if keep:
-                self._free.append(connection)
-            else:
-                writer.close()
-        return int(head[9:12])
 
 
 def rows(gold: Path | None, seconds: float) -> Iterator[Row]:
@@ -172,10 +44,9 @@ def rows(gold: Path | None, seconds: float) -> Iterator[Row]:
         _say(f"adding {len(stored)} documents and starting a server")
         with _serving(Path(folder), stored) as server:
             wire = Wire(server.url, _MOST_WAIT_S)
-            texts = (f"{text[:1900]} ({number})" for number, text in enumerate(cycle(documents.questions)))
-            asked = (wire.request("/v1/ask", json.dumps({"question": text}).encode()) for text in texts)
             # Made before they are needed, and all different, so that no answer is one that was kept.
-            questions = cycle([next(asked) for _ in range(_N_QUESTIONS)])
+            texts = islice(corpus.distinct(documents.questions), _N_QUESTIONS)
+            questions = cycle([wire.request("/v1/ask", {"question": text[:2000]}) for text in texts])
             _say("asking the first questions")
             wire.run([Stream(questions, clients=4)], min(seconds, 3))  # loads what the first questions load
             peak, row = _peak(wire, questions, server.pid, seconds)
@@ -190,7 +61,7 @@ def _say(what: str) -> None:
     sys.stderr.write(f"overload: {what}\n")
 
 
-def _peak(wire: Wire, questions: Iterator[bytes], pid: int, seconds: float) -> tuple[float, Row]:
+def _peak(wire: Wire, questions: Iterator[Request], pid: int, seconds: float) -> tuple[float, Row]:
     """Most answers a second, and its row."""
     measured: list[tuple[float, dict[str, Figure]]] = []
     for clients in _CLIENTS:
@@ -209,7 +80,7 @@ def _peak(wire: Wire, questions: Iterator[bytes], pid: int, seconds: float) -> t
 def _case(
     name: str,
     wire: Wire,
-    questions: Iterator[bytes],
+    questions: Iterator[Request],
     rate: float,
     peak: float,
     pid: int,
@@ -282,7 +153,7 @@ def _figures(replies: Replies, probes: Replies, took: float, rate: float, peak: 
     return figures
 
 
-def _uploads(wire: Wire, documents: Sequence[Incoming]) -> Iterator[bytes]:
+def _uploads(wire: Wire, documents: Sequence[Incoming]) -> Iterator[Request]:
     """Documents, and every fifth time something that means harm, for ever.  Made here and now: that takes a second."""
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -295,10 +166,10 @@ def _uploads(wire: Wire, documents: Sequence[Incoming]) -> Iterator[bytes]:
     return (next(harmful if number % 5 == 0 else ordinary) for number in count())
 
 
-def _form(wire: Wire, name: str, content: bytes) -> bytes:
+def _form(wire: Wire, name: str, content: bytes) -> Request:
     head = f'--footnote-bench\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
-    kind = "multipart/form-data; boundary=footnote-bench"
-    return wire.request("/v1/documents", head + content + b"\r\n--footnote-bench--\r\n", kind)
+    kind = {"Content-Type": "multipart/form-data; boundary=footnote-bench"}
+    return wire.request("/v1/documents", head + content + b"\r\n--footnote-bench--\r\n", headers=kind)
 
 
 @contextmanager

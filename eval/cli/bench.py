@@ -2,9 +2,10 @@
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from eval.bench.results import Row
 
 bench = typer.Typer()
+
+Measure = TypeVar("Measure", bound="Callable[..., Iterator[Row]]")
 
 GoldOption = Annotated[
     Path | None,
@@ -44,9 +47,8 @@ def _benchmarks(context: typer.Context, json: JsonOption = False) -> None:
         if named is not None and json:
             raise BadInput(f"--json: write it behind the command: rag bench {named} --json")
     if named is None and json:
-        print_json(
-            {"benchmarks": [_described(info) for info in bench.registered_commands if info.callback is not chart]}
-        )
+        measuring = [info for info in bench.registered_commands if info.callback is not chart]
+        print_json({"benchmarks": [_described(info) for info in measuring]})
     elif named is None:
         typer.echo(context.get_help())
 
@@ -57,7 +59,29 @@ def _described(command: typer.models.CommandInfo) -> dict[str, str]:
     return {"name": command.name or getattr(command.callback, "__name__", ""), "asks": asks, "example": example}
 
 
-@bench.command()
+def _benchmark(measure: Measure) -> Measure:
+    """Make a command of a function that gives rows, whose options are its own, ``--out`` and ``--json``."""
+
+    @wraps(measure)
+    def command(*, out: Path | None, json: bool, **options: Any) -> None:
+        with errors():
+            _report(measure(**options), out, json)
+
+    signature = inspect.signature(measure)
+    shared = {"out": (OutOption, None), "json": (JsonOption, False)}
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+        for name, (annotation, default) in shared.items()
+    ]
+    command.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), *added], return_annotation=None
+    )
+    command.__annotations__ = {}
+    bench.command(measure.__name__.strip("_"))(command)
+    return measure
+
+
+@_benchmark
 def embed(
     gold: GoldOption = None,
     passages: Annotated[int, typer.Option("--passages", min=32, help="How many to embed in a round.")] = 512,
@@ -65,61 +89,51 @@ def embed(
         list[str] | None,
         typer.Option("--precision", metavar="P", help="f32, bf16, int8 or auto (the default); may be repeated."),
     ] = None,
-    out: OutOption = None,
-    json: JsonOption = False,
-) -> None:
+) -> "Iterator[Row]":
     """How fast passages are embedded, as a share of what the machine can multiply.
 
     Example: rag bench embed --precision f32 --precision int8
     """
-    with errors():
-        from eval.bench import embed as question
-        from rag.shared.config import Config
+    from eval.bench import embed
+    from rag.shared.config import Config
 
-        config = Config.from_environment()
-        _report(question.rows(gold, passages, precision or ["auto"], config), out, json)
+    return embed.rows(gold, passages, precision or ["auto"], Config.from_environment())
 
 
-@bench.command()
+@_benchmark
 def checks(
     gold: Annotated[Path, typer.Argument(metavar="GOLD", help="A folder in the BEIR layout: its documents are used.")],
     n: Annotated[int, typer.Option("-n", min=1, help="Sentences of each kind.")] = 150,
     seed: Annotated[int, typer.Option(help="Of the choice of sentences.")] = 1,
-    out: OutOption = None,
-    json: JsonOption = False,
-) -> None:
+) -> "Iterator[Row]":
     """How well generated answers are checked: altered sentences that pass, true ones that do not.
 
     Example: rag bench checks clapnq
     """
-    with errors():
-        from eval.bench import checks as question
+    from eval.bench import checks
 
-        _report(question.rows(gold, n, seed), out, json)
+    return checks.rows(gold, n, seed)
 
 
-@bench.command()
+@_benchmark
 def ingest(
     gold: GoldOption = None,
     documents: Annotated[
         int | None, typer.Option("--documents", min=1, help="Only the first so many.", show_default=False)
     ] = None,
     larger: Annotated[bool, typer.Option(help="Also a corpus four times as large.")] = True,
-    out: OutOption = None,
-    json: JsonOption = False,
-) -> None:
+) -> "Iterator[Row]":
     """How fast documents go in, where the time goes, and whether memory grows with the corpus.
 
     Example: rag bench ingest --documents 50 --no-larger
     """
-    with errors():
-        from eval.bench import ingest as question
-        from rag.shared.config import Config
+    from eval.bench import ingest
+    from rag.shared.config import Config
 
-        _report(question.rows(gold, documents, larger, Config.from_environment()), out, json)
+    return ingest.rows(gold, documents, larger, Config.from_environment())
 
 
-@bench.command()
+@_benchmark
 def ask(
     gold: GoldOption = None,
     store: Annotated[
@@ -130,49 +144,34 @@ def ask(
         list[int], typer.Option("--clients", metavar="N", min=1, help="At the same time; may be repeated.")
     ] = [1, 2, 4, 8, 16],  # noqa: B006
     seconds: Annotated[float, typer.Option(min=0.1, help="For each number of clients.")] = 8.0,
-    out: OutOption = None,
-    json: JsonOption = False,
-) -> None:
+) -> "Iterator[Row]":
     """How long an answer takes over HTTP, alone and with ever more clients.
 
     Example: rag bench ask --clients 1 --clients 8
     """
-    with errors():
-        from contextlib import ExitStack
+    from eval.bench import ask, corpus
 
-        from eval.bench import ask as question
-        from eval.bench import corpus
-        from rag.shared.config import Config
-
-        source = corpus.read(gold)
-        with ExitStack() as stack:
-            folder = store or stack.enter_context(corpus.stored(gold, source, Config.from_environment(), message))
-            _report(question.rows(folder, source.questions, clients, seconds), out, json)
+    with corpus.stored(gold, store) as (folder, questions):
+        yield from ask.rows(folder, questions, clients, seconds)
 
 
-@bench.command()
+@_benchmark
 def doors(
     gold: GoldOption = None,
     rounds: Annotated[int, typer.Option(min=1, help="Questions at each door, one client.")] = 200,
     seconds: Annotated[float, typer.Option(min=0.1, help="For eight clients at each door.")] = 8.0,
-    out: OutOption = None,
-    json: JsonOption = False,
-) -> None:
+) -> "Iterator[Row]":
     """What a question costs at each other door (MCP, OpenAI, Dify, ...), against /v1/ask.
 
     Example: rag bench doors --gold squad2
     """
-    with errors():
-        from eval.bench import corpus
-        from eval.bench import doors as question
-        from rag.shared.config import Config
+    from eval.bench import corpus, doors
 
-        source = corpus.read(gold)
-        with corpus.stored(gold, source, Config.from_environment(), message) as folder:
-            _report(question.rows(folder, source.questions, rounds, seconds), out, json)
+    with corpus.stored(gold) as (folder, questions):
+        yield from doors.rows(folder, questions, rounds, seconds)
 
 
-@bench.command()
+@_benchmark
 def scale(
     gold: Annotated[
         list[Path],
@@ -190,55 +189,48 @@ def scale(
         Path | None,
         typer.Option("--folder", metavar="DIR", help="For the stores: 13 GB for a million.", show_default=False),
     ] = None,
-    out: OutOption = None,
-    json: JsonOption = False,
-) -> None:
+) -> "Iterator[Row]":
     """What a store costs as it grows, and what its index misses.
 
     Example: rag bench scale squad2 covidqa --size 10000 --size 100000
     """
-    with errors():
-        from eval.bench import scale as question
-        from rag.shared.config import Config
+    from eval.bench import scale
+    from rag.shared.config import Config
 
-        if folder is not None:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise BadInput(f"--folder {folder} cannot be made: {error.strerror}") from error
-        _report(question.rows(gold, size, Config.from_environment(), folder), out, json)
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(f"--folder {folder} cannot be made: {error.strerror}") from error
+    return scale.rows(gold, size, Config.from_environment(), folder)
 
 
-@bench.command()
-def start(out: OutOption = None, json: JsonOption = False) -> None:
+@_benchmark
+def start() -> "Iterator[Row]":
     """How long commands take from a cold start.
 
     Example: rag bench start
     """
-    with errors():
-        from eval.bench import start as question
+    from eval.bench import start
 
-        _report(question.rows(), out, json)
+    return start.rows()
 
 
-@bench.command()
+@_benchmark
 def overload(
     gold: GoldOption = None,
     seconds: Annotated[float, typer.Option(min=1, help="How long each case takes.")] = 10,
-    out: OutOption = None,
-    json: JsonOption = False,
-) -> None:
+) -> "Iterator[Row]":
     """What a service does under ten times the load it can serve, and while files are uploaded that mean it harm.
 
     Example: rag bench overload --seconds 5
     """
-    with errors():
-        from eval.bench import overload as question
+    from eval.bench import overload
 
-        _report(question.rows(gold, seconds), out, json)
+    return overload.rows(gold, seconds)
 
 
-@bench.command()
+@_benchmark
 def peers(
     gold: Annotated[
         Path, typer.Option("--gold", metavar="FOLDER", help="Documents and questions in the BEIR layout, with answers.")
@@ -247,57 +239,39 @@ def peers(
         list[str], typer.Option("--peer", metavar="NAME", help="Which ones; may be repeated. All by default.")
     ] = [],  # noqa: B006
     limit: Annotated[int, typer.Option("--limit", min=1, help="Questions, drawn at random.")] = 400,
-    out: OutOption = None,
-    json: JsonOption = False,
-) -> None:
+) -> "Iterator[Row]":
     """Footnote beside LangChain, LlamaIndex, Haystack, txtai and Chroma, which are installed once into the cache.
 
     Example: rag bench peers --gold squad2 --peer txtai
     """
-    with errors():
-        from eval.bench.peers import running as question
-        from rag.shared.config import Config
+    from eval.bench.peers import running
+    from rag.shared.config import Config
 
-        if unknown := [name for name in peer if name not in question.PEERS]:
-            raise BadInput(f"--peer {unknown[0]}: use one of {', '.join(question.PEERS)}")
-        chosen = peer or question.PEERS
-        _report(question.rows(gold, chosen, limit, Config.from_environment(), message), out, json)
+    if unknown := [name for name in peer if name not in running.PEERS]:
+        raise BadInput(f"--peer {unknown[0]}: use one of {', '.join(running.PEERS)}")
+    return running.rows(gold, peer or running.PEERS, limit, Config.from_environment(), message)
 
 
-@bench.command(name="all")
-def every(
+@_benchmark
+def _all(
     gold: GoldOption = None,
     with_peers: Annotated[
         bool, typer.Option("--peers/--no-peers", help="Also the other systems (needs --gold).")
     ] = False,
-    out: OutOption = None,
-    json: JsonOption = False,
-) -> None:
+) -> "Iterator[Row]":
     """All questions one after another, about a quarter of an hour; without `rag bench scale`, which has a command of its own.
 
     Example: rag bench all --out results.jsonl && rag bench chart results.jsonl chart.svg
     """
-    with errors():
-        from eval.bench import ask, corpus, embed, ingest, overload, start
-        from eval.bench.peers import running as others
-        from rag.shared.config import Config
-
-        if with_peers and gold is None:
-            raise BadInput("--peers needs a gold set: name its folder with --gold")
-
-        def rows() -> "Iterator[Row]":
-            config = Config.from_environment()
-            source = corpus.read(gold)
-            yield from embed.rows(gold, 512, ["f32", "auto"], config)
-            yield from start.rows()
-            yield from ingest.rows(gold, None, True, config)
-            with corpus.stored(gold, source, config, message) as folder:
-                yield from ask.rows(folder, source.questions, [1, 2, 4, 8, 16], 8.0)
-            yield from overload.rows(gold, 10.0)
-            if with_peers and gold is not None:
-                yield from others.rows(gold, others.PEERS, 400, config, message)
-
-        _report(rows(), out, json)
+    if with_peers and gold is None:
+        raise BadInput("--peers needs a gold set: name its folder with --gold")
+    yield from embed(gold, precision=["f32", "auto"])
+    yield from start()
+    yield from ingest(gold)
+    yield from ask(gold)
+    yield from overload(gold)
+    if with_peers and gold is not None:
+        yield from peers(gold)
 
 
 @bench.command()

@@ -8,7 +8,8 @@ from threading import Thread
 
 import pytest
 
-from eval.bench.overload import Stream, Wire
+from eval.bench.load import Stream, Wire
+from rag.shared.errors import RagError
 
 pytestmark = pytest.mark.medium
 
@@ -59,6 +60,15 @@ def test_a_broken_connection_and_an_answer_that_does_not_come_count_as_0(wire: W
     wire.run([stream], 5)
     assert {status: len(times) for status, times in stream.replies.milliseconds.items()} == {0: 2, 200: 1}
     assert max(stream.replies.of(0)) >= 300
+
+
+def test_replies_without_the_mark_of_an_answer_and_with_another_status_end_the_measurement(wire: Wire) -> None:
+    answer, other = wire.request("/", b"an answer", mark=b"answer"), wire.request("/", b"sorry", mark=b"answer")
+    milliseconds, elapsed = wire.answers([answer] * 3, 2, 5)
+    assert len(milliseconds) == 3 and elapsed < 5
+    for wrong, told in ((other, "200: b'sorry'"), (wire.request("/", b"refuse"), "503")):
+        with pytest.raises(RagError, match=f"{told}.*--clients"):
+            wire.answers([answer, wrong], 1, 5)
 
 
 def test_a_rate_is_kept_and_what_was_not_sent_is_told(wire: Wire) -> None:
