@@ -19,6 +19,7 @@ from eval.sets.perturbation import KINDS
 from rag.inspection.baselines import BASELINES
 
 _LOWER = " ↓"
+_LEFT = ("", "set", "measure", "confidence", "questions changed", "95 %")  # columns of names and intervals
 _EVIDENCE = 3  # passages with evidence that are shown
 _EXCERPT = 300  # characters of each
 
@@ -35,17 +36,8 @@ def print_run(console: Console, run: Run, compared: Mapping[str, Comparison] | N
             f"{run.k} listed each; {run.seconds:.1f} s"
         )
     )
-    table = Table(box=None, pad_edge=False, collapse_padding=True)
-    table.add_column("measure", no_wrap=True)
-    table.add_column("mean", justify="right", no_wrap=True)
-    table.add_column("95 %", no_wrap=True)
-    if compared is not None:
-        table.add_column("change", justify="right", no_wrap=True)
-        table.add_column("95 %", no_wrap=True)
-        table.add_column("p", justify="right", no_wrap=True)
-        table.add_column("n", justify="right", no_wrap=True)
-        table.add_column("effect", justify="right", no_wrap=True)
-        table.add_column("higher/lower", justify="right", no_wrap=True)
+    of_change = () if compared is None else ("change", "95 %", "p", "n", "effect", "higher/lower")
+    table = _table("measure", "mean", "95 %", *of_change)
     for name, estimate in run.measures.items():
         row = [
             name + (_LOWER if name in LOWER_IS_BETTER else ""),
@@ -57,7 +49,7 @@ def print_run(console: Console, run: Run, compared: Mapping[str, Comparison] | N
             row += [
                 _figure(change.difference, signed=True),
                 _interval(change.low, change.high, signed=True),
-                "-" if change.p is None else f"{change.p:.4f}",
+                _p(change),
                 str(change.n),
                 _figure(change.effect, signed=True),
                 "-" if change.higher is None else f"{change.higher}/{change.lower}",
@@ -84,10 +76,7 @@ def print_calibration(console: Console, report: CalibrationReport, store: str) -
             f"not, and kept with {store}"
         )
     )
-    table = Table(box=None, pad_edge=False, collapse_padding=True)
-    for title in ("confidence", "before", "after", "change"):
-        table.add_column(title, justify="left" if title == "confidence" else "right", no_wrap=True)
-    table.add_column("95 %", no_wrap=True)
+    table = _table("confidence", "before", "after", "change", "95 %")
     for name, change in report.changes.items():
         table.add_row(
             name + _LOWER,
@@ -104,14 +93,7 @@ def print_calibration(console: Console, report: CalibrationReport, store: str) -
 
 def print_perturbed(console: Console, perturbed: Sequence[Perturbed]) -> None:
     """What each kind of change costs, by the measures that say most."""
-    table = Table(box=None, pad_edge=False, collapse_padding=True)
-    table.add_column("questions changed", no_wrap=True)
-    table.add_column("n", justify="right", no_wrap=True)
-    table.add_column("measure", no_wrap=True)
-    for title in ("clean", "changed", "change"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("95 %", no_wrap=True)
-    table.add_column("p", justify="right", no_wrap=True)
+    table = _table("questions changed", "n", "measure", "clean", "changed", "change", "95 %", "p")
     for kind, run, changes in perturbed:
         first = [kind, str(len(run.results))]
         for name in HEADLINES:
@@ -124,7 +106,7 @@ def print_perturbed(console: Console, perturbed: Sequence[Perturbed]) -> None:
                     _figure(now),
                     _figure(change.difference, signed=True),
                     _interval(change.low, change.high, signed=True),
-                    "-" if change.p is None else f"{change.p:.4f}",
+                    _p(change),
                 )
                 first = ["", ""]
     console.print()
@@ -134,13 +116,7 @@ def print_perturbed(console: Console, perturbed: Sequence[Perturbed]) -> None:
 
 def print_standings(console: Console, standings: Sequence[Standing]) -> None:
     """This system and the baselines, a set a line."""
-    table = Table(box=None, pad_edge=False, collapse_padding=True)
-    for title in ("set", "measure"):
-        table.add_column(title, no_wrap=True)
-    for title in ("n", *BASELINES, "this", "ahead of", "by"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("95 %", no_wrap=True)
-    table.add_column("p", justify="right", no_wrap=True)
+    table = _table("set", "measure", "n", *BASELINES, "this", "ahead of", "by", "95 %", "p")
     for standing in standings:
         name = standing.headline
         means = {other: run.measures[name].mean or 0.0 for other, run in standing.others.items()}
@@ -155,7 +131,7 @@ def print_standings(console: Console, standings: Sequence[Standing]) -> None:
             best,
             _figure(change.difference, signed=True),
             _interval(change.low, change.high, signed=True),
-            "-" if change.p is None else f"{change.p:.4f}",
+            _p(change),
         )
     console.print(table)
     console.print(
@@ -188,10 +164,7 @@ def print_explanation(console: Console, explanation: Explanation, k: int) -> Non
         console.print(Text(f"{role:9}{place}  {order}", style="cyan"))
         console.print(Text("    " + " ".join(passage.text.split())[:_EXCERPT]))
     console.print()
-    table = Table(box=None, pad_edge=False, collapse_padding=True)
-    table.add_column("", no_wrap=True)
-    for role, passage in traced:
-        table.add_column(f"{role} {passage.rank or ''}".strip(), justify="right", no_wrap=True)
+    table = _table("", *(f"{role} {passage.rank or ''}".strip() for role, passage in traced))
     table.add_row("rank by meaning", *(str(passage.dense or "-") for _, passage in traced))
     table.add_row("rank by words", *(str(passage.lexical or "-") for _, passage in traced))
     for name in dict.fromkeys(name for _, passage in traced for name in passage.signals):
@@ -199,6 +172,18 @@ def print_explanation(console: Console, explanation: Explanation, k: int) -> Non
     table.add_row("score", *(_signal(passage.score) for _, passage in traced))
     console.print(table)
     console.print(Text(f"{explanation.n_candidates} candidates; {k} passages listed", style="dim"))
+
+
+def _table(*titles: str) -> Table:
+    """An empty table; columns of figures stand at the right."""
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    for title in titles:
+        table.add_column(title, justify="left" if title in _LEFT else "right", no_wrap=True)
+    return table
+
+
+def _p(change: Comparison) -> str:
+    return "-" if change.p is None else f"{change.p:.4f}"
 
 
 def _signal(value: float | None) -> str:

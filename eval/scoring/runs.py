@@ -1,16 +1,14 @@
 """A run: what a gold set's questions got, and the figures. Saved as JSON, it can be compared with later ones."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from eval.scoring.statistics import Estimate
 from rag.shared.errors import BadInput
-
-_HOW_TO_SAVE = "save one with rag eval GOLD --out RUN.json"
-_Wanted = TypeVar("_Wanted")
 
 
 class Listed(NamedTuple):
@@ -72,7 +70,7 @@ class Run:
 
     gold: str
     k: int
-    results: tuple[Result, ...]
+    results: Annotated[tuple[Result, ...], Field(validation_alias="per_query")]
     measures: Mapping[str, Estimate]
     store: StoreState
     seconds: float
@@ -85,86 +83,25 @@ def run_json(run: Run) -> dict[str, object]:
         "queries": len(run.results),
         "k": run.k,
         "measures": {name: estimate._asdict() for name, estimate in run.measures.items()},
-        "per_query": [_result_json(result) for result in run.results],
-        "store": {
-            "fingerprint": run.store.fingerprint,
-            "settings": dict(run.store.settings),
-            "documents": run.store.documents,
-            "passages": run.store.passages,
-            "calibration": run.store.calibration._asdict() if run.store.calibration else None,
-        },
+        "per_query": [
+            {**asdict(result), "passages": [passage._asdict() for passage in result.passages]} for result in run.results
+        ],
+        "store": asdict(run.store) | {"calibration": run.store.calibration and run.store.calibration._asdict()},
         "seconds": round(run.seconds, 3),
     }
 
 
-def _result_json(result: Result) -> dict[str, object]:
-    return {
-        "id": result.id,
-        "question": result.question,
-        "answerable": result.answerable,
-        "measures": dict(result.measures),
-        "confidence": result.confidence,
-        "answered": result.answered,
-        "answer": result.answer,
-        "rank": result.rank,
-        "passages": [passage._asdict() for passage in result.passages],
-        "right": result.right,
-    }
+_RUN: TypeAdapter[Run] = TypeAdapter(Run)
 
 
 def load_run(path: Path) -> Run:
     """A run saved with ``--out`` or ``--json``.  Raises BadInput when it is not one."""
     try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
+        return _RUN.validate_json(path.read_bytes(), strict=True)
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise BadInput(f"{path} is not JSON ({error}): {_HOW_TO_SAVE}") from error
-    try:
-        store = saved["store"]
-        calibration = store.get("calibration")  # runs saved by earlier versions have none
-        return Run(
-            gold=_typed(saved["gold"], str),
-            k=_typed(saved["k"], int),
-            results=tuple(_result_from_json(row) for row in _typed(saved["per_query"], list)),
-            measures={name: Estimate(**values) for name, values in _typed(saved["measures"], dict).items()},
-            store=StoreState(
-                store["fingerprint"],
-                store["settings"],
-                store["documents"],
-                store["passages"],
-                CalibrationState(**calibration) if calibration else None,
-            ),
-            seconds=float(saved["seconds"]),
-        )
-    except KeyError as error:
-        raise BadInput(f"{path} is not a saved run: {error} is missing; {_HOW_TO_SAVE}") from error
-    except (AttributeError, TypeError, ValueError) as error:
-        raise BadInput(f"{path} is not a saved run ({error}); {_HOW_TO_SAVE}") from error
-
-
-def _result_from_json(row: Mapping[str, object]) -> Result:
-    rank, answer = row["rank"], row["answer"]
-    return Result(
-        id=_typed(row["id"], str),
-        question=_typed(row["question"], str),
-        answerable=_typed(row["answerable"], bool),
-        measures={name: float(value) for name, value in _typed(row["measures"], dict).items()},
-        confidence=_typed(row["confidence"], float),
-        answered=_typed(row["answered"], bool),
-        answer=None if answer is None else _typed(answer, str),
-        rank=None if rank is None else _typed(rank, int),
-        passages=tuple(Listed(**passage) for passage in _typed(row["passages"], list)),
-        right=_typed(
-            row.get("right", answer is not None and rank is not None), bool
-        ),  # earlier versions did not save it
-    )
-
-
-def _typed(value: Any, kind: type[_Wanted]) -> _Wanted:
-    """The value, when it is what a saved run has there; JSON writes a whole number of a float without its point."""
-    if type(value) is int and kind is float:
-        return float(value)  # type: ignore[return-value]
-    if type(value) is not kind:
-        raise TypeError(f"{str(value)[:40]!r} where {kind.__name__} is expected")
-    return value
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        place = ".".join(str(step) for step in wrong["loc"])
+        reason = f"{place}: {wrong['msg']}" if place else wrong["msg"]
+        raise BadInput(f"{path} is not a saved run ({reason}); save one with rag eval GOLD --out RUN.json") from error

@@ -68,23 +68,23 @@ def broken(**changes: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ("{", "is not JSON"),
+        ("{", "is not a saved run (Invalid JSON"),
         ("[]", "is not a saved run"),
-        ('{"question": "who?"}', "is not a saved run: 'store' is missing"),
-        (broken(k="10"), "'10' where int is expected"),
-        (broken(per_query={}), "'{}' where list is expected"),
-        (broken(per_query=[{"id": "q1"}]), "is missing"),
-        (broken(measures={"RR@10": {"average": 1}}), "is not a saved run"),
+        ('{"question": "who?"}', "is not a saved run (gold: Field required)"),
+        (broken(k="10"), "(k: Input should be a valid integer)"),
+        (broken(per_query={}), "(per_query: Input should be a valid array)"),
+        (broken(per_query=[{"id": "q1"}]), "(per_query.0.question: Field required)"),
+        (broken(measures={"RR@10": {"average": 1}}), "(measures.RR@10."),
     ],
 )
-def test_what_is_no_run_is_refused_with_how_to_make_one(tmp_path: Path, text: str, said: str) -> None:
+def test_what_is_no_run_is_refused_with_how_to_make_one(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "run.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(BadInput) as refused:
         load_run(path)
-    assert said in str(refused.value) and "rag eval GOLD --out RUN.json" in str(refused.value)
+    assert message in str(refused.value) and "rag eval GOLD --out RUN.json" in str(refused.value)
 
 
 def test_a_missing_run_is_named(tmp_path: Path) -> None:
