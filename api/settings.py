@@ -32,27 +32,27 @@ def _workers() -> int:
     return min(cores, _MOST_WORKERS) if cores > 1 else 0
 
 
-def _hosts(given: Given) -> tuple[str, ...]:
+def _hosts(written: Given) -> tuple[str, ...]:
     """Host names with commas or blanks between them."""
-    names = tuple(filter(None, re.split(r"[\s,]+", given.value)))
+    names = tuple(filter(None, re.split(r"[\s,]+", written.value)))
     for name in names:
         if not _HOST.fullmatch(name):
             raise ValueError(f"give host names without scheme and port, separated by commas ({name!r} is none)")
     return names
 
 
-def _rate(given: Given) -> float | None:
-    return number(0, 1_000_000)(given) or None
+def _rate(written: Given) -> float | None:
+    return number(0, 1_000_000)(written) or None
 
 
-def _url(given: Given) -> str:
-    if not _URL.fullmatch(given.value):
+def _url(written: Given) -> str:
+    if not _URL.fullmatch(written.value):
         raise ValueError("give the address with http:// or https:// and without ? and #")
-    return given.value
+    return written.value
 
 
-def _base(given: Given) -> str:
-    return _url(given).rstrip("/")
+def _base(written: Given) -> str:
+    return _url(written).rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)

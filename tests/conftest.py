@@ -128,8 +128,8 @@ def long(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture
 def seed(request: pytest.FixtureRequest, long: bool) -> int:
     """The seed of a random test, printed when it fails: fixed in short forms, so that they do not fail by chance elsewhere."""
-    given: int | None = request.config.getoption("--seed")
-    chosen = given if given is not None else secrets.randbelow(2**31) if long else 20261124
+    fixed: int | None = request.config.getoption("--seed")
+    chosen = fixed if fixed is not None else secrets.randbelow(2**31) if long else 20261124
     print(f"seed {chosen}")
     return chosen
 

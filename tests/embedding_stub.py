@@ -90,10 +90,10 @@ def serve_embeddings(**behaviour: Any) -> Iterator[EmbeddingStub]:
 
         def _rerank(self, body: dict[str, Any]) -> Any:
             asked = set(re.findall(r"\w+", body["query"].lower()))
-            found = [len(asked & set(re.findall(r"\w+", text.lower()))) for text in texts_of(body)]
+            shared = [len(asked & set(re.findall(r"\w+", text.lower()))) for text in texts_of(body)]
             name = "score" if "texts" in body else "relevance_score"
-            results = [{"index": number, name: score} for number, score in enumerate(found)]
-            results.sort(key=lambda one: -one[name])
+            results = [{"index": number, name: score} for number, score in enumerate(shared)]
+            results.sort(key=lambda result: -result[name])
             return results if "texts" in body else {"results": results}
 
         def _embed(self, body: dict[str, Any]) -> Any:

@@ -48,9 +48,9 @@ class Tokens:
         self._keys: dict[str, PyJWK] = {}
         self._fetched_at = float("-inf")
 
-    async def find(self, given: Sequence[bytes]) -> Grant | None:
+    async def find(self, secrets_sent: Sequence[bytes]) -> Grant | None:
         """What the first valid token of these allows; None when none is valid."""
-        for token in given:
+        for token in secrets_sent:
             if token.count(b".") == 2 and (grant := await self._grant(token)) is not None:
                 return grant
         return None
@@ -91,26 +91,26 @@ class Tokens:
 
         try:
             described = self._fetch(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
-            found = PyJWKSet.from_dict(dict(self._fetch(str(described["jwks_uri"]))))
+            published = PyJWKSet.from_dict(dict(self._fetch(str(described["jwks_uri"]))))
         except (OSError, ValueError, KeyError, PyJWTError):
             return {}
-        return {str(key.key_id or ""): key for key in found.keys}
+        return {str(key.key_id or ""): key for key in published.keys}
 
 
 def _fetched(url: str) -> Mapping[str, Any]:
     if not url.startswith(("https://", "http://")):
         raise URLError("keys come over HTTP")
     with urlopen(url, timeout=_FETCH_S) as response:
-        found = json.loads(response.read(_MAX_KEYS_BYTES))
-    if not isinstance(found, dict):
+        document = json.loads(response.read(_MAX_KEYS_BYTES))
+    if not isinstance(document, dict):
         raise ValueError("no JSON object")
-    return found
+    return document
 
 
 def _grant_of(claims: Mapping[str, Any]) -> Grant | None:
     """What a token's claims allow; None where no scope is ours."""
-    given = claims.get("scope", claims.get("scp", ""))
-    scopes = given.split() if isinstance(given, str) else given if isinstance(given, list) else []
+    claimed = claims.get("scope", claims.get("scp", ""))
+    scopes = claimed.split() if isinstance(claimed, str) else claimed if isinstance(claimed, list) else []
     if READ not in scopes and WRITE not in scopes:
         return None
     named = claims.get(COLLECTIONS)

@@ -54,15 +54,15 @@ class JsonLines(logging.Formatter):
 
 def where(error: BaseException | None) -> list[str]:
     """The kinds of an exception and of those that led to it, each with its frames, innermost first; none of their words."""
-    found: list[str] = []
-    while error is not None and len(found) < 10:
+    kinds: list[str] = []
+    while error is not None and len(kinds) < 10:
         frames = [
             f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno} {frame.name}"
             for frame in traceback.extract_tb(error.__traceback__)[::-1]
         ]
-        found.append(f"{type(error).__name__} at {' < '.join(frames)}")
+        kinds.append(f"{type(error).__name__} at {' < '.join(frames)}")
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return found
+    return kinds
 
 
 def configure(lines: Format) -> None:

@@ -68,9 +68,9 @@ class Observe:
         logger.log(logging.DEBUG if is_routine else logging.INFO, message, extra=fields)
 
 
-def identity_of(given: str) -> str:
+def identity_of(sent: str) -> str:
     """A request's id, of what its client gave as one."""
-    return given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
+    return sent if _GIVEN_ID.fullmatch(sent) else uuid.uuid4().hex
 
 
 def route_of(path: str) -> str:

@@ -46,14 +46,14 @@ def retrieval(query: Query, model: str, answer: Callable[[], Answered]) -> Answe
 
 def _tell(span: Any, made: dict[str, Any]) -> None:
     """Which passages were found, and how sure the answer is."""
-    found = []
+    scored = []
     for number, passage in enumerate(made["passages"]):
         place = passage["citation"]
         identity = f"{place['document_id']}:{place['start_char_index']}-{place['end_char_index']}"
-        found.append({"id": identity, "score": passage["score"]})
+        scored.append({"id": identity, "score": passage["score"]})
         span.set_attribute(f"retrieval.documents.{number}.document.id", identity)
         span.set_attribute(f"retrieval.documents.{number}.document.score", passage["score"])
-    span.set_attribute("gen_ai.retrieval.documents", to_json(found).decode())
+    span.set_attribute("gen_ai.retrieval.documents", to_json(scored).decode())
     span.add_event(
         "gen_ai.evaluation.result",
         {

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any, cast
 
 import httpx
 import pytest
+from pydantic import ConfigDict, TypeAdapter
 from starlette.testclient import TestClient
 
 from api.app import create_app
@@ -37,6 +39,12 @@ from rag.shared.types import (
 )
 from rag.viewing.pages import Pages
 from rag.viewing.pictures import Drawn
+
+
+def fits(shape: Any, value: object) -> Any:
+    """The value, which has every field of a shape of what is answered, and no other."""
+    (fitting,) = TypeAdapter(list[shape], config=ConfigDict(extra="forbid", strict=True)).validate_python([value])
+    return fitting
 
 
 def sha256(text: str) -> str:
@@ -146,12 +154,14 @@ class FakeService:
         self._work()
         self.queries.append(query)
         words = set(query.question.lower().split())
-        there = [pair for pair in self.stored.values() if pair[0].collection == query.collection]
-        found = [pair for pair in there if words & set(pair[1].lower().split())][: query.k]
-        passages = tuple(self._passage(rank, *pair, explain=query.explain) for rank, pair in enumerate(found, start=1))
+        searched = [pair for pair in self.stored.values() if pair[0].collection == query.collection]
+        matching = [pair for pair in searched if words & set(pair[1].lower().split())][: query.k]
+        passages = tuple(
+            self._passage(rank, *pair, explain=query.explain) for rank, pair in enumerate(matching, start=1)
+        )
         parts = tuple(AnswerPart(passage.text, passage.citation, 0) for passage in passages[:1])
         answer = AnswerText((passages[0].text,), (0,), parts) if passages else None
-        reason = None if passages else "no_match" if there else "no_documents"
+        reason = None if passages else "no_match" if searched else "no_documents"
         state = IndexState(self.generation, self.fingerprint)
         return Answer(
             query.question, bool(passages), 0.5, False, reason, answer, passages, state, Timings(0.0, 0.0, 0.0)
@@ -180,7 +190,9 @@ class FakeService:
         ids = list(self.stored)
         if after is not None and after not in ids:
             raise BadInput("unknown cursor")
-        behind = [self.stored[one][0] for one in ids[ids.index(after) + 1 if after is not None else 0 :]]
+        behind = [
+            self.stored[document_id][0] for document_id in ids[ids.index(after) + 1 if after is not None else 0 :]
+        ]
         return [document for document in behind if wanted is None or document.collection in wanted][:limit]
 
     def document(self, document_id: str) -> Document:
@@ -286,34 +298,36 @@ RAG = Path(sys.executable).parent / "rag"
 Server = tuple["subprocess.Popen[str]", dict[str, Any]]
 
 
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Starts a server with a new store, on a free port, with these variables and a key file of its own.
+@contextmanager
+def server_process(folder: Path, *arguments: str, **variables: str) -> Iterator[Server]:
+    """A server on a free port, with these variables, a key file of its own, and a new store in a folder unless another is named.
 
-    Gives the process and what it said of itself, with the path of its "log".
+    Gives the process and what it said of itself, with the path of its "log". It is killed at the end.
     """
     if not RAG.exists():
         pytest.skip("the console command `rag` is not installed")
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*arguments: str, **variables: str) -> Server:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("RAG_")}
-        environment |= {"RAG_KEYS": str(tmp_path / "keys.json"), "XDG_CONFIG_HOME": str(tmp_path), **variables}
-        command = [str(RAG), "serve", "--port", "0", "--store", str(tmp_path / "store"), "--json", *arguments]
-        path = tmp_path / f"serve-{len(started)}.log"
-        with path.open("w") as log:  # not a pipe, which would be full one day and stop the server
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
-        started.append(process)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAG_")}
+    environment |= {"RAG_KEYS": str(folder / "keys.json"), "XDG_CONFIG_HOME": str(folder), **variables}
+    command = [str(RAG), "serve", "--port", "0", "--store", str(folder / "store"), "--json", *arguments]
+    path = folder / f"serve-{len(list(folder.glob('serve-*.log')))}.log"
+    with path.open("w") as log:  # not a pipe, which would be full one day and stop the server
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
+    try:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
             pytest.fail(path.read_text(encoding="utf-8"))
-        return process, {**json.loads(line), "log": path}
-
-    yield start
-    for process in started:
+        yield process, {**json.loads(line), "log": path}
+    finally:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts servers with a store in the folder of the test; see ``server_process``."""
+    with ExitStack() as stack:
+        yield lambda *arguments, **variables: stack.enter_context(server_process(tmp_path, *arguments, **variables))
 
 
 @pytest.fixture
@@ -338,24 +352,13 @@ def attacked_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def attacked(attacked_folder: Path) -> Iterator[Attacked]:
     """One server for all attacks of a module, with little memory and time for a file, and its address."""
-    if not RAG.exists():
-        pytest.skip("the console command `rag` is not installed")
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(Path.home()), "XDG_CONFIG_HOME": str(attacked_folder)}
-    environment |= {"RAG_PARSE_SECONDS": "5", "RAG_PARSE_MIB": "768"}
-    store, path = attacked_folder / "store", attacked_folder / "log"
-    command = [str(RAG), "serve", "--port", "0", "--store", str(store), "--json", "--log-format", "json"]
-    with path.open("w") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        pytest.fail(path.read_text())
-    yield process, json.loads(line)["url"]
-    assert process.poll() is None, "the server died"
-    process.terminate()
-    assert process.wait(timeout=60) == 0
-    process.stdout.close()
-    assert "Traceback" not in path.read_text()
+    limits = {"RAG_PARSE_SECONDS": "5", "RAG_PARSE_MIB": "768"}
+    with server_process(attacked_folder, "--log-format", "json", **limits) as (process, told):
+        yield process, told["url"]
+        assert process.poll() is None, "the server died"
+        process.terminate()
+        assert process.wait(timeout=60) == 0
+        assert "Traceback" not in told["log"].read_text()
 
 
 @pytest.fixture(scope="module")

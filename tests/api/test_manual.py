@@ -24,10 +24,10 @@ def test_every_setting_of_the_service_is_in_the_table() -> None:
 
 def test_every_metric_is_in_the_table_and_no_other(fake: Any) -> None:
     with TestClient(create_app(fake, Settings())) as client:
-        there = set(re.findall(r"^# TYPE (\S+)", client.get("/metrics").text, re.MULTILINE))
+        exported = set(re.findall(r"^# TYPE (\S+)", client.get("/metrics").text, re.MULTILINE))
     rows = "\n".join(line.split("|")[1] for line in OPERATE.splitlines() if re.match(r"\| `(footnote|process)_", line))
     named = {f"footnote_store{name}" if name.startswith("_") else name for name in re.findall(r"`([a-z_]+)`", rows)}
-    assert named == there - {"footnote_info"}
+    assert named == exported - {"footnote_info"}
 
 
 def test_every_kind_of_problem_that_is_named_exists() -> None:

@@ -81,7 +81,7 @@ def upload_and_kill(client: httpx.Client, address: str, log: Path) -> None:
     sources = Counter(document["source"] for document in client.get("/v1/documents").json()["documents"])
     assert sources == Counter(f"{number}.txt" for number in range(N_DOCUMENTS))
     jobs = [client.get(place).json() for place in places]
-    assert Counter(one["source"] for job in jobs for one in job["documents"]) == sources
+    assert Counter(document["source"] for job in jobs for document in job["documents"]) == sources
     assert [job["failed"] for job in jobs] == [[]] * len(jobs)
     with psycopg.connect(address) as connection:
         written = connection.execute("SELECT count(*) FROM footnote.log").fetchone()

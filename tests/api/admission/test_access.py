@@ -66,7 +66,7 @@ def test_without_a_key_no_route_does_anything_and_no_body_is_read(tmp_path: Path
                     await app(scope, receive, send)
 
     asyncio.run(ask_everything())
-    starts = [one for one in sent if one[2]["type"] == "http.response.start"]
+    starts = [message for message in sent if message[2]["type"] == "http.response.start"]
     assert len(starts) == len(paths) * 8 * 3
     assert {message["status"] for _, _, message in starts} == {401}, starts
     assert all(b"/problems/unauthorized" in message["body"] for _, _, message in sent if message.get("body"))

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.api.conftest import Server, server_process
+
 KEY = "k3y-of-the-test"
 QUESTION = json.dumps({"question": "why did they refuse?"}).encode()
 pytestmark = [
@@ -43,25 +45,45 @@ def reply(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
     return int(status.split()[1]), headers, body
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for all tests, with places for two questions."""
+    settings = {"RAG_API_KEY": KEY, "RAG_QUEUE": "1", "RAG_DEADLINE": "60"}
+    with server_process(
+        tmp_path_factory.mktemp("door"), "--workers", "1", "--log-format", "json", **settings
+    ) as started:
+        yield started
+
+
 @pytest.fixture
-def full(serve: Callable[..., Any]) -> Iterator[tuple[Callable[[], socket.socket], dict[str, Any], "Held"]]:
-    """A server all of whose places for questions are taken: how to connect, what it said, what takes them."""
-    process, told = serve("--workers", "1", "--log-format", "json", RAG_API_KEY=KEY, RAG_QUEUE="1", RAG_DEADLINE="60")
-    place = urlsplit(told["url"])
+def connect(server: Server) -> Iterator[Callable[[], socket.socket]]:
+    place = urlsplit(server[1]["url"])
     with ExitStack() as stack:
 
-        def connect() -> socket.socket:
-            connection = socket.create_connection((str(place.hostname), place.port or 0), timeout=30)
-            return stack.enter_context(connection)
+        def connection() -> socket.socket:
+            made = socket.create_connection((str(place.hostname), place.port or 0), timeout=30)
+            return stack.enter_context(made)
 
-        held = Held(process.pid, [connect() for _ in range(2)])
-        for connection in held.connections:
-            connection.sendall(head() + QUESTION)
-        deadline = time.monotonic() + 30
-        while metric(connect(), "footnote_inside") < 2:
-            assert time.monotonic() < deadline, "the places were not taken"
-        yield connect, told, held
-        held.let_go()
+        yield connection
+
+
+@pytest.fixture
+def held(server: Server, connect: Callable[[], socket.socket]) -> Iterator["Held"]:
+    """What takes all places for questions."""
+    held = Held(server[0].pid, [connect() for _ in range(2)])
+    for connection in held.connections:
+        connection.sendall(head() + QUESTION)
+    wait_until(lambda: metric(connect(), "footnote_inside") == 2)
+    yield held
+    held.let_go()
+    wait_until(lambda: metric(connect(), "footnote_inside") == 0)
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 class Held:
@@ -81,13 +103,12 @@ class Held:
 
 def metric(connection: socket.socket, name: str, labels: str = 'lane="ask"') -> float:
     connection.sendall(head(method="GET", path="/metrics", body=b""))
-    found = re.search(rf"^{name}\{{{re.escape(labels)}\}} (\S+)$", reply(connection)[2].decode(), re.MULTILINE)
-    return float(found[1]) if found else 0.0
+    sample = re.search(rf"^{name}\{{{re.escape(labels)}\}} (\S+)$", reply(connection)[2].decode(), re.MULTILINE)
+    return float(sample[1]) if sample else 0.0
 
 
 @pytest.mark.slow
-def test_it_is_the_answer_of_the_application(full: Any) -> None:
-    connect, _, _ = full
+def test_it_is_the_answer_of_the_application(connect: Any, held: "Held") -> None:
     at_the_door, further_in = connect(), connect()
     at_the_door.sendall(head() + QUESTION)
     status, headers, body = reply(at_the_door)
@@ -101,8 +122,7 @@ def test_it_is_the_answer_of_the_application(full: Any) -> None:
 
 
 @pytest.mark.slow
-def test_the_connection_goes_on_and_a_place_that_comes_free_is_taken(full: Any) -> None:
-    connect, _, held = full
+def test_the_connection_goes_on_and_a_place_that_comes_free_is_taken(connect: Any, held: "Held") -> None:
     connection = connect()
     connection.sendall(head("X-Request-ID: mine-1") + QUESTION[:5])
     status, headers, _ = reply(connection)
@@ -118,8 +138,7 @@ def test_the_connection_goes_on_and_a_place_that_comes_free_is_taken(full: Any) 
 
 
 @pytest.mark.slow
-def test_who_may_not_ask_is_told_that_and_no_more(full: Any) -> None:
-    connect, _, _ = full
+def test_who_may_not_ask_is_told_that_and_no_more(connect: Any, held: "Held") -> None:
     for change, expected in (
         ((KEY, "another"), 401),
         (("X-API-Key", "X-Nothing"), 401),
@@ -135,29 +154,28 @@ def test_who_may_not_ask_is_told_that_and_no_more(full: Any) -> None:
 
 
 @pytest.mark.slow
-def test_each_is_counted_and_all_of_a_second_are_one_line_in_the_log(full: Any) -> None:
-    connect, told, _ = full
-    connection = connect()
+def test_each_is_counted_and_all_of_a_second_are_one_line_in_the_log(
+    server: Server, connect: Any, held: "Held"
+) -> None:
+    def lines() -> list[dict[str, Any]]:
+        return [line for line in map(json.loads, log.read_text().splitlines()) if line.get("status") == 503]
+
+    def counted() -> float:
+        return metric(connect(), "footnote_requests_total", 'method="POST",route="/v1/ask",status="503"')
+
+    log, connection = server[1]["log"], connect()
+    wait_until(lambda: sum(line.get("requests", 1) for line in lines()) == counted())  # the tests before are all told
+    n_before, n_lines = counted(), len(lines())
     for _ in range(50):
         connection.sendall(head() + QUESTION)
         assert reply(connection)[0] == 503
-    counted = metric(connect(), "footnote_requests_total", 'method="POST",route="/v1/ask",status="503"')
-    assert counted == 50
-    deadline = time.monotonic() + 30
-    told_of = 0
-    lines: list[dict[str, Any]] = []
-    while told_of < 50 and time.monotonic() < deadline:
-        time.sleep(0.1)
-        lines = [json.loads(line) for line in told["log"].read_text().splitlines()]
-        lines = [line for line in lines if line.get("status") == 503]
-        told_of = sum(line["requests"] for line in lines)
-    assert told_of == 50
-    assert len(lines) < 10, lines
+    assert counted() == n_before + 50
+    wait_until(lambda: sum(line["requests"] for line in lines()[n_lines:]) >= 50)
+    assert sum(line["requests"] for line in lines()[n_lines:]) == 50 and len(lines()) - n_lines < 10
 
 
 @pytest.mark.slow
-def test_a_refused_body_that_does_not_come_ends_the_connection(full: Any) -> None:
-    connect, _, _ = full
+def test_a_refused_body_that_does_not_come_ends_the_connection(connect: Any, held: "Held") -> None:
     connection = connect()
     connection.sendall(head())
     assert reply(connection)[0] == 503
@@ -165,21 +183,12 @@ def test_a_refused_body_that_does_not_come_ends_the_connection(full: Any) -> Non
 
 
 @pytest.mark.slow
-def test_bodies_that_do_not_come_keep_nobody_out(serve: Callable[..., Any]) -> None:
-    _, told = serve("--workers", "1", RAG_API_KEY=KEY, RAG_QUEUE="1", RAG_DEADLINE="60")
-    place = urlsplit(told["url"])
-    with ExitStack() as stack:
-        slow, quick = (
-            [
-                stack.enter_context(socket.create_connection((str(place.hostname), place.port or 0), timeout=30))
-                for _ in range(n)
-            ]
-            for n in (20, 1)
-        )
-        for connection in slow:
-            connection.sendall(head() + QUESTION[:5])
-        time.sleep(0.5)
-        quick[0].sendall(head() + QUESTION)
-        assert reply(quick[0])[0] == 200
-        slow[0].sendall(QUESTION[5:])
-        assert reply(slow[0])[0] == 200
+def test_bodies_that_do_not_come_keep_nobody_out(connect: Any) -> None:
+    slow, quick = [connect() for _ in range(20)], connect()
+    for connection in slow:
+        connection.sendall(head() + QUESTION[:5])
+    time.sleep(0.5)
+    quick.sendall(head() + QUESTION)
+    assert reply(quick)[0] == 200
+    slow[0].sendall(QUESTION[5:])
+    assert reply(slow[0])[0] == 200

@@ -245,10 +245,10 @@ def test_the_commands_make_show_and_revoke_keys(path: Path) -> None:
     assert KeyRing(None, path).find([made["key"].encode()]) == Grant("laptop", "write")
     assert run("add", "phone")["scope"] == "read"
     listed = run("list")
-    assert [(one["name"], one["scope"]) for one in listed] == [("laptop", "write"), ("phone", "read")]
+    assert [(key["name"], key["scope"]) for key in listed] == [("laptop", "write"), ("phone", "read")]
     assert made["key"] not in json.dumps(listed)
     assert run("revoke", "laptop")["revoked"] is True
-    assert [one["name"] for one in run("list")] == ["phone"]
+    assert [key["name"] for key in run("list")] == ["phone"]
     assert "laptop" in run("revoke", "laptop", expected=2)
     assert "phone" in run("add", "phone", expected=2)
     assert run("add", "x", "--scope", "all", expected=2)

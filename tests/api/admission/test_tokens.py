@@ -42,11 +42,11 @@ def token(key: Any = KEY, kid: str = "1", algorithm: str = "RS256", **claims: An
     return jwt.encode(held, key, algorithm=algorithm, headers={"kid": kid}).encode()
 
 
-def grant(given: bytes, tokens: Tokens | None = None) -> Grant | None:
+def grant(token: bytes, tokens: Tokens | None = None) -> Grant | None:
     known = tokens or Tokens(ISSUER, AUDIENCE, Issuer().fetch)
 
     async def find() -> Grant | None:
-        return await known.find([given])
+        return await known.find([token])
 
     return anyio.run(find)
 

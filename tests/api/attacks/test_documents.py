@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-Attacked = tuple["subprocess.Popen[str]", str]
+from tests.api.conftest import Attacked
 
 pytestmark = [
     pytest.mark.model,

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.slow]
 
 MEBIBYTE = 1024 * 1024
 QUESTION = {"question": "How long did the ferry to Hirtshals wait?"}
@@ -78,7 +78,7 @@ def test_a_full_disk_is_told_and_survived(
         assert_full(client.post("/v1/documents", json={"text": "The heron left the pond in autumn. " * 1000}))
         for path in ("/livez", "/readyz", "/metrics", "/v1/collections", f"/v1/documents/{document['id']}/text"):
             assert client.get(path).status_code == 200
-        names = [one["source"] for one in client.get("/v1/documents").json()["documents"]]
+        names = [document["source"] for document in client.get("/v1/documents").json()["documents"]]
         assert names == ["harbour.txt", "small.txt"]
         answer = client.post("/v1/ask", json=QUESTION).json()
         assert answer["passages"][0]["document"]["id"] == document["id"]
@@ -86,5 +86,5 @@ def test_a_full_disk_is_told_and_survived(
 
         assert upload("late.txt", b"The heron left the pond in autumn.").status_code == 201
         assert client.delete(f"/v1/documents/{document['id']}").json()["remaining"] == 0
-        names = [one["source"] for one in client.get("/v1/documents").json()["documents"]]
+        names = [document["source"] for document in client.get("/v1/documents").json()["documents"]]
         assert names == ["small.txt", "late.txt"]

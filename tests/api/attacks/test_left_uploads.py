@@ -3,23 +3,25 @@
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import httpx
 import pytest
+
+from tests.api.conftest import server_process
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
 # 200 kB of lines of one word, each a sentence with vectors of its own: some 20 s of two cores.
 LINES = "".join(f"{letter}{number}\n" for number in range(9_000) for letter in "abcd")[:200_000]
-Server = tuple[Any, dict[str, Any]]
 
 
-@pytest.fixture
-def client(serve: Callable[..., Server], connect: Callable[[dict[str, Any]], httpx.Client]) -> Iterator[httpx.Client]:
-    _, told = serve()
-    with connect(told) as made:
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    with (
+        server_process(tmp_path_factory.mktemp("left")) as (_, told),
+        httpx.Client(base_url=told["url"], timeout=60, trust_env=False) as made,
+    ):
         assert made.post("/v1/documents", json={"text": "The model is loaded by now."}).status_code == 201
         yield made
 
@@ -55,5 +57,6 @@ def test_writers_are_free_soon_after_clients_have_left(client: httpx.Client, aft
         time.sleep(0.02)
     # The promise is 2 s on an idle machine, where the work itself takes 20 s for each of them.
     assert time.monotonic() - left_at < 10
-    assert client.post("/v1/documents", json={"text": "One line."}).status_code == 201
-    assert client.get("/v1/documents").json()["documents"][-1]["characters"] == len("One line.")
+    line = f"One line after {after_s} seconds."
+    assert client.post("/v1/documents", json={"text": line}).status_code == 201
+    assert client.get("/v1/documents").json()["documents"][-1]["characters"] == len(line)

@@ -289,16 +289,16 @@ def test_half_sent_uploads_keep_neither_deletions_nor_other_keys_out(fake: Any, 
         assert await request(other, whole({"text": "a"})).run() == 201
         [known] = fake.stored
         half = [request(slow, BEGUN) for _ in range(places + 2)]
-        tasks = [asyncio.create_task(one.run()) for one in half]
+        tasks = [asyncio.create_task(upload.run()) for upload in half]
         while app.state.lanes.write.inside < places // 2 or sum(task.done() for task in tasks) < 2 + places // 2:
             await asyncio.sleep(0.005)
-        refused = [one.sent[0]["status"] for one in half if one.sent]
+        refused = [upload.sent[0]["status"] for upload in half if upload.sent]
         assert refused == [503] * (places + 2 - places // 2)
         assert await request(other, whole({"text": "b"})).run() == 201
         deletion: Message = {"type": "http.request", "body": b"", "more_body": False}
         assert await request(slow, deletion, method="DELETE", path=f"/v1/documents/{known}").run() == 200
-        for one in half:
-            one.left.set()
+        for upload in half:
+            upload.left.set()
         await asyncio.gather(*tasks)
         assert app.state.lanes.write.inside == 0
         assert await request(slow, whole({"text": "c"})).run() == 201

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -11,8 +10,7 @@ import httpx
 import pytest
 
 from api.errors import ALL_KINDS
-
-Attacked = tuple["subprocess.Popen[str]", str]
+from tests.api.conftest import Attacked
 
 pytestmark = [
     pytest.mark.model,
@@ -156,7 +154,7 @@ def test_what_is_no_request_is_told_so_in_a_problem(attacked: Attacked, what: st
     status, *parts = NO_REQUESTS[what]
     head, _, body = exchange(attacked[1], *parts).partition(b"\r\n\r\n")
     line, *lines = head.decode().lower().split("\r\n")
-    headers = dict(one.split(": ", 1) for one in lines)
+    headers = dict(line.split(": ", 1) for line in lines)
     assert line.startswith(f"http/1.1 {status} ") and headers["content-type"] == "application/problem+json"
     assert (headers["connection"], int(headers["content-length"])) == ("close", len(body))
     assert headers["x-content-type-options"] == "nosniff"

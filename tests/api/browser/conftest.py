@@ -1,12 +1,8 @@
 """A real server with the default model and a real headless Chromium that looks at its page."""
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +15,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.api.conftest import server_process
+
 ROOT = Path(__file__).parents[3]
-RAG = Path(sys.executable).parent / "rag"
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 SWITCHES = (
     "--headless=new",
@@ -37,26 +34,6 @@ SWITCHES = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshots", metavar="DIR", help="where test_screenshots.py puts the README's pictures")
-
-
-@contextmanager
-def serving(store: Path, **variables: str) -> Iterator[str]:
-    """The address of a server process with this store and these settings."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("RAG_API_KEY", "RAG_STORE")}
-    environment |= variables
-    command = [str(RAG), "serve", "--port", "0", "--store", str(store), "--json"]
-    with open(store.with_suffix(".log"), "w+b") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            if not line:
-                log.seek(0)
-                pytest.fail(log.read().decode())
-            yield json.loads(line)["url"]
-        finally:
-            process.terminate()
-            process.communicate(timeout=30)
 
 
 class Page:
@@ -85,8 +62,8 @@ class Page:
 
     def texts(self, selector: str) -> list[str]:
         return [
-            str(one)
-            for one in self.js("return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector)
+            str(text)
+            for text in self.js("return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector)
         ]
 
     def js(self, script: str, *arguments: object) -> Any:
@@ -174,10 +151,8 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
 @pytest.fixture(scope="session")
 def url(driver: webdriver.Chrome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One server for all tests, each with a collection of its own where it writes. Only where there is a browser."""
-    if not RAG.exists():
-        pytest.skip("the console command `rag` is not installed")
-    with serving(tmp_path_factory.mktemp("page") / "store") as address:
-        yield address
+    with server_process(tmp_path_factory.mktemp("page")) as (_, told):
+        yield told["url"]
 
 
 @pytest.fixture(scope="session")
@@ -210,10 +185,10 @@ def page_with(driver: webdriver.Chrome, tmp_path: Path) -> Iterator[Callable[...
     with ExitStack() as stack:
 
         def make(**variables: str) -> tuple[Page, str]:
-            url = stack.enter_context(serving(tmp_path / "store", **variables))
-            page = Page(driver, url)
+            _, told = stack.enter_context(server_process(tmp_path, **variables))
+            page = Page(driver, told["url"])
             page.emulate()
             page.open()
-            return page, url
+            return page, page.url
 
         yield make

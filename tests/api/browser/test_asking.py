@@ -83,35 +83,35 @@ def test_a_shared_link_opens_the_same(page: Any, article: Any, client: httpx.Cli
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("place", "said"),
+    ("place", "message"),
     [
         ("#doc=nothing&span=0:5", "not in the store"),
         ("#doc={id}&span=5:999999", "points at"),
         ("#doc={id}&span=9:3", "points at"),
     ],
 )
-def test_a_link_that_no_longer_fits_says_so(page: Any, article: Any, place: str, said: str) -> None:
+def test_a_link_that_no_longer_fits_says_so(page: Any, article: Any, place: str, message: str) -> None:
     page.open(place.format(id=article["id"]))
-    page.wait_for_text("#reader-status", said)
+    page.wait_for_text("#reader-status", message)
     assert not page.all("#cited")
 
 
 def test_a_citation_of_a_document_that_changed_leads_to_where_it_stands_now(page: Any, client: httpx.Client) -> None:
-    given = {
+    citation = {
         "title": "Log",
         "source": "log",
         "collection": "changing",
         "text": "The lighthouse keeper counted forty ships at dusk.",
     }
-    client.post("/v1/documents", json=given)
+    client.post("/v1/documents", json=citation)
     page.choose_collection("changing")
     page.ask("How many ships did the lighthouse keeper count?")
-    client.post("/v1/documents", json=given | {"text": "It was a calm evening. " + given["text"]})
+    client.post("/v1/documents", json=citation | {"text": "It was a calm evening. " + citation["text"]})
     page.find(".passage a.open").click()
     page.wait(lambda: page.all("#reader-status a"))
     page.find("#reader-status a").click()
     page.wait_for_text("#reader-status", "Marked")
-    assert page.text("#cited") == given["text"]
+    assert page.text("#cited") == citation["text"]
 
 
 def test_an_abstention_says_so_with_its_reason_and_the_nearest_passages(page: Any, article: Any) -> None:

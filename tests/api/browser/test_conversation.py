@@ -8,7 +8,7 @@ import pytest
 
 from tests.language_model_stub import Stub, offered, sentences_reply, serve
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.slow]
 
 FERRIES = {
     "Anholt": "The ferry to Anholt takes two hours and forty minutes.",
@@ -21,8 +21,8 @@ def add_ferries(client: httpx.Client, collection: str) -> dict[str, str]:
     ids = {}
     for title, text in FERRIES.items():
         metadata = {"author": "Ida {Berg} & Co", "date": "2024-05-01"}
-        given = {"title": title, "text": text, "source": title.lower(), "collection": collection, "metadata": metadata}
-        ids[title] = client.post("/v1/documents", json=given).json()["documents"][0]["id"]
+        body = {"title": title, "text": text, "source": title.lower(), "collection": collection, "metadata": metadata}
+        ids[title] = client.post("/v1/documents", json=body).json()["documents"][0]["id"]
     return ids
 
 

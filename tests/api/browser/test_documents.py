@@ -7,7 +7,7 @@ from zipfile import ZipFile
 import httpx
 import pytest
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.slow]
 
 # Each would run, or leave an element behind, wherever it were taken for HTML.
 HOSTILE = '<img src=x onerror=alert(1)><script>alert(2)</script></textarea></title><a href="javascript:alert(3)">x</a>'
@@ -20,8 +20,8 @@ def write(folder: Path, name: str, content: str | bytes) -> str:
     return str(path)
 
 
-def add(client: httpx.Client, **given: object) -> dict[str, Any]:
-    reply = client.post("/v1/documents", json=given)
+def add(client: httpx.Client, **fields: object) -> dict[str, Any]:
+    reply = client.post("/v1/documents", json=fields)
     assert reply.status_code == 201
     return dict(reply.json()["documents"][0])
 
@@ -60,7 +60,7 @@ def test_files_go_in_one_by_one_and_a_bad_one_is_reported(page: Any, client: htt
     page.find("#files").send_keys(files[0])
     assert page.wait_for_text("#upload-summary", "Done") == "Done: 1 unchanged."
     stored = client.get("/v1/documents", params={"collection": "uploads"}).json()["documents"]
-    assert sorted(one["source"] for one in stored) == ["minutes.md", "plan.txt"]
+    assert sorted(document["source"] for document in stored) == ["minutes.md", "plan.txt"]
 
 
 def test_files_can_be_dropped_anywhere(page: Any) -> None:
@@ -92,7 +92,11 @@ def test_a_folder_goes_in_with_its_folders_and_without_what_is_hidden(
     assert page.text("#upload-list .failed .name") == "notes/more.zip"  # first, though it was sent last
     assert page.text("#upload-list .failed .state").startswith("1 added, 1 failed\nnotes/more.zip!/noise.bin: ")
     stored = client.get("/v1/documents", params={"collection": "birds"}).json()["documents"]
-    assert [one["source"] for one in stored] == ["notes/a/readme.md", "notes/b/readme.md", "notes/more.zip!/gulls.txt"]
+    assert [document["source"] for document in stored] == [
+        "notes/a/readme.md",
+        "notes/b/readme.md",
+        "notes/more.zip!/gulls.txt",
+    ]
     page.find("#folder").send_keys(str(tmp_path / "notes"))
     page.wait_for_text("#upload-summary", "Done: 3 unchanged, 1 failed. 1 hidden file left out.")
 
@@ -164,10 +168,9 @@ def test_the_list_is_filtered_and_deleted_from_after_a_question(page: Any, clien
     page.find("#filter").send_keys(" ")
     page.wait(lambda: listed(page) == ["Apple harvest", "Storm warning"])
     left = client.get("/v1/documents", params={"collection": "farm"}).json()["documents"]
-    assert [one["title"] for one in left] == ["Apple harvest", "Storm warning"]
+    assert [document["title"] for document in left] == ["Apple harvest", "Storm warning"]
 
 
-@pytest.mark.slow
 def test_a_long_list_comes_a_page_at_a_time_and_is_filtered_as_a_whole(page: Any, client: httpx.Client) -> None:
     for number in range(53):
         add(client, title=f"Note {number}", source=f"{number}", text="Short.", collection="many")
@@ -253,7 +256,7 @@ def test_positions_beyond_the_basic_plane_mark_the_right_characters(page: Any, c
     answer = client.post(
         "/v1/ask", json={"question": "Who drank tea with the harbour master?", "collection": "scripts"}
     ).json()
-    spans = [(one["start_char_index"], one["end_char_index"]) for one in answer["passages"][0]["highlights"]]
+    spans = [(span["start_char_index"], span["end_char_index"]) for span in answer["passages"][0]["highlights"]]
     assert page.texts("blockquote mark") == [text[start:end] for start, end in spans]
     assert any("🍵 tea" in marked for marked in page.texts("blockquote mark"))
     for start, end in [
@@ -270,7 +273,6 @@ def test_positions_beyond_the_basic_plane_mark_the_right_characters(page: Any, c
         assert page.text("#reader-text") == text
 
 
-@pytest.mark.slow
 def test_a_very_long_document_opens_around_the_span_and_shows_more_on_request(page: Any, client: httpx.Client) -> None:
     text = "𒀭 It begins. " + "\n" * 105_000 + "🦉 The owl sat on the ninth fence post." + "\n" * 105_000 + "It ends."
     document = add(client, title="Long", source="long", text=text, collection="long")

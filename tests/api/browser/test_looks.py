@@ -188,8 +188,8 @@ def stand_still(page: Any) -> None:
 
 
 def violations(page: Any, options: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    found = page.js("return axe.run(arguments[0])", {"resultTypes": ["violations"], **options})
-    return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]]
+    results = page.js("return axe.run(arguments[0])", {"resultTypes": ["violations"], **options})
+    return [(violation["id"], [node["html"] for node in violation["nodes"]]) for violation in results["violations"]]
 
 
 def test_a_newcomer_is_led_to_adding_documents(page: Any) -> None:

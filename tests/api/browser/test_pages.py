@@ -10,7 +10,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.rag.parsing.pdf.drawing import lines_at, pdf
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.slow]
 
 FACTS = ["The harbour was built in 1820.", "The lighthouse was lit in 1831.", "The ferry sank in 1907 off Anholt."]
 

@@ -10,12 +10,12 @@ from reportlab.lib.pdfencrypt import StandardEncryption
 from eval.sets.quotes import read_jsonl
 from tests.rag.parsing.pdf.drawing import pdf
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.slow]
 
 
-def add(url: str, **given: object) -> None:
+def add(url: str, **fields: object) -> None:
     with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
-        assert client.post("/v1/documents", json=given).status_code == 201
+        assert client.post("/v1/documents", json=fields).status_code == 201
 
 
 def test_thumbs_write_what_evaluation_reads(page_with: Any, tmp_path: Path) -> None:
@@ -80,9 +80,9 @@ def test_documents_are_ordered_and_filtered_and_deleted_together(page: Any, clie
         ("a.txt", "Short."),
         ("c.md", "Medium text."),
     ):
-        given = {"title": name, "source": name, "text": text, "collection": "ordered"}
+        body = {"title": name, "source": name, "text": text, "collection": "ordered"}
         metadata = {"language": "de" if name == "c.md" else "en"}
-        assert client.post("/v1/documents", json=given | {"metadata": metadata}).status_code == 201
+        assert client.post("/v1/documents", json=body | {"metadata": metadata}).status_code == 201
     page.choose_collection("ordered")
     page.find("#nav-documents").click()
 

@@ -39,10 +39,10 @@ def checks(result: Any) -> dict[str, Any]:
 
 def test_a_sound_set_up_has_a_line_for_each_part_and_ends_with_0(rag: Rag) -> None:
     result = rag("doctor", "--json")
-    found = checks(result)
+    seen = checks(result)
     assert result.code == 0 and result.json["ok"] is True
     names = ["versions", "settings", "sandbox", "model", "store", "cache", "disk", "port", "keys", "ocr"]
-    assert list(found) == names and "rag add PATH" in found["store"]["detail"]
+    assert list(seen) == names and "rag add PATH" in seen["store"]["detail"]
     shown = rag("doctor")
     assert shown.code == 0 and all(line.startswith(("ok    ", "      ")) for line in shown.out.splitlines())
 
@@ -59,19 +59,19 @@ def test_each_thing_that_is_wrong_says_what_to_do_and_ends_with_1(
         monkeypatch.setenv("RAG_PORT", str(taken.getsockname()[1]))
         monkeypatch.setattr("api.cli.doctor._PATIENCE_S", 0.2)
         result = rag("doctor", "--store", "letters", "--json")
-    found = checks(result)
-    wrong = [name for name, check in found.items() if not check["ok"]]
+    seen = checks(result)
+    wrong = [name for name, check in seen.items() if not check["ok"]]
     assert result.code == 1 and wrong == ["settings", "store", "port", "model server"]
-    assert "RAG_MODLE (is RAG_MODEL meant?)" in found["settings"]["detail"]
-    assert all(found[name]["advice"] for name in wrong)
+    assert "RAG_MODLE (is RAG_MODEL meant?)" in seen["settings"]["detail"]
+    assert all(seen[name]["advice"] for name in wrong)
     shown = rag("doctor", "--store", "letters")
     assert shown.code == 1 and "MEND  store: " in shown.out
 
 
 def test_a_setting_that_cannot_be_read_hides_nothing_else(rag: Rag, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAG_THREADS", "many")
-    found = checks(rag("doctor", "--json"))
-    assert not found["settings"]["ok"] and "RAG_THREADS" in found["settings"]["detail"] and found["disk"]["ok"]
+    seen = checks(rag("doctor", "--json"))
+    assert not seen["settings"]["ok"] and "RAG_THREADS" in seen["settings"]["detail"] and seen["disk"]["ok"]
 
 
 @pytest.fixture
@@ -99,8 +99,8 @@ def test_servers_that_answer_are_told_from_those_that_do_not(
 ) -> None:
     monkeypatch.setenv("RAG_LLM_URL", f"{server}/v1/")
     monkeypatch.setenv("RAG_PORT", server.rpartition(":")[2])
-    found = checks(rag("doctor", "--json"))
-    assert found["model server"]["ok"] and "a service answers there" in found["port"]["detail"]
+    seen = checks(rag("doctor", "--json"))
+    assert seen["model server"]["ok"] and "a service answers there" in seen["port"]["detail"]
     monkeypatch.setenv("RAG_LLM_URL", f"{server}/other")
     wrong = checks(rag("doctor", "--json"))["model server"]
     assert not wrong["ok"] and "404" in wrong["detail"]

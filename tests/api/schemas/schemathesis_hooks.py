@@ -26,8 +26,8 @@ def after_call(context: Any, case: Any, response: Any) -> None:
         "headers": {name: values for name, values in response.headers.items() if name != "date"},
         "body": response.content[:2000].decode(errors="replace"),
     }
-    with Path(FOUND).open("a", encoding="utf-8") as found:
-        found.write(json.dumps(line) + "\n")
+    with Path(FOUND).open("a", encoding="utf-8") as report:
+        report.write(json.dumps(line) + "\n")
 
 
 @schemathesis.hook

@@ -5,21 +5,17 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from api.admission.keys import add_key, revoke_key
+from tests.api.conftest import RAG, Server
 
-RAG = Path(sys.executable).parent / "rag"
 pytestmark = pytest.mark.model
-
-Server = tuple["subprocess.Popen[str]", dict[str, Any]]
 
 
 @pytest.mark.slow

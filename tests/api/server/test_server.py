@@ -1,21 +1,18 @@
 """The server as a process: addresses, start, signals, end."""
 
-import json
 import os
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from api.server.server import CannotListen, bind, url_of
+from tests.api.conftest import RAG, Server
 
-RAG = Path(sys.executable).parent / "rag"
 installed = pytest.mark.skipif(not RAG.exists(), reason="the console command `rag` is not installed")
 
 
@@ -26,29 +23,14 @@ def start(*arguments: str, key: str | None = None) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
-    """A server with a new store on a free port, and what it said about itself."""
-    process = start("--port", "0", "--store", str(tmp_path / "store"), "--json")
-    try:
-        assert process.stdout is not None and process.stderr is not None
-        line = process.stdout.readline()
-        if not line:
-            pytest.fail(process.stderr.read())
-        yield process, json.loads(line)
-    finally:
-        process.kill()
-        process.communicate()
-
-
 @pytest.mark.slow
 @installed
 @pytest.mark.model
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_server_keeps_what_it_acknowledged_and_stops_with_0(
-    running: tuple["subprocess.Popen[str]", dict[str, Any]], number: signal.Signals
+    serve: Callable[..., Server], number: signal.Signals
 ) -> None:
-    process, told = running
+    process, told = serve()
     with httpx.Client(base_url=told["url"], timeout=30, trust_env=False) as client:
         assert client.get("/readyz").status_code == 200
         added = client.post("/v1/documents", files={"file": ("a.txt", b"The ferry waited nine hours.")})
@@ -56,7 +38,8 @@ def test_a_server_keeps_what_it_acknowledged_and_stops_with_0(
         answer = client.post("/v1/ask", json={"question": "How long did the ferry wait?"}).json()
         assert answer["passages"][0]["text"] == "The ferry waited nine hours."
     process.send_signal(number)
-    output, errors = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=20)
+    errors = told["log"].read_text(encoding="utf-8")
     assert (process.returncode, output) == (0, ""), errors
     assert told["url"] in errors and "Traceback" not in errors
     listed = subprocess.run(

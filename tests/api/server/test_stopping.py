@@ -49,14 +49,14 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def _processes_with(mark: str) -> list[str]:
     """Command lines of the processes in whose environment this stands."""
-    found = []
+    children = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if mark.encode() in (process / "environ").read_bytes().split(b"\0"):
-                found.append((process / "cmdline").read_text().replace("\0", " "))
+                children.append((process / "cmdline").read_text().replace("\0", " "))
         except OSError:  # it has ended, or is another user's
             continue
-    return found
+    return children
 
 
 def _wait_for(happened: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
@@ -89,8 +89,8 @@ def test_a_service_that_is_told_to_stop_while_it_starts_ends_in_order(
     process.send_signal(number)
     process.send_signal(signal.SIGTERM)  # told twice
     assert process.wait(timeout=60) == 0
-    said = (tmp_path / "err").read_text()
-    assert said.endswith("rag: stopped before it was ready\n") and "Traceback" not in said
+    printed = (tmp_path / "err").read_text()
+    assert printed.endswith("rag: stopped before it was ready\n") and "Traceback" not in printed
 
 
 @pytest.mark.slow

@@ -31,14 +31,14 @@ def samples(client: TestClient, **headers: str) -> dict[str, float]:
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert response.text.endswith("\n")
-    found = {}
+    values = {}
     for line in response.text.splitlines():
         if not line.startswith("#"):
             sample = SAMPLE.fullmatch(line)
             assert sample, line
-            assert line.rpartition(" ")[0] not in found
-            found[line.rpartition(" ")[0]] = float(sample[3])
-    return found
+            assert line.rpartition(" ")[0] not in values
+            values[line.rpartition(" ")[0]] = float(sample[3])
+    return values
 
 
 # --- metrics
@@ -52,23 +52,23 @@ def test_requests_answers_and_documents_are_counted(measured: TestClient, fake: 
     measured.post("/v1/ask", json={"question": "zzz"})
     measured.post("/v1/ask", json={})
     measured.delete(f"/v1/documents/{next(iter(fake.stored))}")
-    found = samples(measured)
-    assert found['footnote_requests_total{method="POST",route="/v1/ask",status="200"}'] == 2
-    assert found['footnote_requests_total{method="POST",route="/v1/ask",status="422"}'] == 1
-    assert found['footnote_requests_total{method="DELETE",route="/v1/documents/{document_id}",status="200"}'] == 1
-    assert found['footnote_answers_total{answered="true"}'] == found['footnote_answers_total{answered="false"}'] == 1
+    values = samples(measured)
+    assert values['footnote_requests_total{method="POST",route="/v1/ask",status="200"}'] == 2
+    assert values['footnote_requests_total{method="POST",route="/v1/ask",status="422"}'] == 1
+    assert values['footnote_requests_total{method="DELETE",route="/v1/documents/{document_id}",status="200"}'] == 1
+    assert values['footnote_answers_total{answered="true"}'] == values['footnote_answers_total{answered="false"}'] == 1
     assert {
-        outcome: found[f'footnote_documents_total{{outcome="{outcome}"}}']
+        outcome: values[f'footnote_documents_total{{outcome="{outcome}"}}']
         for outcome in ("added", "skipped", "failed", "deleted")
     } == {"added": 2, "skipped": 1, "failed": 1, "deleted": 1}
-    assert found["footnote_ingest_seconds_count"] == 4
-    assert found['footnote_request_seconds_count{route="/v1/ask"}'] == 3
-    assert found["footnote_store_documents"] == found["footnote_store_passages"] == len(fake.stored)
-    assert found["footnote_store_generation"] == fake.generation
-    assert found["footnote_store_readable"] == 1
-    assert found["process_resident_memory_bytes"] > 1e6 and found["process_cpu_seconds_total"] > 0
+    assert values["footnote_ingest_seconds_count"] == 4
+    assert values['footnote_request_seconds_count{route="/v1/ask"}'] == 3
+    assert values["footnote_store_documents"] == values["footnote_store_passages"] == len(fake.stored)
+    assert values["footnote_store_generation"] == fake.generation
+    assert values["footnote_store_readable"] == 1
+    assert values["process_resident_memory_bytes"] > 1e6 and values["process_cpu_seconds_total"] > 0
     for stage in ("embed", "search", "total"):
-        assert found[f'footnote_stage_seconds_count{{stage="{stage}"}}'] == 2
+        assert values[f'footnote_stage_seconds_count{{stage="{stage}"}}'] == 2
 
 
 def test_every_metric_is_typed_once_and_explained(measured: TestClient) -> None:
@@ -83,9 +83,9 @@ def test_every_metric_is_typed_once_and_explained(measured: TestClient) -> None:
 
 def test_the_queue_is_shown_while_it_is_full_and_the_store_cannot_be_read(measured: TestClient, fake: Any) -> None:
     fake.fail_with = StoreDamaged("x")
-    found = samples(measured)
-    assert found["footnote_store_readable"] == 0 and "footnote_store_documents" not in found
-    assert found['footnote_places{lane="ask"}'] > 0 and found['footnote_inside{lane="ask"}'] == 0
+    values = samples(measured)
+    assert values["footnote_store_readable"] == 0 and "footnote_store_documents" not in values
+    assert values['footnote_places{lane="ask"}'] > 0 and values['footnote_inside{lane="ask"}'] == 0
 
 
 def test_a_busy_service_still_answers_with_what_it_knows(
@@ -101,12 +101,12 @@ def test_a_busy_service_still_answers_with_what_it_knows(
         while lanes.read.running < 1:
             pass
         assert client.get("/v1/documents").status_code == 503
-        found = samples(client)
+        values = samples(client)
         fake.gate.set()
         assert busy.result().status_code == 200
-    assert found["footnote_store_readable"] == 0
-    assert found['footnote_inside{lane="read"}'] == found['footnote_running{lane="read"}'] == 1
-    assert found['footnote_requests_total{method="GET",route="/v1/documents",status="503"}'] == 1
+    assert values["footnote_store_readable"] == 0
+    assert values['footnote_inside{lane="read"}'] == values['footnote_running{lane="read"}'] == 1
+    assert values['footnote_requests_total{method="GET",route="/v1/documents",status="503"}'] == 1
 
 
 def test_metrics_need_a_key_where_there_is_one(client_of: Callable[[Settings], TestClient]) -> None:
@@ -194,8 +194,8 @@ def test_a_request_is_one_line_with_the_id_that_the_client_gave_or_got(
     request = lines[1]
     assert (request["method"], request["route"], request["status"]) == ("POST", "/v1/ask", 500)
     assert request["ms"] >= 0 and request["key"] == "RAG_API_KEY"
-    given = {client.get("/v1/documents").headers["x-request-id"] for _ in range(2)}
-    assert len(given) == 2 and all(re.fullmatch(r"[0-9a-f]{32}", one) for one in given)
+    ids = {client.get("/v1/documents").headers["x-request-id"] for _ in range(2)}
+    assert len(ids) == 2 and all(re.fullmatch(r"[0-9a-f]{32}", identity) for identity in ids)
     assert client.get("/livez", headers={"X-Request-ID": "a b"}).headers["x-request-id"] != "a b"
 
 

@@ -46,7 +46,7 @@ def folder(tmp_path: Path, write_lines: WriteLines) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["nowhere"], "no gold set at nowhere"),
         ([SEED_QUESTIONS, "-k", "0"], "-k 0: list 1 to 1000 passages"),
@@ -60,9 +60,9 @@ def folder(tmp_path: Path, write_lines: WriteLines) -> Path:
         ([SEED_QUESTIONS, "--limit", "0"], "limit"),
     ],
 )
-def test_wrong_usage_ends_with_2_and_a_message(evaluate: Evaluate, arguments: list[object], said: str) -> None:
+def test_wrong_usage_ends_with_2_and_a_message(evaluate: Evaluate, arguments: list[object], message: str) -> None:
     result = evaluate(*arguments)
-    assert result.code == 2 and said in result.err and result.out == ""
+    assert result.code == 2 and message in result.err and result.out == ""
     assert "Traceback" not in result.err and result.err.count("\n") <= 3
 
 
@@ -297,11 +297,15 @@ def test_why_says_at_which_stage_and_shows_what_ranks_before(evaluate: Evaluate)
     lower = next(row for row in run["per_query"] if row["rank"] and row["rank"] > 1)
     explained = evaluate(SEED_QUESTIONS, "--corpus", ROOT / "seeds", "--why", lower["id"], "--json")
     assert explained.code == 0, explained.err
-    found = explained.json
-    assert (found["stage"], found["rank"]) == ("found", lower["rank"])
-    assert [one["rank"] for one in found["above"]] == list(range(1, lower["rank"]))
-    assert set(found["above"][0]["signals"]) == set(found["evidence"][0]["signals"]) >= {"dense", "bm25", "late"}
-    assert found["above"][0]["score"] >= found["evidence"][0]["score"]
+    explanation = explained.json
+    assert (explanation["stage"], explanation["rank"]) == ("found", lower["rank"])
+    assert [passage["rank"] for passage in explanation["above"]] == list(range(1, lower["rank"]))
+    assert (
+        set(explanation["above"][0]["signals"])
+        == set(explanation["evidence"][0]["signals"])
+        >= {"dense", "bm25", "late"}
+    )
+    assert explanation["above"][0]["score"] >= explanation["evidence"][0]["score"]
     shown = evaluate(SEED_QUESTIONS, "--corpus", ROOT / "seeds", "--why", lower["id"])
     assert f"stage: found at rank {lower['rank']}" in shown.out and "rank by meaning" in shown.out
 

@@ -31,7 +31,7 @@ def test_an_option_that_a_mode_would_ignore_ends_with_2_and_both_names(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--why", "1", "--baselines"], "--baselines would ignore --why"),
         (["--why", "1", "--out", "run.json"], "--why would ignore --out"),
@@ -40,15 +40,15 @@ def test_an_option_that_a_mode_would_ignore_ends_with_2_and_both_names(
     ],
 )
 def test_what_one_mode_alone_would_ignore_is_told_too(
-    evaluate: Evaluate, arguments: list[object], said: str, tmp_path: Path
+    evaluate: Evaluate, arguments: list[object], message: str, tmp_path: Path
 ) -> None:
     result = evaluate(SEED_QUESTIONS, *arguments)
-    assert result.code == 2 and said in result.err and not list(tmp_path.iterdir())
+    assert result.code == 2 and message in result.err and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("mode", [[], ["--baselines"]])
 @pytest.mark.parametrize(
-    ("out", "said"),
+    ("out", "message"),
     [
         ("no/such/run.json", "name a file in a folder that exists"),
         ("/dev/null", "name a file in a folder that exists"),
@@ -57,10 +57,10 @@ def test_what_one_mode_alone_would_ignore_is_told_too(
     ],
 )
 def test_an_out_that_cannot_be_written_is_told_before_any_work(
-    evaluate: Evaluate, mode: list[str], out: str, said: str, tmp_path: Path
+    evaluate: Evaluate, mode: list[str], out: str, message: str, tmp_path: Path
 ) -> None:
     result = evaluate(SEED_QUESTIONS, *mode, "--out", out)
-    assert result.code == 2 and f"--out {out}" in result.err and said in result.err
+    assert result.code == 2 and f"--out {out}" in result.err and message in result.err
     assert not list(tmp_path.iterdir())
 
 

@@ -138,9 +138,9 @@ def test_evidence_is_marked_where_it_stands() -> None:
 
 
 def test_bins_of_reliability_by_hand() -> None:
-    found = bins(np.array([0.05, 0.95, 1.0, 0.91]), np.array([0.0, 1.0, 1.0, 0.0]))
-    assert found[0] == (0.05, 0.0, 1)
-    assert found[1][:2] == pytest.approx((2.86 / 3, 2 / 3)) and found[1][2] == 3
+    filled = bins(np.array([0.05, 0.95, 1.0, 0.91]), np.array([0.0, 1.0, 1.0, 0.0]))
+    assert filled[0] == (0.05, 0.0, 1)
+    assert filled[1][:2] == pytest.approx((2.86 / 3, 2 / 3)) and filled[1][2] == 3
 
 
 @pytest.mark.parametrize("n", [1, 2, 1000])

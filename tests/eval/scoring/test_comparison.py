@@ -44,45 +44,45 @@ def test_a_run_does_not_differ_from_itself() -> None:
 def test_the_difference_is_how_much_higher_this_run_is() -> None:
     before = run(*(result(number, 0.5) for number in range(12)))
     after = run(*(result(number, 1.0 if number % 4 else 0.5) for number in range(12)))
-    found = compare(after, before)["RR@10"]
-    assert found.difference == pytest.approx(0.375) and found.n == 12
-    assert found.low is not None and found.high is not None and 0 < found.low < 0.375 < found.high <= 0.5
-    assert found.p == pytest.approx(2 / 2**9)
+    change = compare(after, before)["RR@10"]
+    assert change.difference == pytest.approx(0.375) and change.n == 12
+    assert change.low is not None and change.high is not None and 0 < change.low < 0.375 < change.high <= 0.5
+    assert change.p == pytest.approx(2 / 2**9)
     assert compare(before, after)["RR@10"].difference == pytest.approx(-0.375)
 
 
 def test_effect_and_counts_say_how_the_difference_is_spread() -> None:
     before = run(*(result(number, 0.5) for number in range(4)))
     after = run(*(result(number, value) for number, value in enumerate((1.0, 1.0, 0.25, 0.5))))
-    found = compare(after, before)["RR@10"]
+    change = compare(after, before)["RR@10"]
     # Differences .5, .5, -.25, 0: mean .1875, deviation sqrt(.421875 / 3) = .375.
-    assert (found.higher, found.lower) == (2, 1) and found.effect == pytest.approx(0.1875 / 0.375)
+    assert (change.higher, change.lower) == (2, 1) and change.effect == pytest.approx(0.1875 / 0.375)
 
 
 def test_p_and_interval_agree_with_scipy() -> None:
     generator = np.random.default_rng(5)
     values = [generator.random(30), generator.random(30) + 0.1]
-    found = compare(*(run(*(result(i, float(value)) for i, value in enumerate(column))) for column in values))["RR@10"]
+    change = compare(*(run(*(result(i, float(value)) for i, value in enumerate(column))) for column in values))["RR@10"]
     difference = values[0] - values[1]
     test = stats.permutation_test(
         tuple(values), lambda a, b: np.mean(a - b), permutation_type="samples", n_resamples=9999, rng=1
     )
-    assert found.p == pytest.approx(test.pvalue, abs=0.02)
+    assert change.p == pytest.approx(test.pvalue, abs=0.02)
     interval = stats.t.interval(0.95, 29, difference.mean(), difference.std(ddof=1) / np.sqrt(30))
-    assert (found.low, found.high) == pytest.approx(interval, abs=0.02)
+    assert (change.low, change.high) == pytest.approx(interval, abs=0.02)
 
 
 def test_only_questions_of_both_runs_count() -> None:
-    one = run(*(result(number, 1.0) for number in range(5)))
+    same = run(*(result(number, 1.0) for number in range(5)))
     other = run(*(result(number, 0.0) for number in range(3, 9)))
-    assert compare(one, other)["RR@10"].n == 2
+    assert compare(same, other)["RR@10"].n == 2
     reworded = run(replace(result(0, 0.0), question="another?"), *other.results)
-    assert compare(one, reworded)["RR@10"].n == 2
+    assert compare(same, reworded)["RR@10"].n == 2
 
 
 def test_only_measures_of_both_runs_are_compared() -> None:
-    one = run(result(0, 1.0), result(1, 1.0), measures=("RR@10", "AP"))
-    assert list(compare(one, run(result(0, 1.0), result(1, 0.0)))) == ["RR@10"]
+    single = run(result(0, 1.0), result(1, 1.0), measures=("RR@10", "AP"))
+    assert list(compare(single, run(result(0, 1.0), result(1, 0.0)))) == ["RR@10"]
 
 
 def test_runs_without_a_common_question_are_refused() -> None:
@@ -102,8 +102,8 @@ def test_confidence_is_compared_over_whole_questions() -> None:
         )
 
     good, bad = asked(0.9, 0.1), asked(0.1, 0.9)
-    found = compare(good, bad)
-    assert found["AUROC"].difference == pytest.approx(1.0) and found["AUROC"].n == 20
-    assert found["AUROC"].p is not None and found["AUROC"].p < 0.05
-    assert found["ECE"].difference is not None and found["ECE"].difference < 0
+    changes = compare(good, bad)
+    assert changes["AUROC"].difference == pytest.approx(1.0) and changes["AUROC"].n == 20
+    assert changes["AUROC"].p is not None and changes["AUROC"].p < 0.05
+    assert changes["ECE"].difference is not None and changes["ECE"].difference < 0
     assert compare(good, good)["AUROC"].p == 1.0

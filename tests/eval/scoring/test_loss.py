@@ -33,7 +33,7 @@ class Way:
     """One document of ten passages of ten characters; ``reached``: what becomes of each passage by id."""
 
     def __init__(self, **reached: Mapping[str, object]) -> None:
-        self.reached = {int(name.removeprefix("p")): given for name, given in reached.items()}
+        self.reached = {int(name.removeprefix("p")): state for name, state in reached.items()}
         self.asked_for: list[int] = []
 
     def ask(self, query: Query) -> Answer:
@@ -49,10 +49,10 @@ class Way:
     def trace(self, question: str, wanted: Sequence[int], n_first: int) -> Trace:
         self.asked_for = list(wanted)
         spans = {passage.id: passage.span for passage in self.passages_of("d.txt")}
-        found = [traced(one, spans[one], **self.reached.get(one, {})) for one in wanted]
-        found.sort(key=lambda one: one.rank or 99)
+        passages = [traced(number, spans[number], **self.reached.get(number, {})) for number in wanted]
+        passages.sort(key=lambda passage: passage.rank or 99)
         first = tuple(traced(50 + rank, Span(0, 1), rank=rank) for rank in range(1, n_first + 1))
-        return Trace(tuple(found), first, 20)
+        return Trace(tuple(passages), first, 20)
 
 
 def asked(*places: Place, answerable: bool = True, **relevance: int) -> Question:
@@ -85,20 +85,20 @@ def test_the_stage_is_the_first_that_no_passage_with_the_evidence_got_past(
     question: Question, reached: Mapping[str, Mapping[str, object]], stage: str, rank: int | None
 ) -> None:
     way = Way(**reached)
-    found = explain(way.ask, way, question, k=10)
-    assert (found.stage, found.rank) == (stage, rank) and stage in STAGES
+    explanation = explain(way.ask, way, question, k=10)
+    assert (explanation.stage, explanation.rank) == (stage, rank) and stage in STAGES
 
 
 def test_pieces_of_evidence_that_is_cut_are_shown() -> None:
     way = Way()
-    found = explain(way.ask, way, asked(Place("d.txt", 38, 45)), k=10)
-    assert way.asked_for == [3, 4] and [one.id for one in found.evidence] == [3, 4]
+    explanation = explain(way.ask, way, asked(Place("d.txt", 38, 45)), k=10)
+    assert way.asked_for == [3, 4] and [passage.id for passage in explanation.evidence] == [3, 4]
 
 
 def test_what_ranks_before_the_evidence_is_shown_beside_it() -> None:
     way = Way(p3={"rank": 3})
-    found = explain(way.ask, way, asked(HELD), k=10)
-    assert [one.rank for one in found.above] == [1, 2]
+    explanation = explain(way.ask, way, asked(HELD), k=10)
+    assert [passage.rank for passage in explanation.above] == [1, 2]
     first = Way(p3={"rank": 1})
     assert explain(first.ask, first, asked(HELD), k=10).above == ()
 

@@ -35,7 +35,7 @@ def test_document_measures_of_a_case_by_hand() -> None:
 def test_a_question_that_found_nothing_scores_zero() -> None:
     values = document_measures({"q": [], "r": ["y"]}, {"q": {"a": 1}, "r": {"a": 1}})
     assert list(values) == ["q", "r"]
-    assert {value for found in values.values() for value in found.values()} == {0.0}
+    assert {value for by_measure in values.values() for value in by_measure.values()} == {0.0}
 
 
 def test_no_questions_give_no_values() -> None:

@@ -66,7 +66,7 @@ def test_measures_look_ten_deep_whatever_is_listed(search: Search) -> None:
 def test_confidence_is_right_only_when_the_answer_is(search: Search) -> None:
     # The passage that answers "sleep" is listed second, and the first one is quoted: its confidence counts as wrong.
     result = scored(search, BARK, SLEEP, FISH, k=2)
-    assert [one.right for one in result.results] == [True, False, False]
+    assert [outcome.right for outcome in result.results] == [True, False, False]
     assert result.measures["Risk@80%"].mean == pytest.approx(2 / 3)
 
 

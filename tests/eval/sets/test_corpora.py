@@ -33,7 +33,7 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def said() -> list[str]:
+def notices() -> list[str]:
     return []
 
 
@@ -42,40 +42,40 @@ def kept(config: Config) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_corpus_is_indexed_once(tmp_path: Path, write_lines: WriteLines, config: Config, said: list[str]) -> None:
+def test_a_corpus_is_indexed_once(tmp_path: Path, write_lines: WriteLines, config: Config, notices: list[str]) -> None:
     write_lines("corpus.jsonl", CORPUS)
     told: list[IngestProgress] = []
-    with open_folder(tmp_path, config, said.append, told.append) as service:
+    with open_folder(tmp_path, config, notices.append, told.append) as service:
         assert [(document.source, document.title) for document in service.documents()] == [("d1", "Cats"), ("d2", "")]
         assert service.text(service.documents()[1].id) == CORPUS[1]["text"]
     assert told
     told.clear()
-    with open_folder(tmp_path, config, said.append, told.append) as service:
+    with open_folder(tmp_path, config, notices.append, told.append) as service:
         assert service.counts()[0] == 2
-    assert not told and not said and len(kept(config)) == 1
+    assert not told and not notices and len(kept(config)) == 1
 
 
 @pytest.mark.slow
 def test_other_content_or_settings_make_another_store(
-    tmp_path: Path, write_lines: WriteLines, config: Config, said: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, write_lines: WriteLines, config: Config, notices: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_lines("corpus.jsonl", CORPUS)
-    open_folder(tmp_path, config, said.append).close()
+    open_folder(tmp_path, config, notices.append).close()
     other = Config(cache=config.cache, passage_characters=300)
-    open_folder(tmp_path, other, said.append).close()
+    open_folder(tmp_path, other, notices.append).close()
     assert len(kept(config)) == 2
     write_lines("corpus.jsonl", CORPUS[:1])
-    with open_folder(tmp_path, config, said.append) as service:
+    with open_folder(tmp_path, config, notices.append) as service:
         assert service.counts()[0] == 1
     assert len(kept(config)) == 3
     monkeypatch.setattr(corpora, "_code_digest", lambda: "newer code")
-    open_folder(tmp_path, config, said.append).close()
+    open_folder(tmp_path, config, notices.append).close()
     assert len(kept(config)) == 4
 
 
 @pytest.mark.slow
 def test_a_build_that_fails_leaves_nothing(
-    tmp_path: Path, write_lines: WriteLines, config: Config, said: list[str]
+    tmp_path: Path, write_lines: WriteLines, config: Config, notices: list[str]
 ) -> None:
     write_lines("corpus.jsonl", CORPUS)
 
@@ -83,30 +83,30 @@ def test_a_build_that_fails_leaves_nothing(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        open_folder(tmp_path, config, said.append, stop)
+        open_folder(tmp_path, config, notices.append, stop)
     assert kept(config) == []
-    with open_folder(tmp_path, config, said.append) as service:
+    with open_folder(tmp_path, config, notices.append) as service:
         assert service.counts()[0] == 2
 
 
 @pytest.mark.slow
 def test_a_damaged_store_is_made_again_and_said_so(
-    tmp_path: Path, write_lines: WriteLines, config: Config, said: list[str]
+    tmp_path: Path, write_lines: WriteLines, config: Config, notices: list[str]
 ) -> None:
     write_lines("corpus.jsonl", CORPUS)
-    open_folder(tmp_path, config, said.append).close()
+    open_folder(tmp_path, config, notices.append).close()
     (name,) = kept(config)
     for path in (config.cache / "corpora" / name / "store").iterdir():
         if path.is_file():
             path.write_bytes(b"not what it was")
-    with open_folder(tmp_path, config, said.append) as service:
+    with open_folder(tmp_path, config, notices.append) as service:
         assert service.counts()[0] == 2
-    assert len(said) == 1 and "is made again" in said[0]
+    assert len(notices) == 1 and "is made again" in notices[0]
 
 
 @pytest.mark.slow
 def test_files_are_taken_in_as_add_does_and_bad_ones_named_each_time(
-    tmp_path: Path, config: Config, said: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, config: Config, notices: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "pets"
@@ -114,33 +114,33 @@ def test_files_are_taken_in_as_add_does_and_bad_ones_named_each_time(
     (folder / "cats.txt").write_text("Cats purr when they are happy.", encoding="utf-8")
     (folder / "noise.bin").write_bytes(bytes(range(256)))
     for _ in range(2):
-        with open_path(Path("pets"), config, said.append) as service:
+        with open_path(Path("pets"), config, notices.append) as service:
             assert [document.source for document in service.documents()] == ["pets/cats.txt"]
-    assert len(said) == 2 and said[0] == said[1] and "noise.bin" in said[0]
+    assert len(notices) == 2 and notices[0] == notices[1] and "noise.bin" in notices[0]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["nowhere", "empty", "noise.bin"])
-def test_nothing_to_read_is_bad_input(tmp_path: Path, config: Config, said: list[str], name: str) -> None:
+def test_nothing_to_read_is_bad_input(tmp_path: Path, config: Config, notices: list[str], name: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "noise.bin").write_bytes(bytes(range(256)))
     with pytest.raises(BadInput):
-        open_path(tmp_path / name, config, said.append)
+        open_path(tmp_path / name, config, notices.append)
     assert not (config.cache / "corpora").exists() or kept(config) == []
 
 
 @pytest.mark.slow
 def test_the_faster_of_two_builders_wins(
-    tmp_path: Path, write_lines: WriteLines, config: Config, said: list[str]
+    tmp_path: Path, write_lines: WriteLines, config: Config, notices: list[str]
 ) -> None:
     write_lines("corpus.jsonl", CORPUS)
     inner: list[Service] = []
 
     def other_process(progress: IngestProgress) -> None:
         if not inner:
-            inner.append(open_folder(tmp_path, config, said.append))
+            inner.append(open_folder(tmp_path, config, notices.append))
 
-    with open_folder(tmp_path, config, said.append, other_process) as service:
+    with open_folder(tmp_path, config, notices.append, other_process) as service:
         assert service.counts()[0] == inner[0].counts()[0] == 2
     inner[0].close()
     assert len(kept(config)) == 1
@@ -148,13 +148,13 @@ def test_the_faster_of_two_builders_wins(
 
 def test_the_code_digest_covers_what_ingestion_imports() -> None:
     root = Path(corpora.__file__).parents[2]
-    found, pending = set[Path](), [root / name for name in corpora._INGESTION]
+    reached, pending = set[Path](), [root / name for name in corpora._INGESTION]
     while pending:
         path = pending.pop()
-        if path not in found:
-            found.add(path)
+        if path not in reached:
+            reached.add(path)
             pending += corpora._imported(path)
-    names = {path.relative_to(root).as_posix() for path in found}
+    names = {path.relative_to(root).as_posix() for path in reached}
     assert {
         "rag/intake/prepare.py",
         "rag/intake/chunking.py",

@@ -83,7 +83,7 @@ def test_numbers_are_taken_as_ids(folder: Path, write_lines: WriteLines) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "rows", "said"),
+    ("name", "rows", "message"),
     [
         ("queries.jsonl", ["{"], "queries.jsonl:1: not JSON"),
         ("queries.jsonl", [PURR, "[]"], "queries.jsonl:2: a JSON object is expected, not list"),
@@ -122,12 +122,12 @@ def test_numbers_are_taken_as_ids(folder: Path, write_lines: WriteLines) -> None
     ],
 )
 def test_a_broken_folder_is_refused_with_file_and_line(
-    folder: Path, write_lines: WriteLines, name: str, rows: Sequence[object], said: str
+    folder: Path, write_lines: WriteLines, name: str, rows: Sequence[object], message: str
 ) -> None:
     write_lines(name, rows)
     with pytest.raises(GoldError) as refused:
         read_folder(folder)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["queries.jsonl", "corpus.jsonl"])
@@ -200,7 +200,7 @@ GOOD = {"id": "q1", "question": "who?", "answerable": True, "quotes": ["Cats"]}
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ([], "no questions"),
         ([GOOD, GOOD], ":2: 'q1' is already on line 1"),
@@ -214,12 +214,12 @@ GOOD = {"id": "q1", "question": "who?", "answerable": True, "quotes": ["Cats"]}
     ],
 )
 def test_a_broken_file_of_quotes_is_refused_with_its_line(
-    write_lines: WriteLines, rows: Sequence[object], said: str
+    write_lines: WriteLines, rows: Sequence[object], message: str
 ) -> None:
     path = write_lines("gold.jsonl", rows)
     with pytest.raises(GoldError) as refused:
         read_jsonl(path)
-    assert said in str(refused.value) and "gold.jsonl" in str(refused.value)
+    assert message in str(refused.value) and "gold.jsonl" in str(refused.value)
 
 
 def test_answerable_follows_from_the_quotes_when_it_is_left_out(write_lines: WriteLines) -> None:
@@ -237,14 +237,14 @@ def test_a_file_with_windows_line_ends_a_byte_order_mark_and_blank_lines_is_read
 
 
 def test_a_quote_given_twice_counts_once() -> None:
-    question = QuotedQuestion("q1", "who?", True, ("Cats", "Cats", "purr"), None, 1)
-    (found,) = locate(Path("gold.jsonl"), [question], [("a.txt", "Cats purr.")]).questions
-    assert found.answers == ("Cats", "purr") and found.places == (Place("a.txt", 0, 4), Place("a.txt", 5, 9))
+    quoted_twice = QuotedQuestion("q1", "who?", True, ("Cats", "Cats", "purr"), None, 1)
+    (question,) = locate(Path("gold.jsonl"), [quoted_twice], [("a.txt", "Cats purr.")]).questions
+    assert question.answers == ("Cats", "purr") and question.places == (Place("a.txt", 0, 4), Place("a.txt", 5, 9))
 
 
 def test_quotes_that_are_not_found_may_be_let_pass() -> None:
-    (found,) = locate(Path("g.jsonl"), [quoted("gone")], [("a.txt", "Cats.")], required=False).questions
-    assert found.places == () and found.answers == ("gone",)
+    (question,) = locate(Path("g.jsonl"), [quoted("gone")], [("a.txt", "Cats.")], required=False).questions
+    assert question.places == () and question.answers == ("gone",)
 
 
 def test_a_sample_keeps_the_order_and_depends_on_the_seed() -> None:

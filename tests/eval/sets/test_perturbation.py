@@ -42,14 +42,14 @@ def test_what_cannot_be_changed_is_left_out(kind: str) -> None:
         assert texts(kind, "is it") == []
 
 
-def distance(one: str, other: str) -> int:
+def distance(first: str, other: str) -> int:
     """Edits between two texts, a swap of neighbours counting one (optimal string alignment)."""
     rows = [list(range(len(other) + 1))]
-    for i, a in enumerate(one, 1):
+    for i, a in enumerate(first, 1):
         row = [i]
         for j, b in enumerate(other, 1):
             best = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (a != b))
-            if i > 1 and j > 1 and a == other[j - 2] and b == one[i - 2]:
+            if i > 1 and j > 1 and a == other[j - 2] and b == first[i - 2]:
                 best = min(best, rows[-2][j - 2] + 1)
             row.append(best)
         rows.append(row)
