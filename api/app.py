@@ -14,8 +14,9 @@ from api.admission.access import RequireKey
 from api.admission.door import Door
 from api.admission.hosts import AllowedHosts, Hosts
 from api.admission.keys import KeyRing
-from api.admission.load import Admission, Lanes, RateLimit
-from api.admission.middleware import BodyLimit, LastCatch, SecurityHeaders
+from api.admission.lanes import Lanes
+from api.admission.limits import Admission, BodyLimit, RateLimit
+from api.admission.middleware import LastCatch, SecurityHeaders
 from api.admission.paths import MCP_PATH, METADATA_PATHS
 from api.admission.tokens import metadata_url, tokens_of
 from api.protocols import dify

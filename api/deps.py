@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, cast
 from fastapi import Depends, Request
 from starlette.responses import JSONResponse
 
-from api.admission.load import Lane
+from api.admission.lanes import Lane
 from api.errors import ClientLeft, CollectionClosed
 from api.telemetry import spans
 from api.telemetry.kept_questions import Judged, Unanswered
@@ -82,7 +82,7 @@ async def require_json(request: Request) -> None:
 
 
 class Run:
-    """Runs work that blocks in a thread of the request's lane; see ``api.admission.load.Lane.run``."""
+    """Runs work that blocks in a thread of the request's lane; see ``api.admission.lanes.Lane.run``."""
 
     def __init__(self, request: Request, lane: Lane | None = None) -> None:
         """lane: another than the one that the request's head says."""

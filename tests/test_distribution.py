@@ -72,7 +72,7 @@ def test_the_wheel_holds_the_packages_the_page_and_the_model(wheel: Path) -> Non
     assert {
         "api/web/index.html",
         "rag/retrieval/ranking.json",
-        "eval/templates/report.html",
+        "eval/reporting/report.html",
         "footnote_model/all-MiniLM-L6-v2/model.safetensors",
     } <= names
     assert {name.partition("/")[0] for name in names} == {

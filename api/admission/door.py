@@ -13,7 +13,7 @@ from http import HTTPStatus
 from api.admission.access import given_keys
 from api.admission.hosts import Hosts
 from api.admission.keys import KeyRing
-from api.admission.load import Lane
+from api.admission.lanes import Lane
 from api.admission.middleware import SECURITY_HEADERS
 from api.errors import KINDS, problem
 from api.telemetry.metrics import Metrics

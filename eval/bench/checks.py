@@ -1,7 +1,8 @@
 """How many altered sentences do the checks of generated answers let pass, and how many true ones do they strip?
 
-Corpus: sentences of a gold folder's documents, altered by program (``eval.sets.alteration``), so that what is right is known. The
-checks see the sentence and what it cites. Left out: what a real language model writes, whose errors are of other kinds too.
+Corpus: sentences of a gold folder's documents, altered by program (``eval.sets.altered_sentences``), so that what is right is
+known. The checks see the sentence and what it cites. Left out: what a real language model writes, whose errors are of other kinds
+too.
 """
 
 from collections import Counter
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eval.bench.results import Row
-from eval.sets.alteration import ALTERED, TRUE, altered_sentences
+from eval.sets.altered_sentences import ALTERED, TRUE, altered_sentences
 from eval.sets.gold import read_corpus
 from rag.generation.checks import SUPPORTED, check_sentence
 

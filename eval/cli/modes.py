@@ -83,7 +83,7 @@ class Why:
 
     def run(self) -> None:
         from eval.cli.opening import opened
-        from eval.scoring.loss import explain, explanation_json
+        from eval.scoring.lost_evidence import explain, explanation_json
 
         with opened(self.gold[0], self.corpus, self.store, only=self.why) as (questions, service):
             explanation = explain(service.ask, service.inspector, questions.questions[0], self.k)
@@ -220,7 +220,7 @@ def _page(
 ) -> str:
     """The report as a page; made while the service is open, of which it asks where evidence was lost."""
     from eval.reporting.page import render_page
-    from eval.scoring.loss import explain
+    from eval.scoring.lost_evidence import explain
 
     inspector = service.inspector
     return render_page(

@@ -11,7 +11,7 @@ import numpy as np
 
 from eval.reporting.charts import Labelled, reliability_chart, risk_coverage_chart
 from eval.scoring.comparison import Comparison
-from eval.scoring.loss import STAGES, Explanation
+from eval.scoring.lost_evidence import STAGES, Explanation
 from eval.scoring.robustness import Perturbed
 from eval.scoring.runs import Result, Run
 from eval.scoring.score import HEADLINES, LOWER_IS_BETTER
@@ -81,7 +81,10 @@ def render_page(
         again = tuple(result for result in earlier.results if (result.id, result.question) in both)
         charted["the run before"] = _labelled(replace(earlier, results=again))
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("eval"), autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("eval.reporting", ""),
+        autoescape=True,
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"figure": _figure, "signed": _signed, "percent": _percent, "direction": _direction}
     return environment.get_template("report.html").render(

@@ -11,7 +11,7 @@ from rich.text import Text
 from eval.scoring.baselines import Standing
 from eval.scoring.calibration import CalibrationReport
 from eval.scoring.comparison import Comparison
-from eval.scoring.loss import STAGES, Explanation
+from eval.scoring.lost_evidence import STAGES, Explanation
 from eval.scoring.robustness import Perturbed
 from eval.scoring.runs import Run
 from eval.scoring.score import HEADLINES, LOWER_IS_BETTER

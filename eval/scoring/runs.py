@@ -25,7 +25,8 @@ class Result:
     """What one question got.
 
     rank: of the first hit, 1-based, None without one; it may be past the k listed.  passages: the k listed.
-    right: whether the answer, also one that was held back, has what the gold set says (``eval.scoring.score.judge``).
+    right: whether the answer, also one that was held back, has what the gold set says (``eval.scoring.score.judge``). Version 0.1
+    did not save it.
     measures: the values of the measures that have one per question.
     """
 
@@ -38,7 +39,7 @@ class Result:
     answer: str | None
     rank: int | None
     passages: tuple[Listed, ...]
-    right: bool
+    right: Annotated[bool, Field(default_factory=lambda row: row["answer"] is not None and row["rank"] is not None)]
 
 
 class CalibrationState(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar, cast
 import anyio.to_thread
 from fastapi import Request
 
-from api.admission.load import Lanes
+from api.admission.lanes import Lanes
 from api.deps import Access, Run, access_of, service_of
 from api.errors import CollectionNotFound
 from api.protocols.asking import Made, ask

@@ -10,7 +10,7 @@ import pytest
 from eval.reporting.charts import Labelled, bins, reliability_chart, risk_coverage_chart
 from eval.reporting.page import _parts, render_page
 from eval.scoring.comparison import compare
-from eval.scoring.loss import Explanation
+from eval.scoring.lost_evidence import Explanation
 from eval.scoring.runs import Result, Run, StoreState
 from eval.scoring.statistics import Estimate
 from eval.sets.gold import Place, Question

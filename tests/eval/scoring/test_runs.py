@@ -30,6 +30,16 @@ def test_a_saved_run_is_read_as_it_was(tmp_path: Path) -> None:
     assert load_run(path) == RUN
 
 
+def test_a_run_of_version_0_1_is_read_with_what_it_says_of_its_answers(tmp_path: Path) -> None:
+    saved: Any = run_json(RUN)
+    for row in saved["per_query"]:
+        del row["right"]
+    del saved["store"]["calibration"]
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(saved), encoding="utf-8")
+    assert load_run(path) == RUN
+
+
 def test_a_run_of_a_calibrated_store_is_read_as_it_was(tmp_path: Path) -> None:
     state = CalibrationState("sha", 20, 30, "2026-01-01T00:00:00+00:00")
     run = replace(RUN, store=replace(RUN.store, calibration=state))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.sets.alteration import ALTERED, TRUE, altered_sentences
+from eval.sets.altered_sentences import ALTERED, TRUE, altered_sentences
 from index.types import Span
 from rag.generation.checks import SUPPORTED, UNVERIFIABLE, check_sentence
 from rag.shared.types import Citation

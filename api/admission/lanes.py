@@ -1,20 +1,20 @@
-"""How much is worked on at once, how much may wait for how long, and how often one key may ask."""
+"""How much is worked on at once, and how much may wait for how long."""
 
 import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from threading import Event, Lock
 from typing import Any, TypeVar
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive
 
 from api.admission.paths import asks, only_reads
-from api.errors import KINDS, TOO_MANY, ClientLeft, DeadlineExceeded, problem
+from api.errors import ClientLeft, DeadlineExceeded
 from api.settings import Settings
 from api.telemetry.metrics import Metrics
 from rag.shared.errors import Overloaded
@@ -174,77 +174,3 @@ class Lanes:
         """Wait for what has begun in any lane, so many seconds; whether all of it has ended."""
         until = time.monotonic() + seconds
         return all([lane.close(until) for lane in self])
-
-
-class Admission:
-    """Turns a request away before its body is read when its lane is full; an upload that is not has its place from here on."""
-
-    def __init__(self, app: ASGIApp, lanes: Lanes, open_paths: Collection[str]) -> None:
-        """open_paths: those that take no place, as what tells of the load: it is told also when there is much."""
-        self.app = app
-        self.free_paths = {*open_paths, "/metrics"}
-        self.lanes = lanes
-        # Made once: under load there is no time for it.
-        self.full = problem(KINDS[Overloaded])
-        self.full_for_uploads = problem(KINDS[Overloaded], headers={"Connection": "close"})
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        lane = self.lanes.of(scope["method"], scope["path"])
-        is_free = scope["path"] in self.free_paths
-        needs_place = not is_free and not lane.holds_bodies
-        scope.setdefault("state", {}).update(lane=lane, started=time.monotonic(), needs_place=needs_place)
-        if is_free:
-            return await self.app(scope, receive, send)
-        key = scope["state"].get("key") if lane.holds_bodies else None
-        if lane.is_full(key):
-            # A question's body is short and gets read away, so that its connection stays of use; an upload's is not worth reading.
-            response = self.full_for_uploads if lane.holds_bodies else self.full
-            return await response(scope, receive, send)
-        if needs_place:
-            return await self.app(scope, receive, send)
-        with lane.place(key):
-            await self.app(scope, receive, send)
-
-
-class RateLimit:
-    """Turns away the requests of a key beyond ``rate`` a second, after ``burst`` at once (a token bucket for each key).
-
-    Without keys, all clients are one.  open_paths: not counted.  clock: seconds that only go forward.
-    """
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        rate: float,
-        burst: int,
-        open_paths: Collection[str] = (),
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.app = app
-        self.open_paths = open_paths
-        self.rate = rate
-        self.burst = burst
-        self.clock = clock
-        # Per key: tokens, and when they were counted. Names of keys only, so it cannot grow without bound.
-        self.buckets: dict[str, tuple[float, float]] = {}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self.open_paths:
-            return await self.app(scope, receive, send)
-        wait_s = self._take(scope.get("state", {}).get("key", ""))
-        if wait_s == 0:
-            return await self.app(scope, receive, send)
-        detail = f"This key may send {self.rate:g} requests a second."
-        response = problem(TOO_MANY, detail, headers={"Retry-After": str(math.ceil(wait_s))})
-        await response(scope, receive, send)
-
-    def _take(self, key: str) -> float:
-        """0 when there was a token, now taken; else the seconds until there is one."""
-        now = self.clock()
-        tokens, counted_at = self.buckets.get(key, (float(self.burst), now))
-        tokens = min(self.burst, tokens + (now - counted_at) * self.rate)
-        taken = tokens >= 1
-        self.buckets[key] = (tokens - taken, now)
-        return 0 if taken else (1 - tokens) / self.rate

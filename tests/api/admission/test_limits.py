@@ -15,9 +15,9 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.admission import middleware
+from api.admission import limits
 from api.admission.keys import add_key
-from api.admission.load import RateLimit
+from api.admission.limits import RateLimit
 from api.app import create_app
 from api.settings import Settings
 from rag.service import Service
@@ -251,7 +251,7 @@ class Dripping(Request):
 def test_a_body_that_stops_or_only_drips_is_cut_off_long_before_its_deadline(
     fake: Any, monkeypatch: pytest.MonkeyPatch, client_kind: type[Request]
 ) -> None:
-    monkeypatch.setattr(middleware, "_IDLE_S", 0.3)
+    monkeypatch.setattr(limits, "_IDLE_S", 0.3)
     app = create_app(cast(Service, fake), Settings())
     request = client_kind(app, BEGUN, path="/v1/documents")
     assert asyncio.run(asyncio.wait_for(request.run(), 10)) == 408
@@ -259,7 +259,7 @@ def test_a_body_that_stops_or_only_drips_is_cut_off_long_before_its_deadline(
 
 
 def test_a_body_that_comes_slowly_but_steadily_goes_in(fake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(middleware, "_IDLE_S", 0.3)
+    monkeypatch.setattr(limits, "_IDLE_S", 0.3)
     app = create_app(cast(Service, fake), Settings())
     head, tail = b'{"text": "', b'"}'
     parts = [head, *[b"apple " * 40] * 12, tail]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from eval.scoring.loss import STAGES, explain, explanation_json
+from eval.scoring.lost_evidence import STAGES, explain, explanation_json
 from eval.sets.gold import Place, Question
 from index.types import Passage, Span
 from rag.inspection.trace import Trace, TracedPassage
