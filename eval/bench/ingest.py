@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eval.bench import corpus
-from eval.bench.commands import reason_of
+from eval.bench.commands import peak_mb, reason_of
 from eval.bench.results import Figure, Row
+from index.errors import StoreError
+from rag.service import Service
 from rag.shared.config import Config
 from rag.shared.errors import RagError
 
@@ -61,25 +63,6 @@ class _Added(NamedTuple):
     store_bytes: int
 
 
-# Run in a process of its own, so that its memory is its own; prints the report with what the command line leaves out.
-_CHILD = """
-import json, sys
-from pathlib import Path
-from eval.bench.commands import peak_mb
-from index.errors import StoreError
-from rag.shared.config import Config
-from rag.shared.errors import RagError
-from rag.service import Service
-try:
-    with Service.open_or_create(Path(sys.argv[2]), Config.from_environment()) as service:
-        report = service.intake.add_paths([Path(sys.argv[1])])
-except (RagError, StoreError) as error:
-    sys.exit(str(error))
-stages = dict(report.cpu_s)
-print(json.dumps({"passages": report.passages, "failed": len(report.failed), "stages_s": stages, "peak_mb": peak_mb()}))
-"""
-
-
 def _add(files: Path, store: Path, config: Config) -> _Added:
     """Raises RagError when the documents cannot be added."""
     environment = {**os.environ, "RAG_CACHE": str(config.cache)}
@@ -87,7 +70,7 @@ def _add(files: Path, store: Path, config: Config) -> _Added:
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr,
         subprocess.Popen(
-            [sys.executable, "-c", _CHILD, str(files), str(store)],
+            [sys.executable, "-P", "-m", "eval.bench.ingest", str(files), str(store)],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -123,3 +106,20 @@ def _figures(added: _Added, n_bytes: int) -> dict[str, Figure]:
         **stages,
         "cpu_engine_start_views_s": round(added.cpu_s - sum(added.stages_s.values()), 2),
     }
+
+
+def _report(files: Path, store: Path) -> dict[str, object]:
+    """Add files to a new store; what the report of the command line leaves out too.
+
+    It is called in a process of its own, so that the memory is that of the work.
+    """
+    with Service.open_or_create(store, Config.from_environment()) as service:
+        report = service.intake.add_paths([files])
+    return {"passages": report.passages, "stages_s": dict(report.cpu_s), "peak_mb": peak_mb()}
+
+
+if __name__ == "__main__":
+    try:
+        sys.stdout.write(json.dumps(_report(*map(Path, sys.argv[1:]))))
+    except (RagError, StoreError) as error:
+        sys.exit(str(error))

@@ -30,37 +30,6 @@ _TORCH = "torch==2.13.0"
 _K = 10
 _LONGEST_S = 1800
 
-# Footnote as a program uses it, measured in a process of its own like the others.
-_OWN = """
-import json, sys, time
-job = json.load(sys.stdin)
-started = time.perf_counter()
-from pathlib import Path
-from rag.shared.config import Config
-from eval.bench.commands import peak_mb
-from rag.model.embedding import word_spans
-from rag.service import Service
-from rag.shared.types import Incoming, Query
-service = Service.open_or_create(Path(job["folder"]) / "store", Config.from_environment())
-if not job["restart"]:
-    service.intake.add_documents(Incoming(d["id"], d["title"], d["text"], d["id"]) for d in job["documents"])
-service.warm()
-seconds = time.perf_counter() - started
-found, ms = [], []
-for question in job["questions"]:
-    asked = time.perf_counter()
-    answer = service.ask(Query(question, job["k"]))
-    ms.append((time.perf_counter() - asked) * 1000)
-    found.append([[p.document.source, p.text] for p in answer.passages])
-model_ms = []
-for question in job["questions"]:
-    asked = time.perf_counter()
-    service.embedder.embed_question(question, word_spans(question)).result()
-    model_ms.append((time.perf_counter() - asked) * 1000)
-print(json.dumps({"seconds": seconds, "ms": ms, "model_ms": model_ms, "found": found, "memory_mb": peak_mb()}))
-service.close()
-"""
-
 
 def rows(gold: Path, peers: Sequence[str], limit: int, config: Config, notify: Callable[[str], None]) -> Iterator[Row]:
     """A row for Footnote and one per peer; a peer that cannot be installed or fails has its reason in place of figures."""
@@ -71,7 +40,7 @@ def rows(gold: Path, peers: Sequence[str], limit: int, config: Config, notify: C
         tuple(entry for entry in read_folder(gold).questions if entry.answerable and entry.answers), limit, 0
     )
     python = _environment(config.cache / "peers", notify) if peers else None
-    commands = {"footnote": [sys.executable, "-c", _OWN]}
+    commands = {"footnote": [sys.executable, "-P", "-m", "eval.bench.peers.footnote"]}
     commands |= {peer: [str(python), str(_HERE / "worker.py")] for peer in peers}
     for name, command in commands.items():
         try:
