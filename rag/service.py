@@ -16,30 +16,23 @@ from index.errors import DocumentNotFound, StoreBehind, StoreMismatch, StoreMiss
 from index.jobs import Queue, queue_of
 from index.stores import create_store, open_store, require_present
 from index.types import Document, FailedFile, Finding, JsonScalar, Receipt, Span
-from rag.answer import citations
-from rag.answer.ask import answer_question
 from rag.answer.cache import AnswerCache
-from rag.answer.compound import joined, split_questions
-from rag.answer.confidence import REFIT_NOTE, Refit, basis_of, kept_refit
-from rag.answer.overview import asks_for_overview, overview
-from rag.answer.unmatched import notes_on
-from rag.inspection.inspector import Inspector
-from rag.language.followups import completed
 from rag.model.cache import measured_precision
-from rag.model.cross_encoders import AnyReranker
-from rag.model.embedding import TextEmbedder
 from rag.model.loading import StoreModels, model_info, refuse_other_model, store_settings
 from rag.shared.config import Config
 from rag.shared.errors import BadInput
 from rag.shared.types import Answer, Check, Citation, CitationCheck, Query, go_on
 from rag.shared.validation import checked_collection, checked_question, spelled, spellings
-from rag.viewing.originals import original_of
-from rag.viewing.pages import Pages, pages_of, wanted_page
 
 if TYPE_CHECKING:
+    from rag.answer.confidence import Refit
     from rag.generation.checks import Entailment
     from rag.generation.language_model import LanguageModel
+    from rag.inspection.inspector import Inspector
     from rag.intake.intake import Intake
+    from rag.model.cross_encoders import AnyReranker
+    from rag.model.embedding import TextEmbedder
+    from rag.viewing.pages import Pages
     from rag.viewing.pictures import Drawn
 
 # How long a question waits for a change that the store does not have yet, and between two looks.
@@ -161,6 +154,8 @@ class Service:
 
         Raises BadInput for a question or limit that cannot be used, StoreBehind when the store is not at ``min_generation``.
         """
+        from rag.answer.unmatched import notes_on
+
         if query.min_generation is not None:
             self._wait_for(query.min_generation)
         where = {key: spelled(wanted) for key, wanted in query.where.items()}
@@ -179,6 +174,9 @@ class Service:
             time.sleep(_PAUSE_S)
 
     def _answer(self, query: Query) -> Answer:
+        from rag.answer.compound import joined, split_questions
+        from rag.language.followups import completed
+
         started = time.perf_counter()
         question = completed(checked_question(query.question), query.history)
         if query.k < 1:
@@ -198,6 +196,9 @@ class Service:
             return self._answer_from(self.store, query, question, started)
 
     def _answer_from(self, store: Store, query: Query, question: str, started: float) -> Answer:
+        from rag.answer.ask import answer_question
+        from rag.answer.overview import asks_for_overview, overview
+
         if not query.where and asks_for_overview(question):
             with store.read() as reader:
                 if (described := overview(query, question, reader, store.fingerprint, started)) is not None:
@@ -208,6 +209,8 @@ class Service:
 
     def check_citations(self, cited: Sequence[Citation]) -> list[CitationCheck]:
         """For each citation whether it still holds, in the order given."""
+        from rag.answer import citations
+
         texts: dict[str, tuple[str, str] | None] = {}
         with self.store.read() as reader:
 
@@ -258,10 +261,14 @@ class Service:
 
     def original(self, document: Document) -> bytes | None:
         """The file that a document is made of; None where neither the store nor the disk has it as it was."""
+        from rag.viewing.originals import original_of
+
         return original_of(self.store, document, self._config.max_file_bytes)
 
-    def pages(self, document: Document, start: int | None = None, sought: str | None = None) -> Pages:
+    def pages(self, document: Document, start: int | None = None, sought: str | None = None) -> "Pages":
         """How many pages a document has, on which a place of its text stands, and on which words are found."""
+        from rag.viewing.pages import pages_of
+
         with self.store.read() as reader:
             return pages_of(reader, document, start, sought)
 
@@ -281,6 +288,8 @@ class Service:
         content: the file.  check: called again and again; what it raises ends the work.
         Raises BadInput for a span outside the text, UnreadableContent, ContentTooLarge.
         """
+        from rag.viewing.pages import wanted_page
+
         with self.store.read() as reader:
             wanted = wanted_page(reader, document, number, width, span, sought)
         return self.intake.draw(content, wanted, check)
@@ -358,17 +367,23 @@ class Service:
     @property
     def confidence_basis(self) -> dict[str, JsonScalar]:
         """What the confidence of this store's answers is made with; a refit holds for one such basis."""
+        from rag.answer.confidence import basis_of
+
         reranker = self.reranker
         return basis_of(self.store.settings, reranker.fingerprint if reranker is not None else None)
 
     @property
-    def refit(self) -> Refit | None:
+    def refit(self) -> "Refit | None":
         """The refit of confidence that questions are answered with now."""
+        from rag.answer.confidence import REFIT_NOTE, kept_refit
+
         with self.store.read() as reader:
             return kept_refit(reader.note(REFIT_NOTE), self.confidence_basis)
 
-    def set_refit(self, refit: Refit | None) -> None:
+    def set_refit(self, refit: "Refit | None") -> None:
         """Answer with this refit of confidence from now on, in every process; None for the shipped confidence."""
+        from rag.answer.confidence import REFIT_NOTE
+
         if refit is not None and refit.basis != self.confidence_basis:
             raise StoreMismatch("the confidence was fitted with another model, other settings or other weights")
         self.store.set_note(REFIT_NOTE, refit.to_note() if refit is not None else None)
@@ -384,22 +399,26 @@ class Service:
         return self.store.rebuilding
 
     @property
-    def embedder(self) -> TextEmbedder:
+    def embedder(self) -> "TextEmbedder":
         """The store's model.  Raises StoreMismatch when it is not the one the store was built with."""
         return self._models.embedder(self.store)
 
     @property
-    def inspector(self) -> Inspector:
+    def inspector(self) -> "Inspector":
         """What evaluation looks at beside answers."""
+        from rag.inspection.inspector import Inspector
+
         return Inspector(self.store, self.embedder)
 
     @property
-    def reranker(self) -> AnyReranker | None:
+    def reranker(self) -> "AnyReranker | None":
         """The configured cross-encoder, loaded when first needed; None without one.  Raises ModelUnavailable."""
         return self._models.reranker
 
     def warm(self) -> None:
-        """Load model and views now, so that the first question does not wait."""
+        """Load now what answers, model and views, so that the first question does not wait."""
+        import rag.answer.ask  # noqa: F401
+
         _ = self.embedder, self.reranker, self.generation
 
     def close(self) -> None:
