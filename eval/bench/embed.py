@@ -23,7 +23,7 @@ from eval.bench import corpus
 from eval.bench.results import Row
 from rag.model.cache import converted_model, find_model
 from rag.model.devices.openvino_engine import BATCH_TOKENS
-from rag.model.devices.precision import options, quantized
+from rag.model.devices.precision import is_rounded, options, quantized
 from rag.model.embedding import Embedder, PassageInput
 from rag.model.engine import load_openvino
 from rag.model.reference import load_reference
@@ -96,7 +96,7 @@ class Products:
     """A compiled graph of a model's products. flop: operations of one token, a multiplication and an addition counted each."""
 
     def __init__(self, model_xml: Path, precision: str, threads: int) -> None:
-        """precision: "f32", "bf16" or "int8" (then with the rounding of each input, without which there is no int8 product)."""
+        """precision: of ``PRECISIONS`` (int8 with the rounding of each input, without which there is no int8 product)."""
         openvino = load_openvino()
         core = openvino.Core()
         shapes = _weights(core.read_model(model_xml))
@@ -156,7 +156,7 @@ def _chain(openvino: Any, shapes: list[tuple[int, int]], precision: str) -> tupl
             index = ops.constant(np.arange(rows, dtype=np.int64) % at)
             value = ops.gather(value, index, ops.constant(1, dtype=np.int64))
         weights = (random.standard_normal((columns, rows)) / np.sqrt(rows)).astype(np.float32)
-        matrix = quantized(weights) if precision == "int8" else ops.constant(weights)
+        matrix = quantized(weights) if is_rounded(precision) else ops.constant(weights)
         value, at = ops.matmul(value, matrix, False, True), columns
     # One figure per token: writing the last product out as float32 would be timed too.
     total = ops.reduce_max(value, ops.constant(np.array([1], dtype=np.int64)))

@@ -87,7 +87,9 @@ def embed(
     passages: Annotated[int, typer.Option("--passages", min=32, help="How many to embed in a round.")] = 512,
     precision: Annotated[
         list[str] | None,
-        typer.Option("--precision", metavar="P", help="f32, bf16, int8 or auto (the default); may be repeated."),
+        typer.Option(
+            "--precision", metavar="P", help="f32, bf16, int8, int8-bf16 or auto (the default); may be repeated."
+        ),
     ] = None,
 ) -> "Iterator[Row]":
     """How fast passages are embedded, as a share of what the machine can multiply.

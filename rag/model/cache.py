@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from index.local.system import sealed
 from index.local.system.files import let_read, writable
 from rag.model.devices.compilation import is_whole, kept_file
-from rag.model.devices.precision import kept_precision
+from rag.model.devices.precision import is_rounded, kept_precision
 from rag.shared.config import Config, usual_cache
 from rag.shared.errors import ModelDamaged, ModelUnavailable, RagError
 
@@ -242,7 +242,7 @@ def _read_converted(folder: Path, precision: str, told: int = logging.WARNING) -
             raise ValueError("its checksum does not fit")
         unused: set[str] = set()
         if precision != "auto":
-            unused = {"model.bin"} if precision == "int8" else {"model-int8.bin"}
+            unused = {"model.bin"} if is_rounded(precision) else {"model-int8.bin"}
             if is_whole(kept_file(folder, precision)):
                 unused = {"model.bin", "model-int8.bin"}
         damaged = [n for n, digest in content["files"].items() if n not in unused and _sha256(folder / n) != digest]

@@ -14,7 +14,7 @@ from index.backend import keeps_originals as keeps_originals
 from index.local.system.cores import usable_cores as usable_cores
 from rag.shared.settings import Sources, one_of, path, setting, settings_of, text, whole
 
-PRECISIONS = ("auto", "f32", "bf16", "int8")
+PRECISIONS = ("auto", "f32", "bf16", "int8", "int8-bf16")
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Config:
     model: folder or name of a sentence-transformers model, None for the default.
     passage_characters: size of a passage.  overlap_sentences: sentences that a passage repeats of the one before.
     device: "auto" (the processor), "cpu", "gpu", "npu", "cuda", "mps" or a name that OpenVINO has for one.
-    precision: "auto" (the fastest on this machine), "f32", "bf16" or "int8".  threads: cores for encoding.
+    precision: "auto" (the fastest on this machine) or another of PRECISIONS.  threads: cores for encoding.
     cache: where converted models and indexed evaluation corpora are kept.  max_file_bytes: larger files are refused.
     reranker: folder or name of a cross-encoder that orders the best passages anew, None for none.
     model may be ``openai:NAME@URL``, reranker ``rerank:NAME@URL``: of a server with this key; model_seconds: that a reply may take.

@@ -41,7 +41,7 @@ def open_engine(info: ModelInfo, folder: Path, *, device: str, precision: str, t
     """The converted model in ``folder`` on a device.
 
     device: "auto" (the processor), "cpu", "gpu", "npu", "cuda", "mps", or the name that OpenVINO has for one.
-    precision: "auto", "f32", "bf16" or "int8".  threads: cores that it may use.
+    precision: "auto" or one of ``precision.PRECISIONS``.  threads: cores that it may use.
     Raises BadInput for a device that is not here, or cannot compute so; ModelUnavailable.
     """
     if device in ("auto", "cpu"):

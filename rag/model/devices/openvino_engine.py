@@ -81,8 +81,8 @@ class DeviceEngine:
     def __init__(self, folder: Path, name: str, precision: str) -> None:
         """precision: "auto" is the device's own choice, float16 on graphics.  Raises BadInput, ModelUnavailable."""
         openvino = load_openvino()
-        if precision == "bf16":
-            raise BadInput(f"RAG_PRECISION=bf16 cannot be had with RAG_DEVICE={name}: use auto, f32 or int8")
+        if precision.endswith("bf16"):
+            raise BadInput(f"RAG_PRECISION={precision} cannot be had with RAG_DEVICE={name}: use auto, f32 or int8")
         hints = {openvino.properties.hint.inference_precision: openvino.Type.f32} if precision == "f32" else {}
         core = openvino.Core()
         try:

@@ -67,7 +67,8 @@ INT8 = (0.995, 0.998, 0.997, 0.99)
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("precision", "least"), [("bf16", (0.999, 0.9995, 0.9995, 0.9995)), ("int8", INT8), ("auto", INT8)]
+    ("precision", "least"),
+    [("bf16", (0.999, 0.9995, 0.9995, 0.9995)), ("int8", INT8), ("int8-bf16", INT8), ("auto", INT8)],
 )
 def test_other_precisions_stay_close_to_float32(
     model: tuple[ModelInfo, Path], exact: Embedder, precision: str, least: tuple[float, ...]
