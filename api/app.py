@@ -31,7 +31,7 @@ from api.settings import Settings, installed_version
 from api.telemetry.kept_questions import Judged, Unanswered
 from api.telemetry.metrics import Metrics
 from api.telemetry.observe import Observe
-from api.workers.pool import Answerers
+from api.workers.pool import TOGETHER, Answerers
 from rag.service import Service
 
 # Answered without a key: probes, the page, and where a client learns who gives out tokens.
@@ -45,7 +45,7 @@ def create_app(service: Service, settings: Settings, answerers: Answerers | None
     """
 
     counted = Metrics()
-    lanes = Lanes(settings, counted, n_asking=answerers.n if answerers is not None else settings.threads)
+    lanes = Lanes(settings, counted, n_asking=answerers.n * TOGETHER if answerers is not None else settings.threads)
 
     mcp = McpDoor(with_writing=settings.mcp_write)
 

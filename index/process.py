@@ -134,9 +134,10 @@ class Worker:
         self.end()
         return WorkerEnded(f"{what} and was ended", late=late)
 
-    def wait(self) -> None:
-        """Return when it is no more."""
-        self._process.wait()
+    @property
+    def is_over(self) -> bool:
+        """Whether it is no more."""
+        return self._process.poll() is not None
 
     def kill(self) -> None:
         """End it and what it has started, whatever it is doing. Another thread that waits for it learns so."""

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import cached_property
 from threading import Lock
@@ -165,6 +165,17 @@ class Service:
             return answer
         with self.store.read() as reader:
             return replace(answer, notes=notes_on(query, reader))
+
+    def embed_ahead(self, queries: Sequence[Query]) -> None:
+        """Let the model read questions that are about to be asked all at once, which costs it less than one by one."""
+        from rag.answer.compound import split_questions
+        from rag.language.followups import completed
+
+        texts: list[str] = []
+        for query in queries:
+            with suppress(BadInput):  # ``ask`` will say so
+                texts += split_questions(completed(checked_question(query.question), query.history))
+        self.embedder.embed_ahead(texts)
 
     def _wait_for(self, generation: int) -> None:
         deadline = time.monotonic() + _WAIT_S

@@ -23,7 +23,7 @@ class Task(NamedTuple):
 
 
 class Question(NamedTuple):
-    """What it is asked then. It replies an ``Answered``, or the exception for which there is none."""
+    """What it is asked then, in a list. It replies to each an ``Answered``, or the exception for which there is none, in order."""
 
     query: Query
     request_id: str | None

@@ -8,8 +8,11 @@ import logging
 import pickle
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,6 +27,8 @@ _END_S = 5
 _PAUSE_S = 1.0  # before another try where one could not be started
 _LOOK_S = 0.25
 _TRIES = 3  # of one question, whose processes end
+# Questions that a process takes at once when they wait: the model reads 4 in less than twice the time of one.
+TOGETHER = 4
 _MAX_REPLY = 1 << 30
 
 logger = logging.getLogger(__name__)
@@ -33,10 +38,19 @@ class CannotStart(Exception):
     """No process can be had that answers; the message says what became of it."""
 
 
-class Answerers:
-    """So many processes, each at work on one question at most. Thread-safe.
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """A question and its answer, to come. tries: processes that have ended over it, or over one asked together with it."""
 
-    A thread keeps each: it starts another one when it ends. A question whose process ends is asked again.
+    question: Question
+    answer: "Future[Answered]" = field(default_factory=Future)
+    tries: int = 0
+
+
+class Answerers:
+    """So many processes, each at work on a few questions at most. Thread-safe.
+
+    A thread keeps each: it gives it what waits, and starts another one when it ends. A question whose process ends is asked again.
     patience_s: after which a process that does not answer is ended.
     """
 
@@ -45,9 +59,12 @@ class Answerers:
         # Each process has its share of the threads.
         self._task = Task(store, replace(config, threads=max(1, config.threads // max(1, n))), log_format)
         self._patience_s = patience_s
-        self._changed = threading.Condition()
-        # The last one that was at work is the next: its processor's caches, and its answers, are those of what was just asked.
-        self._idle: list[Worker] = []
+        self._mutex = threading.Lock()
+        self._changed = threading.Condition(self._mutex)
+        self._waiting: deque[_Asked] = deque()
+        # By each idle process what wakes its thread. The last one that was at work is the next: its processor's caches, and its
+        # answers, are those of what was just asked.
+        self._idle: list[threading.Condition] = []
         self._running: set[Worker] = set()
         self._failure: Exception | None = None
         self._started = False
@@ -61,24 +78,12 @@ class Answerers:
     @property
     def running(self) -> int:
         """How many can answer."""
-        with self._changed:
+        with self._mutex:
             return len(self._running)
 
     def start(self) -> None:
         """Begin to start them: one, and the others when it can answer, so that it can soon."""
-
-        def start_all() -> None:
-            try:
-                first = self._started_worker()
-            except Exception as error:
-                with self._changed:
-                    self._failure = error
-                    self._changed.notify_all()
-            else:
-                self._keep_in_background(first)
-                self._start(self.n - 1)
-
-        threading.Thread(target=start_all, daemon=True).start()
+        self._keep_in_background(self.n, is_awaited=True)
 
     def wait(self) -> None:
         """Return when one can answer.
@@ -98,38 +103,44 @@ class Answerers:
         def wait_and_start() -> None:
             while not self._closed and not ready():
                 time.sleep(_LOOK_S)
-            self._start(self.n)
+            self._keep(self.n, is_awaited=False)
 
         threading.Thread(target=wait_and_start, daemon=True).start()
 
     def answer(self, query: Query, check: Callable[[], None]) -> Answered:
-        """The answer to a question.  check: called now and then while no process is free; what it raises goes through.
+        """The answer to a question.  check: called now and then while it is waited for; what it raises goes through.
 
         Raises as ``Service.ask``, and Unexpected.
         """
-        for _ in range(_TRIES):
-            worker = self._take(check)
+        asked = _Asked(Question(query, request_id.get()))
+        with self._mutex:
+            if self._closed:
+                raise _stopping()
+            self._waiting.append(asked)
+            self._wake_next()
+        while not asked.answer.done():
             try:
-                reply = _exchange(worker, Question(query, request_id.get()), self._patience_s)
-            except WorkerEnded as ended:
-                logger.warning("a process that answers questions %s; another one is started", ended)
-                continue
-            with self._changed:
-                if worker in self._running:
-                    self._idle.append(worker)
-                    self._changed.notify()
-            if isinstance(reply, Exception):
-                raise reply
-            assert isinstance(reply, Answered)
-            return reply
-        raise Unexpected(f"{_TRIES} processes ended over one question")
+                asked.answer.exception(_LOOK_S)
+            except TimeoutError:
+                try:
+                    check()
+                except BaseException:
+                    with self._mutex, suppress(ValueError):  # a process may have it: nobody will look at its answer
+                        self._waiting.remove(asked)
+                    raise
+        return asked.answer.result()
 
     def close(self) -> None:
         """End them. Whoever still waits for one gets Unexpected."""
-        with self._changed:
+        with self._mutex:
             self._closed = True
-            workers, self._running, self._idle = self._running, set(), []
+            workers, self._running = self._running, set()
+            left, self._waiting = self._waiting, deque()
             self._changed.notify_all()
+            for idle in self._idle:
+                idle.notify()
+        for asked in left:
+            asked.answer.set_exception(_stopping())
         for worker in workers:
             worker.close()
         for worker in workers:
@@ -143,61 +154,102 @@ class Answerers:
     ) -> None:
         self.close()
 
-    def _take(self, check: Callable[[], None]) -> Worker:
-        while True:
-            check()
-            with self._changed:
-                self._changed.wait_for(lambda: self._idle or self._closed, timeout=_LOOK_S)
-                if self._closed:
-                    raise Unexpected("the service is stopping")
-                if self._idle:
-                    return self._idle.pop()
+    def _wake_next(self) -> None:
+        """Wake the thread of an idle process, if there is one and something for it. Under the lock."""
+        if self._waiting and self._idle:
+            self._idle[-1].notify()
 
-    def _start(self, n: int) -> None:
-        """Start some, one after another, until they are there."""
-        for _ in range(n):
-            if worker := self._started_in_the_end():
-                self._keep_in_background(worker)
+    def _keep_in_background(self, n: int, *, is_awaited: bool) -> None:
+        threading.Thread(target=self._keep, args=(n,), kwargs={"is_awaited": is_awaited}, daemon=True).start()
 
-    def _keep_in_background(self, worker: Worker) -> None:
-        threading.Thread(target=self._keep, args=(worker,), daemon=True).start()
+    def _keep(self, n: int, *, is_awaited: bool) -> None:
+        """Let one process answer until it ends, then another one in its place, and when the first can let others be kept: n in all.
 
-    def _keep(self, worker: Worker | None) -> None:
-        """Let one answer until it ends, and then another one in its place."""
-        while worker is not None:
-            with self._changed:
-                if self._closed:
-                    break
-                self._started = True
-                self._running.add(worker)
-                self._idle.append(worker)
-                self._changed.notify_all()
-            worker.wait()
-            with self._changed:
-                self._running.discard(worker)
-                if worker in self._idle:
-                    logger.warning("a process that answers questions has ended; another one is started")
-                    self._idle.remove(worker)
-            worker.end()
-            worker = self._started_in_the_end()
-        if worker is not None:
-            worker.end(_END_S)
-
-    def _started_in_the_end(self) -> Worker | None:
-        """One that can answer, after as many tries as it takes; None when they are closed."""
+        is_awaited: whether it is told to who waits, instead of tried again, that the first cannot be started.
+        """
         while not self._closed:
             try:
-                return self._started_worker()
+                worker = self._started_worker()
             except Exception as error:
+                if is_awaited:
+                    with self._mutex:
+                        self._failure = error
+                        self._changed.notify_all()
+                    return
                 logger.warning("a process that answers questions cannot be started: %s", error)
                 time.sleep(_PAUSE_S)
-        return None
+                continue
+            if n > 1:
+                self._keep_in_background(n - 1, is_awaited=False)
+            n, is_awaited = 1, False
+            with self._mutex:
+                self._started = True
+                self._running.add(worker)
+                self._changed.notify_all()
+            try:
+                while batch := self._next(worker):
+                    self._answer(worker, batch)
+            except WorkerEnded as ended:
+                if not self._closed:
+                    logger.warning("a process that answers questions %s; another one is started", ended)
+            with self._mutex:
+                self._running.discard(worker)
+            worker.end(_END_S if self._closed else 0.0)
+
+    def _next(self, worker: Worker) -> list[_Asked]:
+        """What a process is to answer next, waited for; nothing when they are closed.  Raises WorkerEnded."""
+        with self._mutex:
+            own = threading.Condition(self._mutex)
+            self._idle.append(own)
+            try:
+                while not self._closed and not (self._waiting and self._idle[-1] is own):
+                    if worker.is_over:
+                        raise worker.ended()
+                    own.wait(_LOOK_S)
+                return self._batch()
+            finally:
+                self._idle.remove(own)
+                self._wake_next()
+
+    def _batch(self) -> list[_Asked]:
+        """Its share of what waits, for one of the idle: a question over which a process has ended by itself. Under the lock."""
+        most = min(TOGETHER, -(-len(self._waiting) // max(1, len(self._idle))))
+        batch: list[_Asked] = []
+        while len(batch) < most and not (batch and batch[0].tries + self._waiting[0].tries):
+            batch.append(self._waiting.popleft())
+        return batch
+
+    def _answer(self, worker: Worker, batch: list[_Asked]) -> None:
+        """Let a process answer some questions.  Raises WorkerEnded; those that it leaves are asked again, before all others."""
+        left = deque(batch)
+        try:
+            _send(worker, [asked.question for asked in batch], self._patience_s)
+            while left:
+                reply = _receive(worker, self._patience_s)
+                asked = left.popleft()
+                if isinstance(reply, Exception):
+                    asked.answer.set_exception(reply)
+                else:
+                    asked.answer.set_result(reply)
+        except WorkerEnded:
+            with self._mutex:
+                for asked in reversed(left):
+                    asked.tries += 1
+                    if self._closed:
+                        asked.answer.set_exception(_stopping())
+                    elif asked.tries < _TRIES:
+                        self._waiting.appendleft(asked)
+                    else:
+                        asked.answer.set_exception(Unexpected(f"{_TRIES} processes ended over one question"))
+                self._wake_next()
+            raise
 
     def _started_worker(self) -> Worker:
         """One that can answer.  Raises WorkerEnded, or the exception for which it cannot."""
         worker = Worker("api.workers.worker", is_heard=True)
         try:
-            reply = _exchange(worker, self._task, _START_S)
+            _send(worker, self._task, _START_S)
+            reply = _receive(worker, _START_S)
             if isinstance(reply, Exception):
                 raise reply
         except BaseException:
@@ -208,11 +260,17 @@ class Answerers:
         return worker
 
 
-def _exchange(worker: Worker, message: Task | Question, seconds: float) -> Any:
-    """What a process replies.  Raises WorkerEnded, also where that cannot be read."""
-    ends_at = time.monotonic() + seconds
+def _stopping() -> Unexpected:
+    return Unexpected("the service is stopping")
+
+
+def _send(worker: Worker, message: Task | list[Question], seconds: float) -> None:
     worker.send([pickle.dumps(message)], seconds)
-    reply = worker.receive(_MAX_REPLY, ends_at - time.monotonic())
+
+
+def _receive(worker: Worker, seconds: float) -> Any:
+    """What a process replies next.  Raises WorkerEnded, also where that cannot be read."""
+    reply = worker.receive(_MAX_REPLY, seconds)
     try:
         return pickle.loads(reply)
     except Exception as error:  # whatever reading a damaged reply raises

@@ -1,4 +1,4 @@
-"""The process that ``api.workers.pool`` starts: it answers questions of one store, one at a time, until its connection is closed.
+"""The process that ``api.workers.pool`` starts: it answers questions of one store until its connection is closed.
 
 ``python -P -m api.workers.worker FD``. It imports nothing of the HTTP side.
 """
@@ -46,9 +46,12 @@ def _serve(connection: socket, task: Task) -> None:
             service.warm()
             send(connection, pickle.dumps(service.embedder.precision))
             while True:
-                question: Question = pickle.loads(receive(connection))
-                logs.request_id.set(question.request_id)
-                send(connection, pickle.dumps(_reply(service, question)))
+                questions: list[Question] = pickle.loads(receive(connection))
+                if len(questions) > 1:
+                    service.embed_ahead([question.query for question in questions])
+                for question in questions:
+                    logs.request_id.set(question.request_id)
+                    send(connection, pickle.dumps(_reply(service, question)))
     except (RagError, StoreError) as error:
         send(connection, pickle.dumps(error))
 

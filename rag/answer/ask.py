@@ -80,10 +80,12 @@ def answer_question(
             return replace(known, timings_ms=Timings(0.0, spent, spent))
         asked = respelled(question, reader, scope, embedder) if query.correct else question
         words = word_spans(asked)
-        waiting = _Waiting(embedder.embed_question(asked, words), started)
+        coming = embedder.embed_question(asked, words)
+        waiting, is_embedded = _Waiting(coming, started), coming.done()
         ranked_by = None if reranker is None else _Unhurried(reranker)
         analyzed = analyze_question(reader, asked, words, scope.collection)
-        retrieved = retrieve(reader, waiting.vectors, analyzed, scope, max(query.k, ANSWER_PASSAGES), ranked_by)
+        k = max(query.k, ANSWER_PASSAGES)
+        retrieved = retrieve(reader, waiting.vectors, analyzed, scope, k, ranked_by, is_embedded=is_embedded)
         documents = reader.documents_of([retrieved.passages[i].id for group in retrieved.groups for i in group])
         generation = reader.generation
         empty = not retrieved.groups and reader.counts(query.collection)[1] == 0

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -37,12 +38,15 @@ VECTORS_TOGETHER = 65_536
 _CHECK_EVERY_S = 0.25
 # 16 together cost 0.6 times what they cost one by one, and more together hardly less.
 _QUESTIONS_TOGETHER = 16
+# Questions whose vectors are kept, 25 kB each: those that were embedded ahead, and those that are asked again and again.
+_QUESTIONS_KEPT = 64
 # The engine keeps memory for each shape of input that it met (0.6 to 1.3 MB for one row of 8 to 60 tokens, float32): like shapes
 # cost less than the padding. Steps of 8 tokens leave 5.3 % of padding where 16 leave 7.8 (squad2); steps of 4 would leave 3.6, for
 # twice as many shapes.
 _TOKENS_STEP = 8
-# Of a question alone up to this length, which leaves few shapes: squad2's, 14.2 tokens on average, become 14.7 instead of 17.8
-# (AVX2, one thread: 3.0 ms for the pass and 0.37 for each token).
+# Of a question alone in float32 up to this length, which leaves few shapes: squad2's, 14.2 tokens on average, become 14.7 instead
+# of 17.8 (AVX2, one thread: 3.0 ms for the pass and 0.37 for each token). In int8 and bfloat16 it is the padding that decides how
+# some values are rounded: there a text has the same whatever is embedded with it.
 _TOKENS_STEP_ALONE = 2
 _TOKENS_ALONE = 32
 _VECTORS_STEP = 32
@@ -101,6 +105,7 @@ class TextEmbedder(Protocol):
     def precision(self) -> str: ...
     def is_word(self, text: str) -> bool: ...
     def embed_question(self, question: str, words: tuple[Span, ...]) -> Future[QuestionVectors]: ...
+    def embed_ahead(self, questions: Sequence[str]) -> None: ...
     def embed_texts(self, texts: Sequence[str]) -> Floats: ...
     def embed_passages(self, passages: Sequence[PassageInput]) -> list[PassageVectors]: ...
     def embed_groups(
@@ -151,6 +156,8 @@ class Embedder:
             self._engine = opened.result()
         self._workers = ThreadPoolExecutor(max_workers=self._engine.at_once, thread_name_prefix="embed")
         self._questions = Coalescer(self._embed_together, places=threads, most=_QUESTIONS_TOGETHER)
+        self._kept: dict[tuple[str, PassageInput], QuestionVectors] = {}
+        self._keeping = Lock()
         probe = self.embed_texts([PROBE])[0]
         difference = float(np.abs(probe - np.asarray(info.probe, dtype=np.float32)).max())
         if not difference < PROBE_TOLERANCE:
@@ -179,14 +186,32 @@ class Embedder:
     def embed_question(self, question: str, words: tuple[Span, ...]) -> Future[QuestionVectors]:
         """The vectors of a question and of its words, spans of it, to come: computed in another thread.
 
-        Questions that wait at the same time run as one batch. In bfloat16 a question's vectors may then differ from those that it
-        gets alone in the last digits (3 of 64 did, by at most 1e-3 of their length).
+        Questions that wait at the same time run together, those of like length as one batch. Their vectors are the same, bit for
+        bit, as alone (in float32 but for 1e-6).
         """
-        return self._questions.submit(PassageInput("", question, (), words))
+        asked = PassageInput("", question, (), words)
+        kept = self._kept.get((self.precision, asked))
+        if kept is None:
+            return self._questions.submit(asked)
+        known: Future[QuestionVectors] = Future()
+        known.set_result(kept)
+        return known
+
+    def embed_ahead(self, questions: Sequence[str]) -> None:
+        """Embed questions that are about to be asked, all in one pass: ``embed_question`` then has the vectors of each at once."""
+        asked = [PassageInput("", question, (), word_spans(question)) for question in dict.fromkeys(questions)]
+        if fresh := [each for each in asked if (self.precision, each) not in self._kept]:
+            self._embed_together(fresh)
 
     def _embed_together(self, questions: Sequence[PassageInput]) -> list[QuestionVectors]:
+        precision = self.precision
         units = map(_unit, self._sums(questions, self.info.query_prompt))
-        return [QuestionVectors(unit[0], unit[1:]) for unit in units]
+        vectors = [QuestionVectors(unit[0], unit[1:]) for unit in units]
+        with self._keeping:
+            self._kept.update(((precision, asked), own) for asked, own in zip(questions, vectors, strict=True))
+            for oldest in list(self._kept)[:-_QUESTIONS_KEPT]:
+                del self._kept[oldest]
+        return vectors
 
     def embed_texts(self, texts: Sequence[str]) -> Floats:
         """Unit vectors of texts as they are, without prompt: float32 (n, dim)."""
@@ -244,8 +269,9 @@ class Embedder:
         windows = self._windows(passages, prompt)
         windows.sort(key=lambda window: len(window.tokens))
         sums = self._no_sums(passages)
-        for batch in _batches(windows, self._engine.batch_tokens):
-            _collect(batch, self._engine.pooled(*self._inputs(batch)), sums)
+        for _, alike in groupby(windows, lambda window: _rounded(len(window.tokens), _TOKENS_STEP)):
+            for batch in _batches(list(alike), self._engine.batch_tokens):
+                _collect(batch, self._engine.pooled(*self._inputs(batch)), sums)
         return sums
 
     def _no_sums(self, passages: Sequence[PassageInput]) -> list[Floats]:
@@ -286,7 +312,7 @@ class Embedder:
         """input_ids and attention_mask int64 (rows, tokens), pool float32 (rows, vectors, tokens)."""
         n_tokens = max(len(window.tokens) for window in batch)
         n_vectors = max(len(window.targets) for window in batch)
-        fine = len(batch) == 1 and n_tokens <= _TOKENS_ALONE
+        fine = len(batch) == 1 and n_tokens <= _TOKENS_ALONE and self.precision == "f32"
         n_tokens = _rounded(n_tokens, _TOKENS_STEP_ALONE if fine else _TOKENS_STEP)
         n_vectors = _rounded(n_vectors, _VECTORS_STEP)
         ids = np.full((len(batch), n_tokens), self.info.pad_id, dtype=np.int64)

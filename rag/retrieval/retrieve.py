@@ -84,20 +84,28 @@ def score_candidates(
     question: AnalyzedQuestion,
     scope: Scope,
     ranker: Ranker,
+    *,
+    is_embedded: bool = False,
 ) -> Scored:
     """Candidates from both views, scored by a ranker.
 
     embedded: gives the vectors of the question and its words. It is asked for them when all that needs none is done.
+    is_embedded: whether they are there already. Else what words propose is read while the model is at work, for 0.4 ms more in all.
     """
     _, matching = reader.matching(_proposing(question), POOL, scope)
     references = find_references(question.text)
     for place in references:
         _, holding = reader.matching(place, POOL, scope)
         matching = np.union1d(matching, holding)
-    candidates = reader.candidates(np.sort(matching))  # while the model is at work on the question
+    matching = np.sort(matching)
+    read = None if is_embedded else reader.candidates(matching)
     vectors = embedded()
     _, nearest = reader.nearest(vectors.vector, POOL, scope)
-    candidates = candidates.joined(reader.candidates(without(np.sort(nearest), candidates.ids)))
+    further = without(np.sort(nearest), matching)
+    if read is None:
+        candidates = reader.candidates(np.concatenate([matching, further]))
+    else:
+        candidates = read.joined(reader.candidates(further))
     signals = compute_signals(vectors.vector, question.weighted, question.statistics, candidates)
 
     first = ranker.first_scores(signals)
@@ -145,9 +153,11 @@ def retrieve(
     scope: Scope,
     k: int,
     reranker: AnyReranker | None = None,
+    *,
+    is_embedded: bool = False,
 ) -> Retrieved:
     """The best k passages by the shipped ranker, near-duplicates as one. Arguments as of ``score_candidates``."""
-    scored = score_candidates(reader, embedded, question, scope, load_ranker())
+    scored = score_candidates(reader, embedded, question, scope, load_ranker(), is_embedded=is_embedded)
     candidates = scored.candidates
     scores = scored.scores
     ranking = ranking_of(question.text, scored)

@@ -113,6 +113,9 @@ class RemoteEmbedder:
         """The vector of a question, to come; of its words there are none."""
         return self._questions.submit(question)
 
+    def embed_ahead(self, questions: Sequence[str]) -> None:
+        """Nothing: those that wait for a server wait together."""
+
     def _embed_together(self, questions: Sequence[str]) -> list[QuestionVectors]:
         texts = [self.info.query_prompt + question for question in questions]
         no_words = np.empty((0, self.dim), np.float32)

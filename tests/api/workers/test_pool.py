@@ -90,6 +90,22 @@ def test_an_answer_is_the_one_that_the_service_gives(service: Service, two: Answ
         assert found.answered == own.answered and found.stages.keys() == own.stages.keys()
 
 
+def test_questions_that_wait_together_get_the_answers_that_each_gets_alone(service: Service, two: Answerers) -> None:
+    queries = [
+        Query(text, k=k)
+        for text in ("Where does Titan stand?", "When did the talks in Kyiv end?", "What held no guarantees?", "")
+        for k in (1, 2, 3)
+    ]
+    with ThreadPoolExecutor(len(queries)) as clients:
+        asked = [clients.submit(two.answer, query, nothing) for query in queries]
+    for query, reply in zip(queries, asked, strict=True):
+        if query.question:
+            assert told(reply.result().body) == told(answer(service, query).body)
+        else:
+            with pytest.raises(BadInput):
+                reply.result()
+
+
 def test_what_cannot_be_answered_is_said_as_the_service_says_it(two: Answerers) -> None:
     with pytest.raises(BadInput, match="ask for at least 1"):
         two.answer(Query("Why?", k=0), nothing)
@@ -138,7 +154,7 @@ def test_a_reply_that_cannot_be_read_costs_no_question_and_no_process(two: Answe
     until(lambda: two.running == 2)
     before = answering(os.getpid())
     kept_open = []
-    for worker in list(two._idle):
+    for worker in list(two._running):
         theirs = worker._socket
         worker._socket, impostor = socket.socketpair()
         worker._socket.settimeout(0.1)

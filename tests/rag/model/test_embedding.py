@@ -21,7 +21,7 @@ from index.types import Span
 from rag.language.sentences import split_sentences
 from rag.model.cache import ModelInfo, converted_model, find_model, fingerprint_of, read_converted
 from rag.model.devices.precision import kept_precision
-from rag.model.embedding import TOGETHER, Embedder, PassageInput
+from rag.model.embedding import TOGETHER, Embedder, PassageInput, word_spans
 from rag.model.reference import load_reference
 from rag.shared.config import Config
 from rag.shared.errors import ModelDamaged, ModelUnavailable
@@ -259,3 +259,14 @@ def test_a_model_that_computes_something_else_is_refused(model: tuple[ModelInfo,
     info, folder = model
     with pytest.raises(ModelDamaged, match="probe"):
         Embedder(replace(info, probe=tuple(-value for value in info.probe)), folder, precision="f32", threads=1)
+
+
+def test_questions_embedded_ahead_have_the_vectors_that_each_has_alone(model: tuple[ModelInfo, Path]) -> None:
+    questions = ["Who met him?", "Why did the president refuse to sign the agreement on minerals in Kyiv?", *TEXTS[:2]]
+    one_by_one, ahead = (Embedder(*model, precision="int8", threads=1) for _ in range(2))
+    ahead.embed_ahead([*questions, questions[0]])
+    for question in questions:
+        alone, known = (each.embed_question(question, word_spans(question)) for each in (one_by_one, ahead))
+        assert known.done()
+        np.testing.assert_allclose(known.result().vector, alone.result().vector, atol=1e-6)
+        np.testing.assert_allclose(known.result().word_vectors, alone.result().word_vectors, atol=1e-6)
