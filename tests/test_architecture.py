@@ -21,7 +21,7 @@ ENGINES = {
     "tantivy": {"index/local/views/lexical.py"},
     "sentence_transformers": {"rag/model/cross_encoders.py", "rag/model/reference.py"},
     "langchain_text_splitters": {"rag/intake/chunking.py"},
-    "openvino": {"rag/model/engine.py"},
+    "openvino": {"rag/model/engine.py", "rag/parsing/pdf/recognition/rapid.py"},
     "olefile": {"rag/parsing/mail/msg.py"},
     "openpyxl": {"rag/parsing/office/xlsx.py"},
     "procrastinate": {"index/postgres/queue.py"},

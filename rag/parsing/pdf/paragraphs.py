@@ -22,11 +22,15 @@ _LABEL = re.compile(
     r"[^\W\d_a-zß-ÿ]{3,}+(?:[ /&-]{1,2}[^\W\d_a-zß-ÿ]{3,}+){0,5}[ /&-]{0,2}:(?:\s|$)"
 )  # in capitals, as notices have it: "DATES: ..."
 _AMOUNT = re.compile(r"[$€£¥₹]\s?-?\d[\d,. ]*[.,]\d\d\s?$|\d[.,]\d\d\s?(?:[$€£¥₹]|EUR|USD|CHF|GBP)\s?$")
+_BARE_AMOUNT = re.compile(r"[$€£¥₹]?\s?-?\d[\d,. ]*[.,]\d\d\s?[$€£¥₹]?")
 _KEY = re.compile(r"[^\W\d_][^\s:.?!]*+(?: [^\s:.?!]++){0,4}:(?:\s|$)")  # of a form: "Name of the ship: Otter"
 _LEADERS = re.compile(r"\w\W{0,3}(?:\.\s?){4,}\s*(?:\d{1,4}|[ivxlc]{1,6})\W*$", re.I)
 CAPTION = re.compile(
     r"(?:table|tab\.|tableau|tabelle|tabla|tabella|exhibit|表)\s?(?:\d{1,3}|[IVX]{1,5}\b|[A-Z]\b)", re.I
 )
+FIGURE = re.compile(r"fig(?:ure|\.)?\s?\d{1,3}[.:]", re.I)
+_MAX_SOLD = 8  # lines of a thing sold, with the amount below it
+_GAP = 1.3  # times the usual distance of lines, between paragraphs
 _DEEP = 0.7  # of the type's size: less is no indent
 _HANGING_LINES = 8  # on either side that are looked at
 _FAR_SHORT = 0.5  # of a column's width that a line ends before its right edge, whatever stands above it
@@ -63,14 +67,41 @@ def paragraphs(page: Page) -> Iterator[list[Line]]:
     pitch = pitches[len(pitches) // 3] if pitches else 0.0
     sizes = sorted(line.size for line in page.lines)
     usual = sizes[len(sizes) // 2] if sizes else 0.0
+    sold = _sold(page.lines, pitch)
     group: list[Line] = []
     for number, line in enumerate(page.lines):
-        if group and _starts_paragraph(group, line, pitch, usual, _is_hanging(page.lines, number)):
+        starts = (
+            number not in sold
+            and group
+            and _starts_paragraph(group, line, pitch, usual, _is_hanging(page.lines, number))
+        )
+        if starts:
             yield group
             group = []
         group.append(line)
     if group:
         yield group
+
+
+def _sold(lines: Sequence[Line], pitch: float) -> set[int]:
+    """The lines that go on with a thing sold, as receipts list them: its name, number and price, and its amount on a line alone."""
+    begins = 0
+    items: list[range] = []
+    for number, line in enumerate(lines):
+        before = lines[number - 1] if number else line
+        is_amount = _BARE_AMOUNT.fullmatch(line.text) is not None
+        if (
+            line.table is not None
+            or is_drawn(line.text)
+            or line.column != before.column
+            or before.y1 - line.y1 > _GAP * pitch
+        ):
+            begins = number
+        elif is_amount and 0 < number - begins <= _MAX_SOLD and not _AMOUNT.search(lines[begins].text):
+            items.append(range(begins + 1, number + 1))
+        if is_amount or line.table is not None or is_drawn(line.text):
+            begins = number + 1
+    return {number for item in items for number in item} if len(items) > 1 else set()
 
 
 def _is_hanging(lines: Sequence[Line], number: int) -> bool:
@@ -115,7 +146,7 @@ def _starts_paragraph(group: list[Line], line: Line, pitch: float, usual: float,
             or _SECTION.match(line.text) is not None
             or not _aligned(before, line)
         )
-    if before.y1 - line.y1 > 1.3 * pitch or _BULLET.match(line.text) or is_contents(before.text):
+    if before.y1 - line.y1 > _GAP * pitch or _BULLET.match(line.text) or is_contents(before.text):
         return True
     width = before.right - before.left
     room = before.right - before.x1

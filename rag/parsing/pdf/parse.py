@@ -21,7 +21,7 @@ from rag.parsing.pdf.objects.entries import read_entries, with_entries
 from rag.parsing.pdf.objects.rulings import Point, read_figures
 from rag.parsing.pdf.objects.streams import is_damaged, suspect
 from rag.parsing.pdf.orientation import Box, read_directions, turned, turned_word
-from rag.parsing.pdf.recognition.ocr import HINT, recognise
+from rag.parsing.pdf.recognition.ocr import HINT, PicturesOnly, recognise
 from rag.parsing.pdf.words import HYPHEN_AT_LINE_END
 from rag.parsing.pdf.writing import heading_key, printed_title, write_pages
 from rag.parsing.shared.passwords import PROTECTED, PROTECTED_BY_OTHER
@@ -70,18 +70,15 @@ def parse_pdf(content: bytes, name: str, *, ocr: bool = False, passwords: Sequen
     Raises UnreadableContent when encrypted, damaged as a whole or without text.
     """
     layer = _read(content, ocr, passwords)
+    _require_text(layer, ocr)
+    mend_letters(layer.pages)
+    if _is_unmapped(layer.pages):
+        if not ocr:
+            raise PicturesOnly(f"its fonts do not say which letters they show: {HINT}")
+        layer = _read(content, ocr, passwords, as_pictures=True)
+        _require_text(layer, ocr)
     pages, stated = layer.pages, layer.stated
     without_text = [page.number for page in pages if not page.lines]
-    if len(without_text) == len(pages):
-        raise _nothing_to_read(layer, ocr)
-    mend_letters(pages)
-    sample = "".join(line.text for page in pages[:50] for line in page.lines)
-    if len(_UNMAPPED.findall(sample)) > _MAX_UNMAPPED * len(sample) or len(_SIGNS.findall(sample)) > _MAX_SIGNS * len(
-        sample
-    ):
-        raise UnreadableContent(
-            "its fonts do not say which letters they show: print it to a picture and add that with rag add --ocr"
-        )
     drop_repeated(pages)
     printed = printed_title(pages)
     builder = TextBuilder()
@@ -143,14 +140,24 @@ class _Layer:
     is_cut: bool = False
 
 
-def _nothing_to_read(layer: _Layer, ocr: bool) -> UnreadableContent:
+def _is_unmapped(pages: Sequence[Page]) -> bool:
+    """Whether letters are missing, or stand for others, because the fonts do not say which they are."""
+    sample = "".join(line.text for page in pages[:50] for line in page.lines)
+    n_unmapped, n_signs = len(_UNMAPPED.findall(sample)), len(_SIGNS.findall(sample))
+    return n_unmapped > _MAX_UNMAPPED * len(sample) or n_signs > _MAX_SIGNS * len(sample)
+
+
+def _require_text(layer: _Layer, ocr: bool) -> None:
+    """Raises UnreadableContent where no page has text, PicturesOnly where recognition may find some."""
+    if any(page.lines for page in layer.pages):
+        return
     if not layer.pages:
         why = "the file is cut off" if layer.is_cut else "they are damaged"
-        return UnreadableContent(f"none of its {layer.n_pages} pages can be read, {why}: {_SAVE_AGAIN}")
+        raise UnreadableContent(f"none of its {layer.n_pages} pages can be read, {why}: {_SAVE_AGAIN}")
     damaged = f" ({len(layer.not_read)} more are damaged)" if layer.not_read else ""
     if ocr:
-        return UnreadableContent(f"no text can be recognised on its {len(layer.pages)} pages{damaged}")
-    return UnreadableContent(f"none of its {len(layer.pages)} pages{damaged} has text, they are pictures: {HINT}")
+        raise UnreadableContent(f"no text can be recognised on its {len(layer.pages)} pages{damaged}")
+    raise PicturesOnly(f"none of its {len(layer.pages)} pages{damaged} has text, they are pictures: {HINT}")
 
 
 def _opened(content: bytes, passwords: Sequence[str]) -> "PdfDocument":
@@ -166,7 +173,8 @@ def _opened(content: bytes, passwords: Sequence[str]) -> "PdfDocument":
     return pypdfium2.PdfDocument(content, password=passwords[-1])
 
 
-def _read(content: bytes, ocr: bool, passwords: Sequence[str]) -> _Layer:
+def _read(content: bytes, ocr: bool, passwords: Sequence[str], *, as_pictures: bool = False) -> _Layer:
+    """The pages of a file. as_pictures: whether the text of all is recognised, and not of those without text alone."""
     import pypdfium2
 
     with _PDFIUM:
@@ -203,7 +211,7 @@ def _read(content: bytes, ocr: bool, passwords: Sequence[str]) -> _Layer:
             except pypdfium2.PdfiumError:
                 layer.not_read.append(index + 1)
                 continue
-            if ocr and not page.lines:
+            if ocr and (as_pictures or not page.lines):
                 if len(layer.recognised) >= _MAX_RECOGNISED:
                     raise ContentTooLarge(f"more than {_MAX_RECOGNISED} pages without text: split the file")
                 with _PDFIUM:

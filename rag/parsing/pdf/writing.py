@@ -9,7 +9,16 @@ from dataclasses import replace
 
 from rag.parsing.pdf.headers import add_edges
 from rag.parsing.pdf.layout import EDGE, Line, Page, type_sizes
-from rag.parsing.pdf.paragraphs import CAPTION, Paragraph, Vocabulary, is_contents, is_drawn, is_item, paragraphs
+from rag.parsing.pdf.paragraphs import (
+    CAPTION,
+    FIGURE,
+    Paragraph,
+    Vocabulary,
+    is_contents,
+    is_drawn,
+    is_item,
+    paragraphs,
+)
 from rag.parsing.structure.builder import TextBuilder, plain
 from rag.parsing.structure.kinds import is_references
 from rag.parsing.structure.tables import Table
@@ -91,7 +100,8 @@ class _Writer:
                 self._list = None
             self._pending.add(group, kind, max(indent, 0))
             self._above = None
-            self._caption = _text(group) if CAPTION.match(group[0].text) else ""
+            is_title = not kind and not runs_on and len(group) == 1 and group[0].text.isupper()  # as notices have it
+            self._caption = _text(group) if CAPTION.match(group[0].text) or is_title else ""
             if level is not None:
                 self._pending.flush(self._builder, level)
                 self._n_bylines = 0 if page is self._pages[0] and self._n_bylines < 0 else _MAX_BYLINES
@@ -99,8 +109,8 @@ class _Writer:
     def _add_table(self, table: Table, below: list[Line]) -> None:
         """Add a table with the caption above or below it; one without names that follows another at once goes on with its names."""
         caption = self._caption
-        if not caption and below and CAPTION.match(below[0].text) and len(_text(below)) <= _MAX_CAPTION:
-            caption = _text(below)
+        if not caption and below and len(_text(below)) <= _MAX_CAPTION:
+            caption = _text(below) if CAPTION.match(below[0].text) or FIGURE.match(below[0].text) else ""
         above = self._above
         if above is not None and not any(table.names) and len(table.names) == len(above.names):
             table = replace(table, names=above.names, about=table.about or above.about)

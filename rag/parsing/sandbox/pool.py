@@ -11,14 +11,14 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from index.process import Worker, WorkerEnded
 from rag.parsing.archives.members import MAX_MEMBERS
-from rag.parsing.pdf.recognition.ocr import RAPID, engine
+from rag.parsing.pdf.recognition.ocr import RAPID, PicturesOnly, engine
 from rag.parsing.sandbox.result import from_json
 from rag.parsing.structure.builder import MAX_CHARACTERS
 from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
@@ -44,7 +44,7 @@ _START_S = 60
 _CHECK_EVERY_S = 0.25
 _TOO_MUCH = "reading it takes more than {}: split the file, or save it again"
 _ERRORS: dict[object, type[RagError]] = {
-    kind.__name__: kind for kind in (ContentTooLarge, UnreadableContent, UnsupportedFormat)
+    kind.__name__: kind for kind in (ContentTooLarge, PicturesOnly, UnreadableContent, UnsupportedFormat)
 }
 # What a worker may see of this process's environment: none of its keys, nothing of who runs it.
 _ENVIRONMENT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "TZ")
@@ -148,12 +148,25 @@ class Sandbox:
     ) -> Iterator[Part]:
         from rag.parsing.formats import is_plain_text, parse  # all parsers, which a question does not wait for
 
+        asked = options.ocr
         if is_plain_text(name, content):
             try:
                 yield Part("", parse(name, content))
             except RagError as error:
                 yield Part("", error)
             return
+        for part in self._tried(name, content, wanted, options, check, archives=archives):
+            if isinstance(part.text, PicturesOnly) and not part.path and engine() is not None:
+                options = replace(options, ocr=True)  # once more, when the first worker is free
+            else:
+                yield part
+        if options.ocr and not asked:
+            yield from self._tried(name, content, wanted, options, check, archives=archives)
+
+    def _tried(
+        self, name: str, content: bytes, wanted: Wanted, options: ParseOptions, check: Check, *, archives: bool
+    ) -> Iterator[Part]:
+        """As ``_read``, of a file that takes a worker."""
         done = n_ended = 0  # members dealt with, workers lost
         retried = False
         with self._slot(check):
@@ -242,10 +255,11 @@ class _Parser:
         self._patience_s = float(_START_S)
         self._check: Check = go_on
         recogniser = engine() if ocr else None
+        self._memory_mib = limits.memory_mib * (_MEMORY_OCR if recogniser == RAPID else 1)
         visible = _ENVIRONMENT_OCR if ocr else _ENVIRONMENT
         self.worker = Worker(
             "rag.parsing.sandbox.worker",
-            str(limits.memory_mib * (_MEMORY_OCR if recogniser == RAPID else 1) << 20),
+            str(self._memory_mib << 20),
             *([recogniser if recogniser == RAPID else str(Path(recogniser).resolve())] if recogniser else []),
             environment={name: os.environ[name] for name in visible if name in os.environ} | _FIXED_ENVIRONMENT,
             folder="/",
@@ -342,7 +356,7 @@ class _Parser:
         if error is None:
             return None
         if error == "MemoryError":
-            too_much = _TOO_MUCH.format(f"{self._limits.memory_mib} MiB of memory")
+            too_much = _TOO_MUCH.format(f"{self._memory_mib} MiB of memory")
             raise _Lost(ContentTooLarge(too_much), self._offered)
         message = str(answer.get("message"))[:_MAX_MESSAGE].encode("utf-8", "replace").decode()
         return _ERRORS.get(error, UnreadableContent)(message)

@@ -10,13 +10,17 @@ from importlib.util import find_spec
 
 from rag.parsing.pdf.layout import Page
 from rag.parsing.pdf.recognition import rapid, tesseract
-from rag.shared.errors import BadInput
+from rag.shared.errors import BadInput, UnreadableContent
 from rag.shared.types import OCR_LANGUAGES
 
 PROGRAM = tesseract.PROGRAM
 RAPID = "rapidocr"
 _INSTALL = "pip install 'footnote-rag[ocr]', or the program tesseract (for example apt-get install tesseract-ocr)"
 HINT = f"rag add --ocr recognises their text, with {_INSTALL}"
+
+
+class PicturesOnly(UnreadableContent):
+    """What shows text and holds none, and was read without recognition."""
 
 
 def engine() -> str | None:

@@ -17,13 +17,15 @@ from rag.shared.errors import UnreadableContent
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from rapidocr import RapidOCR
 
 _LEAST_SURE = 0.5  # of a line that is kept
 _MAX_PICTURES = 200  # pages of one picture
+_UPRIGHT = 0.8  # how sure the lines of a page are in the mean that does not stand on its head
 _LARGER = 1.4  # times the usual height of a line: larger type, and not only higher by its letters
 # Boxes are a little higher than the letters in them.
 _LEADING = 0.8
+
+_Line = tuple[str, float, list[tuple[float, float]]]  # its text, how sure it is, and the corners of its box in pixels
 
 
 def load() -> None:
@@ -55,18 +57,26 @@ def recognise(picture: bytes, scale: float) -> list[Page]:
 
 def _page(number: int, pixels: "NDArray[np.uint8]", scale: float) -> Page:
     height = pixels.shape[0] / scale
-    recognised: Any = _engine()(pixels)
-    lines = []
-    shares = []
-    if recognised.txts is not None:
-        for text, share, box in zip(recognised.txts, recognised.scores, recognised.boxes.tolist(), strict=True):
-            if text.strip() and share >= _LEAST_SURE:
-                lines.append((text.strip(), [(x / scale, height - y / scale) for x, y in box]))
-                shares.append(float(share))
+    lines = _lines(pixels)
+    if lines and _mean_share(lines) < _UPRIGHT:
+        lines = max(lines, _lines(pixels[::-1, ::-1].copy()), key=_mean_share)
+    placed = [(text, [(x / scale, height - y / scale) for x, y in box]) for text, _, box in lines]
     page = Page(number, "", height)
-    page.lines = read_lines(_words(lines))
-    page.confidence = sum(shares) / len(shares) if shares else None
+    page.lines = read_lines(_words(placed))
+    page.confidence = _mean_share(lines) if lines else None
     return page
+
+
+def _lines(pixels: "NDArray[np.uint8]") -> list[_Line]:
+    recognised: Any = _engine()(pixels)
+    if recognised.txts is None:
+        return []
+    told = zip(recognised.txts, map(float, recognised.scores), recognised.boxes.tolist(), strict=True)
+    return [(text.strip(), share, box) for text, share, box in told if text.strip() and share >= _LEAST_SURE]
+
+
+def _mean_share(lines: Sequence[_Line]) -> float:
+    return sum(share for _, share, _ in lines) / max(len(lines), 1)
 
 
 def _words(lines: Sequence[tuple[str, list[tuple[float, float]]]]) -> list[Word]:
@@ -86,15 +96,22 @@ def _words(lines: Sequence[tuple[str, list[tuple[float, float]]]]) -> list[Word]
 
 
 @cache
-def _engine() -> "RapidOCR":
+def _engine() -> Any:
+    """The engine, without its classifier of direction, which turns long lines that stand upright on their heads."""
+    from openvino import Core
     from rapidocr import EngineType, RapidOCR
 
-    engines = {f"{part}.engine_type": EngineType.OPENVINO for part in ("Det", "Cls", "Rec")}
-    return RapidOCR(
+    engine: Any = RapidOCR(
         params={
-            **engines,
+            **{f"{part}.engine_type": EngineType.OPENVINO for part in ("Det", "Rec")},
             "Global.log_level": "critical",
+            "Global.use_cls": False,
             "Rec.rec_batch_num": 1,
             "EngineConfig.openvino.inference_num_threads": 1,
         }
     )
+    # Each line has a width of its own, and what OpenVINO keeps of each would take more memory from line to line.
+    kept_of_none = {"CPU_RUNTIME_CACHE_CAPACITY": "0", "INFERENCE_NUM_THREADS": "1"}
+    for part in (engine._load_det_model(), engine._load_rec_model()):
+        part.session.session = Core().compile_model(part.session.model, "CPU", kept_of_none).create_infer_request()
+    return engine

@@ -9,7 +9,7 @@ from statistics import median
 
 from rag.parsing.pdf.objects.rulings import Ruling, Rulings
 from rag.parsing.pdf.tables.aligned import columns_of
-from rag.parsing.pdf.tables.heads import n_header, says_value
+from rag.parsing.pdf.tables.heads import is_leading, n_header, says_value, without_leaders
 from rag.parsing.pdf.tables.rows import Column, lay_out_rows
 from rag.parsing.pdf.words import Word, joined, rows_of, runs_of, text_of
 from rag.parsing.structure.tables import Cell, Table, lay_out
@@ -213,7 +213,7 @@ def _table(
         own = [number for number, box in enumerate(boxes) if box.top == top]
         parts = _parts(by_row[top]) if all(boxes[number].bottom == top for number in own) else [by_row[top]]
         for part in parts:
-            row = [text_of(part.get(number, [])) for number in own]
+            row = [without_leaders(text_of(part.get(number, []))) for number in own]
             cells.append(
                 [
                     Cell(text, _across(boxes[number]), _down(boxes[number]))
@@ -261,7 +261,19 @@ def _is_stack(cells: Sequence[_Lines]) -> bool:
 
 
 def _parts(row: dict[int, _Lines]) -> list[dict[int, _Lines]]:
-    """The cells of a row in parts with a blank band over its whole width between them, each with text in several cells."""
+    """The cells of a row in parts: with a blank band over its whole width between them, each with text in several cells.
+
+    Or, where dots lead from its labels to the cells beside them, one to each label.
+    """
+    labels = row[min(row)] if row else []
+    begins = [max(run.y1 for run in below) for above, below in pairwise(labels) if is_leading(above[-1].text)]
+    if begins:
+        led: list[dict[int, _Lines]] = [{} for _ in range(len(begins) + 1)]
+        for number, cell in row.items():
+            for line in cell:
+                at = sum((line[0].y0 + line[0].y1) / 2 < begin for begin in begins)
+                led[at].setdefault(number, []).append(line)
+        return led
     ordered = sorted(
         (
             (max(run.y1 for run in line), min(run.y0 for run in line), number, line)

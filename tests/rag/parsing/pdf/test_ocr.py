@@ -50,13 +50,25 @@ def test_a_picture_that_is_none_is_refused() -> None:
         rapid.recognise(b"\x89PNG not a picture", 1.0)
 
 
+def turned_pictures() -> bytes:
+    """A picture of two pages, the second of which stands on its head."""
+    image = Image.open(io.BytesIO(picture())).convert("L")
+    file = io.BytesIO()
+    image.save(file, "TIFF", save_all=True, append_images=[image.rotate(180)])
+    return file.getvalue()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_a_picture_is_read_in_a_process_that_may_open_nothing(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "asked", "pages"),
+    [(turned_pictures(), True, [1, 2]), (picture("PDF"), False, [1])],
+    ids=["pictures as asked", "a file of nothing but pictures unasked"],
+)
+def test_pictures_are_read_in_a_process_that_may_open_nothing(content: bytes, asked: bool, pages: list[int]) -> None:
     pytest.importorskip("rapidocr")
     with Sandbox() as sandbox:
-        [part] = sandbox.read("a", picture(kind), lambda path, sha256: True, ParseOptions(ocr=True))
+        [part] = sandbox.read("a", content, lambda path, sha256: True, ParseOptions(ocr=asked))
     assert isinstance(part.text, ParsedText), part.text
-    assert part.text.text.replace("\n\n", " ") == " ".join(LINES)
-    assert part.text.metadata["pages_recognised"] == [1]
+    assert part.text.text.replace("\n\n", " ") == " ".join(LINES * len(pages))
+    assert part.text.metadata["pages_recognised"] == pages
     assert float(str(part.text.metadata["recognition_confidence"])) > 0.9

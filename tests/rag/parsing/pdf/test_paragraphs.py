@@ -77,6 +77,18 @@ def test_labels_in_capitals_begin_paragraphs(read: Read) -> None:
     assert [text for _, text in kinds(read("a.pdf", pdf(draw)))] == [summary, dates]
 
 
+def test_a_thing_sold_is_one_with_its_price_and_amount(read: Read) -> None:
+    """As on receipts; sums are lines of their own."""
+    sold = [
+        ["Oil lamp", "with a brass foot", "L-22 1 @ $289.00", "Discount $-29.00", "$260.00"],
+        ["Rope", "R-1 2 @ $4.00", "$8.00"],
+    ]
+    sums = ["SUBTOTAL $268.00", "Tax (8%) $21.44"]
+    lines = [line for item in sold for line in item] + ["-" * 30, *sums]
+    told = kinds(read("a.pdf", pdf(lambda canvas: lines_at(canvas, 72, 780, lines))))
+    assert [text for kind, text in told if kind == PROSE] == [*map(" ".join, sold), *sums]
+
+
 def test_a_word_that_did_not_fit_begins_no_paragraph(read: Read) -> None:
     lines = ["Mail: U.S. Department of", "Transportation-Operations, Ground", "Floor, the bridge in the west of it."]
     assert len(read("a.pdf", pdf(lambda canvas: lines_at(canvas, 72, 780, lines))).blocks) == 1

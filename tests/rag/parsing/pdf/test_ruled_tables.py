@@ -64,6 +64,25 @@ def test_lines_of_a_cell_are_one_text(read: Read) -> None:
     ]
 
 
+def test_dots_after_each_label_part_the_rows_that_no_line_parts(read: Read) -> None:
+    rows = [
+        ["Duty", "Hours of work", "Cost"],
+        [
+            "Paint the bridge ............\n\nCount the tolls ............",
+            "up to 79 hours of\nthe builder\n40 hours",
+            "$6,715\n\n$3,400",
+        ],
+    ]
+    parsed = read("a.pdf", pdf(lambda canvas: grid(canvas, rows, [150, 150, 100], n_bold=1)))
+    assert rows_of(parsed) == [
+        dict(zip(rows[0], row, strict=True))
+        for row in (
+            ("Paint the bridge", "up to 79 hours of the builder", "$6,715"),
+            ("Count the tolls", "40 hours", "$3,400"),
+        )
+    ]
+
+
 def test_a_table_stands_between_the_text_above_and_below_it(read: Read) -> None:
     def draw(canvas: Canvas) -> None:
         lines_at(canvas, LEFT, TOP + 40, [prose(1, 1)])

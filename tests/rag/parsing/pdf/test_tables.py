@@ -119,21 +119,25 @@ def test_a_table_goes_on_over_pages_with_the_names_of_its_columns(read: Read) ->
     assert [cells["Ships"] for _, cells in rows_of(read("a.pdf", pdf(draw)))] == [str(n) for n in range(18)]
 
 
-@pytest.mark.parametrize("above", [True, False])
-def test_a_table_is_searched_with_its_caption(read: Read, above: bool) -> None:
+@pytest.mark.parametrize(
+    ("caption", "above"),
+    [("Table 3: Ships that landed in spring.", True), ("Table 3: Ships that landed in spring.", False),
+     ("Figure 3. Ships that landed in spring.", False), ("SHIPS THAT LANDED IN SPRING", True)],
+)  # fmt: skip
+def test_a_table_is_searched_with_its_caption(read: Read, caption: str, above: bool) -> None:
     def draw(canvas: Canvas) -> None:
         y = 700.0
         if above:
-            y = lines_at(canvas, 72, y, ["Table 3: Ships that landed in spring."]) - 8
+            y = lines_at(canvas, 72, y, [caption]) - 8
         y = draw_rows(
             canvas, y, [[(72, "Quay"), (-300, "Ships")], *[[(72, f"Quay {n}"), (-300, f"{n}")] for n in range(9)]]
         )
         if not above:
-            lines_at(canvas, 72, y - 8, ["Table 3: Ships that landed in spring."])
+            lines_at(canvas, 72, y - 8, [caption])
 
     parsed = read("a.pdf", pdf(draw))
     [context] = [section.context for section in parsed.sections if "Quay" in section.context]
-    assert "Table 3: Ships that landed in spring." in context
+    assert caption in context
 
 
 def test_digits_of_neighbouring_cells_without_a_blank_are_two_cells(read: Read) -> None:
