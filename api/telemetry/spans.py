@@ -80,7 +80,9 @@ class TracedModel:
         """The model's."""
         return self._model.name
 
-    def stream(self, messages: Messages, *, is_json: bool = True, told: dict[str, Any] | None = None) -> Iterator[str]:
+    def stream(
+        self, messages: Messages, *, schema: dict[str, Any] | None = None, told: dict[str, Any] | None = None
+    ) -> Iterator[str]:
         """As of ``LanguageModel``."""
         from opentelemetry.trace import SpanKind
 
@@ -92,7 +94,7 @@ class TracedModel:
             "gen_ai.request.model": self.name,
             "gen_ai.request.temperature": 0.0,
             "gen_ai.request.max_tokens": MAX_TOKENS,
-            "gen_ai.output.type": "json" if is_json else "text",
+            "gen_ai.output.type": "json" if schema else "text",
             "server.address": address.hostname or "",
             "server.port": address.port or (443 if address.scheme == "https" else 80),
             "openinference.span.kind": "LLM",
@@ -101,7 +103,7 @@ class TracedModel:
         # Not the current span: what is between two pieces may be done in other threads.
         span = _tracer().start_span(f"chat {self.name}", kind=SpanKind.CLIENT, attributes=attributes)
         try:
-            yield from self._model.stream(messages, is_json=is_json, told=told)
+            yield from self._model.stream(messages, schema=schema, told=told)
         except BaseException as error:
             _fail(span, error)
             raise

@@ -1,12 +1,13 @@
 """A generated answer, sentence by sentence: the model cites numbers, and what the cited sentences do not bear out is not shown."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rag.generation.checks import SUPPORTED, Entailment, check_sentence
 from rag.generation.drafts import Draft, read_reply
 from rag.generation.evidence import Evidence, number_sentences
 from rag.generation.language_model import ChatModel
-from rag.generation.prompt import Messages, answer_messages, repair_messages, rewrite_messages
+from rag.generation.prompt import Messages, answer_messages, answer_schema, repair_messages, rewrite_messages
 from rag.shared.types import Citation, GeneratedAnswer, GeneratedSentence, Turn
 
 _LONGEST_QUESTION = 2000
@@ -26,22 +27,23 @@ def generate_sentences(
     """
     evidence = number_sentences(passages, languages)
     offered = {sentence.id: sentence for sentence in evidence}
-    messages = answer_messages(question, evidence)
+    messages, schema = answer_messages(question, evidence), answer_schema(evidence)
     reply = ""
     failed: list[tuple[Draft, str]] = []
     shown: set[str] = set()
-    for piece, draft in _drafts(model, messages):
+    for piece, draft in _drafts(model, messages, schema):
         reply += piece
         if draft is not None:
             sentence, reason = _checked(draft, offered, entails)
-            if sentence.verdict == SUPPORTED:
+            if sentence.verdict != SUPPORTED:
+                failed.append((draft, reason))
+            elif sentence.text not in shown:  # small models repeat themselves
                 shown.add(sentence.text)
                 yield sentence
-            else:
-                failed.append((draft, reason))
     if not failed:
         return
-    repaired = list(_drafts(model, repair_messages(messages, reply, [(draft.text, why) for draft, why in failed])))
+    again = repair_messages(messages, reply, [(draft.text, why) for draft, why in failed])
+    repaired = list(_drafts(model, again, schema))
     checked = [_checked(draft, offered, entails)[0] for _, draft in repaired if draft is not None]
     mended = [sentence for sentence in checked if sentence.verdict == SUPPORTED and sentence.text not in shown]
     yield from mended
@@ -59,17 +61,18 @@ def generated_answer(model: str, sentences: Sequence[GeneratedSentence]) -> Gene
 def rewritten(question: str, history: Sequence[Turn], model: ChatModel) -> str:
     """A follow-up as a question that stands by itself, by the model.  Raises LanguageModelFailed."""
     turns = [(turn.question, turn.answer) for turn in history]
-    reply = " ".join("".join(model.stream(rewrite_messages(question, turns), is_json=False)).split()).strip("\"“”'")
+    reply = " ".join("".join(model.stream(rewrite_messages(question, turns))).split()).strip("\"“”'")
     return reply if 0 < len(reply) <= _LONGEST_QUESTION else question
 
 
-def _drafts(model: ChatModel, messages: Messages) -> Iterator[tuple[str, Draft | None]]:
-    """Pieces of a reply, and with them its sentences, each as soon as it is whole."""
+def _drafts(model: ChatModel, messages: Messages, schema: dict[str, Any]) -> Iterator[tuple[str, Draft | None]]:
+    """Pieces of a reply, and with them its sentences, each as soon as it is whole; none that says that there is no answer."""
     reply, n_read = "", 0
-    for piece in model.stream(messages):
+    for piece in model.stream(messages, schema=schema):
         reply += piece
         yield piece, None
-        for draft in (read_reply(reply, is_whole=False).drafts)[n_read:] if "}" in piece else ():
+        so_far = read_reply(reply, is_whole=False) if "}" in piece else None
+        for draft in so_far.drafts[n_read:] if so_far and so_far.answerable else ():
             n_read += 1
             yield "", draft
     whole = read_reply(reply, is_whole=True)

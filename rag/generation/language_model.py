@@ -6,18 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from rag.generation.prompt import SCHEMA, Messages
+from rag.generation.prompt import Messages
 from rag.shared.errors import LanguageModelFailed
 
 MAX_REPLY_CHARACTERS = 32_000
 MAX_TOKENS = 1024
 _CONNECT_S = 5.0
-# How a reply is asked to be JSON, the strictest first; servers refuse what they do not know.
-_FORMATS: tuple[dict[str, Any] | None, ...] = (
-    {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": SCHEMA}},
-    {"type": "json_object"},
-    None,
-)
 _UNKNOWN_FORMAT = (400, 404, 415, 422, 500, 501)
 
 
@@ -29,7 +23,7 @@ class ChatModel(Protocol):
     @property
     def name(self) -> str: ...
     def stream(
-        self, messages: Messages, *, is_json: bool = True, told: dict[str, Any] | None = None
+        self, messages: Messages, *, schema: dict[str, Any] | None = None, told: dict[str, Any] | None = None
     ) -> Iterator[str]: ...
 
 
@@ -55,8 +49,10 @@ class LanguageModel:
             self._name = str(models[0]["id"])
         return self._name
 
-    def stream(self, messages: Messages, *, is_json: bool = True, told: dict[str, Any] | None = None) -> Iterator[str]:
-        """The reply in pieces, as they come.  is_json: whether it is to be of ``prompt.SCHEMA``.
+    def stream(
+        self, messages: Messages, *, schema: dict[str, Any] | None = None, told: dict[str, Any] | None = None
+    ) -> Iterator[str]:
+        """The reply in pieces, as they come.  schema: of the JSON that it is to be, None for plain text.
 
         told: gets ``finish_reason`` and ``usage`` where the server says them.
         Raises LanguageModelFailed when the server cannot be reached, refuses, breaks off, or takes too long.
@@ -71,11 +67,12 @@ class LanguageModel:
         }
         deadline = time.monotonic() + self._timeout_s
         while True:
-            shape = _FORMATS[self._format] if is_json else None
+            strict = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
+            shape = (strict, {"type": "json_object"}, None)[self._format] if schema else None
             try:
                 yield from self._stream(body | ({"response_format": shape} if shape else {}), deadline, told)
                 return
-            except _FormatRefused:
+            except _FormatRefused:  # servers refuse what they do not know: the next is less strict
                 self._format += 1
 
     def _stream(self, body: dict[str, Any], deadline: float, told: dict[str, Any] | None) -> Iterator[str]:

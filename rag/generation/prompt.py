@@ -21,26 +21,25 @@ _REWRITE = """Rewrite the last question of a conversation so that it can be unde
 Keep its meaning and language. Take names, places and times from the conversation where the question leaves them out.
 Reply with the question alone."""
 
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "answerable": {"type": "boolean"},
-        "sentences": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "text": {"type": "string"},
-                    "evidence": {"type": "array", "items": {"type": "string"}},
-                },
-                "required": ["text", "evidence"],
-                "additionalProperties": False,
-            },
-        },
-    },
-    "required": ["answerable", "sentences"],
-    "additionalProperties": False,
-}
+MAX_SENTENCES = 8
+MAX_CITED = 6
+
+
+def answer_schema(evidence: Sequence[Evidence]) -> dict[str, Any]:
+    """The shape of a reply: only sentences that are offered can be cited, and no list goes on for ever, as small models let it."""
+    cited = {"type": "string", "enum": [sentence.id for sentence in evidence]}
+    properties = {"text": {"type": "string"}, "evidence": {"type": "array", "items": cited, "maxItems": MAX_CITED}}
+    sentence = _object(properties)
+    return _object(
+        {
+            "answerable": {"type": "boolean"},
+            "sentences": {"type": "array", "items": sentence, "maxItems": MAX_SENTENCES},
+        }
+    )
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 def answer_messages(question: str, evidence: Sequence[Evidence]) -> Messages:

@@ -15,6 +15,9 @@ pytestmark = pytest.mark.medium
 
 TEXT = "The bridge was closed on 3 May 2021. It reopened in June, after Anna Berg had signed the report. Trams did not stop."
 PASSAGE = Citation("d1", "Notice", TEXT, Span(100, 100 + len(TEXT)), "0" * 64)
+UNANSWERABLE = (
+    '{"answerable": false, "sentences": [{"text": "The bridge was closed on 3 May 2021.", "evidence": ["S1"]}]}'
+)
 GOOD = ("The bridge was closed on 3 May 2021.", ["S1"])
 
 
@@ -66,6 +69,15 @@ def test_what_failed_goes_back_once_with_the_reason() -> None:
     assert "the number 9" in stub.requests[1]["messages"][-1]["content"]
 
 
+def test_a_server_with_schemas_is_asked_for_sentences_that_are_offered() -> None:
+    with serve(lambda _: sentences_reply(GOOD, GOOD)) as stub:
+        assert [sentence.text for sentence in generated(stub)] == [GOOD[0]]  # once
+        [request] = stub.requests
+    schema = request["response_format"]["json_schema"]["schema"]
+    cited = schema["properties"]["sentences"]["items"]["properties"]["evidence"]
+    assert cited["items"]["enum"] == list(offered(request)) == ["S1", "S2", "S3"] and cited["maxItems"] > 0
+
+
 @pytest.mark.parametrize("formats", [("json_object",), ()])
 def test_a_server_without_schemas_is_asked_for_less(formats: tuple[str, ...]) -> None:
     with serve(lambda _: sentences_reply(GOOD), formats=formats) as stub:
@@ -88,7 +100,9 @@ def test_a_reply_in_another_form_is_read(reply: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("reply", ["", "I cannot say.", "{", '{"sentences": 7}', "[[[[", '{"answerable": false}'])
+@pytest.mark.parametrize(
+    "reply", ["", "I cannot say.", "{", '{"sentences": 7}', "[[[[", '{"answerable": false}', UNANSWERABLE]
+)
 def test_nonsense_is_no_answer(reply: str) -> None:
     with serve(lambda _: reply) as stub:
         assert generated(stub) == []
