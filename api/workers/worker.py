@@ -6,6 +6,7 @@
 import logging
 import pickle
 import signal
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from socket import socket
 from typing import TYPE_CHECKING
@@ -46,14 +47,20 @@ def _serve(connection: socket, task: Task) -> None:
             service.warm()
             send(connection, pickle.dumps(service.embedder.precision))
             while True:
-                questions: list[Question] = pickle.loads(receive(connection))
-                if len(questions) > 1:
-                    service.embed_ahead([question.query for question in questions])
-                for question in questions:
-                    logs.request_id.set(question.request_id)
-                    send(connection, pickle.dumps(_reply(service, question)))
+                for reply in replies(service, pickle.loads(receive(connection))):
+                    send(connection, pickle.dumps(reply))
     except (RagError, StoreError) as error:
         send(connection, pickle.dumps(error))
+
+
+def replies(service: "Service", questions: Sequence[Question]) -> Iterator[Answered | Exception]:
+    """What is replied to some questions, one by one."""
+    if len(questions) > 1:
+        with suppress(Exception):  # what is wrong is said to each by itself
+            service.embed_ahead([question.query for question in questions])
+    for question in questions:
+        logs.request_id.set(question.request_id)
+        yield _reply(service, question)
 
 
 def _reply(service: "Service", question: Question) -> Answered | Exception:

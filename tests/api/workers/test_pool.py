@@ -18,8 +18,9 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.settings import Settings
-from api.workers.messages import Unexpected, answer
+from api.workers.messages import Answered, Question, Unexpected, answer
 from api.workers.pool import Answerers, CannotStart
+from api.workers.worker import replies
 from index.errors import StoreMissing
 from index.process import send
 from rag.service import Service
@@ -104,6 +105,18 @@ def test_questions_that_wait_together_get_the_answers_that_each_gets_alone(servi
         else:
             with pytest.raises(BadInput):
                 reply.result()
+
+
+def test_what_goes_wrong_with_some_questions_together_goes_wrong_with_none_that_is_right(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(queries: list[Query]) -> None:
+        raise StoreMissing("gone")
+
+    monkeypatch.setattr(service, "embed_ahead", fail)
+    right, wrong = replies(service, [Question(REFUSAL, None), Question(Query("Why?", k=0), None)])
+    assert isinstance(right, Answered) and right.answered
+    assert isinstance(wrong, BadInput)
 
 
 def test_what_cannot_be_answered_is_said_as_the_service_says_it(two: Answerers) -> None:
