@@ -28,8 +28,8 @@ def stand_alone(query: Query, model: ChatModel) -> Query:
 def answer_events(extract: Json, question: str, model: ChatModel, entails: Entailment | None = None) -> Iterator[Event]:
     """``search``: the passages; ``sentence``: each that is borne out, once it is checked; ``done``: the whole answer.
 
-    extract: the extractive answer.  question: as it was asked.  An abstention asks no model. Where the model fails, or nothing of
-    it is borne out, the extractive answer stands, with a note that says so.
+    extract: the extractive answer.  question: as it was asked.  An abstention asks no model. Where the model fails before anything
+    of it is borne out, the extractive answer stands, with a note that says so.
     """
     whole = dict(extract)
     if whole["question"] != question:
@@ -47,7 +47,11 @@ def answer_events(extract: Json, question: str, model: ChatModel, entails: Entai
                     yield "sentence", generated_sentence_json(sentence)
             _put_in(whole, sentences, passages, model.name)
         except LanguageModelFailed as error:
-            _note(whole, f"the answer is quoted, not written: {error}")
+            if generated_answer(model.name, sentences) is None:
+                _note(whole, f"the answer is quoted, not written: {error}")
+            else:  # what was shown is not taken back
+                _put_in(whole, sentences, passages, model.name)
+                _note(whole, f"the answer may end early: {error}")
     yield "done", whole
 
 

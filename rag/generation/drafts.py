@@ -18,7 +18,7 @@ class Draft(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """answerable: whether the model says that the sentences answer the question."""
+    """answerable: False where the model says that what it was given does not answer the question."""
 
     answerable: bool
     drafts: tuple[Draft, ...]
@@ -35,7 +35,7 @@ def read_reply(reply: str, *, is_whole: bool) -> Reply:
         is_closed = is_whole or reply.rstrip().removesuffix(",").endswith("}")
         items = value["sentences"] if is_closed else value["sentences"][:-1]
         drafts = tuple(draft for item in items if (draft := _draft(item)) is not None)
-        return Reply(value.get("answerable") is not False, drafts)
+        return Reply(value.get("answerable", bool(value["sentences"]) or not is_whole) is not False, drafts)
     if isinstance(value, dict) and "answerable" in value:
         return Reply(value["answerable"] is not False, ())
     return Reply(True, _lines(reply) if is_whole else ())

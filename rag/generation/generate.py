@@ -8,6 +8,7 @@ from rag.generation.drafts import Draft, read_reply
 from rag.generation.evidence import Evidence, number_sentences
 from rag.generation.language_model import ChatModel
 from rag.generation.prompt import Messages, answer_messages, answer_schema, repair_messages, rewrite_messages
+from rag.shared.errors import LanguageModelFailed
 from rag.shared.types import Citation, GeneratedAnswer, GeneratedSentence, Turn
 
 _LONGEST_QUESTION = 2000
@@ -23,7 +24,7 @@ def generate_sentences(
     """Each sentence once it is complete and checked, supported or not; none where the model finds no answer in the passages.
 
     Sentences that are not supported go back to the model once, all together.
-    Raises LanguageModelFailed.
+    Raises LanguageModelFailed, also for a reply that cannot be read.
     """
     evidence = number_sentences(passages, languages)
     offered = {sentence.id: sentence for sentence in evidence}
@@ -43,7 +44,10 @@ def generate_sentences(
     if not failed:
         return
     again = repair_messages(messages, reply, [(draft.text, why) for draft, why in failed])
-    repaired = list(_drafts(model, again, schema))
+    try:
+        repaired = list(_drafts(model, again, schema))
+    except LanguageModelFailed:
+        repaired = []
     checked = [_checked(draft, offered, entails)[0] for _, draft in repaired if draft is not None]
     mended = [sentence for sentence in checked if sentence.verdict == SUPPORTED and sentence.text not in shown]
     yield from mended
@@ -76,6 +80,8 @@ def _drafts(model: ChatModel, messages: Messages, schema: dict[str, Any]) -> Ite
             n_read += 1
             yield "", draft
     whole = read_reply(reply, is_whole=True)
+    if whole.answerable and not whole.drafts:
+        raise LanguageModelFailed("the language model's reply holds no sentence that cites anything")
     if whole.answerable:
         yield from (("", draft) for draft in whole.drafts[n_read:])
 

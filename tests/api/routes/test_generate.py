@@ -75,6 +75,20 @@ def test_a_model_that_fails_leaves_the_extract_with_a_note(asking: TestClient, s
     assert body["answered"] and "generated" not in body["answer"] and "quoted" in body["notes"][0]
 
 
+def test_a_model_that_breaks_off_leaves_what_was_borne_out_with_a_note(asking: TestClient, stub: Stub) -> None:
+    stub.reply, stub.breaks_off = lambda _: sentences_reply(TRUE, *[FALSE] * 3), True
+    whole = ask(asking).json()
+    assert whole["answer"]["text"] == TRUE[0] and "end early" in whole["notes"][0]
+    *_, (_, streamed) = events(ask(asking, accept="text/event-stream").text)
+    assert streamed["answer"] == whole["answer"] and streamed["notes"] == whole["notes"]
+
+
+def test_a_model_that_replies_nonsense_leaves_the_extract_with_a_note(asking: TestClient, stub: Stub) -> None:
+    stub.reply = lambda _: "Apples? I like apples."
+    body = ask(asking).json()
+    assert body["answered"] and "generated" not in body["answer"] and "quoted" in body["notes"][0]
+
+
 def test_a_model_that_finds_nothing_abstains(asking: TestClient, stub: Stub) -> None:
     stub.reply = lambda _: sentences_reply()
     body = ask(asking).json()

@@ -99,13 +99,26 @@ def test_a_reply_in_another_form_is_read(reply: str) -> None:
         assert [sentence.verdict for sentence in generated(stub)] == ["supported"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "reply", ["", "I cannot say.", "{", '{"sentences": 7}', "[[[[", '{"answerable": false}', UNANSWERABLE]
-)
-def test_nonsense_is_no_answer(reply: str) -> None:
+@pytest.mark.parametrize("reply", ['{"answerable": false}', '{"sentences": []}', UNANSWERABLE])
+def test_a_model_that_finds_no_answer_writes_none(reply: str) -> None:
     with serve(lambda _: reply) as stub:
         assert generated(stub) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reply", ["", "I cannot say.", "{", '{"sentences": 7}', "[[[[", '{"answerable": true}'])
+def test_nonsense_is_told_as_such(reply: str) -> None:
+    with serve(lambda _: reply) as stub, pytest.raises(LanguageModelFailed, match="no sentence"):
+        generated(stub)
+
+
+def test_nonsense_instead_of_a_repair_leaves_what_was_borne_out() -> None:
+    def reply(body: dict[str, Any]) -> str:
+        return "?" if len(body["messages"]) > 2 else sentences_reply(GOOD, ("The bridge was closed in 1999.", ["S1"]))
+
+    with serve(reply) as stub:
+        answer = generated_answer("m", generated(stub))
+    assert answer is not None and [sentence.text for sentence in answer.sentences] == [GOOD[0]] and answer.dropped == 1
 
 
 def test_a_document_that_gives_orders_is_data() -> None:
