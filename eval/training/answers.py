@@ -3,7 +3,8 @@
 Each gold folder's questions are asked of its own corpus, and an answer is right when a gold answer stands in its text. Some are
 asked again with one of their names exchanged for one of another set, or their year for a near one: the topic is there then, and the
 answer is not. Some questions of other sets are asked as well. The weights are fitted on all; level and scale then on the set's own
-questions as they are. Every set counts alike; each is also judged by a fit without it and those that share a document with it.
+questions, as if of a set that has some without an answer three in ten were such. Every set counts alike; each is also judged by a
+fit without it and those that share a document with it.
 
 Example: python -m eval.training.answers gold/squad2 gold/xquad gold/clapnq gold/covidqa --out rag/answer/answering.json
 """
@@ -33,7 +34,11 @@ from rag.language.names import names_in
 Values = NDArray[np.float64]
 
 # What speaks against an answer must not raise its confidence, and what speaks for it must not lower it.
-_AGAINST = frozenset(("definite", "heaviest_unsaid", "names_missing", "names_unknown", "periods_missing"))
+_AGAINST = frozenset(
+    ("heaviest_unsaid", "names_missing", "names_unknown", "periods_missing", "negation_missing", "kind_missing")
+)
+# What part of the questions that people ask of documents is taken to have no answer there; of squad2 and clapnq it is half.
+_UNANSWERABLE = 0.3
 _RIDGE = 1e-3  # on weights of features scaled to unit deviation
 # Questions of a set that are asked with another name, and of other sets, at most: that many of either count as much as the set.
 _EXCHANGED = _FOREIGN = 400
@@ -49,7 +54,7 @@ class Weigher(Protocol):
 
 
 class AnsweredSet(NamedTuple):
-    """The questions of one set. features: float64 (n, len(FEATURES)).  right: (n,), 1 or 0.
+    """The questions of one set. features: float64 (n, len(FEATURES)).  right, answerable: (n,), 1 or 0.
 
     unanswered: (m, len(FEATURES)), of those with another name and of other sets, none of which can be answered right.
     documents: by which sets are seen to share one.
@@ -58,6 +63,7 @@ class AnsweredSet(NamedTuple):
     name: str
     features: Values
     right: Values
+    answerable: Values
     unanswered: Values
     documents: frozenset[str]
 
@@ -75,18 +81,19 @@ def answered_set(
 ) -> AnsweredSet:
     """A set's questions asked of its collection, some again with a name of the ``foreign`` ones, and some of these."""
     generator = Random(0)
-    features, right = [], []
+    features, right, answerable = [], [], []
     for question in questions:
         if (weighed := weigher.weigh(question.text)) is not None:
             features.append(_row(weighed))
             right.append(float(question.answerable and is_inside(question.answers, weighed.text)))
+            answerable.append(float(question.answerable))
     names = [text[slice(*span)] for text in foreign for span in names_in(text)]
     changed = (with_other_name(q.text, names, generator) for q in questions if q.answerable)
     exchanged = [text for text in changed if text is not None][:_EXCHANGED]
     drawn = generator.sample(foreign, min(_FOREIGN, len(foreign)))
     asked = [weigher.weigh(text) for text in (*exchanged, *drawn)]
     unanswered = np.array([_row(weighed) for weighed in asked if weighed is not None]).reshape(-1, len(FEATURES))
-    return AnsweredSet(name, np.array(features), np.array(right), unanswered, documents)
+    return AnsweredSet(name, np.array(features), np.array(right), np.array(answerable), unanswered, documents)
 
 
 def _row(weighed: Weighed) -> list[float]:
@@ -141,11 +148,12 @@ def fit(sets: Sequence[AnsweredSet]) -> dict[str, float]:
     slopes = weights[1:] / spread
     # Level and scale of the set's own questions as they are: the others would make every answer look less likely.
     odds = weights[0] + asked @ slopes
+    usual = np.concatenate([_usual_shares(each.answerable) for each in sets])
 
     def rescaled(line: Values) -> tuple[float, Values]:
         moved = line[0] + line[1] * odds
-        misses = share * (_sigmoid(moved) - right)
-        return float(share @ (np.logaddexp(0.0, moved) - right * moved)), np.array([misses.sum(), misses @ odds])
+        misses = usual * (_sigmoid(moved) - right)
+        return float(usual @ (np.logaddexp(0.0, moved) - right * moved)), np.array([misses.sum(), misses @ odds])
 
     shift, scale = minimize(
         rescaled, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=[(None, None), (0.1, None)]
@@ -154,6 +162,16 @@ def fit(sets: Sequence[AnsweredSet]) -> dict[str, float]:
         "intercept": float(shift + scale * weights[0]),
         **dict(zip(FEATURES, map(float, scale * slopes), strict=True)),
     }
+
+
+def _usual_shares(answerable: Values) -> Values:
+    """How much each question of a set counts where as many have no answer as people ask: float64 (n,), their sum is 1."""
+    n_answerable = float(answerable.sum())
+    if n_answerable in (0.0, float(len(answerable))):
+        return np.full(len(answerable), 1 / len(answerable))
+    return np.where(
+        answerable > 0, (1 - _UNANSWERABLE) / n_answerable, _UNANSWERABLE / (len(answerable) - n_answerable)
+    )
 
 
 def probabilities(weights: Mapping[str, float], features: Values) -> Values:

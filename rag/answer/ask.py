@@ -23,7 +23,7 @@ from rag.answer.confidence import (
     reason_to_abstain,
 )
 from rag.answer.units.candidates import ANSWER_PASSAGES, Candidate, candidates_of
-from rag.answer.units.choice import Choice, choose
+from rag.answer.units.choice import choose
 from rag.language.asked import kind_asked
 from rag.model.cross_encoders import AnyReranker
 from rag.model.embedding import QuestionVectors, TextEmbedder, word_spans
@@ -91,15 +91,15 @@ def answer_question(
         empty = not retrieved.groups and reader.counts(query.collection)[1] == 0
     candidates = candidates_of(retrieved)
     kind = kind_asked(asked)
-    choice = choose(candidates, kind, asked)
-    sure = confidence_of(evidence(retrieved, documents, choice)) if choice.units else 0.0
+    chosen = choose(candidates, kind, asked)
+    sure = confidence_of(evidence(retrieved, documents, chosen)) if chosen else 0.0
     if asks_for_part(asked) and any(group[0] in retrieved.named for group in retrieved.groups):
         sure = max(sure, OF_NAMED_PART)
-    elif choice.units and choice.units[0].named:
+    elif chosen and chosen[0].named:
         sure = max(sure, IN_NAMED_PART)
     if refit is not None:
         sure = refit.apply(sure)
-    units = _within(query.k, choice, candidates, asked) if answers(sure, query.max_risk) else []
+    units = _within(query.k, chosen, candidates, asked) if answers(sure, query.max_risk) else []
     composed = compose(retrieved, documents, units, k=query.k, explain=query.explain)
     finished = time.perf_counter()
     reason = None if composed.answer else reason_to_abstain(sure, query.max_risk)
@@ -178,11 +178,11 @@ def respelled(question: str, reader: Reader, scope: Scope, embedder: TextEmbedde
     )
 
 
-def _within(k: int, choice: Choice, candidates: Sequence[Candidate], asked: str) -> list[Candidate]:
+def _within(k: int, chosen: Sequence[Candidate], candidates: Sequence[Candidate], asked: str) -> list[Candidate]:
     """The chosen units that stand in the first k passages, or the best of those that do."""
-    return [unit for unit in choice.units if unit.passage < k] or choose(
+    return [unit for unit in chosen if unit.passage < k] or choose(
         [candidate for candidate in candidates if candidate.passage < k], kind_asked(asked), asked
-    ).units
+    )
 
 
 def _milliseconds(seconds: float) -> float:

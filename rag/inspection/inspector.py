@@ -71,11 +71,11 @@ class Inspector:
             analyzed = analyze_question(reader, asked, words, "default")
             retrieved = retrieve(reader, vectors.result, analyzed, Scope(), ANSWER_PASSAGES)
             documents = reader.documents_of([retrieved.passages[i].id for group in retrieved.groups for i in group])
-        choice = choose(candidates_of(retrieved), kind_asked(asked), asked)
-        if not choice.units:
+        chosen = choose(candidates_of(retrieved), kind_asked(asked), asked)
+        if not chosen:
             return None
-        composed = compose(retrieved, documents, choice.units, k=ANSWER_PASSAGES, explain=False)
-        return Weighed(composed.answer.text if composed.answer else "", evidence(retrieved, documents, choice))
+        composed = compose(retrieved, documents, chosen, k=ANSWER_PASSAGES, explain=False)
+        return Weighed(composed.answer.text if composed.answer else "", evidence(retrieved, documents, chosen))
 
     def trace(self, question: str, wanted: Sequence[int], n_first: int) -> Trace:
         """How far the passages of these ids get, and the first ``n_first`` beside them."""

@@ -65,12 +65,17 @@ _COUNTED = (
     "number|percentage|amount|price|prices|cost|costs|fee|fees|salary|wage|population|total|speed|rate|size|weight|height|"
     "length|"
     "width|depth|temperature|dose|dosage|score|accuracy|ratio|torque|age|sum|balance|intensity|capacity|sales|revenue|profit|"
-    "concentration|level|count|frequency|distance|area|budget|limit|threshold|speedup|tax|turnover|average|maximum|minimum|rent"
+    "concentration|level|count|strength|density|pressure|voltage|premium|discount|deposit|"
+    "frequency|distance|area|budget|limit|threshold|speedup|tax|turnover|average|maximum|minimum|rent"
 )
 _ORGANISATIONS = (
     "company|companies|organi[sz]ations?|university|universities|agency|agencies|institutions?|institutes?|banks?|"
     "insurers?|firms?|"
     "manufacturers?|publishers?|employers?|schools?|colleges?|parties|clubs?|airlines?"
+)
+_PEOPLE = (
+    "person|man|woman|boy|girl|child|son|daughter|wife|husband|mother|father|brother|sister|boyfriend|girlfriend|friend|president|"
+    "director|manager|author|king|queen|leader|founder|singer|actor|actress|doctor|teacher|officer|minister|owner|captain|coach"
 )
 _PLACES = "city|cities|country|countries|towns?|villages?|continents?|county|counties|islands?|continent"
 _INSTRUCTIONS = "commands?|flags?|options?|settings?|arguments?|environment variables?|parameters?|switch(?:es)?"
@@ -117,7 +122,7 @@ _PATTERNS = tuple(
             Kind.NUMBER,
             r"\bhow (?:many|much|far|fast|tall|high|big|large|heavy|deep|wide|hot|cold)\b|"
             r"\bwhat (?:percent(?:age)?|proportion|number|amount|price)\b|"
-            rf"\bwhat (?:is|was|are|were) (?:the |[\w'’-]+ |[\w-]+['’]s? )(?:[\w'’-]+ ){{0,3}}(?:{_COUNTED})\b|"
+            rf"\bwhat(?:['’]s| is| was| are| were) (?:the |[\w'’-]+ |[\w-]+['’]s? )(?:[\w'’-]+ ){{0,3}}(?:{_COUNTED})\b|"
             rf"\b(?:at |to |by )?what (?:[\w-]+ )?(?:{_COUNTED})\b|\bwie ?viele?\b|\bwie (?:hoch|groß|schnell|weit|schwer|"
             rf"teuer)\b|"
             r"\bwhat (?:did|does|do|would|will|is|was) .{1,80}\b(?:costs?|weigh|priced|earn)\b|\bcombien\b|"
@@ -136,6 +141,7 @@ _PATTERNS = tuple(
         ),
         (
             Kind.PERSON,
+            rf"\bname of (?:[\w'’-]+ ){{0,4}}(?:{_PEOPLE})\b|"
             r"^(?:\W|\b(?:and|but|so|then|or)\b)*(?:who|whom|whose)\b|\b(?:by|to|with|from|for) whom\b|"
             r"\bwho (?:is|was|are|were|did|does|has|had)\b|^\W*(?:von )?(?:wer|wen|wem|wessen)\b|"
             r"^\W*(?:par |à |de |avec )?qui\b|\bqui[eé]n(?:es)?\b|^\W*(?:di |da )?chi\b|^\W*(?:por )?quem\b|谁|誰|だれ",

@@ -22,6 +22,11 @@ _QUALIFIER = re.compile(
     r"oldest|newest|most|least|without|before|after|except|multiple|several)\b",
     re.IGNORECASE,
 )
+_NEGATION = re.compile(
+    r"\b(?:no|not|never|none|nor|neither|cannot|without|except|nicht|kein\w*|ohne|pas|jamais|aucun\w*|sans|nunca|sin|senza|niet|"
+    r"geen)\b|n['’]t\b",
+    re.IGNORECASE,
+)
 # Asks for the last day of something, and tells it.
 _ASKS_FOR_DEADLINE = re.compile(
     r"\b(?:deadlines?|due|(?:by|until) when|latest|expir(?:e|es|y)|(?:bis|spätestens) wann|frist|date limite|plazo|fecha límite|"
@@ -82,6 +87,11 @@ def missing_periods(question: str, text: str) -> int:
     """How many years, months and quarters of a question a text does not name."""
     told = text.casefold()
     return sum(period.casefold() not in told for period in {match.group() for match in _PERIOD.finditer(question)})
+
+
+def lacks_negation(question: str, text: str) -> bool:
+    """Whether a question denies something, and a text denies nothing: what is so tells little of what is not."""
+    return bool(_NEGATION.search(question)) and not _NEGATION.search(text)
 
 
 def has_qualifier(question: str, text: str) -> bool:

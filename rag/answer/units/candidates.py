@@ -15,6 +15,7 @@ from rag.language.asked import Kind, asks_about_mail, asks_for_author, kind_aske
 from rag.language.held import STRICT, asks_for_name, holds, points_back
 from rag.retrieval.question import function_terms
 from rag.retrieval.retrieve import Retrieved
+from rag.retrieval.signals import late_without_words
 from rag.shared.types import APART, BYLINE, CODE, MAIL_HEADER, Unit
 from rag.shared.units import units_of
 
@@ -79,7 +80,7 @@ def _with_rows_told_apart(candidates: list[Candidate], retrieved: Retrieved) -> 
     """The candidates, rows scored again by their own words: to a model one row of numbers is like another.
 
     A row gains what the question's words in it, its head and its group weigh, and loses what another row has of them more. One that
-    is called by words of the question alone ("Total") gains as well.
+    is called by words of the question alone ("Total") gains as well. Its late interaction is at least what is likely for the words.
     """
     functional = function_terms()
     asked = zip(retrieved.question.weighted.terms, retrieved.question.weighted.weights.tolist(), strict=True)
@@ -101,12 +102,19 @@ def _with_rows_told_apart(candidates: list[Candidate], retrieved: Retrieved) -> 
         candidate._replace(
             score=candidate.score
             + unit["row"] * (told[number] + own[number] / most - 1.0)
-            + unit["label"] * _is_named(candidate, weights)
+            + unit["label"] * _is_named(candidate, weights),
+            late=max(candidate.late, _likely_late(candidate.cosine, told[number])),
         )
         if number in own
         else candidate
         for number, candidate in enumerate(candidates)
     ]
+
+
+def _likely_late(cosine: float, coverage: float) -> float:
+    """The late interaction that is likely for a cosine and a share of the question's words."""
+    values = np.array([[cosine], [coverage]], dtype=np.float32)
+    return float(late_without_words(values[0], values[1])[0])
 
 
 def _is_named(row: Candidate, terms: Collection[str]) -> bool:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from itertools import islice
-from typing import NamedTuple
 
 from index.local.views.lexical import analyze
 from rag.answer.units.aspects import sides_of
@@ -14,10 +13,12 @@ from rag.retrieval.duplicates import same_statement
 from rag.shared.types import ITEM, ROW
 
 MOST_UNITS = 4
-# What a further unit must add for each hundred characters: probability that it is the one. Rows beside a row are other rows.
+# What a further unit must add for each hundred characters: probability that it is the one. Beside a number another number misleads,
+# and rows beside a row are other rows.
 _WORTH = 0.033
-_WORTH_OF_A_ROW = 0.1
-# The odds promise too much: their power of 1/this is nearer to how often a unit is the one (eval/reports/LOG.md).
+_WORTH_BESIDE_A_NUMBER = 0.08
+_NUMBERS = frozenset((Kind.NUMBER, Kind.DURATION, Kind.TIME, Kind.CODE, Kind.EMAIL))
+# The scores promise too much as log-odds: this part of them is nearer to how often a unit is the one (eval/reports/LOG.md).
 _DOUBT = 1.5
 # Characters that every unit costs beside its own: each is one more thing to read.
 _COST_OF_A_UNIT = 60
@@ -31,15 +32,8 @@ _NEAR = 600
 _WORTH_COMPARING = 3.0
 
 
-class Choice(NamedTuple):
-    """The units that answer, best first; probability: that the first of them is the one, if any is."""
-
-    units: list[Candidate]
-    probability: float
-
-
-def choose(candidates: Sequence[Candidate], kind: Kind = Kind.OTHER, question: str = "") -> Choice:
-    """One to four units, none repeating another; none of no candidates. kind: that is asked for.
+def choose(candidates: Sequence[Candidate], kind: Kind = Kind.OTHER, question: str = "") -> list[Candidate]:
+    """The units that answer, best first: one to four, none repeating another; none of no candidates. kind: that is asked for.
 
     The likeliest is the first. Others are added by what they add for their length. Where none of them has the thing asked for, one
     near the first that has it is added. Of a comparison there are two.
@@ -47,19 +41,18 @@ def choose(candidates: Sequence[Candidate], kind: Kind = Kind.OTHER, question: s
     """
     considered = [candidate for candidate in candidates if candidate.named] or list(candidates)
     if not considered:
-        return Choice([], 0.0)
+        return []
     ordered = sorted(considered, key=lambda candidate: (not candidate.opens, -candidate.score))
     highest = max(candidate.score for candidate in considered)
-    odds = [math.exp(max(candidate.score - highest, -50.0)) for candidate in ordered]
-    shares = [each / sum(odds) for each in odds]
-    doubted = [each ** (1 / _DOUBT) for each in odds]
+    odds = [math.exp((candidate.score - highest) / _DOUBT) for candidate in ordered]
     if compared := _compared(ordered, question):
-        return Choice(compared, shares[0])
+        return compared
     first = ordered[0]
-    worth = _WORTH_OF_A_ROW if first.kind == ROW else _WORTH
+    is_number = first.kind == ROW or kind in _NUMBERS and first.holds
+    worth = _WORTH_BESIDE_A_NUMBER if is_number else _WORTH
     further = [
-        (100 * share / sum(doubted) / (len(candidate.text) + _COST_OF_A_UNIT), candidate)
-        for candidate, share in zip(ordered[1:_LIKELIEST], doubted[1:_LIKELIEST], strict=True)
+        (100 * share / sum(odds) / (len(candidate.text) + _COST_OF_A_UNIT), candidate)
+        for candidate, share in zip(ordered[1:_LIKELIEST], odds[1:_LIKELIEST], strict=True)
         if not first.holds
         or (candidate.holds or kind is not Kind.REASON)  # what gives no reason adds none
         and not (kind in STRICT and _stands_beside(candidate, first))
@@ -74,18 +67,20 @@ def choose(candidates: Sequence[Candidate], kind: Kind = Kind.OTHER, question: s
             length += len(candidate.text)
     if len(chosen) < MOST_UNITS and not any(candidate.holds for candidate in chosen):
         chosen += _completing(ordered, kind, _LONGEST - length)
-    return Choice(chosen, shares[0])
+    return chosen
 
 
 def _stands_beside(candidate: Candidate, first: Candidate) -> bool:
-    """Whether a unit is another row of the same table or another item of the same list: what it tells is of something else."""
-    return candidate.kind == first.kind in (ITEM, ROW) and candidate.told == first.told != ""
+    """Whether a unit is a row beside a row, or another item of the same list: what it tells is of something else."""
+    return candidate.kind == first.kind and (
+        first.kind == ROW or first.kind == ITEM and candidate.told == first.told != ""
+    )
 
 
 def _completing(ordered: Sequence[Candidate], kind: Kind, longest: int) -> list[Candidate]:
     """The best unit near the first of them that has the thing asked for, if there is one of at most ``longest`` characters."""
     first = ordered[0]
-    if kind not in STRICT and kind is not Kind.REASON:
+    if kind not in STRICT and kind not in (Kind.REASON, Kind.STEPS):
         return []
     beside = (
         other

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 _CLOSING = r"[\s\"'”’»“)\]*_`]*$"
 _ASKS = re.compile(r"[?？؟]" + _CLOSING)
-_ENDS = re.compile(r"[.!?…:;。！？]" + _CLOSING)
+_ENDS = re.compile(r"[.!?…:;。！？](?:\[\d+\])*" + _CLOSING)
 _TABLE_RULE = re.compile(r"^[ \t]*\|?[ \t]*:?-{3,}:?[ \t]*(?:\||$)", re.MULTILINE)
 _ITEM = re.compile(r"[ \t]*(?:[-*+•‣◦▪–][ \t]|\(?\d{1,3}[.)][ \t]|\(?[A-Za-z][.)][ \t]|#{1,6}[ \t]|\|)")
 _BLANK_LINE = re.compile(r"[ \t]*\n[ \t]*\n")

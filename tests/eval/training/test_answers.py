@@ -12,17 +12,17 @@ from rag.inspection.inspector import Weighed
 
 
 def drawn(name: str, seed: int, n: int = 200, documents: frozenset[str] | None = None) -> AnsweredSet:
-    """Questions that are right where their cosine is high and no name is missing."""
+    """Questions that are right where their evidence is high and no name is missing."""
     generator = np.random.default_rng(seed)
     features = generator.random((n, len(FEATURES)))
-    odds = 6 * features[:, FEATURES.index("cosine")] - 4 * features[:, FEATURES.index("names_missing")] - 1
+    odds = 6 * features[:, FEATURES.index("evidence")] - 4 * features[:, FEATURES.index("names_missing")] - 1
     right = (generator.random(n) < 1 / (1 + np.exp(-odds))).astype(np.float64)
-    return AnsweredSet(name, features, right, np.empty((0, len(FEATURES))), documents or frozenset([name]))
+    return AnsweredSet(name, features, right, np.ones(n), np.empty((0, len(FEATURES))), documents or frozenset([name]))
 
 
 def test_what_speaks_for_an_answer_raises_its_confidence_and_what_speaks_against_it_lowers_it() -> None:
     weights = fit([drawn("a", 1), drawn("b", 2)])
-    assert weights["cosine"] > 3 and weights["names_missing"] < -2
+    assert weights["evidence"] > 3 and weights["names_missing"] < -2
     assert weights["periods_missing"] <= 0 <= weights["late"]
 
 
@@ -44,6 +44,18 @@ def test_questions_with_another_name_lower_what_lacks_names_and_not_the_level() 
     taught = fit([plain._replace(unanswered=strange)])
     assert taught["names_missing"] < 0
     assert probabilities(taught, plain.features).mean() == pytest.approx(plain.right.mean(), abs=0.02)
+
+
+def test_the_level_is_that_of_a_set_of_which_three_in_ten_questions_have_no_answer() -> None:
+    plain = drawn("a", 1, n=400)
+    unanswerable = drawn("b", 2, n=400).features
+    half = plain._replace(
+        features=np.concatenate([plain.features, unanswerable]),
+        right=np.concatenate([plain.right, np.zeros(400)]),
+        answerable=np.repeat([1.0, 0.0], 400),
+    )
+    sure = probabilities(fit([half]), half.features)
+    assert 0.7 * sure[:400].mean() + 0.3 * sure[400:].mean() == pytest.approx(0.7 * plain.right.mean(), abs=0.02)
 
 
 def test_probabilities_lie_between_none_and_all() -> None:

@@ -57,8 +57,8 @@ def test_a_note_of_another_version_is_not_used(note: str) -> None:
 @pytest.mark.parametrize(
     ("confidence", "max_risk", "answered", "reason"),
     [
-        (0.25, None, True, None),
-        (0.24, None, False, "low_confidence"),
+        (0.35, None, True, None),
+        (0.34, None, False, "low_confidence"),
         (0.9, 0.1, True, None),
         (0.89, 0.1, False, "risk_too_high"),
         (0.2, 0.1, False, "low_confidence"),

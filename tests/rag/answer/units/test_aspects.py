@@ -2,7 +2,15 @@
 
 import pytest
 
-from rag.answer.units.aspects import counted_terms, counts, has_qualifier, missing_periods, sides_of, tells_deadline
+from rag.answer.units.aspects import (
+    counted_terms,
+    counts,
+    has_qualifier,
+    lacks_negation,
+    missing_periods,
+    sides_of,
+    tells_deadline,
+)
 
 
 def counts_it(question: str, text: str) -> bool:
@@ -23,6 +31,13 @@ def test_periods_of_the_question_that_a_text_does_not_name_are_missing() -> None
     assert missing_periods("How many lamps were sold in June 2018?", "Sold by the end of JUNE 2018: 12") == 0
     assert missing_periods("What were sales in the third quarter of 2023?", "Half year 2023") == 1
     assert missing_periods("How many lamps are there?", "") == 0
+
+
+def test_what_is_so_tells_nothing_of_what_is_denied() -> None:
+    assert lacks_negation("Which tax did the town not raise?", "The town raised the tax on dogs.")
+    assert not lacks_negation("Which tax did the town not raise?", "The tax on dogs was never raised.")
+    assert not lacks_negation("Which tax did the town raise?", "The town raised the tax on dogs.")
+    assert lacks_negation("Why didn't the pump start?", "The pump started.")
 
 
 def test_the_last_day_of_something_is_told_by_its_words() -> None:

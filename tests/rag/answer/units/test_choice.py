@@ -24,7 +24,7 @@ def candidate(
 
 
 def texts(*candidates: Candidate, kind: Kind = Kind.OTHER, question: str = "") -> list[str]:
-    return [unit.text for unit in choose(candidates, kind, question).units]
+    return [unit.text for unit in choose(candidates, kind, question)]
 
 
 def test_one_unit_is_enough_where_it_is_far_ahead() -> None:
@@ -40,10 +40,11 @@ def test_a_short_unit_is_added_where_a_long_one_as_likely_is_not() -> None:
     assert texts(first, long, short) == ["Five.", "Ten."]
 
 
-def test_a_row_is_followed_by_less_than_a_sentence() -> None:
+def test_a_row_or_a_number_is_followed_by_less_than_a_sentence() -> None:
     first, other = candidate("Five.", 10.0), candidate("Six.", 5.0, 20)
     assert texts(first, other) == ["Five.", "Six."]
     assert texts(first._replace(kind=ROW), other) == ["Five."]
+    assert texts(first, other, kind=Kind.NUMBER) == ["Five."]
 
 
 def test_beside_the_row_or_item_that_has_the_number_asked_for_there_is_no_other_of_the_same_table_or_list() -> None:
@@ -53,7 +54,7 @@ def test_beside_the_row_or_item_that_has_the_number_asked_for_there_is_no_other_
             for text, score, at in (("Lessor: 30 days", 10.0, 0), ("Tenant: 120 days", 9.5, 40))
         )
         assert texts(first, other, kind=Kind.DURATION) == ["Lessor: 30 days"]
-        assert len(texts(first, other._replace(told="Other"), kind=Kind.DURATION)) == 2
+        assert len(texts(first, other._replace(told="Other"), kind=Kind.DURATION)) == (1 if kind == ROW else 2)
         assert len(texts(first, other, kind=Kind.OTHER)) == 2
 
 
@@ -80,7 +81,7 @@ def test_of_a_part_that_is_named_only_its_units_answer_and_its_opening_is_the_fi
 
 
 def test_of_nothing_nothing_is_chosen() -> None:
-    assert choose([]).units == []
+    assert choose([]) == []
 
 
 def test_a_unit_that_lacks_the_reason_stands_with_the_one_near_it_that_has_it() -> None:
@@ -89,6 +90,11 @@ def test_a_unit_that_lacks_the_reason_stands_with_the_one_near_it_that_has_it() 
     assert texts(claim, reason) == ["Oak is dear."]
     far = candidate("It is so as it grows slowly.", 12.0, 2000)
     assert texts(claim, far, kind=Kind.REASON) == ["Oak is dear."]
+
+
+def test_steps_that_are_told_without_the_command_stand_with_it() -> None:
+    way, flag = candidate("Sort the output.", 20.0, holds=False), candidate("Use `--sort path`.", 12.0, 60)
+    assert texts(way, flag, kind=Kind.STEPS) == ["Sort the output.", "Use `--sort path`."]
 
 
 def test_beside_a_reason_stands_no_unit_that_gives_none() -> None:

@@ -56,10 +56,13 @@ def test_the_head_of_a_table_answers_nothing() -> None:
         ["Zelensky refused to sign.", "The talks went on."],
         ["- an item without an end", "- another"],
         ["A line of verse without an end", "and the next of them"],
+        ["A male is called a drake.[3][4]", "The next paragraph."],
         ["The last line of all"],
         [],
     ],
 )
 def test_other_sentences_keep_their_scores(texts: list[str]) -> None:
     sentences = [(text, 0.9 - number / 10) for number, text in enumerate(texts)]
-    assert passed_on(sentences, ["\n"] * len(texts)) == [score for _, score in sentences]
+    assert passed_on(sentences, ["\n\n" if "[" in text else "\n" for text in texts]) == [
+        score for _, score in sentences
+    ]
