@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import openai
 import pytest
@@ -24,37 +24,92 @@ def test_a_model_answers_from_a_collection(opened: OpenAI) -> None:
     assert opened.models.retrieve("footnote/default").id == "footnote/default"
 
 
-def test_chat_answers_with_the_sentences_and_where_they_stand(opened: OpenAI, filled: Any) -> None:
-    made = opened.chat.completions.create(
-        model="footnote/default", messages=[{"role": "user", "content": "When did the board meet on Monday?"}]
-    )
-    message = made.choices[0].message
-    assert message.content == "The board met on Monday."
-    assert message.annotations is not None
-    citation = message.annotations[0].url_citation
-    assert message.content[citation.start_index : citation.end_index] == "The board met on Monday."
-    source = message.annotations[0].model_extra["footnote"]  # type: ignore[index]
-    assert filled.text(source["document_id"])[source["start_char_index"] : source["end_char_index"]] == message.content
-    assert citation.url == f"http://testserver/#doc={source['document_id']}&span=0:24"
-    extra = made.model_extra or {}
-    assert extra["citations"] == [citation.url]
+QUESTION = "When did the board meet on Monday?"
+ASKED: Any = [{"role": "user", "content": QUESTION}]
+
+
+class Told(NamedTuple):
+    """An answer in the pieces that came.  cited: places in the answer and in the document.  whole: what it came in, at the end."""
+
+    pieces: list[str]
+    cited: list[Any]
+    whole: Any
+
+
+def by_chat(client: OpenAI, stream: bool, asked: Any = ASKED, **more: Any) -> Told:
+    made: Any = client.chat.completions.create(model="footnote/default", messages=asked, stream=stream, **more)
+    if stream:
+        chunks = list(made)
+        assert chunks[-1].choices[0].finish_reason == "stop"
+        messages, made = [chunk.choices[0].delta for chunk in chunks], chunks[-1]
+    else:
+        messages = [made.choices[0].message]
+    notes = [note for message in messages for note in json.loads(message.to_json()).get("annotations", [])]
+    pieces = [message.content for message in messages if message.content]
+    return Told(pieces, [(note["url_citation"], note["footnote"]) for note in notes], made)
+
+
+def by_response(client: OpenAI, stream: bool, asked: Any = ASKED, **more: Any) -> Told:
+    """A stream has to end as the response that it made up."""
+    if stream:
+        with client.responses.stream(model="footnote/default", input=asked, **more) as events:
+            told = list(events)
+            made: Any = events.get_final_response()
+        kinds = [event.type for event in told]
+        assert kinds[0] == "response.created" and kinds[-1] == "response.completed"
+        assert "response.file_search_call.searching" in kinds
+        pieces = [event.delta for event in told if event.type == "response.output_text.delta"]
+        assert "".join(pieces) == made.output_text
+        added = [event for event in told if event.type == "response.output_text.annotation.added"]
+        assert len(added) == len(made.output[-1].content[0].annotations)
+    else:
+        made = client.responses.create(model="footnote/default", input=asked, **more)
+        pieces = [made.output_text]
+    notes = json.loads(made.output[-1].to_json())["content"][0]["annotations"]
+    assert [note["type"] for note in notes] == ["file_citation", "url_citation"] * (len(notes) // 2)
+    return Told(pieces, [(note, note["footnote"]) for note in notes[1::2]], made)
+
+
+DOORS = pytest.mark.parametrize("ask", [by_chat, by_response])
+STREAM = pytest.mark.parametrize("stream", [False, True])
+Ask = Callable[..., Told]
+
+
+@DOORS
+@STREAM
+def test_an_answer_is_the_sentences_and_where_they_stand(opened: OpenAI, filled: Any, ask: Ask, stream: bool) -> None:
+    pieces, [(place, source)], made = ask(opened, stream)
+    text = "".join(pieces)
+    assert text == "The board met on Monday." == text[place["start_index"] : place["end_index"]]
+    assert filled.text(source["document_id"])[source["start_char_index"] : source["end_char_index"]] == text
+    assert place["url"] == f"http://testserver/#doc={source['document_id']}&span=0:24"
+    extra = made.model_extra
     assert extra["footnote"]["answered"] is True
-    assert extra["sources"][0]["document"] == [message.content]
+    if ask is by_chat:
+        assert extra["citations"] == [place["url"]] and extra["sources"][0]["document"] == [text]
 
 
-def test_a_streamed_chat_joins_to_the_same_answer(opened: OpenAI) -> None:
+@DOORS
+@STREAM
+def test_an_abstention_is_said_and_cites_nothing(opened: OpenAI, ask: Ask, stream: bool) -> None:
+    pieces, cited, made = ask(opened, stream, [{"role": "user", "content": "zebras?"}])
+    assert (pieces, cited) == (["The documents do not hold the answer."], [])
+    assert made.model_extra["footnote"]["answered"] is False
+
+
+def test_a_stream_counts_tokens_where_it_is_asked_to(opened: OpenAI) -> None:
     stream = opened.chat.completions.create(
-        model="footnote/default",
-        messages=[{"role": "user", "content": "When did the board meet on Monday?"}],
-        stream=True,
-        stream_options={"include_usage": True},
+        model="footnote/default", messages=ASKED, stream=True, stream_options={"include_usage": True}
     )
-    chunks = list(stream)
-    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
-    assert text == "The board met on Monday."
-    assert chunks[-2].choices[0].finish_reason == "stop"
-    assert (chunks[-2].model_extra or {})["footnote"]["answered"] is True
-    assert chunks[-1].usage is not None
+    assert list(stream)[-1].usage is not None
+
+
+def test_a_response_lists_what_the_search_found(opened: OpenAI) -> None:
+    tools: Any = [{"type": "file_search", "vector_store_ids": ["default"]}]
+    made = opened.responses.create(model="any", input=QUESTION, tools=tools, include=["file_search_call.results"])
+    call, message = made.output
+    assert call.type == "file_search_call" and call.results and call.results[0].text == "The board met on Monday."
+    assert message.type == "message" and message.content[0].type == "output_text"
 
 
 def test_a_conversation_goes_to_the_question(opened: OpenAI, filled: Any) -> None:
@@ -73,41 +128,6 @@ def test_a_conversation_goes_to_the_question(opened: OpenAI, filled: Any) -> Non
     assert query.history == (("Who met on Monday?", "The board."),)
     with pytest.raises(openai.BadRequestError, match="text"):
         opened.chat.completions.create(model="footnote", messages=[{"role": "user", "content": [picture]}])
-
-
-def test_an_abstention_is_said_and_cites_nothing(opened: OpenAI) -> None:
-    made = opened.chat.completions.create(model="footnote/default", messages=[{"role": "user", "content": "zebras?"}])
-    assert made.choices[0].message.content == "The documents do not hold the answer."
-    assert made.choices[0].message.annotations == []
-    assert (made.model_extra or {})["footnote"]["answered"] is False
-
-
-def test_a_response_searches_and_cites(opened: OpenAI) -> None:
-    made = opened.responses.create(
-        model="any",
-        input="When did the board meet on Monday?",
-        tools=[{"type": "file_search", "vector_store_ids": ["default"]}],
-        include=["file_search_call.results"],
-    )
-    call, message = made.output
-    assert call.type == "file_search_call" and call.results and call.results[0].text == "The board met on Monday."
-    assert made.output_text == "The board met on Monday."
-    assert message.type == "message" and message.content[0].type == "output_text"
-    kinds = [annotation.type for annotation in message.content[0].annotations]
-    assert kinds == ["file_citation", "url_citation"]
-
-
-def test_a_streamed_response_ends_as_the_whole_one(opened: OpenAI) -> None:
-    with opened.responses.stream(
-        model="any",
-        input=[{"role": "user", "content": "When did the board meet on Monday?"}],
-        tools=[{"type": "file_search", "vector_store_ids": ["default"]}],
-    ) as stream:
-        kinds = [event.type for event in stream]
-        final = stream.get_final_response()
-    assert final.output_text == "The board met on Monday."
-    assert kinds[0] == "response.created" and kinds[-1] == "response.completed"
-    assert "response.file_search_call.searching" in kinds and "response.output_text.annotation.added" in kinds
 
 
 def test_a_collection_is_a_vector_store(opened: OpenAI) -> None:
@@ -253,7 +273,6 @@ def test_a_key_sees_nothing_of_another_collection(filled: Any, client_of: Any, t
 
 WRITTEN = ("On Monday the board met.", ["S1"])
 INVENTED = ("The board met in 1999.", ["S1"])
-ASKED: Any = [{"role": "user", "content": "When did the board meet on Monday?"}]
 
 
 @pytest.fixture
@@ -264,42 +283,13 @@ def writer(filled: Any) -> Iterator[Stub]:
         yield stub
 
 
-def by_chat(client: OpenAI, stream: bool, **more: Any) -> tuple[list[str], list[Any]]:
-    """An answer in the pieces that came, and its citations: place in the answer, and place in the document."""
-    made: Any = client.chat.completions.create(model="footnote/default", messages=ASKED, stream=stream, **more)
-    messages = [chunk.choices[0].delta for chunk in made] if stream else [made.choices[0].message]
-    notes = [note for message in messages for note in json.loads(message.to_json()).get("annotations", [])]
-    texts = [message.content for message in messages if message.content]
-    return texts, [(note["url_citation"], note["footnote"]) for note in notes]
-
-
-def by_response(client: OpenAI, stream: bool, **more: Any) -> tuple[list[str], list[Any]]:
-    """The same of a response, whose stream has to end as the response that it made up."""
-    if stream:
-        with client.responses.stream(model="footnote/default", input=ASKED, **more) as events:
-            texts = [event.delta for event in events if event.type == "response.output_text.delta"]
-            made = events.get_final_response()
-        assert "".join(texts) == made.output_text
-    else:
-        made = client.responses.create(model="footnote/default", input=ASKED, **more)
-        texts = [made.output_text]
-    notes = json.loads(made.output[-1].to_json())["content"][0]["annotations"]
-    assert [note["type"] for note in notes] == ["file_citation", "url_citation"] * (len(notes) // 2)
-    return texts, [(note, note["footnote"]) for note in notes[1::2]]
-
-
-DOORS = pytest.mark.parametrize("ask", [by_chat, by_response])
-STREAM = pytest.mark.parametrize("stream", [False, True])
-Ask = Callable[..., tuple[list[str], list[Any]]]
-
-
 @DOORS
 @STREAM
 def test_where_a_language_model_is_set_an_answer_is_written_and_each_sentence_cited(
     opened: OpenAI, filled: Any, writer: Stub, ask: Ask, stream: bool
 ) -> None:
     writer.reply = lambda _: sentences_reply(WRITTEN, INVENTED, ("The board met.", ["S1"]))
-    pieces, cited = ask(opened, stream)
+    pieces, cited, _ = ask(opened, stream)
     text = "".join(pieces)
     assert text == f"{WRITTEN[0]} The board met." and len(pieces) == (2 if stream else 1)
     assert [text[place["start_index"] : place["end_index"]] for place, _ in cited] == [WRITTEN[0], "The board met."]
@@ -315,14 +305,14 @@ def test_where_nothing_is_borne_out_or_the_model_fails_the_quoted_answer_comes(
 ) -> None:
     for reply, status in ((sentences_reply(INVENTED), 200), ("", 500)):
         writer.reply, writer.status = lambda _, reply=reply: reply, status  # type: ignore[misc]
-        pieces, cited = ask(opened, stream)
+        pieces, cited, _ = ask(opened, stream)
         assert "".join(pieces) == "The board met on Monday." and len(cited) == 1
 
 
 @DOORS
 def test_a_model_that_breaks_off_leaves_what_was_borne_out(opened: OpenAI, writer: Stub, ask: Ask) -> None:
     writer.reply, writer.breaks_off = lambda _: sentences_reply(WRITTEN, *[("The board met.", ["S1"])] * 3), True
-    pieces, cited = ask(opened, True)
+    pieces, cited, _ = ask(opened, True)
     assert pieces[0] == WRITTEN[0] and len(cited) == len(pieces) < 4
 
 
@@ -330,12 +320,12 @@ def test_a_model_that_breaks_off_leaves_what_was_borne_out(opened: OpenAI, write
 @STREAM
 def test_a_model_that_finds_nothing_is_an_abstention(opened: OpenAI, writer: Stub, ask: Ask, stream: bool) -> None:
     writer.reply = lambda _: sentences_reply()
-    assert ask(opened, stream) == (["The documents do not hold the answer."], [])
+    assert ask(opened, stream)[:2] == (["The documents do not hold the answer."], [])
 
 
 @DOORS
 def test_a_client_may_ask_for_the_quoted_answer(opened: OpenAI, writer: Stub, ask: Ask) -> None:
-    assert ask(opened, False, extra_body={"mode": "extract"})[0] == ["The board met on Monday."]
+    assert ask(opened, False, extra_body={"mode": "extract"}).pieces == ["The board met on Monday."]
     assert writer.requests == []
 
 

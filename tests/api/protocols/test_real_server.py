@@ -17,6 +17,7 @@ from openai import AsyncOpenAI, OpenAI
 
 from tests.api.conftest import RAG
 from tests.api.protocols.conftest import SEEDS, Running
+from tests.api.protocols.test_openai import Ask, by_chat, by_response
 
 pytestmark = [pytest.mark.slow, pytest.mark.model]
 
@@ -35,44 +36,34 @@ def stored_text(running: Running, document_id: str) -> str:
     return str(httpx2.get(f"{running.url}/v1/documents/{document_id}/text", headers=headers).json()["text"])
 
 
-def test_openai_streams_a_chat_whose_sentences_stand_in_the_documents(running: Running) -> None:
-    async def main() -> None:
+@pytest.mark.parametrize("ask", [by_chat, by_response])
+def test_openai_streams_an_answer_whose_sentences_stand_in_the_documents(running: Running, ask: Ask) -> None:
+    pieces, cited, _ = ask(client_of(running, running.read_key), True, [{"role": "user", "content": QUESTION}])
+    assert cited
+    for place, source in cited:
+        quote = "".join(pieces)[place["start_index"] : place["end_index"]]
+        stored = stored_text(running, source["document_id"])
+        assert stored[source["start_char_index"] : source["end_char_index"]] == quote
+        assert place["url"].startswith("https://docs.example.org/#doc=")
+
+
+def test_openai_awaits_a_stream(running: Running) -> None:
+    async def main() -> str:
         client = AsyncOpenAI(base_url=f"{running.url}/openai/v1", api_key=running.read_key, max_retries=0)
         async with client:
-            await streamed(client)
+            messages: Any = [{"role": "user", "content": QUESTION}]
+            stream = await client.chat.completions.create(model="footnote/default", messages=messages, stream=True)
+            return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
 
-    async def streamed(client: AsyncOpenAI) -> None:
-        stream = await client.chat.completions.create(
-            model="footnote/default", messages=[{"role": "user", "content": QUESTION}], stream=True
-        )
-        text, annotations = "", []
-        async for chunk in stream:
-            delta = chunk.choices[0].delta
-            text += delta.content or ""
-            annotations += (delta.model_extra or {}).get("annotations", [])
-        assert annotations
-        for annotation in annotations:
-            place, source = annotation["url_citation"], annotation["footnote"]
-            quote = text[place["start_index"] : place["end_index"]]
-            stored = await anyio.to_thread.run_sync(stored_text, running, source["document_id"])
-            assert stored[source["start_char_index"] : source["end_char_index"]] == quote
-            assert place["url"].startswith("https://docs.example.org/#doc=")
-
-    anyio.run(main)
+    assert "Zelensky" in anyio.run(main)
 
 
-def test_openai_streams_a_response_with_file_search(running: Running) -> None:
-    client = client_of(running, running.read_key)
-    with client.responses.stream(
-        model="footnote/default",
-        input=QUESTION,
-        tools=[{"type": "file_search", "vector_store_ids": ["default"], "max_num_results": 4}],
-        include=["file_search_call.results"],
-    ) as stream:
-        deltas = [event.delta for event in stream if event.type == "response.output_text.delta"]
-        final = stream.get_final_response()
-    assert final.output_text == "".join(deltas) != ""
-    call = final.output[0]
+def test_openai_searches_files_for_a_response(running: Running) -> None:
+    search: Any = {"type": "file_search", "vector_store_ids": ["default"], "max_num_results": 4}
+    made = client_of(running, running.read_key).responses.create(
+        model="footnote/default", input=QUESTION, tools=[search], include=["file_search_call.results"]
+    )
+    call = made.output[0]
     assert call.type == "file_search_call" and call.results is not None and len(call.results) == 4
 
 
