@@ -57,11 +57,11 @@ def unused(store: Path, connection: Connection) -> list[Path]:
     folder = store / ORIGINALS
     if not folder.is_dir():
         return []
-    there = sorted(folder.iterdir())
-    if not there:
+    kept = sorted(folder.iterdir())
+    if not kept:
         return []
     used = {digest for (digest,) in connection.execute("SELECT content_sha256 FROM documents")}
-    return [path for path in there if not _NAME.fullmatch(path.name) or path.name[:64] not in used]
+    return [path for path in kept if not _NAME.fullmatch(path.name) or path.name[:64] not in used]
 
 
 def copy(store: Path, target: Path, connection: Connection) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 from index.errors import DocumentNotFound
 from index.local.database import filters
 from index.local.database.connection import Connection
-from index.local.database.documents import find_document
+from index.local.database.documents import read_document
 from index.local.database.failures import read_failures
+from index.local.database.notes import read_notes
 from index.local.database.rows import (
     DOCUMENT_COLUMNS,
     ID_LENGTH,
@@ -22,17 +23,15 @@ from index.local.database.rows import (
 from index.local.views import scan
 from index.local.views.arrays import PassageRows
 from index.local.views.bm25 import TermRows, best_matches
-from index.local.views.ids import among
+from index.local.views.ids import NO_IDS, among
 from index.local.views.state import Known as StateKnown
 from index.local.views.state import Views
 from index.local.views.vectors import Bitmap, bitmap
 from index.statistics import CountingReader
 from index.types import Candidates, Document, FailedFile, Floats, Ids, Passage, Scope, Span, WordSigns
 
-NOTE = "note:"  # what the keys of notes begin with, in the table of what the store says of itself
 _SHORTEST_PREFIX = 4  # hex digits
 _NO_SCORES: Floats = np.empty(0, dtype=np.float32)
-_NO_IDS: Ids = np.empty(0, dtype=np.int64)
 
 
 class Reader(CountingReader):
@@ -63,10 +62,7 @@ class Reader(CountingReader):
         return [unpack_document(row) for row in rows]
 
     def document(self, document_id: str) -> Document:
-        document = find_document(self._connection, document_id)
-        if document is None:
-            raise DocumentNotFound(f"no document has the id {document_id}")
-        return document
+        return read_document(self._connection, document_id)
 
     def find(self, reference: str, collection: str | None = None, key: str | None = None) -> list[Document]:
         prefix = reference if _SHORTEST_PREFIX <= len(reference) <= ID_LENGTH and reference.isalnum() else None
@@ -129,13 +125,11 @@ class Reader(CountingReader):
         return text[start:end]
 
     def note(self, name: str) -> str | None:
-        text: str | None = self._connection.execute("SELECT value FROM meta WHERE key = ?", (NOTE + name,)).get
-        return text
+        return self.notes().get(name)
 
     def notes(self) -> dict[str, str]:
         """All texts that ``Store.set_note`` keeps, by name."""
-        query = "SELECT substr(key, ?1 + 1), value FROM meta WHERE substr(key, 1, ?1) = ?2"
-        return {str(name): str(text) for name, text in self._connection.execute(query, (len(NOTE), NOTE))}
+        return read_notes(self._connection)
 
     def document_marks(self) -> dict[str, bytes]:
         """Of each document, by id and in the order of ``documents``, a hash of all that its row says: equal rows, equal hashes."""
@@ -190,7 +184,7 @@ class Reader(CountingReader):
         weights = self._weights(scope.collection, terms, k)
         documents = self._matching_documents(scope) if scope.where else None
         if weights is None or documents == []:
-            return _NO_SCORES, _NO_IDS
+            return _NO_SCORES, NO_IDS
         if "lexical" in self._views.base.missing:
             return scan.matching(self._passages_in(scope), weights, k, self._term_rows)
         parts = [self._views.base.lexical, self._views.lexical] if self._views.rows else [self._views.base.lexical]
@@ -296,7 +290,7 @@ class Reader(CountingReader):
             ranges = self._ranges("d.number IN (SELECT value FROM carray(?))", self._matching_documents(scope))
         else:
             ranges = self._ranges("d.collection = ?", scope.collection)
-        return np.sort(np.concatenate([np.arange(*bounds) for bounds in ranges])) if ranges else _NO_IDS
+        return np.sort(np.concatenate([np.arange(*bounds) for bounds in ranges])) if ranges else NO_IDS
 
     def _ranges(self, condition: str, value: str | list[int]) -> list[tuple[int, int]]:
         """Half-open ranges of the passage ids of some documents."""
@@ -323,7 +317,7 @@ class Reader(CountingReader):
 def _places(ids: Ids, wanted: Ids) -> Ids:
     """Where each of the wanted ids, in their order, stands among those found; those that do not are left out."""
     if not len(ids):
-        return _NO_IDS
+        return NO_IDS
     order = np.argsort(ids)  # (n_ids,)
     place = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]  # (n_wanted,)
     places: Ids = place[ids[place] == wanted]  # (those that are there,)

@@ -4,39 +4,40 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 import numpy as np
 
 from index import backend
-from index.errors import (
-    DocumentNotFound,
-    StoreError,
-    StoreLocked,
-    StoreMismatch,
-    StoreMissing,
-    StoreReplaced,
-    StoreUnwritable,
-)
+from index.errors import StoreError, StoreLocked, StoreMismatch, StoreMissing, StoreReplaced, StoreUnwritable
 from index.local import originals
 from index.local.checkpoint import directory as checkpoint
 from index.local.checkpoint.follower import Follower
 from index.local.checkpoint.rebuild import ViewRebuild
 from index.local.checks.verify import check_store, check_unused_originals
-from index.local.database.connection import Connection, copy_database
-from index.local.database.documents import Removed, find_document, last_sequence, remove_document, write_document
+from index.local.database.connection import Connection
+from index.local.database.documents import (
+    Removed,
+    find_document,
+    has_removed,
+    last_sequence,
+    read_document,
+    remove_document,
+    rows_left,
+    write_document,
+)
 from index.local.database.errors import translated_files
 from index.local.database.failures import forget_failures, write_failures
+from index.local.database.notes import write_notes
 from index.local.database.rows import document_id as name_id
 from index.local.database.rows import pack_document
 from index.local.opening import swap as replacement
-from index.local.opening.layout import create_files, holds_store, leftovers, mark, remove_leftovers
+from index.local.opening.layout import copy_parts, create_files, holds_store, leftovers, mark, remove_leftovers
 from index.local.opening.prepare import Prepared, prepare
-from index.local.reader import NOTE, Reader
+from index.local.reader import Reader
 from index.local.system import files
 from index.local.system.lock import WriterLock
-from index.local.system.names import DATABASE, LOCK, REBUILDING, RESTORING
+from index.local.system.names import LOCK, REBUILDING, RESTORING
 from index.local.views.lexical import analyze
 from index.local.views.state import Views
 from index.types import Change, Document, FailedFile, Finding, Ids, JsonScalar, NewDocument, NewPassage, Receipt
@@ -148,46 +149,33 @@ class Store(backend.Store):
             try:
                 if original is not None:
                     self._keep(document.content_sha256, original)
-                with self._database.writing() as connection:
+                with self._changing() as connection:
                     outcome, stored = write_document(connection, row)
-                    sequence = last_sequence(connection)
             except BaseException:
                 if original is not None:
                     with suppress(StoreError):
                         self._remove_unused_originals()
                 raise
-            self._lock.acknowledge(sequence)
             if outcome == "updated":
                 self._remove_unused_originals()
         return Change(stored, outcome)
 
     def keep_original(self, document_id: str, content: bytes) -> None:
-        """Keep the file that a document is made of, which it was added without.
-
-        Raises DocumentNotFound, StoreFull, StoreLocked, StoreUnwritable.
-        """
         with self._writing():
             with self._database.reading() as connection:
-                document = find_document(connection, document_id)
-            if document is None:
-                raise DocumentNotFound(f"no document has the id {document_id}")
+                document = read_document(connection, document_id)
             self._keep(document.content_sha256, content)
 
     def original(self, document: Document) -> bytes | None:
-        """The file that a document is made of; None where it is not kept, or is not what was kept."""
         return originals.read(self.path, document.content_sha256)
 
     def write_anew(self, old: Document, new: NewDocument, passages: Sequence[NewPassage]) -> bool:
         row = pack_document(new, passages, self.dim, analyze)
-        with self._writing():
-            with self._database.writing() as connection:
-                if find_document(connection, old.id) != old:
-                    return False
-                write_document(connection, row)
-                connection.execute("UPDATE documents SET added_at = ? WHERE id = ?", (old.added_at, old.id))
-                sequence = last_sequence(connection)
-            self._lock.acknowledge(sequence)
-        return True
+        with self._writing(), self._changing() as connection:
+            is_stored = find_document(connection, old.id) == old
+            if is_stored:
+                write_document(connection, row, old.added_at)
+        return is_stored
 
     def delete(self, document_id: str) -> Receipt:
         """Remove a document so that no byte of its text, terms or vectors is left in the directory. Raises DocumentNotFound.
@@ -219,15 +207,8 @@ class Store(backend.Store):
                 forget_failures(connection, collection, keys)
 
     def set_note(self, name: str, text: str | None) -> None:
-        """Keep a text with the store under a name, in place of the one before; None removes it. ``Reader.note`` gives it back.
-
-        It is part of the database, and so of every copy of the store.  Raises StoreFull, StoreLocked or StoreUnwritable.
-        """
         with self._writing(), self._database.writing() as connection:
-            if text is None:
-                connection.execute("DELETE FROM meta WHERE key = ?", (NOTE + name,))
-            else:
-                connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (NOTE + name, text))
+            write_notes(connection, {name: text})
 
     @property
     def checkpoint_due(self) -> bool:
@@ -283,20 +264,14 @@ class Store(backend.Store):
         The views are copied as far as the last checkpoint holds them. Raises StoreFull, StoreUnwritable or StoreDamaged.
         """
         with self._follower.state() as (connection, views), translated_files(target):
-            copy_database(connection, target / DATABASE)
-            checkpoint.copy(self.path, target, connection)
-            originals.copy(self.path, target, connection)
-            mark(target)
-            files.sync_directory(target)
+            copy_parts(self.path, target, connection)
             return views.sequence
 
     def mend(self, rows: Callable[[Connection], None], rebuild: bool) -> None:
         """Change rows in one transaction, build the views from them if asked, and remove what interrupted work left."""
         with self._follower.clustered(anew=True) if rebuild else nullcontext() as lists, self._writing():
-            with self._database.writing() as connection:
+            with self._changing() as connection:
                 rows(connection)
-                sequence = last_sequence(connection)
-            self._lock.acknowledge(sequence)
             if rebuild:
                 self._follower.rebuild(lists)
             remove_leftovers(self.path)
@@ -316,29 +291,28 @@ class Store(backend.Store):
             self._view_rebuild.stop()
         self._database.close()
 
-    def __enter__(self) -> "Store":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     @contextmanager
     def _writing(self, timeout_s: float | None = None) -> Iterator[None]:
         """Hold the writer lock over the store that was opened. Raises StoreReplaced when another has its place by now."""
         with self._lock.held(self.lock_timeout_s if timeout_s is None else timeout_s):
-            replacement.finish_pending(self.path, self._lock)
+            replacement.finish(self.path, self._lock)
             self._database.require_current()
             yield
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        """One transaction, committed and then acknowledged when the block ends. The writer lock is held."""
+        with self._database.writing() as connection:
+            yield connection
+            sequence = last_sequence(connection)
+        self._lock.acknowledge(sequence)
 
     def _finish_interrupted(self) -> None:
         """Do what a crash kept from being done: write rebuilt views, remove the bytes of deleted documents and half-made files."""
         if not files.writable(self.path):  # whoever may write here will do it
             return
         with self._database.reading() as connection:
-            query = "SELECT EXISTS (SELECT 1 FROM log WHERE operation = 'delete' AND sequence > ?)"
-            unfinished = connection.execute(query, (self._follower.base.sequence,)).get
+            unfinished = has_removed(connection, self._follower.base.sequence)
             has_unused = bool(originals.unused(self.path, connection))
         if self._follower.interrupted or unfinished:
             mark(self.path)
@@ -378,10 +352,8 @@ def erase(store: Store, ids: Sequence[str], timeout_s: float) -> list[Receipt]:
     """
     # 1. The rows, in one transaction: from then on no search finds them.
     before = store._follower.views()
-    with store._database.writing() as connection:
+    with store._changing() as connection:
         removed = [remove_document(connection, document_id) for document_id in ids]
-        sequence = last_sequence(connection)
-    store._lock.acknowledge(sequence)
     # 2. The write-ahead log, which holds pages as they were.
     store._database.empty_wal(timeout_s)
     # 3. The files that they were made of, and what an interrupted restore left, which may hold them too.
@@ -424,11 +396,6 @@ def _erase_from_rebuilding(store: Store, timeout_s: float) -> None:
 def _receipt(connection: Connection, before: Views, now: Views, document_id: str, removed: Removed) -> Receipt:
     """What went of a document, counted in the views of before, and what is left of it in the rows and the views of now."""
     ids: Ids = np.array(removed.passages, dtype=np.int64)
-    vectors, lexical = before.found(ids)
-    rows = connection.execute(
-        "SELECT (SELECT count(*) FROM documents WHERE id = ?1) + (SELECT count(*) FROM texts WHERE document = ?2)"
-        " + (SELECT count(*) FROM metadata WHERE document = ?2) + (SELECT count(*) FROM passages WHERE document = ?2)"
-        " + (SELECT count(*) FROM embeddings WHERE passage BETWEEN ?3 AND ?4)",
-        (document_id, removed.number, removed.passages.start, removed.passages.stop - 1),
-    ).get
-    return Receipt(document_id, removed.n_passages, vectors, lexical, rows + sum(now.found(ids)))
+    vectors, lexical = before.counted(ids)
+    remaining = rows_left(connection, document_id, removed) + sum(now.counted(ids))
+    return Receipt(document_id, removed.n_passages, vectors, lexical, remaining)

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from index.backend import Progress
-from index.local.checks.row_checks import Tally
+from index.local.checks.row_checks import Tally, compare_counters
 from index.local.database.rows import (
     check_positions,
     document_id,
@@ -82,7 +82,7 @@ def _documents(
                     yield Finding("filters", where, "its filters are not those of its metadata", remedy)
             except (ValueError, AttributeError):
                 yield Finding("metadata", where, "its metadata are not JSON", remedy)
-            tally.counters.setdefault(collection, [0, 0, 0, 0])[0] += 1
+            tally.counts[collection].n_documents += 1
             yield from _passages(connection, searching, number, collection, text, language, tally, remedy)
             if len(tally.passages) - before != n_passages:
                 detail = f"should have {n_passages} passages, has {len(tally.passages) - before}"
@@ -119,7 +119,7 @@ def _passages(
         vector, sentence_vectors, word_counts, signs = row[12:]
         where = f"passage {passage}"
         tally.passages.append(passage)
-        tally.counters[collection][1] += 1
+        tally.counts[collection].n_passages += 1
         if ordinal != place or own_collection != collection:
             yield Finding("passage-order", where, f"is number {ordinal} of {own_collection!r}", remedy)
         try:
@@ -153,24 +153,10 @@ def _passages(
 
 def _counters(connection: Connection, tally: Tally) -> Iterator[Finding]:
     """The stored counts of terms, documents and passages of each collection against those of the tally."""
-    rows = connection.execute("SELECT collection, hash, term, df FROM terms").fetchall()
-    stored = {(collection, number): df for collection, number, _, df in rows}
-    for collection, number, term, _ in rows:
-        if hash_term(term) != number:
-            yield Finding("term", f"term {term!r} of {collection!r}", "is stored under another hash", _BACKUP)
-    counted = {(collection, number): n for collection, df in tally.df.items() for number, n in df.items()}
-    for collection, number in stored.keys() | counted.keys():
-        n_stored, n_counted = stored.get((collection, number), 0), counted.get((collection, number), 0)
-        if n_stored != n_counted:
-            detail = f"is counted in {n_stored} passages and occurs in {n_counted}"
-            yield Finding("term-frequency", f"term {number} of {collection!r}", detail, _BACKUP)
-    totals = {
-        name: [int(count) for count in counts] for name, *counts in connection.execute("SELECT * FROM collections")
-    }
-    for name in totals.keys() | tally.counters.keys():
-        if totals.get(name) != tally.counters.get(name):
-            detail = f"counts are {totals.get(name)}, should be {tally.counters.get(name)}"
-            yield Finding("counters", f"collection {name!r}", detail, _BACKUP)
+    terms = connection.execute("SELECT collection, hash, term, df FROM terms").fetchall()
+    rows = connection.execute("SELECT * FROM collections")
+    collections = {name: [int(count) for count in counts] for name, *counts in rows}
+    yield from compare_counters(terms, collections, tally, _BACKUP)
 
 
 def _log(connection: Connection, tally: Tally) -> Iterator[Finding]:

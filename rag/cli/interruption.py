@@ -10,6 +10,20 @@ from types import FrameType
 INTERRUPTED = 130  # exit code
 
 
+def set_when_ended() -> threading.Event:
+    """Set by the first SIGINT or SIGTERM from now on; the second ends the process at once, which is no worse than a kill."""
+    ended = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if ended.is_set():
+            os._exit(INTERRUPTED)
+        ended.set()
+
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, end)
+    return ended
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Within the block SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt; the second of them ends the process at once.

@@ -58,8 +58,8 @@ class Named(NamedTuple):
 
 def find_references(question: str) -> list[Place]:
     """The numbers of the parts that a question refers to, level by level: ("7", "3", "b")."""
-    found = (_parts(one[1] or one[2]) for one in _ASKED.finditer(question))
-    return list(dict.fromkeys(place for place in found if place))[:_MOST]
+    places = (_parts(number[1] or number[2]) for number in _ASKED.finditer(question))
+    return list(dict.fromkeys(filter(None, places)))[:_MOST]
 
 
 def asks_for_part(question: str) -> bool:
@@ -74,7 +74,7 @@ def named_sentences(
 
     section: the headings above the passage.  context: what it is searched with, which may say the number that it begins in.
     """
-    headed = [_parts("".join(found.groups(""))) for one in section if (found := _HEADING.match(one))]
+    headed = [_parts("".join(number.groups(""))) for number in map(_HEADING.match, section) if number]
     in_section = any(place in headed for place in wanted)
     whole = _WHOLE_NUMBER.search(context)
     place = _parts(whole[1]) if whole else ()
@@ -88,7 +88,7 @@ def named_sentences(
         elif place and (item := _ITEM.match(text)):
             place = _below(place, n_dotted, item[1].lower())
         opens = place != before and place in wanted
-        if in_section or any(place[: len(one)] == one for one in wanted):
+        if in_section or any(place[: len(part)] == part for part in wanted):
             named.append(Named(number, opens))
     return named
 

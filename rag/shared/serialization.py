@@ -1,6 +1,7 @@
 """The one JSON form of what is answered, for command line and HTTP alike: plain dicts, ready for ``json.dumps``."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Literal, cast
 
 from index.types import Change, Document, FailedFile, Finding, Job, Receipt, Span
@@ -215,13 +216,7 @@ def receipt_json(receipt: Receipt) -> ReceiptOut:
 
 def finding_json(finding: Finding) -> Json:
     """One finding of a verification."""
-    return {
-        "kind": finding.kind,
-        "where": finding.where,
-        "detail": finding.detail,
-        "remedy": finding.remedy,
-        "mendable": finding.mendable,
-    }
+    return asdict(finding)
 
 
 def failed_file_json(failed: FailedFile) -> Json:
@@ -231,13 +226,4 @@ def failed_file_json(failed: FailedFile) -> Json:
 
 def report_json(report: IngestReport) -> Json:
     """What an ingest did."""
-    return {
-        "added": report.added,
-        "updated": report.updated,
-        "skipped": report.skipped,
-        "deleted": report.deleted,
-        "failed": [{"path": failure.path, "reason": failure.reason} for failure in report.failed],
-        "passages": report.passages,
-        "seconds": report.seconds,
-        "notes": list(report.notes),
-    }
+    return {name: value for name, value in asdict(report).items() if name not in ("cpu_s", "languages")}

@@ -117,11 +117,11 @@ class Sources:
                 raise BadInput(f"the settings file {self.path} sets {name!r}{below}, which is no setting: use {names}")
         values = {}
         for name, entry in known.items():
-            if (given := self.given(name, table)) is not None:
+            if (written := self.given(name, table)) is not None:
                 try:
-                    values[entry.name] = entry.metadata["parse"](given)
+                    values[entry.name] = entry.metadata["parse"](written)
                 except ValueError as error:
-                    place = f"RAG_{name.upper()} or {name}" if name == "api_key" else given.place
+                    place = f"RAG_{name.upper()} or {name}" if name == "api_key" else written.place
                     raise BadInput(f"{place}: {error}") from error
         return kind(**values)
 
@@ -142,23 +142,23 @@ def file_path(environment: Mapping[str, str]) -> Path:
     return Path(named) if named else platformdirs.user_config_path("footnote") / "config.toml"
 
 
-def text(given: Given) -> str:
+def text(written: Given) -> str:
     """The text as it is."""
-    return given.value
+    return written.value
 
 
-def path(given: Given) -> Path:
+def path(written: Given) -> Path:
     """A path; a relative one in the file starts from the file's folder."""
-    return given.folder / Path(given.value).expanduser()
+    return written.folder / Path(written.value).expanduser()
 
 
 def one_of(*allowed: str) -> Parse:
     """One of these texts."""
 
-    def parse(given: Given) -> str:
-        if given.value not in allowed:
+    def parse(written: Given) -> str:
+        if written.value not in allowed:
             raise ValueError(f"use one of {', '.join(allowed)}")
-        return given.value
+        return written.value
 
     return parse
 
@@ -166,10 +166,10 @@ def one_of(*allowed: str) -> Parse:
 def whole(lowest: int, highest: int = 10**6) -> Parse:
     """A whole number within these bounds."""
 
-    def parse(given: Given) -> int:
-        if not re.fullmatch(r"[0-9]{1,18}", given.value) or not lowest <= int(given.value) <= highest:
+    def parse(written: Given) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", written.value) or not lowest <= int(written.value) <= highest:
             raise ValueError(f"use a whole number from {lowest} to {highest}")
-        return int(given.value)
+        return int(written.value)
 
     return parse
 
@@ -177,9 +177,9 @@ def whole(lowest: int, highest: int = 10**6) -> Parse:
 def number(lowest: float, highest: float) -> Parse:
     """A number within these bounds."""
 
-    def parse(given: Given) -> float:
+    def parse(written: Given) -> float:
         try:
-            value = float(given.value)
+            value = float(written.value)
         except ValueError:
             value = math.nan
         if not lowest <= value <= highest:
@@ -189,9 +189,9 @@ def number(lowest: float, highest: float) -> Parse:
     return parse
 
 
-def switch(given: Given) -> bool:
+def switch(written: Given) -> bool:
     """True or false."""
-    value = given.value.lower()
+    value = written.value.lower()
     if value not in ("true", "1", "yes", "on", "false", "0", "no", "off"):
         raise ValueError("use true or false")
     return value in ("true", "1", "yes", "on")

@@ -1,6 +1,8 @@
 """A service with the real default model, loaded once for all tests that need only the store to be their own; and ``rag`` as run."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +42,26 @@ def rag(run_rag: Rag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rag:
     return run_rag
 
 
+@pytest.fixture(scope="session")
+def seeded_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the seed article as ``article.txt``, and with a store of it in ``.rag``."""
+    folder = tmp_path_factory.mktemp("seeded")
+    (folder / "article.txt").write_bytes(SEED.read_bytes())
+    with chdir(folder), Service.create(".rag", Config()) as service:
+        service.intake.add_paths([Path("article.txt")])
+    return folder
+
+
 @pytest.fixture
-def seeded(rag: Rag, tmp_path: Path) -> Rag:
-    """The same with the seed article, copied to ``article.txt``, in the store."""
+def seeded(rag: Rag, seeded_folder: Path, tmp_path: Path) -> Rag:
+    """The same with the seed article in ``article.txt`` and in the store, which took it in from another folder."""
+    shutil.copytree(seeded_folder, tmp_path, dirs_exist_ok=True)
+    return rag
+
+
+@pytest.fixture
+def added(rag: Rag, tmp_path: Path) -> Rag:
+    """The same, taken in from this folder: it may be added again."""
     (tmp_path / "article.txt").write_bytes(SEED.read_bytes())
     assert rag("add", "article.txt").code == 0
     return rag

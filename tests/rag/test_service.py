@@ -79,7 +79,7 @@ def test_a_collection_of_failed_files_only_is_removed(empty_store: Store) -> Non
     empty_store.close()
     with Service.open(empty_store.path, Config()) as service:
         assert service.delete_collection("scans") == []
-        assert [one.key for one in service.failures()] == ["c.png"]
+        assert [failure.key for failure in service.failures()] == ["c.png"]
         with pytest.raises(BadInput, match="no collection 'scans'"):
             service.delete_collection("scans")
 

@@ -9,14 +9,13 @@ from typing import Any
 import apsw
 
 from index.errors import StoreError
-from index.local import store
 from index.local.checkpoint import directory as checkpoint
 from index.local.checkpoint import manifest
 from index.local.database import connection as database
 from index.local.database import documents as changes
 from index.local.database import migrations, scrub
 from index.local.database.rows import pack_document
-from index.local.opening import upgrade
+from index.local.opening import layout, upgrade
 from index.local.store import Store
 from index.local.system import files
 from index.local.views import state as views
@@ -171,7 +170,7 @@ def snapshot_without_the_log() -> None:
     def copy_database(connection: apsw.Connection, target: Path) -> None:
         shutil.copyfile(connection.filename, target)
 
-    vars(store)["copy_database"] = copy_database
+    vars(layout)["copy_database"] = copy_database
 
 
 def copy_into_an_empty_file() -> None:

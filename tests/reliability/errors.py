@@ -103,9 +103,9 @@ def main(place: Path, action: str, lasting: bool, step: int, first: int, bug: st
         hit = control.hit
         try:
             with Store.open(work / ("new" if operation is None else "store")) as again:
-                found, findings = world.observed(again), again.verify()
-            if found != after and (done or found != before):
-                report(name, at, f"{'done' if done else 'failed'}, found {found}", hit)
+                state, findings = world.observed(again), again.verify()
+            if state != after and (done or state != before):
+                report(name, at, f"{'done' if done else 'failed'}, found {state}", hit)
             # A view that is rebuilt is no loss: a checkpoint that could not be read must not be used.
             excused = {"view-rebuilt"} | ({"counters"} if name == "repair" and not done else set())
             if bad := [finding for finding in findings if finding.kind not in excused]:

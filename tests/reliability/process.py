@@ -20,8 +20,8 @@ def main(place: Path, seed: int, first: int, last: int, kill_at: int, bug: str) 
 
     bugs.plant(bug)
     store = Store.open(place / "store")
-    found = {"state": world.observed(store), "rebuilt": store.rebuilt, "findings": [f.kind for f in store.verify()]}
-    print(json.dumps(found), flush=True)
+    seen = {"state": world.observed(store), "rebuilt": store.rebuilt, "findings": [f.kind for f in store.verify()]}
+    print(json.dumps(seen), flush=True)
     control.count, control.at = 0, kill_at
     for number in range(first, last):
         print("begin", number, flush=True)

@@ -3,7 +3,6 @@
 import json
 import random
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -12,8 +11,7 @@ from typing import Any
 import pytest
 
 from tests.reliability import bugs, world
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.reliability.programs import ran
 
 
 def prepared(place: Path) -> Path:
@@ -48,7 +46,8 @@ def damage(rng: random.Random, work: Path, older: Path) -> str:
         path.write_bytes(content[: rng.randrange(len(content))])
     elif kind == "swap":
         others = [*older.rglob("*"), *work.rglob("*")]
-        other = rng.choice(sorted(one for one in others if one.is_file() and one.suffix == path.suffix and one != path))
+        same = (file for file in others if file.is_file() and file.suffix == path.suffix and file != path)
+        other = rng.choice(sorted(same))
         path.write_bytes(other.read_bytes())
         return f"{path.name} swapped for {other.relative_to(work.parent)}"
     else:
@@ -75,8 +74,8 @@ def attempts(place: Path, seed: int, n_cases: int, bug: str = "") -> None:
         try:
             # Every other time it is answered before anything is built again.
             with Store.open(place / "work", views="none" if case % 2 else "first") as store:
-                found = world.observed(store)
-                what = "right" if found == expected else f"WRONG: {found}"
+                state = world.observed(store)
+                what = "right" if state == expected else f"WRONG: {state}"
                 if store.rebuilt and what == "right":
                     what = "rebuilt"
         except StoreError as error:
@@ -88,11 +87,7 @@ def attempts(place: Path, seed: int, n_cases: int, bug: str = "") -> None:
 
 def run(place: Path, seed: int, n_cases: int, bug: str = "") -> list[dict[str, Any]]:
     place.mkdir()
-    program = "import sys; from pathlib import Path; from tests.reliability.test_damage import attempts;"
-    program += "attempts(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])"
-    command = [sys.executable, "-c", program, str(place), str(seed), str(n_cases), bug]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1800)
-    assert done.returncode == 0, done.stderr  # negative after a signal
+    done = ran("test_damage", place, seed, n_cases, bug)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -110,3 +105,7 @@ def test_the_damage_test_finds_missing_checksums(tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
         cases = run(tmp_path / "run", 3, 200, "no_checksum")
         assert [case for case in cases if case["what"] not in ("right", "rebuilt", "refused")] == []
+
+
+if __name__ == "__main__":
+    attempts(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

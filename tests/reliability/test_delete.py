@@ -3,10 +3,10 @@
 import json
 import random
 import shutil
-import subprocess
-import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +14,11 @@ from index.local.database.connection import Database
 from index.local.database.rows import document_id
 from index.local.store import Store
 from index.types import FailedFile, NewDocument, NewPassage
-from rag.cli.main import main
 from tests.reliability import bugs, world
+from tests.reliability.programs import ran
 
 Made = tuple[NewDocument, list[NewPassage]]
 
-ROOT = Path(__file__).parent.parent.parent
 CANARY = "quetzalcoatlus"
 ID = document_id("default", "secret")
 
@@ -48,10 +47,7 @@ def traces(store: Path) -> list[str]:
 
 def delete(store: Path, kill_at: int) -> bool:
     """Whether the process that deletes the document said that it was done, and was not killed."""
-    command = [sys.executable, "-m", "tests.reliability.delete", str(store), str(kill_at), ID]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode in (0, -9), done.stderr
-    return done.returncode == 0
+    return ran("delete", store, kill_at, ID, may_be_killed=True).returncode == 0
 
 
 @pytest.mark.slow
@@ -60,7 +56,7 @@ def test_a_killed_delete_is_finished_by_the_next_open(template: Path, tmp_path: 
     rng = random.Random(seed)
     kept = {f"k{number}": f"w{number}" for number in (0, 1, 2, 3, 9)}
     assert traces(template)
-    found = {"there": 0, "gone": 0}
+    outcomes: Counter[str] = Counter()
     at, store = 0, tmp_path / "store"
     while True:
         shutil.copytree(template, store)
@@ -72,12 +68,12 @@ def test_a_killed_delete_is_finished_by_the_next_open(template: Path, tmp_path: 
             assert state == (kept if gone else {**kept, "secret": CANARY}) and opened.verify() == []
             if gone:
                 assert traces(store) == [], f"killed before call {at}"
-            found["gone" if gone else "there"] += 1
+            outcomes["gone" if gone else "there"] += 1
             if not gone:
                 assert opened.delete(ID).remaining == 0 and traces(store) == []
         shutil.rmtree(store)
-    print(f"{sum(found.values())} kills in a delete, before up to call {at}: {found}, 0 bytes left")
-    assert traces(store) == [] and all(found.values())
+    print(f"{outcomes.total()} kills in a delete, before up to call {at}: {dict(outcomes)}, 0 bytes left")
+    assert traces(store) == [] and outcomes.keys() == {"there", "gone"}
 
 
 def test_the_search_finds_what_a_delete_leaves_without_a_checkpoint_of_the_log(
@@ -94,14 +90,10 @@ def test_the_search_finds_what_a_delete_leaves_without_a_checkpoint_of_the_log(
 def test_rag_rm_collection_leaves_no_byte_of_any_of_its_documents(
     empty_store: Store,
     make_document: Callable[..., Made],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    run_rag: Callable[..., Any],
 ) -> None:
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["rag", *arguments, "--store", str(empty_store.path)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), *capsys.readouterr()
+    def run(*arguments: str) -> Any:
+        return run_rag(*arguments, "--store", empty_store.path)
 
     for number in range(12):
         title = f"{CANARY} {number}" if number % 2 else "Plain"

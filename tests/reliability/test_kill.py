@@ -39,7 +39,7 @@ class Run:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT)
             assert process.stdout is not None
             with process.stdout as output:
-                found = output.readline()
+                first = output.readline()
                 lines: list[str] = []
                 if delay_s is not None:
                     lines = [output.readline() for _ in range(random.Random(self.seed + self.next).randrange(1, 12))]
@@ -48,7 +48,7 @@ class Run:
                 lines += output.readlines()
             code = process.wait(timeout=120)
             errors.seek(0)
-            self.check(found, errors.read())
+            self.check(first, errors.read())
             if code != -9:
                 raise Violation(f"ended by itself with {code}: {errors.read()}")
         whole = [line.split() for line in lines if line.endswith("\n")]
@@ -58,18 +58,18 @@ class Run:
         """The process has opened what the one before it left."""
         if not line:
             raise Violation(f"could not use the store: {errors}")
-        found: dict[str, Any] = json.loads(line)
+        seen: dict[str, Any] = json.loads(line)
         states = [state for state, _ in self.possible]
-        if found["state"] not in states:
-            raise Violation(f"seed {self.seed}, operation {self.next}: {found['state']} is none of {states}")
-        if found["rebuilt"] or found["findings"]:
-            raise Violation(f"seed {self.seed}, operation {self.next}: {found}")
-        self.possible = [pair for pair in self.possible if pair[0] == found["state"]]
+        if seen["state"] not in states:
+            raise Violation(f"seed {self.seed}, operation {self.next}: {seen['state']} is none of {states}")
+        if seen["rebuilt"] or seen["findings"]:
+            raise Violation(f"seed {self.seed}, operation {self.next}: {seen}")
+        self.possible = [pair for pair in self.possible if pair[0] == seen["state"]]
 
-    def account(self, said: list[tuple[str, int]]) -> None:
+    def account(self, told: list[tuple[str, int]]) -> None:
         """Work out what the store may hold from what the process said."""
-        begun = [number for word, number in said if word == "begin"]
-        done = {number for word, number in said if word == "done"}
+        begun = [number for word, number in told if word == "begin"]
+        done = {number for word, number in told if word == "done"}
         for number in begun:
             step = world.operation(self.seed, number)
             after = []

@@ -58,13 +58,13 @@ class Other:
         print(file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
         assert line, self._process.stderr and self._process.stderr.read()
-        found: dict[str, Any] = json.loads(line)
-        return found
+        seen: dict[str, Any] = json.loads(line)
+        return seen
 
     def end(self) -> str:
         """What it said on stderr in all."""
-        _, said = self._process.communicate(timeout=60)
-        return said
+        _, errors = self._process.communicate(timeout=60)
+        return errors
 
 
 @contextmanager

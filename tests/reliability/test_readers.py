@@ -62,9 +62,9 @@ class Model:
         """What is put into the dictionary within the block, as "generation" and "state", is checked at its end."""
         with self.lock:
             oldest = dict(self.done)
-        found: dict[str, object] = {}
-        yield found
-        generation, state = found["generation"], found["state"]
+        seen: dict[str, object] = {}
+        yield seen
+        generation, state = seen["generation"], seen["state"]
         assert isinstance(generation, int) and isinstance(state, dict)
         with self.lock:
             for key, versions in self.versions.items():
@@ -94,9 +94,9 @@ def write(store: Store, model: Model, writer: int, number: int, rng: random.Rand
 
 
 def ask(store: Store, model: Model) -> None:
-    with model.answer() as found:
+    with model.answer() as seen:
         try:
-            found["state"], found["generation"] = world.observed_at(store)
+            seen["state"], seen["generation"] = world.observed_at(store)
         except AssertionError as error:
             raise Violation(f"an answer does not fit itself: {error}") from error
 

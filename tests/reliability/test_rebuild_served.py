@@ -1,9 +1,7 @@
 """A real server whose search files are damaged: it is ready at once, says so, and answers as before."""
 
-import json
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,7 +13,7 @@ import pytest
 from index.local.system.lock import WriterLock
 from index.local.system.names import LOCK
 from tests.index.local.checkpoint.test_rebuild import wait_until
-from tests.reliability.test_real_kill import RAG, environment
+from tests.reliability.programs import served
 
 pytestmark = pytest.mark.model
 
@@ -28,32 +26,23 @@ QUESTIONS = ["How long did the ferry wait?", "What heats the oven?", "From which
 
 
 @contextmanager
-def served(place: Path) -> Iterator[tuple[httpx.Client, Path]]:
-    log = place / "log"
-    command = [*RAG, "serve", "--port", "0", "--json"]
-    with log.open("w") as said:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, env=environment(place))
-    try:
-        assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["url"]
-        with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
-            yield client, log
+def client_of(place: Path) -> Iterator[httpx.Client]:
+    """A client of a server, which ends in order with the block."""
+    with served(place) as (process, url), httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        yield client
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def asked(client: httpx.Client) -> list[Any]:
-    found = [client.post("/v1/ask", json={"question": question, "explain": True}).json() for question in QUESTIONS]
-    return [{name: value for name, value in answer.items() if name != "timings_ms"} for answer in found]
+    answers = [client.post("/v1/ask", json={"question": question, "explain": True}).json() for question in QUESTIONS]
+    return [{name: value for name, value in answer.items() if name != "timings_ms"} for answer in answers]
 
 
 @pytest.mark.slow
 def test_a_server_with_damaged_search_files_is_ready_says_so_and_answers_the_same(tmp_path: Path) -> None:
     store = tmp_path / "store"
-    with served(tmp_path) as (client, _):
+    with client_of(tmp_path) as client:
         for text in TEXTS:
             assert client.post("/v1/documents", json={"text": text, "source": text[:9]}).status_code == 201
         expected = asked(client)
@@ -63,11 +52,11 @@ def test_a_server_with_damaged_search_files_is_ready_says_so_and_answers_the_sam
         writing.enter_context(
             WriterLock(store / LOCK).held(10)
         )  # nothing can be written: the search files cannot come yet
-        with served(tmp_path) as (client, log):
+        with client_of(tmp_path) as client:
             assert client.get("/readyz").json() == {"status": "ready", "rebuilding": ["vectors", "lexical"]}
             assert 'footnote_store_rebuilding{files="lexical"} 1' in client.get("/metrics").text
             assert asked(client) == expected
-            assert "being made again" in log.read_text()
+            assert "being made again" in (tmp_path / "log").read_text()
             writing.close()
             wait_until(lambda: client.get("/readyz").json() == {"status": "ready"})
             # Another question first: an answer that is known is not searched for again.

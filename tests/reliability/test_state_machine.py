@@ -146,8 +146,8 @@ class StoreMachine(RuleBasedStateMachine):
         return scores
 
     @staticmethod
-    def _found(reader: Any, found: tuple[Floats, Any]) -> dict[tuple[str, int], float]:
-        scores, ids = found
+    def _found(reader: Any, ranked: tuple[Floats, Any]) -> dict[tuple[str, int], float]:
+        scores, ids = ranked
         assert np.all(np.diff(scores) <= 0) and len(set(ids.tolist())) == len(ids)
         passages = {passage.id: passage for passage in reader.passages(ids)}
         return {
@@ -156,20 +156,20 @@ class StoreMachine(RuleBasedStateMachine):
         }
 
     @staticmethod
-    def _same(found: dict[tuple[str, int], float], expected: dict[tuple[str, int], float], tolerance: float) -> None:
-        assert found.keys() == expected.keys()
+    def _same(scores: dict[tuple[str, int], float], expected: dict[tuple[str, int], float], tolerance: float) -> None:
+        assert scores.keys() == expected.keys()
         for place, score in expected.items():
-            assert abs(found[place] - score) < tolerance, (place, found[place], score)
+            assert abs(scores[place] - score) < tolerance, (place, scores[place], score)
 
     @invariant()
     def the_documents_are_those_of_the_dictionary(self) -> None:
         if hasattr(self, "store"):
             with self.store.read() as reader:
-                found = {
+                stored = {
                     (document.collection, document.key): reader.text(document.id)
                     for document in reader.documents(limit=1000)
                 }
-            assert found == {name: made.text for name, (made, _) in self.documents.items()}
+            assert stored == {name: made.text for name, (made, _) in self.documents.items()}
 
     def teardown(self) -> None:
         if hasattr(self, "store"):

@@ -3,8 +3,6 @@
 import logging
 import random
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import apsw
@@ -15,11 +13,12 @@ from index.local.database import migrations
 from index.local.store import Store
 from index.local.system import files
 from index.local.upkeep import snapshot
+from tests.index.tampering import change_rows
 from tests.reliability import newer, world
+from tests.reliability.programs import ran
 
 pytestmark = pytest.mark.medium
 
-ROOT = Path(__file__).parent.parent.parent
 FORMAT = migrations.FORMAT_VERSION
 STATE = {f"k{number}": f"w{number}" for number in range(6)}
 
@@ -79,11 +78,11 @@ def test_a_store_of_format_3_can_be_used(older: Path, tmp_path: Path) -> None:
     Passages had no layout (since 6).
     """
     store = copied(older, tmp_path)
-    connection = apsw.Connection(str(store / "store.db"), vfs="cksmvfs")
-    connection.execute("DROP INDEX documents_language; ALTER TABLE documents DROP COLUMN language")
-    connection.execute("ALTER TABLE passages DROP COLUMN layout")
-    connection.execute("DROP TABLE failures; PRAGMA user_version = 3")
-    connection.close()
+    change_rows(
+        store,
+        "DROP INDEX documents_language; ALTER TABLE documents DROP COLUMN language;"
+        "ALTER TABLE passages DROP COLUMN layout; DROP TABLE failures; PRAGMA user_version = 3",
+    )
     assert read(store) == STATE
     [copy] = kept(store)
     assert copy.name == f"store.before-format-{FORMAT}"
@@ -141,17 +140,14 @@ def test_no_copy_no_new_format(older: Path, tmp_path: Path, monkeypatch: pytest.
 def test_a_program_of_the_older_format_writes_no_more_into_the_upgraded_store(older: Path, tmp_path: Path) -> None:
     store = copied(older, tmp_path)
     with Store.open(store) as opened:
-        subprocess.run([sys.executable, "-m", "tests.reliability.newer", str(store), "0"], cwd=ROOT, check=True)
+        ran("newer", store, 0)
         with pytest.raises(StoreTooNew, match="upgrade the program"):
             opened.add(*world.document("k9", "w9", 1))
 
 
 def killed(store: Path, *arguments: str) -> bool:
     """Whether the later program was killed while it opened the store."""
-    command = [sys.executable, "-m", "tests.reliability.newer", str(store), *arguments]
-    code = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120).returncode
-    assert code in (0, -9)
-    return code == -9
+    return ran("newer", store, *arguments, may_be_killed=True).returncode != 0
 
 
 def require_old_or_new(store: Path, *more: newer.Step) -> str:
@@ -160,11 +156,11 @@ def require_old_or_new(store: Path, *more: newer.Step) -> str:
     shutil.copytree(store, seen)
     try:
         assert read(seen) == STATE
-        found = "old"
+        which = "old"
     except StoreTooNew:
-        found = "new"
+        which = "new"
     shutil.rmtree(seen)
-    assert found == "old" or [path for path in kept(store) if not path.name.endswith(".partial")]
+    assert which == "old" or [path for path in kept(store) if not path.name.endswith(".partial")]
     with newer.program(*more):
         assert read(store) == STATE
     copies = kept(store)
@@ -173,20 +169,20 @@ def require_old_or_new(store: Path, *more: newer.Step) -> str:
     assert read(seen) == STATE
     for path in (seen, *copies, store):
         shutil.rmtree(path)
-    return found
+    return which
 
 
 @pytest.mark.slow
 def test_a_killed_upgrade_leaves_one_format_or_the_other(older: Path, tmp_path: Path, seed: int, long: bool) -> None:
     """Killed in a step, and before calls to the file system: all of them in the long form."""
     assert killed(copied(older, tmp_path), "0", "step")
-    found = [require_old_or_new(tmp_path / "store", lambda connection: None)]
+    formats = [require_old_or_new(tmp_path / "store", lambda connection: None)]
     at, rng = 0, random.Random(seed)
     while killed(copied(older, tmp_path), str(at := at + (1 if long else rng.randrange(25, 36)))):
-        found.append(require_old_or_new(tmp_path / "store"))
+        formats.append(require_old_or_new(tmp_path / "store"))
     shutil.rmtree(tmp_path / "store")
-    print(f"{len(found)} kills, before up to call {at}: {found.count('new')} of them with the new format")
-    assert found[0] == "old" and len(found) > 2
+    print(f"{len(formats)} kills, before up to call {at}: {formats.count('new')} of them with the new format")
+    assert formats[0] == "old" and len(formats) > 2
 
 
 @pytest.mark.slow

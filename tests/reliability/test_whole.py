@@ -1,9 +1,7 @@
 """Snapshots under load are whole, and verify has nothing to say of healthy stores."""
 
-import json
 import random
 import shutil
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,13 +11,14 @@ import httpx
 import pytest
 
 from index.errors import StoreError
-from index.local import store as store_module
 from index.local.database import connection as database
 from index.local.database.rows import document_id
+from index.local.opening import layout
 from index.local.store import Store
 from index.local.upkeep import snapshot
 from tests.reliability import bugs, world
-from tests.reliability.test_real_kill import RAG, environment, found_in
+from tests.reliability.programs import served
+from tests.reliability.test_real_kill import found_in
 
 pytestmark = pytest.mark.medium
 
@@ -159,23 +158,13 @@ def test_snapshots_under_load_are_what_was_acknowledged_up_to_some_change(
 def test_snapshots_of_a_served_store_are_what_was_acknowledged_up_to_some_change(
     tmp_path: Path, long: bool, n_writers: int
 ) -> None:
-    command = [*RAG, "serve", "--port", "0", "--json"]
-    with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment(tmp_path), start_new_session=True
-        )
-    with server, ExitStack() as clients:
-        try:
-            assert server.stdout is not None
-            url = json.loads(server.stdout.readline())["url"]
-            writers = [
-                http_writer(name, clients.enter_context(httpx.Client(base_url=url, timeout=60, trust_env=False)))
-                for name in "ab"[:n_writers]
-            ]
-            with working(writers):
-                take_all(tmp_path / "store", tmp_path, writers, observed_served, 50 if long else 3)
-        finally:
-            server.terminate()
+    with served(tmp_path) as (_, url), ExitStack() as clients:
+        writers = [
+            http_writer(name, clients.enter_context(httpx.Client(base_url=url, timeout=60, trust_env=False)))
+            for name in "ab"[:n_writers]
+        ]
+        with working(writers):
+            take_all(tmp_path / "store", tmp_path, writers, observed_served, 50 if long else 3)
 
 
 @pytest.mark.slow
@@ -183,7 +172,7 @@ def test_snapshots_of_a_served_store_are_what_was_acknowledged_up_to_some_change
 def test_the_snapshot_test_finds_a_copy_that_is_not_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bug: str
 ) -> None:
-    monkeypatch.setattr(store_module, "copy_database", database.copy_database)  # brought back at the end
+    monkeypatch.setattr(layout, "copy_database", database.copy_database)  # brought back at the end
     monkeypatch.setattr(database, "_connect_new", database._connect_new)
     bugs.plant(bug)
     with pytest.raises((AssertionError, StoreError)):

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +14,10 @@ from index.local.store import Store
 from index.local.upkeep import snapshot
 from index.local.upkeep.repair import repair
 from tests.reliability import world
+from tests.reliability.programs import ran
 
 pytestmark = pytest.mark.medium
 
-ROOT = Path(__file__).parent.parent.parent
 VIEWS = {"manifest.json", "views", "views/*", "views/*/vectors.faiss", "views/*/lexical", "views/*/lexical/meta.json"}
 LOCKS = {"views/*/lexical/.tantivy-meta.lock"}
 BESIDE = {"store.db-wal", "store.db-shm"}
@@ -42,7 +41,7 @@ SHORT = [
 STATE = {f"k{number}": f"w{number}" for number in range(1, 5)}
 
 
-def found(store: Path, name: str) -> Path:
+def path_of(store: Path, name: str) -> Path:
     path = store
     for part in name.split("/"):
         path = min(path.iterdir()) if part == "*" else path / part
@@ -50,7 +49,7 @@ def found(store: Path, name: str) -> Path:
 
 
 def put(store: Path, name: str, kind: str) -> None:
-    path = found(store, name)
+    path = path_of(store, name)
     if path.is_dir():
         shutil.rmtree(path)
     else:
@@ -134,13 +133,10 @@ def test_a_database_behind_a_link_is_written_where_it_lies(made: Path, tmp_path:
 def test_views_that_may_not_be_read_are_named_and_left_out(made: Path, tmp_path: Path) -> None:
     for lost in ("views", "views/*/arrays"):
         shutil.copytree(made / "store", tmp_path / "store")
-        path = found(tmp_path / "store", lost)
+        path = path_of(tmp_path / "store", lost)
         mode = path.stat().st_mode
         path.chmod(0)
-        program = "import sys; from pathlib import Path; from tests.reliability.test_wrong_kind import use;"
-        command = [*without_privilege(), sys.executable, "-c", f"{program} use(Path(sys.argv[1]))", str(tmp_path)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, (lost, done.stderr)
+        ran("test_wrong_kind", tmp_path, before=without_privilege())
         if path.exists():
             path.chmod(mode)
         with Store.open(tmp_path / "store") as store:
@@ -172,3 +168,7 @@ def use(place: Path) -> None:
             assert "views" in str(error)
     with Store.open(place / "taken") as store:
         assert world.observed(store) == {**STATE, "k5": "w5"}
+
+
+if __name__ == "__main__":
+    use(Path(sys.argv[1]))

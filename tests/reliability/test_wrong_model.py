@@ -47,8 +47,8 @@ def make_model(folder: Path, dim: int, seed: int) -> None:
 def answer(store: Path, config: Config) -> object:
     """What is answered, with scores, by a service that has loaded nothing yet."""
     with Service.open(store, config) as service:
-        found = service.ask(Query("where sat the cat", k=10))
-        return [(passage.text, passage.score) for passage in found.passages]
+        listed = service.ask(Query("where sat the cat", k=10))
+        return [(passage.text, passage.score) for passage in listed.passages]
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +146,7 @@ def test_damage_in_the_cache_of_models_is_mended_or_refused(
     right = answer(place / "store", replace(config, cache=place / "cache"))
     [whole] = (place / "cache" / "models").iterdir()
     folder = config.cache / "models" / whole.name
-    found = {"right": 0, "refused": 0}
+    outcomes = {"right": 0, "refused": 0}
     if source == "gone":
         (place / "model").rename(place / "away")
     try:
@@ -157,15 +157,15 @@ def test_damage_in_the_cache_of_models_is_mended_or_refused(
                 damage(folder / name, how)
                 try:
                     assert answer(place / "store", config) == right, (name, how)
-                    found["right"] += 1
+                    outcomes["right"] += 1
                 except (ModelUnavailable, StoreMismatch) as error:
                     assert source == "gone" and len(str(error)) > 40, (name, how, error)
-                    found["refused"] += 1
+                    outcomes["refused"] += 1
     finally:
         if source == "gone":
             (place / "away").rename(place / "model")
-    print(f"{sum(found.values())} cases with the model {source}: {found}, 0 wrong")
-    assert found["right"] and (found["refused"] or source == "there")
+    print(f"{sum(outcomes.values())} cases with the model {source}: {outcomes}, 0 wrong")
+    assert outcomes["right"] and (outcomes["refused"] or source == "there")
 
 
 def test_no_flipped_bit_in_the_description_of_a_model_goes_unnoticed(place: Path, tmp_path: Path, long: bool) -> None:
@@ -181,8 +181,8 @@ def test_no_flipped_bit_in_the_description_of_a_model_goes_unnoticed(place: Path
     for at in tried:
         path.write_bytes(content[:at] + bytes([content[at] ^ 1 << at % 8]) + content[at + 1 :])
         try:
-            found, _ = converted_model(str(tmp_path / "nowhere"), whole.name, config)
-            assert found == right, at
+            model, _ = converted_model(str(tmp_path / "nowhere"), whole.name, config)
+            assert model == right, at
         except ModelUnavailable:
             refused += 1
     assert refused > len(tried) / 2

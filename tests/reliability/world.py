@@ -111,19 +111,19 @@ def observed_at(store: Store) -> tuple[State, int]:
     state: State = {}
     n_passages = 0
     with store.read() as reader:
-        for found in reader.documents(limit=100_000):
-            word = found.source or ""
-            text = reader.text(found.id)
-            assert text == " ".join([f"Passage of {word} here."] * found.n_passages), (found, text)
+        for stored in reader.documents(limit=100_000):
+            word = stored.source or ""
+            text = reader.text(stored.id)
+            assert text == " ".join([f"Passage of {word} here."] * stored.n_passages), (stored, text)
             _, ids = reader.matching([word], 100, Scope())
             passages = reader.passages(np.sort(ids))
-            assert len(passages) == found.n_passages and {one.document_id for one in passages} == {found.id}
+            assert len(passages) == stored.n_passages and {passage.document_id for passage in passages} == {stored.id}
             for passage in passages:
                 vector = embed(f"{word} {passage.span}")
                 scores, nearest = reader.nearest(vector, 1, Scope())
                 assert nearest.tolist() == [passage.id] and abs(scores[0] - 1) < 0.01
-            state[found.key] = word
-            n_passages += found.n_passages
+            state[stored.key] = word
+            n_passages += stored.n_passages
         everything = reader.nearest(embed("q"), 100_000, Scope())[1]
         assert len(everything) == n_passages == len(reader.matching(["passag"], 100_000, Scope())[1])
     return state, reader.generation

@@ -1,5 +1,6 @@
 """A checkpoint on its way to disk: files of the last one where they still hold, and the rest from the rows."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from index.local.checkpoint.manifest import (
 )
 from index.local.database.connection import Connection
 from index.local.database.documents import history
-from index.local.database.rows import id_array
+from index.local.database.rows import rows_of
 from index.local.system import files as disk
 from index.local.views.arrays import SEGMENT_PASSAGES, PassageRows, write_segment
 from index.local.views.base import Base, empty_base
@@ -206,19 +207,12 @@ def _complete(connection: Connection, ids: Ids) -> Ids:
         "SELECT p.id FROM carray(?) c CROSS JOIN passages p ON p.id = c.value JOIN embeddings e ON e.passage = p.id"
         " JOIN documents d ON d.number = p.document"
     )
-    complete = [
-        passage
-        for start in range(0, len(ids), _READ_TOGETHER)
-        for (passage,) in connection.execute(query, (id_array(ids[start : start + _READ_TOGETHER]),))
-    ]
-    return np.array(complete, dtype=np.int64)
+    return np.array([passage for (passage,) in rows_of(connection, query, ids)], dtype=np.int64)
 
 
 def _rows(connection: Connection, ids: Ids, columns: str) -> Iterator[tuple[Any, ...]]:
     """Columns of the embeddings of these passages, in their order."""
-    query = f"SELECT {columns} FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
-    for start in range(0, len(ids), _READ_TOGETHER):
-        yield from connection.execute(query, (id_array(ids[start : start + _READ_TOGETHER]),))
+    return rows_of(connection, f"SELECT {columns} FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value", ids)
 
 
 def _lexical_rows(connection: Connection, ids: Ids) -> Iterator[LexicalRow]:
@@ -226,9 +220,7 @@ def _lexical_rows(connection: Connection, ids: Ids) -> Iterator[LexicalRow]:
         "SELECT p.id, p.document, d.collection, e.terms FROM carray(?) c CROSS JOIN passages p ON p.id = c.value"
         " JOIN documents d ON d.number = p.document JOIN embeddings e ON e.passage = p.id"
     )
-    for start in range(0, len(ids), _READ_TOGETHER):
-        for row in connection.execute(query, (id_array(ids[start : start + _READ_TOGETHER]),)):
-            yield LexicalRow(*row)
+    return itertools.starmap(LexicalRow, rows_of(connection, query, ids))
 
 
 def _synced_files(directory: Path) -> list[Path]:

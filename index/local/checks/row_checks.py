@@ -3,14 +3,16 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from index.local.database.connection import Connection
 from index.local.database.rows import (
+    Counts,
     check_positions,
     document_id,
     filter_pairs,
@@ -28,26 +30,20 @@ REPAIR = "`rag repair`"
 
 @dataclass(slots=True)
 class Tally:
-    """What the documents add up to. counters: documents, passages, terms and context terms by collection.
+    """What the documents add up to. counts: by collection.  all_terms: passages by term, their context included.
 
-    df: by collection, passages by term of their sentences; all_terms: passages by term, their context included.
     embedded: those of the passages that have vectors and terms, and so must be in the views.
     """
 
-    df: defaultdict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
-    counters: dict[str, list[int]] = field(default_factory=dict)
+    counts: defaultdict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
     passages: list[int] = field(default_factory=list)
     embedded: list[int] = field(default_factory=list)
     all_terms: Counter[int] = field(default_factory=Counter)
 
     def count(self, collection: str, packed: bytes, packed_counts: bytes) -> None:
-        """Count the terms of a passage, its context first."""
-        terms = np.frombuffer(packed, dtype="<u4").tolist()
-        n_context = int(np.frombuffer(packed_counts, dtype="<u4")[0]) if packed_counts else 0
-        self.all_terms.update(set(terms))
-        self.df[collection].update(set(terms[n_context:]))
-        self.counters[collection][2] += len(terms) - n_context
-        self.counters[collection][3] += n_context
+        """Count the packed terms of a passage."""
+        self.counts[collection].add(packed, packed_counts)
+        self.all_terms.update(set(np.frombuffer(packed, dtype="<u4").tolist()))
 
 
 def check_documents(
@@ -80,8 +76,7 @@ def check_documents(
                 yield Finding("filters", where, "its filters are not those of its metadata", REPAIR, True)
         except (ValueError, AttributeError):
             yield Finding("metadata", where, "its metadata are not JSON", remedy)
-        counters = tally.counters.setdefault(collection, [0, 0, 0, 0])
-        counters[0] += 1
+        tally.counts[collection].n_documents += 1
         yield from _passages(connection, dim, number, collection, text, language, whole, tally, remedy)
         ids = tally.passages[before:]
         if ids != list(range(first, first + n_passages) if first else range(0)) or len(ids) != n_passages:
@@ -103,7 +98,6 @@ def _passages(
     remedy: str,
 ) -> Iterator[Finding]:
     """Each passage of a document against the text, and what is searched of it against both. whole: whether the text is right."""
-    counters = tally.counters[collection]
 
     @cache  # neighbouring passages share sentences, and most have one context
     def terms_of(segment: str) -> bytes:
@@ -120,7 +114,7 @@ def _passages(
         sentence_vectors, words, signs = vectors
         where = f"passage {passage}"
         tally.passages.append(passage)
-        counters[1] += 1
+        tally.counts[collection].n_passages += 1
         if not _is_section(section):
             yield Finding("section", where, "its section is not a list of headings", remedy)
         if terms is not None:
@@ -157,23 +151,35 @@ def _passages(
 
 def check_counters(connection: Connection, tally: Tally) -> Iterator[Finding]:
     """The stored counts of terms, documents and passages of each collection against those of the tally."""
+    terms = connection.execute("SELECT collection, hash, term, df FROM terms")
+    collections = {name: row for name, *row in connection.execute("SELECT * FROM collections")}
+    yield from compare_counters(terms, collections, tally, REPAIR)
+
+
+def compare_counters(
+    terms: Iterable[tuple[Any, ...]], collections: Mapping[str, list[int]], tally: Tally, remedy: str
+) -> Iterator[Finding]:
+    """terms: rows of collection, hash, term, df.  collections: rows of ``Counts`` by name.  remedy: of what is found."""
+    mendable = remedy == REPAIR
     stored = {}
-    for collection, number, term, df in connection.execute("SELECT collection, hash, term, df FROM terms"):
+    for collection, number, term, df in terms:
         stored[collection, number] = df
         if hash_term(term) != number:
             detail = "is stored under another hash"
-            yield Finding("term", f"term {term!r} of {collection!r}", detail, REPAIR, True)
-    counted = {(collection, number): n for collection, df in tally.df.items() for number, n in df.items()}
+            yield Finding("term", f"term {term!r} of {collection!r}", detail, remedy, mendable)
+    counted = {
+        (collection, number): n for collection, counts in tally.counts.items() for number, n in counts.df.items()
+    }
     for collection, number in stored.keys() | counted.keys():
         n_stored, n_counted = stored.get((collection, number), 0), counted.get((collection, number), 0)
         if n_stored != n_counted:
             detail = f"is counted in {n_stored} passages and occurs in {n_counted}"
-            yield Finding("term-frequency", f"term {number} of {collection!r}", detail, REPAIR, True)
-    totals = {name: counts for name, *counts in connection.execute("SELECT * FROM collections")}
-    for name in totals.keys() | tally.counters.keys():
-        if totals.get(name) != tally.counters.get(name):
-            detail = f"counts are {totals.get(name)}, should be {tally.counters.get(name)}"
-            yield Finding("counters", f"collection {name!r}", detail, REPAIR, True)
+            yield Finding("term-frequency", f"term {number} of {collection!r}", detail, remedy, mendable)
+    right = {name: counts.row for name, counts in tally.counts.items()}
+    for name in collections.keys() | right.keys():
+        if collections.get(name) != right.get(name):
+            detail = f"counts are {collections.get(name)}, should be {right.get(name)}"
+            yield Finding("counters", f"collection {name!r}", detail, remedy, mendable)
 
 
 def check_log(connection: Connection, tally: Tally) -> Iterator[Finding]:

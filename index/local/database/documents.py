@@ -3,16 +3,14 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-
-import numpy as np
 
 from index.errors import DocumentNotFound
 from index.local.database.connection import Connection
 from index.local.database.failures import forget_failures
-from index.local.database.rows import DOCUMENT_COLUMNS, DocumentRow, PassageRow, unpack_document
+from index.local.database.rows import DOCUMENT_COLUMNS, Counts, DocumentRow, PassageRow, unpack_document
+from index.local.system.clock import now
 from index.types import Document
 
 
@@ -37,6 +35,13 @@ def find_document(connection: Connection, document_id: str) -> Document | None:
     return unpack_document(row) if row else None
 
 
+def read_document(connection: Connection, document_id: str) -> Document:
+    """The document of that id. Raises DocumentNotFound."""
+    if (document := find_document(connection, document_id)) is None:
+        raise DocumentNotFound(f"no document has the id {document_id}")
+    return document
+
+
 def last_sequence(connection: Connection) -> int:
     """Number of the last change; 0 when there was none."""
     sequence: int = connection.execute("SELECT coalesce(max(sequence), 0) FROM log").get
@@ -50,18 +55,21 @@ def history(connection: Connection, sequence: int) -> str:
     return hashlib.sha256(json.dumps([meta, entry]).encode()).hexdigest()
 
 
-def write_document(connection: Connection, row: DocumentRow) -> tuple[str, Document]:
-    """Add the document, replace it, or leave it when nothing of it differs: "added", "updated" or "skipped", and what is stored."""
+def write_document(connection: Connection, row: DocumentRow, added_at: str = "") -> tuple[str, Document]:
+    """Add the document, replace it, or leave it when nothing of it differs: "added", "updated" or "skipped", and what is stored.
+
+    added_at: "" for now.
+    """
     new = row.new
     columns = "number, content_sha256, text_sha256, metadata, title, source, language"
     known = connection.execute(f"SELECT {columns} FROM documents WHERE id = ?", (row.id,)).fetchone()
     if known and known[1:] == (new.content_sha256, row.text_sha256, row.metadata, new.title, new.source, new.language):
-        return "skipped", _stored(connection, row.id)
+        return "skipped", read_document(connection, row.id)
     removed = _clear(connection, known[0]) if known else None
     first = _next_passage(connection) if row.passages else None
     values = (
         row.id, new.collection, new.key, new.title, new.source, row.metadata, row.text_sha256, new.content_sha256,
-        len(new.text), first, len(row.passages), _now(), new.language,
+        len(new.text), first, len(row.passages), added_at or now(), new.language,
     )  # fmt: skip
     # An updated document keeps its number, and with it its place in lists.
     number: int = connection.execute(
@@ -79,7 +87,7 @@ def write_document(connection: Connection, row: DocumentRow) -> tuple[str, Docum
     _count(connection, new.collection, row.passages)
     last = first + len(row.passages) - 1 if first else None
     _log(connection, "update" if removed else "add", row.id, first, last, removed)
-    return "updated" if removed else "added", _stored(connection, row.id)
+    return "updated" if removed else "added", read_document(connection, row.id)
 
 
 def remove_document(connection: Connection, document_id: str) -> Removed:
@@ -93,36 +101,43 @@ def remove_document(connection: Connection, document_id: str) -> Removed:
     return removed
 
 
-def _stored(connection: Connection, document_id: str) -> Document:
-    query = f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.id = ?"
-    return unpack_document(connection.execute(query, (document_id,)).get)
+def rows_left(connection: Connection, document_id: str, removed: Removed) -> int:
+    """How many rows of a removed document there still are."""
+    n_rows: int = connection.execute(
+        "SELECT (SELECT count(*) FROM documents WHERE id = ?1) + (SELECT count(*) FROM texts WHERE document = ?2)"
+        " + (SELECT count(*) FROM metadata WHERE document = ?2) + (SELECT count(*) FROM passages WHERE document = ?2)"
+        " + (SELECT count(*) FROM embeddings WHERE passage BETWEEN ?3 AND ?4)",
+        (document_id, removed.number, removed.passages.start, removed.passages.stop - 1),
+    ).get
+    return n_rows
+
+
+def has_removed(connection: Connection, after: int) -> bool:
+    """Whether a document was removed after a change."""
+    query = "SELECT EXISTS (SELECT 1 FROM log WHERE operation = 'delete' AND sequence > ?)"
+    return bool(connection.execute(query, (after,)).get)
 
 
 def _clear(connection: Connection, number: int) -> Removed:
     """Remove everything of a document but its own row, and take it out of the counters."""
     columns = "number, collection, first_passage, n_passages"
     removed = Removed(*connection.execute(f"SELECT {columns} FROM documents WHERE number = ?", (number,)).get)
-    df: Counter[int] = Counter()
-    n_terms = n_context_terms = 0
+    counts = Counts()
     query = "SELECT e.terms, e.term_counts FROM passages p JOIN embeddings e ON e.passage = p.id WHERE p.document = ?"
     for packed_terms, packed_counts in connection.execute(query, (number,)):
-        terms, counts = np.frombuffer(packed_terms, dtype="<u4"), np.frombuffer(packed_counts, dtype="<u4")
-        n_context = int(counts[0])
-        df.update(set(terms[n_context:].tolist()))
-        n_context_terms += n_context
-        n_terms += len(terms) - n_context
+        counts.add(packed_terms, packed_counts)
     collection = removed.collection
     connection.executemany(
         "UPDATE terms SET df = df - ? WHERE collection = ? AND hash = ?",
-        [(n, collection, term) for term, n in df.items()],
+        [(n, collection, term) for term, n in counts.df.items()],
     )
     connection.executemany(
-        "DELETE FROM terms WHERE collection = ? AND hash = ? AND df = 0", [(collection, term) for term in df]
+        "DELETE FROM terms WHERE collection = ? AND hash = ? AND df = 0", [(collection, term) for term in counts.df]
     )
     connection.execute(
         "UPDATE collections SET n_documents = n_documents - 1, n_passages = n_passages - ?, n_terms = n_terms - ?,"
         " n_context_terms = n_context_terms - ? WHERE name = ?",
-        (removed.n_passages, n_terms, n_context_terms, collection),
+        (removed.n_passages, counts.n_terms, counts.n_context_terms, collection),
     )
     connection.execute("DELETE FROM collections WHERE name = ? AND n_documents = 0", (collection,))
     for table in ("passages", "texts", "metadata"):
@@ -154,16 +169,12 @@ def _insert_passages(connection: Connection, number: int, first: int | None, pas
         )  # fmt: skip
 
 
-def _count(connection: Connection, collection: str, passages: Iterable[PassageRow]) -> None:
+def _count(connection: Connection, collection: str, passages: Sequence[PassageRow]) -> None:
     df: Counter[int] = Counter()
     words: dict[int, str] = {}
-    n_passages = n_terms = n_context_terms = 0
     for passage in passages:
         df.update(passage.body.keys())
         words.update(passage.body)
-        n_passages += 1
-        n_terms += passage.n_terms
-        n_context_terms += passage.n_context_terms
     connection.executemany(
         "INSERT INTO terms VALUES (?, ?, ?, ?) ON CONFLICT (collection, hash) DO UPDATE SET df = df + excluded.df",
         [(collection, term, words[term], n) for term, n in df.items()],
@@ -172,7 +183,12 @@ def _count(connection: Connection, collection: str, passages: Iterable[PassageRo
         "INSERT INTO collections VALUES (?, 1, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET n_documents = n_documents + 1,"
         " n_passages = n_passages + excluded.n_passages, n_terms = n_terms + excluded.n_terms,"
         " n_context_terms = n_context_terms + excluded.n_context_terms",
-        (collection, n_passages, n_terms, n_context_terms),
+        (
+            collection,
+            len(passages),
+            sum(passage.n_terms for passage in passages),
+            sum(passage.n_context_terms for passage in passages),
+        ),
     )
 
 
@@ -188,9 +204,5 @@ def _log(
     connection.execute(
         "INSERT INTO log (operation, document_id, first_passage, last_passage, removed_first, removed_last, at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (operation, document_id, first, last, gone.start if gone else None, gone.stop - 1 if gone else None, _now()),
+        (operation, document_id, first, last, gone.start if gone else None, gone.stop - 1 if gone else None, now()),
     )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

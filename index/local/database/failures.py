@@ -1,9 +1,9 @@
 """Files that could not be taken in: remembered until they are, or until they are gone."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from index.local.database.connection import Connection
+from index.local.system.clock import now
 from index.types import FailedFile
 
 _COLUMNS = "collection, key, source, content_sha256, reason, at"
@@ -11,7 +11,7 @@ _COLUMNS = "collection, key, source, content_sha256, reason, at"
 
 def write_failures(connection: Connection, failed: Iterable[FailedFile]) -> None:
     """Remember these, each in place of what was known of the same collection and key; those that say when keep that."""
-    at = datetime.now(UTC).isoformat(timespec="seconds")
+    at = now()
     connection.executemany(
         f"INSERT OR REPLACE INTO failures ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
         [(file.collection, file.key, file.source, file.content_sha256, file.reason, file.at or at) for file in failed],

@@ -3,8 +3,10 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, TypeVar
 
 import apsw
@@ -22,6 +24,7 @@ DOCUMENT_COLUMNS = (
 T = TypeVar("T")
 
 _LENGTH_TOLERANCE = 0.01
+_READ_TOGETHER = 1000
 PASSAGE_COLUMNS = 'p.id, d.id, p.ordinal, p."start", p."end", p.text, p.section, p.page, p.sentences, p.layout'
 
 
@@ -64,6 +67,29 @@ class DocumentRow:
     metadata: str
     filters: frozenset[tuple[str, str]]
     passages: tuple[PassageRow, ...]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What ranking counts of a collection. n_terms, n_context_terms: with repetition.  df: passages by term of their sentences."""
+
+    n_documents: int = 0
+    n_passages: int = 0
+    n_terms: int = 0
+    n_context_terms: int = 0
+    df: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def row(self) -> list[int]:
+        """As it is stored behind the collection's name."""
+        return [self.n_documents, self.n_passages, self.n_terms, self.n_context_terms]
+
+    def add(self, terms: bytes, term_counts: bytes) -> None:
+        """Count the packed terms of a passage."""
+        of_context, of_body = unpack_terms(terms, term_counts)
+        self.n_context_terms += len(of_context)
+        self.n_terms += len(of_body)
+        self.df.update(set(of_body))
 
 
 def id_array(ids: Sequence[int] | Ids) -> "apsw.CArrayBinding":
@@ -137,11 +163,7 @@ def _pack_passage(text: str, passage: NewPassage, dim: int, analyze: Callable[[s
     sentence_vectors = _pack_vectors(passage.sentence_vectors, (len(passage.sentences), dim))
     word_counts, word_signs = _pack_signs(passage.word_signs, len(passage.sentences), dim)
     segments = segment_terms(text, passage.context, passage.sentences, analyze)
-    hashes = [hash_term(term) for segment in segments for term in segment]
-    body: dict[int, str] = {}
-    for segment in segments[1:]:
-        for term in segment:
-            body.setdefault(hash_term(term), term)
+    terms, term_counts = pack_terms(segments)
     return PassageRow(
         span=Span(*passage.span),
         text=text[slice(*passage.span)],
@@ -150,13 +172,13 @@ def _pack_passage(text: str, passage: NewPassage, dim: int, analyze: Callable[[s
         page=passage.page,
         sentences=np.array(passage.sentences, dtype="<i4").tobytes(),
         layout=passage.layout,
-        terms=np.array(hashes, dtype="<u4").tobytes(),
-        term_counts=np.array([len(segment) for segment in segments], dtype="<u4").tobytes(),
+        terms=terms,
+        term_counts=term_counts,
         vector=vector,
         sentence_vectors=sentence_vectors,
         word_counts=word_counts,
         word_signs=word_signs,
-        body=body,
+        body={hash_term(term): term for term in chain(*segments[1:])},
         n_terms=sum(map(len, segments[1:])),
         n_context_terms=len(segments[0]),
     )
@@ -166,8 +188,7 @@ def stored_passage(row: Sequence[Any], names: Mapping[int, str]) -> PassageRow:
     """A passage from PACKED_COLUMNS, to be written as it is. names: of its collection's terms, by hash."""
     start, end, text, context, section, page, sentences, layout, terms, term_counts, *rest = row
     vector, sentence_vectors, word_counts, word_signs = rest
-    hashes = np.frombuffer(terms, dtype="<u4").tolist()
-    n_context = int(np.frombuffer(term_counts, dtype="<u4")[0])
+    of_context, of_body = unpack_terms(terms, term_counts)
     return PassageRow(
         span=Span(start, end),
         text=text,
@@ -182,9 +203,9 @@ def stored_passage(row: Sequence[Any], names: Mapping[int, str]) -> PassageRow:
         sentence_vectors=sentence_vectors,
         word_counts=word_counts,
         word_signs=word_signs,
-        body={number: names[number] for number in dict.fromkeys(hashes[n_context:])},
-        n_terms=len(hashes) - n_context,
-        n_context_terms=n_context,
+        body={number: names[number] for number in dict.fromkeys(of_body)},
+        n_terms=len(of_body),
+        n_context_terms=len(of_context),
     )
 
 
@@ -201,6 +222,25 @@ def stored_document(document: Document, text: str, passages: Sequence[PassageRow
 def segment_terms(text: str, context: str, sentences: Sequence[Span], analyze: Callable[[str], T]) -> list[T]:
     """Terms of the context, then of each sentence."""
     return [analyze(context), *(analyze(text[start:end]) for start, end in sentences)]
+
+
+def pack_terms(segments: Sequence[Sequence[str]]) -> tuple[bytes, bytes]:
+    """The hashes of all terms of ``segment_terms``, and how many each segment has."""
+    hashes = [hash_term(term) for term in chain(*segments)]
+    return np.array(hashes, dtype="<u4").tobytes(), np.array(list(map(len, segments)), dtype="<u4").tobytes()
+
+
+def unpack_terms(terms: bytes, term_counts: bytes) -> tuple[list[int], list[int]]:
+    """The hashes of a passage's terms: of its context, and of its sentences."""
+    hashes = np.frombuffer(terms, dtype="<u4").tolist()
+    n_context = int(np.frombuffer(term_counts, dtype="<u4", count=1)[0]) if term_counts else 0
+    return hashes[:n_context], hashes[n_context:]
+
+
+def rows_of(connection: apsw.Connection, query: str, ids: Ids) -> Iterator[Any]:
+    """The rows of a query that reads ids as ``carray(?)``, for some thousand of them at a time."""
+    for start in range(0, len(ids), _READ_TOGETHER):
+        yield from connection.execute(query, (id_array(ids[start : start + _READ_TOGETHER]),))
 
 
 def check_positions(span: Span, sentences: Sequence[Span], n_characters: int) -> None:

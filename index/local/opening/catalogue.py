@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 from index.errors import StoreDamaged
 from index.local.system import files, sealed
+from index.local.system.clock import now
 from index.local.system.names import DATABASE
 
 CATALOGUE = "snapshot.json"
@@ -22,7 +22,7 @@ def write_catalogue(copy: Path, generation: int) -> int:
             size += file.tell()
     content = {
         "format": _FORMAT,
-        "taken_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "taken_at": now(),
         "generation": generation,
         "files": listed,
     }

@@ -4,18 +4,19 @@ import json
 import os
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from index.errors import NoPlace
+from index.local import originals
 from index.local.checkpoint import directory as checkpoint
 from index.local.checkpoint.manifest import MANIFEST, VIEWS, CheckpointDamaged, read_manifest
-from index.local.database.connection import Database, create_database
+from index.local.database.connection import Connection, Database, copy_database, create_database
 from index.local.database.documents import last_sequence
 from index.local.database.errors import damaged, translated_files
 from index.local.system import files
+from index.local.system.clock import now
 from index.local.system.names import DATABASE, LOCK, MARKER, ORIGINALS, REBUILD_LOCK, REBUILDING, REPLACEMENT, RESTORING
 from index.local.views.base import empty_base
 from index.types import JsonScalar
@@ -66,19 +67,15 @@ def create_files(
     files.remove(path / RESTORING)
     meta = {
         "id": identifier or str(uuid.uuid4()),
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created_at": now(),
         "dim": str(dim),
         "fingerprint": fingerprint,
         "settings": json.dumps(dict(settings), sort_keys=True),
     }
     create_database(path / DATABASE, meta)
     mark(path)
-    database = Database(path / DATABASE)
-    try:
-        with database.reading() as connection:
-            checkpoint.write(path, empty_base(dim), connection, large=0)
-    finally:
-        database.close()
+    with closing(Database(path / DATABASE)) as database, database.reading() as connection:
+        checkpoint.write(path, empty_base(dim), connection, large=0)
     files.sync_directory(path.absolute().parent)
 
 
@@ -100,6 +97,15 @@ def read_meta(database: Database, acknowledged: int) -> StoreMeta:
         return StoreMeta(meta["id"], int(meta["dim"]), meta["fingerprint"], json.loads(meta["settings"]))
     except (KeyError, ValueError) as error:
         raise damaged(database.path, f"does not say what it was made with ({error})") from error
+
+
+def copy_parts(store: Path, target: Path, connection: Connection) -> None:
+    """Copy what this transaction sees, the views as far as the checkpoint holds them, into an empty directory, durably."""
+    copy_database(connection, target / DATABASE)
+    checkpoint.copy(store, target, connection)
+    originals.copy(store, target, connection)
+    mark(target)
+    files.sync_directory(target)
 
 
 def mark(path: Path) -> None:

@@ -30,7 +30,7 @@ def prepare(path: Path, lock_timeout_s: float) -> Prepared:
     _require_store(path)
     lock = WriterLock(path / LOCK)
     if swap.pending(path):
-        with lock.held(lock_timeout_s), translated_files(path):
+        with lock.held(lock_timeout_s):
             swap.finish(path, lock)
     acknowledged = lock.acknowledged()
     database = Database(path / DATABASE)
@@ -40,7 +40,7 @@ def prepare(path: Path, lock_timeout_s: float) -> Prepared:
         meta = read_meta(database, acknowledged)
         if database.outdated():
             with lock.held(lock_timeout_s):
-                swap.finish_pending(path, lock)
+                swap.finish(path, lock)
                 database.require_current()
                 upgrade(path, database)
     except BaseException:

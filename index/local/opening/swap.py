@@ -23,16 +23,6 @@ def pending(store: Path) -> bool:
     return (store / REPLACEMENT).is_dir()
 
 
-def finish_pending(store: Path, lock: WriterLock) -> None:
-    """Move a replacement that was decided upon into its place, if there is one. The caller holds the writer lock.
-
-    Raises StoreFull or StoreUnwritable.
-    """
-    if pending(store):
-        with translated_files(store):
-            finish(store, lock)
-
-
 def install(store: Path, built: Path, lock: WriterLock) -> None:
     """Put the store in the directory ``built``, closed, synced and below ``store``, in the place of what is there.
 
@@ -60,10 +50,16 @@ def settle(built: Path) -> None:
 
 
 def finish(store: Path, lock: WriterLock) -> None:
-    """Move a replacement that was decided upon into its place, if there is one. The caller holds the writer lock."""
-    source = store / REPLACEMENT
-    if not source.is_dir():
-        return
+    """Move a replacement that was decided upon into its place, if there is one. The caller holds the writer lock.
+
+    Raises StoreFull or StoreUnwritable.
+    """
+    if pending(store):
+        with translated_files(store):
+            _move(store / REPLACEMENT, store, lock)
+
+
+def _move(source: Path, store: Path, lock: WriterLock) -> None:
     if (source / DATABASE).exists():
         lock.reset()
         files.replace(source / DATABASE, store / DATABASE)

@@ -10,15 +10,13 @@ from itertools import chain, count
 from pathlib import Path
 
 from index.errors import StoreDamaged, StoreFull, StoreUnwritable
-from index.local import originals
-from index.local.checkpoint import directory as checkpoint
-from index.local.database.connection import Connection, Database, copy_database
+from index.local.database.connection import Connection, Database
 from index.local.database.documents import last_sequence
 from index.local.database.errors import damaged, translated_files
 from index.local.database.migrations import FORMAT_VERSION
 from index.local.opening import swap as replacement
 from index.local.opening.catalogue import read_catalogue, require_whole, write_catalogue
-from index.local.opening.layout import mark
+from index.local.opening.layout import copy_parts
 from index.local.system import files
 from index.local.system.names import DATABASE, LOCK
 
@@ -58,10 +56,7 @@ def _kept(store: Path, database: Database) -> Path:
         with files.removed_on_failure(aside):
             files.system.mkdir(aside)
             with database.reading() as connection:
-                copy_database(connection, aside / DATABASE)
-                checkpoint.copy(store, aside, connection)
-                originals.copy(store, aside, connection)
-                mark(aside)
+                copy_parts(store, aside, connection)
                 generation = last_sequence(connection)
                 _check(aside, connection)
             write_catalogue(aside, generation)

@@ -11,11 +11,11 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from index.errors import StoreLocked, StoreMissing, StoreUnwritable
 from index.local.system import files
+from index.local.system.clock import now
 
 _POLL_S = 0.01
 
@@ -148,7 +148,7 @@ def _note(acknowledged: int) -> bytes:
         "pid": os.getpid(),
         "host": socket.gethostname(),
         "command": _command(),
-        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        "since": now(),
         "acknowledged": acknowledged,
         "check": _check(acknowledged),
     }

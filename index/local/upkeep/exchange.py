@@ -1,12 +1,14 @@
 """A directory's store written from, or read into, the packed rows of another one: nothing is analyzed or embedded again."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
 from index.local.database.connection import Database
 from index.local.database.documents import write_document
 from index.local.database.failures import write_failures
+from index.local.database.notes import write_notes
 from index.local.database.rows import (
     DOCUMENT_COLUMNS,
     PACKED_COLUMNS,
@@ -15,7 +17,6 @@ from index.local.database.rows import (
     stored_passage,
     unpack_document,
 )
-from index.local.reader import NOTE
 from index.local.store import Store
 from index.local.system.names import DATABASE
 from index.types import FailedFile
@@ -28,50 +29,37 @@ def fill(path: Path, documents: Iterable[tuple[DocumentRow, str]]) -> None:
 
     Its views are made at the next start.
     """
-    database = Database(path / DATABASE)
-    try:
-        remaining = iter(documents)
+    remaining = iter(documents)
+    with closing(Database(path / DATABASE)) as database:
         while batch := list(islice(remaining, _DOCUMENTS_PER_TRANSACTION)):
             with database.writing() as connection:
                 for row, added_at in batch:
-                    write_document(connection, row)
-                    connection.execute("UPDATE documents SET added_at = ? WHERE id = ?", (added_at, row.id))
-    finally:
-        database.close()
+                    write_document(connection, row, added_at)
 
 
 def fill_notes(path: Path, failures: Iterable[FailedFile], notes: Mapping[str, str]) -> None:
     """Write what a store remembers beside its documents."""
-    database = Database(path / DATABASE)
-    try:
-        with database.writing() as connection:
-            write_failures(connection, failures)
-            rows = [(NOTE + name, text) for name, text in notes.items()]
-            connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
-    finally:
-        database.close()
+    with closing(Database(path / DATABASE)) as database, database.writing() as connection:
+        write_failures(connection, failures)
+        write_notes(connection, notes)
 
 
 def packed_documents(store: Store) -> Iterator[tuple[DocumentRow, str]]:
     """All documents of a store in their order, each with the time at which it was added."""
-    database = Database(store.path / DATABASE)
-    try:
-        with database.reading() as connection:
-            names: dict[str, dict[int, str]] = {}
-            for collection, number, term in connection.execute("SELECT collection, hash, term FROM terms"):
-                names.setdefault(str(collection), {})[int(str(number))] = str(term)
-            query = (
-                f"SELECT {DOCUMENT_COLUMNS}, t.text, d.number FROM documents d JOIN texts t ON t.document = d.number"
-                " ORDER BY d.number"
-            )
-            passages = (
-                f"SELECT {PACKED_COLUMNS} FROM passages p JOIN embeddings e ON e.passage = p.id"
-                " JOIN embeddings s ON s.passage = p.id WHERE p.document = ? ORDER BY p.ordinal"
-            )
-            for *columns, text, number in connection.execute(query):
-                document = unpack_document(columns)
-                own = names.get(document.collection, {})
-                rows = [stored_passage(row, own) for row in connection.execute(passages, (number,))]
-                yield stored_document(document, str(text), rows), document.added_at
-    finally:
-        database.close()
+    query = (
+        f"SELECT {DOCUMENT_COLUMNS}, t.text, d.number FROM documents d JOIN texts t ON t.document = d.number"
+        " ORDER BY d.number"
+    )
+    passages = (
+        f"SELECT {PACKED_COLUMNS} FROM passages p JOIN embeddings e ON e.passage = p.id"
+        " JOIN embeddings s ON s.passage = p.id WHERE p.document = ? ORDER BY p.ordinal"
+    )
+    with closing(Database(store.path / DATABASE)) as database, database.reading() as connection:
+        names: dict[str, dict[int, str]] = {}
+        for collection, number, term in connection.execute("SELECT collection, hash, term FROM terms"):
+            names.setdefault(str(collection), {})[int(str(number))] = str(term)
+        for *columns, text, number in connection.execute(query):
+            document = unpack_document(columns)
+            own = names.get(document.collection, {})
+            rows = [stored_passage(row, own) for row in connection.execute(passages, (number,))]
+            yield stored_document(document, str(text), rows), document.added_at

@@ -16,10 +16,10 @@ from index.local.database.connection import Connection
 from index.local.database.documents import write_document
 from index.local.database.errors import translated_files
 from index.local.database.failures import write_failures
+from index.local.database.notes import write_notes
 from index.local.database.rows import pack_document
 from index.local.opening import swap as replacement
 from index.local.opening.layout import create_files, holds_store
-from index.local.reader import NOTE
 from index.local.store import Store
 from index.local.system import files
 from index.local.system.lock import WriterLock
@@ -41,7 +41,6 @@ class Rebuilding(backend.Rebuilding):
         self.removal = f"delete {made.path}"
 
     def outstanding(self) -> list[str]:
-        """Ids of the documents that it has not, or not as they are now, in the order of the store."""
         with self._store.read() as reader:
             stored = reader.document_marks()
         with self._made.read() as reader:
@@ -49,15 +48,13 @@ class Rebuilding(backend.Rebuilding):
         return [identifier for identifier, mark in stored.items() if done.get(identifier) != mark]
 
     def add(self, loaded: StoredDocument, passages: Sequence[NewPassage]) -> bool:
-        """Take a document over with new passages; False, and nothing is done, when it was changed or removed meanwhile."""
         old = loaded.document
         row = pack_document(loaded.as_new(), passages, self._made.dim, analyze)
 
         def write(connection: Connection) -> None:
             # One that is there already is written anew whatever differs: its passages may be cut in another way.
             connection.execute("UPDATE documents SET content_sha256 = '' WHERE id = ?", (old.id,))
-            write_document(connection, row)
-            connection.execute("UPDATE documents SET added_at = ? WHERE id = ?", (old.added_at, old.id))
+            write_document(connection, row, old.added_at)
 
         with self._store.writers_waiting():
             with self._store.read() as reader:
@@ -81,9 +78,7 @@ class Rebuilding(backend.Rebuilding):
             def write(connection: Connection) -> None:
                 connection.execute("DELETE FROM failures")
                 write_failures(connection, failures)
-                connection.executemany(
-                    "INSERT OR REPLACE INTO meta VALUES (?, ?)", [(NOTE + name, text) for name, text in notes.items()]
-                )
+                write_notes(connection, notes)
 
             self._made.mend(write, rebuild=False)
             self._made.checkpoint()

@@ -5,20 +5,26 @@ Nothing of those is ever changed or guessed here; what is wrong with them needs 
 
 import hashlib
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
-
-import numpy as np
 
 from index.local.checks.row_checks import logged_passages
 from index.local.checks.verify import VIEW_KINDS, expected_schema, highest_numbers, schema
 from index.local.database.connection import Connection
-from index.local.database.rows import check_positions, filter_pairs, hash_term, segment_terms, unpack_spans
+from index.local.database.rows import (
+    Counts,
+    check_positions,
+    filter_pairs,
+    hash_term,
+    pack_terms,
+    segment_terms,
+    unpack_spans,
+)
 from index.local.store import Store
+from index.local.system.clock import now
 from index.local.views.lexical import analyze
 from index.types import Finding, Span
 
@@ -58,16 +64,17 @@ def _mend_rows(connection: Connection) -> None:
         " LEFT JOIN texts t ON t.document = d.number ORDER BY d.number"
     )
     documents = list(connection.execute(query))
-    counts: dict[str, _Counts] = {}
+    counts: defaultdict[str, Counts] = defaultdict(Counts)
     for number, collection, metadata, text_sha256, language, text in documents:
         whole = text is not None and hashlib.sha256(text.encode()).hexdigest() == text_sha256
         if whole:
             connection.execute("UPDATE documents SET n_characters = ? WHERE number = ?", (len(text), number))
         _mend_filters(connection, number, metadata)
-        count = counts.setdefault(collection, _Counts(names))
-        _mend_passages(connection, number, text or "", language, whole, count)
+        _mend_passages(connection, number, text or "", language, whole, counts[collection], names)
     for collection, count in counts.items():
-        count.write(connection, collection)
+        rows = [(collection, number, names.get(number, ""), df) for number, df in count.df.items()]
+        connection.executemany("INSERT INTO terms VALUES (?, ?, ?, ?)", rows)
+        connection.execute("INSERT INTO collections VALUES (?, ?, ?, ?, ?)", (collection, *count.row))
     _mend_log(connection)
     for table, used in highest_numbers(connection).items():
         connection.execute(
@@ -77,30 +84,7 @@ def _mend_rows(connection: Connection) -> None:
         )
         connection.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (used, table))
     # A generation of its own: what others know of the one before, answers too, may be of what was wrong.
-    connection.execute("INSERT INTO log (operation, document_id, at) VALUES ('repair', '', ?)", (_now(),))
-
-
-class _Counts:
-    """What ranking counts of one collection. names: of terms by hash."""
-
-    def __init__(self, names: dict[int, str]) -> None:
-        self.n_documents = self.n_passages = self.n_terms = self.n_context_terms = 0
-        self.df: Counter[int] = Counter()
-        self.names = names
-
-    def add(self, packed: bytes, packed_counts: bytes) -> None:
-        """Count a passage by its terms, the context's first."""
-        terms = np.frombuffer(packed, dtype="<u4").tolist()
-        n_context = int(np.frombuffer(packed_counts, dtype="<u4")[0]) if packed_counts else 0
-        self.n_terms += len(terms) - n_context
-        self.n_context_terms += n_context
-        self.df.update(set(terms[n_context:]))
-
-    def write(self, connection: Connection, collection: str) -> None:
-        rows = [(collection, number, self.names.get(number, ""), df) for number, df in self.df.items()]
-        connection.executemany("INSERT INTO terms VALUES (?, ?, ?, ?)", rows)
-        row = (collection, self.n_documents, self.n_passages, self.n_terms, self.n_context_terms)
-        connection.execute("INSERT INTO collections VALUES (?, ?, ?, ?, ?)", row)
+    connection.execute("INSERT INTO log (operation, document_id, at) VALUES ('repair', '', ?)", (now(),))
 
 
 def _mend_filters(connection: Connection, number: int, metadata: str) -> None:
@@ -110,8 +94,10 @@ def _mend_filters(connection: Connection, number: int, metadata: str) -> None:
         connection.executemany("INSERT INTO metadata VALUES (?, ?, ?)", [(number, *pair) for pair in sorted(pairs)])
 
 
-def _mend_passages(connection: Connection, number: int, text: str, language: str, whole: bool, counts: _Counts) -> None:
-    """Bring each passage's text and terms in line with the document's text, where that is right, and count them."""
+def _mend_passages(
+    connection: Connection, number: int, text: str, language: str, whole: bool, counts: Counts, names: dict[int, str]
+) -> None:
+    """Bring each passage's text and terms in line with the document's text, where that is right, count and name them."""
     query = (
         'SELECT p.id, p."start", p."end", p.text, p.context, p.sentences, e.terms, e.term_counts FROM passages p'
         " LEFT JOIN embeddings e ON e.passage = p.id WHERE p.document = ?"
@@ -127,14 +113,11 @@ def _mend_passages(connection: Connection, number: int, text: str, language: str
             counts.add(terms or b"", lengths or b"")
             continue
         segments = segment_terms(text, context, sentences, partial(analyze, language=language))
-        counts.names.update({hash_term(term): term for term in chain(*segments[1:])})
+        names.update({hash_term(term): term for term in chain(*segments[1:])})
         if whole and stored != text[start:end]:
             connection.execute("UPDATE passages SET text = ? WHERE id = ?", (text[start:end], passage))
         if whole and terms is not None:
-            right = (
-                np.array([hash_term(term) for term in chain(*segments)], dtype="<u4").tobytes(),
-                np.array([len(segment) for segment in segments], dtype="<u4").tobytes(),
-            )
+            right = pack_terms(segments)
             if (terms, lengths) != right:
                 terms, lengths = right
                 update = "UPDATE embeddings SET terms = ?, term_counts = ? WHERE passage = ?"
@@ -146,25 +129,21 @@ def _mend_passages(connection: Connection, number: int, text: str, language: str
 def _mend_log(connection: Connection) -> None:
     """Add entries until the log accounts for exactly the passages that there are, without a gap in its numbers."""
     n, first, last = connection.execute("SELECT count(*), min(sequence), max(sequence) FROM log").get
-    now = _now()
+    at = now()
     if n and n != last - first + 1:
         present = {sequence for (sequence,) in connection.execute("SELECT sequence FROM log")}
         connection.executemany(
             "INSERT INTO log (sequence, operation, document_id, at) VALUES (?, 'repair', '', ?)",
-            [(sequence, now) for sequence in range(first, last) if sequence not in present],
+            [(sequence, at) for sequence in range(first, last) if sequence not in present],
         )
     logged = logged_passages(connection)
     query = "SELECT p.id, d.id FROM passages p JOIN documents d ON d.number = p.document"
     owners: dict[int, str] = dict(list(connection.execute(query)))
     connection.executemany(
         "INSERT INTO log (operation, document_id, removed_first, removed_last, at) VALUES ('repair', '', ?1, ?1, ?2)",
-        [(passage, now) for passage in sorted(logged - owners.keys())],
+        [(passage, at) for passage in sorted(logged - owners.keys())],
     )
     connection.executemany(
         "INSERT INTO log (operation, document_id, first_passage, last_passage, at) VALUES ('repair', ?1, ?2, ?2, ?3)",
-        [(owners[passage], passage, now) for passage in sorted(owners.keys() - logged)],
+        [(owners[passage], passage, at) for passage in sorted(owners.keys() - logged)],
     )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

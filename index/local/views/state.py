@@ -66,7 +66,7 @@ class Views:
             here &= ~among(ids, self.gone)
         return here | self.vectors.holds(ids) if self.rows else here
 
-    def found(self, ids: Ids) -> tuple[int, int]:
+    def counted(self, ids: Ids) -> tuple[int, int]:
         """How many of these passages the vector and the lexical view can still return: both counted by looking for them."""
         vectors = int(self.vectors.holds(ids).sum() + (self.base.vectors.holds(ids) & ~np.isin(ids, self.gone)).sum())
         if "lexical" in self.base.missing:  # what is found by its words is what is there

@@ -2,11 +2,10 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -36,26 +35,12 @@ from rag.shared.printable import visible_line
 
 if TYPE_CHECKING:
     from index.backend import Place
-    from index.types import Metadata
     from rag.intake.reading import Planned
     from rag.service import Service
     from rag.shared.config import Config
-    from rag.shared.types import IngestProgress, IngestReport, ParseOptions
+    from rag.shared.types import IngestProgress, IngestReport
 
 _STDIN = "-"
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What is to be taken in and how, from the command's arguments."""
-
-    files: list[Path]
-    urls: list[str]
-    collection: str
-    metadata: "Metadata"
-    options: "ParseOptions"
-    sync: bool
-    allow_private: bool
 
 
 def add(
@@ -126,19 +111,25 @@ def add(
         files = _expanded([path for path in paths if path != _STDIN and not is_address(path)])
         urls = [path for path in paths if is_address(path)]
         options = parse_options(fields, ocr, password_file)
-        wanted = _Wanted(files, urls, collection, metadata_of(meta), options, sync, allow_private)
+        how: dict[str, Any] = {"collection": collection, "metadata": metadata_of(meta), "options": options}
+        more: dict[str, Any] = {**how, "sync": sync, "urls": urls}
         config = Config.from_environment()
         config = config if model is None else replace(config, model=model)
         service = _opened(store_path(store), config, create=not dry_run and (piped or bool(urls) or _any_there(files)))
         try:
             if dry_run:
-                _show_plan(_plan(service, wanted), json)
+                from rag.intake.reading import plan_anew
+
+                _show_plan(
+                    plan_anew(files, urls, options) if service is None else service.intake.plan(files, **more), json
+                )
                 return
             if piped:
                 assert service is not None  # as it was created
-                report = _add_piped(service, title, wanted, config.max_file_bytes)
+                report = _add_piped(service, title, how, config.max_file_bytes)
             else:
-                report = _add_all(service, wanted, quiet=quiet, verbose=verbose)
+                more["allow_private"] = allow_private
+                report = _add_all(service, files, more, quiet=quiet, verbose=verbose)
         finally:
             if service is not None:
                 service.close()
@@ -184,14 +175,16 @@ def _opened(place: "Place", config: "Config", *, create: bool) -> "Service | Non
     return service
 
 
-def _add_all(service: "Service | None", wanted: _Wanted, *, quiet: bool, verbose: bool) -> "IngestReport":
+def _add_all(
+    service: "Service | None", files: Sequence[Path], how: Mapping[str, Any], *, quiet: bool, verbose: bool
+) -> "IngestReport":
     """Take in files and addresses; when it ends early, say how many documents are in."""
     from index.errors import StoreError
     from rag.intake.folders import find_files
     from rag.shared.types import IngestReport
 
     if service is None:
-        return IngestReport(0, 0, 0, 0, tuple(find_files(wanted.files)[1]), 0, 0.0)
+        return IngestReport(0, 0, 0, 0, tuple(find_files(files)[1]), 0, 0.0)
     began = False
     try:
         with progress("adding", "documents", quiet=quiet) as show:
@@ -203,16 +196,7 @@ def _add_all(service: "Service | None", wanted: _Wanted, *, quiet: bool, verbose
                     message(f"{state.outcome} {visible_line(state.path)}")
                 show(state.documents, state.n_documents, f"{state.passages} passages")
 
-            return service.intake.add_paths(
-                wanted.files,
-                collection=wanted.collection,
-                metadata=wanted.metadata,
-                sync=wanted.sync,
-                options=wanted.options,
-                urls=wanted.urls,
-                allow_private=wanted.allow_private,
-                progress=advance,
-            )
+            return service.intake.add_paths(files, **how, progress=advance)
     except BaseException:
         if began:
             with suppress(StoreError):
@@ -222,7 +206,7 @@ def _add_all(service: "Service | None", wanted: _Wanted, *, quiet: bool, verbose
         raise
 
 
-def _add_piped(service: "Service", title: str | None, wanted: _Wanted, max_bytes: int) -> "IngestReport":
+def _add_piped(service: "Service", title: str | None, how: Mapping[str, Any], max_bytes: int) -> "IngestReport":
     """Take in what is piped in: text under its title or else its first line, other files by the name that the title is."""
     import time
 
@@ -238,15 +222,13 @@ def _add_piped(service: "Service", title: str | None, wanted: _Wanted, max_bytes
     if is_plain_text(title or "", content):
         text = content.decode("utf-8-sig")
         change = service.intake.add_text(
-            title=title, text=text, source=title, metadata=wanted.metadata, collection=wanted.collection
+            title=title, text=text, source=title, metadata=how["metadata"], collection=how["collection"]
         )
         changes, failed = [change], list[Failure]()
     elif title is None:
         raise BadInput("what is piped in is no plain text: name the file that it is, as --title report.pdf")
     else:
-        changes, failed = service.intake.add_upload(
-            title, content, collection=wanted.collection, metadata=wanted.metadata, options=wanted.options
-        )
+        changes, failed = service.intake.add_upload(title, content, **how)
     outcomes = [change.outcome for change in changes]
     return IngestReport(
         outcomes.count("added"),
@@ -257,21 +239,6 @@ def _add_piped(service: "Service", title: str | None, wanted: _Wanted, max_bytes
         sum(change.document.n_passages for change in changes if change.outcome != "skipped"),
         time.perf_counter() - started,
         notes=service.intake.notes(changes),
-    )
-
-
-def _plan(service: "Service | None", wanted: _Wanted) -> "list[Planned]":
-    from rag.intake.reading import plan_anew
-
-    if service is None:
-        return plan_anew(wanted.files, wanted.urls, wanted.options)
-    return service.intake.plan(
-        wanted.files,
-        collection=wanted.collection,
-        metadata=wanted.metadata,
-        sync=wanted.sync,
-        options=wanted.options,
-        urls=wanted.urls,
     )
 
 

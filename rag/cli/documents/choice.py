@@ -22,11 +22,6 @@ def all_documents(service: "Service", collection: str | None) -> "Iterator[Docum
         yield from page
 
 
-def has_pattern(reference: str) -> bool:
-    """Whether this is a pattern such as ``notes/*.md``."""
-    return any(sign in reference for sign in "*?[")
-
-
 def matching(service: "Service", patterns: Sequence[str], collection: str | None) -> "list[Document]":
     """Documents whose source, file name or title fits a pattern (``*`` stands for slashes too), in the order they came."""
     return [document for document in all_documents(service, collection) if _fits(document, patterns)]
@@ -57,8 +52,7 @@ def documents_meant(service: "Service", references: Sequence[str], collection: s
 
     chosen: dict[str, Document] = {}
     for reference in references:
-        documents = service.find(reference, collection) if has_pattern(reference) else []
-        if not documents and has_pattern(reference):
+        if any(sign in reference for sign in "*?[") and not service.find(reference, collection):
             documents = matching(service, [reference], collection)
             if not documents:
                 raise DocumentNotFound(f"no document matches {reference!r}: rag list shows what is there")

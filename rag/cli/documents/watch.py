@@ -1,18 +1,14 @@
 """``rag watch``: folders kept in step with the store until it is stopped."""
 
-import os
-import signal
 import sys
 from pathlib import Path
-from threading import Event
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rag.cli.documents.add import print_report
 from rag.cli.documents.options import FieldsOption, MetaOption, OcrOption, PasswordOption, metadata_of, parse_options
-from rag.cli.interruption import INTERRUPTED
+from rag.cli.interruption import set_when_ended
 from rag.cli.output import (
     CollectionOption,
     JsonOption,
@@ -60,15 +56,7 @@ def watch(
             if not folder.is_dir():
                 raise BadInput(f"{folder} is not a folder: rag watch takes folders, rag add also files")
         metadata, options = metadata_of(meta), parse_options(fields, ocr, password_file)
-        stop = Event()
-
-        def end(number: int, frame: FrameType | None) -> None:
-            if stop.is_set():
-                os._exit(INTERRUPTED)  # no worse than a kill, which it makes up for at the next start
-            stop.set()
-
-        signal.signal(signal.SIGINT, end)
-        signal.signal(signal.SIGTERM, end)
+        stop = set_when_ended()
 
         def report(done: "IngestReport") -> None:
             if json:

@@ -1,12 +1,8 @@
 """``rag work``: uploads that wait in a database are taken in, by any number of processes."""
 
-import os
-import signal
-from threading import Event
-from types import FrameType
 from typing import TYPE_CHECKING
 
-from rag.cli.interruption import INTERRUPTED
+from rag.cli.interruption import set_when_ended
 from rag.cli.output import JsonOption, StoreOption, errors, message, print_json, store_path
 
 if TYPE_CHECKING:
@@ -31,13 +27,6 @@ def work(store: StoreOption = None, json: JsonOption = False) -> None:
         from rag.shared.config import Config
         from rag.shared.errors import BadInput
 
-        stop = Event()
-
-        def end(number: int, frame: FrameType | None) -> None:
-            if stop.is_set():
-                os._exit(INTERRUPTED)  # no worse than a kill, after which another worker goes on
-            stop.set()
-
         place = store_path(store)
         if not is_database(place):
             raise BadInput(f"{place} is a directory: rag work takes a store in PostgreSQL (--store postgresql://...)")
@@ -45,8 +34,7 @@ def work(store: StoreOption = None, json: JsonOption = False) -> None:
             if (queue := service.queue) is None:
                 raise BadInput("rag work needs the extra [postgres]: pip install 'footnote-rag[postgres]'")
             service.warm()
-            signal.signal(signal.SIGINT, end)
-            signal.signal(signal.SIGTERM, end)
+            stop = set_when_ended()
             message(f"working for {service.place} - stop with Ctrl-C")
 
             def handle(upload: "Upload") -> "Outcome":

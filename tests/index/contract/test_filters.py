@@ -28,7 +28,7 @@ def store(empty_store: Store, make_document: Any) -> Store:
     return empty_store
 
 
-def found(store: Store, fake_embed: Any, **where: Any) -> str:
+def allowed_by(store: Store, fake_embed: Any, **where: Any) -> str:
     scope = Scope(where=where)
     with store.read() as reader:
         _, ids = reader.nearest(fake_embed("x"), 50, scope)
@@ -73,26 +73,26 @@ def found(store: Store, fake_embed: Any, **where: Any) -> str:
 def test_a_condition_lets_through_what_it_says(
     store: Store, fake_embed: Any, key: str, condition: Any, expected: str
 ) -> None:
-    assert found(store, fake_embed, **{key: condition}) == expected
+    assert allowed_by(store, fake_embed, **{key: condition}) == expected
 
 
 def test_conditions_of_several_keys_hold_together(store: Store, fake_embed: Any) -> None:
-    assert found(store, fake_embed, date=Range(gte="2025"), size=Range(gt="0"), year=["2025", "2026"]) == "b"
+    assert allowed_by(store, fake_embed, date=Range(gte="2025"), size=Range(gt="0"), year=["2025", "2026"]) == "b"
 
 
 @pytest.mark.parametrize("condition", [Range(), Range(gte="spring"), Range(gte="2025-01-01", lt="7.5"), Range(lt="")])
 def test_a_range_that_compares_nothing_is_refused(store: Store, fake_embed: Any, condition: Range) -> None:
     with pytest.raises(ValueError, match="bound|compared"):
-        found(store, fake_embed, date=condition)
+        allowed_by(store, fake_embed, date=condition)
 
 
 def test_what_a_range_says_is_never_sql(store: Store, fake_embed: Any, tmp_path: Path) -> None:
-    assert found(store, fake_embed, **{"date' OR 1=1 --": Range(gte="2025")}) == ""
+    assert allowed_by(store, fake_embed, **{"date' OR 1=1 --": Range(gte="2025")}) == ""
 
 
 def test_documents_are_chosen_by_their_ids(store: Store, fake_embed: Any) -> None:
     with store.read() as reader:
         ids = {document.title: document.id for document in reader.documents()}
-    assert found(store, fake_embed, **{DOCUMENT_IDS: [ids["a"], ids["c"], "none"]}) == "ac"
-    assert found(store, fake_embed, **{DOCUMENT_IDS: [ids["a"], ids["c"]], "tag": ["x"]}) == "a"
-    assert found(store, fake_embed, **{DOCUMENT_IDS: ["none"]}) == ""
+    assert allowed_by(store, fake_embed, **{DOCUMENT_IDS: [ids["a"], ids["c"], "none"]}) == "ac"
+    assert allowed_by(store, fake_embed, **{DOCUMENT_IDS: [ids["a"], ids["c"]], "tag": ["x"]}) == "a"
+    assert allowed_by(store, fake_embed, **{DOCUMENT_IDS: ["none"]}) == ""

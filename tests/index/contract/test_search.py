@@ -148,13 +148,13 @@ def fill_view(store: Store) -> None:
         assert view.follow()
 
 
-def assert_ranked(found: tuple[Floats, Ids], ids: list[int], scores: Any, k: int) -> None:
+def assert_ranked(ranked: tuple[Floats, Ids], ids: list[int], scores: Any, k: int) -> None:
     """Scores are the k best, and each id has its score; ids of equal scores stand in ascending order."""
     expected = dict(zip(ids, np.asarray(scores, dtype=np.float64), strict=True))
-    assert found[0].dtype == np.float32 and found[1].dtype == np.int64
-    np.testing.assert_allclose(found[0], sorted(expected.values(), reverse=True)[:k], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(found[0], [expected[i] for i in found[1].tolist()], rtol=1e-5, atol=1e-6)
-    for (score, first), (next_score, second) in zip(pairs := list(zip(*found, strict=True)), pairs[1:], strict=False):
+    assert ranked[0].dtype == np.float32 and ranked[1].dtype == np.int64
+    np.testing.assert_allclose(ranked[0], sorted(expected.values(), reverse=True)[:k], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(ranked[0], [expected[i] for i in ranked[1].tolist()], rtol=1e-5, atol=1e-6)
+    for (score, first), (next_score, second) in zip(pairs := list(zip(*ranked, strict=True)), pairs[1:], strict=False):
         assert score > next_score or (score == next_score and first < second)
 
 
@@ -187,8 +187,8 @@ def test_matching_agrees_with_bm25_over_all_passages_of_the_collection(world: Wo
                     scores += np.log(1 + (len(full) - df + 0.5) / (df + 0.5)) * 2.2 * tf / (tf + norm)
                 hits = [(i, s) for (i, _, _), s in zip(everything, scores, strict=True) if s > 0 and i in allowed]
                 for k in KS:
-                    found = reader.matching(analyze(question), k, scope)
-                    assert_ranked(found, [i for i, _ in hits], [s for _, s in hits], k)
+                    ranked = reader.matching(analyze(question), k, scope)
+                    assert_ranked(ranked, [i for i, _ in hits], [s for _, s in hits], k)
 
 
 def test_results_do_not_depend_on_when_checkpoints_were_made(
@@ -204,7 +204,7 @@ def test_results_do_not_depend_on_when_checkpoints_were_made(
             with store.read() as reader:
                 nearest = [reader.nearest(fake_embed(question), 9, Scope()) for question in QUESTIONS]
                 matching = [reader.matching(analyze(question), 9, Scope()) for question in QUESTIONS]
-            results.append([[array.tolist() for array in found] for found in nearest + matching])
+            results.append([[array.tolist() for array in ranked] for ranked in nearest + matching])
     assert results[0] == results[1] == results[2]
 
 
@@ -228,15 +228,21 @@ def test_candidates_come_back_as_they_were_given_in_the_order_asked(
     document, passages = make_document("One fish. Two birds here. Three. Four cats. Five.", title="On animals")
     empty_store.add(document, passages)
     with empty_store.read() as reader:
-        found = reader.candidates([3, 99, 1])
-    assert found.ids.tolist() == [3, 1]
+        candidates = reader.candidates([3, 99, 1])
+    assert candidates.ids.tolist() == [3, 1]
     chosen = [passages[2], passages[0]]
-    np.testing.assert_allclose(found.passage_vectors, np.stack([p.vector for p in chosen]), atol=1e-3)
-    np.testing.assert_allclose(found.sentence_vectors, np.concatenate([p.sentence_vectors for p in chosen]), atol=1e-3)
-    assert found.sentence_counts.tolist() == [1, 2]
-    assert found.term_counts.tolist() == [2, 1, 2, 2, 3]
-    assert len(found.terms) == 10 and found.terms[0] == found.terms[3]  # both contexts begin with "on"
-    assert [str(a.dtype) for a in (found.vectors, found.terms, found.term_counts)] == ["float16", "uint32", "int64"]
+    np.testing.assert_allclose(candidates.passage_vectors, np.stack([p.vector for p in chosen]), atol=1e-3)
+    np.testing.assert_allclose(
+        candidates.sentence_vectors, np.concatenate([p.sentence_vectors for p in chosen]), atol=1e-3
+    )
+    assert candidates.sentence_counts.tolist() == [1, 2]
+    assert candidates.term_counts.tolist() == [2, 1, 2, 2, 3]
+    assert len(candidates.terms) == 10 and candidates.terms[0] == candidates.terms[3]  # both contexts begin with "on"
+    assert [str(a.dtype) for a in (candidates.vectors, candidates.terms, candidates.term_counts)] == [
+        "float16",
+        "uint32",
+        "int64",
+    ]
 
 
 def test_word_signs_come_back_as_they_were_given_in_the_order_asked(
@@ -245,10 +251,10 @@ def test_word_signs_come_back_as_they_were_given_in_the_order_asked(
     document, passages = make_document("One fish. Two birds here. Three. Four cats. Five.")
     empty_store.add(document, [*passages[:2], replace(passages[2], word_signs=())])
     with empty_store.read() as reader:
-        found = reader.word_signs([2, 99, 3, 1])
-    assert found.ids.tolist() == [2, 3, 1]
-    assert (found.sentence_counts.tolist(), found.word_counts.tolist()) == ([2, 1, 2], [1, 2, 0, 2, 3])
-    np.testing.assert_array_equal(found.signs, np.concatenate([*passages[1].word_signs, *passages[0].word_signs]))
+        words = reader.word_signs([2, 99, 3, 1])
+    assert words.ids.tolist() == [2, 3, 1]
+    assert (words.sentence_counts.tolist(), words.word_counts.tolist()) == ([2, 1, 2], [1, 2, 0, 2, 3])
+    np.testing.assert_array_equal(words.signs, np.concatenate([*passages[1].word_signs, *passages[0].word_signs]))
 
 
 def test_an_empty_store_finds_nothing(empty_store: Store, fake_embed: Callable[..., Floats]) -> None:

@@ -36,10 +36,14 @@ def test_a_document_comes_back_as_it_was_given(empty_store: Store, make_document
         assert change.document.text_sha256 == hashlib.sha256(text.encode()).hexdigest()
         assert reader.text(change.document.id) == text
         assert reader.text(change.document.id, Span(13, 14)) == "\U0001f600"
-        for stored, given in zip(reader.passages([1, 2]), passages, strict=True):
-            assert stored.text == text[given.span.start : given.span.end]
-            assert (stored.span, stored.sentences) == (given.span, given.sentences)
-            assert (stored.section, stored.page, stored.document_id) == (given.section, given.page, change.document.id)
+        for stored, passage in zip(reader.passages([1, 2]), passages, strict=True):
+            assert stored.text == text[passage.span.start : passage.span.end]
+            assert (stored.span, stored.sentences) == (passage.span, passage.sentences)
+            assert (stored.section, stored.page, stored.document_id) == (
+                passage.section,
+                passage.page,
+                change.document.id,
+            )
         assert reader.documents_of([2, 9]) == {2: change.document}
 
 

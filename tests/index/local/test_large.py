@@ -28,8 +28,8 @@ def unit(rng: np.random.Generator, n: int, dim: int) -> Floats:
     centres = rng.standard_normal((50, dim))
     vectors = centres[rng.integers(50, size=n)] + 0.5 * rng.standard_normal((n, dim))
     vectors[-50:] = vectors[-100:-50]
-    found: Floats = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16).astype(np.float32)
-    return found
+    exact: Floats = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16).astype(np.float32)
+    return exact
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +56,10 @@ def test_all_lists_together_hold_every_vector_and_rank_as_the_product_does(
     assert np.array_equal(index.ids, ids)
     for vector in vectors[[0, 7, -1, -60]]:
         for k in (1, 10, 100):
-            scores, found = index.search(vector, k, None, NOTHING, exact=True)
+            scores, nearest = index.search(vector, k, None, NOTHING, exact=True)
             expected_scores, expected = reference(vector, k, ids, vectors)
             np.testing.assert_allclose(scores, expected_scores, atol=1e-5)
-            assert set(found.tolist()) == set(expected.tolist())
+            assert set(nearest.tolist()) == set(expected.tolist())
 
 
 @pytest.mark.parametrize("files", [["lists.faiss"], ["lists.faiss", "codes.faiss"]], ids=["lists", "codes"])
@@ -73,12 +73,14 @@ def test_the_nearest_lists_hold_almost_all_of_the_nearest_vectors_with_the_same_
     assert index.files == files
     shared = 0
     for vector in unit(np.random.default_rng(2), 100, 16):
-        scores, found = index.search(vector, 100, None, NOTHING)
+        scores, nearest = index.search(vector, 100, None, NOTHING)
         all_scores, everything = index.search(vector, 100, None, NOTHING, exact=True)
         known = dict(zip(everything.tolist(), all_scores.tolist(), strict=True))
-        assert all(known.get(one, score) == score for one, score in zip(found.tolist(), scores.tolist(), strict=True))
-        assert np.array_equal(np.lexsort((found, -scores)), np.arange(100))
-        shared += len(np.intersect1d(found, everything))
+        assert all(
+            known.get(passage, score) == score for passage, score in zip(nearest.tolist(), scores.tolist(), strict=True)
+        )
+        assert np.array_equal(np.lexsort((nearest, -scores)), np.arange(100))
+        shared += len(np.intersect1d(nearest, everything))
     assert shared / 10_000 >= 0.99
 
 
@@ -88,9 +90,9 @@ def test_what_is_gone_is_not_proposed_and_lists_are_read_where_too_little_is_lef
     index, _, _ = clustered
     vector = unit(np.random.default_rng(3), 100, 16)[0]
     gone = np.sort(index.search(vector, 550, None, NOTHING, exact=True)[1])
-    scores, found = index.search(vector, 100, None, gone)
+    scores, nearest = index.search(vector, 100, None, gone)
     exact_scores, exact = index.search(vector, 100, None, gone, exact=True)
-    assert np.array_equal(found, exact) and np.array_equal(scores, exact_scores)
+    assert np.array_equal(nearest, exact) and np.array_equal(scores, exact_scores)
     _, others = index.search(vector, 100, None, gone[:20])
     assert len(others) == 100 and not np.isin(others, gone[:20]).any()
 
@@ -102,10 +104,10 @@ def test_no_code_of_a_purged_passage_is_left(clustered: tuple[ClusteredIndex, Id
     kept = ClusteredIndex(tmp_path / "lists.faiss")
     assert np.array_equal(kept.ids, np.setdiff1d(ids, gone))
     for vector in vectors[:30]:
-        scores, found = kept.search(vector, 100, None, NOTHING)
+        scores, nearest = kept.search(vector, 100, None, NOTHING)
         exact_scores, exact = kept.search(vector, 100, None, NOTHING, exact=True)
-        assert not np.isin(found, gone).any() and len(np.intersect1d(found, exact)) >= 95
-        assert np.array_equal(scores[np.isin(found, exact)], exact_scores[np.isin(exact, found)])
+        assert not np.isin(nearest, gone).any() and len(np.intersect1d(nearest, exact)) >= 95
+        assert np.array_equal(scores[np.isin(nearest, exact)], exact_scores[np.isin(exact, nearest)])
     untyped: Any = faiss
     codes = untyped.read_index(str(tmp_path / "codes.faiss"))
     lists = untyped.downcast_InvertedLists(codes.invlists)
@@ -123,9 +125,9 @@ def test_a_narrow_filter_is_searched_exactly_and_what_is_gone_is_not_found(
     index, ids, vectors = clustered
     allowed = ids[::40]
     vector = vectors[3]
-    _, found = index.search(vector, 50, bitmap([(i, i + 1) for i in allowed.tolist()]), NOTHING)
+    _, nearest = index.search(vector, 50, bitmap([(i, i + 1) for i in allowed.tolist()]), NOTHING)
     inside = np.isin(ids, allowed)
-    assert set(found.tolist()) == set(reference(vector, 50, ids[inside], vectors[inside])[1].tolist())
+    assert set(nearest.tolist()) == set(reference(vector, 50, ids[inside], vectors[inside])[1].tolist())
     _, best = index.search(vector, 5, None, NOTHING)
     _, others = index.search(vector, 5, None, np.sort(best))
     assert not set(best.tolist()) & set(others.tolist())
@@ -151,11 +153,11 @@ def answers(store: Store, fake_embed: Callable[..., Floats]) -> list[list[object
         return [
             array.tolist()
             for question in ("one", "two", "three")
-            for found in (
+            for ranked in (
                 reader.nearest(fake_embed(question), 20, Scope()),
                 reader.matching([question, "text"], 20, Scope()),
             )
-            for array in found
+            for array in ranked
         ]
 
 
@@ -230,10 +232,10 @@ def test_inner_products_are_to_the_last_bit_those_of_a_search(dim: int) -> None:
     vector = rng.standard_normal(dim).astype(np.float32)
     ids = np.arange(40)
     whole = np.ascontiguousarray(rows[:, :dim])
-    scores, found = VectorIndex.build(ids, whole.tobytes(), dim).search(vector, 40, None, NOTHING)
-    for given in (rows[:, :dim], whole, rows.astype(">f2").astype("<f2")[:, :dim]):
-        assert np.array_equal(inner_products(given, vector)[found], scores)
-    np.testing.assert_allclose(scores, whole.astype(np.float64)[found] @ vector, rtol=1e-4, atol=1e-4)
+    scores, ranked = VectorIndex.build(ids, whole.tobytes(), dim).search(vector, 40, None, NOTHING)
+    for layout in (rows[:, :dim], whole, rows.astype(">f2").astype("<f2")[:, :dim]):
+        assert np.array_equal(inner_products(layout, vector)[ranked], scores)
+    np.testing.assert_allclose(scores, whole.astype(np.float64)[ranked] @ vector, rtol=1e-4, atol=1e-4)
     assert len(inner_products(rows[:0, :dim], vector)) == 0
 
 

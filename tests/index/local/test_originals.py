@@ -16,6 +16,7 @@ from index.local.upkeep import snapshot
 from index.local.upkeep.reindex import begun
 from index.local.upkeep.repair import repair
 from index.types import Document, NewDocument, NewPassage
+from tests.index.tampering import Stop, Stopping
 
 Made = tuple[NewDocument, list[NewPassage]]
 Make = Callable[..., Made]
@@ -32,7 +33,7 @@ def add(store: Store, make_document: Make, content: bytes, key: str = "a") -> Do
 
 def held(path: Path) -> set[bytes]:
     """What the files hold that are kept at this place."""
-    return {one.read_bytes() for one in (path / "originals").glob("*")}
+    return {path.read_bytes() for path in (path / "originals").glob("*")}
 
 
 def test_a_file_is_kept_and_read_back_and_goes_with_its_document(empty_store: Store, make_document: Make) -> None:
@@ -40,7 +41,7 @@ def test_a_file_is_kept_and_read_back_and_goes_with_its_document(empty_store: St
     assert empty_store.original(document) == b"%PDF canary" and empty_store.verify() == []
     empty_store.delete(document.id)
     assert empty_store.original(document) is None
-    assert not any(b"canary" in one.read_bytes() for one in empty_store.path.rglob("*") if one.is_file())
+    assert not any(b"canary" in path.read_bytes() for path in empty_store.path.rglob("*") if path.is_file())
 
 
 def test_a_file_of_two_documents_stays_until_both_are_gone(empty_store: Store, make_document: Make) -> None:
@@ -94,45 +95,8 @@ def test_a_file_of_no_document_is_found_and_removed(empty_store: Store, make_doc
     assert held(empty_store.path) == {b"used"} and empty_store.original(document) == b"used"
 
 
-class Stop(BaseException):
-    """Stands for the end of the process: what cleans up stops too."""
-
-
-class Stopping(files.System):
-    """Ends everything from the n-th change to files on; or fails from then on, where ``error`` says how."""
-
-    def __init__(self, left: int, error: type[BaseException]) -> None:
-        self.left = left
-        self.error = error
-
-    def _step(self) -> None:
-        if self.left == 0:
-            raise self.error("no more")
-        self.left -= 1
-
-    def open(self, path: Path, flags: int) -> int:
-        self._step()
-        return super().open(path, flags)
-
-    def write(self, fd: int, data: memoryview) -> int:
-        self._step()
-        return super().write(fd, data)
-
-    def sync(self, fd: int) -> None:
-        self._step()
-        super().sync(fd)
-
-    def rename(self, source: Path, target: Path) -> None:
-        self._step()
-        super().rename(source, target)
-
-    def unlink(self, path: Path) -> None:
-        self._step()
-        super().unlink(path)
-
-    def write_at(self, fd: int, data: bytes) -> None:
-        self._step()
-        super().write_at(fd, data)
+# Of the calls that change files.
+CHANGES = ("open", "write", "sync", "rename", "unlink", "write_at")
 
 
 @pytest.mark.parametrize("error", [Stop, OSError])
@@ -153,7 +117,7 @@ def test_whatever_ends_in_the_middle_the_file_is_that_of_the_document(
         shutil.copytree(empty_store.path, place)
         done = False
         with Store.open(place) as store, monkeypatch.context() as patch:
-            patch.setattr(files, "system", Stopping(last, error))
+            patch.setattr(files, "system", Stopping(last, error, CHANGES))
             try:
                 if change == "replace":
                     add(store, make_document, b"new")
@@ -164,8 +128,8 @@ def test_whatever_ends_in_the_middle_the_file_is_that_of_the_document(
                 n_stopped += 1
         with Store.open(place) as store:
             with store.read() as reader:
-                there = reader.documents()
-            contents = [store.original(one) for one in there]
+                documents = reader.documents()
+            contents = [store.original(left) for left in documents]
             assert (
                 contents in ([[b"new"]] if done else [[b"old"], [b"new"]])
                 if change == "replace"
@@ -178,6 +142,7 @@ def test_whatever_ends_in_the_middle_the_file_is_that_of_the_document(
     assert done and n_stopped > 3
 
 
+@pytest.mark.slow
 def test_a_snapshot_has_the_files_and_a_restore_brings_them_back_and_no_others(
     empty_store: Store, make_document: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,7 +160,7 @@ def test_a_snapshot_has_the_files_and_a_restore_brings_them_back_and_no_others(
             shutil.copytree(empty_store.path, place)
             done = False
             with monkeypatch.context() as patch:
-                patch.setattr(files, "system", Stopping(last, Stop))
+                patch.setattr(files, "system", Stopping(last, calls=CHANGES))
                 try:
                     snapshot.restore(source, place, overwrite=True)
                     done = True
@@ -203,14 +168,14 @@ def test_a_snapshot_has_the_files_and_a_restore_brings_them_back_and_no_others(
                     pass
             with Store.open(place) as store:
                 with store.read() as reader:
-                    there = reader.documents()
-                assert held(place) == {store.original(one) for one in there}
+                    documents = reader.documents()
+                assert held(place) == {store.original(left) for left in documents}
                 assert held(place) in (expected, {b"second", b"third"})
             shutil.rmtree(place)
             if done:
                 assert held(place) == set()
                 break
-        assert done and there == ([document] if expected else [])
+        assert done and documents == ([document] if expected else [])
 
 
 def test_another_model_leaves_the_files_where_they_are(empty_store: Store, make_document: Make) -> None:

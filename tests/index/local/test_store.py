@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-import apsw
 import pytest
 
 from index.errors import StoreDamaged, StoreMissing, StoreUnwritable
 from index.local.store import Store
 from index.types import NewDocument, NewPassage, Scope
+from tests.index.tampering import change_rows
 
 Made = tuple[NewDocument, list[NewPassage]]
 Make = Callable[..., Made]
@@ -68,12 +68,11 @@ def test_a_store_from_before_languages_were_told_goes_on_as_it_is(store_path: Pa
     with Store.create(store_path, dim=16, fingerprint="fake", settings={}) as store:
         store.add(*make_document("Die Häuser am Hafen.", key="old"))
         store.checkpoint()
-    connection = apsw.Connection(str(store_path / "store.db"))
-    connection.execute(
+    change_rows(
+        store_path,
         "DROP INDEX documents_language; ALTER TABLE documents DROP COLUMN language;"
-        "ALTER TABLE passages DROP COLUMN layout; PRAGMA user_version = 4"
+        "ALTER TABLE passages DROP COLUMN layout; PRAGMA user_version = 4",
     )
-    connection.close()
     with Store.open(store_path) as store:
         document, passages = make_document("Die Häuser am Markt.", key="new")
         store.add(dataclasses.replace(document, language="de"), passages)
@@ -81,5 +80,5 @@ def test_a_store_from_before_languages_were_told_goes_on_as_it_is(store_path: Pa
         with store.read() as reader:
             assert reader.languages("default") == ("de",) and reader.languages("other") == ()
             assert [document.language for document in reader.documents()] == ["en", "de"]
-            found = {term: len(reader.matching([term], 9, Scope())[1]) for term in ("hauser", "haus", "am")}
-        assert found == {"hauser": 1, "haus": 1, "am": 2}
+            counts = {term: len(reader.matching([term], 9, Scope())[1]) for term in ("hauser", "haus", "am")}
+        assert counts == {"hauser": 1, "haus": 1, "am": 2}

@@ -19,6 +19,7 @@ from index.local.store import Store
 from index.local.system import files
 from index.local.system.names import REBUILDING
 from index.local.upkeep import reindex as rebuilding
+from index.local.upkeep import snapshot
 from index.local.upkeep.reindex import Rebuilding
 from index.types import FailedFile, Floats, JsonScalar, NewDocument, NewPassage, Scope
 from rag.intake import reindex
@@ -26,6 +27,7 @@ from rag.model.embedding import Embedder, PassageInput, PassageVectors
 from rag.service import Service
 from rag.shared.config import Config
 from rag.shared.types import Query
+from tests.index.tampering import Stop, Stopping
 
 pytestmark = pytest.mark.medium
 
@@ -48,16 +50,16 @@ class Fake:
 
     def __call__(self, passages: Sequence[PassageInput]) -> list[PassageVectors]:
         self.calls += 1
-        self.texts += [given.text for given in passages]
+        self.texts += [passage.text for passage in passages]
         self._then(self.calls)
-        return [self.of(given) for given in passages]
+        return [self.of(passage) for passage in passages]
 
     @staticmethod
-    def of(given: PassageInput) -> PassageVectors:
+    def of(passage: PassageInput) -> PassageVectors:
         return PassageVectors(
-            vector(given.context + given.text),
-            np.stack([vector(given.text[slice(*sentence)]) for sentence in given.sentences]),
-            np.zeros((len(given.words), DIM // 8), np.uint8),
+            vector(passage.context + passage.text),
+            np.stack([vector(passage.text[slice(*sentence)]) for sentence in passage.sentences]),
+            np.zeros((len(passage.words), DIM // 8), np.uint8),
         )
 
 
@@ -66,11 +68,16 @@ def vector(text: str) -> Floats:
     return np.asarray(values / np.linalg.norm(values), dtype=np.float32)
 
 
+def stop_at_fifth(call: int) -> None:
+    if call == 5:
+        raise Stop
+
+
 def change_over(store: Store, fake: Fake, fingerprint: str = "new") -> int:
     return reindex.change_over(store, DIM, fingerprint, NEW, fake)
 
 
-def said(path: Path) -> list[tuple[Any, ...]]:
+def contents(path: Path) -> list[tuple[Any, ...]]:
     """All that a store says of its documents and passages, in their order, but for its vectors."""
     with Store.open(path) as store, store.read() as reader:
         return [
@@ -108,9 +115,9 @@ def test_the_same_documents_have_vectors_of_the_other_model(store: Store) -> Non
     store.note_failures([FailedFile("default", "bad", "bad.pdf", None, "cannot be read")])
     with store.read() as reader:
         failures = reader.failures()
-    before = said(store.path)
+    before = contents(store.path)
     assert change_over(store, Fake()) == N_DOCUMENTS
-    assert said(store.path) == before
+    assert contents(store.path) == before
     with Store.open(store.path) as new, new.read() as reader:
         assert (new.fingerprint, new.dim, new.settings, new.id) == ("new", DIM, NEW, store.id)
         assert (reader.failures(), reader.note("kept"), new.rebuilt) == (failures, "words", ())
@@ -132,7 +139,7 @@ def test_the_old_store_answers_until_the_new_one_is_complete(store: Store) -> No
     assert seen == [("old", N_DOCUMENTS)] * N_DOCUMENTS
     assert store.replaced
     with pytest.raises(StoreReplaced):
-        store.delete(said(store.path)[0][0].id)
+        store.delete(contents(store.path)[0][0].id)
 
 
 def test_what_is_added_changed_and_deleted_meanwhile_is_so_in_the_new_store(store: Store, make_document: Make) -> None:
@@ -149,7 +156,7 @@ def test_what_is_added_changed_and_deleted_meanwhile_is_so_in_the_new_store(stor
             store.add(*make_document("Later. Still later.", key="later"))
 
     change_over(store, Fake(interfere))
-    assert [document.key for document, *_ in said(store.path)] == ["1", "3", "4", "5", "6", "new", "later"]
+    assert [document.key for document, *_ in contents(store.path)] == ["1", "3", "4", "5", "6", "new", "later"]
     with Store.open(store.path) as new, new.read() as reader:
         assert reader.text(ids["1"]) == "Changed. Quite."
         assert new.verify() == []
@@ -158,7 +165,7 @@ def test_what_is_added_changed_and_deleted_meanwhile_is_so_in_the_new_store(stor
 def test_a_document_deleted_meanwhile_leaves_no_byte_in_either_store(store: Store) -> None:
     with store.read() as reader:
         ids = {document.key: document.id for document in reader.documents()}
-    found: list[tuple[bool, bool]] = []
+    seen: list[tuple[bool, bool]] = []
 
     def delete(call: int) -> None:
         word = f"{CANARY}0".encode()
@@ -166,10 +173,10 @@ def test_a_document_deleted_meanwhile_leaves_no_byte_in_either_store(store: Stor
             before = word in bytes_below(store.path / REBUILDING)
             receipt = store.delete(ids["0"])
             assert receipt.remaining == 0
-            found.append((before, word in bytes_below(store.path)))
+            seen.append((before, word in bytes_below(store.path)))
 
     change_over(store, Fake(delete))
-    assert found == [(True, False)]
+    assert seen == [(True, False)]
     assert f"{CANARY}0".encode() not in bytes_below(store.path)
 
 
@@ -196,51 +203,23 @@ with Store.open({path!r}) as store:
 
 
 def test_after_a_kill_it_goes_on_without_embedding_again_what_was_done(store: Store) -> None:
-    before = said(store.path)
+    before = contents(store.path)
     script = KILLED.format(tests=str(Path(__file__).parent), path=str(store.path))
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    assert said(store.path) == before
+    assert contents(store.path) == before
     assert store.verify() == []  # what is kept for the next time is no finding
     fake = Fake()
     assert change_over(store, fake) == N_DOCUMENTS - 4
     assert sorted({text.split()[1] for text in fake.texts if text.startswith("Text")}) == ["4.", "5.", "6.", "7."]
-    assert said(store.path) == before
-
-
-class Stop(BaseException):
-    """Stands for the end of the process."""
-
-
-class StoppingSystem(files.System):
-    """Ends everything at the n-th change to names."""
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-
-    def _step(self) -> None:
-        if self.left == 0:
-            raise Stop
-        self.left -= 1
-
-    def rename(self, source: Path, target: Path) -> None:
-        self._step()
-        super().rename(source, target)
-
-    def unlink(self, path: Path) -> None:
-        self._step()
-        super().unlink(path)
-
-    def rmdir(self, path: Path) -> None:
-        self._step()
-        super().rmdir(path)
+    assert contents(store.path) == before
 
 
 @pytest.mark.slow
 def test_a_swap_stopped_anywhere_leaves_the_old_store_or_the_new(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = said(store.path)
+    before = contents(store.path)
     install = Rebuilding.install
     monkeypatch.setattr(Rebuilding, "install", lambda self: (_ for _ in ()).throw(Stop))
     with pytest.raises(Stop):
@@ -253,7 +232,7 @@ def test_a_swap_stopped_anywhere_leaves_the_old_store_or_the_new(
 
         def stopped(making: Rebuilding, last: int = last) -> bool:
             with monkeypatch.context() as patch:
-                patch.setattr(files, "system", StoppingSystem(last))
+                patch.setattr(files, "system", Stopping(last))
                 return install(making)
 
         monkeypatch.setattr(Rebuilding, "install", stopped)
@@ -265,10 +244,10 @@ def test_a_swap_stopped_anywhere_leaves_the_old_store_or_the_new(
                 ended = False
             else:
                 ended = True
-        with Store.open(place) as found:
-            seen.append(found.fingerprint)
-            assert (found.verify(), found.rebuilt) == ([], ())
-        assert said(place) == before
+        with Store.open(place) as left:
+            seen.append(left.fingerprint)
+            assert (left.verify(), left.rebuilt) == ([], ())
+        assert contents(place) == before
         if seen[-1] == "old":
             monkeypatch.setattr(Rebuilding, "install", install)
             with Store.open(place) as copy:
@@ -283,12 +262,8 @@ def test_a_swap_stopped_anywhere_leaves_the_old_store_or_the_new(
 def test_an_interrupted_delete_is_finished_in_both_stores(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     word = f"{CANARY}0".encode()
 
-    def stop(call: int) -> None:
-        if call == 5:
-            raise Stop
-
     with pytest.raises(Stop):
-        change_over(store, Fake(stop))
+        change_over(store, Fake(stop_at_fifth))
     with store.read() as reader:
         first = reader.documents()[0].id
     with monkeypatch.context() as patch:
@@ -303,12 +278,8 @@ def test_an_interrupted_delete_is_finished_in_both_stores(store: Store, monkeypa
 
 
 def test_with_another_model_than_before_it_begins_anew(store: Store) -> None:
-    def stop(call: int) -> None:
-        if call == 5:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        change_over(store, Fake(stop))
+    with pytest.raises(Stop):
+        change_over(store, Fake(stop_at_fifth))
     assert store.fingerprint == "old" and (store.path / REBUILDING).exists()
     assert change_over(store, Fake(), "third") == N_DOCUMENTS
     with Store.open(store.path) as new:
@@ -336,8 +307,6 @@ def test_only_one_process_makes_a_store_again(store: Store) -> None:
 
 
 def test_a_restore_over_the_store_removes_what_was_made_from_the_old_one(store: Store, tmp_path: Path) -> None:
-    from index.local.upkeep import snapshot
-
     snapshot.take(store, tmp_path / "copy")
 
     def restore(call: int) -> None:
@@ -347,8 +316,8 @@ def test_a_restore_over_the_store_removes_what_was_made_from_the_old_one(store: 
     with pytest.raises(StoreReplaced):
         change_over(store, Fake(restore))
     assert not (store.path / REBUILDING).exists()
-    with Store.open(store.path) as there:
-        assert there.fingerprint == "old"
+    with Store.open(store.path) as left:
+        assert left.fingerprint == "old"
 
 
 def test_install_refuses_while_a_document_is_outstanding(store: Store) -> None:
@@ -364,12 +333,12 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_an_unknown_model_changes_nothing(store: Store, tmp_path: Path) -> None:
-    before = said(store.path)
+    before = contents(store.path)
     (tmp_path / "empty").mkdir()
     ended = run("reindex", "--model", tmp_path / "empty", "--store", store.path)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("rag: ") and "config.json" in ended.stderr and "Traceback" not in ended.stderr
-    assert said(store.path) == before and not (store.path / REBUILDING).exists()
+    assert contents(store.path) == before and not (store.path / REBUILDING).exists()
     ended = run("reindex", "--store", tmp_path / "nothing")
     assert ended.returncode == 3 and "no store at" in ended.stderr and not (tmp_path / "nothing").exists()
 
@@ -380,7 +349,7 @@ def test_a_running_service_goes_on_with_the_new_model(
     store: Store, loaded_embedder: Embedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("RAG_MODEL", raising=False)
-    before = said(store.path)
+    before = contents(store.path)
     with Service.open(store.path, Config()) as service:
         ended = run("reindex", "--store", store.path, "--json")
         assert (ended.returncode, ended.stderr) == (0, ""), ended.stderr
@@ -393,7 +362,7 @@ def test_a_running_service_goes_on_with_the_new_model(
         assert service.ask(Query("When does the harbour open?")).passages[0].document.source == "late"
         assert service.verify() == []
         service.delete(service.find("late")[0].id)
-    assert said(store.path) == before
+    assert contents(store.path) == before
     again = json.loads(run("reindex", "--store", store.path, "--json").stdout)
     assert not again["changed"] and again["embedded"] == 0
 

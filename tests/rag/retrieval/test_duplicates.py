@@ -42,7 +42,7 @@ def test_a_negation_or_a_number_makes_another_statement(changed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("text", "other"),
     [
         (
             "In the final of the cup Adler defeated Brandt by 3 to 1.",
@@ -57,9 +57,9 @@ def test_a_negation_or_a_number_makes_another_statement(changed: str) -> None:
     ],
     ids=["who", "which", "when", "how often"],
 )
-def test_a_word_in_the_place_of_another_makes_another_statement(one: str, other: str) -> None:
-    assert not same_statement(one, other)
-    assert same_statement(one, one)
+def test_a_word_in_the_place_of_another_makes_another_statement(text: str, other: str) -> None:
+    assert not same_statement(text, other)
+    assert same_statement(text, text)
 
 
 def test_a_half_shared_text_is_another_statement() -> None:

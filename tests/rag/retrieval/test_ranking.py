@@ -27,7 +27,7 @@ def positions(*values: int) -> Ids:
     return np.array(values, dtype=np.int64)
 
 
-def signals_of(dense: Floats, **given: Floats) -> Signals:
+def signals_of(dense: Floats, **known: Floats) -> Signals:
     """Signals of passages with one sentence each; what is not given is zero."""
     zero = np.zeros(len(dense), dtype=np.float32)
     names = [
@@ -39,7 +39,7 @@ def signals_of(dense: Floats, **given: Floats) -> Signals:
         "sentence_cosine",
         "sentence_coverage",
     ]
-    values = {name: given.get(name, zero) for name in names}
+    values = {name: known.get(name, zero) for name in names}
     return Signals(dense=dense, owner=np.arange(len(dense)), **values)
 
 
@@ -54,8 +54,8 @@ def ranker() -> Ranker:
 
 
 def test_first_scores_are_weighted_means(ranker: Ranker) -> None:
-    found = ranker.first_scores(signals_of(floats(1.0, 0.0), bm25=floats(0.0, 1.0)))
-    assert found == pytest.approx([0.25, 0.75])
+    scores = ranker.first_scores(signals_of(floats(1.0, 0.0), bm25=floats(0.0, 1.0)))
+    assert scores == pytest.approx([0.25, 0.75])
 
 
 def test_a_score_does_not_depend_on_what_else_was_found(ranker: Ranker) -> None:
@@ -67,11 +67,11 @@ def test_a_score_does_not_depend_on_what_else_was_found(ranker: Ranker) -> None:
 def test_the_second_stage_reorders_the_chosen_and_leaves_the_rest_below_in_their_order(ranker: Ranker) -> None:
     dense = floats(0.9, 0.1, 0.8, 0.7)
     signals = signals_of(dense)
-    found = ranker.scores(signals, dense, positions(0, 2), floats(0.0, 0.5))
-    assert found[[0, 2]] == pytest.approx([0.45, 0.65])
-    assert list(np.argsort(-found, kind="stable")) == [2, 0, 3, 1]
-    assert found[3] <= found[0]
-    assert found[3] - found[1] == pytest.approx(0.6)
+    scores = ranker.scores(signals, dense, positions(0, 2), floats(0.0, 0.5))
+    assert scores[[0, 2]] == pytest.approx([0.45, 0.65])
+    assert list(np.argsort(-scores, kind="stable")) == [2, 0, 3, 1]
+    assert scores[3] <= scores[0]
+    assert scores[3] - scores[1] == pytest.approx(0.6)
 
 
 def test_scores_of_the_rest_are_kept_where_they_are_low_enough(ranker: Ranker) -> None:
@@ -85,8 +85,8 @@ def test_without_candidates_there_are_no_scores(ranker: Ranker) -> None:
 
 
 def test_best_per_passage_leaves_out_what_is_missing() -> None:
-    found = best_per_passage(floats(0.2, -0.3, math.nan, -0.5), positions(0, 0, 1, 3), 4)
-    assert found == pytest.approx([0.2, 0.0, 0.0, -0.5])
+    best = best_per_passage(floats(0.2, -0.3, math.nan, -0.5), positions(0, 0, 1, 3), 4)
+    assert best == pytest.approx([0.2, 0.0, 0.0, -0.5])
 
 
 def test_calibration_holds_for_the_same_model_and_passage_settings_only(ranker: Ranker) -> None:

@@ -78,9 +78,9 @@ CLAUSES = [
 )
 def test_a_part_goes_on_until_the_next_one(place: str, expected: Sequence[int]) -> None:
     wanted = tuple(place.replace(".", " ").split())
-    found = named_sentences([wanted], CLAUSES, (), "")
-    assert [one.sentence for one in found] == [*expected]
-    assert [one.sentence for one in found if one.opens] == [*expected][: len(wanted) > 1]
+    named = named_sentences([wanted], CLAUSES, (), "")
+    assert [part.sentence for part in named] == [*expected]
+    assert [part.sentence for part in named if part.opens] == [*expected][: len(wanted) > 1]
 
 
 def test_a_passage_that_begins_inside_a_part_says_so_in_its_context() -> None:
@@ -153,8 +153,8 @@ def contract() -> bytes:
 def test_a_part_that_is_not_there_is_not_made_sure_of(service: Service, tmp_path: Path) -> None:
     (tmp_path / "contract.docx").write_bytes(contract())
     service.intake.add_paths([tmp_path / "contract.docx"])
-    there, missing = (service.ask(Query(f"What is said in section {number}?")) for number in ("3.1", "3.9"))
-    assert there.confidence >= 0.8 > missing.confidence
+    stored, missing = (service.ask(Query(f"What is said in section {number}?")) for number in ("3.1", "3.9"))
+    assert stored.confidence >= 0.8 > missing.confidence
 
 
 @pytest.mark.slow
@@ -173,10 +173,10 @@ def test_a_clause_is_found_by_the_number_that_word_shows(
 ) -> None:
     (tmp_path / "contract.docx").write_bytes(contract())
     service.intake.add_paths([tmp_path / "contract.docx"])
-    found = service.ask(Query(question))
-    assert found.answer is not None and found.answer.text.startswith(answer)
-    assert found.passages[0].section == ("Supply agreement", section)
-    assert all(one.score >= other.score for one, other in zip(found.passages, found.passages[1:], strict=False))
-    first = found.passages[0]
+    asked = service.ask(Query(question))
+    assert asked.answer is not None and asked.answer.text.startswith(answer)
+    assert asked.passages[0].section == ("Supply agreement", section)
+    assert all(upper.score >= lower.score for upper, lower in zip(asked.passages, asked.passages[1:], strict=False))
+    first = asked.passages[0]
     start = first.citation.span.start
-    assert {first.text[one.start - start : one.end - start] for one in first.highlights} == {*found.answer.sentences}
+    assert {first.text[mark.start - start : mark.end - start] for mark in first.highlights} == {*asked.answer.sentences}

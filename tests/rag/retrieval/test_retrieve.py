@@ -51,9 +51,9 @@ def scored(scores: list[float], bm25: list[float], cosines: list[float]) -> Scor
 
 
 def test_questions_are_ranked_by_the_weights_claims_by_what_they_are_about_and_others_by_both() -> None:
-    found = scored([9.0, 5.0, 1.0], [0.0, 0.4, 0.5], [0.2, 0.3, 0.6])
-    about = statement_scores(found.signals)
-    assert np.array_equal(ranking_of("Who met him?", found), found.scores)
-    assert np.array_equal(ranking_of("Aspirin lowers the risk of stroke.", found), about)
+    candidates = scored([9.0, 5.0, 1.0], [0.0, 0.4, 0.5], [0.2, 0.3, 0.6])
+    about = statement_scores(candidates.signals)
+    assert np.array_equal(ranking_of("Who met him?", candidates), candidates.scores)
+    assert np.array_equal(ranking_of("Aspirin lowers the risk of stroke.", candidates), about)
     assert about.argmax() == 2
-    np.testing.assert_allclose(ranking_of("risk of stroke", found), (np.array([1, 0.5, 0]) + about) / 2, rtol=1e-6)
+    np.testing.assert_allclose(ranking_of("risk of stroke", candidates), (np.array([1, 0.5, 0]) + about) / 2, rtol=1e-6)

@@ -59,8 +59,8 @@ def statistics(n_passages: int = 10, mean_length: float = 4.0, df: Mapping[str, 
 
 def test_idf_is_lucenes_once_the_prior_is_counted_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signals, "PRIOR_PASSAGES", 0)
-    found = question_terms(["rare", "common"], {"rare": 1, "common": 2}, statistics(10, df={"rare": 1, "common": 9}))
-    assert found.idf == pytest.approx([math.log(1 + 9.5 / 1.5), math.log(1 + 1.5 / 9.5)])
+    asked = question_terms(["rare", "common"], {"rare": 1, "common": 2}, statistics(10, df={"rare": 1, "common": 9}))
+    assert asked.idf == pytest.approx([math.log(1 + 9.5 / 1.5), math.log(1 + 1.5 / 9.5)])
 
 
 def test_the_prior_keeps_a_term_of_every_passage_of_one_article_from_counting_nothing() -> None:
@@ -70,10 +70,10 @@ def test_the_prior_keeps_a_term_of_every_passage_of_one_article_from_counting_no
 
 def test_terms_are_distinct_in_the_questions_order_and_function_words_weigh_less() -> None:
     terms = ["who", "sign", "who", "deal"]
-    found = question_terms(terms, {term: hashed(term) for term in terms}, statistics(), frozenset(["who"]))
-    assert found.terms == ("who", "sign", "deal")
-    assert found.weights == pytest.approx(found.idf * [signals.FUNCTION_WORD_SHARE, 1, 1])
-    assert found.unknown.all()
+    asked = question_terms(terms, {term: hashed(term) for term in terms}, statistics(), frozenset(["who"]))
+    assert asked.terms == ("who", "sign", "deal")
+    assert asked.weights == pytest.approx(asked.idf * [signals.FUNCTION_WORD_SHARE, 1, 1])
+    assert asked.unknown.all()
 
 
 def test_bm25_of_one_term_by_hand() -> None:
@@ -91,37 +91,37 @@ def test_bm25_signal_is_a_share_of_what_can_be_attained() -> None:
 
 
 def test_context_counts_as_words_of_the_passage_but_not_of_its_sentences() -> None:
-    found = compute_signals(
+    computed = compute_signals(
         EAST, terms_of("normandi locat", [3.0, 1.0]), statistics(), candidates_of([("normandi", ["locat in franc"])])
     )
-    assert found.coverage == pytest.approx([1.0])
-    assert found.sentence_coverage == pytest.approx([1.0])
-    assert found.bm25[0] > 0
+    assert computed.coverage == pytest.approx([1.0])
+    assert computed.sentence_coverage == pytest.approx([1.0])
+    assert computed.bm25[0] > 0
 
 
 def test_coverage_is_the_weighted_share_of_terms_present() -> None:
     candidates = candidates_of([("", ["a b", "c"]), ("", ["x"])])
-    found = compute_signals(EAST, terms_of("a b c d", [1.0, 2.0, 3.0, 4.0]), statistics(), candidates)
-    assert found.coverage == pytest.approx([0.6, 0.0])
-    assert found.sentence_coverage == pytest.approx([0.3, 0.3, 0.0])
-    assert list(found.owner) == [0, 0, 1]
+    computed = compute_signals(EAST, terms_of("a b c d", [1.0, 2.0, 3.0, 4.0]), statistics(), candidates)
+    assert computed.coverage == pytest.approx([0.6, 0.0])
+    assert computed.sentence_coverage == pytest.approx([0.3, 0.3, 0.0])
+    assert list(computed.owner) == [0, 0, 1]
 
 
 def test_cosines_of_passages_and_sentences() -> None:
     half = np.array([0.625, 0.75], dtype=np.float32)  # exact in half precision
-    found = compute_signals(NORTH, terms_of("q"), statistics(), candidates_of([("", ["a", "b"])], [EAST, half]))
-    assert found.dense == pytest.approx([0.0])
-    assert found.sentence_cosine == pytest.approx([0.0, 0.75])
-    assert found.sentence == pytest.approx([0.75])
+    computed = compute_signals(NORTH, terms_of("q"), statistics(), candidates_of([("", ["a", "b"])], [EAST, half]))
+    assert computed.dense == pytest.approx([0.0])
+    assert computed.sentence_cosine == pytest.approx([0.0, 0.75])
+    assert computed.sentence == pytest.approx([0.75])
 
 
 def test_evidence_is_the_soft_maximum_over_sentences() -> None:
-    found = compute_signals(
+    computed = compute_signals(
         NORTH, terms_of("a b"), statistics(), candidates_of([("", ["a x", "y"]), ("", ["y"])], [NORTH, EAST, NORTH])
     )
     soft = signals.EVIDENCE_SOFTNESS
     # Sentences: 1 + 0.5 * 0.5 and 0; alone, the maximum is the value itself.
-    assert found.evidence == pytest.approx([soft * math.log(math.exp(1.25 / soft) + 1), 1.0])
+    assert computed.evidence == pytest.approx([soft * math.log(math.exp(1.25 / soft) + 1), 1.0])
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_evidence_is_the_soft_maximum_over_sentences() -> None:
     ],
 )
 def test_phrase_is_the_weighted_share_of_neighbouring_pairs(body: list[str], expected: float) -> None:
-    found = compute_signals(EAST, terms_of("seven year war"), statistics(), candidates_of([("", body)]))
-    assert found.phrase == pytest.approx([expected * 2 / 3])  # two pairs of mean weight 1, in a total of 3
+    computed = compute_signals(EAST, terms_of("seven year war"), statistics(), candidates_of([("", body)]))
+    assert computed.phrase == pytest.approx([expected * 2 / 3])  # two pairs of mean weight 1, in a total of 3
 
 
 def test_phrase_does_not_reach_from_the_context_or_from_one_passage_into_the_next() -> None:
@@ -167,16 +167,16 @@ def test_nothing_found_or_asked_gives_empty_or_zero_signals(question: str) -> No
         term_counts=np.empty(0, dtype=np.int64),
     )
     assert len(compute_signals(EAST, terms_of(question), statistics(0, 0.0), empty).dense) == 0
-    found = compute_signals(EAST, terms_of(question), statistics(), candidates_of([("", ["a b"])]))
-    assert [found.bm25[0], found.coverage[0], found.phrase[0]] == [0, 0, 0]
+    computed = compute_signals(EAST, terms_of(question), statistics(), candidates_of([("", ["a b"])]))
+    assert [computed.bm25[0], computed.coverage[0], computed.phrase[0]] == [0, 0, 0]
 
 
 def test_a_passage_without_sentences_has_its_own_cosine_for_theirs() -> None:
     candidates = candidates_of([("a", []), ("", ["a"])], [NORTH])
-    found = compute_signals(EAST, terms_of("a"), statistics(), candidates)
-    assert found.sentence == pytest.approx([1.0, 0.0])
-    assert found.evidence[0] == pytest.approx(1.0)
-    assert list(found.owner) == [1]
+    computed = compute_signals(EAST, terms_of("a"), statistics(), candidates)
+    assert computed.sentence == pytest.approx([1.0, 0.0])
+    assert computed.evidence[0] == pytest.approx(1.0)
+    assert list(computed.owner) == [1]
 
 
 # --- late interaction
@@ -192,23 +192,23 @@ def test_late_interaction_takes_each_question_words_best_word_in_the_sentence() 
     # dim 4: the signs of a word of the passage stand for a vector of length 2.
     question = np.array([[1, 0, 0, 0], [0, 0, 0.6, -0.8]], dtype=np.float32)
     words = signs_of([[1, 1, 1, 1], [-1, 1, 1, -1], [-1, -1, -1, 1]], [2, 1])
-    found = late_interaction(question, np.ones(2, dtype=np.float32), words)
+    late = late_interaction(question, np.ones(2, dtype=np.float32), words)
     # First sentence: 1/2 and (0.6 + 0.8)/2; second: -1/2 and -(0.6 + 0.8)/2.
-    assert found == pytest.approx([(0.5 + 0.7) / 2, (-0.5 - 0.7) / 2])
+    assert late == pytest.approx([(0.5 + 0.7) / 2, (-0.5 - 0.7) / 2])
 
 
 def test_late_interaction_weighs_question_words_by_their_shares() -> None:
     question = np.array([[1, 0, 0, 0], [0, 1, 0, 0]], dtype=np.float32)
-    found = late_interaction(question, np.array([1.0, 0.5], dtype=np.float32), signs_of([[1, -1, 1, 1]], [1]))
-    assert found == pytest.approx([(0.5 - 0.25) / 1.5])
+    late = late_interaction(question, np.array([1.0, 0.5], dtype=np.float32), signs_of([[1, -1, 1, 1]], [1]))
+    assert late == pytest.approx([(0.5 - 0.25) / 1.5])
 
 
 def test_a_sentence_or_a_question_without_words_has_no_late_interaction() -> None:
-    one = np.array([[1, 0, 0, 0]], dtype=np.float32)
+    word = np.array([[1, 0, 0, 0]], dtype=np.float32)
     words = signs_of([[1, 1, 1, 1], [-1, 1, 1, 1]], [1, 0, 1, 0])
-    assert late_interaction(one, np.ones(1, dtype=np.float32), words) == pytest.approx([0.5, 0, -0.5, 0])
-    assert late_interaction(one[:0], np.empty(0, dtype=np.float32), words) == pytest.approx([0, 0, 0, 0])
-    assert not late_interaction(one, np.zeros(1, dtype=np.float32), words).any()
+    assert late_interaction(word, np.ones(1, dtype=np.float32), words) == pytest.approx([0.5, 0, -0.5, 0])
+    assert late_interaction(word[:0], np.empty(0, dtype=np.float32), words) == pytest.approx([0, 0, 0, 0])
+    assert not late_interaction(word, np.zeros(1, dtype=np.float32), words).any()
 
 
 def test_late_interaction_in_pieces_equals_the_plain_product() -> None:
@@ -216,11 +216,11 @@ def test_late_interaction_in_pieces_equals_the_plain_product() -> None:
     question = generator.standard_normal((11, 384)).astype(np.float32)
     vectors = generator.standard_normal((500, 384))
     expected = (np.sign(vectors) @ question.T / math.sqrt(384)).max(axis=0).mean()
-    found = late_interaction(question, np.ones(11, dtype=np.float32), signs_of(vectors.tolist(), [500]))
-    assert found == pytest.approx([expected], rel=1e-4)
+    late = late_interaction(question, np.ones(11, dtype=np.float32), signs_of(vectors.tolist(), [500]))
+    assert late == pytest.approx([expected], rel=1e-4)
 
 
 def test_without_vectors_of_words_nearness_and_shared_terms_stand_for_late_interaction() -> None:
     cosine, coverage = np.array([0.2, 0.2, 0.6], np.float32), np.array([0.0, 0.5, 0.5], np.float32)
-    found = late_without_words(cosine, coverage)
-    assert np.all(np.diff(found) > 0) and found == pytest.approx([0.202, 0.307, 0.471])
+    late = late_without_words(cosine, coverage)
+    assert np.all(np.diff(late) > 0) and late == pytest.approx([0.202, 0.307, 0.471])

@@ -21,8 +21,8 @@ ENGLISH = frozenset(
 
 
 def frequencies(terms: Sequence[str]) -> Mapping[str, int]:
-    found = [set(analyze(passage)) for passage in PASSAGES]
-    counts = {term: sum(term in passage for passage in found) for term in terms}
+    stored = [set(analyze(passage)) for passage in PASSAGES]
+    counts = {term: sum(term in passage for passage in stored) for term in terms}
     return {term: n for term, n in counts.items() if n}
 
 

@@ -80,12 +80,12 @@ def test_items_and_code_have_their_kind_and_the_lead_in_above_them() -> None:
     parsed = parse(
         "a.md", b"To upgrade all tools:\n\n```\ntool upgrade\n```\n\nIt needs:\n\n* a key\n* a lock\n\nNo more.\n"
     )
-    said = [
+    units = [
         (unit.kind, unit.context, parsed.text[slice(*unit.span)])
         for passage in stored(parsed)
         for unit in units_of(passage)
     ]
-    assert said == [
+    assert units == [
         (PROSE, "", "To upgrade all tools:"),
         (CODE, "To upgrade all tools:", "```\ntool upgrade\n```"),
         (PROSE, "", "It needs:"),

@@ -160,8 +160,8 @@ def test_damaged_views_are_rebuilt_and_named(
 ) -> None:
     def answers(store: Store) -> list[object]:
         with store.read() as reader:
-            found = reader.nearest(fake_embed("q"), 9, Scope()), reader.matching(["number", "7"], 9, Scope())  # type: ignore[arg-type]
-        return [array.tolist() for pair in found for array in pair]
+            rankings = reader.nearest(fake_embed("q"), 9, Scope()), reader.matching(["number", "7"], 9, Scope())  # type: ignore[arg-type]
+        return [array.tolist() for pair in rankings for array in pair]
 
     fill(empty_store, make_document, range(20))
     empty_store.checkpoint()

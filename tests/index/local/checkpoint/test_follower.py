@@ -42,7 +42,7 @@ def write_elsewhere(store: Store, first: int, last: int, *checkpoint: str) -> No
     subprocess.run(command, check=True, env={"PYTHONPATH": f"{TESTS.parent}:{TESTS}"}, timeout=60)
 
 
-def found(store: Store, term: str) -> list[int]:
+def holding(store: Store, term: str) -> list[int]:
     with store.read() as reader:
         return sorted(reader.matching([term], 1000, Scope())[1].tolist())
 
@@ -50,14 +50,14 @@ def found(store: Store, term: str) -> list[int]:
 @pytest.mark.slow
 def test_what_another_process_writes_is_seen_by_the_next_reader(empty_store: Store, make_document: Make) -> None:
     empty_store.add(*make_document("Own text.", key="own"))
-    assert found(empty_store, "foreign") == []
+    assert holding(empty_store, "foreign") == []
     write_elsewhere(empty_store, 0, 3)
-    assert found(empty_store, "foreign") == [2, 4, 6]
+    assert holding(empty_store, "foreign") == [2, 4, 6]
     write_elsewhere(empty_store, 3, 5, "checkpoint")
-    assert found(empty_store, "foreign") == [2, 4, 6, 8, 10]
+    assert holding(empty_store, "foreign") == [2, 4, 6, 8, 10]
     empty_store.add(*make_document("More foreign text.", key="own"))
     assert empty_store.checkpoint() is True
-    assert found(empty_store, "foreign") == [2, 4, 6, 8, 10, 12]
+    assert holding(empty_store, "foreign") == [2, 4, 6, 8, 10, 12]
     assert empty_store.verify() == []
 
 
@@ -66,7 +66,7 @@ def test_a_checkpoint_of_another_process_is_taken_over_when_it_saves_a_long_repl
 ) -> None:
     monkeypatch.setattr(follower, "_RELOAD_PASSAGES", 5)
     write_elsewhere(empty_store, 0, 4, "checkpoint")
-    assert found(empty_store, "foreign") == [1, 3, 5, 7]
+    assert holding(empty_store, "foreign") == [1, 3, 5, 7]
     assert empty_store._follower.base.sequence == 4
     assert empty_store.verify() == []
 

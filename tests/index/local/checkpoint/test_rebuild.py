@@ -73,18 +73,18 @@ def kept(store_path: Path, make_document: Make) -> Path:
 
 
 def answers(store: Store, embed: Callable[..., Floats]) -> Answers:
-    found = []
+    rankings = []
     with store.read() as reader:
         for scope in SCOPES:
             for k in (1, 5, 200):
                 for terms in (["common"], ["common", "word3", "same"], ["nowher"]):
-                    found.append(reader.matching(terms, k, scope))
+                    rankings.append(reader.matching(terms, k, scope))
                 for question in ("q", "another"):
-                    found.append(reader.nearest(embed(question), k, scope))
+                    rankings.append(reader.nearest(embed(question), k, scope))
         everything = np.sort(reader.matching(["common"], 200, Scope())[1])
         candidates = reader.candidates(everything)
-        found.append((candidates.vectors.ravel().astype(np.float32), candidates.ids))
-    return [(scores.tolist(), ids.tolist()) for scores, ids in found]
+        rankings.append((candidates.vectors.ravel().astype(np.float32), candidates.ids))
+    return [(scores.tolist(), ids.tolist()) for scores, ids in rankings]
 
 
 def wait_until(done: Callable[[], bool]) -> None:
@@ -108,9 +108,9 @@ def quick_retry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def expected_of(path: Path, embed: Callable[..., Floats]) -> Answers:
     with Store.open(path) as store:
-        found = answers(store, embed)
-    assert sum(len(ids) > 20 for _, ids in found) >= 3
-    return found
+        expected = answers(store, embed)
+    assert sum(len(ids) > 20 for _, ids in expected) >= 3
+    return expected
 
 
 @pytest.mark.parametrize(("damage", "parts"), DAMAGES)

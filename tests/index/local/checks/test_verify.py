@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-import apsw
 import pytest
 
 from index.local.checkpoint.manifest import read_manifest
 from index.local.store import Store
 from index.local.upkeep.repair import repair
 from index.types import NewDocument, NewPassage
+from tests.index.tampering import change_rows
 
 pytestmark = pytest.mark.medium
 
@@ -94,10 +94,7 @@ def test_a_healthy_store_is_silent_whatever_was_done_to_it(store: Store, make_do
 def test_a_fault_in_the_rows_is_found(store: Store, fault: str) -> None:
     planted = FAULTS[fault]
     kind, statement = (fault, planted) if isinstance(planted, str) else planted
-    connection = apsw.Connection(str(store.path / "store.db"), vfs="cksmvfs")
-    connection.execute(f"PRAGMA foreign_keys = OFF; {statement}")
-    assert connection.total_changes() >= 1 or fault in ("schema", "trigger")
-    connection.close()
+    assert change_rows(store.path, f"PRAGMA foreign_keys = OFF; {statement}") >= 1 or fault in ("schema", "trigger")
     findings = store.verify()
     assert kind in {finding.kind for finding in findings}
     assert all(finding.where and finding.detail and finding.remedy for finding in findings)
@@ -141,8 +138,8 @@ def test_who_has_the_store_open_sees_what_was_repaired_at_once(store: Store) -> 
             assert reader.statistics("default", ["cat"]) != right
         with Store.open(store.path) as mender:
             repair(mender, mender.verify())
-        for one in (store, other):
-            with one.read() as reader:
+        for opened in (store, other):
+            with opened.read() as reader:
                 assert reader.statistics("default", ["cat"]) == right
                 assert reader.generation > generation  # so that nobody's answer of before is taken for one of now
         assert other.verify() == []
@@ -169,12 +166,16 @@ def test_a_healthy_store_is_left_as_it_is(store: Store) -> None:
 
 def test_terms_of_the_lexical_view_that_are_not_the_stored_ones_are_found(store: Store) -> None:
     """A view whose files are as they were written, from rows that were wrong then."""
-    connection = apsw.Connection(str(store.path / "store.db"), vfs="cksmvfs")
-    ((terms,),) = connection.execute("SELECT terms FROM embeddings WHERE passage = 1")
-    connection.execute("UPDATE embeddings SET terms = zeroblob(length(terms)) WHERE passage = 1")
+    change_rows(
+        store.path,
+        "CREATE TABLE aside AS SELECT terms FROM embeddings WHERE passage = 1;"
+        "UPDATE embeddings SET terms = zeroblob(length(terms)) WHERE passage = 1",
+    )
     store.mend(lambda connection: None, True)  # rebuilds the views
-    connection.execute("UPDATE embeddings SET terms = ? WHERE passage = 1", (terms,))
-    connection.close()
+    change_rows(
+        store.path,
+        "UPDATE embeddings SET terms = (SELECT terms FROM aside) WHERE passage = 1; DROP TABLE aside",
+    )
     findings = store.verify()
     assert {finding.kind for finding in findings} == {"view-term"}
     repair(store, findings)
@@ -184,15 +185,11 @@ def test_terms_of_the_lexical_view_that_are_not_the_stored_ones_are_found(store:
 @pytest.mark.parametrize("kind", ["vectors-view", "lexical-view"])
 def test_a_view_that_lost_a_passage_is_found(store: Store, kind: str) -> None:
     """A passage that left the rows without a word in the log: neither view could know."""
-    connection = apsw.Connection(str(store.path / "store.db"), vfs="cksmvfs")
-    connection.execute("PRAGMA foreign_keys = ON; DELETE FROM passages WHERE id = 1")
-    connection.close()
+    change_rows(store.path, "PRAGMA foreign_keys = ON; DELETE FROM passages WHERE id = 1")
     assert kind in {finding.kind for finding in store.verify()}
 
 
 def test_many_findings_of_one_kind_are_cut(empty_store: Store, make_document: Make) -> None:
     empty_store.add(*make_document("Word. " * 300, sentences_per_passage=1, key="1"))
-    connection = apsw.Connection(str(empty_store.path / "store.db"), vfs="cksmvfs")
-    connection.execute("UPDATE passages SET text = 'x'")
-    connection.close()
+    change_rows(empty_store.path, "UPDATE passages SET text = 'x'")
     assert len(empty_store.verify()) == 100

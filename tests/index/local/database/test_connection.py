@@ -14,6 +14,7 @@ from index.local.database import connection as database
 from index.local.database import scrub
 from index.local.store import Store
 from index.types import NewDocument, NewPassage, Scope
+from tests.index.tampering import change_rows
 
 pytestmark = pytest.mark.medium
 
@@ -32,9 +33,7 @@ def closed(empty_store: Store, make_document: Make) -> Path:
 
 
 def test_a_newer_format_is_refused(closed: Path) -> None:
-    connection = apsw.Connection(str(closed / "store.db"), vfs="cksmvfs")
-    connection.execute("PRAGMA user_version = 99")
-    connection.close()
+    change_rows(closed, "PRAGMA user_version = 99")
     with pytest.raises(StoreTooNew, match="99.*upgrade"):
         Store.open(closed)
 
@@ -58,7 +57,7 @@ def test_a_flipped_bit_in_any_page_is_an_error_or_harmless_and_never_another_ans
     healthy = path.read_bytes()
     refused = 0
     pages = range(0, len(healthy), 4096)
-    for page in list(pages)[:: max(1, len(pages) // 40)]:
+    for page in list(pages)[:: max(1, len(pages) // 20)]:
         damaged = bytearray(healthy)
         damaged[page + 200] ^= 1
         path.write_bytes(damaged)
@@ -70,7 +69,7 @@ def test_a_flipped_bit_in_any_page_is_an_error_or_harmless_and_never_another_ans
         else:
             with Store.open(closed) as store:
                 assert "database" in {finding.kind for finding in store.verify()}
-    assert refused > 20
+    assert refused > 10
 
 
 @pytest.mark.parametrize("offset", [0, 16, 18, 20, 28, 60, 68, 100])
@@ -163,7 +162,7 @@ def test_a_commit_holds_when_the_log_cannot_be_moved_into_the_database(
             store.delete(document.id)
         store.close()
     with Store.open(store_path) as store, store.read() as reader:
-        assert [found.title for found in reader.documents()] == ["Title"]
+        assert [document.title for document in reader.documents()] == ["Title"]
         assert store.verify() == []
     assert b"A cat." not in (store_path / "store.db").read_bytes()
 

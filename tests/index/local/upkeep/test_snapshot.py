@@ -15,6 +15,7 @@ from index.local.store import Store
 from index.local.system import files
 from index.local.upkeep import snapshot
 from index.types import NewDocument, NewPassage
+from tests.index.tampering import NAMES, Stop, Stopping
 
 pytestmark = pytest.mark.medium
 
@@ -183,38 +184,7 @@ def test_a_snapshot_with_any_file_damaged_or_missing_is_refused(store: Store, tm
     snapshot.restore(copy, tmp_path / "new")
 
 
-class Stop(BaseException):
-    """Stands for the end of the process: nothing that catches errors catches it."""
-
-
-class StoppingSystem(files.System):
-    """Ends everything at the n-th change to names, and counts them."""
-
-    def __init__(self, last: int) -> None:
-        self.left = last
-        self.done = 0
-
-    def _step(self) -> None:
-        if self.left == 0:
-            raise Stop
-        self.left -= 1
-        self.done += 1
-
-    def rename(self, source: Path, target: Path) -> None:
-        self._step()
-        super().rename(source, target)
-
-    def unlink(self, path: Path) -> None:
-        self._step()
-        super().unlink(path)
-
-    def rmdir(self, path: Path) -> None:
-        self._step()
-        super().rmdir(path)
-
-    def write_at(self, fd: int, data: bytes) -> None:
-        self._step()
-        super().write_at(fd, data)
+CHANGES = (*NAMES, "write_at")
 
 
 @pytest.mark.slow
@@ -230,18 +200,17 @@ def test_a_restore_stopped_anywhere_leaves_the_old_store_or_the_new(
     seen = []
     for last in range(1000):
         shutil.copytree(store.path, place)
-        system = StoppingSystem(last)
         with monkeypatch.context() as patch:
-            patch.setattr(files, "system", system)
+            patch.setattr(files, "system", Stopping(last, calls=CHANGES))
             try:
                 snapshot.restore(copy, place, overwrite=True)
             except Stop:
-                system.left = 0  # not even cleaning up goes on
+                pass
             else:
                 break
-        found = titles(place)
-        assert found in (old, new)
-        seen.append(found)
+        left = titles(place)
+        assert left in (old, new)
+        seen.append(left)
         assert not replacement.pending(place)
         # Once more, stopped in the middle of finishing, is tried by every later n.
         shutil.rmtree(place)
@@ -254,7 +223,7 @@ def test_a_stopped_restore_to_a_new_place_leaves_no_store(
 ) -> None:
     snapshot.take(store, tmp_path / "copy")
     with monkeypatch.context() as patch:
-        patch.setattr(files, "system", StoppingSystem(0))
+        patch.setattr(files, "system", Stopping(0))
         with pytest.raises(Stop):
             snapshot.restore(tmp_path / "copy", tmp_path / "new")
     with pytest.raises(StoreMissing):

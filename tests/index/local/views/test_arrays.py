@@ -27,8 +27,8 @@ def rows() -> PassageRows:
     )
 
 
-def same(found: PassageRows, expected: PassageRows) -> bool:
-    return all(np.array_equal(getattr(found, field.name), getattr(expected, field.name)) for field in fields(expected))
+def same(read: PassageRows, expected: PassageRows) -> bool:
+    return all(np.array_equal(getattr(read, field.name), getattr(expected, field.name)) for field in fields(expected))
 
 
 @pytest.mark.parametrize("asked", [[0, 1, 2], [0, 2], [2], []])
@@ -50,9 +50,9 @@ def test_rows_of_a_file_that_is_cut_short_while_it_is_read_are_as_written_or_not
     for size in range(path.stat().st_size, -1, -1):
         os.truncate(path, size)
         whole = int(np.searchsorted(np.cumsum(rows.n_rows) * 32, size, side="right"))
-        found = segment.rows(rows.ids)
-        assert whole <= len(found.ids) <= whole + 1  # of the one that is cut, only zeros may be missing
-        assert same(found, rows.taken(np.arange(len(found.ids))))
+        left = segment.rows(rows.ids)
+        assert whole <= len(left.ids) <= whole + 1  # of the one that is cut, only zeros may be missing
+        assert same(left, rows.taken(np.arange(len(left.ids))))
 
 
 def test_rows_that_the_disk_cannot_read_are_not_there(
@@ -108,12 +108,12 @@ def test_a_damaged_row_counts_as_not_there(rows: PassageRows, tmp_path: Path) ->
             damaged = bytearray(content)
             damaged[place] ^= 1 << place % 8
             path.write_bytes(damaged)
-            found = Segment(tmp_path / "segment", 10).rows(rows.ids)
-            for passage in found.ids.tolist():
-                one, other = (part.taken(np.flatnonzero(part.ids == passage)) for part in (found, rows))
-                assert np.array_equal(one.vectors, other.vectors) and np.array_equal(one.terms, other.terms)
-                assert np.array_equal(one.term_counts, other.term_counts)
-            assert len(found.ids) < 3
+            left = Segment(tmp_path / "segment", 10).rows(rows.ids)
+            for passage in left.ids.tolist():
+                read, other = (part.taken(np.flatnonzero(part.ids == passage)) for part in (left, rows))
+                assert np.array_equal(read.vectors, other.vectors) and np.array_equal(read.terms, other.terms)
+                assert np.array_equal(read.term_counts, other.term_counts)
+            assert len(left.ids) < 3
         path.write_bytes(content)
 
 
@@ -130,12 +130,12 @@ def segments(rows: PassageRows, tmp_path: Path) -> list[Path]:
 @pytest.mark.parametrize("asked", [[4, 9, 11], [11, 4, 9], [9], [4, 11], [1, 4, 8, 10, 11, 99], [1, 8, 99], []])
 def test_passages_are_found_in_all_segments(rows: PassageRows, segments: list[Path], asked: list[int]) -> None:
     arrays = PassageArrays([Segment(path, 10) for path in segments], 10)
-    found = arrays.rows(np.array(asked, dtype=np.int64))
+    read = arrays.rows(np.array(asked, dtype=np.int64))
     expected = rows.taken(np.flatnonzero(np.isin(rows.ids, asked)))
-    assert same(found.taken(np.argsort(found.ids)), expected)
+    assert same(read.taken(np.argsort(read.ids)), expected)
     ids, lengths, terms = arrays.terms(np.array(asked, dtype=np.int64))
-    one = replace(found, ids=ids, n_terms=lengths, terms=terms)
-    assert np.array_equal(one.taken(np.argsort(ids)).terms, expected.terms)
+    of_terms = replace(read, ids=ids, n_terms=lengths, terms=terms)
+    assert np.array_equal(of_terms.taken(np.argsort(ids)).terms, expected.terms)
     assert np.array_equal(lengths[np.argsort(ids)], expected.n_terms)
 
 
@@ -147,8 +147,8 @@ def test_a_damaged_segment_hides_no_passage_of_another(rows: PassageRows, segmen
         damaged[place] ^= 1 << place % 8
         path.write_bytes(damaged)
         arrays = PassageArrays([Segment(path, 10) for path in segments], 10)
-        found = arrays.rows(np.array([11, 4, 9]))
-        assert 4 in found.ids and same(found, rows.taken(np.flatnonzero(np.isin(rows.ids, found.ids))))
+        read = arrays.rows(np.array([11, 4, 9]))
+        assert 4 in read.ids and same(read, rows.taken(np.flatnonzero(np.isin(rows.ids, read.ids))))
         ids, lengths, terms = arrays.terms(np.array([11, 4, 9]))
         expected = rows.taken(np.flatnonzero(np.isin(rows.ids, ids)))
         assert 4 in ids and np.array_equal(lengths, expected.n_terms) and np.array_equal(terms, expected.terms)

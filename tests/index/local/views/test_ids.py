@@ -13,16 +13,16 @@ asked = st.lists(st.integers(-10, 90)).map(lambda ids: np.array(ids, dtype=np.in
 
 @given(st.one_of(some, runs), asked)
 def test_a_place_is_how_many_are_less(ids: np.ndarray, wanted: np.ndarray) -> None:
-    found = places(ids, wanted)
-    assert found.tolist() == [sum(one < other for one in ids.tolist()) for other in wanted.tolist()]
-    assert found.dtype == np.int64
+    counts = places(ids, wanted)
+    assert counts.tolist() == [sum(number < other for number in ids.tolist()) for other in wanted.tolist()]
+    assert counts.dtype == np.int64
 
 
 @given(st.one_of(some, runs), asked)
 def test_those_among_others_are_those_that_are_there(others: np.ndarray, ids: np.ndarray) -> None:
-    assert among(ids, others).tolist() == [one in set(others.tolist()) for one in ids.tolist()]
+    assert among(ids, others).tolist() == [number in set(others.tolist()) for number in ids.tolist()]
 
 
 @given(some, st.one_of(some, runs))
 def test_what_is_left_is_all_but_the_others(ids: np.ndarray, others: np.ndarray) -> None:
-    assert without(ids, others).tolist() == [one for one in ids.tolist() if one not in set(others.tolist())]
+    assert without(ids, others).tolist() == [number for number in ids.tolist() if number not in set(others.tolist())]

@@ -51,8 +51,8 @@ def test_extending_leaves_the_old_value_as_it_was() -> None:
 def test_a_saved_index_opens_with_the_same_scores(tmp_path: Path) -> None:
     saved = LexicalIndex.create(tmp_path, rows(*((i, [i % 5] * (i % 7 + 1)) for i in range(1, 300))))
     opened = LexicalIndex.open(tmp_path, saved.n_passages, saved.n_terms)
-    for found in zip(*(index.search({3: 1.5, 4: 0.5}, 50, "default", None) for index in (saved, opened)), strict=True):
-        np.testing.assert_array_equal(*found)
+    for same in zip(*(index.search({3: 1.5, 4: 0.5}, 50, "default", None) for index in (saved, opened)), strict=True):
+        np.testing.assert_array_equal(*same)
 
 
 def test_an_index_that_was_made_writes_nothing_later_by_itself(tmp_path: Path) -> None:

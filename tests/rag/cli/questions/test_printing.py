@@ -68,8 +68,8 @@ def test_a_file_that_is_there_is_a_link_and_one_that_is_not_is_none(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a b.txt").write_text("The ferry leaves at 9.")
-    there = "\n".join(printed(answer_from("a b.txt"), 80, terminal=True))
-    assert f"{(tmp_path / 'a b.txt').as_uri()}\x1b\\" in there and "\x1b]8;" in there
+    shown = "\n".join(printed(answer_from("a b.txt"), 80, terminal=True))
+    assert f"{(tmp_path / 'a b.txt').as_uri()}\x1b\\" in shown and "\x1b]8;" in shown
     assert "https://example.org/x" in "\n".join(printed(answer_from("https://example.org/x"), 80, terminal=True))
     for gone in ("gone.txt", "a.zip!/b.txt", "x" * 5000):
         assert "\x1b]8;" not in "\n".join(printed(answer_from(gone), 80, terminal=True))

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 
 from index.local.store import Store
 from index.types import NewDocument, NewPassage
+from tests.index.tampering import change_rows
 
 pytestmark = pytest.mark.medium
 
@@ -87,12 +87,10 @@ def test_without_a_store_nothing_is_copied_or_mended(rag: Rag) -> None:
 
 def test_repair_mends_what_verify_says_it_does(rag: Rag) -> None:
     assert rag("repair").out == "nothing was to be mended\n"
-    connection = apsw.Connection("store/store.db", vfs="cksmvfs")
-    connection.execute("UPDATE collections SET n_terms = 1")
-    connection.close()
-    found = rag("verify", "--json")
-    assert found.code == 1
-    assert [(one["kind"], one["mendable"]) for one in found.json["findings"]] == [("counters", True)]
+    change_rows(Path("store"), "UPDATE collections SET n_terms = 1")
+    verified = rag("verify", "--json")
+    assert verified.code == 1
+    assert [(finding["kind"], finding["mendable"]) for finding in verified.json["findings"]] == [("counters", True)]
     mended = rag("repair", "--json")
     assert mended.code == 0 and mended.json["left"] == [] and mended.json["mended"][0]["kind"] == "counters"
     assert rag("verify").code == 0
@@ -103,23 +101,16 @@ def test_repair_mends_what_verify_says_it_does(rag: Rag) -> None:
 
 def test_what_was_mended_when_the_store_was_opened_is_listed_and_holds(rag: Rag) -> None:
     shutil.rmtree("store/views")
-    found = rag("verify")
-    assert found.code == 0 and "has been rebuilt; nothing is left to do" in found.out
-    assert found.out.endswith("4 documents, 4 passages: all is well\n")
+    verified = rag("verify")
+    assert verified.code == 0 and "has been rebuilt; nothing is left to do" in verified.out
+    assert verified.out.endswith("4 documents, 4 passages: all is well\n")
     shutil.rmtree("store/views")
-    found = rag("verify", "--json")
-    assert found.code == 0 and {one["kind"] for one in found.json["findings"]} == {"view-rebuilt"}
+    verified = rag("verify", "--json")
+    assert verified.code == 0 and {finding["kind"] for finding in verified.json["findings"]} == {"view-rebuilt"}
 
 
 def test_what_repair_cannot_mend_is_listed_with_what_to_do(rag: Rag) -> None:
-    connection = apsw.Connection("store/store.db", vfs="cksmvfs")
-    connection.execute("UPDATE texts SET text = 'Else.' WHERE document = 1")
-    connection.close()
+    change_rows(Path("store"), "UPDATE texts SET text = 'Else.' WHERE document = 1")
     result = rag("repair")
     assert result.code == 1 and "left text in document" in result.out and "rag rm" in result.out
     assert rag("repair", "--json").json["mended"] == []
-
-
-@pytest.mark.parametrize("command", ["snapshot", "restore", "repair"])
-def test_help_has_an_example(rag: Rag, command: str) -> None:
-    assert f"Example: rag {command}" in rag(command, "--help").out
