@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -15,7 +15,7 @@ from index.backend import DELETE_TOGETHER, Place, Store
 from index.errors import DocumentNotFound, StoreBehind, StoreMismatch, StoreMissing, StoreReplaced, StoreUnreachable
 from index.jobs import Queue, queue_of
 from index.stores import create_store, open_store, require_present
-from index.types import Document, FailedFile, Finding, JsonScalar, Receipt, Span
+from index.types import Document, FailedFile, JsonScalar, Receipt, Span
 from rag.answer.cache import AnswerCache
 from rag.model.cache import measured_precision
 from rag.model.loading import StoreModels, model_info, refuse_other_model, store_settings
@@ -305,10 +305,6 @@ class Service:
             wanted = wanted_page(reader, document, number, width, span, sought)
         return self.intake.draw(content, wanted, check)
 
-    def delete(self, document_id: str) -> Receipt:
-        """Remove a document; the receipt comes when nothing of it can be found any more.  Raises DocumentNotFound."""
-        return self.store.delete(document_id)
-
     def delete_collection(self, collection: str) -> list[Receipt]:
         """Remove all documents of a collection, several hundred at a time, and forget what failed in it.
 
@@ -327,10 +323,6 @@ class Service:
         return receipts
 
     # --- the whole
-
-    def verify(self, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
-        """Inconsistencies between the stored truth and the views; empty when all is well."""
-        return self.store.verify(progress)
 
     def counts(self, collection: str | None = None) -> tuple[int, int]:
         """Documents and passages."""
@@ -357,11 +349,6 @@ class Service:
         """Number of the last change."""
         with self.store.read() as reader:
             return reader.generation
-
-    @property
-    def fingerprint(self) -> str:
-        """Names model and passage settings."""
-        return self.store.fingerprint
 
     @property
     def settings(self) -> dict[str, object]:
@@ -398,16 +385,6 @@ class Service:
         if refit is not None and refit.basis != self.confidence_basis:
             raise StoreMismatch("the confidence was fitted with another model, other settings or other weights")
         self.store.set_note(REFIT_NOTE, refit.to_note() if refit is not None else None)
-
-    @property
-    def rebuilt(self) -> tuple[str, ...]:
-        """Views that were missing or damaged at the start and were made again from the truth."""
-        return self.store.rebuilt
-
-    @property
-    def rebuilding(self) -> tuple[str, ...]:
-        """Views that are being made again: until they are there, questions are answered from the truth, slower."""
-        return self.store.rebuilding
 
     @property
     def embedder(self) -> "TextEmbedder":

@@ -172,7 +172,7 @@ def _store(config: "Config", place: "Place") -> Check:
         with Service.open(place, config) as service:
             documents, passages = service.counts()
             failures = len(service.failures())
-            rebuilt = service.rebuilt
+            rebuilt = service.store.rebuilt
     except StoreMissing as error:
         if not is_database(place) and Path(place).exists() and not (Path(place).is_dir() and not os.listdir(place)):
             return Check("store", False, str(error), "choose another place with --store or RAG_STORE")

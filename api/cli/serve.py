@@ -197,13 +197,13 @@ def _opened(place: "Place", settings: "Settings") -> "Iterator[_Serving]":
 
 
 def _tell_of_views(service: "Service", say: Callable[[str], None]) -> None:
-    if missing := service.rebuilding:
+    if missing := service.store.rebuilding:
         say(
             f"search files ({', '.join(missing)}) were missing or damaged and are being made again; "
             "until they are there, questions are answered from the database, slower"
         )
-    elif service.rebuilt:
-        say(f"search files ({', '.join(service.rebuilt)}) were missing or damaged and have been made again")
+    elif service.store.rebuilt:
+        say(f"search files ({', '.join(service.store.rebuilt)}) were missing or damaged and have been made again")
 
 
 def _start_answering(service: "Service", answerers: "Answerers") -> bool:
@@ -211,12 +211,12 @@ def _start_answering(service: "Service", answerers: "Answerers") -> bool:
 
     While search files are made again this process answers, and those start when that is done: each would make them for itself.
     """
-    if answerers.n and not service.rebuilding:
+    if answerers.n and not service.store.rebuilding:
         answerers.start()
         return True
     service.warm()
     if answerers.n:
-        answerers.start_when(lambda: not service.rebuilding)
+        answerers.start_when(lambda: not service.store.rebuilding)
     return False
 
 

@@ -279,7 +279,7 @@ async def delete_document(
 
     def delete() -> ReceiptOut:
         access.document(service, document_id)
-        receipt = service.delete(document_id)
+        receipt = service.store.delete(document_id)
         metrics.documents.labels("deleted").inc()
         return receipt_json(receipt)
 

@@ -30,8 +30,8 @@ async def readyz(request: Request, service: ServiceDep, run: RunDep) -> ReadyOut
         raise Overloaded("All processes that answer questions have ended; they are being started again.")
     await run(service.require_ready)
     ready: ReadyOut = {"status": "ready"}
-    if service.rebuilding:
-        ready["rebuilding"] = list(service.rebuilding)
+    if service.store.rebuilding:
+        ready["rebuilding"] = list(service.store.rebuilding)
     return ready
 
 

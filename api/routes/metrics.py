@@ -37,7 +37,7 @@ async def get_metrics(request: Request, service: ServiceDep, run: RunDep, counte
 
 def _store(service: Service) -> list[Metric]:
     documents, passages = service.counts()
-    rebuilding = [({"files": name}, int(name in service.rebuilding)) for name in ("vectors", "lexical")]
+    rebuilding = [({"files": name}, int(name in service.store.rebuilding)) for name in ("vectors", "lexical")]
     return [
         gauge("footnote_store_documents", "Documents in the store.", [({}, documents)]),
         gauge("footnote_store_passages", "Passages in the store.", [({}, passages)]),

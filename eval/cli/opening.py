@@ -81,7 +81,7 @@ def standing(service: Service, questions: GoldSet, gold: Path) -> Standing:
             service.inspector.ask_baseline,
             questions.questions,
             gold=str(gold),
-            store=StoreState(service.fingerprint, service.settings, *service.counts()),
+            store=StoreState(service.store.fingerprint, service.settings, *service.counts()),
             progress=lambda done: show(done, n_asked),
         )
 
@@ -95,7 +95,7 @@ def asked(service: Service, questions: GoldSet, gold: Path, gold_sha256: str, k:
         calibration = CalibrationState(refit.gold, refit.positives, refit.negatives, refit.fitted_at)
         if refit.gold == gold_sha256:
             message(f"{gold}: confidence was fitted on these questions, so that its figures are not of unseen ones")
-    state = StoreState(service.fingerprint, service.settings, documents, passages, calibration)
+    state = StoreState(service.store.fingerprint, service.settings, documents, passages, calibration)
     n_asked = len(questions.questions)
     with progress("asking", "questions") as show:
         return run(

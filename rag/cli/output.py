@@ -80,8 +80,10 @@ def open_service(option: str | None, *, to_ask: bool = False) -> "Service":
 
 def note_rebuilt(service: "Service") -> None:
     """Tell that a damaged or missing view was made again from the stored truth: nothing is lost, but someone should know."""
-    if service.rebuilt:
-        message(f"the search files ({', '.join(service.rebuilt)}) were missing or damaged and have been made again")
+    if service.store.rebuilt:
+        message(
+            f"the search files ({', '.join(service.store.rebuilt)}) were missing or damaged and have been made again"
+        )
 
 
 # Packages that not every installation has, and the extra that brings each.

@@ -26,7 +26,7 @@ def test_a_service_goes_on_with_the_restored_store(empty_store: Store, make_docu
         assert service.counts() == (1, 1)
         assert service.store.add(*make_document("A cow.", key="3")).outcome == "added"
         [gone] = service.find(service.documents()[0].id)
-        assert service.delete(gone.id).remaining == 0
+        assert service.store.delete(gone.id).remaining == 0
     with Store.open(empty_store.path) as store, store.read() as reader:
         assert [document.key for document in reader.documents()] == ["3"] and store.verify() == []
 

@@ -305,6 +305,6 @@ async def delete_document(
 
     def delete(check: Check) -> Structured:
         document = caller.access.document(caller.service, document_id)
-        return {**receipt_json(caller.service.delete(document.id))}
+        return {**receipt_json(caller.service.store.delete(document.id))}
 
     return await caller.write(delete, deletes=True)

@@ -78,7 +78,7 @@ class Call:
 
     def delete(self, document: Document) -> None:
         """Delete a document, and count that."""
-        self.service.delete(document.id)
+        self.service.store.delete(document.id)
         metrics_of(self.request).documents.labels("deleted").inc()
 
 

@@ -170,7 +170,7 @@ def remove(
         if docs:
             # All are looked up before the first is removed, so that a mistyped name changes nothing.
             documents = {document.id: document for document in documents_meant(service, docs, collection)}
-            receipts = [service.delete(document_id) for document_id in documents]
+            receipts = [service.store.delete(document_id) for document_id in documents]
         elif collection is not None:
             _require_collection(service, collection)
             receipts = service.delete_collection(collection)

@@ -16,10 +16,10 @@ def repair(store: StoreOption = None, json: JsonOption = False) -> None:
     """
     with errors():
         with open_service(store) as service, progress("checking", "passages") as show:
-            mended = stores.repair(service.store, service.verify(show))
+            mended = stores.repair(service.store, service.store.verify(show))
         # Opened anew, so that what had to be made at the start is no finding any more.
         with open_service(store) as service, progress("checking", "passages") as show:
-            left = service.verify(show)
+            left = service.store.verify(show)
     if json:
         from rag.shared.serialization import finding_json
 

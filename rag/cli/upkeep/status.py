@@ -47,7 +47,7 @@ def _state(service: "Service") -> dict[str, object]:
         "model": str(service.settings["model"]),
         "precision": service.precision,
         "generation": service.generation,
-        "fingerprint": service.fingerprint,
+        "fingerprint": service.store.fingerprint,
         "bytes": _bytes_below(service.place),
         "collections": {name: {"documents": n, "passages": m} for name, (n, m) in collections.items()},
     }

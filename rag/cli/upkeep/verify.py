@@ -83,7 +83,7 @@ def _verify_store(store: str | None, json: bool) -> bool:
     with open_service(store) as service:
         documents, passages = service.counts()
         with progress("checking", "passages") as show:
-            findings = service.verify(show)
+            findings = service.store.verify(show)
     wrong = sum(not finding.mended for finding in findings)
     if json:
         print_json(

@@ -80,7 +80,7 @@ def test_a_real_store_keeps_what_is_uploaded_and_finds_what_was_added_from_disk(
         assert kept == {b"The tern left.", b"The gull left too."}
         assert client.delete(f"/v1/documents/{sent['id']}").json()["remaining"] == 0
         assert not any(b"tern" in path.read_bytes() for path in place.rglob("*") if path.is_file())
-        assert service.verify() == []
+        assert service.store.verify() == []
 
 
 @pytest.mark.model

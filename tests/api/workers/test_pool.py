@@ -135,7 +135,7 @@ def test_an_acknowledged_change_is_in_the_next_answer_of_every_process(
             asked = [clients.submit(two.answer, Query("How deep is basin 2?", k=k), nothing) for k in (1, 2, 3, 4)]
         assert all(told(one.result().body)["passages"][0]["text"].endswith(f"{depth} metres.") for one in asked)
     [document] = [one for one in service.documents() if one.key.endswith("basin.txt")]
-    service.delete(document.id)
+    service.store.delete(document.id)
     for k in (1, 2):
         assert b"metres" not in two.answer(Query("How deep is basin 2?", k=k), nothing).body
 

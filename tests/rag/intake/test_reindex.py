@@ -360,8 +360,8 @@ def test_a_running_service_goes_on_with_the_new_model(
         assert answer.passages[0].document.source == "s5"
         service.intake.add_text(title="Late", text="The harbour opens at nine.", source="late", metadata={})
         assert service.ask(Query("When does the harbour open?")).passages[0].document.source == "late"
-        assert service.verify() == []
-        service.delete(service.find("late")[0].id)
+        assert service.store.verify() == []
+        service.store.delete(service.find("late")[0].id)
     assert contents(store.path) == before
     again = json.loads(run("reindex", "--store", store.path, "--json").stdout)
     assert not again["changed"] and again["embedded"] == 0

@@ -64,7 +64,7 @@ def test_a_folder_is_kept_in_step(service: Service) -> None:
     (folder / "c.txt").unlink()
     assert counts(service.intake.add_paths([folder], sync=True)) == (1, 0, 1, 2, 0)
     assert sources(service) == ["docs/b.txt", "docs/renamed.txt"]
-    assert not service.verify()
+    assert not service.store.verify()
 
 
 def test_a_file_that_becomes_a_folder_is_gone(service: Service) -> None:

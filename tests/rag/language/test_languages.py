@@ -117,7 +117,7 @@ def test_words_are_found_in_other_forms_of_their_own_language(service: Service) 
     assert [one.source for one in service.documents() if one.metadata == {"language": "ru"}] == ["ru"]
     found = service.ask(Query("house", where={"language": ["fr", "es"]})).passages
     assert {one.document.source for one in found} == {"fr", "es"}
-    assert service.verify() == []
+    assert service.store.verify() == []
 
 
 def test_a_word_in_another_form_is_not_taken_for_a_slip(service: Service) -> None:

@@ -226,7 +226,7 @@ def test_a_folder_of_hostile_files_holds_up_none_of_the_others(service: Service,
         (tmp_path / name).write_text(f"The bridge of {name} is open.")
     report = service.intake.add_paths([tmp_path])
     assert sorted(Path(failure.path).name for failure in report.failed) == sorted(refused)
-    assert report.added == 2 and service.verify() == []
+    assert report.added == 2 and service.store.verify() == []
 
 
 def test_a_text_of_too_many_lines_or_characters_is_refused_before_it_is_taken_apart() -> None:
