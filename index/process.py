@@ -228,6 +228,32 @@ def outcome(worker: Worker) -> str:
         worker.end()
 
 
+class Stoppable:
+    """Runs one worker of one piece of work at a time, which another thread may stop. worker: the one that is at it."""
+
+    def __init__(self) -> None:
+        self.worker: Worker | None = None
+        self.stopped = threading.Event()
+
+    def run(self, module: str, *arguments: str) -> str:
+        """What went wrong, or nothing."""
+        try:
+            self.worker = worker = Worker(module, *arguments)
+        except OSError as error:
+            return str(error)
+        if self.stopped.is_set():
+            worker.kill()
+        problem = outcome(worker)
+        self.worker = None
+        return problem
+
+    def stop(self) -> None:
+        """End the work that is under way, and let no other come to anything."""
+        self.stopped.set()
+        if (worker := self.worker) is not None:
+            worker.kill()
+
+
 def forbid_inspection() -> None:
     """Let no other process of the same user read this one's memory, environment or open files, as debuggers do (Linux).
 

@@ -3,14 +3,15 @@
 Nothing of an engine is imported before a store of its kind is opened.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from index.backend import Place, Progress, Rebuilding, Snapshot, Store, is_database
 
 if TYPE_CHECKING:
+    from index.local.store import Store as LocalStore
     from index.postgres.store import PostgresStore
     from index.types import Finding, JsonScalar
 
@@ -69,10 +70,8 @@ def _postgres() -> "type[PostgresStore]":
 
 def require_present(store: Store) -> None:
     """Raises StoreMissing when a store was moved or removed while it was open: it is read to the end, and written no more."""
-    from index.local.store import Store as LocalStore
-
-    if isinstance(store, LocalStore):
-        store.require_present()
+    if not is_database(store.place):
+        _in_directory(store).require_present()
 
 
 def _in_database(store: Store) -> "PostgresStore":
@@ -82,15 +81,20 @@ def _in_database(store: Store) -> "PostgresStore":
     return store
 
 
+def _in_directory(store: Store) -> "LocalStore":
+    from index.local.store import Store as LocalStore
+
+    assert isinstance(store, LocalStore)
+    return store
+
+
 def repair(store: Store, findings: "Iterable[Finding]") -> "list[Finding]":
     """Mend those of the findings that can be mended from the rest of the store, and return them."""
-    from index.local.store import Store as LocalStore
-    from index.local.upkeep.repair import repair as repair_local
-
     if is_database(store.place):
         return []  # what is wrong there needs the document, a backup or REINDEX: each finding says which
-    assert isinstance(store, LocalStore)
-    return repair_local(store, findings)
+    from index.local.upkeep.repair import repair as repair_local
+
+    return repair_local(_in_directory(store), findings)
 
 
 def snapshot(store: Store, target: Path, progress: Progress | None = None) -> Snapshot:
@@ -100,15 +104,13 @@ def snapshot(store: Store, target: Path, progress: Progress | None = None) -> Sn
     Raises StoreUnwritable for a place that holds something or cannot be written, StoreFull, and StoreDamaged when the copy does not
     verify: then the store itself is not whole. Nothing is left at ``target`` in each of these cases.
     """
-    from index.local.store import Store as LocalStore
-    from index.local.upkeep.snapshot import take
-
     if is_database(store.place):
         from index.postgres.exchange import take as take_from_database
 
         return take_from_database(_in_database(store), target, progress)
-    assert isinstance(store, LocalStore)
-    return take(store, target, progress)
+    from index.local.upkeep.snapshot import take
+
+    return take(_in_directory(store), target, progress)
 
 
 def restore(source: Path, place: Place, *, overwrite: bool = False, progress: Progress | None = None) -> Snapshot:
@@ -127,36 +129,31 @@ def restore(source: Path, place: Place, *, overwrite: bool = False, progress: Pr
     return restore_local(source, Path(place), overwrite=overwrite, progress=progress)
 
 
-@contextmanager
 def rebuilding(
     store: Store, *, dim: int, fingerprint: str, settings: "Mapping[str, JsonScalar]"
-) -> Iterator[Rebuilding]:
+) -> AbstractContextManager[Rebuilding]:
     """A rebuilding of the store with another model or other settings: the one that was interrupted, if it was for the same.
 
     What is there at the end of the block is kept for the next time.  Raises StoreLocked while another process is at it.
     """
-    from index.local.store import Store as LocalStore
-    from index.local.upkeep.reindex import begun
-
+    making: AbstractContextManager[Rebuilding]
     if is_database(store.place):
         from index.postgres.rebuilding import begun as begun_in_database
 
-        with begun_in_database(_in_database(store), dim=dim, fingerprint=fingerprint, settings=settings) as in_database:
-            yield in_database
-        return
-    assert isinstance(store, LocalStore)
-    with begun(store, dim=dim, fingerprint=fingerprint, settings=settings) as making:
-        yield making
+        making = begun_in_database(_in_database(store), dim=dim, fingerprint=fingerprint, settings=settings)
+    else:
+        from index.local.upkeep.reindex import begun
+
+        making = begun(_in_directory(store), dim=dim, fingerprint=fingerprint, settings=settings)
+    return making
 
 
 def abandon_rebuilding(store: Store) -> bool:
     """Remove what an interrupted rebuilding left; whether there was something.  Raises StoreLocked while a process is at it."""
-    from index.local.store import Store as LocalStore
-    from index.local.upkeep.reindex import abandon
-
     if is_database(store.place):
         from index.postgres.rebuilding import abandon as abandon_in_database
 
         return abandon_in_database(_in_database(store))
-    assert isinstance(store, LocalStore)
-    return abandon(store)
+    from index.local.upkeep.reindex import abandon
+
+    return abandon(_in_directory(store))

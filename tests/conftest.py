@@ -28,7 +28,8 @@ from rag.cli.main import main
 
 DIM = 16
 
-MakeDocument = Callable[..., tuple[NewDocument, list[NewPassage]]]
+Made = tuple[NewDocument, list[NewPassage]]
+Make = Callable[..., Made]
 
 
 def embed(text: str, dim: int = DIM) -> Floats:
@@ -49,7 +50,7 @@ def build_document(
     metadata: Mapping[str, JsonScalar | list[JsonScalar]] | None = None,
     sentences_per_passage: int = 2,
     dim: int = DIM,
-) -> tuple[NewDocument, list[NewPassage]]:
+) -> Made:
     """A document and its passages: sentences end with a full stop or a line, the title is each passage's context."""
     sentences = [Span(*match.span()) for match in re.finditer(r"[^\s.][^.\n]*\.?", text)]
     passages = []
@@ -141,7 +142,7 @@ def store_path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def make_document() -> MakeDocument:
+def make_document() -> Make:
     """``make_document(text, key=..., collection=..., ...)`` gives a NewDocument and its NewPassages with fake vectors."""
     return build_document
 
@@ -190,29 +191,15 @@ def database_server(*options: str) -> Iterator[str]:
         Path(folder).chmod(0o755)
         if user is not None:
             shutil.chown(data, user)
-        initialize = [
-            "initdb",
-            "-D",
-            str(data),
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C.UTF-8",
-            "--no-sync",
-        ]
-        subprocess.run([programs / initialize[0], *initialize[1:]], user=user, cwd="/", check=True, capture_output=True)
+        cluster = "-U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync".split()
+        initialize = [str(programs / "initdb"), "-D", str(data), *cluster]
+        subprocess.run(initialize, user=user, cwd="/", check=True, capture_output=True)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        settings = [
-            "listen_addresses=127.0.0.1",
-            "fsync=off",
-            "full_page_writes=off",
-            "shared_preload_libraries=pg_textsearch",
-        ]
+        settings = (
+            "listen_addresses=127.0.0.1 fsync=off full_page_writes=off shared_preload_libraries=pg_textsearch".split()
+        )
         command = [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(data)]
         command += [part for setting in [*settings, *options] for part in ("-c", setting)]
         with open(Path(folder) / "log", "wb") as log:

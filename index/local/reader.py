@@ -11,12 +11,13 @@ from index.local.database import filters
 from index.local.database.connection import Connection
 from index.local.database.documents import read_document
 from index.local.database.failures import read_failures
-from index.local.database.notes import read_notes
+from index.local.database.notes import read_note, read_notes
 from index.local.database.rows import (
     DOCUMENT_COLUMNS,
     ID_LENGTH,
     PASSAGE_COLUMNS,
     id_array,
+    rows_of,
     unpack_document,
     unpack_passage,
 )
@@ -125,7 +126,7 @@ class Reader(CountingReader):
         return text[start:end]
 
     def note(self, name: str) -> str | None:
-        return self.notes().get(name)
+        return read_note(self._connection, name)
 
     def notes(self) -> dict[str, str]:
         """All texts that ``Store.set_note`` keeps, by name."""
@@ -137,13 +138,11 @@ class Reader(CountingReader):
         return {row[0]: hashlib.sha256(repr(row).encode()).digest() for row in rows}
 
     def passages(self, ids: Sequence[int] | Ids) -> list[Passage]:
-        if not len(ids):
-            return []
         query = (
             f"SELECT {PASSAGE_COLUMNS} FROM carray(?) c CROSS JOIN passages p ON p.id = c.value"
             " JOIN documents d ON d.number = p.document"
         )
-        return [unpack_passage(row) for row in self._connection.execute(query, (id_array(ids),))]
+        return [unpack_passage(row) for row in rows_of(self._connection, query, ids)]
 
     def passages_of(self, document_id: str) -> list[Passage]:
         query = (
@@ -153,23 +152,19 @@ class Reader(CountingReader):
         return [unpack_passage(row) for row in self._connection.execute(query, (document_id,))]
 
     def contexts(self, ids: Sequence[int] | Ids) -> list[str]:
-        if not len(ids):
-            return []
         query = "SELECT p.context FROM carray(?) c CROSS JOIN passages p ON p.id = c.value"
-        return [context for (context,) in self._connection.execute(query, (id_array(ids),))]
+        return [context for (context,) in rows_of(self._connection, query, ids)]
 
     def contexts_of(self, document_id: str) -> list[str]:
         query = "SELECT p.context FROM documents d JOIN passages p ON p.document = d.number WHERE d.id = ? ORDER BY p.ordinal"
         return [context for (context,) in self._connection.execute(query, (document_id,))]
 
     def documents_of(self, passage_ids: Sequence[int] | Ids) -> dict[int, Document]:
-        if not len(passage_ids):
-            return {}
         query = (
             f"SELECT p.id, {DOCUMENT_COLUMNS} FROM carray(?) c CROSS JOIN passages p ON p.id = c.value"
             " JOIN documents d ON d.number = p.document"
         )
-        return {row[0]: unpack_document(row[1:]) for row in self._connection.execute(query, (id_array(passage_ids),))}
+        return {row[0]: unpack_document(row[1:]) for row in rows_of(self._connection, query, passage_ids)}
 
     def vocabulary(self, collection: str) -> Iterator[tuple[str, int]]:
         yield from self._connection.execute("SELECT term, df FROM terms WHERE collection = ?", (collection,))
@@ -202,11 +197,10 @@ class Reader(CountingReader):
         )
 
     def word_signs(self, ids: Sequence[int] | Ids) -> WordSigns:
-        rows: list[tuple[int, bytes, bytes]] = []
-        if len(ids):
-            query = "SELECT passage, word_counts, word_signs FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
-            rows = list(self._connection.execute(query, (id_array(ids),)))
-        return self._unpacked_signs(rows)
+        query = (
+            "SELECT passage, word_counts, word_signs FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
+        )
+        return self._unpacked_signs(list(rows_of(self._connection, query, ids)))
 
     def counts(self, collection: str | None = None) -> tuple[int, int]:
         query = (
@@ -257,7 +251,7 @@ class Reader(CountingReader):
                 "SELECT passage, terms, term_counts, vector, sentence_vectors"
                 " FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
             )
-            rows = list(self._connection.execute(query, (id_array(missing),)))
+            rows = list(rows_of(self._connection, query, missing))
             known = PassageRows.joined([known, PassageRows.of(rows, self._dim)])
         return known.taken(_places(known.ids, ids))
 
@@ -267,7 +261,7 @@ class Reader(CountingReader):
         missing = ids[~among(ids, np.sort(known))]
         if len(missing):
             query = "SELECT passage, terms FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
-            rows: list[tuple[int, bytes]] = list(self._connection.execute(query, (id_array(missing),)))
+            rows: list[tuple[int, bytes]] = list(rows_of(self._connection, query, missing))
             packed = np.frombuffer(b"".join(block for _, block in rows), dtype="<u4").astype(np.uint32, copy=False)
             known = np.concatenate([known, [passage for passage, _ in rows]]).astype(np.int64)
             lengths = np.concatenate([lengths, [len(block) // 4 for _, block in rows]]).astype(np.int64)
@@ -277,30 +271,25 @@ class Reader(CountingReader):
     def _allowed_passages(self, scope: Scope) -> Bitmap | None:
         """A bit per passage that the scope allows, or None when it allows all of the store."""
         if scope.where:
-            return bitmap(self._ranges("d.number IN (SELECT value FROM carray(?))", self._matching_documents(scope)))
+            return bitmap(self._ranges(scope))
         if self.collections() == [scope.collection]:
             return None
         if scope.collection not in self._known.scopes:
-            self._known.scopes[scope.collection] = bitmap(self._ranges("d.collection = ?", scope.collection))
+            self._known.scopes[scope.collection] = bitmap(self._ranges(scope))
         return self._known.scopes[scope.collection]
 
     def _passages_in(self, scope: Scope) -> Ids:
         """All passages that the scope allows, int64 ascending."""
-        if scope.where:
-            ranges = self._ranges("d.number IN (SELECT value FROM carray(?))", self._matching_documents(scope))
-        else:
-            ranges = self._ranges("d.collection = ?", scope.collection)
+        ranges = self._ranges(scope)
         return np.sort(np.concatenate([np.arange(*bounds) for bounds in ranges])) if ranges else NO_IDS
 
-    def _ranges(self, condition: str, value: str | list[int]) -> list[tuple[int, int]]:
-        """Half-open ranges of the passage ids of some documents."""
-        if not value:
-            return []
-        query = (
-            "SELECT first_passage, first_passage + n_passages FROM documents d"
-            f" WHERE first_passage IS NOT NULL AND {condition}"
-        )
-        return list(self._connection.execute(query, (id_array(value) if isinstance(value, list) else value,)))
+    def _ranges(self, scope: Scope) -> list[tuple[int, int]]:
+        """Half-open ranges of the passage ids of the documents that the scope allows."""
+        query = "SELECT first_passage, first_passage + n_passages FROM documents d WHERE first_passage IS NOT NULL AND "
+        if not scope.where:
+            return list(self._connection.execute(query + "d.collection = ?", (scope.collection,)))
+        documents = self._matching_documents(scope)
+        return list(rows_of(self._connection, query + "d.number IN (SELECT value FROM carray(?))", documents))
 
     def _matching_documents(self, scope: Scope) -> list[int]:
         """Numbers of the documents whose metadata the scope allows."""

@@ -13,11 +13,10 @@ import pytest
 from index.local.database.connection import Database
 from index.local.database.rows import document_id
 from index.local.store import Store
-from index.types import FailedFile, NewDocument, NewPassage
+from index.types import FailedFile
+from tests.conftest import Make
 from tests.reliability import bugs, world
 from tests.reliability.programs import ran
-
-Made = tuple[NewDocument, list[NewPassage]]
 
 CANARY = "quetzalcoatlus"
 ID = document_id("default", "secret")
@@ -89,7 +88,7 @@ def test_the_search_finds_what_a_delete_leaves_without_a_checkpoint_of_the_log(
 
 def test_rag_rm_collection_leaves_no_byte_of_any_of_its_documents(
     empty_store: Store,
-    make_document: Callable[..., Made],
+    make_document: Make,
     run_rag: Callable[..., Any],
 ) -> None:
     def run(*arguments: str) -> Any:

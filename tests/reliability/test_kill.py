@@ -12,12 +12,8 @@ from typing import Any
 import pytest
 
 from tests.reliability import world
-
-ROOT = Path(__file__).parent.parent.parent
-
-
-class Violation(AssertionError):
-    """A promise was not kept."""
+from tests.reliability.programs import ROOT
+from tests.reliability.world import Violation
 
 
 class Run:

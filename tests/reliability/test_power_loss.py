@@ -13,12 +13,9 @@ from tests.reliability import world
 from tests.reliability.disk import Disk
 from tests.reliability.faults import Event
 from tests.reliability.programs import ran
+from tests.reliability.world import Violation
 
 pytestmark = pytest.mark.medium
-
-
-class Violation(AssertionError):
-    """A promise was not kept."""
 
 
 def recorded(place: Path, seed: int, n_operations: int, bug: str = "") -> list[Event]:

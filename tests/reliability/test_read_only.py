@@ -17,11 +17,11 @@ from index.local.store import Store
 from index.local.system import files
 from index.local.upkeep import snapshot
 from tests.reliability import mounts, world
+from tests.reliability.programs import ROOT
 
 pytestmark = pytest.mark.medium
 
 NOBODY = 65534
-ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture

@@ -19,14 +19,11 @@ from index.local.checkpoint.follower import Follower
 from index.local.database.rows import document_id
 from index.local.store import Store
 from tests.reliability import world
+from tests.reliability.world import Violation
 
 pytestmark = pytest.mark.medium
 
 N_WRITERS, N_ASKERS, N_KEYS = 2, 2, 5
-
-
-class Violation(AssertionError):
-    """An answer that no state of the store gives."""
 
 
 class Model:

@@ -1,6 +1,5 @@
 """A service whose store is restored under it goes on with the new one, and loses no write in the old."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,11 +7,9 @@ import pytest
 from index.errors import StoreMissing
 from index.local.store import Store
 from index.local.upkeep import snapshot
-from index.types import NewDocument, NewPassage
 from rag.service import Service
 from rag.shared.config import Config
-
-Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
+from tests.conftest import Make
 
 
 def test_a_service_goes_on_with_the_restored_store(empty_store: Store, make_document: Make, tmp_path: Path) -> None:

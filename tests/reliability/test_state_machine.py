@@ -23,8 +23,8 @@ from index.local.store import Store
 from index.local.upkeep import snapshot
 from index.local.views import bm25 as matching
 from index.local.views.lexical import K1, B, analyze
-from index.types import Floats, NewDocument, NewPassage, Scope
-from tests.conftest import DIM, build_document, embed
+from index.types import Floats, Scope
+from tests.conftest import DIM, Made, build_document, embed
 
 pytestmark = pytest.mark.medium
 
@@ -32,8 +32,6 @@ KEYS = st.sampled_from(["a", "b", "c"])
 COLLECTIONS = st.sampled_from(["default", "other"])
 WORDS = st.lists(st.sampled_from(["cat", "dog", "river", "moon", "stone"]), min_size=1, max_size=12)
 K = 5
-
-Made = tuple[NewDocument, list[NewPassage]]
 
 
 class StoreMachine(RuleBasedStateMachine):

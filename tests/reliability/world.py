@@ -26,6 +26,10 @@ WEIGHTS = (60, 15, 12, 5, 5, 3)
 State = dict[str, str]  # key -> the word that stands in each of the document's passages
 
 
+class Violation(AssertionError):
+    """A promise was not kept."""
+
+
 class Operation(NamedTuple):
     kind: str
     key: str

@@ -18,7 +18,7 @@ from index.local.database.connection import Database
 from index.local.database.errors import translated_files
 from index.local.system import files
 from index.local.views.vectors import CODES, write_clustered, write_purged
-from index.process import Worker, outcome, work_behind
+from index.process import Stoppable, Worker, outcome, work_behind
 from index.types import Ids
 
 PREFIX = "clustering-"
@@ -28,17 +28,13 @@ _READ_TOGETHER = 5000
 _log = logging.getLogger(__name__)
 
 
-class ClusterBuilder:
-    """Runs one build at a time, which another thread may stop."""
-
-    def __init__(self) -> None:
-        self._worker: Worker | None = None
-        self._stopped = False
+class ClusterBuilder(Stoppable):
+    """Builds one set of lists at a time."""
 
     @contextmanager
     def clustered(self, views: Path, database: Path, dim: int) -> Iterator[Path | None]:
         """Lists of all passages in new files, built now; None, and a warning, when that failed. Removed when the block ends."""
-        if self._stopped:
+        if self.stopped.is_set():
             yield None
             return
         directory = views / f"{PREFIX}{secrets.token_hex(4)}"
@@ -46,27 +42,13 @@ class ClusterBuilder:
             files.clear_for_directory(views)
             files.make_directory(directory)
         try:
-            problem = self._run("cluster", str(database), str(directory), str(dim))
-            if problem and not self._stopped:
+            problem = self.run(_WORKER, "cluster", str(database), str(directory), str(dim))
+            if problem and not self.stopped.is_set():
                 _log.warning("%s: vectors were not sorted into lists, all are read instead: %s", views.parent, problem)
             yield directory / LISTS if not problem and (directory / LISTS).exists() else None
         finally:
             with suppress(OSError):
                 files.remove(directory)
-
-    def stop(self) -> None:
-        """End the build that is under way, and begin no other."""
-        self._stopped = True
-        if (worker := self._worker) is not None:
-            worker.kill()
-
-    def _run(self, *arguments: str) -> str:
-        self._worker = worker = Worker(_WORKER, *arguments)
-        if self._stopped:
-            worker.kill()
-        problem = outcome(worker)
-        self._worker = None
-        return problem
 
 
 def purge(source: Path, target: Path, gone: Ids) -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from index.errors import StoreError, StoreMissing, StoreReplaced
 from index.local.checkpoint.follower import Follower
-from index.process import Worker, outcome
+from index.process import Stoppable
 
 # What fails for want of room may do so for long: so many seconds between two attempts, twice as many after each, and at most.
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 300.0
+_WORKER = "index.local.upkeep.view_worker"
 _log = logging.getLogger(__name__)
 
 
@@ -26,23 +27,21 @@ class ViewRebuild:
         self._store = store
         self._follower = follower
         self._large = large
-        self._worker: Worker | None = None
-        self._stopped = threading.Event()
+        self._building = Stoppable()
         self._thread = threading.Thread(target=self._work, name="view-rebuild", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """End it; what is half made is removed by the next who opens the store to write."""
-        self._stopped.set()
-        if (worker := self._worker) is not None:
-            worker.kill()
+        self._building.stop()
         self._thread.join()
 
     def _work(self) -> None:
         pause_s = _FIRST_PAUSE_S
-        while not self._stopped.is_set():
-            problem = self._build()
-            if self._stopped.is_set():
+        stopped = self._building.stopped
+        while not stopped.is_set():
+            problem = self._building.run(_WORKER, str(self._store), str(self._large))
+            if stopped.is_set():
                 return
             try:
                 if self._follower.take_over():
@@ -59,17 +58,5 @@ class ViewRebuild:
                 problem or "what was written is damaged",
                 pause_s,
             )
-            self._stopped.wait(pause_s)
+            stopped.wait(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-
-    def _build(self) -> str:
-        """What went wrong, or nothing."""
-        try:
-            self._worker = worker = Worker("index.local.upkeep.view_worker", str(self._store), str(self._large))
-        except OSError as error:
-            return str(error)
-        if self._stopped.is_set():
-            worker.kill()
-        problem = outcome(worker)
-        self._worker = None
-        return problem

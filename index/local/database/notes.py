@@ -7,6 +7,12 @@ from index.local.database.connection import Connection
 _PREFIX = "note:"  # of their keys in ``meta``
 
 
+def read_note(connection: Connection, name: str) -> str | None:
+    """The one of that name; None when there is none."""
+    text: str | None = connection.execute("SELECT value FROM meta WHERE key = ?", (_PREFIX + name,)).get
+    return text
+
+
 def read_notes(connection: Connection) -> dict[str, str]:
     """All of them, by name."""
     query = "SELECT substr(key, ?1 + 1), value FROM meta WHERE substr(key, 1, ?1) = ?2"

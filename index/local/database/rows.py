@@ -237,7 +237,7 @@ def unpack_terms(terms: bytes, term_counts: bytes) -> tuple[list[int], list[int]
     return hashes[:n_context], hashes[n_context:]
 
 
-def rows_of(connection: apsw.Connection, query: str, ids: Ids) -> Iterator[Any]:
+def rows_of(connection: apsw.Connection, query: str, ids: Sequence[int] | Ids) -> Iterator[Any]:
     """The rows of a query that reads ids as ``carray(?)``, for some thousand of them at a time."""
     for start in range(0, len(ids), _READ_TOGETHER):
         yield from connection.execute(query, (id_array(ids[start : start + _READ_TOGETHER]),))

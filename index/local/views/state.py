@@ -94,12 +94,12 @@ def replayed(views: Views, connection: Connection, sequence: int) -> Views:
     in_base = views.base.vectors.holds(np.array([row.lexical.passage for row in fresh], dtype=np.int64))
     fresh = [row for row, known in zip(fresh, in_base, strict=True) if not known]
     rows = {passage: row for passage, row in views.rows.items() if passage not in gone}
-    if len(rows) == len(views.rows):
-        lexical = views.lexical.extended(row.lexical for row in fresh) if fresh else views.lexical
-        rows.update((row.lexical.passage, row) for row in fresh)
-    else:
-        rows.update((row.lexical.passage, row) for row in fresh)
+    only_grows = len(rows) == len(views.rows)
+    rows.update((row.lexical.passage, row) for row in fresh)
+    if not only_grows:
         lexical = LexicalIndex.in_memory([row.lexical for row in rows.values()])
+    else:
+        lexical = views.lexical.extended(row.lexical for row in fresh) if fresh else views.lexical
     named_gone = np.array(sorted(gone), dtype=np.int64)
     all_gone = np.union1d(views.gone, named_gone[views.base.vectors.holds(named_gone)])
     return replace(

@@ -14,6 +14,7 @@ from index.errors import DimensionMismatch
 from index.local.views.lexical import analyze
 from index.stores import create_store, open_store
 from index.types import Floats, Ids, NewDocument, NewPassage, Scope
+from tests.conftest import Made, Make
 
 pytestmark = pytest.mark.medium
 
@@ -35,7 +36,6 @@ SCOPES = (
     Scope("missing"),
 )
 KS = (1, 7, 1000)
-Made = tuple[NewDocument, list[NewPassage]]
 
 
 @dataclass
@@ -73,7 +73,7 @@ class World:
                 yield stored.id, document, passages[stored.ordinal]
 
 
-def make(number: int, make_document: Callable[..., Made], version: str = "") -> Made:
+def make(number: int, make_document: Make, version: str = "") -> Made:
     """Sentences of very different length, so that each part of a view has another mean."""
     rng = random.Random(number)
     lengths = [rng.randint(1, 3 + number % 40) for _ in range(rng.randint(1, 7))]
@@ -88,7 +88,7 @@ def make(number: int, make_document: Callable[..., Made], version: str = "") -> 
 
 @pytest.fixture(params=[*LAYOUTS, *IN_DATABASE], scope="module")
 def world(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, make_document: Callable[..., Made]
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, make_document: Make
 ) -> Iterator[World]:
     layout = request.param
     store_path = tmp_path_factory.mktemp("world") / "store"
@@ -192,7 +192,7 @@ def test_matching_agrees_with_bm25_over_all_passages_of_the_collection(world: Wo
 
 
 def test_results_do_not_depend_on_when_checkpoints_were_made(
-    tmp_path: Path, make_document: Callable[..., Made], fake_embed: Callable[..., Floats]
+    tmp_path: Path, make_document: Make, fake_embed: Callable[..., Floats]
 ) -> None:
     results = []
     for every in (1000, 4, 9):
@@ -210,7 +210,7 @@ def test_results_do_not_depend_on_when_checkpoints_were_made(
 
 @pytest.mark.parametrize("checkpoint_after", [0, 13, 30])
 def test_equal_passages_are_cut_at_k_by_lower_id(
-    empty_store: Store, make_document: Callable[..., Made], fake_embed: Callable[..., Floats], checkpoint_after: int
+    empty_store: Store, make_document: Make, fake_embed: Callable[..., Floats], checkpoint_after: int
 ) -> None:
     for number in range(30):
         empty_store.add(*make_document("The same sentence.", key=str(number)))
@@ -222,9 +222,7 @@ def test_equal_passages_are_cut_at_k_by_lower_id(
                 assert ids.tolist() == list(range(1, 1 + min(k, 30)))
 
 
-def test_candidates_come_back_as_they_were_given_in_the_order_asked(
-    empty_store: Store, make_document: Callable[..., Made]
-) -> None:
+def test_candidates_come_back_as_they_were_given_in_the_order_asked(empty_store: Store, make_document: Make) -> None:
     document, passages = make_document("One fish. Two birds here. Three. Four cats. Five.", title="On animals")
     empty_store.add(document, passages)
     with empty_store.read() as reader:
@@ -245,9 +243,7 @@ def test_candidates_come_back_as_they_were_given_in_the_order_asked(
     ]
 
 
-def test_word_signs_come_back_as_they_were_given_in_the_order_asked(
-    empty_store: Store, make_document: Callable[..., Made]
-) -> None:
+def test_word_signs_come_back_as_they_were_given_in_the_order_asked(empty_store: Store, make_document: Make) -> None:
     document, passages = make_document("One fish. Two birds here. Three. Four cats. Five.")
     empty_store.add(document, [*passages[:2], replace(passages[2], word_signs=())])
     with empty_store.read() as reader:
@@ -266,7 +262,7 @@ def test_an_empty_store_finds_nothing(empty_store: Store, fake_embed: Callable[.
         assert reader.statistics("default", ["cat"]).mean_length == 0.0
 
 
-def test_no_terms_match_nothing(empty_store: Store, make_document: Callable[..., Made]) -> None:
+def test_no_terms_match_nothing(empty_store: Store, make_document: Make) -> None:
     empty_store.add(*make_document("A cat."))
     with empty_store.read() as reader:
         assert len(reader.matching([], 5, Scope())[0]) == 0

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 
 from index.stores import create_store, open_store
-from index.types import NewDocument, NewPassage, Scope
+from index.types import Scope
+from tests.conftest import Make
 
 pytestmark = pytest.mark.medium
 
-Made = tuple[NewDocument, list[NewPassage]]
-
 
 def test_a_database_keeps_finds_replaces_and_deletes(
-    databases: Callable[[], str], make_document: Callable[..., Made], fake_embed: Callable[..., np.ndarray]
+    databases: Callable[[], str], make_document: Make, fake_embed: Callable[..., np.ndarray]
 ) -> None:
     place = databases()
     with create_store(place, dim=16, fingerprint="fake", settings={"model": "fake"}) as store:

@@ -15,12 +15,10 @@ from index.errors import (
     StoreMismatch,
 )
 from index.stores import create_store, open_store
-from index.types import JsonScalar, NewDocument, NewPassage, Scope, Span
+from index.types import JsonScalar, Scope, Span
+from tests.conftest import Made, Make
 
 pytestmark = pytest.mark.medium
-
-Made = tuple[NewDocument, list[NewPassage]]
-Make = Callable[..., Made]
 
 
 def test_a_document_comes_back_as_it_was_given(empty_store: Store, make_document: Make, stored_nul: str) -> None:

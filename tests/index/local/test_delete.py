@@ -3,7 +3,6 @@
 import random
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -12,11 +11,9 @@ import pytest
 
 from index.errors import StoreLocked
 from index.local.store import Store
-from index.types import NewDocument, NewPassage
+from tests.conftest import Made, Make
 
 pytestmark = pytest.mark.medium
-
-Made = tuple[NewDocument, list[NewPassage]]
 
 
 def occurrences(directory: Path, needles: list[bytes]) -> list[tuple[str, bytes]]:
@@ -35,7 +32,7 @@ def traces(made: Made) -> list[bytes]:
 
 @pytest.mark.parametrize("checkpointed", [False, True])
 def test_nothing_of_a_deleted_document_is_left_in_any_file(
-    empty_store: Store, make_document: Callable[..., Made], checkpointed: bool
+    empty_store: Store, make_document: Make, checkpointed: bool
 ) -> None:
     rng = random.Random(0)
 
@@ -67,9 +64,7 @@ def test_nothing_of_a_deleted_document_is_left_in_any_file(
     assert empty_store.verify() == []
 
 
-def test_a_base_written_by_another_process_is_cleaned_too(
-    empty_store: Store, make_document: Callable[..., Made]
-) -> None:
+def test_a_base_written_by_another_process_is_cleaned_too(empty_store: Store, make_document: Make) -> None:
     secret = make_document("Canary stands here.", key="canary")
     document = empty_store.add(*secret).document
     with Store.open(empty_store.path) as other:
@@ -80,7 +75,7 @@ def test_a_base_written_by_another_process_is_cleaned_too(
 
 
 def test_a_delete_keeps_the_checkpoint_that_another_process_has_written(
-    empty_store: Store, make_document: Callable[..., Made]
+    empty_store: Store, make_document: Make
 ) -> None:
     empty_store.add(*make_document("A cat."))
     with Store.open(empty_store.path) as other:
@@ -91,7 +86,7 @@ def test_a_delete_keeps_the_checkpoint_that_another_process_has_written(
 
 
 def test_a_reader_after_another_without_a_pause_keeps_no_delete_waiting(
-    empty_store: Store, make_document: Callable[..., Made]
+    empty_store: Store, make_document: Make
 ) -> None:
     """SQLite's own wait for readers never ends here, however short each of them is."""
     done, begun = threading.Event(), threading.Semaphore(0)
@@ -120,7 +115,7 @@ def test_a_reader_after_another_without_a_pause_keeps_no_delete_waiting(
 
 
 def test_deleting_beside_a_long_reader_fails_openly_and_is_finished_later(
-    empty_store: Store, make_document: Callable[..., Made]
+    empty_store: Store, make_document: Make
 ) -> None:
     secret = make_document("Canary stands here.", key="canary")
     document = empty_store.add(*secret).document

@@ -14,11 +14,11 @@ import pytest
 from index.local.store import Store
 from index.local.upkeep.repair import repair
 from index.local.views.vectors import ClusteredIndex, VectorIndex, bitmap, inner_products, write_clustered, write_purged
-from index.types import Floats, Ids, NewDocument, NewPassage, Scope
+from index.types import Floats, Ids, Scope
+from tests.conftest import Make
 
 pytestmark = pytest.mark.medium
 
-Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 LARGE = 150
 NOTHING: Ids = np.empty(0, dtype=np.int64)
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,9 @@ from index.local.system import files
 from index.local.upkeep import snapshot
 from index.local.upkeep.reindex import begun
 from index.local.upkeep.repair import repair
-from index.types import Document, NewDocument, NewPassage
+from index.types import Document
+from tests.conftest import Made, Make
 from tests.index.tampering import Stop, Stopping
-
-Made = tuple[NewDocument, list[NewPassage]]
-Make = Callable[..., Made]
 
 
 def made(make_document: Make, content: bytes, key: str = "a") -> Made:

@@ -1,18 +1,15 @@
 """Where a directory's store may be and where not, and what an older version left."""
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from index.errors import StoreDamaged, StoreMissing, StoreUnwritable
 from index.local.store import Store
-from index.types import NewDocument, NewPassage, Scope
+from index.types import Scope
+from tests.conftest import Make
 from tests.index.tampering import change_rows
-
-Made = tuple[NewDocument, list[NewPassage]]
-Make = Callable[..., Made]
 
 
 def test_a_missing_or_empty_directory_holds_no_store(store_path: Path) -> None:

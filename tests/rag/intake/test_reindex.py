@@ -21,17 +21,17 @@ from index.local.system.names import REBUILDING
 from index.local.upkeep import reindex as rebuilding
 from index.local.upkeep import snapshot
 from index.local.upkeep.reindex import Rebuilding
-from index.types import FailedFile, Floats, JsonScalar, NewDocument, NewPassage, Scope
+from index.types import FailedFile, Floats, JsonScalar, Scope
 from rag.intake import reindex
 from rag.model.embedding import Embedder, PassageInput, PassageVectors
 from rag.service import Service
 from rag.shared.config import Config
 from rag.shared.types import Query
+from tests.conftest import Make
 from tests.index.tampering import Stop, Stopping
 
 pytestmark = pytest.mark.medium
 
-Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 DIM = 24
 NEW: dict[str, JsonScalar] = {
     "model": "new", "model_fingerprint": "new", "passage_characters": 700, "overlap_sentences": 1,

@@ -13,11 +13,10 @@ from index.errors import StoreDamaged
 from index.local.checkpoint import directory as checkpoint
 from index.local.store import Store
 from index.local.system.sealed import seal
-from index.types import NewDocument, NewPassage, Scope
+from index.types import Scope
+from tests.conftest import Make
 
 pytestmark = pytest.mark.medium
-
-Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 
 
 def fill(store: Store, make_document: Make, numbers: range) -> None:

@@ -14,11 +14,11 @@ import pytest
 from index.local.checkpoint import follower
 from index.local.store import Store
 from index.local.views.state import replayed
-from index.types import Floats, NewDocument, NewPassage, Scope
+from index.types import Floats, Scope
+from tests.conftest import Make
 
 pytestmark = pytest.mark.medium
 
-Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 TESTS = Path(__file__).parents[3]
 WORKERS = 3  # that write, and as many that read
 CHANGES = 10  # of each writer

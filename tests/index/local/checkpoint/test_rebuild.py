@@ -15,12 +15,12 @@ from index.local.checkpoint.manifest import MANIFEST, PARTS
 from index.local.store import Store
 from index.local.upkeep.repair import repair
 from index.local.views import scan
-from index.types import Finding, Floats, NewDocument, NewPassage, Scope
+from index.types import Finding, Floats, Scope
+from tests.conftest import Make
 from tests.reliability.mounts import fill, small_disk
 
 pytestmark = pytest.mark.medium
 
-Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 Damage = Callable[[Path], None]
 Answers = list[tuple[list[float], list[int]]]
 SCOPES = (Scope(), Scope("other"), Scope(where={"half": ["even"]}), Scope("none"))
@@ -192,11 +192,11 @@ def test_a_killed_build_is_begun_again(kept: Path, fake_embed: Callable[..., Flo
         with store.writers_waiting():
             rebuild = store._view_rebuild
             assert rebuild is not None
-            wait_until(lambda: rebuild._worker is not None)
-            first = rebuild._worker
+            wait_until(lambda: rebuild._building.worker is not None)
+            first = rebuild._building.worker
             assert first is not None
             first.kill()
-            wait_until(lambda: rebuild._worker not in (None, first))
+            wait_until(lambda: rebuild._building.worker not in (None, first))
             assert answers(store, fake_embed) == expected and store.rebuilding == PARTS
         wait_until(lambda: store.rebuilding == ())
         assert answers(store, fake_embed) == expected
@@ -206,9 +206,9 @@ KILLED = """
 import sys, time
 from index.local.store import Store
 with Store.open(sys.argv[1], views="behind") as store, store.writers_waiting():
-    while store._view_rebuild._worker is None:
+    while store._view_rebuild._building.worker is None:
         time.sleep(0.01)
-    print(store._view_rebuild._worker.pid, flush=True)
+    print(store._view_rebuild._building.worker.pid, flush=True)
     time.sleep(600)
 """
 

@@ -1,18 +1,15 @@
 """Each planted fault is found under its name; healthy stores are silent."""
 
-from collections.abc import Callable
-
 import pytest
 
 from index.local.checkpoint.manifest import read_manifest
 from index.local.store import Store
 from index.local.upkeep.repair import repair
-from index.types import NewDocument, NewPassage
+from tests.conftest import Make
 from tests.index.tampering import change_rows
 
 pytestmark = pytest.mark.medium
 
-Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 
 FAULTS = {
     "text": "UPDATE texts SET text = replace(text, 'mat', 'hat') WHERE document = 1",

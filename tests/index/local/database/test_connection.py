@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -13,12 +12,12 @@ from index.errors import StoreDamaged, StoreError, StoreFull, StoreTooNew
 from index.local.database import connection as database
 from index.local.database import scrub
 from index.local.store import Store
-from index.types import NewDocument, NewPassage, Scope
+from index.types import Scope
+from tests.conftest import Make
 from tests.index.tampering import change_rows
 
 pytestmark = pytest.mark.medium
 
-Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 TESTS = Path(__file__).parents[3]
 
 

@@ -1,7 +1,6 @@
 """No page of the database file keeps a copy of what was moved out of it."""
 
 import random
-from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -9,9 +8,7 @@ import pytest
 
 from index.local.database.scrub import scrubbed
 from index.local.store import Store
-from index.types import NewDocument, NewPassage
-
-Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
+from tests.conftest import Make
 
 
 def dirty_pages(path: Path) -> list[int]:

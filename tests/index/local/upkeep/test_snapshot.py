@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,10 @@ from index.local.opening import swap as replacement
 from index.local.store import Store
 from index.local.system import files
 from index.local.upkeep import snapshot
-from index.types import NewDocument, NewPassage
+from tests.conftest import Make
 from tests.index.tampering import NAMES, Stop, Stopping
 
 pytestmark = pytest.mark.medium
-
-Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 
 
 @pytest.fixture

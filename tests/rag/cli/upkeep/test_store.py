@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 
 from index.local.store import Store
-from index.types import NewDocument, NewPassage
+from tests.conftest import Make
 from tests.index.tampering import change_rows
 
 pytestmark = pytest.mark.medium
-
-Make = Callable[..., tuple[NewDocument, list[NewPassage]]]
 
 
 Rag = Callable[..., Any]
