@@ -1,7 +1,7 @@
 """What is stored and what is found: the values that every folder above shares."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -155,13 +155,8 @@ class Candidates:
 
     def joined(self, others: "Candidates") -> "Candidates":
         """These, then the others."""
-        return Candidates(
-            ids=np.concatenate([self.ids, others.ids]),
-            vectors=np.concatenate([self.vectors, others.vectors]),
-            sentence_counts=np.concatenate([self.sentence_counts, others.sentence_counts]),
-            terms=np.concatenate([self.terms, others.terms]),
-            term_counts=np.concatenate([self.term_counts, others.term_counts]),
-        )
+        pairs = ((getattr(self, each.name), getattr(others, each.name)) for each in fields(self))
+        return Candidates(*map(np.concatenate, pairs))
 
     @property
     def firsts(self) -> Ids:

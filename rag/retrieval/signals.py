@@ -12,12 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.local.views.bm25 import occurrences
+from index.local.views.lexical import K1, B
 from index.local.views.vectors import inner_products
 from index.types import Candidates, Floats, Ids, Signs, TermStatistics, WordSigns
 
-# Robertson's usual values. Passages are all about one length: between 0.9/0.4 and 1.2/0.75 no set moves by more than 0.003.
-K1 = 1.2
-B = 0.75
 # A function or question word counts for this share of its idf: what a passage must hold is what the question is about.
 FUNCTION_WORD_SHARE = 0.2
 # In the mean over the question's words, which are vectors that know their neighbours, function words count for more.

@@ -1,5 +1,6 @@
 """What is done to a store behind its back: the end of the process at a chosen call, and rows that are changed."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -7,9 +8,11 @@ from typing import Any
 
 import apsw
 
+from index.local.checkpoint.manifest import MANIFEST, VIEWS
 from index.local.system import files
 
 NAMES = ("rename", "unlink", "rmdir")
+Damage = Callable[[Path], None]  # of the store at a place
 
 
 class Stop(BaseException):
@@ -39,3 +42,23 @@ def change_rows(store: Path, statements: str) -> int:
     with closing(apsw.Connection(str(store / "store.db"), vfs="cksmvfs")) as connection:
         connection.execute(statements)
         return connection.total_changes()
+
+
+def delete_views(store: Path) -> None:
+    shutil.rmtree(store / VIEWS)
+
+
+def delete_manifest(store: Path) -> None:
+    (store / MANIFEST).unlink()
+
+
+def flip_in(pattern: str) -> Damage:
+    """Flips a bit in the first file of the checkpoint that fits."""
+
+    def damage(store: Path) -> None:
+        file = sorted(store.glob(f"{VIEWS}/*/{pattern}"))[0]
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 4
+        file.write_bytes(content)
+
+    return damage

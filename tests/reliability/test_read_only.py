@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from index.errors import StoreLocked, StoreUnwritable
+from index.errors import StoreLocked
 from index.local.store import Store
 from index.local.system import files
 from index.local.upkeep import snapshot
@@ -162,11 +162,3 @@ def test_a_store_that_is_shared_stays_so(tmp_path: Path) -> None:
         store.checkpoint()
         assert modes(store.path) == {"755", "644"}
         assert world.observed(store).keys() == {"a", "b", "c", "d"}
-
-
-def test_a_change_is_refused_with_the_reason(place: Path) -> None:
-    fill(place / "store").close()
-    with mounts.read_only(place / "store"), Store.open(place / "store") as store:
-        with pytest.raises(StoreUnwritable, match="cannot be opened for writing: Read-only"):
-            store.add(*world.document("d", "w4", 2))
-        assert store.verify() == []

@@ -141,7 +141,7 @@ def test_a_store_that_turns_read_only_answers_and_takes_nothing(
     empty_store.add(*make_document("A cat.", key="1"))
     with mounts.read_only(empty_store.path):
         # Files that are open for writing stay so; whoever opens the store now cannot write.
-        with pytest.raises(StoreUnwritable, match="writer.lock"):
+        with pytest.raises(StoreUnwritable, match="writer.lock cannot be opened for writing: Read-only"):
             empty_store.add(*make_document("A dog.", key="2"))
         with empty_store.read() as reader:
             assert reader.counts() == (1, 1)

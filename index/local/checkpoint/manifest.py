@@ -7,7 +7,7 @@ is replaced as a whole and carries a checksum of itself.
 import hashlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from index.local.system import files as disk
@@ -92,27 +92,17 @@ def read_manifest(store: Path) -> Manifest:
     """The current manifest. Raises CheckpointDamaged when it is missing or not what was written."""
     try:
         content = sealed.unseal(disk.system.read(store / MANIFEST), _FORMAT)
+        del content["format"]
         files = {path: FileState(**state) for path, state in content["files"].items()}
-        counts = content["n_passages"], content["n_entries"], content["n_terms"]
-        return Manifest(content["checkpoint"], content["sequence"], content["history"], *counts, files)
+        return Manifest(**{**content, "files": files})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointDamaged(PARTS, f"{MANIFEST} cannot be used: {error}") from error
 
 
 def write_manifest(store: Path, manifest: Manifest) -> None:
     """Bring a checkpoint that is on disk as a whole into force."""
-    content: dict[str, object] = {
-        "format": _FORMAT,
-        "checkpoint": manifest.checkpoint,
-        "sequence": manifest.sequence,
-        "history": manifest.history,
-        "n_passages": manifest.n_passages,
-        "n_entries": manifest.n_entries,
-        "n_terms": manifest.n_terms,
-        "files": {path: {"sha256": state.sha256, "bytes": state.bytes} for path, state in manifest.files.items()},
-    }
     draft = store / (MANIFEST + ".new")
-    disk.write(draft, sealed.seal(content))
+    disk.write(draft, sealed.seal({"format": _FORMAT, **asdict(manifest)}))
     disk.let_read([draft], store / DATABASE)
     disk.replace(draft, store / MANIFEST)
 

@@ -12,7 +12,7 @@ import mmap
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -66,14 +66,7 @@ class PassageRows:
         """The parts, of which there is at least one, one after another."""
         if len(parts) == 1:
             return parts[0]
-        return cls(
-            np.concatenate([part.ids for part in parts]),
-            np.concatenate([part.n_rows for part in parts]),
-            np.concatenate([part.vectors for part in parts]),
-            np.concatenate([part.term_counts for part in parts]),
-            np.concatenate([part.n_terms for part in parts]),
-            np.concatenate([part.terms for part in parts]),
-        )
+        return cls(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls)))
 
     def taken(self, order: Ids) -> "PassageRows":
         """The passages at these positions int64 (m,), in this order."""

@@ -29,6 +29,7 @@ Rag = Callable[..., Any]
         (["ask", "what?", "-k", "101"], "1 to 100"),
         (["ask", "what?", "-k", "many"], "-k"),
         (["ask", "what?", "--filter", "year"], "KEY=VALUE"),
+        *((["ask", "what?", "--max-risk", risk], "max-risk") for risk in ("-0.1", "10", "nan", "one")),
         (["ask"], "QUESTION"),
         (["help", "frobnicate"], "frobnicate"),
         (["show", "article.txt", "--span", "abc"], "START:END"),

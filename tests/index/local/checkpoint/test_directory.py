@@ -15,6 +15,7 @@ from index.local.store import Store
 from index.local.system.sealed import seal
 from index.types import Scope
 from tests.conftest import Make
+from tests.index.tampering import Damage, delete_manifest, delete_views, flip_in
 
 pytestmark = pytest.mark.medium
 
@@ -96,14 +97,6 @@ def test_without_hard_links_files_are_copied(
         assert store.rebuilt == () and store.verify() == []
 
 
-def damage_views(path: Path) -> None:
-    shutil.rmtree(path / "views")
-
-
-def damage_manifest(path: Path) -> None:
-    (path / "manifest.json").unlink()
-
-
 def edit_manifest(path: Path) -> None:
     manifest = path / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"sequence": 20', '"sequence": 10'))
@@ -116,21 +109,6 @@ def age_manifest(path: Path) -> None:
     (path / "manifest.json").write_bytes(seal({**content, "format": content["format"] - 1}))
 
 
-def flip(path: Path, pattern: str) -> None:
-    for file in current(path).rglob(pattern):
-        content = bytearray(file.read_bytes())
-        content[len(content) // 2] ^= 4
-        file.write_bytes(content)
-
-
-def flip_vectors(path: Path) -> None:
-    flip(path, "vectors.faiss")
-
-
-def flip_postings(path: Path) -> None:
-    flip(path, "*.idx")
-
-
 def truncate_terms(path: Path) -> None:
     for file in current(path).rglob("*.term"):
         file.write_bytes(file.read_bytes()[:-3])
@@ -140,19 +118,19 @@ def truncate_terms(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "rebuilt"),
     [
-        (damage_views, ("vectors", "lexical")),
-        (damage_manifest, ("vectors", "lexical")),
+        (delete_views, ("vectors", "lexical")),
+        (delete_manifest, ("vectors", "lexical")),
         (edit_manifest, ("vectors", "lexical")),
         (age_manifest, ("vectors", "lexical")),
-        (flip_vectors, ("vectors",)),
-        (flip_postings, ("lexical",)),
+        (flip_in("vectors.faiss"), ("vectors",)),
+        (flip_in("lexical/*.idx"), ("lexical",)),
         (truncate_terms, ("lexical",)),
     ],
 )
 def test_damaged_views_are_rebuilt_and_named(
     empty_store: Store,
     make_document: Make,
-    damage: Callable[[Path], None],
+    damage: Damage,
     rebuilt: tuple[str, ...],
     caplog: pytest.LogCaptureFixture,
     fake_embed: Callable[..., object],
@@ -176,9 +154,11 @@ def test_damaged_views_are_rebuilt_and_named(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("damage", [damage_views, flip_vectors, flip_postings, truncate_terms, damage_manifest])
+@pytest.mark.parametrize(
+    "damage", [delete_views, flip_in("vectors.faiss"), flip_in("lexical/*.idx"), truncate_terms, delete_manifest]
+)
 def test_damage_since_the_start_is_not_carried_into_the_next_checkpoint(
-    empty_store: Store, make_document: Make, damage: Callable[[Path], None]
+    empty_store: Store, make_document: Make, damage: Damage
 ) -> None:
     fill(empty_store, make_document, range(20))
     empty_store.checkpoint()

@@ -1,6 +1,5 @@
 """A store whose views are missing or damaged answers at once, and as it will when they are there again."""
 
-import shutil
 import subprocess
 import sys
 import time
@@ -11,37 +10,19 @@ import numpy as np
 import pytest
 
 from index.local.checkpoint import rebuild as view_rebuild
-from index.local.checkpoint.manifest import MANIFEST, PARTS
+from index.local.checkpoint.manifest import PARTS
 from index.local.store import Store
 from index.local.upkeep.repair import repair
 from index.local.views import scan
 from index.types import Finding, Floats, Scope
 from tests.conftest import Make
+from tests.index.tampering import Damage, delete_manifest, delete_views, flip_in
 from tests.reliability.mounts import fill, small_disk
 
 pytestmark = pytest.mark.medium
 
-Damage = Callable[[Path], None]
 Answers = list[tuple[list[float], list[int]]]
 SCOPES = (Scope(), Scope("other"), Scope(where={"half": ["even"]}), Scope("none"))
-
-
-def flip_in(pattern: str) -> Damage:
-    def damage(path: Path) -> None:
-        file = sorted(path.glob(f"views/*/{pattern}"))[0]
-        content = bytearray(file.read_bytes())
-        content[len(content) // 2] ^= 4
-        file.write_bytes(content)
-
-    return damage
-
-
-def delete_views(path: Path) -> None:
-    shutil.rmtree(path / "views")
-
-
-def delete_manifest(path: Path) -> None:
-    (path / MANIFEST).unlink()
 
 
 DAMAGES = [

@@ -1,8 +1,5 @@
 """``rag ask`` as a person or a script meets it, and its citations afterwards. Runs the real default model."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,13 +84,6 @@ def test_an_answer_that_is_riskier_than_accepted_is_not_given(seeded: Rag) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("risk", ["-0.1", "10", "nan", "one"])
-def test_a_risk_that_is_no_probability_is_wrong_usage(seeded: Rag, risk: str) -> None:
-    result = seeded("ask", QUESTION, "--max-risk", risk)
-    assert result.code == 2 and "max-risk" in result.err and result.out == ""
-
-
-@pytest.mark.slow
 def test_metadata_and_collections_narrow_the_search_itself(rag: Rag, tmp_path: Path) -> None:
     for year in (2023, 2024):
         (tmp_path / f"report{year}.txt").write_text(
@@ -144,16 +134,3 @@ def test_questions_in_any_script_get_an_answer_or_an_abstention(seeded: Rag, que
         assert result.code == 2
     else:
         assert result.code == 0 and len(result.json["passages"]) == 5
-
-
-@pytest.mark.slow
-def test_asking_does_not_import_torch(seeded: Rag) -> None:
-    script = """
-import atexit, sys
-atexit.register(lambda: print("torch" in sys.modules, file=sys.stderr))
-sys.argv = ["rag", "ask", "why?", "--json"]
-from rag.cli.main import main
-main()
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["passages"] and done.stderr.strip() == "False"
