@@ -140,7 +140,7 @@ def run(place: Path, seed: int, n_operations: int) -> Counter[str]:
 
 
 def test_every_answer_shows_one_state_that_the_store_had_meanwhile(tmp_path: Path, seed: int, long: bool) -> None:
-    counts = run(tmp_path, seed, 20_000 if long else 120)
+    counts = run(tmp_path, seed, 20_000 if long else 80)
     print(f"{dict(counts)}: 0 violations")
     assert all(counts[kind] for kind in ("added", "deleted", "asked"))
 

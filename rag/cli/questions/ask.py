@@ -75,11 +75,8 @@ def ask(
             if generate:
                 from rag.cli.questions.generated import generated_json, print_generated
 
-            where = parse_filters(filters or [])
-            out = None if json else console()  # imported here, while the model is loaded
-
-            if generate:
                 service.language_model  # noqa: B018  # says now that there is none, not after the search
+            where = parse_filters(filters or [])
 
             def answer_to(text: str, turns: "Sequence[Turn]" = ()) -> "Answer":
                 query = Query(text, k, collection, where, explain, max_risk, history=tuple(turns))
@@ -89,31 +86,26 @@ def ask(
                     query = stand_alone(query, service.language_model)
                 return service.ask(query)
 
-            if talks and out is not None:
+            def show(asked: str, answer: "Answer") -> None:
+                if generate:
+                    print_generated(service, asked, answer, out)
+                else:
+                    print_answer(answer, out)
+
+            if json:
+                from rag.shared.serialization import answer_json
+
+                answer = answer_to(text)
+                print_json(generated_json(service, text, answer) if generate else answer_json(answer))
+                return
+            out = console()  # imported here, while the model is loaded
+            if talks:
                 from rag.cli.questions.conversation import converse
 
                 documents, _ = service.counts(collection)
-                screen = out
-
-                def show(asked: str, answer: "Answer") -> None:
-                    if generate:
-                        print_generated(service, asked, answer, screen)
-                    else:
-                        print_answer(answer, screen)
-
                 converse(answer_to, show, f"{documents} documents to ask.")
-                return
-            answer = answer_to(text)
-            if out is not None and generate:
-                print_generated(service, text, answer, out)
-            elif out is not None:
-                print_answer(answer, out)
-            elif generate:
-                print_json(generated_json(service, text, answer))
             else:
-                from rag.shared.serialization import answer_json
-
-                print_json(answer_json(answer))
+                show(text, answer_to(text))
 
 
 def _question(words: Sequence[str]) -> str:
