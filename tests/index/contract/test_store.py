@@ -286,3 +286,15 @@ def test_the_names_of_metadata_are_told_by_collection(empty_store: Store, make_d
     with empty_store.read() as reader:
         assert reader.fields("default", 9) == ["author", "year"] and reader.fields("default", 1) == ["author"]
         assert reader.has_field("other", "place") and not reader.has_field("default", "place")
+
+
+def test_a_store_has_its_changes_and_no_later_ones(empty_store: Store, place: Place, make_document: Make) -> None:
+    with open_store(place) as other:
+        assert other.reached(0) and not other.reached(1)
+        empty_store.add(*make_document("The board met on Monday."))
+        with empty_store.read() as reader:
+            generation = reader.generation
+        assert generation > 0
+        assert other.reached(generation) and not other.reached(generation + 1)
+        with other.read() as reader:
+            assert reader.generation >= generation

@@ -1,4 +1,4 @@
-"""``rag snapshot``, ``restore`` and ``repair`` as a person or a script meets them. No model is loaded."""
+"""``rag snapshot``, ``restore``, ``repair`` and ``work`` as a person or a script meets them. No model is loaded."""
 
 import shutil
 from collections.abc import Callable
@@ -112,3 +112,14 @@ def test_what_repair_cannot_mend_is_listed_with_what_to_do(rag: Rag) -> None:
     result = rag("repair")
     assert result.code == 1 and "left text in document" in result.out and "rag rm" in result.out
     assert rag("repair", "--json").json["mended"] == []
+
+
+def test_a_store_in_a_directory_has_no_queue(run_rag: Rag, tmp_path: Path) -> None:
+    ran = run_rag("work", "--store", tmp_path / "store")
+    assert ran.code == 2 and "--store postgresql://..." in ran.err
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_database_that_is_not_there_is_one_line(run_rag: Rag) -> None:
+    ran = run_rag("work", "--store", "postgresql://localhost:1/none")
+    assert ran.code == 1 and "cannot be reached" in ran.err
