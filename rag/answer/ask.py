@@ -28,7 +28,7 @@ from rag.language.asked import kind_asked
 from rag.model.cross_encoders import AnyReranker
 from rag.model.embedding import QuestionVectors, TextEmbedder, word_spans
 from rag.retrieval.question import analyze_question
-from rag.retrieval.ranking import Calibration, load_ranker
+from rag.retrieval.ranking import load_ranker
 from rag.retrieval.references import asks_for_part
 from rag.retrieval.retrieve import retrieve
 from rag.retrieval.spelling import respell
@@ -113,7 +113,7 @@ def answer_question(
         confidence=sure,
         calibrated=refit is not None
         or reranker is None
-        and load_ranker().is_calibrated_for(**calibration_of(store.settings)),
+        and load_ranker().calibrated_for == calibration_of(store.settings),
         abstain_reason=reason,
         answer=composed.answer,
         passages=composed.passages,
@@ -189,10 +189,10 @@ def _milliseconds(seconds: float) -> float:
     return round(seconds * 1000, 3)
 
 
-def calibration_of(settings: Mapping[str, JsonScalar]) -> Calibration:
-    """What a calibration of confidence depends on, of a store with these settings."""
-    return Calibration(
-        model_fingerprint=str(settings["model_fingerprint"]),
-        passage_characters=int(str(settings["passage_characters"])),
-        overlap_sentences=int(str(settings["overlap_sentences"])),
-    )
+def calibration_of(settings: Mapping[str, JsonScalar]) -> dict[str, str | int]:
+    """What a calibration of confidence depends on, of a store with these settings: its model and the size of its passages."""
+    return {
+        "model_fingerprint": str(settings["model_fingerprint"]),
+        "passage_characters": int(str(settings["passage_characters"])),
+        "overlap_sentences": int(str(settings["overlap_sentences"])),
+    }

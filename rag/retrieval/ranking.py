@@ -6,10 +6,9 @@ signals are never negative, so that more of a signal never ranks lower.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import TypedDict
 
 import numpy as np
 
@@ -32,14 +31,6 @@ class Examined:
     sources: tuple[str | None, ...]
     spans: tuple[Span, ...]
     sentences: tuple[tuple[Span, ...], ...]
-
-
-class Calibration(TypedDict):
-    """The stores on which confidence was fitted: their model and passage settings."""
-
-    model_fingerprint: str
-    passage_characters: int
-    overlap_sentences: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +69,6 @@ class Ranker:
         scores[chosen] = again
         return scores
 
-    def is_calibrated_for(self, model_fingerprint: str, passage_characters: int, overlap_sentences: int) -> bool:
-        """Whether confidence was fitted on stores of this model and these passage settings."""
-        return self.calibrated_for == {
-            "model_fingerprint": model_fingerprint,
-            "passage_characters": passage_characters,
-            "overlap_sentences": overlap_sentences,
-        }
-
 
 def statement_scores(signals: Signals) -> Floats:
     """Scores of candidates for a claim, and half of those for key words: float32 (n,), 0 to 1, higher is better.
@@ -123,12 +106,7 @@ def load_ranker() -> Ranker:
 def read_ranker(path: Path) -> Ranker:
     """The ranker in a file that ``rag train`` wrote."""
     fitted = json.loads(path.read_text(encoding="utf-8"))
-    return Ranker(
-        first=fitted["first"],
-        second=fitted["second"],
-        second_stage=fitted["second_stage"],
-        calibrated_for=fitted["calibrated_for"],
-    )
+    return Ranker(**{field.name: fitted[field.name] for field in fields(Ranker)})
 
 
 def _weighted_mean(weights: Mapping[str, float], values: Mapping[str, Floats]) -> Floats:

@@ -67,7 +67,7 @@ def test_the_signal_that_tells_gets_the_weight(folders: list[Path], tmp_path: Pa
     assert set(ranker.first) == set(FIRST) and set(ranker.second) == set(SECOND)
     assert max(ranker.first, key=lambda name: ranker.first[name]) == "coverage"
     assert min(ranker.first.values()) >= 0
-    assert ranker.is_calibrated_for("f", 700, 1)
+    assert ranker.calibrated_for == CALIBRATED_FOR
     assert json.loads(out.read_text(encoding="utf-8"))["command"] == "again"
 
 

@@ -80,7 +80,7 @@ def test_words_are_found_in_forms_of_their_own_language_and_all_else_stays(old: 
     assert {check.status for check in old.check_citations(cited)} == {"valid"}
     assert {one.source: one.metadata["language"] for one in old.documents()} == {"de": "de", "fr": "fr", "en": "en-US"}
     assert [one.source for one in old.documents() if one.language != "en"] == ["de", "fr"]
-    assert old.verify() == []
+    assert old.store.verify() == []
     generation = old.generation
     assert reanalyze(old.store) == 0 and old.generation == generation
 
@@ -115,13 +115,13 @@ def test_a_document_that_changes_or_goes_meanwhile_is_left_alone(old: Service, m
         if document.id == german.id:
             old.intake.add_documents([Incoming("de", "de", FRENCH, source="de")])
         else:
-            old.delete(french.id)
+            old.store.delete(french.id)
         return write_anew(store, document, *rest)
 
     monkeypatch.setattr(Store, "write_anew", interfere)
     assert reanalyze(old.store) == 0
     assert [(one.source, one.language) for one in old.documents()] == [("de", "fr"), ("en", "en")]
-    assert old.text(german.id) == FRENCH and old.verify() == []
+    assert old.text(german.id) == FRENCH and old.store.verify() == []
 
 
 @pytest.mark.slow

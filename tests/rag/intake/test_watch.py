@@ -183,7 +183,7 @@ def test_it_survives_a_kill_and_makes_up_for_what_it_missed(service: Service, fo
             out, err = second.communicate(timeout=_LONGEST_S)
         assert second.returncode == 0, err
         assert out.count("\n") >= 1
-        assert not other.verify()
+        assert not other.store.verify()
 
 
 @pytest.mark.slow
@@ -208,4 +208,4 @@ def test_a_second_signal_ends_it_in_the_middle_of_a_round(service: Service, fold
             time.sleep(0.2)
             process.send_signal(signal.SIGTERM)
             assert process.communicate(timeout=_LONGEST_S)[1] == "" and process.returncode == 130
-            assert 0 < other.counts()[0] < 3000 and not other.verify()
+            assert 0 < other.counts()[0] < 3000 and not other.store.verify()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from index.types import Floats, Ids
+from rag.answer.ask import calibration_of
 from rag.retrieval.ranking import (
     Ranker,
     best_per_passage,
@@ -90,10 +91,9 @@ def test_best_per_passage_leaves_out_what_is_missing() -> None:
 
 
 def test_calibration_holds_for_the_same_model_and_passage_settings_only(ranker: Ranker) -> None:
-    assert ranker.is_calibrated_for("f" * 64, 700, 1)
-    assert not ranker.is_calibrated_for("0" * 64, 700, 1)
-    assert not ranker.is_calibrated_for("f" * 64, 600, 1)
-    assert not ranker.is_calibrated_for("f" * 64, 700, 0)
+    assert ranker.calibrated_for == calibration_of({**MODEL, "model": "m"})
+    for other in ({"model_fingerprint": "0" * 64}, {"passage_characters": 600}, {"overlap_sentences": 0}):
+        assert ranker.calibrated_for != calibration_of({**MODEL, **other})
 
 
 def test_the_shipped_weights_are_complete_and_never_negative() -> None:
