@@ -38,8 +38,9 @@ VECTORS_TOGETHER = 65_536
 _CHECK_EVERY_S = 0.25
 # 16 together cost 0.6 times what they cost one by one, and more together hardly less.
 _QUESTIONS_TOGETHER = 16
-# Questions whose vectors are kept, 25 kB each: those that were embedded ahead, and those that are asked again and again.
-_QUESTIONS_KEPT = 64
+# Questions whose vectors are kept, 1.5 kB a word, and words that one may have for that: those that were embedded ahead, and those
+# that are asked again and again.
+_QUESTIONS_KEPT, _WORDS_KEPT = 64, 64
 # The engine keeps memory for each shape of input that it met (0.6 to 1.3 MB for one row of 8 to 60 tokens, float32): like shapes
 # cost less than the padding. Steps of 8 tokens leave 5.3 % of padding where 16 leave 7.8 (squad2); steps of 4 would leave 3.6, for
 # twice as many shapes.
@@ -200,6 +201,7 @@ class Embedder:
     def embed_ahead(self, questions: Sequence[str]) -> None:
         """Embed questions that are about to be asked, all in one pass: ``embed_question`` then has the vectors of each at once."""
         asked = [PassageInput("", question, (), word_spans(question)) for question in dict.fromkeys(questions)]
+        asked = [each for each in asked if len(each.words) <= _WORDS_KEPT]
         if fresh := [each for each in asked if (self.precision, each) not in self._kept]:
             self._embed_together(fresh)
 
@@ -208,7 +210,9 @@ class Embedder:
         units = map(_unit, self._sums(questions, self.info.query_prompt))
         vectors = [QuestionVectors(unit[0], unit[1:]) for unit in units]
         with self._keeping:
-            self._kept.update(((precision, asked), own) for asked, own in zip(questions, vectors, strict=True))
+            for asked, own in zip(questions, vectors, strict=True):
+                if len(asked.words) <= _WORDS_KEPT:
+                    self._kept[precision, asked] = own
             for oldest in list(self._kept)[:-_QUESTIONS_KEPT]:
                 del self._kept[oldest]
         return vectors
