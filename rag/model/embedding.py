@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -46,10 +45,13 @@ _QUESTIONS_KEPT, _WORDS_KEPT = 64, 64
 # twice as many shapes.
 _TOKENS_STEP = 8
 # Of a question alone in float32 up to this length, which leaves few shapes: squad2's, 14.2 tokens on average, become 14.7 instead
-# of 17.8 (AVX2, one thread: 3.0 ms for the pass and 0.37 for each token). In int8 and bfloat16 it is the padding that decides how
-# some values are rounded: there a text has the same whatever is embedded with it.
+# of 17.8 (AVX2, one thread: 3.0 ms for the pass and 0.37 for each token).
 _TOKENS_STEP_ALONE = 2
 _TOKENS_ALONE = 32
+# Of questions in int8 and bfloat16. The engine adds 16 values at a time (AVX-512); where it adds in another order values are rounded
+# to others. Padded to this step or further a question has the same vectors, bit for bit, whatever is embedded with it. Alone it costs
+# nothing, as reading the weights takes longer.
+_TOKENS_STEP_OF_QUESTIONS = 16
 _VECTORS_STEP = 32
 PROBE_TOLERANCE = 0.02
 
@@ -187,8 +189,8 @@ class Embedder:
     def embed_question(self, question: str, words: tuple[Span, ...]) -> Future[QuestionVectors]:
         """The vectors of a question and of its words, spans of it, to come: computed in another thread.
 
-        Questions that wait at the same time run together, those of like length as one batch. Their vectors are the same, bit for
-        bit, as alone (in float32 but for 1e-6).
+        Questions that wait at the same time run as one batch. Their vectors are those that each gets alone: bit for bit in int8 and
+        bfloat16 where that was looked at (AVX-512), within 1e-6 in float32.
         """
         asked = PassageInput("", question, (), words)
         kept = self._kept.get((self.precision, asked))
@@ -273,9 +275,9 @@ class Embedder:
         windows = self._windows(passages, prompt)
         windows.sort(key=lambda window: len(window.tokens))
         sums = self._no_sums(passages)
-        for _, alike in groupby(windows, lambda window: _rounded(len(window.tokens), _TOKENS_STEP)):
-            for batch in _batches(list(alike), self._engine.batch_tokens):
-                _collect(batch, self._engine.pooled(*self._inputs(batch)), sums)
+        step = _TOKENS_STEP if self.precision == "f32" else _TOKENS_STEP_OF_QUESTIONS
+        for batch in _batches(windows, self._engine.batch_tokens):
+            _collect(batch, self._engine.pooled(*self._inputs(batch, step)), sums)
         return sums
 
     def _no_sums(self, passages: Sequence[PassageInput]) -> list[Floats]:
@@ -312,12 +314,13 @@ class Embedder:
         ids = self._tokenizer.encode(prompt + context, add_special_tokens=False).ids if prompt or context else []
         return np.array(self._prefix + ids[:MAX_CONTEXT_TOKENS], dtype=np.int64)
 
-    def _inputs(self, batch: list[_Window]) -> tuple[Ids, Ids, Floats]:
+    def _inputs(self, batch: list[_Window], step: int = _TOKENS_STEP) -> tuple[Ids, Ids, Floats]:
         """input_ids and attention_mask int64 (rows, tokens), pool float32 (rows, vectors, tokens)."""
         n_tokens = max(len(window.tokens) for window in batch)
         n_vectors = max(len(window.targets) for window in batch)
-        fine = len(batch) == 1 and n_tokens <= _TOKENS_ALONE and self.precision == "f32"
-        n_tokens = _rounded(n_tokens, _TOKENS_STEP_ALONE if fine else _TOKENS_STEP)
+        if len(batch) == 1 and n_tokens <= _TOKENS_ALONE and self.precision == "f32":
+            step = _TOKENS_STEP_ALONE
+        n_tokens = _rounded(n_tokens, step)
         n_vectors = _rounded(n_vectors, _VECTORS_STEP)
         ids = np.full((len(batch), n_tokens), self.info.pad_id, dtype=np.int64)
         mask = np.zeros((len(batch), n_tokens), dtype=np.int64)
