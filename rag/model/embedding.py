@@ -48,9 +48,9 @@ _TOKENS_STEP = 8
 # of 17.8 (AVX2, one thread: 3.0 ms for the pass and 0.37 for each token).
 _TOKENS_STEP_ALONE = 2
 _TOKENS_ALONE = 32
-# Of questions in int8 and bfloat16. The engine adds 16 values at a time (AVX-512); where it adds in another order values are rounded
-# to others. Padded to this step or further a question has the same vectors, bit for bit, whatever is embedded with it. Alone it costs
-# nothing, as reading the weights takes longer.
+# Of questions in int8 and bfloat16. The engine adds 16 values at a time (AVX-512); where it adds in another order, values are
+# rounded to others. Padded to this step or further a question has the same vectors, bit for bit, whatever is embedded with it.
+# Alone it costs nothing, as reading the weights takes longer.
 _TOKENS_STEP_OF_QUESTIONS = 16
 _VECTORS_STEP = 32
 PROBE_TOLERANCE = 0.02
