@@ -195,7 +195,7 @@ def _header(run: Sequence[SheetRow], names: Sequence[str]) -> tuple[int, int] | 
     """The first of the rows that name the columns of a run, and how many they are. names: those of the table above."""
     for at, row in enumerate(run[:-1]):
         height = 2 if _is_double(run[at:]) else 1
-        if height == 1 and not _can_name(row.cells):
+        if height == 1 and not (_can_name(row.cells) and not _is_note(run[at:])):
             if names and _n_filled(row.cells) > 1:  # data go on
                 return None
             continue
@@ -216,6 +216,15 @@ def _can_name(cells: Sequence[str]) -> bool:
     row = _trimmed(cells)
     return is_header(row) and not (
         row[0].rstrip().endswith(":") and not all(cell.rstrip().endswith(":") for cell in row)
+    )
+
+
+def _is_note(run: Sequence[SheetRow]) -> bool:
+    """Whether the first row stands above another that names the columns: a wider one, set apart from what is below it."""
+    n_filled = _n_filled(run[0].cells)
+    return not run[0].bold and any(
+        _n_filled(row.cells) > n_filled and _can_name(row.cells) and _differs(run[at:])
+        for at, row in enumerate(run[1:-1], 1)
     )
 
 

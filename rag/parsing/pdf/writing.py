@@ -73,7 +73,8 @@ class _Writer:
             if group[0].column == EDGE:
                 self._edges.append(group)
                 continue
-            level = self._level(group, headings)
+            below = groups[number + 1] if number + 1 < len(groups) else []
+            level = self._level(group, headings, below)
             runs_on = level is None and self._pending.goes_on(group)
             if not runs_on:
                 self._pending.flush(self._builder)
@@ -88,7 +89,7 @@ class _Writer:
             if not runs_on:
                 add_edges(self._builder, self._edges)
             if (table := group[0].table) is not None:
-                self._add_table(table, groups[number + 1] if number + 1 < len(groups) else [])
+                self._add_table(table, below)
                 continue
             kind = "" if runs_on else self._kind(page, group, level)
             indent = round((group[0].x0 - group[0].left) / group[0].size) if group[0].size else 0
@@ -100,8 +101,7 @@ class _Writer:
                 self._list = None
             self._pending.add(group, kind, max(indent, 0))
             self._above = None
-            is_title = not kind and not runs_on and len(group) == 1 and group[0].text.isupper()  # as notices have it
-            self._caption = _text(group) if CAPTION.match(group[0].text) or is_title else ""
+            self._caption = _text(group) if CAPTION.match(group[0].text) else ""
             if level is not None:
                 self._pending.flush(self._builder, level)
                 self._n_bylines = 0 if page is self._pages[0] and self._n_bylines < 0 else _MAX_BYLINES
@@ -112,14 +112,16 @@ class _Writer:
         if not caption and below and len(_text(below)) <= _MAX_CAPTION:
             caption = _text(below) if CAPTION.match(below[0].text) or FIGURE.match(below[0].text) else ""
         above = self._above
-        if above is not None and not any(table.names) and len(table.names) == len(above.names):
+        width = max((len(row.cells) for row in table.rows), default=0)
+        if above is not None and not any(table.names) and width == len(above.names):
             table = replace(table, names=above.names, about=table.about or above.about)
         elif caption:
             table = replace(table, about=caption[:_MAX_CAPTION])
         self._builder.add_table(table)
         self._above, self._caption = table, ""
 
-    def _level(self, group: list[Line], headings: dict[str, int]) -> int | None:
+    def _level(self, group: list[Line], headings: dict[str, int], below: list[Line]) -> int | None:
+        """The level of a heading, None for other lines; also for those that go on in small letters below, in whatever type."""
         text = _text(group)
         if group[0].table or group[0].turned or len(text) > _MAX_HEADING or not any(map(str.isalpha, text)):
             return None
@@ -127,6 +129,8 @@ class _Writer:
             level = headings.get(heading_key(text)) or headings.get(re.sub(r"[\W_]+", "", text.casefold()))
         else:
             level = self._levels.get(group[0].size)
+            if below and below[0].text[:1].islower() and below[0].size not in self._levels:
+                level = None if below[0].column == group[0].column else level
         return 1 if level is None and is_references(text) else level
 
     def _kind(self, page: Page, group: list[Line], level: int | None) -> str:

@@ -17,6 +17,8 @@ ROW_CHARACTERS = 600
 _MAX_FIELDS = 300
 _SHORT_FIELD = 100
 _SHORT_ITEM = 60  # characters of a numbered item that is the heading of those below it
+_MAX_TITLE = 120  # characters of a line above a table that says what it is of
+_SENTENCE_END = re.compile(r"[.!?:;,。：…][\"'”’»)\]]*$")
 _MAX_OPEN = 20  # numbered items that one may stand below
 _LEFT_OUT = re.compile("[\u00ad\u200b\ufeff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff\ud800-\udfff]")
 # Begins of captions that are no table's.
@@ -203,12 +205,13 @@ class TextBuilder:
         names = [plain(name) for name in table.names]
         caption = plain(caption) or self._caption
         self._caption = ""
-        context = ". ".join(
-            part
-            for part in (caption or self._lead.rstrip(":："), plain(table.about), ", ".join(filter(None, names)))
-            if part
-        )
-        if self._body:
+        title = "" if caption else self._title_above()
+        above = (caption or title or self._lead.rstrip(":："), plain(table.about), ", ".join(filter(None, names)))
+        context = ". ".join(dict.fromkeys(filter(None, above)))
+        if title and not any(map(str.isdecimal, title)):  # what may be asked for stays a block
+            self._close(self._blocks.pop().start)
+            self._heading_end = self._length
+        elif self._body:
             self._close(self._length)
         for line in (caption, *(_line(cells) for cells in table.header)):
             if line:
@@ -300,6 +303,14 @@ class TextBuilder:
     def first_heading(self) -> str:
         """The first heading, or nothing."""
         return self._first_heading
+
+    def _title_above(self) -> str:
+        """The short line that was added last, which is no sentence and so says what the table below it is of."""
+        if not self._blocks or not self._body or self._blocks[-1].end != self._length:
+            return ""
+        last, text = self._blocks[-1], self._parts[-1]
+        is_line = last.kind == PROSE and not last.whole and len(text) == last.end - last.start <= _MAX_TITLE
+        return text if is_line and not _SENTENCE_END.search(text) and not _FIGURE.match(text) else ""
 
     def _flush_caption(self) -> None:
         caption, self._caption = self._caption, ""

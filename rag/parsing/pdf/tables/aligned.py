@@ -28,6 +28,7 @@ _MIN_ALIGNED = 0.6
 _MAX_ROUNDS = 4
 _MAX_CONFLICTS = 0.1
 _LONG_CELL = 32
+_LONG_PART, _MANY = 25, 0.4  # characters of parts of sentences; share that begins in small letters
 _LONG_LINE = 70
 _MAX_SPLITS = 8
 _MARK = re.compile(r"[•‣◦▪–—∙·*\uf0b7-]|\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)]|\[\d{1,3}\]|\d+(?:\.\d+)+\.?")
@@ -137,11 +138,18 @@ def _are_cells(rows: Sequence[Sequence[Word]], columns: Sequence[Column]) -> boo
     if max(map(len, rows)) == 2 and (all(map(_MARK.fullmatch, first)) or _counts(first)):
         return False  # items of a list, numbered lines
     texts = [run.text for row in rows for run in row]
+    if is_prose(texts):
+        return False
     return any(map(says_value, texts)) or (
         len(rows) >= _MIN_ROWS_OF_WORDS
         and median(map(len, texts)) <= _LONG_CELL
         and n_cells >= _FILLED_WORDS * n_places
     )
+
+
+def is_prose(texts: Sequence[str]) -> bool:
+    """Whether cells are parts of sentences: then their columns are those of running text."""
+    return median(map(len, texts)) > _LONG_PART and sum(text[0].islower() for text in texts) > _MANY * len(texts)
 
 
 def _placed(rows: Sequence[Sequence[Word]]) -> list[Column]:

@@ -3,10 +3,9 @@
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
-from statistics import median
 
 from rag.parsing.pdf.objects.rulings import Ruling, Rulings
-from rag.parsing.pdf.tables.aligned import columns_of
+from rag.parsing.pdf.tables.aligned import columns_of, is_prose
 from rag.parsing.pdf.tables.rows import lay_out_rows
 from rag.parsing.pdf.tables.ruled import NARROW, Ruled, as_wide_as, lines_of, take_ruled
 from rag.parsing.pdf.words import Word
@@ -17,7 +16,6 @@ _LEAST = 100.0  # points: a shorter line is no table's
 _MAX_HEAD = 14  # lines of names
 _WIDE = 0.6  # of the table's width: a run of words as wide is text
 _LONG = 50  # characters of it
-_LONG_CELL, _MANY = 30, 0.4
 _MAX_TEXT = 0.2  # share of the lines of a table that may be text
 _MAX_BANDS, _MAX_STACKS = 200, 50
 
@@ -89,8 +87,7 @@ def _table(bands: Sequence[list[Word]]) -> Table | None:
     body = all_rows[height:]
     if len(body) < 2 or not any(len(row) > 1 for row in body):
         return None
-    texts = [run.text for row in body for run in row]
-    if median(map(len, texts)) > _LONG_CELL and sum(text[0].islower() for text in texts) > _MANY * len(texts):
-        return None  # columns of running text
+    if is_prose([run.text for row in body for run in row]):
+        return None
     columns = columns_of(body) or columns_of(all_rows)
     return lay_out_rows(all_rows, columns, height or None) if columns is not None else None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import chain
 
 from rag.parsing.structure.tables import is_header, is_value
 
@@ -18,6 +19,7 @@ _PERIOD = re.compile(
     re.I,
 )  # what names columns although it is a number: years, and ranges as of ages
 _FEW_NAMES = 2  # lines above a line drawn across, which name columns also by numbers
+_MONEY = re.compile(r"[$€£¥]\s?\d|\d[.,]\d\d\b")  # names no column
 _MAX_LABELLED = 2  # lines of names that have a label as rows do
 _FEW = 0.2  # of the values of a column: as many may be like its name
 _MOST = 0.6  # of the cells of a column of values
@@ -48,9 +50,10 @@ def n_header(lines: Sequence[Sequence[str]], bold: Sequence[bool], n_above: int 
     if n_above and (
         n_above <= _FEW_NAMES <= len(lines) - n_above - 1
         and not says_value(lines[0][0])
+        and not any(map(_MONEY.search, chain(*lines[:n_above])))
         or not any(any(map(says_value, cells[1:])) and not _is_of_names(cells, below) for cells in lines[:n_above])
     ):
-        return n_above
+        return n_above + _n_more(lines[n_above:])
     first = next(
         (
             at
@@ -67,6 +70,13 @@ def n_header(lines: Sequence[Sequence[str]], bold: Sequence[bool], n_above: int 
     while first > 1 and _is_label(lines[first - 1]) and any(sum(map(bool, cells)) > 1 for cells in lines[: first - 1]):
         first -= 1  # it names the rows below it
     return first if any(sum(map(bool, cells)) > 1 for cells in lines[:first]) else 0
+
+
+def _n_more(lines: Sequence[Sequence[str]]) -> int:
+    """How many lines go on with the names above them: all up to the first with values, where each is of several columns."""
+    first = next((at for at, cells in enumerate(lines) if any(map(says_value, cells[1:]))), 0)
+    are_names = first <= _MAX_NAMES and not any(map(_is_label, lines[:first]))
+    return first if are_names and _have_values(lines[first:]) else 0
 
 
 def _n_named(lines: Sequence[Sequence[str]], bold: Sequence[bool]) -> int:

@@ -209,6 +209,7 @@ def _table(
     cells: list[list[Cell]] = []
     texts: list[list[str]] = []
     bold: list[bool] = []
+    tops: list[int] = []
     for top in range(len(by_row)):
         own = [number for number, box in enumerate(boxes) if box.top == top]
         parts = _parts(by_row[top]) if all(boxes[number].bottom == top for number in own) else [by_row[top]]
@@ -221,6 +222,7 @@ def _table(
                 ]
             )
             if any(row):
+                tops.append(top)
                 texts.append([""] * (len(xs) - 1))
                 bold.append(all(run.bold for cell in part.values() for line in cell for run in line))
                 for number, text in zip(own, row, strict=True):
@@ -228,6 +230,8 @@ def _table(
     if len(texts) < 2:
         return None
     height = n_header(texts, bold)
+    while 0 < height < len(tops) and tops[height - 1] == tops[height]:
+        height -= 1  # no line parts what names the columns from what does not
     # Rows without text, which only other cells reach into, are counted too.
     filled = [at for at, row in enumerate(cells) if any(cell.text for cell in row)]
     return lay_out(cells, filled[height] if height < len(filled) else len(cells))

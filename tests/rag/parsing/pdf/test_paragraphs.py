@@ -119,3 +119,15 @@ def test_who_wrote_a_paper_is_told_apart_and_a_stamp_in_the_margin_is_no_title(r
     assert told.pop("archive:2103.15348v2 21 Jun 2021") == MARGIN
     assert {kind for text, kind in told.items() if "Arnes" in text and len(text) < 80} == {BYLINE}
     assert told[prose(1, 12)] == PROSE
+
+
+def test_larger_type_that_goes_on_in_small_letters_is_no_heading(read: Read) -> None:
+    lines = textwrap.wrap(prose(1, 9), 80)
+    words = "The bridge near the toll was closed and (as the parish says) the"
+
+    def draw(canvas: Canvas) -> None:
+        y = lines_at(canvas, 72, 780, lines) - 20
+        y = lines_at(canvas, 72, y, [words], size=14, pitch=20)
+        lines_at(canvas, 72, y, ["ferry was opened to everyone in that winter."])
+
+    assert not [section.path for section in read("a.pdf", pdf(draw)).sections if section.path]

@@ -299,3 +299,44 @@ def test_a_line_of_hyphens_parts_the_names_from_the_rows(read: Read) -> None:
             canvas.drawString(72, 700 - 12 * number, line)
 
     assert rows_of(read("a.pdf", pdf(draw)))[0] == {"Proportion": "0.15", "1.0": "180", "1.1": "176", "1.2": "192"}
+
+
+def test_a_table_with_lines_goes_on_over_pages_with_the_names_of_its_columns(read: Read) -> None:
+    rows = [[f"Quay {n}", f"in spring of {1700 + n}", str(n)] for n in range(12)]
+
+    def draw(canvas: Canvas) -> None:
+        grid(canvas, [["Quay", "Built", "Ships"], *rows[:6]], [150, 150, 100], n_bold=1)
+        canvas.showPage()
+        grid(canvas, rows[6:], [150, 150, 100])
+
+    assert [row["Ships"] for row in rows_of(read("a.pdf", pdf(draw)))] == [cells[2] for cells in rows]
+
+
+def banded(canvas: Canvas, head: Sequence[Sequence[str]], body: Sequence[Sequence[str]]) -> None:
+    """Draw lines of names and rows, with lines across above, between and below them."""
+    y = TOP
+    for band in ([head[0]], [*head[1:], *body]):
+        canvas.line(LEFT, y, 420, y)
+        for row in band:
+            for column, text in enumerate(row):
+                cell(canvas, LEFT + 90 * column, y, text)
+            y -= 14
+        y -= 4
+    canvas.line(LEFT, y, 420, y)
+
+
+def test_names_go_on_below_the_line_under_the_first_of_them(read: Read) -> None:
+    head = [
+        ["", "Standard", "", "Night"],
+        ["", "Unit rate", "Charge", "Unit rate"],
+        ["Region", "p/kWh", "p/day", "p/kWh"],
+    ]
+    body = [[f"Region {n}", f"{20 + n}.10", f"5{n}.20", f"1{n}.30"] for n in range(6)]
+    rows = rows_of(read("a.pdf", pdf(lambda canvas: banded(canvas, head, body))))
+    assert len(rows) == 6 and rows[3]["Night Unit rate p/kWh"] == "13.30" and "Region 3" in rows[3].values()
+
+
+def test_a_row_with_an_amount_of_money_names_no_columns(read: Read) -> None:
+    body = [[f"Lamp {n}", str(n), f"{n}0.00", f"$ {n}1.50"] for n in range(6)]
+    rows = rows_of(read("a.pdf", pdf(lambda canvas: banded(canvas, body[:1], body[1:]))))
+    assert len(rows) == 6 and not any(name for row in rows for name in row)
