@@ -1,9 +1,11 @@
 """Which words of an answer come from where: each of its sentences with its place in the answer and in a document."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from api.protocols.links import Links
+from rag.generation.answering import passage_of
+from rag.shared.serialization import citation_from_json
 
 Made = Mapping[str, Any]
 
@@ -32,29 +34,19 @@ def cited_sentences(made: Made, first: int = 0) -> list[CitedSentence]:
     if not made["answer"]:
         return []
     text, position, found = text_of(made), first, list[CitedSentence]()
-    for sentence in made["answer"].get("sentences", ()):
+    sentences = made["answer"].get("sentences", ())
+    passages = [citation_from_json(passage["citation"]) for passage in made["passages"]] if sentences else []
+    for sentence in sentences:
         start = text.index(sentence["text"], position)
         position = start + len(sentence["text"])
         for citation in sentence["citations"]:
-            number = _passage_of(citation, made["passages"])
+            number = passage_of(citation_from_json(citation), passages)
             found.append(CitedSentence(start, position, number, source_of({"citation": citation})))
     for part in made["answer"].get("parts", ()):
         start = text.index(part["text"], position)
         position = start + len(part["text"])
         found.append(CitedSentence(start, position, part["passage"], source_of(part)))
     return found
-
-
-def _passage_of(citation: Mapping[str, Any], passages: Sequence[Mapping[str, Any]]) -> int:
-    """The number of the passage that a citation stands in."""
-    for number, passage in enumerate(passages):
-        place = passage["citation"]
-        if (
-            place["document_id"] == citation["document_id"]
-            and place["start_char_index"] <= citation["start_char_index"] < place["end_char_index"]
-        ):
-            return number
-    raise AssertionError("sentences cite passages that are listed")
 
 
 def source_of(cited: Mapping[str, Any]) -> dict[str, Any]:

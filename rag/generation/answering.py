@@ -1,6 +1,6 @@
 """A question answered by a language model from the passages of an extractive answer, as the JSON in which answers are given."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -71,19 +71,21 @@ def _put_in(whole: Json, sentences: list[GeneratedSentence], passages: list[Cita
     answer = generated_answer(model, sentences)
     if answer is not None:
         cited = [citation for sentence in answer.sentences for citation in sentence.citations]
-        numbers = [number for citation in cited if (number := _passage_of(citation, passages)) is not None]
-        whole["answer"] = generated_json(answer, list(dict.fromkeys(numbers)), whole["answer"])
+        numbers = dict.fromkeys(passage_of(citation, passages) for citation in cited)
+        whole["answer"] = generated_json(answer, list(numbers), whole["answer"])
     elif sentences:
         _note(whole, f"the answer is quoted: what {model} wrote is not borne out by the documents")
     else:
         whole |= {"answered": False, "answer": None, "abstain_reason": _NOT_FOUND}
 
 
-def _passage_of(citation: Citation, passages: list[Citation]) -> int | None:
-    for number, passage in enumerate(passages):
-        if passage.document_id == citation.document_id and passage.span.start <= citation.span.start < passage.span.end:
-            return number
-    return None
+def passage_of(citation: Citation, passages: Sequence[Citation]) -> int:
+    """The number of the listed passage that a sentence's citation stands in: it was offered from one of them."""
+    return next(
+        number
+        for number, passage in enumerate(passages)
+        if passage.document_id == citation.document_id and passage.span.start <= citation.span.start < passage.span.end
+    )
 
 
 def _passages(whole: Json) -> list[dict[str, Any]]:
