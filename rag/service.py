@@ -21,7 +21,7 @@ from rag.model.cache import measured_precision
 from rag.model.loading import StoreModels, model_info, refuse_other_model, store_settings
 from rag.shared.config import Config
 from rag.shared.errors import BadInput
-from rag.shared.types import Answer, Check, Citation, CitationCheck, Query, go_on
+from rag.shared.types import Answer, Citation, CitationCheck, Query
 from rag.shared.validation import checked_collection, checked_question, spelled, spellings
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from rag.intake.intake import Intake
     from rag.model.cross_encoders import AnyReranker
     from rag.model.embedding import TextEmbedder
-    from rag.viewing.pages import Pages
-    from rag.viewing.pictures import Drawn
 
 # How long a question waits for a change that the store does not have yet, and between two looks.
 _WAIT_S, _PAUSE_S = 0.5, 0.05
@@ -200,10 +198,8 @@ class Service:
             raise BadInput(f"max_risk is {query.max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
         try:
             return self._answer_from(self.store, query, question, started)
-        except (
-            StoreReplaced,
-            StoreUnreachable,
-        ):  # told by the first who reads it; now another one is there, or another server
+        except (StoreReplaced, StoreUnreachable):
+            # Told by the first who reads it; now another one is there, or another server.
             return self._answer_from(self.store, query, question, started)
 
     def _answer_from(self, store: Store, query: Query, question: str, started: float) -> Answer:
@@ -275,35 +271,6 @@ class Service:
         from rag.viewing.originals import original_of
 
         return original_of(self.store, document, self._config.max_file_bytes)
-
-    def pages(self, document: Document, start: int | None = None, sought: str | None = None) -> "Pages":
-        """How many pages a document has, on which a place of its text stands, and on which words are found."""
-        from rag.viewing.pages import pages_of
-
-        with self.store.read() as reader:
-            return pages_of(reader, document, start, sought)
-
-    def page_picture(
-        self,
-        document: Document,
-        content: bytes,
-        number: int,
-        *,
-        width: int,
-        span: tuple[int, int] | None = None,
-        sought: str = "",
-        check: Check = go_on,
-    ) -> "Drawn":
-        """A page of a PDF drawn in a bounded process, with the span of the document's text and the words that are sought marked.
-
-        content: the file.  check: called again and again; what it raises ends the work.
-        Raises BadInput for a span outside the text, UnreadableContent, ContentTooLarge.
-        """
-        from rag.viewing.pages import wanted_page
-
-        with self.store.read() as reader:
-            wanted = wanted_page(reader, document, number, width, span, sought)
-        return self.intake.draw(content, wanted, check)
 
     def delete_collection(self, collection: str) -> list[Receipt]:
         """Remove all documents of a collection, several hundred at a time, and forget what failed in it.

@@ -16,7 +16,7 @@ from index.types import Document
 from rag.service import Service
 from rag.shared.errors import BadInput
 from rag.viewing.originals import name_of
-from rag.viewing.pages import is_pdf
+from rag.viewing.pages import is_pdf, pages_of, wanted_page
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
@@ -65,7 +65,8 @@ async def list_pages(
     def read() -> PagesOut:
         document = access.document(service, document_id)
         content = service.original(document)
-        pages = service.pages(document, start, find)
+        with service.store.read() as reader:
+            pages = pages_of(reader, document, start, find)
         return {
             "document_id": document.id,
             "original": content is not None,
@@ -113,9 +114,9 @@ async def get_page(
         if not is_pdf(content):
             raise PageNotFound("Only pages of PDF files are shown.")
         span = None if start is None or end is None else (start, end)
-        drawn = service.page_picture(
-            document, content, number, width=width, span=span, sought=find or "", check=run.check
-        )
+        with service.store.read() as reader:
+            wanted = wanted_page(reader, document, number, width, span, find or "")
+        drawn = service.intake.draw(content, wanted, run.check)
         if not drawn.png:
             raise PageNotFound(f"It has the pages 1 to {drawn.n_pages}.")
         return Response(
