@@ -6,9 +6,9 @@ numbers are drawn under that last lock, so that the state of number n holds all 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,15 +33,36 @@ _PASSAGE_TYPES = [
 ]  # fmt: skip
 
 
-class Counts(NamedTuple):
-    """What some documents of one collection add to its counters. df: by hash of a term, with the term itself."""
+@dataclass(slots=True)
+class Counts:
+    """What a change adds to the counters of one collection; less than nothing where documents go.
 
-    n_documents: int
-    n_passages: int
-    n_terms: int
-    n_context_terms: int
-    df: Mapping[int, int]
-    terms: Mapping[int, str]
+    totals: documents, passages, terms and terms of contexts.  df: passages by hash of a term.  terms: those with their hashes.
+    """
+
+    totals: list[int] = field(default_factory=lambda: [0] * 4)
+    df: Counter[int] = field(default_factory=Counter)
+    terms: dict[int, str] = field(default_factory=dict)
+
+    def add(self, passages: Sequence[PassageRow]) -> None:
+        """Count one more document, of these passages."""
+        for passage in passages:
+            self.df.update(passage.body.keys())
+            self.terms.update(passage.body)
+            self._count(0, 1, passage.n_terms, passage.n_context_terms)
+        self._count(1, 0, 0, 0)
+
+    def take(self, passages: Iterable[tuple[bytes | None, bytes | None]]) -> None:
+        """Count one document less, of passages with these terms and counts, as they are stored."""
+        for packed_terms, packed_counts in passages:
+            terms = np.frombuffer(packed_terms or b"", dtype="<u4")
+            n_context = int(np.frombuffer(packed_counts, dtype="<u4")[0]) if packed_counts else 0
+            self.df.subtract(set(terms[n_context:].tolist()))
+            self._count(0, -1, n_context - len(terms), -n_context)
+        self._count(-1, 0, 0, 0)
+
+    def _count(self, *more: int) -> None:
+        self.totals = [total + n for total, n in zip(self.totals, more, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +71,6 @@ class Removed:
 
     number: int
     id: str
-    collection: str
     passages: tuple[int, ...]
     vectors: int
     lexical: int
@@ -85,12 +105,11 @@ def write_document(
     same = (new.content_sha256, row.text_sha256, row.metadata, new.title, new.source, new.language)
     if known and known[1:] == same and not anew:
         return "skipped", _stored(connection, row.id), 0
-    removed, gone = _clear(connection, [known[0]]) if known else ([], {})
+    removed, changes = _clear(connection, [known[0]]) if known else ([], {})
     number = _write_row(connection, row, added_at or _now())
     _write_passages(connection, number, row, words)
     forget_failures(connection, new.collection, [new.key])
-    changes = dict(gone)
-    changes[new.collection] = _sum([*([gone[new.collection]] if new.collection in gone else []), _counted(row)])
+    changes.setdefault(new.collection, Counts()).add(row.passages)
     outcome = "updated" if removed else "added"
     sequence = _finish(connection, changes, [("update" if removed else "add", row.id, len(row.passages))], token)
     return outcome, _stored(connection, row.id), sequence
@@ -245,58 +264,16 @@ def _clear(connection: Connection, numbers: Sequence[int]) -> tuple[list[Removed
     for number, *rest in rows:
         own[number].append((rest[0], rest[1], rest[2], rest[3]))
     removed: list[Removed] = []
-    counts: dict[str, list[Counts]] = {}
+    gone: dict[str, Counts] = {}
     for number, identifier, collection in documents:
         passages = own[number]
         ids = tuple(passage[0] for passage in passages)
         lexical = sum(passage[2] is not None for passage in passages)
-        removed.append(Removed(number, identifier, collection, ids, sum(passage[1] for passage in passages), lexical))
-        counts.setdefault(collection, []).append(_taken(len(ids), [(terms, n) for _, _, terms, n in passages]))
+        removed.append(Removed(number, identifier, ids, sum(passage[1] for passage in passages), lexical))
+        gone.setdefault(collection, Counts()).take((terms, counts) for *_, terms, counts in passages)
     connection.execute("DELETE FROM passages WHERE document = ANY(%s)", (list(numbers),))
     connection.execute("DELETE FROM metadata WHERE document = ANY(%s)", (list(numbers),))
-    return removed, {collection: _sum(parts) for collection, parts in counts.items()}
-
-
-def _taken(n_passages: int, packed: Iterable[tuple[bytes | None, bytes | None]]) -> Counts:
-    """What removing one document with these terms adds to the counters: less than nothing."""
-    df: Counter[int] = Counter()
-    n_terms = n_context_terms = 0
-    for packed_terms, packed_counts in packed:
-        terms = np.frombuffer(packed_terms or b"", dtype="<u4")
-        n_context = int(np.frombuffer(packed_counts, dtype="<u4")[0]) if packed_counts else 0
-        df.subtract(set(terms[n_context:].tolist()))
-        n_context_terms -= n_context
-        n_terms -= len(terms) - n_context
-    return Counts(-1, -n_passages, n_terms, n_context_terms, df, {})
-
-
-def _counted(row: DocumentRow) -> Counts:
-    """What a document adds to its collection's counters."""
-    df: Counter[int] = Counter()
-    terms: dict[int, str] = {}
-    passages: tuple[PassageRow, ...] = row.passages
-    for passage in passages:
-        df.update(passage.body.keys())
-        terms.update(passage.body)
-    n_context_terms = sum(passage.n_context_terms for passage in passages)
-    return Counts(1, len(passages), sum(passage.n_terms for passage in passages), n_context_terms, df, terms)
-
-
-def _sum(parts: Sequence[Counts]) -> Counts:
-    df: Counter[int] = Counter()
-    terms: dict[int, str] = {}
-    for part in parts:
-        for term, n in part.df.items():
-            df[term] += n
-        terms.update(part.terms)
-    return Counts(
-        sum(counts.n_documents for counts in parts),
-        sum(counts.n_passages for counts in parts),
-        sum(counts.n_terms for counts in parts),
-        sum(counts.n_context_terms for counts in parts),
-        df,
-        terms,
-    )
+    return removed, gone
 
 
 def _finish(
@@ -327,9 +304,9 @@ def _finish(
             " n_passages = collections.n_passages + excluded.n_passages,"
             " n_terms = collections.n_terms + excluded.n_terms,"
             " n_context_terms = collections.n_context_terms + excluded.n_context_terms",
-            (collection, *counts[:4]),
+            (collection, *counts.totals),
         )
-        if counts.n_documents < 0:
+        if counts.totals[0] < 0:
             connection.execute("DELETE FROM collections WHERE name = %s AND n_documents = 0", (collection,))
     return log(connection, entries, token)
 
