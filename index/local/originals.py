@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from index.local.database.connection import Connection
+from index.local.database.errors import translated_files
 from index.local.system import files
 from index.local.system.names import ORIGINALS
 
@@ -20,17 +21,18 @@ _INCOMING = "incoming.new"
 
 
 def keep(store: Path, digest: str, content: bytes) -> None:
-    """Keep a file under the digest of its document, durably.  Raises OSError."""
+    """Keep a file under the digest of its document, durably.  Raises StoreFull or StoreUnwritable."""
     folder = store / ORIGINALS
     sha256 = hashlib.sha256(content).hexdigest()
     target = folder / (digest if digest == sha256 else f"{digest}.{sha256}")
-    if target.exists():
-        return
-    if not folder.is_dir():
-        files.make_directory(folder)
-        files.sync_directory(store)
-    files.write(folder / _INCOMING, content)
-    files.replace(folder / _INCOMING, target)
+    with translated_files(store):
+        if target.exists():
+            return
+        if not folder.is_dir():
+            files.make_directory(folder)
+            files.sync_directory(store)
+        files.write(folder / _INCOMING, content)
+        files.replace(folder / _INCOMING, target)
 
 
 def read(store: Path, digest: str) -> bytes | None:

@@ -148,7 +148,7 @@ class Store(backend.Store):
         with self._writing():
             try:
                 if original is not None:
-                    self._keep(document.content_sha256, original)
+                    originals.keep(self.path, document.content_sha256, original)
                 with self._changing() as connection:
                     outcome, stored = write_document(connection, row)
             except BaseException:
@@ -164,7 +164,7 @@ class Store(backend.Store):
         with self._writing():
             with self._database.reading() as connection:
                 document = read_document(connection, document_id)
-            self._keep(document.content_sha256, content)
+            originals.keep(self.path, document.content_sha256, content)
 
     def original(self, document: Document) -> bytes | None:
         return originals.read(self.path, document.content_sha256)
@@ -329,10 +329,6 @@ class Store(backend.Store):
             with suppress(StoreError), self._writing(0):
                 remove_leftovers(self.path)
                 self._remove_unused_originals()
-
-    def _keep(self, digest: str, content: bytes) -> None:
-        with translated_files(self.path):
-            originals.keep(self.path, digest, content)
 
     def _remove_unused_originals(self) -> None:
         """Remove the files of documents that are gone or made of another by now. The writer lock is held."""
