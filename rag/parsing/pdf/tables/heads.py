@@ -83,6 +83,9 @@ def _n_named(lines: Sequence[Sequence[str]], bold: Sequence[bool]) -> int:
     """The same for a table of words."""
     if height := _n_bold(bold):
         return height
+    numbers = [cells[0] for cells in lines[1:] if cells[0]]
+    if all(lines[0]) and not says_value(lines[0][0]) and len(numbers) > 2 and all(map(says_value, numbers)):
+        return 1  # "No.", above 1, 2, 3
     height = int(len(lines[0]) > 2 and is_header(lines[0]))
     while 0 < height < min(len(lines), _MAX_NAMES) and not lines[height][0]:
         height += 1

@@ -312,6 +312,13 @@ def test_a_table_with_lines_goes_on_over_pages_with_the_names_of_its_columns(rea
     assert [row["Ships"] for row in rows_of(read("a.pdf", pdf(draw)))] == [cells[2] for cells in rows]
 
 
+def test_what_stands_above_the_numbers_of_rows_of_words_names_their_columns(read: Read) -> None:
+    duties = ["Paint the bridge", "Count the tolls", "Report the ships", "Light the lamps"]
+    rows = [["No.", "Duty"], *([str(n), duty] for n, duty in enumerate(duties, 1))]
+    told = rows_of(read("a.pdf", pdf(lambda canvas: grid(canvas, rows, [60, 200]))))
+    assert [row["Duty"] for row in told] == duties
+
+
 def banded(canvas: Canvas, head: Sequence[Sequence[str]], body: Sequence[Sequence[str]]) -> None:
     """Draw lines of names and rows, with lines across above, between and below them."""
     y = TOP
