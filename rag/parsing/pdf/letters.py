@@ -26,36 +26,11 @@ _SURE, _LIKELY = 0.8, 0.3  # by how much the mean logarithm of its letters' prob
 _MIN_LINES = 2
 _SMALL = 0.6  # of its signs that are small letters when moved
 # Letters in a hundred thousand of several European languages together.
-_SHARES = dict(
-    zip(
-        "abcdefghijklmnopqrstuvwxyz",
-        (
-            7900,
-            1500,
-            2900,
-            3900,
-            14500,
-            1500,
-            1900,
-            2800,
-            7300,
-            300,
-            700,
-            4400,
-            2700,
-            7600,
-            6300,
-            2300,
-            400,
-            6800,
-            6900,
-            7200,
-            3300,
-        )
-        + (1400, 1000, 200, 1000, 500),
-        strict=True,
-    )
+_IN_ORDER = (
+    "7900 1500 2900 3900 14500 1500 1900 2800 7300 300 700 4400 2700 "
+    "7600 6300 2300 400 6800 6900 7200 3300 1400 1000 200 1000 500"
 )
+_SHARES = dict(zip("abcdefghijklmnopqrstuvwxyz", map(int, _IN_ORDER.split()), strict=True))
 _NO_LETTER = math.log(0.002)
 
 
