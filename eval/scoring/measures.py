@@ -11,6 +11,7 @@ whatever else is relevant is not retrieved, by whoever asks, and counts so in ``
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import ir_measures
 
@@ -47,6 +48,13 @@ def _calculate(names: Sequence[str], qrels: dict[str, dict[str, int]], run: dict
     values: Values = {question: {} for question in qrels}
     if not qrels:
         return values
-    for metric in ir_measures.iter_calc([ir_measures.parse_measure(name) for name in names], qrels, run):
+    for metric in ir_measures.iter_calc([_measure(name) for name in names], qrels, run):
         values[metric.query_id][str(metric.measure)] = metric.value
     return {question: {name: scores.get(name, 0.0) for name in names} for question, scores in values.items()}
+
+
+def _measure(name: str) -> Any:
+    """A measure of ir_measures by name, as "RR@10". (Its own parser is for Pythons before 3.14.)"""
+    kind, _, cutoff = name.partition("@")
+    measure = getattr(ir_measures, kind)
+    return measure @ int(cutoff) if cutoff else measure
