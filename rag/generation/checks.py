@@ -18,6 +18,7 @@ MIN_COVER = 0.7
 _CLAUSE = re.compile(r"[,;:()—–]|\b(?:but|and|because|while|although|though|whereas|which|who|that)\b")
 _NEAR = 0.6  # share of a clause's words in the sentence from which the sentence speaks of it
 _WHOLE = 0.85  # share of a cited sentence's words from which the sentence tells all of it again
+_MOST_REPEATED = 3  # mean count of a word in a sentence: small models fall into saying the same for ever
 _MIN_CLAUSE_COVER, _CLAUSE_WORDS = 0.34, 2  # of a clause of the sentence with so many content words
 
 Entailment = Callable[[str, str], float]  # premise, hypothesis -> probability that the one entails the other
@@ -40,6 +41,7 @@ def check_sentence(text: str, cited: Sequence[Citation], entails: Entailment | N
     if not sentence.words and not sentence.numbers:
         return Verdict(UNVERIFIABLE, 0.0, "it states nothing")
     for guard in (
+        _repeated,
         _unknown_number,
         _unknown_name,
         _unknown_unit,
@@ -66,6 +68,11 @@ def check_sentence(text: str, cited: Sequence[Citation], entails: Entailment | N
             "" if support >= 0.5 else "it does not follow",
         )
     return Verdict(SUPPORTED, round(cover, 3))
+
+
+def _repeated(sentence: Statement, sources: Sequence[Statement]) -> str:
+    words = re.findall(r"[^\W\d_]+", sentence.text.casefold())
+    return "it repeats itself" if len(words) > _MOST_REPEATED * len(set(words)) else ""
 
 
 def _unknown_number(sentence: Statement, sources: Sequence[Statement]) -> str:

@@ -54,6 +54,12 @@ def test_a_wrong_quotation_is_found() -> None:
     assert check_sentence('He said "tomorrow we will deal".', source).verdict != SUPPORTED
 
 
+def test_what_is_said_over_and_over_says_nothing() -> None:
+    source = [cited("He trained the ducks of a circus to march as animals.")]
+    assert check_sentence(f"The ducks march {'as circus animals ' * 20}.", source).reason == "it repeats itself"
+    assert check_sentence("The ducks march.", source).verdict == SUPPORTED
+
+
 def test_what_cites_nothing_cannot_be_verified() -> None:
     assert check_sentence("It rained.", []).verdict == UNVERIFIABLE
 
