@@ -106,11 +106,13 @@ def _changed_negation(sentence: Statement, sources: Sequence[Statement]) -> str:
     for source in sources:
         if source.negations > sentence.negations and _cover(source.words, sentence.words) >= _WHOLE:
             return "it leaves out a negation of the cited sentence"
-    if sentence.negations:
-        return ""
-    for source in sources:
-        for clause in _clauses(source.text):
-            if clause.negations and len(clause.words) > 1 and _cover(clause.words, sentence.words) >= _NEAR:
+    # Where the sentence denies something else, only its clauses that deny nothing can have lost a "not".
+    affirmed = (
+        [clause for clause in _clauses(sentence.text) if not clause.negations] if sentence.negations else [sentence]
+    )
+    for clause in (clause for source in sources for clause in _clauses(source.text)):
+        if clause.negations and len(clause.words) > 1:
+            if any(_cover(clause.words, told.words) >= _NEAR for told in affirmed):
                 return "it leaves out a negation of the cited sentence"
     return ""
 

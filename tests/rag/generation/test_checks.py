@@ -54,6 +54,12 @@ def test_a_wrong_quotation_is_found() -> None:
     assert check_sentence('He said "tomorrow we will deal".', source).verdict != SUPPORTED
 
 
+def test_a_negation_that_one_clause_has_lost_is_found_beside_one_that_stayed() -> None:
+    source = [cited("I couldn't pull it off, but I just couldn't take myself seriously.")]
+    assert check_sentence("I couldn't pull it off and I could take myself seriously.", source).verdict != SUPPORTED
+    assert check_sentence("I couldn't pull it off and couldn't take myself seriously.", source).verdict == SUPPORTED
+
+
 def test_what_is_said_over_and_over_says_nothing() -> None:
     source = [cited("He trained the ducks of a circus to march as animals.")]
     assert check_sentence(f"The ducks march {'as circus animals ' * 20}.", source).reason == "it repeats itself"
