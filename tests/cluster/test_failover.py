@@ -68,7 +68,7 @@ class Load:
                     return
             self.acknowledged[key] = None if delete else version
             self.n_changes += 1
-            if (gap_s := time.monotonic() - last) > 1:
+            if (gap_s := time.monotonic() - last) > 5:
                 self.gaps_s.append(gap_s)
             last = time.monotonic()
 
