@@ -71,6 +71,11 @@ class FakeService:
         self.fail_on_name: dict[str, Exception] = {}
         self.gate: Event | None = None
 
+    @property
+    def store(self) -> "FakeService":
+        """What only passes on to the store is asked of the store itself."""
+        return self
+
     def _work(self) -> None:
         if self.gate is not None and not self.gate.wait(timeout=20):
             raise TimeoutError
