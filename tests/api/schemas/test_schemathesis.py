@@ -1,6 +1,6 @@
 """A real server under schemathesis: every phase, no unexpected 5xx, nothing that the OpenAPI description does not say.
 
-3,000 requests; with `--long` 100,000. The requests are the same in every run: hypothesis draws them without chance.
+Some 4,000 requests; with `--long` 100,000. The requests are the same in every run: hypothesis draws them without chance.
 """
 
 import os
