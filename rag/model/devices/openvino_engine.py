@@ -56,7 +56,9 @@ class ProcessorEngine:
         self.at_once = 2 * threads  # twice as many as streams: each stream finds its next batch ready
         self._requests = _Requests(*load_compiled(core, folder, self.precision, threads))
         if known is None:
-            Thread(target=self._use_fastest, args=(core, folder, threads), name="measure-precision").start()
+            Thread(
+                target=self._use_fastest, args=(core, folder, threads), name="measure-precision", daemon=False
+            ).start()
 
     def pooled(self, ids: Ids, mask: Ids, pool: Floats) -> Floats:
         return self._requests.infer([ids, mask, pool])

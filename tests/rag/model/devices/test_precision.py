@@ -1,6 +1,8 @@
 """Which precision is chosen, with the real engine and the real default model."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,19 @@ def test_a_damaged_choice_is_none(measured: tuple[Path, Path, str], tmp_path: Pa
 def test_what_was_measured_elsewhere_does_not_count(measured: tuple[Path, Path, str], tmp_path: Path) -> None:
     (tmp_path / "precision-0123456789abcdef.json").write_text('{"precision": "bf16"}')
     assert kept_precision(tmp_path) is None
+
+
+def test_a_process_that_ends_early_ends_when_it_is_measured(measured: tuple[Path, Path, str], tmp_path: Path) -> None:
+    """Threads that take documents in are ended with the process; the engine must not be, in the middle of its work."""
+    for file in measured[0].glob("model*"):
+        (tmp_path / file.name).symlink_to(file)
+    program = f"""
+from pathlib import Path
+from threading import Thread
+from rag.model.devices.openvino_engine import ProcessorEngine
+loading = Thread(target=ProcessorEngine, args=(Path({str(tmp_path)!r}), "auto", 1), daemon=True)
+loading.start()
+loading.join()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert kept_precision(tmp_path) is not None
