@@ -14,9 +14,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from api.workers.pool import TOGETHER
 from tests.api.conftest import Server, server_process
 
 KEY = "k3y-of-the-test"
+PLACES = TOGETHER + 1  # those of one process, and one that waits
 QUESTION = json.dumps({"question": "why did they refuse?"}).encode()
 pytestmark = [
     pytest.mark.model,
@@ -47,7 +49,7 @@ def reply(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One for all tests, with places for two questions."""
+    """One for all tests, with few places for questions."""
     settings = {"RAG_API_KEY": KEY, "RAG_QUEUE": "1", "RAG_DEADLINE": "60"}
     with server_process(
         tmp_path_factory.mktemp("door"), "--workers", "1", "--log-format", "json", **settings
@@ -70,10 +72,10 @@ def connect(server: Server) -> Iterator[Callable[[], socket.socket]]:
 @pytest.fixture
 def held(server: Server, connect: Callable[[], socket.socket]) -> Iterator["Held"]:
     """What takes all places for questions."""
-    held = Held(server[0].pid, [connect() for _ in range(2)])
+    held = Held(server[0].pid, [connect() for _ in range(PLACES)])
     for connection in held.connections:
         connection.sendall(head() + QUESTION)
-    wait_until(lambda: metric(connect(), "footnote_inside") == 2)
+    wait_until(lambda: metric(connect(), "footnote_inside") == PLACES)
     yield held
     held.let_go()
     wait_until(lambda: metric(connect(), "footnote_inside") == 0)
@@ -131,7 +133,7 @@ def test_the_connection_goes_on_and_a_place_that_comes_free_is_taken(connect: An
     status, headers, _ = reply(connection)
     assert status == 503 and headers["x-request-id"] != "a b"
     held.let_go()
-    assert [reply(taken)[0] for taken in held.connections] == [200, 200]
+    assert [reply(taken)[0] for taken in held.connections] == [200] * PLACES
     connection.sendall(head() + QUESTION)
     status, _, body = reply(connection)
     assert status == 200 and json.loads(body)["question"] == "why did they refuse?"
