@@ -14,7 +14,8 @@ from index.backend import keeps_originals as keeps_originals
 from index.local.system.cores import usable_cores as usable_cores
 from rag.shared.settings import Sources, one_of, path, setting, settings_of, text, whole
 
-PRECISIONS = ("auto", "f32", "bf16", "int8", "int8-bf16")
+MEASURED_PRECISIONS = ("f32", "bf16", "int8", "int8-bf16")
+PRECISIONS = ("auto", *MEASURED_PRECISIONS)
 
 _log = logging.getLogger(__name__)
 

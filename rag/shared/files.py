@@ -7,7 +7,7 @@ _PRIVATE = 0o600
 
 
 def replace_file(path: Path, text: str, *, private: bool = False) -> None:
-    """Put a file with this text in the place of another, durably; what was there stays where that fails.  Raises OSError.
+    """Put a file with this text, synced, in the place of another; what was there stays where that fails.  Raises OSError.
 
     private: whether its owner alone may read it.
     """

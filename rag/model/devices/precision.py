@@ -22,6 +22,7 @@ from typing import Any
 
 from index.local.system.files import let_read
 from rag.model.engine import load_openvino
+from rag.shared.config import MEASURED_PRECISIONS
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ _log = logging.getLogger(__name__)
 _WORTH = 1.15
 _ROUNDS = 4
 _TEXTS, _TOKENS = 8, 96  # of a batch like those of passages
-PRECISIONS = ("f32", "bf16", "int8", "int8-bf16")
+PRECISIONS = MEASURED_PRECISIONS
 GROUP = 128  # values that share a scale in int8
 _LARGEST = 127
 
