@@ -32,12 +32,16 @@ _END_S = 60.0
 
 @dataclass
 class Load:
-    """Clients that add, replace, delete and ask. acknowledged: by key its version, None when its deletion was."""
+    """Clients that add, replace, delete and ask. Each writer numbers its changes.
+
+    acknowledged: by key the last change that was, and whether the document is there since.  deletions: by key the last that began.
+    """
 
     store: PostgresStore
     make_document: Callable[..., Made]
     stop: threading.Event = field(default_factory=threading.Event)
-    acknowledged: dict[str, int | None] = field(default_factory=dict)
+    acknowledged: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    deletions: dict[str, int] = field(default_factory=dict)
     n_changes: int = 0
     n_reads: int = 0
     n_asked: int = 0
@@ -53,7 +57,9 @@ class Load:
         while not self.stop.is_set():
             version += 1
             key = f"{writer}-{rng.randrange(20)}"
-            delete = self.acknowledged.get(key) is not None and rng.random() < 0.3
+            delete = self.acknowledged.get(key, (0, False))[1] and rng.random() < 0.3
+            if delete:
+                self.deletions[key] = version
             while True:
                 try:
                     if delete:
@@ -66,7 +72,7 @@ class Load:
                 except Exception as error:
                     self.wrong.append(f"a change raised {error!r}")
                     return
-            self.acknowledged[key] = None if delete else version
+            self.acknowledged[key] = version, not delete
             self.n_changes += 1
             if (gap_s := time.monotonic() - last) > 5:
                 self.gaps_s.append(gap_s)
@@ -86,7 +92,7 @@ class Load:
         rng = random.Random(99)
         while not self.stop.is_set():
             key = f"{rng.randrange(WRITERS)}-{rng.randrange(20)}"
-            before = self.acknowledged.get(key, 0)
+            last, is_there = self.acknowledged.get(key, (0, False))
             try:
                 version = self.version(key)
             except StoreError:
@@ -95,9 +101,10 @@ class Load:
                 self.wrong.append(f"a read raised {error!r}")
                 return
             # What is not acknowledged may be there by now; what was before this read began must not be undone.
-            after = self.acknowledged.get(key, 0)
-            if before and after == before and version is not None and version < before:
-                self.wrong.append(f"{key} is back at {version}, {before} was acknowledged")
+            if version is not None and version < last:
+                self.wrong.append(f"{key} is back at {version}, after change {last} was acknowledged")
+            if version is None and is_there and self.deletions.get(key, 0) <= last:
+                self.wrong.append(f"{key} is not there, though change {last} was acknowledged")
             self.n_reads += 1
 
     def ask(self, elsewhere: PostgresStore) -> None:
@@ -158,7 +165,11 @@ def load(nodes: Cluster, make_document: Callable[..., Made]) -> Iterator[Load]:
                 for thread in threads:
                     thread.join(_END_S)
         assert not any(thread.is_alive() for thread in threads), "a client waits for ever"
-        lost = [key for key, version in clients.acknowledged.items() if clients.version(key) != version]
+        lost = [
+            key
+            for key, (last, is_there) in clients.acknowledged.items()
+            if clients.version(key) != (last if is_there else None)
+        ]
         print(
             f"{clients.n_changes} changes, {clients.n_reads} reads, writers waited {[round(s, 1) for s in clients.gaps_s]} s;"
             f" {clients.n_asked} questions at standbys, {clients.n_again} of them asked again,"
