@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ import psycopg
 import pytest
 
 _READY_S = 180.0
-_NODES = range(3)
+NODES = range(3)
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Network:
 
     @property
     def names(self) -> list[str]:
-        return [f"{self.prefix}n{node}" for node in _NODES]
+        return [f"{self.prefix}n{node}" for node in NODES]
 
     def __enter__(self) -> "Network":
         bridge = f"{self.prefix}b"
@@ -111,15 +111,18 @@ class Cluster:
 
     @property
     def address(self) -> str:
-        nodes = ",".join(self.server(node) for node in _NODES)
-        return f"postgresql://postgres@{nodes}/postgres"
+        return self.address_of(NODES)
+
+    def address_of(self, nodes: Iterable[int]) -> str:
+        """The address of a store at these nodes, which are tried in this order."""
+        return f"postgresql://postgres@{','.join(map(self.server, nodes))}/postgres"
 
     def server(self, node: int) -> str:
         return f"{self.hosts[node]}:{self.ports[6 + node]}"
 
     def start_etcd(self, node: int) -> "subprocess.Popen[bytes]":
         client, peer = self.ports[node], self.ports[3 + node]
-        members = ",".join(f"e{n}=http://{self.hosts[n]}:{self.ports[3 + n]}" for n in _NODES)
+        members = ",".join(f"e{n}=http://{self.hosts[n]}:{self.ports[3 + n]}" for n in NODES)
         command = [self.etcd, "--name", f"e{node}", "--data-dir", str(self.folder / f"etcd{node}")]
         for option, port in {"client": client, "peer": peer}.items():
             advertised = "--advertise-client-urls" if option == "client" else "--initial-advertise-peer-urls"
@@ -176,7 +179,7 @@ class Cluster:
 
     def primary(self) -> int | None:
         """The node that may be written to, if there is one."""
-        for node in _NODES:
+        for node in NODES:
             try:
                 with self.connected(node) as opened:
                     if opened.execute("SELECT pg_is_in_recovery()").fetchone() == (False,):
@@ -192,7 +195,7 @@ class Cluster:
             return False
         with self.connected(node) as opened:
             row = opened.execute("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'").fetchone()
-        return row == (2,) and any(map(self.is_synchronous, _NODES))
+        return row == (2,) and any(map(self.is_synchronous, NODES))
 
     def connected(self, node: int) -> "psycopg.Connection[Any]":
         return psycopg.connect(f"postgresql://postgres@{self.server(node)}/postgres?connect_timeout=2", autocommit=True)
@@ -252,16 +255,16 @@ def cluster(network: Network | None = None) -> Iterator[Cluster]:
         made = Cluster(Path(folder), user, usable[0], programs, etcd, network)
 
         def end() -> None:
-            for node in _NODES:
+            for node in NODES:
                 if made.patroni[node] is not None:
                     made.kill(node)
 
         stack.callback(end)
-        for node in _NODES:
+        for node in NODES:
             etcd_node = stack.enter_context(made.start_etcd(node))
             stack.callback(etcd_node.kill)
         time.sleep(6)
-        for node in _NODES:
+        for node in NODES:
             made.start_node(node)
         try:
             wait_for(made.is_whole, "a whole cluster")

@@ -191,17 +191,16 @@ def wait_for_changes(clients: Load, nodes: Cluster, lost: int) -> None:
     wait_for(lambda: clients.n_changes > done + WRITERS, "a change after the loss")
 
 
-def test_whole_primaries_are_killed_under_load(make_document: Callable[..., Made], long: bool) -> None:
-    with cluster() as nodes:
-        with load(nodes, make_document) as clients:
-            for _ in range(LONG_KILLS if long else KILLS):
-                time.sleep(3)
-                killed = primary(nodes)
-                nodes.kill(killed)
-                wait_for_changes(clients, nodes, killed)
-                nodes.start_node(killed)
-                wait_for(nodes.is_whole, "the node to come back")
-        assert max(clients.gaps_s) < 55
+def test_whole_primaries_are_killed_under_load(nodes: Cluster, make_document: Callable[..., Made], long: bool) -> None:
+    with load(nodes, make_document) as clients:
+        for _ in range(LONG_KILLS if long else KILLS):
+            time.sleep(3)
+            killed = primary(nodes)
+            nodes.kill(killed)
+            wait_for_changes(clients, nodes, killed)
+            nodes.start_node(killed)
+            wait_for(nodes.is_whole, "the node to come back")
+    assert max(clients.gaps_s) < 55
 
 
 @pytest.mark.skipif(
