@@ -4,7 +4,7 @@ The folders above know these and ``index.stores``, and no store by its own name.
 stores' own inherit it.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,10 +113,6 @@ class Reader(Protocol):
 
         mean_length: analyzed terms a passage, 0 for a collection without passages.
         """
-        ...
-
-    def vocabulary(self, collection: str) -> Iterator[tuple[str, int]]:
-        """Each term of a collection's passage bodies with the number of passages that hold it, in no order."""
         ...
 
     def nearest(self, vector: "Floats", k: int, scope: "Scope") -> "tuple[Floats, Ids]":

@@ -44,7 +44,7 @@ def everything(store: Store, fake_embed: Callable[..., np.ndarray]) -> list[Any]
         for scope in (Scope(), Scope("other"), Scope(where={"tags": ["1"]})):
             for scores, ids in (reader.nearest(fake_embed("q"), 9, scope), reader.matching(["cat", "moon"], 9, scope)):
                 said.append((scores.tolist(), [one.text for one in reader.passages(ids)]))
-        said.append(sorted(reader.vocabulary("default")))
+        said.append(reader.statistics("default", [*WORDS, "the", "and", "none"]).df)
     return said
 
 

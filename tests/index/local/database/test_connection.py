@@ -46,7 +46,6 @@ def use_everything(path: Path) -> None:
         reader.candidates(ids)
         reader.documents_of(ids)
         reader.statistics("default", ["text"])
-        list(reader.vocabulary("default"))
         reader.matching(["text"], 100, Scope())
 
 
