@@ -1,16 +1,25 @@
-"""Work of several callers done together when they meet: nobody waits for company, and nobody queues alone behind others."""
+"""Work done together: of several callers when they meet, and of groups of which the next one is begun before one is done."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, Generic, TypeVar
+
+from rag.shared.types import Check
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+# What a group's result waits for, which other threads compute, and what makes the result of it.
+Begun = tuple[Sequence[Future[Any]], Callable[[], R]]
+# How often whoever waits asks whether its work is still wanted.
+_CHECK_EVERY_S = 0.25
+
 
 class Coalescer(Generic[T, R]):
-    """Calls ``work`` with one item, or with all that came while all places were taken. It has a thread for each place.
+    """Nobody waits for company, and nobody queues alone behind others.
+
+    Calls ``work`` with one item, or with all that came while all places were taken. It has a thread for each place.
 
     work: the results of some items, in order.  places: calls that may run at once.  most: items in one call.
     """
@@ -45,3 +54,33 @@ class Coalescer(Generic[T, R]):
             for _, result in together:
                 if not result.done():
                     result.set_exception(error)
+
+
+def in_turn(groups: Iterable[Begun[R]], check: Check) -> Iterator[R]:
+    """The results of groups, in order. Each is begun when it is taken, and the next one is taken while one is computed.
+
+    check: called several times a second meanwhile. What it raises ends the work: what has not begun is dropped.
+    """
+    pending: deque[Begun[R]] = deque()
+
+    def finished() -> R:
+        parts, result = pending[0]
+        for part in parts:
+            check()
+            while not wait([part], timeout=_CHECK_EVERY_S).done:
+                check()
+            part.result()
+        pending.popleft()
+        return result()
+
+    try:
+        for group in groups:
+            pending.append(group)
+            if len(pending) > 1:
+                yield finished()
+        while pending:
+            yield finished()
+    finally:
+        for parts, _ in pending:
+            for part in parts:
+                part.cancel()

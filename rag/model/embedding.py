@@ -6,10 +6,9 @@ nothing is cut off. Models whose pooling is not the mean get their sentence vect
 """
 
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from index.types import Floats, Ids, Signs, Span
-from rag.model.batching import Coalescer
+from rag.model.batching import Begun, Coalescer, in_turn
 from rag.model.cache import ModelInfo
 from rag.model.conversion import PROBE
 from rag.model.devices.engine import open_engine
@@ -33,8 +32,6 @@ TOGETHER = 256
 # Vectors of those passages, each summed in float32 with 384 components: 100 MB. Prose has 30,000 in a group; short lines, each a
 # sentence of one word, had 180,000.
 VECTORS_TOGETHER = 65_536
-# How often whoever waits for a batch asks whether its work is still wanted.
-_CHECK_EVERY_S = 0.25
 # 16 together cost 0.6 times what they cost one by one, and more together hardly less.
 _QUESTIONS_TOGETHER = 16
 # Questions whose vectors are kept, 1.5 kB a word, and words that one may have for that: those that were embedded ahead, and those
@@ -128,19 +125,6 @@ class _Window:
     rows: Ids
     columns: Ids
     targets: Ids
-
-
-@dataclass(slots=True)
-class _Group:
-    """Passages that are computed together. parts: their batches under way.
-
-    sums: per passage the sums of token vectors, float32 (1 + n_sentences + n_words, dim), complete when all parts are done.
-    """
-
-    passages: Sequence[PassageInput]
-    sums: list[Floats]
-    parts: list[Future[None]] = field(default_factory=list)
-    adding: Lock = field(default_factory=Lock)
 
 
 class Embedder:
@@ -238,33 +222,20 @@ class Embedder:
         check: called several times a second while a group is computed. What it raises ends the work: batches that have not begun
         are dropped.
         """
-        pending: deque[_Group] = deque()
-        try:
-            for passages in groups:
-                windows = self._windows(passages, self.info.passage_prompt)
-                windows.sort(key=lambda window: len(window.tokens))
-                group = _Group(passages, self._no_sums(passages))
-                pending.append(group)
-                group.parts = [
-                    self._workers.submit(self._add_batch, group, batch)
-                    for batch in _batches(windows, self._engine.batch_tokens)
-                ]
-                while len(pending) > 1:
-                    yield _finished(pending[0], check)
-                    pending.popleft()
-            while pending:
-                yield _finished(pending[0], check)
-                pending.popleft()
-        finally:
-            for group in pending:
-                for part in group.parts:
-                    part.cancel()
+        return in_turn(map(self._begin, groups), check)
 
-    def _add_batch(self, group: _Group, batch: list[_Window]) -> None:
-        """Compute a batch and add it to its group, of which windows of one passage may be in several batches."""
-        pooled = self._engine.pooled(*self._inputs(batch))
-        with group.adding:
-            _collect(batch, pooled, group.sums)
+    def _begin(self, passages: Sequence[PassageInput]) -> Begun[list[PassageVectors]]:
+        windows = self._windows(passages, self.info.passage_prompt)
+        windows.sort(key=lambda window: len(window.tokens))
+        sums, adding = self._no_sums(passages), Lock()
+
+        def add(batch: list[_Window]) -> None:
+            pooled = self._engine.pooled(*self._inputs(batch))
+            with adding:  # windows of one passage may be in several batches
+                _collect(batch, pooled, sums)
+
+        batches = _batches(windows, self._engine.batch_tokens)
+        return [self._workers.submit(add, batch) for batch in batches], lambda: _finished(passages, sums)
 
     def count_tokens(self, passages: Sequence[PassageInput]) -> int:
         """Tokens that the model runs over for these passages, contexts and marks included, padding not."""
@@ -358,15 +329,10 @@ def _collect(batch: list[_Window], pooled: Floats, sums: list[Floats]) -> None:
         sums[window.passage][window.targets] += pooled[row, : len(window.targets)]
 
 
-def _finished(group: _Group, check: Check) -> list[PassageVectors]:
-    """The vectors of a group once all its batches are computed.  check: as of ``embed_groups``."""
-    for part in group.parts:
-        check()
-        while not wait([part], timeout=_CHECK_EVERY_S).done:
-            check()
-        part.result()
+def _finished(passages: Sequence[PassageInput], sums_of_all: Sequence[Floats]) -> list[PassageVectors]:
+    """The vectors of passages.  sums_of_all: as of ``Embedder._sums``."""
     results = []
-    for passage, sums in zip(group.passages, group.sums, strict=True):
+    for passage, sums in zip(passages, sums_of_all, strict=True):
         n = 1 + len(passage.sentences)
         unit = _unit(sums[:n])
         results.append(PassageVectors(unit[0], unit[1:], np.packbits(sums[n:] > 0, axis=1)))

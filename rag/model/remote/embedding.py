@@ -6,10 +6,9 @@ No vectors of tokens come from there: each sentence is embedded as a text of its
 import hashlib
 import re
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
 from threading import Event
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from index.types import Floats, JsonScalar, Span
-from rag.model.batching import Coalescer
+from rag.model.batching import Begun, Coalescer, in_turn
 from rag.model.cache import find_model
 from rag.model.embedding import TOGETHER, PassageInput, PassageVectors, QuestionVectors
 from rag.model.remote.server import Patience, server_of
@@ -43,7 +42,6 @@ _QUESTIONS_TOGETHER = 16
 # Characters: the models' windows are not known from here, and most hold 512 tokens. Longer texts are embedded in pieces.
 _LONGEST_TEXT = 1200
 _LONGEST_CONTEXT = 200
-_CHECK_EVERY_S = 0.25
 _QUESTION_PATIENCE = Patience(tries=2, pause_s=2.0)
 _PASSAGE_PATIENCE = Patience(tries=6, pause_s=60.0)
 
@@ -141,7 +139,6 @@ class RemoteEmbedder:
 
         check: called several times a second; what it raises ends the work, also where requests would be tried again.
         """
-        pending: deque[_Group] = deque()
         stop = Event()
 
         def go_on_unless_stopped() -> None:
@@ -149,34 +146,29 @@ class RemoteEmbedder:
                 raise _Stopped
 
         try:
-            for passages in groups:
-                pending.append(self._begin(passages, go_on_unless_stopped))
-                while len(pending) > 1:
-                    yield _finished(pending[0], check)
-                    pending.popleft()
-            while pending:
-                yield _finished(pending[0], check)
-                pending.popleft()
+            yield from in_turn((self._begin(passages, go_on_unless_stopped) for passages in groups), check)
         finally:
             stop.set()
-            for group in pending:
-                for part in group.parts:
-                    part.cancel()
 
-    def _begin(self, passages: Sequence[PassageInput], check: Check) -> "_Group":
-        group = _Group(passages)
+    def _begin(self, passages: Sequence[PassageInput], check: Check) -> Begun[list[PassageVectors]]:
+        numbers: dict[str, int] = {}  # each text once
+        rows: list[list[int]] = []  # per passage the numbers of its own text and its sentences'
         for passage in passages:
             before = f"{passage.context[:_LONGEST_CONTEXT]}\n" if passage.context else ""
             texts = [before + passage.text, *(passage.text[start:end] for start, end in passage.sentences)]
-            group.rows.append([group.texts.setdefault(text, len(group.texts)) for text in texts])
-        prompted = [self.info.passage_prompt + text for text in group.texts]
+            rows.append([numbers.setdefault(text, len(numbers)) for text in texts])
+        prompted = [self.info.passage_prompt + text for text in numbers]
         prompted.sort(key=len)  # a server pads a batch to its longest
         places = {text: place for place, text in enumerate(prompted)}
-        group.order = [places[self.info.passage_prompt + text] for text in group.texts]
-        group.parts = [
-            self._pool.submit(self._vectors, batch, _PASSAGE_PATIENCE, check) for batch in _batches(prompted)
-        ]
-        return group
+        parts = [self._pool.submit(self._vectors, batch, _PASSAGE_PATIENCE, check) for batch in _batches(prompted)]
+
+        def finished() -> list[PassageVectors]:
+            sent = np.concatenate([np.empty((0, self.dim), np.float32), *(part.result() for part in parts)])
+            vectors = sent[[places[self.info.passage_prompt + text] for text in numbers]]
+            no_words = np.empty((0, -(-self.dim // 8)), np.uint8)
+            return [PassageVectors(vectors[own[0]], vectors[own[1:]], no_words) for own in rows]
+
+        return parts, finished
 
     def _vectors(
         self, texts: Sequence[str], patience: Patience, check: Check, *, are_questions: bool = False
@@ -230,34 +222,8 @@ class RemoteEmbedder:
         return _unit(vectors)
 
 
-@dataclass(slots=True)
-class _Group:
-    """Passages that are embedded together. texts: each text once, with its number.  order: place of each text among those sent.
-
-    rows: per passage the numbers of its own text and its sentences'.
-    """
-
-    passages: Sequence[PassageInput]
-    texts: dict[str, int] = field(default_factory=dict)
-    rows: list[list[int]] = field(default_factory=list)
-    order: list[int] = field(default_factory=list)
-    parts: list[Future[Floats]] = field(default_factory=list)
-
-
 class _Stopped(Exception):
     """What was sent for has been given up."""
-
-
-def _finished(group: _Group, check: Check) -> list[PassageVectors]:
-    for part in group.parts:
-        check()
-        while not wait([part], timeout=_CHECK_EVERY_S).done:
-            check()
-    if not group.rows:
-        return []
-    vectors = np.concatenate([part.result() for part in group.parts])[group.order]
-    no_words = np.empty((0, -(-vectors.shape[1] // 8)), np.uint8)
-    return [PassageVectors(vectors[rows[0]], vectors[rows[1:]], no_words) for rows in group.rows]
 
 
 def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -162,13 +162,13 @@ def test_batches_of_work_that_nobody_waits_for_any_more_are_dropped(
 def count_batches(embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Grows with each batch that is computed from now on."""
     batches: list[object] = []
-    add = type(embedder)._add_batch
+    inputs = type(embedder)._inputs
 
-    def counted(group: Any, batch: Any) -> None:
+    def counted(batch: Any) -> Any:
         batches.append(batch)
-        add(embedder, group, batch)
+        return inputs(embedder, batch)
 
-    monkeypatch.setattr(embedder, "_add_batch", counted)
+    monkeypatch.setattr(embedder, "_inputs", counted)
     return batches
 
 
