@@ -25,6 +25,9 @@ _SKIPPED = frozenset(
 )
 _HEADING_NAME = re.compile(r"heading (\d)")
 _NO_HEADING = 9  # outline level of body text
+_BOLD_LEVEL = 10  # of a paragraph that is a heading by its bold type: below those that say that they are
+_MAX_BOLD = 100  # characters of one
+_SENTENCE_END = re.compile(r"[.!:;,。：]['\"’”)]*$")
 _MAX_CELL = 1000
 _MAX_ANCESTORS = 20  # of a style: a chain that closes on itself ends there
 _NO_LIST = "0"  # the id that takes a paragraph out of the list that its style is in
@@ -40,6 +43,7 @@ class _Style:
     name: str = ""
     outline: int | None = None
     listed: bool = False
+    bold: bool = False
     list_id: str | None = None
     list_level: int | None = None
     chain: tuple[str, ...] = ()
@@ -85,7 +89,7 @@ def _styles(archive: Archive, part: str | None) -> dict[str, _Style]:
 
 
 def _style(style_id: str, elements: Mapping[str, Element]) -> _Style:
-    outline = list_id = list_level = None
+    outline = bold = list_id = list_level = None
     listed = False
     chain: list[str] = []
     at: str | None = style_id
@@ -95,18 +99,25 @@ def _style(style_id: str, elements: Mapping[str, Element]) -> _Style:
         element = elements[at]
         name = _name(element)
         format_ = child(element, "pPr")
-        level = number_of(child(format_, "outlineLvl")) if format_ is not None else None
+        level = number_of(child(format_, "outlineLvl"))
         if level is None and (found := _HEADING_NAME.fullmatch(name)):
             level = int(found[1]) - 1
         outline = level if outline is None else outline
-        place = child(format_, "numPr") if format_ is not None else None
+        bold = _is_bold(element) if bold is None else bold
+        place = child(format_, "numPr")
         listed = listed or place is not None or name.startswith("list ")
         if list_id is None:
             chain.append(at)
             list_id = value_of(place, "numId")
             list_level = number_of(child(place, "ilvl")) if place is not None and list_level is None else list_level
         at = value_of(element, "basedOn")
-    return _Style(_name(elements[style_id]), outline, listed, list_id, list_level, tuple(chain))
+    return _Style(_name(elements[style_id]), outline, listed, bool(bold), list_id, list_level, tuple(chain))
+
+
+def _is_bold(styled: Element) -> bool | None:
+    """Whether a style or run is set in bold type, where it says so."""
+    bold = child(child(styled, "rPr"), "b")
+    return None if bold is None else is_on(bold)
 
 
 def _name(style: Element) -> str:
@@ -137,6 +148,7 @@ class _Reader:
         self._archive = archive
         self._related = related
         self._before = ""  # text of paragraphs whose end was deleted: the next one goes on with it
+        self._bold = ""  # a paragraph that is a heading if what follows is its text
         self.builder = TextBuilder()
         self.title = ""
         self._styles = styles
@@ -164,9 +176,9 @@ class _Reader:
     def _count(self, paragraph: Element, numbering: Numbering) -> None:
         format_ = child(paragraph, "pPr")
         style = self._style_of(format_)
-        own = child(format_, "numPr") if format_ is not None else None
+        own = child(format_, "numPr")
         list_id = value_of(own, "numId") or style.list_id
-        level = number_of(child(own, "ilvl")) if own is not None else None
+        level = number_of(child(own, "ilvl"))
         if (
             list_id not in (None, _NO_LIST)
             and not style.name.startswith("toc ")
@@ -193,11 +205,11 @@ class _Reader:
             elif tag == "tbl":
                 self._table(element)
             elif tag == "sdt":
-                gallery = next(
-                    (attribute(found, "val") for found in element.iter() if local(found.tag) == "docPartGallery"), None
+                galleries = (
+                    attribute(inner, "val") for inner in element.iter() if local(inner.tag) == "docPartGallery"
                 )
                 inner = child(element, "sdtContent")
-                if inner is not None and gallery != "Table of Contents" and not _is_unfilled(element):
+                if inner is not None and next(galleries, None) != "Table of Contents" and not _is_unfilled(element):
                     self.read(inner)
             elif tag == "AlternateContent":
                 if (taken := chosen(element)) is not None:
@@ -210,7 +222,7 @@ class _Reader:
         style = self._style_of(format_)
         if style.name.startswith("toc ") or style.name == "toc heading":
             return
-        outline = number_of(child(format_, "outlineLvl")) if format_ is not None else None
+        outline = number_of(child(format_, "outlineLvl"))
         level = style.outline if outline is None else outline
         boxes: list[Element] = []
         notes: list[Element] = []
@@ -221,18 +233,23 @@ class _Reader:
         if text and label is not None:
             text = f"{label.text} {text}"
         if text and not self._before:
+            tight = child(format_, "numPr") is not None or style.listed
+            is_heading = level is not None and level < _NO_HEADING or style.name in ("title", "caption")
+            is_bold = len(text) <= _MAX_BOLD and self._is_set_bold(element, style)
+            self._settle("" if is_heading or is_bold else text)
             if style.name == "title":
                 self.title = self.title or text
                 self.builder.add_heading(text, 0)
             elif level is not None and level < _NO_HEADING:
                 self.builder.add_heading(text, level + 1)
+            elif style.name == "caption":
+                self.builder.add_caption(text)
+            elif is_bold and not tight and label is None and not _SENTENCE_END.search(text):
+                self._bold = text
             else:
-                numbered = child(format_, "numPr") is not None if format_ is not None else False
-                if style.name == "caption":
-                    self.builder.add_caption(text)
-                else:
-                    number = label.full if label is not None else ""
-                    self.builder.add_block(text, tight=numbered or style.listed, item=item, number=number)
+                self.builder.add_block(text, tight=tight, item=item, number=label.full if label is not None else "")
+        if boxes or notes:
+            self._settle("")
         for box in boxes:
             if local(box.tag) == "graphicData":
                 add_figures(self.builder, box, self._archive, self._related)
@@ -240,8 +257,27 @@ class _Reader:
                 self.read(box)
         self._add_notes(notes)
 
+    def _is_set_bold(self, paragraph: Element, style: _Style) -> bool:
+        """Whether all that a paragraph shows is set in bold type."""
+        for run in paragraph.iter():
+            if local(run.tag) == "r" and any(local(inner.tag) == "t" and (inner.text or "").strip() for inner in run):
+                own = _is_bold(run)
+                named = self._styles.get(value_of(child(run, "rPr"), "rStyle") or "", style)
+                if not (style.bold or named.bold if own is None else own):
+                    return False
+        return True
+
+    def _settle(self, below: str) -> None:
+        """Add the bold paragraph that waits: as the heading of the text below it, or as one of its own where there is none."""
+        text, self._bold = self._bold, ""
+        if text and (len(below) > len(text) or _SENTENCE_END.search(below)):
+            self.builder.add_heading(text, _BOLD_LEVEL)
+        else:
+            self.builder.add_block(text)
+
     def flush(self) -> None:
         """Add what waits for another paragraph to go on with it."""
+        self._settle("")
         self.builder.add_block(self._before)
         self._before = ""
 
@@ -281,8 +317,7 @@ class _Reader:
                 if (taken := chosen(inner)) is not None:
                     yield from self._runs(taken, boxes, notes)
             elif tag == "r":
-                format_ = child(inner, "rPr")
-                if format_ is None or not is_on(child(format_, "vanish")):
+                if not is_on(child(child(inner, "rPr"), "vanish")):
                     yield from self._runs(inner, boxes, notes)
             elif tag not in _SKIPPED:
                 yield from self._runs(inner, boxes, notes)
@@ -307,12 +342,10 @@ class _Reader:
         rows: list[list[Element]] = []
         n_headed = 0  # of the first rows, those that are repeated on every page
         for row in _children(element, "tr"):
-            cells = list(_children(row, "tc"))
-            format_ = child(row, "trPr")
             if _is_deleted(row):
                 continue
-            n_headed += n_headed == len(rows) and format_ is not None and is_on(child(format_, "tblHeader"))
-            rows.append(cells)
+            n_headed += n_headed == len(rows) and is_on(child(child(row, "trPr"), "tblHeader"))
+            rows.append(list(_children(row, "tc")))
         self.flush()
         notes: list[Element] = []
         texts = [[plain("\n".join(self._plain_paragraphs(cell, notes))) for cell in cells] for cells in rows]
@@ -330,37 +363,31 @@ class _Reader:
 
 def _ends_deleted(paragraph_format: Element | None) -> bool:
     """Whether the mark that ends a paragraph was deleted, so that it is one with the next."""
-    mark = child(paragraph_format, "rPr") if paragraph_format is not None else None
+    mark = child(paragraph_format, "rPr")
     return mark is not None and any(local(change.tag) in ("del", "moveFrom") for change in mark)
 
 
 def _ends_hidden(paragraph_format: Element | None) -> bool:
     """Whether the mark that ends a paragraph is hidden."""
-    mark = child(paragraph_format, "rPr") if paragraph_format is not None else None
-    return mark is not None and is_on(child(mark, "vanish"))
+    return is_on(child(child(paragraph_format, "rPr"), "vanish"))
 
 
 def _is_deleted(row: Element) -> bool:
     """Whether a row of a table was deleted."""
-    format_ = child(row, "trPr")
-    return format_ is not None and is_on(child(format_, "del"))
+    return is_on(child(child(row, "trPr"), "del"))
 
 
 def _is_unfilled(control: Element) -> bool:
     """Whether a content control shows what is to be filled in, and nothing that was."""
-    said = child(control, "sdtPr")
-    return said is not None and is_on(child(said, "showingPlcHdr"))
+    return is_on(child(child(control, "sdtPr"), "showingPlcHdr"))
 
 
 def _merge(cell: Element, text: str) -> tuple[Cell, bool | None]:
     """A cell with the columns that it covers, and whether it begins to cover rows or goes on with the one above."""
     format_ = child(cell, "tcPr")
-    spans = child(format_, "gridSpan") if format_ is not None else None
-    merge = child(format_, "vMerge") if format_ is not None else None
-    return (
-        Cell(text, n_covered(attribute(spans, "val")) if spans is not None else 1),
-        None if merge is None else attribute(merge, "val") == "restart",
-    )
+    merge = child(format_, "vMerge")
+    begins = None if merge is None else attribute(merge, "val") == "restart"
+    return Cell(text, n_covered(value_of(format_, "gridSpan"))), begins
 
 
 def _children(element: Element, name: str) -> Iterator[Element]:

@@ -56,7 +56,7 @@ def open_document(content: bytes, kind: str) -> OpenDocument:
     root = parse_xml(archive.read("content.xml"))
     parts = [*([parse_xml(archive.read(_STYLES))] if _STYLES in archive else []), root]
     body = child(root, "body")
-    part = child(body, kind) if body is not None else None
+    part = child(body, kind)
     if part is None:
         raise UnreadableContent(f"the document has no {kind} part: save it again")
     return OpenDocument(part, Reader(_ancestry(parts), Numbering(read_lists(parts))), *_about(archive))

@@ -63,11 +63,10 @@ def is_on(element: Element | None) -> bool:
 
 def number_of(element: Element | None) -> int | None:
     """The whole number that an element has as its value; None where there is none, or one too long to be meant."""
-    value = attribute(element, "val") if element is not None else None
+    value = attribute(element, "val")
     return int(value) if value and value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS else None
 
 
 def value_of(parent: Element | None, name: str) -> str | None:
     """The value of a child."""
-    found = child(parent, name) if parent is not None else None
-    return attribute(found, "val") if found is not None else None
+    return attribute(child(parent, name), "val")

@@ -51,17 +51,15 @@ def local(name: str) -> str:
     return name.rpartition("}")[2]
 
 
-def attribute(element: Element, name: str) -> str | None:
-    """The value of the attribute with this local name, whatever its namespace."""
-    for key, value in element.attrib.items():
-        if local(key) == name:
-            return value
-    return None
+def attribute(element: Element | None, name: str) -> str | None:
+    """The value of the attribute with this local name, whatever its namespace; None of no element."""
+    attributes = element.attrib.items() if element is not None else ()
+    return next((value for key, value in attributes if local(key) == name), None)
 
 
-def child(element: Element, name: str) -> Element | None:
-    """The first child with this local name."""
-    return next((found for found in element if local(found.tag) == name), None)
+def child(element: Element | None, name: str) -> Element | None:
+    """The first child with this local name; None of no element."""
+    return next((inner for inner in element if local(inner.tag) == name), None) if element is not None else None
 
 
 def _qualified(name: str) -> str:

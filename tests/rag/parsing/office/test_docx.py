@@ -86,6 +86,35 @@ def test_title_and_properties_are_read() -> None:
     assert parsed.metadata["keywords"] == ["bridges", "oak"]
 
 
+def test_a_short_bold_paragraph_above_text_is_a_heading(read: Read, path_of: PathOf) -> None:
+    document = docx.Document()
+    document.add_heading("Ferries", 1)
+
+    def add(text: str, *, bold: bool = False, style: str | None = None) -> None:
+        document.add_paragraph(style=style).add_run(text).bold = bold
+
+    add("Minutes of the board", bold=True)
+    add("12 May 2021", bold=True)
+    add("Opening hours", bold=True)
+    add("The quay is open from six to nine.")
+    add("No smoking on deck.", bold=True)
+    add("Fares", bold=True)
+    add("A ticket costs forty crowns.")
+    document.add_paragraph("Children")
+    add("They travel free of charge.")
+    document.styles["Quote"].font.bold = True
+    add("Members", bold=None, style="Quote")  # type: ignore[arg-type]
+    add("Those who pay each year.")
+    document.add_heading("Lights", 1)
+    add("Seen from far off.")
+    parsed = read("minutes.docx", saved(document))
+    assert path_of(parsed, "Minutes of") == path_of(parsed, "12 May") == ("Ferries",)
+    assert path_of(parsed, "open from six") == path_of(parsed, "No smoking") == ("Ferries", "Opening hours")
+    assert path_of(parsed, "A ticket") == path_of(parsed, "travel free") == ("Ferries", "Fares")
+    assert path_of(parsed, "Those who") == ("Ferries", "Members")
+    assert path_of(parsed, "Seen from") == ("Lights",)
+
+
 @pytest.mark.parametrize("name", ["report.txt", "report.pdf", "report"])
 def test_a_word_document_is_told_by_its_content(name: str) -> None:
     assert parse(name, saved(report())).title == "The bridge at Arnes"
