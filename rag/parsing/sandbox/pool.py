@@ -40,6 +40,7 @@ _BYTES_A_SECOND = 16_384
 _PATIENCE = 3
 _PATIENCE_OCR = 20
 _MEMORY_OCR = 2  # times as much, for models
+_IDLE_OCR_S = 60.0  # that a worker with models, which hold a GB, waits for another file
 _START_S = 60
 _CHECK_EVERY_S = 0.25
 _TOO_MUCH = "reading it takes more than {}: split the file, or save it again"
@@ -125,20 +126,12 @@ class Sandbox:
 
         check: as of ``read``.
         """
-        with self._slot(check):
-            parser = self._take(ocr=False, fresh=False)
-            whole = False
-            try:
+        try:
+            with self._slot(check), self._lent(ocr=False, fresh=False) as parser:
                 parser.begin("", content, _USUAL, None, check, wanted)
                 drawn = parser.drawn()
-                whole = True
-            except _Lost as lost:
-                raise lost.error from lost
-            finally:
-                if whole:
-                    self._give_back(parser)
-                else:
-                    parser.worker.end()
+        except _Lost as lost:
+            raise lost.error from lost
         if isinstance(drawn, RagError):
             raise drawn
         return drawn
@@ -171,15 +164,13 @@ class Sandbox:
         retried = False
         with self._slot(check):
             while True:
-                parser = self._take(ocr=options.ocr, fresh=retried)
-                fresh = parser.n_files == 0
-                whole = False
                 try:
-                    parser.begin(name, content, options, done if archives else None, check)
-                    for part in parser.parts(wanted):
-                        yield part
-                        done, retried = done + 1, False
-                    whole = True
+                    with self._lent(ocr=options.ocr, fresh=retried) as parser:
+                        fresh = parser.n_files == 0
+                        parser.begin(name, content, options, done if archives else None, check)
+                        for part in parser.parts(wanted):
+                            yield part
+                            done, retried = done + 1, False
                     return
                 except _Lost as lost:
                     # What earlier files left behind in the worker may have been in the way: once more, from a clean start.
@@ -195,11 +186,6 @@ class Sandbox:
                             "", UnreadableContent(f"{n_ended} of its files ended their parser: the rest is not read")
                         )
                         return
-                finally:
-                    if whole:
-                        self._give_back(parser)
-                    else:
-                        parser.worker.end()
 
     @contextmanager
     def _slot(self, check: Check) -> Iterator[None]:
@@ -217,6 +203,7 @@ class Sandbox:
             self._closed = True
             idle, self._idle = self._idle, []
         for parser in idle:
+            parser.ending.cancel()
             parser.worker.end()
 
     def __enter__(self) -> Self:
@@ -227,11 +214,23 @@ class Sandbox:
     ) -> None:
         self.close()
 
+    @contextmanager
+    def _lent(self, *, ocr: bool, fresh: bool) -> Iterator["_Parser"]:
+        """A worker, which is ended where its work is broken off."""
+        parser = self._take(ocr=ocr, fresh=fresh)
+        try:
+            yield parser
+        except BaseException:
+            parser.worker.end()
+            raise
+        self._give_back(parser)
+
     def _take(self, *, ocr: bool, fresh: bool) -> "_Parser":
         with self._lock:
             for parser in [] if fresh else self._idle[::-1]:
                 if parser.ocr == ocr:
                     self._idle.remove(parser)
+                    parser.ending.cancel()
                     return parser
         return _Parser(self._limits, ocr)
 
@@ -239,16 +238,32 @@ class Sandbox:
         with self._lock:
             if not self._closed and parser.n_files < _MAX_FILES:
                 self._idle.append(parser)
+                if parser.ocr:
+                    parser.ending = threading.Timer(_IDLE_OCR_S, self._end_idle, [parser])
+                    parser.ending.daemon = True
+                    parser.ending.start()
                 return
+        parser.worker.end()
+
+    def _end_idle(self, parser: "_Parser") -> None:
+        """End a worker, unless it was given work meanwhile."""
+        with self._lock:
+            if parser not in self._idle:
+                return
+            self._idle.remove(parser)
         parser.worker.end()
 
 
 class _Parser:
-    """A worker that parses. n_files: how many it has been at.  ocr: whether it may run the program that recognises text."""
+    """A worker that parses. n_files: how many it has been at.  ocr: whether it may run the program that recognises text.
+
+    ending: what ends it when it has been idle for long.
+    """
 
     def __init__(self, limits: Limits, ocr: bool) -> None:
         self.ocr = ocr
         self.n_files = 0
+        self.ending = threading.Timer(0, lambda: None)
         self._limits = limits
         self._offered: str | None = None
         self._seconds = limits.seconds

@@ -20,6 +20,7 @@ from rag.parsing.formats import parse
 from rag.parsing.sandbox import pool as pool_module
 from rag.parsing.sandbox.pool import Limits, Sandbox
 from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
+from rag.shared.types import ParseOptions
 
 pytestmark = pytest.mark.medium
 
@@ -104,6 +105,23 @@ def test_one_process_serves_many_files(sandbox: Sandbox) -> None:
     for _ in range(5):
         sandbox.parse("a.html", PAGE)
     assert len(children() - before) == 1
+
+
+def test_a_process_that_may_recognise_text_serves_many_files_and_ends_when_it_has_none(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "engine", lambda: None)  # no models, which take seconds to load
+    before = children()
+    sandbox.parse("a.html", PAGE, ParseOptions(ocr=True))
+    [started] = children() - before
+    monkeypatch.setattr(pool_module, "_IDLE_OCR_S", 0.0)
+    sandbox.parse("a.html", PAGE, ParseOptions(ocr=True))
+    for _ in range(1000):
+        if started not in children():
+            break
+        time.sleep(0.01)
+    assert children() == before
+    assert sandbox.parse("a.html", PAGE, ParseOptions(ocr=True)).title == "Tea"
 
 
 @pytest.mark.slow
