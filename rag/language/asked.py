@@ -66,7 +66,8 @@ _COUNTED = (
     "length|"
     "width|depth|temperature|dose|dosage|score|accuracy|ratio|torque|age|sum|balance|intensity|capacity|sales|revenue|profit|"
     "concentration|level|count|strength|density|pressure|voltage|premium|discount|deposit|"
-    "frequency|distance|area|budget|limit|threshold|speedup|tax|turnover|average|maximum|minimum|rent"
+    "frequency|distance|area|budget|limit|threshold|speedup|tax|turnover|average|maximum|minimum|rent|penalty|charge|"
+    "value|yield"
 )
 _ORGANISATIONS = (
     "company|companies|organi[sz]ations?|university|universities|agency|agencies|institutions?|institutes?|banks?|"
@@ -113,7 +114,7 @@ _PATTERNS = tuple(
         ),
         (
             Kind.CODE,
-            r"\bwhat (?:is|was) the (?:[\w'’-]+ ){0,3}(?:phone|telephone|fax|order|account|invoice|serial|model|part|tax|"
+            r"\bwhat(?:['’]s| is| was) (?:[\w'’-]+ ){0,4}(?:phone|telephone|fax|order|account|invoice|serial|model|part|tax|"
             r"vat|case|"
             r"version|member|policy|reference|tracking|license|licence|registration|docket|patent|id) (?:number|code|id)\b|"
             r"\bphone number\b|\btelefonnummer\b|\bnuméro de téléphone\b",
@@ -151,14 +152,15 @@ _PATTERNS = tuple(
             r"\bhow (?:do|can|could|should|would|must) (?:i|you|we|one|users?|someone|people)\b|\bhow to\b|"
             rf"\b(?:with |by )?(?:what|which) (?:[\w-]+ )?(?:{_INSTRUCTIONS})\b|"
             r"\bwie (?:kann|muss|soll|macht|geht|installiere|entferne) (?:ich|man|wir)\b|"
-            r"\b(?:mit )?welche[mnrs]? befehl\b|^\W*comment (?!s'appel)|"
-            r"\bquelle commande\b|^\W*cómo\b|^\W*come (?:si|posso)\b|如何|怎么",
+            r"\b(?:mit )?welche[mnrs]? befehl\b|^\W*comment (?!s['’]appel)|"
+            r"\bquelle commande\b|^\W*cómo\b(?! se llama)|^\W*come (?:si|posso)\b|如何|怎么",
         ),
         (
             Kind.DEFINITION,
             r"^\W*what(?:'s| is| are| was| were) (?:an? |the )?[\w'’.+#-]+(?: [\w'’.+#-]+){0,3} ?\??\s*$|^\W*(?:define|explain)\b|"
             r"\bwhat does .{1,60} mean\b|\bmeaning of\b|\b(?:definition|what is meant)\b|"
-            r"^\W*(?:was ist|was sind|qu'est-ce qu|qué (?:es|son)|che cos)",
+            r"^\W*(?:was ist|was sind|qu'est-ce qu|qué (?:es|son)|che cos)|"
+            r"^\W*(?:comment s['’]appel|wie (?:hei(?:ß|ss)|nennt man)|cómo se llama|come si chiama|hoe heet)",
         ),
         (
             Kind.YES_NO,

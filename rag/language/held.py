@@ -108,8 +108,28 @@ _DEFINES = re.compile(
     re.IGNORECASE,
 )
 # Asks for the name of a thing, and tells it.
-_CALLED = re.compile(r"\b(?:called|named|known as)\W*$", re.IGNORECASE)
-_CALLS = re.compile(r"\b(?:called|named|known as|termed|name (?:is|was|for|of))\b", re.IGNORECASE)
+_CALLED = re.compile(
+    r"\b(?:called|named|known as)\W*$|"
+    r"^\W*(?:comment s['’]appel|wie (?:hei(?:ß|ss)|nennt man)|cómo se llama|come si chiama|hoe heet)",
+    re.IGNORECASE,
+)
+_CALLS = re.compile(
+    r"\b(?:called|named|known as|termed|name (?:is|was|for|of)|appelée?s?|nommée?s?|genannt|hei(?:ß|ss)t|namens|llamad[oa]s?|"
+    r"chiamat[oaie]|genaamd|heet)\b",
+    re.IGNORECASE,
+)
+# Asks for an amount of money, and tells it.
+_ASKS_FOR_MONEY = re.compile(
+    r"^(?!.*\b(?:how (?:many|long)|percent\w*|proportion|wie viele|combien de|cuánt[oa]s)\b).*"
+    r"\b(?:costs?|prices?|priced|salary|wages?|penalty|rents?|fees?|paid|pay|charged?|earns?|spen[dt]|kostet?|kosten|preis|coûte\w*|"
+    r"prix|cuestan?|precio|costan?|prezzo)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_MONEY = re.compile(
+    r"[$€£¥₹%]|\b(?:USD|EUR|GBP|CHF|JPY|INR|CAD|AUD|Rs|dollars?|euros?|pounds?|cents?|francs?|yen|rupees?|yuan|millions?|billions?|"
+    r"free|percent)\b",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"[^\W_][\w'’&-]*")
 _UNCASED = re.compile(r"[\u0590-\u08ff\u0900-\u1cff\u2e80-\u9fff\uac00-\ud7ff]")
 _NO_NAMES = frozenset("i monday tuesday wednesday thursday friday saturday sunday".split()) | frozenset(
@@ -123,17 +143,20 @@ _POINTS_BACK = re.compile(
 _SENTENCE_END = re.compile(r"[.!?:]['\"”’)\]\d]*\s+$")
 
 
-def holds(kind: Kind, text: str, question: str) -> bool:
-    """Whether a text holds a thing of this kind that the question does not say itself. True for a kind that no text can "
-    "lack."""
+def holds(kind: Kind, text: str, question: str, *, is_row: bool = False) -> bool:
+    """Whether a text holds a thing of this kind that the question does not say itself. True for a kind that no text can lack.
+
+    is_row: whether it is a row of a table, whose head has the unit of its numbers.
+    """
     if kind is Kind.NUMBER:
-        return any(True for _ in amounts_in(text, question))
+        told = is_row or not _ASKS_FOR_MONEY.search(question) or bool(_MONEY.search(text))
+        return told and any(True for _ in amounts_in(text, question))
     if kind is Kind.CODE:
-        return bool(re.search(r"\d", _without(_numbers(question), text)))
+        return bool(re.search(r"\d", _DATE.sub(" ", _without(_numbers(question), text))))
     if kind is Kind.EMAIL:
         return bool(re.search(r"[\w.+-]+@[\w-]+\.\w", text))
     if kind is Kind.DURATION:
-        return bool(_LASTS.search(text))
+        return bool(_LASTS.search(text)) or is_row and any(True for _ in amounts_in(text, question))
     if kind is Kind.DATE:
         return (
             bool(_DATE.search(_without(_dates(question), text)))

@@ -16,13 +16,15 @@ from rag.language.held import STRICT, asks_for_name, holds, points_back
 from rag.retrieval.question import function_terms
 from rag.retrieval.retrieve import Retrieved
 from rag.retrieval.signals import late_without_words
-from rag.shared.types import APART, BYLINE, CODE, MAIL_HEADER, Unit
+from rag.shared.types import APART, BYLINE, CODE, MAIL_HEADER, ROW, Unit
 from rag.shared.units import units_of
 
 # Units are taken from the first passages only: what answers stands there or nowhere.
 ANSWER_PASSAGES = 5
 # Characters up to which a label takes in the next line for what it lacks.
 _LABELLED = 200
+# Characters by which a text that only repeats the question is longer than it, at most.
+_REPEATED = 10
 
 
 # By which weight it counts that a unit holds what is asked for: "kind" but for these, which are there in other units as well.
@@ -134,7 +136,8 @@ def _of_passage(retrieved: Retrieved, kind: Kind, rank: int, position: int, rows
     spans = [span_of(units, stretch) for stretch in whole]
     quoted = [_text_at(passage, span) for span in spans]
     held = [
-        holds(kind, text, asked) and (units[stretch.first].kind != MAIL_HEADER or asks_about_mail(asked))
+        holds(kind, text, asked, is_row=units[stretch.first].kind == ROW)
+        and (units[stretch.first].kind != MAIL_HEADER or asks_about_mail(asked))
         for stretch, text in zip(whole, quoted, strict=True)
     ]
     counted = counted_terms(asked)
@@ -156,6 +159,7 @@ def _of_passage(retrieved: Retrieved, kind: Kind, rank: int, position: int, rows
             + weights["counted"] * counts(text, asked, counted)
             + weights["byline"] * (units[stretch.first].kind == BYLINE and asks_for_author(asked))
             - weights["apart"] * _is_apart(units[stretch.first], asked)
+            - weights["repeats"] * (kind is not Kind.YES_NO and _only_repeats(text, asked))
         )
     gaps = [_gap(passage, span, following) for span, following in zip(spans, [*spans[1:], None], strict=True)]
     kept = [
@@ -198,6 +202,11 @@ def _with_label(stretch: Stretch, units: Sequence[Unit], texts: Sequence[str], k
 def _is_apart(unit: Unit, asked: str) -> bool:
     """Whether a unit is no part of the running text and not what is asked for: the head of a mail tells of the mail alone."""
     return unit.kind in APART or unit.kind == MAIL_HEADER and not asks_about_mail(asked)
+
+
+def _only_repeats(text: str, asked: str) -> bool:
+    """Whether a text says nothing that the question does not: "Tensile strength of SNB22-3"."""
+    return len(text) <= len(asked) + _REPEATED and set(analyze(text)) <= set(analyze(asked)) | function_terms()
 
 
 def _told(unit: Unit) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.language.asked import kind_asked
+from rag.language.asked import Kind, kind_asked
 from rag.language.held import holds
 
 
@@ -26,11 +26,25 @@ from rag.language.held import holds
         ("Quand a-t-il ouvert ?", "Il a ouvert le 3 mai.", True),
         ("Когда открыли мост?", "Мост открыли 3 мая.", True),
         ("What is the hourly rate?", "In no event shall more be paid.", False),
+        ("What does the lamp cost?", "The lamp has 12 rods.", False),
+        ("What does the lamp cost?", "The lamp is 12 €.", True),
+        ("What is the penalty for late payment?", "Invoices come within 45 days.", False),
+        ("How many people paid?", "Of all, 12 did.", True),
+        ("What is the phone number of the office?", "Opened on 31/12/2017", False),
+        ("What is the phone number of the office?", "Call 555 0100.", True),
         ("How many lamps are left?", "There are no lamps left.", True),
         ("What is a young goat called?", "A goat is a farm animal.", False),
         ("What is a young goat called?", "The young of a goat are called kids.", True),
+        ("Comment s'appelle le petit de la chèvre ?", "Le petit de la chèvre tète.", False),
+        ("Comment s'appelle le petit de la chèvre ?", "Le petit, appelé chevreau, tète.", True),
         ("What is a goat?", "A goat is a farm animal.", True),
     ],
 )
 def test_a_text_holds_what_is_asked_for(question: str, text: str, held: bool) -> None:
     assert holds(kind_asked(question), text, question) is held
+
+
+def test_a_row_has_its_unit_in_the_head() -> None:
+    assert holds(Kind.NUMBER, "Red lamp\t12", "What does the red lamp cost?", is_row=True)
+    assert holds(Kind.DURATION, "Red lamp\t12", "How many hours does the red lamp burn?", is_row=True)
+    assert not holds(Kind.DURATION, "Red lamp: 12 rods", "How many hours does the red lamp burn?")

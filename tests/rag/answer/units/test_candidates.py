@@ -42,10 +42,18 @@ The fair of the lamp makers has a growing number of visitors. Last year the fair
 """
 
 
+SHEET = """# Data of rods
+
+Colour of the rods.
+
+Those that we sell for ships are as yellow as brass, and for houses as white as the rods of a church.
+"""
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("documents")
-    for name, text in (("table.md", TABLE), ("manual.md", MANUAL), ("letter.md", LETTER)):
+    for name, text in (("table.md", TABLE), ("manual.md", MANUAL), ("letter.md", LETTER), ("sheet.md", SHEET)):
         (folder / name).write_text(text)
     with Service.create(tmp_path_factory.mktemp("store") / "store", Config.from_environment()) as service:
         service.intake.add_paths([Path(folder)])
@@ -66,6 +74,12 @@ def test_a_table_answers_with_the_row_that_is_asked_for(service: Service) -> Non
 
 def test_a_row_that_is_called_by_the_question_answers(service: Service) -> None:
     assert "7,198" in text_of(service.ask(Query("What was the total of blue lamps sold in the towns?")))
+
+
+def test_a_line_that_only_repeats_the_question_does_not_answer(service: Service) -> None:
+    answer = service.ask(Query("What colour do the rods have?")).answer
+    assert answer is not None
+    assert "yellow" in answer.sentences[0]
 
 
 def test_steps_are_answered_with_the_command_under_its_lead_in(service: Service) -> None:
