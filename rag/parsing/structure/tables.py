@@ -207,9 +207,9 @@ def _header_height(grid: Sequence[Sequence[_Place]], width: int) -> int:
         return 0
     row = grid[first]
     height = max(place.cell.down for place in row) if any(place.cell.down == 1 for place in row) else 1
-    if height == 1 and any(place.cell.across > 1 for place in row):
-        height = 2
-    header = grid[first : first + height]
-    if height > _MAX_HEADER or first + height >= len(grid) or not is_header(_names(header)):
-        height, header = 1, [row]
-    return first + height if is_header(_names(header)) else 0
+    while height < min(_MAX_HEADER, len(grid) - first) and any(
+        cell.across > 1 for cell, *_ in grid[first + height - 1]
+    ):
+        height += 1  # what is over several columns has the names of each below it
+    heights = (height, 1) if height <= _MAX_HEADER and first + height < len(grid) else (1,)
+    return next((first + each for each in heights if is_header(_names(grid[first : first + each]))), 0)

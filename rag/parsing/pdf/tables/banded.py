@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from rag.parsing.pdf.objects.rulings import Ruling, Rulings
 from rag.parsing.pdf.tables.aligned import columns_of, is_prose
+from rag.parsing.pdf.tables.heads import says_value
 from rag.parsing.pdf.tables.rows import lay_out_rows
 from rag.parsing.pdf.tables.ruled import NARROW, Ruled, as_wide_as, lines_of, take_ruled
-from rag.parsing.pdf.words import Word
+from rag.parsing.pdf.words import Word, rows_of
 from rag.parsing.structure.tables import Table
 
 _SAME = 4.0  # points by which the ends of lines of one table differ
@@ -18,6 +19,8 @@ _WIDE = 0.6  # of the table's width: a run of words as wide is text
 _LONG = 50  # characters of it
 _MAX_TEXT = 0.2  # share of the lines of a table that may be text
 _MAX_BANDS, _MAX_STACKS = 200, 50
+_LEVEL = 2.0  # points by which the words of one line differ in height
+_MOST = 0.8  # of the rows
 
 
 def take_tables(words: Sequence[Word], rulings: Rulings) -> tuple[list[Word], list[Ruled]]:
@@ -40,9 +43,9 @@ def _take_banded(words: Sequence[Word], across: Sequence[Ruling]) -> tuple[list[
                 bands[bisect_left(depths, -(word.y0 + word.y1) / 2)].append(word)
         for group in _groups(bands[1:-1]):
             table = _table(group)
-            if table is not None:
-                inside = [word for band in group for word in band]
-                taken = set(map(id, inside))
+            inside = [word for band in group for word in band]
+            taken = set(map(id, inside))
+            if table is not None and not _lacks_labels(table, inside, [word for word in rest if id(word) not in taken]):
                 rest = [word for word in rest if id(word) not in taken]
                 tables.append(Ruled(table, as_wide_as(lines_of(inside), lines[0].low, lines[0].high)))
     return rest, tables
@@ -77,6 +80,18 @@ def _is_text(band: Sequence[Word]) -> bool:
     width = max(word.x1 for word in band) - min(word.x0 for word in band)
     n_text = sum(any(len(run.text) > _LONG and run.x1 - run.x0 > _WIDE * width for run in row) for row in rows)
     return n_text > _MAX_TEXT * len(rows) or all(len(row) == 1 for row in rows) and len(rows) > 1
+
+
+def _lacks_labels(table: Table, inside: Sequence[Word], beside: Sequence[Word]) -> bool:
+    """Whether lines stand above and below the values of a table alone: its labels are left of them, on the same lines."""
+    first = [row.cells[0] for row in table.rows if row.cells[0]]
+    if sum(map(says_value, first)) < _MOST * len(first):
+        return False
+    left = min(word.x0 for word in inside)
+    levels = sorted(word.y0 for word in beside if word.x1 < left)
+    rows = [min(word.y0 for word in row) for row in rows_of(inside)]
+    on_lines = (bisect_left(levels, level - _LEVEL) < bisect_left(levels, level + _LEVEL) for level in rows)
+    return sum(on_lines) > _MOST * len(rows)
 
 
 def _table(bands: Sequence[list[Word]]) -> Table | None:

@@ -19,7 +19,7 @@ _PERIOD = re.compile(
     re.I,
 )  # what names columns although it is a number: years, and ranges as of ages
 _FEW_NAMES = 2  # lines above a line drawn across, which name columns also by numbers
-_MONEY = re.compile(r"[$€£¥]\s?\d|\d[.,]\d\d\b")  # names no column
+_MONEY = re.compile(r"[$€£¥₹]\s?\d|\d[.,]\d\d\b")  # names no column
 _MAX_LABELLED = 2  # lines of names that have a label as rows do
 _FEW = 0.2  # of the values of a column: as many may be like its name
 _MOST = 0.6  # of the cells of a column of values
@@ -84,8 +84,9 @@ def _n_named(lines: Sequence[Sequence[str]], bold: Sequence[bool]) -> int:
     if height := _n_bold(bold):
         return height
     numbers = [cells[0] for cells in lines[1:] if cells[0]]
-    if all(lines[0]) and not says_value(lines[0][0]) and len(numbers) > 2 and all(map(says_value, numbers)):
-        return 1  # "No.", above 1, 2, 3
+    is_numbered = sum(map(says_value, numbers)) > max(2, _MOST * len(numbers))
+    if is_numbered and all(lines[0]) and not any(map(str.isdecimal, lines[0][0])):
+        return 1  # "No", above 1, 2, 3
     height = int(len(lines[0]) > 2 and is_header(lines[0]))
     while 0 < height < min(len(lines), _MAX_NAMES) and not lines[height][0]:
         height += 1

@@ -230,6 +230,24 @@ def test_lines_above_and_below_a_table_and_under_its_names_tell_it(read: Read) -
     assert "Ships of the year, all quays" in parsed.text
 
 
+def test_lines_above_and_below_the_values_alone_do_not_part_them_from_their_labels(read: Read) -> None:
+    years = [str(year) for year in range(2011, 2017)]
+    values = {f"Toll of quay {n}": [f"{year[2:]}{n}" for year in years] for n in range(1, 13)}
+
+    def draw(canvas: Canvas) -> None:
+        for number, (label, row) in enumerate([("", years), *values.items()]):
+            y = TOP - 14 * number
+            for column, text in enumerate(row):
+                cell(canvas, 200 + 50 * column, y, text)
+            cell(canvas, LEFT, y, label)
+            if number in (5, 6, 12):
+                canvas.line(200, y - 14, 500, y - 14)
+
+    rows = rows_of(read("a.pdf", pdf(draw)))
+    assert [[*row.values()] for row in rows] == [[label, *row] for label, row in values.items()]
+    assert all([*row][1:] == years for row in rows)
+
+
 def test_columns_of_text_between_lines_of_a_page_are_no_table(read: Read) -> None:
     texts = [prose(n, 12) for n in range(3)]
 
@@ -312,11 +330,12 @@ def test_a_table_with_lines_goes_on_over_pages_with_the_names_of_its_columns(rea
     assert [row["Ships"] for row in rows_of(read("a.pdf", pdf(draw)))] == [cells[2] for cells in rows]
 
 
-def test_what_stands_above_the_numbers_of_rows_of_words_names_their_columns(read: Read) -> None:
+@pytest.mark.parametrize("number", ["No.", "No"])
+def test_what_stands_above_the_numbers_of_rows_of_words_names_their_columns(read: Read, number: str) -> None:
     duties = ["Paint the bridge", "Count the tolls", "Report the ships", "Light the lamps"]
-    rows = [["No.", "Duty"], *([str(n), duty] for n, duty in enumerate(duties, 1))]
+    rows = [[number, "Duty"], *([str(n), duty] for n, duty in enumerate(duties, 1)), ["note", "At all hours"]]
     told = rows_of(read("a.pdf", pdf(lambda canvas: grid(canvas, rows, [60, 200]))))
-    assert [row["Duty"] for row in told] == duties
+    assert [row["Duty"] for row in told] == [*duties, "At all hours"]
 
 
 def banded(canvas: Canvas, head: Sequence[Sequence[str]], body: Sequence[Sequence[str]]) -> None:

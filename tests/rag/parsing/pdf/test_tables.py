@@ -48,6 +48,14 @@ def test_a_table_without_lines_has_rows_with_the_names_of_their_columns(read: Re
     assert prose(1, 5) in parsed.text and prose(2, 5) in parsed.text
 
 
+def test_values_that_stand_close_to_each_other_are_no_column_of_text(read: Read) -> None:
+    rows: list[list[Cell]] = [[(72, "Quay"), (200, "Ships"), (320, "Tons, share (and its bounds)")]]
+    rows += [[(72, f"Quay {n}"), (200, f"{n * 31}"), (320, f"{n * 311} {n}0.5 ({n}0.1–{n}0.9)")] for n in range(1, 10)]
+    parsed = read("a.pdf", pdf(lambda canvas: draw_rows(canvas, 700, rows)))
+    assert [row["Quay"] for _, row in rows_of(parsed)] == [f"Quay {n}" for n in range(1, 10)]
+    assert "Quay 3\t93\t933 30.5 (30.1–30.9)" in parsed.text
+
+
 def test_a_name_over_several_columns_belongs_to_each_of_them(read: Read) -> None:
     rows: list[list[Cell]] = [
         [(190, "Landed"), (390, "Shipped")],

@@ -180,6 +180,14 @@ def test_a_merged_cell_counts_in_each_row_and_a_header_of_two_rows_names_each_co
     assert west.context == "Closed in winter"
 
 
+def test_names_over_several_columns_go_on_to_the_row_that_has_one_for_each() -> None:
+    above = [[Cell(""), Cell("Landed", 4)], [Cell(""), Cell("Spring", 2), Cell("Autumn", 2)]]
+    head = [*above, [*map(Cell, ("Quay", "a", "b", "a", "b"))]]
+    table = lay_out([*head, [*map(Cell, ("Arnes", "1", "2", "3", "4"))]])
+    assert table.names == ["Quay", "Landed Spring a", "Landed Spring b", "Landed Autumn a", "Landed Autumn b"]
+    assert [row.cells for row in table.rows] == [["Arnes", "1", "2", "3", "4"]]
+
+
 def test_a_row_over_all_columns_is_context_of_the_rows_below_it_until_the_next() -> None:
     rows: list[list[Place]] = [[("Ware", 1, 1), ("Price", 1, 1)]]
     for group in ("Fruit", "Fish"):
