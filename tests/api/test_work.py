@@ -1,6 +1,7 @@
 """`rag work` as it is run: workers are killed in the middle of uploads, and each document is in exactly once."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,9 +15,11 @@ import httpx
 import psycopg
 import pytest
 
+from tests.signalled import signalled
+
 pytestmark = [pytest.mark.slow, pytest.mark.model]
 N_DOCUMENTS = 40
-KILL_AT = (6, 17)
+KILL_AFTER = (6, 11)
 RAG = Path(sys.executable).with_name("rag")
 
 
@@ -33,7 +36,7 @@ def worker(address: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def wait_for(condition: Callable[[], Any], log: Path) -> None:
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < deadline, log.read_text() if log.exists() else "nobody works"
         time.sleep(0.05)
@@ -68,16 +71,23 @@ def upload_and_kill(client: httpx.Client, address: str, log: Path) -> None:
         return [client.get(place).json()["state"] for place in places]
 
     assert (n_in(), states()) == (0, ["waiting"] * len(places))
-    for enough in KILL_AT:
-        with worker(address, log):
-            wait_for(lambda enough=enough: n_in() >= enough, log)  # type: ignore[misc]
-    assert n_in() < N_DOCUMENTS
+    for n_more in KILL_AFTER:
+        killed = signalled(
+            "work",
+            "--store",
+            address,
+            numbers=[signal.SIGKILL],
+            after=n_more,
+            store="index.postgres.store PostgresStore",
+        )
+        assert killed.returncode == -signal.SIGKILL
+    assert KILL_AFTER[0] < n_in() <= sum(KILL_AFTER) < N_DOCUMENTS
     started = time.monotonic()
     with worker(address, log), worker(address, log) as last:
         wait_for(lambda: set(states()) == {"done"}, log)
         print(f"the rest was in {time.monotonic() - started:.1f} s after the second kill")
         last.terminate()
-        assert last.wait(30) == 0, log.read_text()
+        assert last.wait(300) == 0, log.read_text()
     sources = Counter(document["source"] for document in client.get("/v1/documents").json()["documents"])
     assert sources == Counter(f"{number}.txt" for number in range(N_DOCUMENTS))
     jobs = [client.get(place).json() for place in places]

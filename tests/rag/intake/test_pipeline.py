@@ -1,7 +1,6 @@
 """Ingest in stages: nothing lost or reordered between them, failures end it cleanly, a kill loses nothing that was committed."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from index.errors import StoreError
 from index.local.store import Store
 from index.types import Change, Floats
 from rag.intake import pipeline
 from rag.intake.prepare import Prepared, passage_input, prepare_incoming
 from rag.model.embedding import TOGETHER, VECTORS_TOGETHER, PassageInput, PassageVectors
 from rag.shared.types import Check, Failure, Incoming, IngestProgress, go_on
+from tests.signalled import signalled
 
 pytestmark = pytest.mark.medium
 
@@ -186,32 +185,22 @@ def test_reading_is_never_further_ahead_than_the_buffers_hold(
 @pytest.mark.model
 def test_a_killed_ingest_goes_on_where_it_was(tmp_path: Path) -> None:
     """The real command, really killed, then run again: every document is there, those committed before are not done again."""
-    n_documents = 700
+    n_documents = 300
     folder = tmp_path / "documents"
     folder.mkdir()
     for number in range(n_documents):
         (folder / f"{number:04}.txt").write_text(
             f"Note {number}. The bridge number {number} was opened.", encoding="utf-8"
         )
-    rag = [sys.executable, "-c", "from rag.cli.main import main; main()"]
     store = tmp_path / "store"
-    command = [*rag, "add", str(folder), "--store", str(store), "--json"]
-
-    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    while first.poll() is None:  # until some documents are committed, but not all
-        try:
-            with Store.open(store) as opened, opened.read() as reader:
-                if reader.counts()[0]:
-                    break
-        except StoreError:  # it is being made
-            continue
-    os.killpg(first.pid, signal.SIGKILL)
-    first.wait(60)
+    killed = signalled("add", folder, "--store", store, numbers=[signal.SIGKILL], after=10)
+    assert killed.returncode == -signal.SIGKILL
     with Store.open(store) as opened, opened.read() as reader:
         committed = reader.counts()[0]
-    assert 0 < committed
+    assert 10 <= committed < n_documents
 
-    second = subprocess.run(command, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", "from rag.cli.main import main; main()", "add", str(folder), "--store", str(store)]
+    second = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
     report = json.loads(second.stdout)
     assert report["skipped"] == committed and report["added"] == n_documents - committed
     with Store.open(store) as opened:

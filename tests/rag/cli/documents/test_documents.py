@@ -1,8 +1,6 @@
 """``rag add``, ``list``, ``show``, ``rm`` and ``watch`` as a person or a script meets them. Runs the real default model."""
 
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.rag.conftest import QUESTION, SEED
+from tests.signalled import signalled
 
 pytestmark = pytest.mark.medium
 
@@ -185,40 +184,18 @@ def test_a_file_is_not_watched(rag: Rag, tmp_path: Path) -> None:
     assert rag("watch", "a.txt").code == 2
 
 
-# ``rag add many`` that gets the signal from within, as soon as a document is in: a watcher in another process may be too late
-# on a busy machine. A signal that is ignored here, as in a job in the background, would be in the process too.
-_INTERRUPTED = """
-import os, signal, sqlite3, sys, threading, time
-from contextlib import closing, suppress
-
-def interrupt():
-    while True:
-        with suppress(sqlite3.Error), closing(sqlite3.connect("file:.rag/store.db?mode=ro", uri=True)) as db:
-            if db.execute("SELECT count(*) FROM documents").fetchone()[0]:
-                return os.kill(os.getpid(), number)
-        time.sleep(.005)
-
-number, sys.argv[1:] = int(sys.argv[1]), ["add", "many"]
-signal.signal(signal.SIGINT, signal.default_int_handler)
-threading.Thread(target=interrupt, daemon=True).start()
-from rag.cli.main import main
-main()
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_add_says_how_many_documents_are_in(rag: Rag, tmp_path: Path, number: int) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
     (folder / "0.pdf").write_bytes(b"%PDF-1.4 obj")  # fails, and is none of the documents that are in
-    for keeper in range(3000):
+    for keeper in range(1000):
         (folder / f"{keeper}.txt").write_text(f"Keeper {keeper} of the lighthouse liked tea, and the sea was calm.")
-    command = [sys.executable, "-P", "-c", _INTERRUPTED, str(int(number))]
-    adding = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=300)
-    lines = adding.stderr.splitlines()
+    adding = signalled("add", "many", numbers=[number])
+    lines = adding.stderr.splitlines()[-2:]  # behind what it says of its progress every ten seconds
     n_in = len(rag("list", "--json").json)
-    assert 0 < n_in < 3000 and adding.returncode == 130
+    assert 0 < n_in < 1000 and adding.returncode == 130
     assert lines == [
         f"rag: {n_in} documents are in the store and stay; the same command takes in the rest",
         "rag: stopped; what is done stays",
