@@ -18,7 +18,9 @@ class _Server(ThreadingHTTPServer):
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """The server's address, with /v1, as long as the block lasts."""
     server = _Server(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(
+        target=server.serve_forever, args=(0.01,), daemon=True
+    ).start()  # seconds between looks for its end
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}/v1"
     finally:

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -57,10 +58,17 @@ FOREIGN = ROOT / "eval" / "bench" / "peers" / "worker.py"
 MODULES = [path for package in ALLOWED for path in sorted((ROOT / package).rglob("*.py")) if path != FOREIGN]
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """All nodes of a module's syntax tree."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+@cache
 def imported(path: Path) -> set[str]:
     """Top-level names that a module imports, wherever in it."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -84,7 +92,7 @@ def test_a_room_of_the_store_uses_only_rooms_below_it(room: str) -> None:
     used = {
         node.module.split(".")[2]
         for path in modules
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("index.local.")
         if node.module is not None
     }
@@ -111,7 +119,7 @@ def test_api_and_eval_use_of_the_index_only_its_values_and_errors() -> None:
     for path in MODULES:
         name = path.relative_to(ROOT).as_posix()
         if name.startswith(("api/", "eval/")) and name not in BELOW_THE_SERVICE:
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in nodes(path):
                 if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "index":
                     assert node.module in ("index.types", "index.errors", "index.process"), path
 
