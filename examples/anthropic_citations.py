@@ -15,6 +15,7 @@ found = httpx2.post(
     f"{os.environ.get('FOOTNOTE_URL', 'http://127.0.0.1:8000')}/v1/ask?format=anthropic",
     json={"question": question},
     headers={"Authorization": f"Bearer {os.environ.get('FOOTNOTE_KEY', 'none')}"},
+    timeout=60,
 ).json()
 message = {"role": "user", "content": [*found["content"], {"type": "text", "text": question}]}
 if "ANTHROPIC_API_KEY" not in os.environ:

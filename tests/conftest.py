@@ -9,7 +9,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ import pytest
 
 from index.types import Floats, JsonScalar, NewDocument, NewPassage, Span
 from rag.cli.main import main
+from tests.ports import free_port
 
 DIM = 16
 
@@ -89,6 +89,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--seed", type=int, default=None, help="seed of the random tests (default: a new one in long forms)"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Of tests with made-up examples: the same in every run, and none fails for the time that it takes."""
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("steady")
 
 
 class Ran(NamedTuple):
@@ -194,9 +202,7 @@ def database_server(*options: str) -> Iterator[str]:
         cluster = "-U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync".split()
         initialize = [str(programs / "initdb"), "-D", str(data), *cluster]
         subprocess.run(initialize, user=user, cwd="/", check=True, capture_output=True)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         settings = (
             "listen_addresses=127.0.0.1 fsync=off full_page_writes=off shared_preload_libraries=pg_textsearch".split()
         )

@@ -1,7 +1,6 @@
 """A server that speaks as OpenAI's chat completions do, and behaves as a test tells it to."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any
 
 from tests.stub_server import serving
 
+PIECE = 12  # characters that are sent at once
 Reply = Callable[[dict[str, Any]], str]
 
 
@@ -17,7 +17,7 @@ Reply = Callable[[dict[str, Any]], str]
 class Stub:
     """url: with /v1.  requests: bodies that came.  formats: kinds of ``response_format`` that it takes.
 
-    wait_s: before each piece.  breaks_off: whether it ends in the middle.  status: of every reply but 200.
+    before_piece: called before each piece is sent.  breaks_off: whether it ends in the middle.  status: of every reply but 200.
     usage: in the last chunk.
     """
 
@@ -25,7 +25,7 @@ class Stub:
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
     formats: tuple[str, ...] = ("json_schema", "json_object")
-    wait_s: float = 0.0
+    before_piece: Callable[[], object] = lambda: None
     breaks_off: bool = False
     status: int = 200
     usage: dict[str, int] | None = None
@@ -68,9 +68,9 @@ def serve(reply: Reply, **behaviour: Any) -> Iterator[Stub]:
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
             self.end_headers()
-            pieces = [text[at : at + 12] for at in range(0, len(text), 12)]
+            pieces = [text[at : at + PIECE] for at in range(0, len(text), PIECE)]
             for piece in pieces[: len(pieces) // 2] if stub.breaks_off else pieces:
-                time.sleep(stub.wait_s)
+                stub.before_piece()
                 self._event(json.dumps({"choices": [{"delta": {"content": piece}, "finish_reason": None}]}))
             if not stub.breaks_off:
                 if stub.usage:

@@ -137,8 +137,11 @@ class Wire:
             stream.replies.unsent = max(0, int(stream.rate * seconds) - n_sent)
 
     async def _send_in_turn(self, stream: Stream, ends_at: float) -> None:
-        while (now := time.perf_counter()) < ends_at and (request := next(stream.requests, None)) is not None:
+        now = time.perf_counter()
+        while (request := next(stream.requests, None)) is not None:
             await self._send(stream, request, now)
+            if (now := time.perf_counter()) >= ends_at:  # after the first, so that there is something to tell of
+                return
 
     async def _send(self, stream: Stream, request: Request, due: float) -> None:
         status, content = 0, b"no answer"

@@ -77,7 +77,7 @@ class FakeService:
         return self
 
     def _work(self) -> None:
-        if self.gate is not None and not self.gate.wait(timeout=20):
+        if self.gate is not None and not self.gate.wait(300):
             raise TimeoutError
         if self.fail_with is not None:
             raise self.fail_with
@@ -307,12 +307,14 @@ Server = tuple["subprocess.Popen[str]", dict[str, Any]]
 def server_process(folder: Path, *arguments: str, **variables: str) -> Iterator[Server]:
     """A server on a free port, with these variables, a key file of its own, and a new store in a folder unless another is named.
 
-    Gives the process and what it said of itself, with the path of its "log". It is killed at the end.
+    Gives the process and what it said of itself, with the path of its "log". It is killed at the end. Where no variable says
+    otherwise it has more time for an answer than a busy machine takes.
     """
     if not RAG.exists():
         pytest.skip("the console command `rag` is not installed")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAG_")}
-    environment |= {"RAG_KEYS": str(folder / "keys.json"), "XDG_CONFIG_HOME": str(folder), **variables}
+    environment |= {"RAG_KEYS": str(folder / "keys.json"), "XDG_CONFIG_HOME": str(folder)}
+    environment |= {"RAG_DEADLINE": "600", **variables}
     command = [str(RAG), "serve", "--port", "0", "--store", str(folder / "store"), "--json", *arguments]
     path = folder / f"serve-{len(list(folder.glob('serve-*.log')))}.log"
     with path.open("w") as log:  # not a pipe, which would be full one day and stop the server
@@ -340,7 +342,7 @@ def connect() -> Callable[[dict[str, Any]], httpx.Client]:
     """Makes a client of a server that said this of itself."""
 
     def client(told: dict[str, Any]) -> httpx.Client:
-        return httpx.Client(base_url=told["url"].replace("0.0.0.0", "127.0.0.1"), timeout=60, trust_env=False)
+        return httpx.Client(base_url=told["url"].replace("0.0.0.0", "127.0.0.1"), timeout=300, trust_env=False)
 
     return client
 
@@ -362,12 +364,12 @@ def attacked(attacked_folder: Path) -> Iterator[Attacked]:
         yield process, told["url"]
         assert process.poll() is None, "the server died"
         process.terminate()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(300) == 0
         assert "Traceback" not in told["log"].read_text()
 
 
 @pytest.fixture(scope="module")
 def attacker(attacked: Attacked) -> Iterator[httpx.Client]:
     """A client of the attacked server."""
-    with httpx.Client(base_url=attacked[1], timeout=120, trust_env=False) as client:
+    with httpx.Client(base_url=attacked[1], timeout=300, trust_env=False) as client:
         yield client

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 
 @pytest.fixture(scope="session")
 def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Milvus"]:
@@ -27,9 +29,7 @@ class Milvus:
             pytest.skip("no Milvus: pip install -e '.[test-postgres]'")
         self._programs = Path(wheel.origin).parent / "lib"
         self._folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._place = f"127.0.0.1:{free.getsockname()[1]}"
+        self._place = f"127.0.0.1:{free_port()}"
         self.address = f"http://{self._place}"
 
     def start(self) -> None:

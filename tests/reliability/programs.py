@@ -29,7 +29,8 @@ def ran(
 def environment(place: Path) -> dict[str, str]:
     """In which ``rag`` has its store in ``place / "store"`` and no setting of anybody."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RAG_")}
-    return {**kept, "RAG_STORE": str(place / "store"), "RAG_KEYS": str(place / "keys"), "XDG_CONFIG_HOME": str(place)}
+    own = {"RAG_STORE": str(place / "store"), "RAG_KEYS": str(place / "keys"), "XDG_CONFIG_HOME": str(place)}
+    return {**kept, **own, "RAG_DEADLINE": "600"}
 
 
 def kill(process: "subprocess.Popen[str]") -> None:

@@ -63,7 +63,7 @@ class Other:
 
     def end(self) -> str:
         """What it said on stderr in all."""
-        _, errors = self._process.communicate(timeout=60)
+        _, errors = self._process.communicate(timeout=300)
         return errors
 
 

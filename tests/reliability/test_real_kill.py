@@ -58,7 +58,7 @@ class Client:
 
     def work(self, url: str) -> None:
         """Until the server is gone."""
-        with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        with httpx.Client(base_url=url, timeout=300, trust_env=False) as client:
             try:
                 documents = client.get("/v1/documents?limit=1000").json()["documents"]
                 ids = {document["source"]: document["id"] for document in documents}
@@ -109,7 +109,7 @@ def serve_and_kill(place: Path, clients: list[Client], after_s: float) -> None:
         threads = [threading.Thread(target=work, args=(client, url)) for client in clients]
         for thread in threads:
             thread.start()
-        ends_at = time.monotonic() + 60
+        ends_at = time.monotonic() + 300
         while not (any(client.acknowledged["add"] for client in clients) or problems) and time.monotonic() < ends_at:
             time.sleep(0.01)  # before that there is nothing to lose
         time.sleep(after_s)
@@ -185,7 +185,7 @@ def kill_adds(place: Path, seed: int, n_kills: int) -> Counter[str]:
     longest_s = 5.0
     n_killed = tries = 0
     before: Texts = {}
-    while n_killed < n_kills and tries < 3 * n_kills + 10:
+    while n_killed < n_kills:
         change_files(folder, rng, tries)
         tries += 1
         texts = texts_of(folder)
@@ -203,7 +203,7 @@ def kill_adds(place: Path, seed: int, n_kills: int) -> Counter[str]:
         finished = process.returncode == 0
         if finished:
             process.communicate()
-            longest_s = max(0.5, 0.9 * longest_s + 0.1 * (time.monotonic() - started))
+            longest_s = time.monotonic() - started  # on this machine, as busy as it is
         assert finished or process.returncode == -signal.SIGKILL
         n_killed += not finished
         stored = {Path(source).name: text for source, text in found_in(store).items()}

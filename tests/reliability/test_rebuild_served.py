@@ -28,10 +28,10 @@ QUESTIONS = ["How long did the ferry wait?", "What heats the oven?", "From which
 @contextmanager
 def client_of(place: Path) -> Iterator[httpx.Client]:
     """A client of a server, which ends in order with the block."""
-    with served(place) as (process, url), httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+    with served(place) as (process, url), httpx.Client(base_url=url, timeout=300, trust_env=False) as client:
         yield client
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(300) == 0
 
 
 def asked(client: httpx.Client) -> list[Any]:
@@ -50,7 +50,7 @@ def test_a_server_with_damaged_search_files_is_ready_says_so_and_answers_the_sam
     shutil.rmtree(store / "views")
     with ExitStack() as writing:
         writing.enter_context(
-            WriterLock(store / LOCK).held(10)
+            WriterLock(store / LOCK).held(300)
         )  # nothing can be written: the search files cannot come yet
         with client_of(tmp_path) as client:
             assert client.get("/readyz").json() == {"status": "ready", "rebuilding": ["vectors", "lexical"]}

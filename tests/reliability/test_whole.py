@@ -39,7 +39,7 @@ class Writer:
         self._rng = random.Random(name)
 
     def work(self, stop: threading.Event) -> None:
-        while not stop.is_set():
+        while True:
             state = dict(self.states[-1])
             key = f"{self.name}{self._rng.randrange(8)}"
             word = None if key in state and self._rng.random() < 0.4 else f"{key}w{len(self.states)}"
@@ -50,7 +50,8 @@ class Writer:
             self.states.append(state)
             self._change(key, word)
             self.n_acknowledged += 1
-            stop.wait(0.005)
+            if stop.wait(0.005):  # after one change at least
+                return
 
     def own(self, observed: world.State) -> world.State:
         return {key: word for key, word in observed.items() if key.startswith(self.name)}
@@ -160,7 +161,7 @@ def test_snapshots_of_a_served_store_are_what_was_acknowledged_up_to_some_change
 ) -> None:
     with served(tmp_path) as (_, url), ExitStack() as clients:
         writers = [
-            http_writer(name, clients.enter_context(httpx.Client(base_url=url, timeout=60, trust_env=False)))
+            http_writer(name, clients.enter_context(httpx.Client(base_url=url, timeout=300, trust_env=False)))
             for name in "ab"[:n_writers]
         ]
         with working(writers):

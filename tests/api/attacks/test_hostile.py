@@ -10,9 +10,7 @@ from starlette.testclient import TestClient
 
 pytestmark = pytest.mark.medium
 
-FEW = settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FEW = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 # Surrogates too: JSON can spell them, UTF-8 cannot hold them.
 characters = st.text(st.characters(codec=None), max_size=8)
 names = st.sampled_from(

@@ -71,7 +71,7 @@ class Page:
 
     def wait(self, condition: Callable[[], Any]) -> Any:
         """What the condition gives, once it is true."""
-        return WebDriverWait(self.driver, 10, poll_frequency=0.05).until(lambda _: condition())
+        return WebDriverWait(self.driver, 120, poll_frequency=0.05).until(lambda _: condition())
 
     def ask(self, question: str) -> None:
         """Ask, and wait for what comes of it."""
@@ -144,6 +144,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options, Service(DRIVER))
+    driver.set_script_timeout(120)
     yield driver
     driver.quit()
 
@@ -157,7 +158,7 @@ def url(driver: webdriver.Chrome, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(scope="session")
 def client(url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=url, timeout=300, trust_env=False) as client:
         yield client
 
 

@@ -1,12 +1,13 @@
 """Questions that follow on each other, one document asked alone, quotations to take elsewhere, answers that a model writes."""
 
 from collections.abc import Iterator
+from threading import Semaphore
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.language_model_stub import Stub, offered, sentences_reply, serve
+from tests.language_model_stub import PIECE, Stub, offered, sentences_reply, serve
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
@@ -158,15 +159,19 @@ def stub() -> Iterator[Stub]:
 
 def test_a_model_s_sentences_come_one_by_one_each_with_its_support(page_with: Any, stub: Stub) -> None:
     page, url = page_with(RAG_LLM_URL=stub.url)
-    with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=url, timeout=300, trust_env=False) as client:
         add_ferries(client, "default")
     page.wait(lambda: page.find("#generate").is_displayed())
     page.find("#generate").click()
-    stub.wait_s = 0.15
+    pieces = Semaphore(0)  # that may be sent
+    stub.before_piece = pieces.acquire
     page.find("#question").send_keys("How long does the ferry to Anholt take?\n")
-    page.wait(lambda: page.all(".answer .writing") and page.all(".passage"))  # the passages are there first
+    page.wait(
+        lambda: page.all(".answer .writing") and page.all(".passage") and stub.requests
+    )  # the passages are there first
+    pieces.release(1 + stub.reply(stub.requests[-1]).index("}") // PIECE)  # the first sentence
     page.wait(lambda: page.all(".answer[aria-busy] .sentence"))
-    stub.wait_s = 0.0
+    pieces.release(1000)
     page.wait(lambda: page.all(".answer .written"))
     assert page.texts(".answer .sentence") == [FERRIES["Anholt"], FERRIES["Anholt"]]  # the second in the extract
     assert page.text(".answer .support").endswith("%")
@@ -181,7 +186,7 @@ def test_a_model_s_sentences_come_one_by_one_each_with_its_support(page_with: An
 
 def test_a_model_that_breaks_off_leaves_the_quoted_answer_with_a_note(page_with: Any, stub: Stub) -> None:
     page, url = page_with(RAG_LLM_URL=stub.url)
-    with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=url, timeout=300, trust_env=False) as client:
         add_ferries(client, "default")
     page.wait(lambda: page.find("#generate").is_displayed())
     page.find("#generate").click()

@@ -13,10 +13,11 @@ KEY = "s3cret-ключ"
 @pytest.mark.slow
 def test_the_page_asks_for_the_key_and_keeps_it_for_the_tab(page_with: Any) -> None:
     page, url = page_with(RAG_API_KEY=KEY)
-    with httpx.Client(base_url=url, headers=[(b"X-API-Key", KEY.encode())], timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=url, headers=[(b"X-API-Key", KEY.encode())], timeout=300, trust_env=False) as client:
         assert (
             client.post("/v1/documents", json={"text": "The gate opens at seven.", "title": "Gate"}).status_code == 201
         )
+    page.wait(lambda: page.find("#key").is_displayed())
     page.find("#key").send_keys("wrong\n")
     page.wait_for_text("#key-error", "not valid")
     page.wait(lambda: page.find("#key-dialog").is_displayed())

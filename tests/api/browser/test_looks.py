@@ -93,6 +93,7 @@ def pages(page: Any) -> None:
             "file": ("harbour.pdf", pdf(lambda canvas: canvas.drawString(72, 700, "The harbour was built in 1820.")))
         },
         data={"collection": "looks"},
+        timeout=300,
         trust_env=False,
     )
     page.js("location.hash = arguments[0]", f"#doc={sent.json()['documents'][0]['id']}&span=0:30")

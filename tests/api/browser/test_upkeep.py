@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.model, pytest.mark.slow]
 
 
 def add(url: str, **fields: object) -> None:
-    with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=url, timeout=300, trust_env=False) as client:
         assert client.post("/v1/documents", json=fields).status_code == 201
 
 

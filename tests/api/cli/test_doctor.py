@@ -12,6 +12,7 @@ import pytest
 from api.cli.config import edit
 from rag.shared.errors import BadInput
 from tests.embedding_stub import serve_embeddings, words_vector
+from tests.ports import free_port
 
 pytestmark = pytest.mark.medium
 
@@ -23,9 +24,7 @@ def rag(run_rag: Rag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rag:
     """``rag`` in an empty folder, with a settings file of its own that is not there yet and a free port."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RAG_CONFIG", str(tmp_path / "settings" / "config.toml"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("RAG_PORT", str(free.getsockname()[1]))
+    monkeypatch.setenv("RAG_PORT", str(free_port()))
     for name in ("RAG_STORE", "RAG_LLM_URL", "RAG_MODEL"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "settings").mkdir()
@@ -87,7 +86,7 @@ def server() -> Iterator[str]:
             pass
 
     with HTTPServer(("127.0.0.1", 0), Handler) as served:
-        thread = Thread(target=served.serve_forever)
+        thread = Thread(target=served.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{served.server_port}"
         served.shutdown()

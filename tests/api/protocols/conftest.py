@@ -79,6 +79,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAG_")}
     environment |= {"RAG_KEYS": str(folder / "keys.json"), "XDG_CONFIG_HOME": str(folder)}
     environment |= {"RAG_STORE": str(folder / "store"), "RAG_PUBLIC_URL": "https://docs.example.org"}
+    environment |= {"RAG_DEADLINE": "600"}
     (folder / "other.txt").write_text("The heron stands in the reeds. It waits for fish.", encoding="utf-8")
 
     def rag(*arguments: str) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         pytest.fail((folder / "log").read_text(encoding="utf-8"))
     yield Running(json.loads(line)["url"], write, read, other)
     process.terminate()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(300) == 0
     process.stdout.close()
     logged = (folder / "log").read_text(encoding="utf-8")
     assert "Traceback" not in logged and " 500 " not in logged

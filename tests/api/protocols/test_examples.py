@@ -22,7 +22,7 @@ QUESTION = "why did Zelensky refuse to sign?"
 
 def run(running: Running, key: str, command: list[str]) -> str:
     environment = {"PATH": os.environ["PATH"], "FOOTNOTE_URL": running.url, "FOOTNOTE_KEY": key}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -278,7 +278,7 @@ INVENTED = ("The board met in 1999.", ["S1"])
 @pytest.fixture
 def writer(filled: Any) -> Iterator[Stub]:
     with serve(lambda _: sentences_reply(WRITTEN, INVENTED)) as stub:
-        filled.language_model, filled.entailment = LanguageModel(stub.url, timeout_s=10), None
+        filled.language_model, filled.entailment = LanguageModel(stub.url, timeout_s=300), None
         filled.has_language_model = True
         yield stub
 

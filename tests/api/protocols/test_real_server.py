@@ -27,13 +27,15 @@ QUESTION = "why did Zelensky refuse to sign?"
 def client_of(running: Running, key: str, *, strict: bool = True) -> OpenAI:
     url = f"{running.url}/openai/v1"
     # Connections of its own, closed after each answer: a test leaves none open.
-    http = httpx2.Client(headers={"Connection": "close"}, timeout=60)
+    http = httpx2.Client(headers={"Connection": "close"}, timeout=300)
     return OpenAI(base_url=url, api_key=key, max_retries=0, http_client=http, _strict_response_validation=strict)
 
 
 def stored_text(running: Running, document_id: str) -> str:
     headers = {"Authorization": f"Bearer {running.read_key}"}
-    return str(httpx2.get(f"{running.url}/v1/documents/{document_id}/text", headers=headers).json()["text"])
+    return str(
+        httpx2.get(f"{running.url}/v1/documents/{document_id}/text", headers=headers, timeout=300).json()["text"]
+    )
 
 
 @pytest.mark.parametrize("ask", [by_chat, by_response])
@@ -129,7 +131,7 @@ async def search_fetch_verify(client: Client, collection: str = "default") -> No
 def test_mcp_over_http_searches_fetches_and_verifies(running: Running, mode: str) -> None:
     async def main() -> None:
         headers = {"Authorization": f"Bearer {running.read_key}"}
-        async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
+        async with httpx2.AsyncClient(headers=headers, timeout=300) as http:
             async with Client(streamable_http_client(f"{running.url}/mcp", http_client=http), mode=mode) as client:
                 await search_fetch_verify(client)
 

@@ -94,7 +94,7 @@ def test_no_body_breaks_a_door(client: TestClient, filled: FakeService, path: st
     form = next(form for beginning, form in FORMS.items() if path.startswith(beginning))
     fields = {name: LIKELY.get(name, WORDS) | JSON for name in BODIES[path].model_fields}
 
-    @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=120, suppress_health_check=list(HealthCheck))
     @given(JSON | st.fixed_dictionaries({}, optional=fields))
     def send(body: Any) -> None:
         answered = client.post(path, content=as_json(body), headers={"Content-Type": "application/json"})
@@ -120,7 +120,7 @@ def test_no_arguments_break_a_tool(client: TestClient, filled: FakeService) -> N
         "MCP-Protocol-Version": "2025-11-25",
     }
 
-    @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=300, suppress_health_check=list(HealthCheck))
     @given(TOOLS, JSON | st.fixed_dictionaries({}, optional={name: WORDS | JSON for name in sorted(NAMES)}))
     def call(name: str, arguments: Any) -> None:
         body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}}

@@ -32,7 +32,7 @@ def asking(client: TestClient, fake: Any, stub: Stub) -> TestClient:
     fake.intake.add_text(
         title="Fruit", text="Apples fall in autumn.", source="fruit", metadata={}, collection="default"
     )
-    fake.language_model, fake.entailment = LanguageModel(stub.url, timeout_s=10), None
+    fake.language_model, fake.entailment = LanguageModel(stub.url, timeout_s=300), None
     return client
 
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,7 +18,25 @@ pytestmark = [
     pytest.mark.skipif(not RAG.exists(), reason="the console command `rag` is not installed"),
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="what processes are left is looked up in /proc"),
 ]
+_LONGEST_S = 300
 Start = Callable[..., "subprocess.Popen[str]"]
+# It sends itself two signals as soon as the processes that answer have been begun, which is long before any of them is ready.
+STOPPED_EARLY = """
+import os, signal, sys, threading
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may have been started to outlive their terminal
+from api.workers.pool import Answerers
+begin, numbers = Answerers.start, sys.argv.pop(1)
+
+def begin_and_send(self):
+    begin(self)
+    sender = threading.Thread(target=lambda: [os.kill(os.getpid(), int(number)) for number in numbers.split()])
+    sender.start()
+    sender.join()
+
+Answerers.start = begin_and_send
+from rag.cli.main import main
+main()
+"""
 
 
 @pytest.fixture
@@ -28,20 +45,21 @@ def start(tmp_path: Path) -> Iterator[Start]:
     mark = f"STARTED_BY={tmp_path}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAG_")}
     environment |= {"STARTED_BY": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
-    command = [str(RAG), "serve", "--store", str(tmp_path / "store")]
+    arguments = ["serve", "--store", str(tmp_path / "store"), "--port", "0", "--json"]
     started: list[subprocess.Popen[str]] = []
 
-    def begin(*arguments: str, **options: Any) -> "subprocess.Popen[str]":
+    def begin(*program: str, **options: Any) -> "subprocess.Popen[str]":
         with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
             options = {"stdout": out, "stderr": err, **options}
-            started.append(subprocess.Popen([*command, *arguments], text=True, env=environment, **options))
+            command = [*(program or [str(RAG)]), *arguments]
+            started.append(subprocess.Popen(command, text=True, env=environment, **options))
         return started[-1]
 
     yield begin
     for process in started:
         process.kill()
         process.wait()
-    ends_at = time.monotonic() + 30  # one that loads the model looks when it has it
+    ends_at = time.monotonic() + _LONGEST_S  # one that loads the model looks when it has it
     while left := _processes_with(mark):
         assert time.monotonic() < ends_at, left
         time.sleep(0.1)
@@ -59,22 +77,36 @@ def _processes_with(mark: str) -> list[str]:
     return children
 
 
-def _wait_for(happened: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
-    ends_at = time.monotonic() + 120
-    while not happened():
+def _wait_for(happened: Callable[[], Any], process: "subprocess.Popen[str]") -> Any:
+    ends_at = time.monotonic() + _LONGEST_S
+    while not (come := happened()):
         assert process.poll() is None, f"it ended with {process.returncode}"
         assert time.monotonic() < ends_at
         time.sleep(0.01)
+    return come
 
 
-def _free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return str(taken.getsockname()[1])
+def _port_of(process: "subprocess.Popen[str]") -> int:
+    """Where it listens, once it is ready."""
+
+    def listening() -> int | None:
+        try:
+            files = [os.readlink(file) for file in Path(f"/proc/{process.pid}/fd").iterdir()]
+        except OSError:  # one has been closed meanwhile
+            return None
+        for _, local, _, state, *rest in map(str.split, Path("/proc/net/tcp").read_text().splitlines()[1:]):
+            if state == "0A" and f"socket:[{rest[5]}]" in files:
+                return int(local.rpartition(":")[2], 16)
+        return None
+
+    port: int = _wait_for(listening, process)
+    _wait_for(lambda: _answers(port), process)
+    return port
 
 
-def _answers(port: str) -> bool:
+def _answers(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60, trust_env=False).status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=_LONGEST_S, trust_env=False).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -84,32 +116,28 @@ def _answers(port: str) -> bool:
 def test_a_service_that_is_told_to_stop_while_it_starts_ends_in_order(
     start: Start, tmp_path: Path, number: signal.Signals
 ) -> None:
-    process = start("--port", "0")
-    _wait_for((tmp_path / "store").exists, process)
-    process.send_signal(number)
-    process.send_signal(signal.SIGTERM)  # told twice
-    assert process.wait(timeout=60) == 0
+    process = start(sys.executable, "-c", STOPPED_EARLY, f"{int(number)} {int(signal.SIGTERM)}")  # told twice
+    assert process.wait(_LONGEST_S) == 0
     printed = (tmp_path / "err").read_text()
     assert printed.endswith("rag: stopped before it was ready\n") and "Traceback" not in printed
 
 
 @pytest.mark.slow
 def test_a_service_stops_with_its_terminal_unless_it_was_told_not_to(start: Start, tmp_path: Path) -> None:
-    port = _free_port()
     # These tests, too, may have been started to outlive their terminal.
-    process = start("--port", port, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
-    _wait_for(lambda: _answers(port), process)
+    process = start(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
+    _port_of(process)
     process.send_signal(signal.SIGHUP)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(_LONGEST_S) == 0
     assert "Traceback" not in (tmp_path / "err").read_text()
 
-    stays = start("--port", port, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))  # as nohup does
-    _wait_for(lambda: _answers(port), stays)
+    stays = start(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))  # as nohup does
+    port = _port_of(stays)
     stays.send_signal(signal.SIGHUP)
     time.sleep(1)
     assert stays.poll() is None and _answers(port)
     stays.terminate()
-    assert stays.wait(timeout=60) == 0
+    assert stays.wait(_LONGEST_S) == 0
 
 
 @pytest.mark.slow
@@ -119,15 +147,14 @@ def test_a_service_whose_streams_are_closed_serves(start: Start, tmp_path: Path,
         for stream in closed:
             os.close(stream)
 
-    port = _free_port()
-    process = start("--port", port, "--json", preexec_fn=close)
-    _wait_for(lambda: _answers(port), process)
+    process = start(preexec_fn=close)
+    port = _port_of(process)
     added = httpx.post(
-        f"http://127.0.0.1:{port}/v1/documents", json={"text": "The ferry waits."}, timeout=120, trust_env=False
+        f"http://127.0.0.1:{port}/v1/documents", json={"text": "The ferry waits."}, timeout=_LONGEST_S, trust_env=False
     )
     assert added.status_code == 201
     process.terminate()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(_LONGEST_S) == 0
     assert "Traceback" not in (tmp_path / "err").read_text()
 
 
@@ -135,11 +162,10 @@ def test_a_service_whose_streams_are_closed_serves(start: Start, tmp_path: Path,
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_a_service_goes_on_when_the_reader_of_what_it_says_has_left(start: Start, tmp_path: Path, stream: str) -> None:
     read_end, write_end = os.pipe()
-    port = _free_port()
-    process = start("--port", port, "--json", **{stream: write_end})
+    process = start(**{stream: write_end})
     os.close(write_end)
     os.close(read_end)
-    _wait_for(lambda: _answers(port), process)
+    _port_of(process)
     process.terminate()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(_LONGEST_S) == 0
     assert "Traceback" not in (tmp_path / "err").read_text()

@@ -89,7 +89,7 @@ def test_a_search_that_fails_says_of_which_kind_the_error_is_and_not_its_words(
 
 def test_a_reply_of_a_language_model_is_a_span(traced: TestClient, spans: Any, fake: Any) -> None:
     with serve(lambda _: sentences_reply((TEXT, ["S1"]))) as stub:
-        fake.language_model, fake.entailment = LanguageModel(stub.url, timeout_s=10), None
+        fake.language_model, fake.entailment = LanguageModel(stub.url, timeout_s=300), None
         stub.usage = {"prompt_tokens": 7, "completion_tokens": 2}
         assert traced.post("/v1/ask", json={"question": QUESTION, "mode": "generate"}).json()["answer"]["generated"]
         span = spans()["chat stub-model"]
@@ -114,7 +114,7 @@ def test_a_reply_of_a_language_model_is_a_span(traced: TestClient, spans: Any, f
 
 def test_a_model_that_breaks_off_is_an_error_of_its_span(traced: TestClient, spans: Any, fake: Any) -> None:
     with serve(lambda _: sentences_reply((TEXT, ["S1"])), breaks_off=True) as stub:
-        fake.language_model, fake.entailment = LanguageModel(stub.url, timeout_s=10), None
+        fake.language_model, fake.entailment = LanguageModel(stub.url, timeout_s=300), None
         assert traced.post("/v1/ask", json={"question": QUESTION, "mode": "generate"}).status_code == 200
     assert spans()["chat stub-model"].attributes["error.type"] == "LanguageModelFailed"
 

@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.settings import Settings
+from api.workers import pool
 from api.workers.messages import Answered, Question, Unexpected, answer
 from api.workers.pool import Answerers, CannotStart
 from api.workers.worker import replies
@@ -50,7 +51,7 @@ def answering(parent: int) -> list[int]:
 
 def until(condition: Callable[[], Any]) -> Any:
     """What a condition gives once it holds."""
-    ends_at = time.monotonic() + 60
+    ends_at = time.monotonic() + 300
     while not (found := condition()):
         if time.monotonic() > ends_at:
             pytest.fail("never came to be")
@@ -77,7 +78,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def two(service: Service) -> Iterator[Answerers]:
-    with Answerers(service.place, Config(), 2, log_format="text", patience_s=5) as started:
+    with Answerers(service.place, Config(), 2, log_format="text", patience_s=300) as started:
         started.start()
         until(lambda: started.running == 2)
         yield started
@@ -152,9 +153,12 @@ def test_a_process_that_is_killed_costs_no_question_and_is_replaced(service: Ser
 
 
 @pytest.mark.slow
-def test_a_process_that_stands_still_is_ended_and_its_question_asked_again(two: Answerers) -> None:
+def test_a_process_that_stands_still_is_ended_and_its_question_asked_again(
+    two: Answerers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     until(lambda: two.running == 2)
-    stopped = answering(os.getpid())[0]
+    stopped, receive = answering(os.getpid())[0], pool._receive
+    monkeypatch.setattr(pool, "_receive", lambda worker, s: receive(worker, 1 if worker.pid == stopped else s))
     os.kill(stopped, signal.SIGSTOP)
     with ThreadPoolExecutor(2) as clients:  # one of them comes to the one that stands still
         asked = [clients.submit(two.answer, Query("What does Titan lift?", k=10 + n), nothing) for n in range(2)]
@@ -189,21 +193,21 @@ def test_who_waits_for_a_free_process_may_give_up(service: Service) -> None:
     def left() -> None:
         raise Left
 
-    with Answerers(service.place, Config(), 1, log_format="text", patience_s=5) as none_started, pytest.raises(Left):
+    with Answerers(service.place, Config(), 1, log_format="text", patience_s=300) as none_started, pytest.raises(Left):
         none_started.answer(REFUSAL, left)
 
 
 def test_who_waits_when_they_are_closed_is_told(service: Service) -> None:
     with ThreadPoolExecutor(1) as client:
-        with Answerers(service.place, Config(), 1, log_format="text", patience_s=5) as none_started:
+        with Answerers(service.place, Config(), 1, log_format="text", patience_s=300) as none_started:
             waiting = client.submit(none_started.answer, REFUSAL, nothing)
         with pytest.raises(Unexpected, match="stopping"):
-            waiting.result(30)
+            waiting.result(300)
 
 
 def test_what_keeps_them_from_starting_is_said(tmp_path: Path) -> None:
     with (
-        Answerers(tmp_path / "nowhere", Config(), 2, log_format="text", patience_s=5) as started,
+        Answerers(tmp_path / "nowhere", Config(), 2, log_format="text", patience_s=300) as started,
         pytest.raises(StoreMissing, match="nowhere"),
     ):
         started.start()
@@ -212,7 +216,7 @@ def test_what_keeps_them_from_starting_is_said(tmp_path: Path) -> None:
 
 def test_one_that_is_killed_while_it_starts_is_told_of(service: Service) -> None:
     others = set(answering(os.getpid()))
-    with Answerers(service.place, Config(), 1, log_format="text", patience_s=5) as started:
+    with Answerers(service.place, Config(), 1, log_format="text", patience_s=300) as started:
         started.start()
         os.kill(until(lambda: set(answering(os.getpid())) - others).pop(), signal.SIGKILL)
         with pytest.raises(CannotStart, match="was ended by signal 9 while it started"):
@@ -221,7 +225,7 @@ def test_one_that_is_killed_while_it_starts_is_told_of(service: Service) -> None
 
 def test_until_they_are_started_the_service_itself_answers(service: Service) -> None:
     go = threading.Event()
-    with Answerers(service.place, Config(), 1, log_format="text", patience_s=5) as later:
+    with Answerers(service.place, Config(), 1, log_format="text", patience_s=300) as later:
         later.start_when(go.is_set)
         with TestClient(create_app(service, Settings(), later)) as client:
             own = client.post("/v1/ask", json={"question": REFUSAL.question}).json()
@@ -250,5 +254,5 @@ def test_they_end_with_the_service_and_not_before_it(
         assert client.post("/v1/ask", json={"question": "Why?"}).status_code == 200
     assert answering(process.pid) == pids
     process.send_signal(number)
-    assert process.wait(60) == (-number if number == signal.SIGKILL else 0)
+    assert process.wait(300) == (-number if number == signal.SIGKILL else 0)
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))

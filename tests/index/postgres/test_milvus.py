@@ -138,7 +138,7 @@ def test_a_view_that_lost_passages_is_filled_again(
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not (met := condition()):
         assert time.monotonic() < deadline
         time.sleep(0.05)

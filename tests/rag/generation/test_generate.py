@@ -1,5 +1,6 @@
 """Generated answers against a server that is good, slow, broken, injected, and without support of schemas."""
 
+import time
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ UNANSWERABLE = (
 GOOD = ("The bridge was closed on 3 May 2021.", ["S1"])
 
 
-def generated(stub: Stub, passage: Citation = PASSAGE, *, timeout_s: float = 10.0) -> list[GeneratedSentence]:
+def generated(stub: Stub, passage: Citation = PASSAGE, *, timeout_s: float = 300.0) -> list[GeneratedSentence]:
     model = LanguageModel(stub.url, timeout_s=timeout_s)
     return list(generate_sentences("When was the bridge closed?", [passage], ["en"], model))
 
@@ -137,10 +138,10 @@ def test_a_document_that_gives_orders_is_data() -> None:
 @pytest.mark.parametrize(
     ("behaviour", "timeout_s"),
     [
-        ({"status": 500, "formats": ()}, 10.0),
-        ({"status": 401}, 10.0),
-        ({"breaks_off": True}, 10.0),
-        ({"wait_s": 1.0}, 0.5),
+        ({"status": 500, "formats": ()}, 300.0),
+        ({"status": 401}, 300.0),
+        ({"breaks_off": True}, 300.0),
+        ({"before_piece": lambda: time.sleep(1)}, 0.5),
     ],
 )
 def test_a_server_that_fails_says_so(behaviour: dict[str, Any], timeout_s: float) -> None:

@@ -87,7 +87,7 @@ def test_nothing_comes_of_empty_text() -> None:
     assert plain("") == [] and plain(" \n\n ") == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.text(alphabet=st.sampled_from(list("ab .!?\n\t\"')”。漢🙂-1A#")), max_size=400),
     st.integers(5, 80),

@@ -205,7 +205,7 @@ with Store.open({path!r}) as store:
 def test_after_a_kill_it_goes_on_without_embedding_again_what_was_done(store: Store) -> None:
     before = contents(store.path)
     script = KILLED.format(tests=str(Path(__file__).parent), path=str(store.path))
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert contents(store.path) == before
     assert store.verify() == []  # what is kept for the next time is no finding
@@ -329,7 +329,7 @@ def test_install_refuses_while_a_document_is_outstanding(store: Store) -> None:
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from rag.cli.main import main; main()", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_an_unknown_model_changes_nothing(store: Store, tmp_path: Path) -> None:

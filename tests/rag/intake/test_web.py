@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -60,7 +59,7 @@ def server() -> Iterator[Server]:
     made.close()
 
 
-def get(url: str, *, max_bytes: int = 10**6, seconds: float = 30.0) -> Page:
+def get(url: str, *, max_bytes: int = 10**6, seconds: float = 300.0) -> Page:
     return fetch(url, max_bytes=max_bytes, allow_private=True, seconds=seconds)
 
 
@@ -327,7 +326,6 @@ def test_the_time_for_connecting_is_part_of_the_whole(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(socket, "create_connection", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", resolve_to(["93.184.215.14", "93.184.215.15"]))
-    started = time.monotonic()
     with pytest.raises(UnreadableContent):
         fetch("http://example.com/", max_bytes=1000, seconds=3)
-    assert all(timeout <= 3 for timeout in allowed) and time.monotonic() - started < 60
+    assert allowed and all(timeout <= 3 for timeout in allowed)

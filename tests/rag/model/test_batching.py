@@ -16,7 +16,7 @@ def test_a_lone_call_is_made_at_once_and_alone() -> None:
         return [item * 2 for item in items]
 
     double = Coalescer(work, places=1, most=4)
-    assert [double.submit(3).result(60), double.submit(4).result(60)] == [6, 8]
+    assert [double.submit(3).result(300), double.submit(4).result(300)] == [6, 8]
     assert calls == [[3], [4]]
 
 
@@ -28,15 +28,15 @@ def test_calls_that_wait_are_done_together_and_each_gets_its_own_result() -> Non
         calls.append(len(items))
         if len(calls) == 1:
             first_runs.set()
-            assert go_on.wait(60)
+            assert go_on.wait(300)
         return [item * 2 for item in items]
 
     double = Coalescer(work, places=1, most=4)
     first = double.submit(0)
-    assert first_runs.wait(60)
+    assert first_runs.wait(300)
     rest = [double.submit(number) for number in range(1, 8)]
     go_on.set()
-    assert [first.result(60), *(one.result(60) for one in rest)] == [0, 2, 4, 6, 8, 10, 12, 14]
+    assert [first.result(300), *(one.result(300) for one in rest)] == [0, 2, 4, 6, 8, 10, 12, 14]
     assert calls == [1, 4, 3]
 
 
@@ -50,14 +50,14 @@ def test_no_more_calls_run_at_once_than_there_are_places() -> None:
             running += 1
             most = max(most, running)
         if 0 in items or 1 in items:
-            both.wait(60)  # the two places are really used at once
+            both.wait(300)  # the two places are really used at once
         with counting:
             running -= 1
         return items
 
     same = Coalescer(work, places=2, most=1)
     results = [same.submit(number) for number in range(40)]
-    assert [result.result(60) for result in results] == list(range(40))
+    assert [result.result(300) for result in results] == list(range(40))
     assert most == 2
 
 
@@ -69,5 +69,5 @@ def test_what_a_call_raises_reaches_all_that_were_in_it_and_nobody_else() -> Non
 
     same = Coalescer(work, places=1, most=4)
     with pytest.raises(ValueError, match="thirteen"):
-        same.submit(13).result(60)
-    assert same.submit(14).result(60) == 14
+        same.submit(13).result(300)
+    assert same.submit(14).result(300) == 14

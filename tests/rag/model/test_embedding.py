@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -142,34 +143,24 @@ def test_batches_of_work_that_nobody_waits_for_any_more_are_dropped(
     exact: Embedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passages = [PassageInput("", f"The ship number {n} has left the harbour. " * 12, ()) for n in range(TOGETHER)]
-    whole = count_batches(exact, monkeypatch)
-    list(exact.embed_groups([passages]))
-    n_checks = 0
+    begun, going_on, inputs = list[object](), Event(), exact._inputs
+
+    def held(batch: Any, *step: int) -> Any:
+        begun.append(batch)
+        assert going_on.wait(300)
+        return inputs(batch, *step)
 
     def check() -> None:
-        nonlocal n_checks
-        n_checks += 1
-        if n_checks == 2:
+        if begun:
             raise InterruptedError
 
-    begun = count_batches(exact, monkeypatch)
+    monkeypatch.setattr(exact, "_inputs", held)
     with pytest.raises(InterruptedError):
         list(exact.embed_groups([passages], check))
+    going_on.set()
     exact.embed_passages(passages[:1])  # behind whatever was left of them
-    assert 0 < len(begun) < len(whole) / 2
-
-
-def count_batches(embedder: Embedder, monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Grows with each batch that is computed from now on."""
-    batches: list[object] = []
-    inputs = type(embedder)._inputs
-
-    def counted(batch: Any) -> Any:
-        batches.append(batch)
-        return inputs(embedder, batch)
-
-    monkeypatch.setattr(embedder, "_inputs", counted)
-    return batches
+    most = exact._engine.at_once + 1
+    assert 0 < len(begun) <= most < exact.count_tokens(passages) / exact._engine.batch_tokens / 2
 
 
 def test_text_without_tokens_of_its_own_has_a_vector(exact: Embedder) -> None:
@@ -249,7 +240,7 @@ def test_processes_that_start_together_convert_the_model_once(tmp_path: Path) ->
         subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=-1, stderr=-1, text=True)
         for _ in range(2)
     ]
-    told = [process.communicate(timeout=300) for process in processes]
+    told = [process.communicate(timeout=600) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], told
     assert told[0][0] == told[1][0]
     assert sum(errors.count("converting") for _, errors in told) == 1

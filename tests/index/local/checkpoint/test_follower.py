@@ -39,7 +39,7 @@ with Store.open(path) as store:
 def write_elsewhere(store: Store, first: int, last: int, *checkpoint: str) -> None:
     """Add documents from another process."""
     command = [sys.executable, "-c", WRITER, str(store.path), str(first), str(last), *checkpoint]
-    subprocess.run(command, check=True, env={"PYTHONPATH": f"{TESTS.parent}:{TESTS}"}, timeout=60)
+    subprocess.run(command, check=True, env={"PYTHONPATH": f"{TESTS.parent}:{TESTS}"}, timeout=300)
 
 
 def holding(store: Store, term: str) -> list[int]:

@@ -69,7 +69,7 @@ def answers(store: Store, embed: Callable[..., Floats]) -> Answers:
 
 
 def wait_until(done: Callable[[], bool]) -> None:
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while not done():
         assert time.monotonic() < end
         time.sleep(0.02)

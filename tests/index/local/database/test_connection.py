@@ -121,7 +121,7 @@ def test_a_lost_write_ahead_log_is_noticed(store_path: Path) -> None:
         "[store.add(*build_document(f'Text {n}.')) for n in range(3)]; os._exit(0)"
     )
     env = {"PYTHONPATH": f"{TESTS.parent}:{TESTS}"}
-    subprocess.run([sys.executable, "-c", script, str(store_path)], check=True, env=env, timeout=60)
+    subprocess.run([sys.executable, "-c", script, str(store_path)], check=True, env=env, timeout=300)
     (store_path / "store.db-wal").unlink()
     (store_path / "store.db-shm").unlink()
     with pytest.raises(StoreDamaged, match="up to 0, but 3 were acknowledged"):

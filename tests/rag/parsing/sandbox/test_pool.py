@@ -97,7 +97,7 @@ def test_a_damaged_container_is_refused_and_no_crash(sandbox: Sandbox, content: 
 def test_plain_text_starts_no_process(sandbox: Sandbox) -> None:
     before = children()
     assert sandbox.parse("notes.txt", b"Nothing to parse here. " * 100).title == "notes"
-    assert children() == before
+    assert children() <= before
 
 
 def test_one_process_serves_many_files(sandbox: Sandbox) -> None:
@@ -143,11 +143,12 @@ def test_a_file_that_nobody_waits_for_any_more_is_given_up_and_the_next_one_read
 
     with pytest.raises(InterruptedError):
         sandbox.parse("a.html", HUGE_PAGE, check=check)
-    assert n_checks == 1 and children() == before
+    assert n_checks == 1 and children() <= before
     assert sandbox.parse("b.html", PAGE).title == "Tea"
 
 
 def test_a_file_that_waits_for_a_parser_is_given_up_too() -> None:
+    before = children()
     with Sandbox(workers=1) as sandbox, ThreadPoolExecutor() as pool:
         let_go = threading.Event()
 
@@ -156,7 +157,7 @@ def test_a_file_that_waits_for_a_parser_is_given_up_too() -> None:
                 stop()
 
         slow = pool.submit(sandbox.parse, "a.html", HUGE_PAGE, check=check)
-        until(lambda: children() != set())
+        until(lambda: bool(children() - before))
         with pytest.raises(InterruptedError):
             sandbox.parse("b.html", PAGE, check=stop)
         let_go.set()
@@ -231,8 +232,8 @@ def test_no_process_is_left_when_it_is_closed() -> None:
     before = children()
     with Sandbox() as sandbox:
         sandbox.parse("a.html", PAGE)
-        assert children() != before
-    assert children() == before
+        assert children() - before
+    assert children() <= before
 
 
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
@@ -241,13 +242,20 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
         f"sandbox = Sandbox()\nsandbox.parse('a.html', {PAGE!r})\n"
         "print(sandbox._idle[0].worker.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300)
     worker = Path(f"/proc/{int(ran.stdout)}/stat")
-    for _ in range(1000):
-        if not worker.exists() or worker.read_text().rpartition(")")[2].split()[0] == "Z":
-            return
+    ends_at = time.monotonic() + 300
+    while state_of(worker) not in (None, "Z"):
+        assert time.monotonic() < ends_at, "the worker lives on"
         time.sleep(0.01)
-    pytest.fail("the worker lives on")
+
+
+def state_of(process: Path) -> str | None:
+    """What a process is at, by its file in /proc; None where it is no more."""
+    try:
+        return process.read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return None
 
 
 def test_a_worker_has_none_of_the_keys_and_takes_no_code_from_where_it_was_started(
