@@ -238,10 +238,12 @@ def _is_double(run: Sequence[SheetRow]) -> bool:
     below += [""] * (width - len(below))
     first = next(at for at, cell in enumerate(below) if cell)
     filled = [at for at, cell in enumerate(above) if cell]
-    if filled == [first] or any(is_value(cell) for cell in below if cell):
+    under = [row.cells for row in run[2:]]
+    # The name of the labels has no other above it.
+    is_note = filled[0] == first and above[first] != below[first] and not _is_of_values(under, first)
+    if filled == [first] or is_note or any(is_value(cell) for cell in below if cell):
         return False
     parted = [at for at in range(width) if below[at] and not above[at] and at > filled[0]]
-    under = [row.cells for row in run[2:]]
     return (
         bool(parted)
         and sum(map(bool, below)) > 1

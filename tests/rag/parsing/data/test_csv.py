@@ -195,10 +195,11 @@ def test_a_row_of_one_cell_names_the_group_of_the_rows_below_it(read: Read) -> N
     ]
 
 
-def test_notes_above_the_names_are_none(read: Read) -> None:
+@pytest.mark.parametrize("note", [("see", "the", "other sheet", "", ""), ("see", "the", "", "", "other sheet")])
+def test_notes_above_the_names_are_none(read: Read, note: tuple[str, ...]) -> None:
     rows = [
-        ("see", "the", "other sheet", "", ""),
-        ("Name", "Built", "Length", "Wood", "Spans"),
-        *[(f"Bridge {n}", "1784", str(n), "oak", "3") for n in range(5)],
+        note,
+        ("Name", "Wood", "Built", "Length", "Spans"),
+        *[(f"Bridge {n}", "oak", "1784", str(n), "3") for n in range(5)],
     ]
-    assert "Name: Bridge 3\nBuilt: 1784\nLength: 3" in read("a.csv", table(rows=rows).encode()).text
+    assert "Name: Bridge 3\nWood: oak\nBuilt: 1784\nLength: 3" in read("a.csv", table(rows=rows).encode()).text
