@@ -28,7 +28,7 @@ from api.routes.uploads import (
 )
 from api.schemas.openapi import problems
 from api.schemas.requests import CollectionName, Text
-from api.schemas.responses import DocumentsOut, TextOut, UploadOut
+from api.schemas.responses import BlockOut, DocumentsOut, HeadingOut, RowOut, StructureOut, TextOut, UploadOut
 from api.telemetry.metrics import Metrics
 from index.errors import DocumentNotFound, StoreError
 from index.types import Change, Document
@@ -38,6 +38,7 @@ from rag.service import Service
 from rag.shared.errors import BadInput, ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.shared.serialization import change_json, document_json, job_json, receipt_json
 from rag.shared.shapes import DocumentOut, FailedOut, JobOut, ReceiptOut
+from rag.viewing.structure import Block, blocks_of, outline_of
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
@@ -254,13 +255,71 @@ async def get_text(
     end: Position = None,
 ) -> JSONResponse:
     """The stored text from `start` (else its beginning) to `end` (else its end), with the hash of the whole."""
-    return await run.json(lambda: _text(service, access, document_id, start, end))
+
+    def read() -> TextOut:
+        access.document(service, document_id)
+        return _text(document_id, service.text(document_id), start, end)
+
+    return await run.json(read)
 
 
-def _text(service: Service, access: Access, document_id: str, start: int | None, end: int | None) -> TextOut:
-    access.document(service, document_id)
-    # One read of the whole: text, hash and length are then of one state, also while the document is being replaced.
-    text = service.text(document_id)
+@router.get(
+    "/{document_id}/structure",
+    response_model=StructureOut,
+    responses=problems(404, 422, 503),
+    summary="Its text as headings, lists and tables",
+)
+async def get_structure(
+    document_id: DocumentId,
+    service: ServiceDep,
+    access: AccessDep,
+    run: RunDep,
+    start: Position = None,
+    end: Position = None,
+) -> JSONResponse:
+    """The stored text from `start` to `end`, as `/text` gives it, with what each stretch of it is, and the headings of the whole.
+
+    Blocks are told from the passages: nothing is added to the text, and every character that is no white space is in one block.
+    """
+
+    def read() -> StructureOut:
+        access.document(service, document_id)
+        with service.store.read() as reader:
+            text, passages = reader.text(document_id), reader.passages_of(document_id)
+        part = _text(document_id, text, start, end)
+        blocks = [_block_json(block) for block in blocks_of(part["text"], part["start"], passages)]
+        outline: list[HeadingOut] = [
+            {"title": one.title, "level": one.level, "start": one.start, "page": one.page}
+            for one in outline_of(passages)
+        ]
+        return {**part, "blocks": blocks, "outline": outline}
+
+    return await run.json(read)
+
+
+def _block_json(block: Block) -> BlockOut:
+    rows: list[RowOut] = [
+        {
+            "head": row.is_head,
+            "cells": [
+                {
+                    "column": cell.column,
+                    "columns": cell.n_columns,
+                    "start": cell.span.start,
+                    "end": cell.span.end,
+                    "value_start": cell.value.start,
+                    "value_end": cell.value.end,
+                }
+                for cell in row.cells
+            ],
+        }
+        for row in block.rows
+    ]
+    return {"kind": block.kind, "start": block.span.start, "end": block.span.end, "level": block.level, "rows": rows}
+
+
+def _text(document_id: str, text: str, start: int | None, end: int | None) -> TextOut:
+    """A part of a text with the hash of the whole, which is of the same state also while the document is being replaced."""
     start = 0 if start is None else start
     end = len(text) if end is None else end
     if start > end or end > len(text):

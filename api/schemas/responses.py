@@ -5,6 +5,8 @@ from typing import Annotated, Literal, NotRequired
 from typing_extensions import TypedDict  # as in rag.shared.shapes
 
 from rag.shared.shapes import AddedOut, CheckOut, DocumentOut, FailedOut
+from rag.shared.types import KINDS
+from rag.viewing.structure import HEADING, TABLE
 
 
 class UploadOut(TypedDict):
@@ -100,6 +102,50 @@ class TextOut(TypedDict):
     end: int
     text: str
     sha256: Annotated[str, "SHA-256 of the whole stored text in UTF-8, from the same read."]
+
+
+class CellOut(TypedDict):
+    """A cell of a table, with the name of its column and the bars where its text has them around what it says."""
+
+    column: Annotated[int, "The first that it stands in, from 0."]
+    columns: Annotated[int, "How many it goes over."]
+    start: int
+    end: int
+    value_start: Annotated[int, "Of what it says."]
+    value_end: int
+
+
+class RowOut(TypedDict):
+    """A row of a table; cells without text are left out."""
+
+    head: Annotated[bool, "Whether it names the columns or says what the table is of."]
+    cells: list[CellOut]
+
+
+class BlockOut(TypedDict):
+    """A stretch of the text."""
+
+    kind: Annotated[str, f"{HEADING}, {TABLE}, {', '.join(KINDS)}."]
+    start: int
+    end: int
+    level: Annotated[int, "Of a heading, from 1; of an item, how far it is indented, from 0."]
+    rows: Annotated[list[RowOut], "Of a table."]
+
+
+class HeadingOut(TypedDict):
+    """An entry of the outline; its title need not stand in the text, as that of a sheet."""
+
+    title: str
+    level: Annotated[int, "From 1."]
+    start: Annotated[int, "Where its part of the text begins."]
+    page: Annotated[int | None, "null where its kind of file has none."]
+
+
+class StructureOut(TextOut):
+    """A stored text or a part of it, as blocks in order with only white space between them."""
+
+    blocks: list[BlockOut]
+    outline: Annotated[list[HeadingOut], "Of the whole document, the first 2,000."]
 
 
 class VerifyOut(TypedDict):

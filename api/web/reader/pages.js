@@ -101,6 +101,11 @@ function hitsHere() {
   return `. “${view.find}”: ${total === 0 ? "not found" : `${here} here, ${total} on ${count(view.found.length, "page")}`}`;
 }
 
+/** Shows a page of the outline. */
+export function goTo(page) {
+  turnTo(Math.min(view.pages, page));
+}
+
 /** Looks for words: the first page that has them from here on, or the next one when they were looked for before. */
 export async function find(words) {
   if (words !== view.find) {

@@ -2,9 +2,10 @@
 
 import { Problem, file, request } from "../base/api.js";
 import { restoreCaret } from "../base/dialogs.js";
-import { count, element, hashOf, marked, slice } from "../base/text.js";
+import { count, element, hashOf, slice } from "../base/text.js";
 import * as finding from "./finding.js";
 import * as pages from "./pages.js";
+import { laidOut } from "./structure.js";
 
 // A text up to WHOLE code points is shown at once; of a longer one a part on each side of the span, and more on request.
 const WHOLE = 200_000;
@@ -45,7 +46,7 @@ export async function open(id, span) {
   byId("reader-title").textContent = "Document";
   byId("reader-about").textContent = "";
   byId("earlier").hidden = byId("later").hidden = true;
-  byId("reader-views").hidden = byId("save-original").hidden = true;
+  byId("reader-views").hidden = byId("save-original").hidden = byId("outline").hidden = true;
   byId("reader-find").value = "";
   finding.clear();
   showAs("text");
@@ -59,7 +60,8 @@ export async function open(id, span) {
     byId("reader-title").textContent = opened.title;
     document.title = `${opened.title} · Footnote`;
     byId("reader-about").textContent = aboutOf(found);
-    show(part.text);
+    show(part);
+    showOutline(part.outline);
     say(spanWords());
     goToSpan();
     const isSame = await checkCitation(mine);
@@ -83,7 +85,7 @@ export function close() {
 const pathOf = (id) => `v1/documents/${encodeURIComponent(id)}`;
 
 function textOf(id, start, end, signal) {
-  return request(`${pathOf(id)}/text?start=${start}&end=${end}`, { signal });
+  return request(`${pathOf(id)}/structure?start=${start}&end=${end}`, { signal });
 }
 
 function windowOf(characters, span) {
@@ -115,9 +117,45 @@ function spanWords() {
   return `Marked: characters ${span[0]} to ${span[1]}`;
 }
 
-function show(text) {
-  body.replaceChildren(marked(text, opened.start, markedSpans(), { id: "cited", tabindex: "-1" }));
+function show(part) {
+  body.replaceChildren(laidOut(part, markedSpans()));
   showEnds();
+}
+
+/** The headings of the document, each a way to its place. */
+function showOutline(headings) {
+  byId("outline").hidden = headings.length === 0;
+  byId("outline").open = false;
+  const entry = ({ title, level, start, page }) => {
+    const go = element("button", { type: "button", class: `quiet deep-${Math.min(6, level)}`, dir: "auto", onclick: () => goTo(start, page) }, title);
+    return element("li", {}, go, page === null ? null : element("span", { class: "hint" }, `p. ${page}`));
+  };
+  byId("outline").querySelector("ol").replaceChildren(...headings.map(entry));
+}
+
+/** Shows a place of the text: its page, or its block, which is fetched where the part that is shown does not hold it. */
+async function goTo(start, page) {
+  byId("outline").open = false;
+  if (!byId("reader-pages").hidden && page !== null) return void pages.goTo(page);
+  if (start < opened.start || start >= opened.end) {
+    const mine = running;
+    const [from, to] = [Math.max(0, start - AROUND), Math.min(opened.characters, start + AROUND)];
+    try {
+      const part = await textOf(opened.id, from, to, mine.signal);
+      if (mine !== running || opened === null) return;
+      if (part.sha256 !== opened.sha256) return void open(opened.id, opened.span);
+      Object.assign(opened, { start: from, end: to });
+      finding.clear();
+      show(part);
+    } catch (error) {
+      if (mine !== running || error.name === "AbortError") return;
+      if (!(error instanceof Problem)) throw error;
+      return void say(error.message, true);
+    }
+  }
+  const block = [...body.querySelectorAll("[data-start]")].findLast((one) => Number(one.dataset.start) <= start);
+  (block ?? body).scrollIntoView({ block: "start" });
+  scroller.focus({ preventScroll: true });
 }
 
 function markedSpans() {
@@ -137,7 +175,8 @@ function goToSpan() {
     return;
   }
   mark.focus({ preventScroll: true });
-  const fits = mark.getBoundingClientRect().height < scroller.clientHeight * 0.8;
+  const last = [...body.querySelectorAll("mark")].at(-1);
+  const fits = last.getBoundingClientRect().bottom - mark.getBoundingClientRect().top < scroller.clientHeight * 0.8;
   mark.scrollIntoView({ block: fits ? "center" : "start" });
 }
 
@@ -231,11 +270,11 @@ async function extend(towards) {
     if (part.sha256 !== opened.sha256) return void open(id, opened.span);
     if (towards === "earlier") {
       const before = scroller.scrollHeight;
-      body.prepend(part.text);
+      body.prepend(laidOut(part, []));
       opened.start = from;
       scroller.scrollTop += scroller.scrollHeight - before;
     } else {
-      body.append(part.text);
+      body.append(laidOut(part, []));
       opened.end = to;
     }
     showEnds();

@@ -6,8 +6,9 @@ from rag.language.sentences import split_sentences, trim
 from rag.shared.types import ITEM, PROSE, Block
 
 _MAX_LEAD_IN = 300
+# How an item of a list begins that is written with its mark.
+ITEM_START = re.compile(r"[ \t]*+(?:[-*+•‣◦▪–]|\(?\d{1,3}[.)]|\(?[A-Za-z][.)])[ \t]+\S")
 _COLONS = (":", "：")
-_ITEM = re.compile(r"[ \t]*+(?:[-*+•‣◦▪–]|\(?\d{1,3}[.)]|\(?[A-Za-z][.)])[ \t]+\S")
 _BLANK = re.compile(r"[ \t\f\v\r]*")
 _INDENTED = re.compile(r"(?: {2}|\t)")
 
@@ -35,7 +36,7 @@ def blocks_of_lists(text: str) -> list[Block]:
         if _BLANK.fullmatch(line):
             after_blank = True
         else:
-            item = _ITEM.match(line)
+            item = ITEM_START.match(line)
             if opened is not None and after_blank and not item and not _INDENTED.match(line):
                 lists.append((opened, position, lead))
                 opened = None

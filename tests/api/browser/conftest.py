@@ -66,6 +66,16 @@ class Page:
             for text in self.js("return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector)
         ]
 
+    def cited(self) -> str:
+        """The text from the first mark of the document to the last, between which all is marked that is no white space."""
+        text, marked = self.js(
+            "const marks = [...document.querySelectorAll('#reader-text mark')], range = new Range();"
+            "range.setStartBefore(marks[0]); range.setEndAfter(marks.at(-1));"
+            "return [range.toString(), marks.map(mark => mark.textContent).join('')]"
+        )
+        assert "".join(text.split()) == "".join(marked.split())
+        return str(text)
+
     def js(self, script: str, *arguments: object) -> Any:
         return self.driver.execute_script(script, *arguments)
 

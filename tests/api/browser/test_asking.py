@@ -61,7 +61,7 @@ def test_a_citation_opens_the_document_with_the_cited_text_marked_in_view(
     text = stored_text(client, article)
     start, end = span_of(page.driver.current_url)
     assert page.text("#reader-text") == text
-    assert page.text("#cited") == text[start:end]
+    assert page.cited() == text[start:end]
     assert page.is_in_view("#cited")
     assert page.active().startswith("mark cited")
     assert page.text("#reader-title") == article["title"]
@@ -70,11 +70,11 @@ def test_a_citation_opens_the_document_with_the_cited_text_marked_in_view(
 def test_a_shared_link_opens_the_same(page: Any, article: Any, client: httpx.Client) -> None:
     page.open(f"#doc={article['id']}&span=3000:3100")
     page.wait(lambda: page.all("#cited"))
-    assert page.text("#cited") == stored_text(client, article)[3000:3100]
+    assert page.cited() == stored_text(client, article)[3000:3100]
     assert page.is_in_view("#cited")
     page.js("location.hash = arguments[0]", f"#doc={article['id']}&span=10:20")
     page.wait_for_text("#reader-status", "10 to 20")
-    assert page.text("#cited") == stored_text(client, article)[10:20]
+    assert page.cited() == stored_text(client, article)[10:20]
     page.find("#close-reader").click()
     page.wait(lambda: "#" not in page.driver.current_url)
     page.driver.back()
@@ -111,7 +111,7 @@ def test_a_citation_of_a_document_that_changed_leads_to_where_it_stands_now(page
     page.wait(lambda: page.all("#reader-status a"))
     page.find("#reader-status a").click()
     page.wait_for_text("#reader-status", "Marked")
-    assert page.text("#cited") == citation["text"]
+    assert page.cited() == citation["text"]
 
 
 def test_an_abstention_says_so_with_its_reason_and_the_nearest_passages(page: Any, article: Any) -> None:

@@ -52,7 +52,7 @@ def test_a_follow_up_is_asked_with_what_came_before_which_stays_on_show(page: An
     assert "ferry to Laeso" in page.text("#results .hint")  # as it was searched for
     page.find("#turns .cite").click()
     page.wait(lambda: page.all("#cited"))
-    assert page.text("#cited") == FERRIES["Anholt"]
+    assert page.cited() == FERRIES["Anholt"]
     page.find("#close-reader").click()
 
 
@@ -178,7 +178,7 @@ def test_a_model_s_sentences_come_one_by_one_each_with_its_support(page_with: An
     assert "Written by stub-model" in page.text(".written") and "1 sentence was left out" in page.text(".written")
     page.find(".answer .cite").click()
     page.wait(lambda: page.all("#cited"))
-    assert page.text("#cited") == FERRIES["Anholt"]
+    assert page.cited() == FERRIES["Anholt"]
     page.find("#close-reader").click()
     page.driver.refresh()
     page.wait(lambda: page.find("#generate").is_selected())  # remembered

@@ -23,6 +23,13 @@ def book(canvas: Canvas) -> None:
 
 
 BOOK = pdf(book)
+ISLES = (
+    """<h1>Isles 🏝</h1><p>Two of them, &lt;b&gt;both&lt;/b&gt; small.</p><h2>Beds</h2><ul><li>Tents free.</li><li>Dogs 2.</li></ul>
+<table><tr><th>Isle<th>Summer<th>Winter<tr><td>Anholt<td>40<td>8<tr><td>Hven<td><td>12</table>
+<h2>Tides</h2><pre>tide  --now\n\ntide --later</pre>
+<p>The end.</p>"""
+    + "<p>So it is.</p>" * 60
+)
 
 
 @pytest.fixture
@@ -67,7 +74,7 @@ def test_a_citation_opens_its_page_with_the_words_marked(page: Any, document: An
     assert page.find("#page-picture").get_attribute("alt").startswith("Page 3 of 3, with the cited text marked")
     page.find("#as-text").click()
     assert page.find("#reader-scroll").is_displayed() and not page.find("#reader-pages").is_displayed()
-    assert page.text("#cited") == FACTS[2] and page.is_in_view("#cited")
+    assert page.cited() == FACTS[2] and page.is_in_view("#cited")
     page.find("#as-pages").click()
     assert page.find("#reader-pages").is_displayed()
 
@@ -146,3 +153,37 @@ def test_without_its_file_a_document_is_shown_as_text(page: Any, client: httpx.C
     page.wait(lambda: page.all("#cited"))
     page.wait_for_text("#reader-status", "Marked")
     assert not page.find("#save-original").is_displayed() and page.find("#reader-text").is_displayed()
+
+
+def test_a_text_is_headings_lists_tables_and_code_with_what_is_cited_marked_in_them(
+    page: Any, client: httpx.Client
+) -> None:
+    sent = client.post("/v1/documents", files={"file": ("isles.html", ISLES)}, data={"collection": "isles"})
+    place = sent.json()["documents"][0]["id"]
+    text = client.get(f"/v1/documents/{place}/text").json()["text"]
+    start, end = text.index("Dogs"), text.index("--now") + 3
+    page.open(f"#doc={place}&span={start}:{end}")
+    page.wait(lambda: page.all("#cited"))
+    assert page.text("#reader-text") == text
+    assert page.cited() == text[start:end] and page.is_in_view("#cited")
+    assert page.texts("#reader-text :is(h3, h4)") == ["Isles 🏝", "Beds", "Tides"]
+    assert page.texts("#reader-text ul > li") == ["Tents free.", "Dogs 2."]
+    assert page.texts("#reader-text thead th") == ["Isle", "Summer", "Winter"]
+    rows = (
+        "return [...document.querySelectorAll('#reader-text tbody tr')].map(r => [...r.cells].map(c => c.textContent))"
+    )
+    assert page.js(rows) == [["Anholt", "40", "8"], ["Hven", "", "12"]]
+    assert page.texts("#reader-text pre") == ["tide  --now\n\ntide --later"]
+    assert page.texts("#reader-text p")[0] == "Two of them, <b>both</b> small."
+    page.find("#reader-find").send_keys("40 8 hven" + Keys.ENTER)
+    page.wait_for_text("#reader-status", "1 of 1 place")
+    assert page.js("return [...CSS.highlights.get('found')][0].toString()").split() == ["40", "8", "Hven"]
+    page.find("#outline summary").click()
+    assert page.texts("#outline li") == ["Isles 🏝", "Beds", "Tides"]
+    page.all("#outline button")[2].click()
+    assert not page.find("#outline").get_attribute("open")
+    below = page.js(
+        "const [bar, heading] = ['#reader-scroll', 'h4:nth-of-type(2)'].map(one => document.querySelector(one));"
+        "return heading.getBoundingClientRect().top - bar.getBoundingClientRect().top"
+    )
+    assert 0 <= below < 40

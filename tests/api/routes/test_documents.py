@@ -356,7 +356,7 @@ def test_a_deleted_document_is_gone(client: TestClient) -> None:
     response = client.delete(f"/v1/documents/{document_id}")
     assert response.status_code == 200
     assert fits(ReceiptOut, response.json())["remaining"] == 0
-    for method, path in (("GET", ""), ("GET", "/text"), ("DELETE", "")):
+    for method, path in (("GET", ""), ("GET", "/text"), ("GET", "/structure"), ("DELETE", "")):
         assert client.request(method, f"/v1/documents/{document_id}{path}").status_code == 404
 
 
@@ -364,7 +364,7 @@ def test_a_deleted_document_is_gone(client: TestClient) -> None:
     "document_id",
     ["0123456789abcdef", "a%2Fb", "..%2F..%2Fetc", "a/b/c", "%00", "%ff", "%F0%9F%8D%8E", "x" * 3000, "%20"],
 )
-@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("GET", "/text"), ("DELETE", "")])
+@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("GET", "/text"), ("GET", "/structure"), ("DELETE", "")])
 def test_an_unknown_id_is_not_found(client: TestClient, document_id: str, method: str, path: str) -> None:
     response = client.request(method, f"/v1/documents/{document_id}{path}")
     assert response.status_code == 404

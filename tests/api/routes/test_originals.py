@@ -8,8 +8,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.schemas.responses import StructureOut
 from api.settings import Settings
 from rag.service import Service
+from tests.api.conftest import fits
 
 
 def send(client: TestClient, name: str, content: bytes, **fields: str) -> Any:
@@ -53,7 +55,8 @@ def test_a_key_opens_files_of_its_collections_only(
     document = fake.add_file("a.txt", b"Apples.", collection="mine", metadata={}, keep=True).document
     place = f"/v1/documents/{document.id}/original"
     assert client.get(place, headers={"X-API-Key": inside}).content == b"Apples."
-    assert client.get(place, headers={"X-API-Key": outside}).json()["type"] == "/problems/document-not-found"
+    for door in (place, place.replace("original", "structure")):
+        assert client.get(door, headers={"X-API-Key": outside}).json()["type"] == "/problems/document-not-found"
     assert client.get(place).status_code == 401
 
 
@@ -94,3 +97,25 @@ def test_whoever_names_a_file_of_the_disk_gets_nothing_that_he_did_not_send(
     for source in ("/dev/zero", "/proc/self/environ", str(tmp_path)):
         sent = real_client.post("/v1/documents", json={"text": "Guess.", "source": source}).json()["documents"][0]
         assert real_client.get(f"/v1/documents/{sent['id']}/original").status_code == 404
+
+
+@pytest.mark.model
+def test_the_structure_of_a_text_comes_with_the_text_it_is_of(real_client: TestClient) -> None:
+    sent = send(
+        real_client,
+        "isles.md",
+        b"# Isles\n\n| Isle | Beds |\n|------|------|\n| Hven | 12 |\n\nThe \xf0\x9f\xa6\x89 end.",
+    )
+    place = f"/v1/documents/{sent.json()['documents'][0]['id']}"
+    reply = fits(StructureOut, real_client.get(f"{place}/structure").json())
+    text = real_client.get(f"{place}/text").json()
+    assert {name: reply[name] for name in text} == text
+    assert reply["outline"] == [{"title": "Isles", "level": 1, "start": 0, "page": None}]
+    assert [block["kind"] for block in reply["blocks"]] == ["heading", "table", "prose"]
+    cells = reply["blocks"][1]["rows"][2]["cells"]
+    assert [text["text"][cell["value_start"] : cell["value_end"]] for cell in cells] == ["Hven", "12"]
+    end = len(text["text"])
+    part = real_client.get(f"{place}/structure?start={end - 5}&end={end}").json()
+    assert (part["text"], part["sha256"], part["outline"]) == (" end.", text["sha256"], reply["outline"])
+    assert [(block["start"], block["end"]) for block in part["blocks"]] == [(end - 4, end)]
+    assert real_client.get(f"{place}/structure?start=2&end=1").status_code == 422

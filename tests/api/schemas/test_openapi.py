@@ -16,6 +16,7 @@ ROUTES = {
     ("get", "/v1/documents"),
     ("get", "/v1/documents/{document_id}"),
     ("get", "/v1/documents/{document_id}/text"),
+    ("get", "/v1/documents/{document_id}/structure"),
     ("get", "/v1/documents/{document_id}/original"),
     ("get", "/v1/documents/{document_id}/pages"),
     ("get", "/v1/documents/{document_id}/pages/{number}.png"),
