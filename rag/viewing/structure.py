@@ -63,9 +63,8 @@ def outline_of(passages: Sequence[Passage]) -> list[Entry]:
         is_own = _own_heading(passage) is not None
         for at in range(min(shared, len(path) - is_own), len(path)):
             is_named = is_own or at + 1 < len(path) or not _NUMBERED.fullmatch(path[at])
-            if (
-                is_named and path[at] not in path[max(0, at - 1) : at]
-            ):  # as is the title of the table of a sheet of that name
+            is_twice = path[at] in path[max(0, at - 1) : at]  # as a sheet and the title of its only table
+            if is_named and not is_twice:
                 entries.append(Entry(path[at], at + 1, passage.span.start, passage.page))
         above = path
     return entries[:_MOST_HEADINGS]
@@ -115,7 +114,7 @@ def _add(blocks: list[Block], piece: _Piece, gap: str, text: str) -> None:
     if goes_on:
         blocks[-1] = blocks[-1]._replace(span=Span(blocks[-1].span.start, end))
     else:
-        blocks.append(Block(kind, Span(start - indent if kind == CODE else start, end), level))
+        blocks.append(Block(kind, Span(start if kind == ITEM else start - indent, end), level))
 
 
 def _pieces(text: str, start: int, passages: Sequence[Passage]) -> Iterator[_Piece]:

@@ -138,20 +138,12 @@ async function goTo(start, page) {
   byId("outline").open = false;
   if (!byId("reader-pages").hidden && page !== null) return void pages.goTo(page);
   if (start < opened.start || start >= opened.end) {
-    const mine = running;
     const [from, to] = [Math.max(0, start - AROUND), Math.min(opened.characters, start + AROUND)];
-    try {
-      const part = await textOf(opened.id, from, to, mine.signal);
-      if (mine !== running || opened === null) return;
-      if (part.sha256 !== opened.sha256) return void open(opened.id, opened.span);
-      Object.assign(opened, { start: from, end: to });
-      finding.clear();
-      show(part);
-    } catch (error) {
-      if (mine !== running || error.name === "AbortError") return;
-      if (!(error instanceof Problem)) throw error;
-      return void say(error.message, true);
-    }
+    const part = await partOf(from, to);
+    if (part === null) return;
+    Object.assign(opened, { start: from, end: to });
+    finding.clear();
+    show(part);
   }
   const block = [...body.querySelectorAll("[data-start]")].findLast((one) => Number(one.dataset.start) <= start);
   (block ?? body).scrollIntoView({ block: "start" });
@@ -261,13 +253,11 @@ async function extend(towards) {
   const button = byId(towards);
   if (button.getAttribute("aria-busy") === "true") return; // its part is on the way
   button.setAttribute("aria-busy", "true");
-  const mine = running;
-  const { id, start, end, characters } = opened;
+  const { start, end, characters } = opened;
   const [from, to] = towards === "earlier" ? [Math.max(0, start - AROUND), start] : [end, Math.min(characters, end + AROUND)];
   try {
-    const part = await textOf(id, from, to, mine.signal);
-    if (mine !== running || opened === null) return;
-    if (part.sha256 !== opened.sha256) return void open(id, opened.span);
+    const part = await partOf(from, to);
+    if (part === null) return;
     if (towards === "earlier") {
       const before = scroller.scrollHeight;
       body.prepend(laidOut(part, []));
@@ -279,13 +269,25 @@ async function extend(towards) {
     }
     showEnds();
     say(`Shown: characters ${opened.start} to ${opened.end} of ${characters}`);
-  } catch (error) {
-    if (mine !== running || error.name === "AbortError") return;
-    if (!(error instanceof Problem)) throw error;
-    say(error.message, true);
   } finally {
     button.setAttribute("aria-busy", "false");
   }
+}
+
+/** Another part of the document on show; null where that is another by now, or could not be had, which is said. */
+async function partOf(from, to) {
+  const mine = running;
+  try {
+    const part = await textOf(opened.id, from, to, mine.signal);
+    if (mine !== running || opened === null) return null;
+    if (part.sha256 === opened.sha256) return part;
+    open(opened.id, opened.span);
+  } catch (error) {
+    if (mine !== running || error.name === "AbortError") return null;
+    if (!(error instanceof Problem)) throw error;
+    say(error.message, true);
+  }
+  return null;
 }
 
 async function copyLink() {

@@ -195,6 +195,16 @@ def test_every_stretch_of_a_text_is_shown_whole_and_in_order(name: str, size: in
             assert_whole(stretch, start, blocks_of(stretch, start, passages))
 
 
+def test_lines_keep_their_indents_where_they_are_no_items() -> None:
+    text, blocks = shown("a.txt", b"Sea\n\n  and\n    foam,\n\n1) tide\n   by night\n2) moon\n")
+    assert [(kind, said) for kind, _, said in told(text, blocks)] == [
+        ("prose", "Sea"),
+        ("prose", "  and\n    foam,"),
+        ("item", "1) tide\n   by night"),
+        ("item", "2) moon"),
+    ]
+
+
 def test_a_text_without_passages_is_paragraphs() -> None:
     assert blocks_of("One.\n\nTwo.", 5, []) == [Block("prose", Span(5, 9)), Block("prose", Span(11, 15))]
 
