@@ -106,7 +106,7 @@ def create_app(service: Service, settings: Settings, answerers: Answerers | None
     errors.install(app)
     own = (ask, documents, originals, jobs, collections, feedback, verify, health, page)
     of_others = (metadata, models, chat, responses, batches, files, vector_stores, dify)
-    for router in (*(module.router for module in (*own, *of_others)), vector_stores.one):
+    for router in (*(module.router for module in (*own, *of_others)), vector_stores.store_router):
         # Its routes themselves: the framework looks through an included router at every request.
         app.router.routes += router.routes
     app.router.routes.append(Route(MCP_PATH, mcp, methods=["POST"]))

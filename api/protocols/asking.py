@@ -46,7 +46,7 @@ def query_of(
     where: conditions of the door's own; filter_: as `/v1/ask` takes it.  history: what was asked and answered before.
     """
     turns = [{"question": turn.question, "answer": turn.answer} for turn in history]
-    given = {
+    body = {
         "question": question,
         "top_k": min(k, MAX_TOP_K),
         "collection": collection,
@@ -54,15 +54,19 @@ def query_of(
         "history": turns,
     }
     try:
-        query = _ASKED.validate_python(given).query()
+        query = _ASKED.validate_python(body).query()
     except ValidationError as error:
         raise RequestValidationError(
             [
                 {
-                    **found,
-                    "loc": ("body", place if found["loc"][0] == "question" else found["loc"][0], *found["loc"][1:]),
+                    **problem,
+                    "loc": (
+                        "body",
+                        place if problem["loc"][0] == "question" else problem["loc"][0],
+                        *problem["loc"][1:],
+                    ),
                 }
-                for found in error.errors(include_url=False)
+                for problem in error.errors(include_url=False)
             ]
         ) from error
     return query if where is None else replace(query, where=dict(where))
@@ -126,8 +130,8 @@ def merged(answers: Sequence[Made], k: int) -> Made:
     for made in (best, *answers):
         for passage in made["passages"]:
             passages.setdefault(_place(passage), passage)
-    said = best["answer"] or {"citations": (), "parts": ()}
-    numbers = dict.fromkeys([*said["citations"], *(part["passage"] for part in said["parts"])])
+    answer = best["answer"] or {"citations": (), "parts": ()}
+    numbers = dict.fromkeys([*answer["citations"], *(part["passage"] for part in answer["parts"])])
     cited = [best["passages"][number] for number in numbers]
     others = [passage for passage in passages.values() if passage not in cited]
     kept = cited + sorted(others, key=lambda passage: -float(passage["score"]))[: max(0, k - len(cited))]

@@ -33,7 +33,7 @@ def cited_sentences(made: Made, first: int = 0) -> list[CitedSentence]:
     """The sentences of an answer in its order, from a place in its text on; none of an abstention."""
     if not made["answer"]:
         return []
-    text, position, found = text_of(made), first, list[CitedSentence]()
+    text, position, cited = text_of(made), first, list[CitedSentence]()
     sentences = made["answer"].get("sentences", ())
     passages = [citation_from_json(passage["citation"]) for passage in made["passages"]] if sentences else []
     for sentence in sentences:
@@ -41,12 +41,12 @@ def cited_sentences(made: Made, first: int = 0) -> list[CitedSentence]:
         position = start + len(sentence["text"])
         for citation in sentence["citations"]:
             number = passage_of(citation_from_json(citation), passages)
-            found.append(CitedSentence(start, position, number, source_of({"citation": citation})))
+            cited.append(CitedSentence(start, position, number, source_of({"citation": citation})))
     for part in made["answer"].get("parts", ()):
         start = text.index(part["text"], position)
         position = start + len(part["text"])
-        found.append(CitedSentence(start, position, part["passage"], source_of(part)))
-    return found
+        cited.append(CitedSentence(start, position, part["passage"], source_of(part)))
+    return cited
 
 
 def source_of(cited: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.deps import require_json
 from api.protocols.asking import Made, ask, query_of
 from api.protocols.citing import link_of, name_of, relevance, source_of
 from api.protocols.filters import Where, ways_of
 from api.protocols.links import Links
+from api.protocols.openai.collections import Lenient
 from api.schemas.requests import MAX_TOP_K
 from rag.shared.errors import BadInput
 
@@ -44,11 +45,7 @@ _TEXTUAL: dict[str, _Test] = {
 }
 
 
-class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
-
-
-class ConditionIn(_Lenient):
+class ConditionIn(Lenient):
     """One condition on metadata; several names mean any of them."""
 
     name: str | list[str]
@@ -56,21 +53,21 @@ class ConditionIn(_Lenient):
     value: str | int | float | bool | list[str] | None = None
 
 
-class MetadataCondition(_Lenient):
+class MetadataCondition(Lenient):
     """Conditions, all or any of which a document must keep."""
 
     logical_operator: Literal["and", "or"] | None = "and"
     conditions: list[ConditionIn] | None = Field(default=None, max_length=_MAX_CONDITIONS)
 
 
-class RetrievalSetting(_Lenient):
+class RetrievalSetting(Lenient):
     """How many records, and how good they must be."""
 
     top_k: int = Field(default=5, ge=1, le=MAX_TOP_K)
     score_threshold: float | None = Field(default=0, ge=0, le=1)
 
 
-class RetrievalIn(_Lenient):
+class RetrievalIn(Lenient):
     """What Dify sends."""
 
     knowledge_id: str
@@ -115,17 +112,17 @@ def _record(passage: Mapping[str, Any], links: Links) -> dict[str, Any]:
 _Keeps = Callable[[Mapping[str, Any]], bool]
 
 
-def _conditions(given: MetadataCondition | None) -> tuple[list[Where], _Keeps | None]:
+def _conditions(wanted: MetadataCondition | None) -> tuple[list[Where], _Keeps | None]:
     """What the index is asked, and what is asked of the metadata of the nearest hundred passages; None for nothing.
 
     Raises BadInput.
     """
-    conditions = (given.conditions if given else None) or []
+    conditions = (wanted.conditions if wanted else None) or []
     for condition in conditions:
         if condition.comparison_operator not in _INDEXED and condition.comparison_operator not in _TEXTUAL:
             known = ", ".join([*_INDEXED, *_TEXTUAL])
             raise BadInput(f"comparison_operator: {condition.comparison_operator[:40]!r} is none of {known}")
-    any_of = given is not None and given.logical_operator == "or"
+    any_of = wanted is not None and wanted.logical_operator == "or"
     textual = [condition for condition in conditions if condition.comparison_operator in _TEXTUAL]
     indexed = [condition for condition in conditions if condition.comparison_operator in _INDEXED]
     if any_of and textual and indexed:

@@ -23,19 +23,19 @@ def ways_or_all(filters: object) -> list[Where]:
     return ways_of(filters) if filters else [{}]
 
 
-def ways_of(given: object, depth: int = 0) -> list[Where]:
+def ways_of(filters: object, depth: int = 0) -> list[Where]:
     """The ways in which a document may fit an OpenAI filter, ``{type, key, value}`` or ``{type: and|or, filters}``.
 
     Raises BadInput.
     """
-    if not isinstance(given, Mapping):
+    if not isinstance(filters, Mapping):
         raise BadInput("a filter is an object with `type`, and `key` and `value` or `filters`")
     if depth > MAX_DEPTH:
         raise BadInput(f"filters may be nested {MAX_DEPTH} deep")
-    kind = given.get("type")
+    kind = filters.get("type")
     if kind not in ("and", "or"):
-        return [_comparison(kind, given.get("key"), given.get("value"))]
-    parts = given.get("filters")
+        return [_comparison(kind, filters.get("key"), filters.get("value"))]
+    parts = filters.get("filters")
     if not isinstance(parts, Sequence) or isinstance(parts, str) or not parts:
         raise BadInput(f"a filter of the type {kind!r} has one or more `filters`")
     each = [ways_of(part, depth + 1) for part in parts]
@@ -43,7 +43,7 @@ def ways_of(given: object, depth: int = 0) -> list[Where]:
         return _bounded([way for ways in each for way in ways])
     combined: list[Where] = [{}]
     for ways in each:
-        combined = _bounded([_both(one, other) for one in combined for other in ways])
+        combined = _bounded([_both(first, second) for first in combined for second in ways])
     return combined
 
 
@@ -86,24 +86,24 @@ def _is_text(value: str) -> bool:
     return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def _both(one: Where, other: Where) -> Where:
+def _both(first: Where, second: Where) -> Where:
     """Conditions that hold together.  Raises BadInput where one key has conditions that cannot be written as one."""
-    both = dict(one)
-    for key, condition in other.items():
+    both = dict(first)
+    for key, condition in second.items():
         both[key] = _joined(key, both[key], condition) if key in both else condition
     return both
 
 
-def _joined(key: str, one: Condition, other: Condition) -> Condition:
-    if isinstance(one, Range) and isinstance(other, Range):
-        bounds = [(name, str(bound)) for part in (one, other) for name in _BOUNDS if (bound := getattr(part, name))]
+def _joined(key: str, first: Condition, second: Condition) -> Condition:
+    if isinstance(first, Range) and isinstance(second, Range):
+        bounds = [(name, str(bound)) for part in (first, second) for name in _BOUNDS if (bound := getattr(part, name))]
         if len(dict(bounds)) == len(bounds):
             return make_range(key, dict(bounds))
-    elif isinstance(one, Excluded) and isinstance(other, Excluded):
-        return Excluded([*one.values, *other.values])
-    elif not isinstance(one, Range) and not isinstance(other, Range):
-        wanted = [part for part in (one, other) if not isinstance(part, Excluded)]
-        dropped = {value for part in (one, other) if isinstance(part, Excluded) for value in part.values}
+    elif isinstance(first, Excluded) and isinstance(second, Excluded):
+        return Excluded([*first.values, *second.values])
+    elif not isinstance(first, Range) and not isinstance(second, Range):
+        wanted = [part for part in (first, second) if not isinstance(part, Excluded)]
+        dropped = {value for part in (first, second) if isinstance(part, Excluded) for value in part.values}
         kept = set(wanted[0]).intersection(*wanted[1:]) - dropped
         return sorted(kept)
     raise BadInput(f"{key}: a range cannot be joined with another condition on the same key")

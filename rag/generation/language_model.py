@@ -99,8 +99,8 @@ class LanguageModel:
                 chunk = json.loads(data)
                 choice = (chunk.get("choices") or [{}])[0]
                 if told is not None:
-                    said = {"usage": chunk.get("usage"), "finish_reason": choice.get("finish_reason")}
-                    told |= {name: value for name, value in said.items() if value}
+                    facts = {"usage": chunk.get("usage"), "finish_reason": choice.get("finish_reason")}
+                    told |= {name: value for name, value in facts.items() if value}
                 piece = (choice.get("delta") or {}).get("content") or ""
                 is_done = is_done or choice.get("finish_reason") is not None
                 n_characters += len(piece)

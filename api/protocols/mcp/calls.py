@@ -113,10 +113,10 @@ async def fetch(
     return await caller.read(read)
 
 
-def _place_of(given: str) -> tuple[str, Span | None]:
+def _place_of(identifier: str) -> tuple[str, Span | None]:
     """A document's id, and the span of a passage's id."""
-    found = _PASSAGE_ID.fullmatch(given)
-    return (found[1], Span(int(found[2]), int(found[3]))) if found else (given, None)
+    passage = _PASSAGE_ID.fullmatch(identifier)
+    return (passage[1], Span(int(passage[2]), int(passage[3]))) if passage else (identifier, None)
 
 
 def _window(document: Document, wanted: Span | None) -> Span:

@@ -57,8 +57,8 @@ def get_prompt(name: str, arguments: Mapping[str, str] | None) -> GetPromptResul
     if name not in _TEXTS:
         raise BadInput(f"there is no prompt {name[:40]!r}: use {' or '.join(_TEXTS)}")
     argument, text = _TEXTS[name]
-    given = (arguments or {}).get(argument, "").strip()
-    if not given:
+    value = (arguments or {}).get(argument, "").strip()
+    if not value:
         raise BadInput(f"{argument}: the prompt needs it")
-    message = PromptMessage(role="user", content=TextContent(text=text.replace(f"{{{argument}}}", given)))
+    message = PromptMessage(role="user", content=TextContent(text=text.replace(f"{{{argument}}}", value)))
     return GetPromptResult(messages=[message])

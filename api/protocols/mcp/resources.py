@@ -67,15 +67,15 @@ async def read_resource(caller: Caller, uri: str) -> ReadResourceResult:
     if parts.scheme != _SCHEME:
         raise BadInput(f"resources here are called {TEMPLATES.resource_templates[0].uri_template}")
     collection, document_id = unquote(parts.netloc), unquote(parts.path.removeprefix("/"))
-    given = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if not given.keys() <= {"start", "end"} or not all(_POSITION.fullmatch(value) for value in given.values()):
+    places = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if not places.keys() <= {"start", "end"} or not all(_POSITION.fullmatch(value) for value in places.values()):
         raise BadInput("start and end are positions in the text, in characters from 0")
 
     def read() -> ReadResourceResult:
         document = caller.access.document(caller.service, document_id)
         if document.collection != collection:
             raise DocumentNotFound(f"no document of {collection!r} has the id {document_id}")
-        span = Span(int(given.get("start", 0)), int(given.get("end", document.n_characters)))
+        span = Span(int(places.get("start", 0)), int(places.get("end", document.n_characters)))
         text = caller.service.text(document.id, span)
         return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type=_TEXT, text=text)])
 

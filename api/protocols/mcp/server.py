@@ -119,7 +119,10 @@ def _content(name: str, made: Structured, *, with_links: bool) -> list[ContentBl
         return [TextContent(text=json.dumps(made, ensure_ascii=False))]
     content: list[ContentBlock] = [TextContent(text=as_text(made))]
     if with_links:
-        documents = {one["citation"]["document_id"]: (one["title"], one["collection"]) for one in made["sentences"]}
+        documents = {
+            sentence["citation"]["document_id"]: (sentence["title"], sentence["collection"])
+            for sentence in made["sentences"]
+        }
         content += [
             ResourceLink(uri=resource_uri(collection, document_id), name=title, mime_type="text/plain")
             for document_id, (title, collection) in documents.items()

@@ -102,7 +102,7 @@ async def create_batch(collection: CollectionName, body: BatchIn, call: CallDep)
         _batches_of(call).keep(batch)
         return _batch_json(batch)
 
-    return await call.reply(add)
+    return await call.run.json(add)
 
 
 @router.get("/{batch_id}")

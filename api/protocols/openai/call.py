@@ -1,11 +1,9 @@
 """A request to OpenAI's interface with what it may use: its files and collections are those that its key opens."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
-from fastapi.responses import JSONResponse
 
 from api.deps import Access, Run, access_of, metrics_of, service_of
 from api.protocols.openai.collections import collections_of, require_collection
@@ -28,10 +26,6 @@ class Call:
     access: Access
     run: Run
     owner: str
-
-    async def reply(self, work: Callable[[], Json]) -> JSONResponse:
-        """What ``work``, which blocks, gives."""
-        return await self.run(lambda: JSONResponse(work()))
 
     @property
     def staging(self) -> Staging:
@@ -73,8 +67,8 @@ class Call:
     ) -> tuple[list[Document], bool]:
         """A page of the documents, in the order they were added, and whether there are more.  Raises DocumentNotFound."""
         cursor = after and self.document(after).id
-        found = self.service.documents(collection=collection, after=cursor, limit=limit + 1)
-        return found[:limit], len(found) > limit
+        documents = self.service.documents(collection=collection, after=cursor, limit=limit + 1)
+        return documents[:limit], len(documents) > limit
 
     def delete(self, document: Document) -> None:
         """Delete a document, and count that."""

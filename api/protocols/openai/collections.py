@@ -30,9 +30,9 @@ def collection_of(model: str) -> str:
 
 def collections_of(service: Service, access: Access) -> dict[str, tuple[int, int]]:
     """Documents and passages of each collection that a key opens, those that it is made for also when they are empty."""
-    there = service.collections()
-    names = sorted(there if access.collections is None else access.collections)
-    return {name: there.get(name, (0, 0)) for name in names}
+    counts = service.collections()
+    names = sorted(counts if access.collections is None else access.collections)
+    return {name: counts.get(name, (0, 0)) for name in names}
 
 
 def require_collection(service: Service, access: Access, collection: str) -> tuple[int, int]:

@@ -46,7 +46,7 @@ async def create_file(upload: UploadDep, call: CallDep) -> JSONResponse:
     name = (file.filename or "").replace("\\", "/").rpartition("/")[2].strip()
     if not name or len(name) > _MAX_NAME or not name.isprintable():
         raise BadInput(f"file: its name must be 1 to {_MAX_NAME} printable characters")
-    return await call.reply(lambda: _file_json(call.staging.add(name, file.file.read(), str(purpose), call.owner)))
+    return await call.run.json(lambda: _file_json(call.staging.add(name, file.file.read(), str(purpose), call.owner)))
 
 
 @router.get("/files")
@@ -60,13 +60,13 @@ async def list_files(
         documents, has_more = call.documents(call.access.collections, after, limit)
         return page_of([*map(_file_json, waiting), *map(_file_json, documents)], has_more=has_more)
 
-    return await call.reply(read)
+    return await call.run.json(read)
 
 
 @router.get("/files/{file_id}")
 async def get_file(file_id: str, call: CallDep) -> JSONResponse:
     """One file."""
-    return await call.reply(lambda: _file_json(call.waiting(file_id) or call.document(file_id)))
+    return await call.run.json(lambda: _file_json(call.waiting(file_id) or call.document(file_id)))
 
 
 @router.delete("/files/{file_id}")
@@ -86,7 +86,7 @@ async def delete_file(file_id: str, call: CallDep) -> JSONResponse:
             call.staging.remove(waiting)
         return {"id": file_id, "object": "file", "deleted": True}
 
-    return await call.reply(delete)
+    return await call.run.json(delete)
 
 
 @router.post(_IN_STORE, dependencies=[Depends(require_json)])
@@ -94,7 +94,7 @@ async def add_file(collection: CollectionName, body: FileIn, call: CallDep) -> J
     """Puts a file into a collection; answers once it is durable and searchable."""
     call.access.require(collection)
     require_auto(body.chunking_strategy)
-    return await call.reply(lambda: put_in(call, collection, body))
+    return await call.run.json(lambda: put_in(call, collection, body))
 
 
 def put_in(call: Call, collection: str, file: FileIn) -> Json:
@@ -126,7 +126,7 @@ async def list_files_of(
         documents, has_more = call.documents(collection, after, limit)
         return page_of([_stored_json(document, document.id) for document in documents], has_more=has_more)
 
-    return await call.reply(read)
+    return await call.run.json(read)
 
 
 @router.get(_IN_STORE + "/{file_id}/content")
@@ -138,13 +138,13 @@ async def get_content(collection: str, file_id: str, call: CallDep) -> JSONRespo
         page = {"object": "vector_store.file_content.page", "has_more": False, "next_page": None}
         return {**page, "data": [{"type": "text", "text": text}]}
 
-    return await call.reply(read)
+    return await call.run.json(read)
 
 
 @router.get(_IN_STORE + "/{file_id}")
 async def get_file_of(collection: str, file_id: str, call: CallDep) -> JSONResponse:
     """One file of a collection."""
-    return await call.reply(lambda: _stored_json(call.document_in(collection, file_id), file_id))
+    return await call.run.json(lambda: _stored_json(call.document_in(collection, file_id), file_id))
 
 
 @router.delete(_IN_STORE + "/{file_id}")
@@ -155,7 +155,7 @@ async def remove_file(collection: str, file_id: str, call: CallDep) -> JSONRespo
         call.delete(call.document_in(collection, file_id))
         return {"id": file_id, "object": "vector_store.file.deleted", "deleted": True}
 
-    return await call.reply(delete)
+    return await call.run.json(delete)
 
 
 def _file_json(file: StagedFile | Document) -> Json:

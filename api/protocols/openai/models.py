@@ -38,7 +38,7 @@ def _embedding_model(call: Call) -> str:
 @router.get("/models")
 async def list_models(call: CallDep) -> JSONResponse:
     """A model for each collection, which answers from it, and the one that embeds."""
-    return await call.reply(
+    return await call.run.json(
         lambda: page_of([_model(name) for name in (*map(model_of, call.collections()), _embedding_model(call))])
     )
 
@@ -52,7 +52,7 @@ async def get_model(model: str, call: CallDep) -> JSONResponse:
             call.require(collection_of(model))
         return _model(model)
 
-    return await call.reply(read)
+    return await call.run.json(read)
 
 
 @router.post("/embeddings", dependencies=[Depends(require_json)])
@@ -81,7 +81,7 @@ async def embed(body: EmbeddingsIn, call: CallDep) -> JSONResponse:
         usage = {"prompt_tokens": 0, "total_tokens": 0}
         return {"object": "list", "data": data, "model": known, "usage": usage}
 
-    return await call.reply(work)
+    return await call.run.json(work)
 
 
 def _is_utf8(text: str) -> bool:

@@ -59,19 +59,14 @@ class ResponseIn(Lenient):
     mode: Mode = None
 
 
-def _asked(given: str | list[Message]) -> Asked:
-    return Asked(given, ()) if isinstance(given, str) else asked_in(given, "input")
-
-
 def _search_of(body: ResponseIn) -> FileSearch:
     """The search that is asked for; without the tool, that of the collection which the model names."""
     wanted = [tool for tool in body.tools if tool.get("type") == "file_search"]
     if len(wanted) > 1:
         raise BadInput("tools: one file_search may be among them")
-    given = wanted[0] if wanted else {"type": "file_search", "vector_store_ids": [collection_of(body.model)]}
-    given = {name: value for name, value in given.items() if value is not None}
+    search = wanted[0] if wanted else {"type": "file_search", "vector_store_ids": [collection_of(body.model)]}
     try:
-        return FileSearch.model_validate(given)
+        return FileSearch.model_validate({name: value for name, value in search.items() if value is not None})
     except ValueError as error:
         raise BadInput(
             f"tools: file_search takes 1 to {MAX_STORES} vector_store_ids and 1 to {MAX_RESULTS} results"
@@ -83,7 +78,8 @@ async def respond(body: ResponseIn, request: Request) -> Response:
     """The items of a response: what the search found, if it is to be included, and the answer with its annotations."""
     if body.previous_response_id is not None:
         raise BadInput("previous_response_id: responses are not kept; send the conversation as the input")
-    search, asked = _search_of(body), _asked(body.input)
+    search = _search_of(body)
+    asked = Asked(body.input, ()) if isinstance(body.input, str) else asked_in(body.input, "input")
     return await reply(
         request,
         _Response(body, search, asked.question, Links.of(request)),
@@ -171,8 +167,10 @@ class _Response:
         return {**self._head, "status": "completed", "output": output, "usage": _USAGE, **beside}
 
     def _searched(self, made: Made) -> Json:
-        found = results_of(made, self._links, self._threshold) if self._with_results else None
-        results = found and [{**result, "text": result["content"][0]["text"]} for result in found]
+        results = None
+        if self._with_results:
+            passages = results_of(made, self._links, self._threshold)
+            results = [{**passage, "text": passage["content"][0]["text"]} for passage in passages]
         return {**self._call, "status": "completed", "results": results}
 
     def _message(self, status: str, *content: Json) -> Json:

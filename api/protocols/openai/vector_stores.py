@@ -89,7 +89,7 @@ async def list_vector_stores(
             [_store_json(call, name, counts[name][0]) for name in names[:limit]], has_more=len(names) > limit
         )
 
-    return await call.reply(read)
+    return await call.run.json(read)
 
 
 @router.post("", dependencies=[Depends(require_json)])
@@ -100,7 +100,7 @@ async def create_vector_store(body: VectorStoreIn, call: CallDep) -> JSONRespons
     if body.file_ids:
         raise BadInput("file_ids: add files to a vector store with POST /vector_stores/{id}/files")
     require_auto(body.chunking_strategy)
-    return await call.reply(lambda: _store_json(call, name, call.service.counts(name)[0]))
+    return await call.run.json(lambda: _store_json(call, name, call.service.counts(name)[0]))
 
 
 def require_auto(strategy: Json | None) -> None:
@@ -128,13 +128,13 @@ async def search(collection: str, body: SearchIn, call: CallDep) -> JSONResponse
 
 
 # After the routes of files and of search: a collection's name may hold slashes.
-one = APIRouter(prefix="/openai/v1/vector_stores", include_in_schema=False)
+store_router = APIRouter(prefix="/openai/v1/vector_stores", include_in_schema=False)
 
 
-@one.get("/{collection:path}")
+@store_router.get("/{collection:path}")
 async def get_vector_store(collection: str, call: CallDep) -> JSONResponse:
     """One collection."""
-    return await call.reply(lambda: _store_json(call, collection, call.require(collection)[0]))
+    return await call.run.json(lambda: _store_json(call, collection, call.require(collection)[0]))
 
 
 def _store_json(call: Call, name: str, n_documents: int) -> Json:

@@ -22,8 +22,8 @@ def generated_json(service: "Service", question: str, answer: "Answer") -> Json:
     return whole
 
 
-def print_generated(service: "Service", question: str, answer: "Answer", out: "Console") -> str:
-    """Print it sentence by sentence, and give its text. The extractive answer is printed where nothing was generated."""
+def print_generated(service: "Service", question: str, answer: "Answer", out: "Console") -> None:
+    """Print it sentence by sentence. The extractive answer is printed where nothing was generated."""
     from rich.text import Text
 
     whole: Mapping[str, Any] = {}
@@ -38,14 +38,13 @@ def print_generated(service: "Service", question: str, answer: "Answer", out: "C
     if text is None and whole["abstain_reason"] == "model_abstained":
         out.print(Text("The language model finds no answer in the passages. The nearest:", style="bold"))
         print_passages(answer, out)
-        return ""
+        return
     if text is None or not text.get("generated"):
         print_answer(answer, out)
-        return str(text["text"]) if text else ""
+        return
     dropped = f", {text['dropped']} left out as not borne out" if text["dropped"] else ""
     out.print(Text(f"(written by {text['model']} from these passages{dropped})", style="dim"))
     print_passages(answer, out)
-    return str(text["text"])
 
 
 def _cited(sentence: Mapping[str, Any], answer: "Answer") -> list[int]:

@@ -57,7 +57,7 @@ def open_engine(info: ModelInfo, folder: Path, *, device: str, precision: str, t
     name = _OPENVINO_NAMES.get(device, device)
     available = load_openvino().Core().available_devices
     # Its compound devices, as HETERO:GPU,CPU, name the ones that they are made of.
-    if any(part.partition(".")[0] not in {one.partition(".")[0] for one in available} for part in _parts(name)):
+    if any(part.partition(".")[0] not in {name.partition(".")[0] for name in available} for part in _parts(name)):
         raise _not_here(device)
     from rag.model.devices.openvino_engine import DeviceEngine
 
@@ -67,7 +67,7 @@ def open_engine(info: ModelInfo, folder: Path, *, device: str, precision: str, t
 def devices_here() -> list[str]:
     """The devices of this machine as ``RAG_DEVICE`` takes them."""
     openvino = [
-        one.lower() if one in ("CPU", "GPU", "NPU") else one for one in load_openvino().Core().available_devices
+        name.lower() if name in ("CPU", "GPU", "NPU") else name for name in load_openvino().Core().available_devices
     ]
     return [*openvino, *_torch_devices()]
 

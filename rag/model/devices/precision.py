@@ -58,8 +58,8 @@ def fastest_precision(core: Any, folder: Path) -> str:
 
     core: openvino.Core. A folder that cannot be written to has it measured again by each process (a second).
     """
-    if found := kept_precision(folder):
-        return found
+    if kept := kept_precision(folder):
+        return kept
     seconds = _measure(core, folder)
     fastest = min(seconds, key=lambda precision: seconds[precision])
     precision = fastest if seconds[fastest] * _WORTH < seconds["f32"] else "f32"
@@ -75,10 +75,10 @@ def fastest_precision(core: Any, folder: Path) -> str:
 def kept_precision(folder: Path) -> str | None:
     """The precision that was measured for this machine before, None when there is none. Needs no engine."""
     try:
-        found = json.loads(_kept(folder).read_text())["precision"]
+        precision = json.loads(_kept(folder).read_text())["precision"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return found if found in PRECISIONS else None
+    return precision if precision in PRECISIONS else None
 
 
 def _kept(folder: Path) -> Path:
@@ -99,8 +99,8 @@ def machine() -> str:
 
 def _engine_version() -> str:
     """Of the installed engine, which need not be loaded for it."""
-    found = find_spec("openvino")
-    beside = Path(found.origin).parents[1].glob("openvino-*.dist-info") if found and found.origin else iter(())
+    spec = find_spec("openvino")
+    beside = Path(spec.origin).parents[1].glob("openvino-*.dist-info") if spec and spec.origin else iter(())
     if names := sorted(folder.name.removesuffix(".dist-info") for folder in beside):
         return " ".join(names)
     from importlib.metadata import version  # 20 ms of a start, for it imports what reads e-mail

@@ -77,19 +77,21 @@ class RemoteEmbedder:
         Where the model is the one that the store was built with, ``info`` is the store's. Raises BadInput, ModelUnavailable.
         """
         self._server = server_of("RAG_MODEL", model, VECTORS, config.model_key, "RAG_MODEL_KEY", config.model_seconds)
-        said = dict(kept or {})
+        stored = dict(kept or {})
         self._probed_at = time.monotonic()
-        found = self._request(PROBES, _QUESTION_PATIENCE, None, are_questions=False)
-        self.dim = found.shape[1]
-        probe = _signs(found).tobytes().hex()
+        probed = self._request(PROBES, _QUESTION_PATIENCE, None, are_questions=False)
+        self.dim = probed.shape[1]
+        probe = _signs(probed).tobytes().hex()
         query, passage = (
-            given if given is not None else str(said.get(name) or "")
-            for name, given in (("query_prompt", config.query_prompt), ("passage_prompt", config.passage_prompt))
+            prompt if prompt is not None else str(stored.get(name) or "")
+            for name, prompt in (("query_prompt", config.query_prompt), ("passage_prompt", config.passage_prompt))
         )
         facts = [self._server.name, self.dim, query, passage, probe]
         info = RemoteInfo(model, hashlib.sha256(repr(facts).encode()).hexdigest(), self.dim, query, passage, probe)
-        if info.settings.items() - {("model_probe", probe)} <= said.items() and _agree(found, str(said["model_probe"])):
-            name, fingerprint, probe = (str(said[key]) for key in ("model", "model_fingerprint", "model_probe"))
+        if info.settings.items() - {("model_probe", probe)} <= stored.items() and _agree(
+            probed, str(stored["model_probe"])
+        ):
+            name, fingerprint, probe = (str(stored[key]) for key in ("model", "model_fingerprint", "model_probe"))
             info = RemoteInfo(name, fingerprint, self.dim, query, passage, probe)
         self.info = info
         self._pool = ThreadPoolExecutor(max_workers=_REQUESTS_AT_ONCE, thread_name_prefix="embed")
@@ -187,14 +189,14 @@ class RemoteEmbedder:
                 )
         cut = [_pieces(text) for text in texts]
         sent = _batches([piece for pieces in cut for piece in pieces])
-        found = np.concatenate(
+        vectors = np.concatenate(
             [self._request(batch, patience, self.dim, check, are_questions=are_questions) for batch in sent]
         )
         joined = np.empty((len(texts), self.dim), np.float32)
         row = 0
         for number, pieces in enumerate(cut):
             lengths = np.array([len(piece) for piece in pieces], np.float32)
-            joined[number] = lengths @ found[row : row + len(pieces)]
+            joined[number] = lengths @ vectors[row : row + len(pieces)]
             row += len(pieces)
         return _unit(joined)
 
