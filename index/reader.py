@@ -7,7 +7,7 @@ from index.errors import DocumentNotFound
 from index.local.database.notes import NOTE
 from index.local.database.rows import DOCUMENT_COLUMNS, ID_LENGTH, PASSAGE_COLUMNS, unpack_document, unpack_passage
 from index.statistics import CountingReader
-from index.types import Condition, Document, FailedFile, Ids, Passage, Scope, Span
+from index.types import DOCUMENT_IDS, Condition, Document, Excluded, FailedFile, Ids, Passage, Range, Scope, Span
 
 LAST = "\U0010ffff"  # the last code point; UTF-8 keeps their order
 _SHORTEST_PREFIX = 4  # hex digits
@@ -37,8 +37,11 @@ class RowReader(CountingReader):
         """That documents d are of one of these collections."""
         raise NotImplementedError
 
-    def _has_metadata(self, key: str, wanted: Condition) -> Where:
-        """That documents d have metadata as a scope wants it."""
+    def _with_metadata(self, key: str, allowed: Sequence[str] | Range) -> Where:
+        """A query for the numbers of the documents whose ``key`` has one of the values, or one within the range.
+
+        Raises ValueError for a range without bounds or with one that is neither number nor date.
+        """
         raise NotImplementedError
 
     def _is_key(self, column: str, key: str) -> Where:
@@ -179,6 +182,13 @@ class RowReader(CountingReader):
         ]
         where, values = _all_of(conditions)
         return self._select(f"SELECT {columns} FROM documents d WHERE {where}", values)
+
+    def _has_metadata(self, key: str, wanted: Condition) -> Where:
+        """That documents d are as a scope wants them.  Raises as ``_with_metadata``."""
+        if key == DOCUMENT_IDS and not isinstance(wanted, Range | Excluded):
+            return f"d.id IN ({', '.join('?' * len(wanted))})" if wanted else "FALSE", [*wanted]
+        query, values = self._with_metadata(key, wanted.values if isinstance(wanted, Excluded) else wanted)
+        return f"d.number {'NOT IN' if isinstance(wanted, Excluded) else 'IN'} ({query})", values
 
     def _documents(self, condition: str, values: Sequence[Any]) -> list[Document]:
         rows = self._select(f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE {condition}", values)

@@ -18,7 +18,7 @@ from index.local.views.state import Known as StateKnown
 from index.local.views.state import Views
 from index.local.views.vectors import Bitmap, bitmap
 from index.reader import RowReader, Where
-from index.types import Candidates, Condition, Floats, Ids, Scope, WordSigns
+from index.types import Candidates, Floats, Ids, Range, Scope, WordSigns
 
 _NO_SCORES: Floats = np.empty(0, dtype=np.float32)
 
@@ -103,8 +103,8 @@ class Reader(RowReader):
         # Documents are read in the order of their numbers: with "+" no index of collections puts them in another.
         return "+d.collection IN (SELECT value FROM json_each(?))", [json.dumps(names)]
 
-    def _has_metadata(self, key: str, wanted: Condition) -> Where:
-        return filters.condition(key, wanted)
+    def _with_metadata(self, key: str, allowed: Sequence[str] | Range) -> Where:
+        return filters.matching(key, allowed)
 
     def _read_frequencies(self, collection: str, hashes: Sequence[int]) -> Mapping[int, int]:
         query = "SELECT t.hash, t.df FROM carray(?) c CROSS JOIN terms t ON t.collection = ? AND t.hash = c.value"
@@ -125,11 +125,10 @@ class Reader(RowReader):
         known, lengths, terms = self._views.base.arrays.terms(ids)
         missing = ids[~among(ids, np.sort(known))]
         if len(missing):
-            rows: list[tuple[int, bytes]] = list(self._embeddings("terms", missing))
-            packed = np.frombuffer(b"".join(block for _, block in rows), dtype="<u4").astype(np.uint32, copy=False)
-            known = np.concatenate([known, [passage for passage, _ in rows]]).astype(np.int64)
-            lengths = np.concatenate([lengths, [len(block) // 4 for _, block in rows]]).astype(np.int64)
-            terms = np.concatenate([terms, packed])
+            rest = TermRows.of(list(self._embeddings("terms", missing)))
+            known = np.concatenate([known, rest.ids])
+            lengths = np.concatenate([lengths, rest.lengths])
+            terms = np.concatenate([terms, rest.terms])
         return TermRows(known, lengths, terms)
 
     def _allowed_passages(self, scope: Scope) -> Bitmap | None:

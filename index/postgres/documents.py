@@ -4,17 +4,16 @@ Locks are taken in one order by everyone: documents by id, terms by collection a
 numbers are drawn under that last lock, so that the state of number n holds all changes up to n.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import DocumentNotFound
-from index.local.database.rows import DOCUMENT_COLUMNS, DocumentRow, PassageRow, document_id, unpack_document
+from index.local.database.rows import DOCUMENT_COLUMNS, Counts, DocumentRow, document_id, unpack_document
+from index.local.system.clock import now
 from index.postgres.connection import Connection
 from index.postgres.schema import COMMIT_LOCK, LOCK_SPACE
 from index.types import Document, FailedFile
@@ -31,38 +30,6 @@ _PASSAGES = (
 _PASSAGE_TYPES = [
     "int8", "int8", "text", "int4", "int4", "int4", "text", "text", "text", "int4", "bytea", "text", "text", "bytea",
 ]  # fmt: skip
-
-
-@dataclass(slots=True)
-class Counts:
-    """What a change adds to the counters of one collection; less than nothing where documents go.
-
-    totals: documents, passages, terms and terms of contexts.  df: passages by hash of a term.  terms: those with their hashes.
-    """
-
-    totals: list[int] = field(default_factory=lambda: [0] * 4)
-    df: Counter[int] = field(default_factory=Counter)
-    terms: dict[int, str] = field(default_factory=dict)
-
-    def add(self, passages: Sequence[PassageRow]) -> None:
-        """Count one more document, of these passages."""
-        for passage in passages:
-            self.df.update(passage.body.keys())
-            self.terms.update(passage.body)
-            self._count(0, 1, passage.n_terms, passage.n_context_terms)
-        self._count(1, 0, 0, 0)
-
-    def take(self, passages: Iterable[tuple[bytes | None, bytes | None]]) -> None:
-        """Count one document less, of passages with these terms and counts, as they are stored."""
-        for packed_terms, packed_counts in passages:
-            terms = np.frombuffer(packed_terms or b"", dtype="<u4")
-            n_context = int(np.frombuffer(packed_counts, dtype="<u4")[0]) if packed_counts else 0
-            self.df.subtract(set(terms[n_context:].tolist()))
-            self._count(0, -1, n_context - len(terms), -n_context)
-        self._count(-1, 0, 0, 0)
-
-    def _count(self, *more: int) -> None:
-        self.totals = [total + n for total, n in zip(self.totals, more, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +73,10 @@ def write_document(
     if known and known[1:] == same and not anew:
         return "skipped", _stored(connection, row.id), 0
     removed, changes = _clear(connection, [known[0]]) if known else ([], {})
-    number = _write_row(connection, row, added_at or _now())
+    number = _write_row(connection, row, added_at or now())
     _write_passages(connection, number, row, words)
     forget_failures(connection, new.collection, [new.key])
-    changes.setdefault(new.collection, Counts()).add(row.passages)
+    changes.setdefault(new.collection, Counts()).add_document(row.passages)
     outcome = "updated" if removed else "added"
     sequence = _finish(connection, changes, [("update" if removed else "add", row.id, len(row.passages))], token)
     return outcome, _stored(connection, row.id), sequence
@@ -140,7 +107,7 @@ def lock_documents(connection: Connection, ids: Iterable[str]) -> None:
 
 def write_failures(connection: Connection, failed: Iterable[FailedFile]) -> None:
     """Remember these, each in place of what was known of the same collection and key; those that say when keep that."""
-    at = _now()
+    at = now()
     rows = [
         (
             document_id(file.collection, file.key),
@@ -270,7 +237,11 @@ def _clear(connection: Connection, numbers: Sequence[int]) -> tuple[list[Removed
         ids = tuple(passage[0] for passage in passages)
         lexical = sum(passage[2] is not None for passage in passages)
         removed.append(Removed(number, identifier, ids, sum(passage[1] for passage in passages), lexical))
-        gone.setdefault(collection, Counts()).take((terms, counts) for *_, terms, counts in passages)
+        counts = gone.setdefault(collection, Counts())
+        counts.n_documents -= 1
+        counts.n_passages -= len(passages)
+        for *_, terms, term_counts in passages:
+            counts.add(terms or b"", term_counts or b"", -1)
     connection.execute("DELETE FROM passages WHERE document = ANY(%s)", (list(numbers),))
     connection.execute("DELETE FROM metadata WHERE document = ANY(%s)", (list(numbers),))
     return removed, gone
@@ -289,7 +260,7 @@ def _finish(
             (
                 collection,
                 [term for term, _ in changed],
-                [counts.terms.get(term, "") for term, _ in changed],
+                [counts.names.get(term, "") for term, _ in changed],
                 [n for _, n in changed],
             ),
         )
@@ -304,9 +275,9 @@ def _finish(
             " n_passages = collections.n_passages + excluded.n_passages,"
             " n_terms = collections.n_terms + excluded.n_terms,"
             " n_context_terms = collections.n_context_terms + excluded.n_context_terms",
-            (collection, *counts.totals),
+            (collection, *counts.row),
         )
-        if counts.totals[0] < 0:
+        if counts.n_documents < 0:
             connection.execute("DELETE FROM collections WHERE name = %s AND n_documents = 0", (collection,))
     return log(connection, entries, token)
 
@@ -316,7 +287,7 @@ def log(connection: Connection, entries: Sequence[tuple[str, str, int]], token: 
     row = connection.execute("SELECT coalesce(max(sequence), 0) FROM log").fetchone()
     last = int(row[0]) if row else 0
     with connection.cursor() as cursor:
-        rows = [(last + place, *entry, token, _now()) for place, entry in enumerate(entries, 1)]
+        rows = [(last + place, *entry, token, now()) for place, entry in enumerate(entries, 1)]
         cursor.executemany("INSERT INTO log VALUES (%s, %s, %s, %s, %s, %s)", rows)
     return last + len(entries)
 
@@ -325,7 +296,3 @@ def _stored(connection: Connection, identifier: str) -> Document:
     document = find_document(connection, identifier)
     assert document is not None  # written, or looked at, in this transaction
     return document
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

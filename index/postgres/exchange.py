@@ -9,10 +9,12 @@ from psycopg import sql
 
 from index.backend import Progress, Snapshot
 from index.errors import StoreUnwritable
+from index.local.database.notes import NOTE
 from index.local.database.rows import (
     DOCUMENT_COLUMNS,
-    PACKED_COLUMNS,
     DocumentRow,
+    StoredPassage,
+    packed_columns,
     stored_document,
     stored_passage,
     unpack_document,
@@ -26,7 +28,6 @@ from index.postgres import schema
 from index.postgres.connection import Connection, Database
 from index.postgres.documents import write_document, write_failures
 from index.postgres.errors import translated
-from index.postgres.reader import NOTE
 from index.postgres.store import PostgresStore
 
 _LOCK_TIMEOUT_S = 30.0
@@ -100,7 +101,7 @@ def _packed_documents(connection: Connection) -> Iterator[tuple[DocumentRow, str
     for collection, number, term in connection.execute("SELECT collection, hash, term FROM terms"):
         names.setdefault(collection, {})[number] = term
     passages = (
-        f"SELECT {PACKED_COLUMNS} FROM passages p JOIN payload e ON e.passage = p.id JOIN signs s ON s.passage = p.id"
+        f"SELECT {packed_columns('e', 's')} FROM passages p JOIN payload e ON e.passage = p.id JOIN signs s ON s.passage = p.id"
         " WHERE p.document = %s ORDER BY p.ordinal"
     )
     with connection.cursor(name="documents") as cursor:
@@ -110,4 +111,7 @@ def _packed_documents(connection: Connection) -> Iterator[tuple[DocumentRow, str
             document = unpack_document(columns)
             own = names.get(document.collection, {})
             rows = connection.execute(passages, (number,), binary=True).fetchall()
-            yield stored_document(document, text, [stored_passage(row, own) for row in rows]), document.added_at
+            yield (
+                stored_document(document, text, [stored_passage(StoredPassage(*row), own) for row in rows]),
+                document.added_at,
+            )

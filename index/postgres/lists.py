@@ -7,19 +7,20 @@ answered by a scan of its rows: the words index would score it row by row (1,000
 A scope's conditions on metadata are SQL over the table of values, all of which are kept as text (``index.local.database.filters``).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from index.local.database.filters import compared
-from index.local.views.bm25 import TermRows, Weights, bm25
+from index.local.views.bm25 import TermRows, Weights, best_of
 from index.local.views.vectors import best, inner_products
 from index.postgres.connection import Connection
 from index.postgres.documents import unpacked_half
 from index.postgres.schema import WORDS_INDEX
-from index.types import DOCUMENT_IDS, Condition, Excluded, Floats, Ids, Range
+from index.types import Floats, Ids, Range
 
 if TYPE_CHECKING:
     from index.postgres.milvus import MilvusView
@@ -113,7 +114,7 @@ def matching(
                 f"SELECT e.passage, e.terms FROM passages p JOIN payload e ON e.passage = p.id WHERE {condition}",
                 values,
             )
-            return _best_of(cursor, weights, k)
+            return best_of(_blocks(cursor), weights, k)
     if ids is None:
         proposed = connection.execute(
             f"SELECT p.id FROM passages p WHERE {condition} ORDER BY p.words <@> to_bm25query(%s, '{WORDS_INDEX}') LIMIT %s",
@@ -124,43 +125,14 @@ def matching(
     query = (
         f"SELECT p.id, e.terms FROM passages p JOIN payload e ON e.passage = p.id WHERE {condition} AND p.id = ANY(%s)"
     )
-    return _best_of(connection.execute(query, [*values, ids], binary=True), weights, k)
+    return best_of(_blocks(connection.execute(query, [*values, ids], binary=True)), weights, k)
 
 
-def _best_of(rows: Iterable[tuple[Any, ...]], weights: Weights, k: int) -> tuple[Floats, Ids]:
-    """Best k of rows (passage, packed terms)."""
-    scores, ids = _NO_SCORES, _NO_IDS
-    for block in _blocks(rows):
-        packed = [row[1] for row in block]
-        terms = np.frombuffer(b"".join(packed), dtype="<u4").astype(np.uint32, copy=False)
-        lengths = np.array([len(packed_terms) // 4 for packed_terms in packed], dtype=np.int64)
-        own_ids = np.array([row[0] for row in block], dtype=np.int64)
-        own = bm25(TermRows(own_ids, lengths, terms), weights)
-        scores = np.concatenate([scores, own[own > 0].astype(np.float32)])
-        scores, ids = best(scores, np.concatenate([ids, own_ids[own > 0]]), k)
-    return scores, ids
-
-
-def _blocks(rows: Iterable[tuple[Any, ...]]) -> Iterable[list[tuple[Any, ...]]]:
-    block: list[tuple[Any, ...]] = []
-    for row in rows:
-        block.append(row)
-        if len(block) == _TOGETHER:
-            yield block
-            block = []
-    if block:
-        yield block
-
-
-def condition(key: str, wanted: Condition) -> tuple[str, list[object]]:
-    """A condition on the documents `d`, and its parameters.  Raises as ``documents_with``."""
-    if isinstance(wanted, Excluded):
-        query, values = documents_with(key, wanted.values)
-        return f"d.number NOT IN ({query})", values
-    if key == DOCUMENT_IDS and not isinstance(wanted, Range):
-        return "d.id = ANY(%s)", [list(wanted)]
-    query, values = documents_with(key, wanted)
-    return f"d.number IN ({query})", values
+def _blocks(rows: Iterable[tuple[Any, ...]]) -> Iterator[TermRows]:
+    """Rows of passage and packed terms, some at a time."""
+    remaining = iter(rows)
+    while block := list(islice(remaining, _TOGETHER)):
+        yield TermRows.of(block)
 
 
 def documents_with(key: str, allowed: Sequence[str] | Range) -> tuple[str, list[object]]:

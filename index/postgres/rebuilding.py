@@ -11,11 +11,11 @@ from psycopg import sql
 from index import backend
 from index.backend import StoredDocument
 from index.errors import StoreDamaged, StoreLocked, StoreMissing
+from index.local.database.notes import NOTE
 from index.local.database.rows import DOCUMENT_COLUMNS
 from index.postgres import documents, schema
 from index.postgres.connection import Connection
 from index.postgres.errors import translated
-from index.postgres.reader import NOTE
 from index.postgres.store import PostgresStore
 from index.types import JsonScalar, NewPassage
 

@@ -3,19 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from index import backend
 from index.backend import Progress
 from index.errors import StoreMismatch, StoreReplaced, StoreUnreachable
+from index.local.database.notes import NOTE
 from index.local.database.rows import DocumentRow, pack_document
 from index.local.database.rows import document_id as name_id
 from index.local.views.lexical import analyze
 from index.postgres import documents, schema
 from index.postgres.connection import SCHEMA, Connection, Database, storable
 from index.postgres.lists import SCAN_VECTORS, SCAN_WORDS, Searching
-from index.postgres.reader import NOTE, Known, Reader
+from index.postgres.reader import Known, Reader
 from index.types import Change, Document, FailedFile, Finding, JsonScalar, Metadata, NewDocument, NewPassage, Receipt
 
 if TYPE_CHECKING:
@@ -225,14 +225,6 @@ class PostgresStore(backend.Store):
     def close(self) -> None:
         self.stop_background_work()
         self.database.close()
-
-    def __enter__(self) -> "PostgresStore":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def packed(self, document: NewDocument, passages: Sequence[NewPassage]) -> DocumentRow:
         """A document's rows as this store keeps them. Raises as ``add``."""

@@ -5,33 +5,18 @@ sample of passages, each of which must find itself.
 """
 
 import hashlib
-import json
-from collections import Counter
 from collections.abc import Iterator
-from functools import cache
-
-import numpy as np
+from itertools import chain
 
 from index.backend import Progress
-from index.local.checks.row_checks import Tally, compare_counters
-from index.local.database.rows import (
-    check_positions,
-    document_id,
-    filter_pairs,
-    hash_term,
-    segment_terms,
-    sign_bytes,
-    unit_length,
-    unpack_spans,
-)
-from index.local.views.lexical import analyze
+from index.local.checks.row_checks import Against, Tally, check_name, check_passages, compare_counters, listed
+from index.local.database.rows import StoredPassage, packed_columns
 from index.postgres.connection import Connection
 from index.postgres.documents import unpacked_half, words_of
 from index.postgres.lists import Searching
 from index.postgres.schema import WORDS_INDEX
-from index.types import Finding, Span
+from index.types import Finding
 
-_MOST = 100  # findings of one kind that are listed
 _SAMPLE = 1000
 _BACKUP = "bring the store back from a backup, or with `rag restore SRC --overwrite`"
 _REBUILD = "`REINDEX INDEX CONCURRENTLY {}` in the store's schema"
@@ -40,21 +25,14 @@ _REBUILD = "`REINDEX INDEX CONCURRENTLY {}` in the store's schema"
 def check_store(connection: Connection, searching: Searching, progress: Progress | None) -> list[Finding]:
     """Everything that does not fit together; empty for a healthy store. Of each kind the first hundred are listed."""
     tally = Tally()
-    checks = [
+    checks = (
         _documents(connection, searching, tally, progress),
         _counters(connection, tally),
         _log(connection, tally),
         _orphans(connection),
         _indexes(connection, searching),
-    ]
-    findings: list[Finding] = []
-    listed: Counter[str] = Counter()
-    for check in checks:
-        for finding in check:
-            listed[finding.kind] += 1
-            if listed[finding.kind] <= _MOST:
-                findings.append(finding)
-    return findings
+    )
+    return listed(chain.from_iterable(checks))
 
 
 def _documents(
@@ -72,18 +50,13 @@ def _documents(
         for number, identifier, collection, key, metadata, sha256, n_characters, n_passages, language, text in cursor:
             where, remedy = f"document {identifier}", f"`rag rm {identifier}` and add it again"
             before = len(tally.passages)
-            if identifier != document_id(collection, key):
-                yield Finding("document-id", where, f"is not the id of {key!r} in {collection!r}", remedy)
-            if hashlib.sha256(text.encode()).hexdigest() != sha256 or len(text) != n_characters:
-                yield Finding("text", where, "its text is not the one that was stored", remedy)
             filters = connection.execute("SELECT key, value FROM metadata WHERE document = %s", (number,)).fetchall()
-            try:
-                if set(filters) != filter_pairs(json.loads(metadata)):
-                    yield Finding("filters", where, "its filters are not those of its metadata", remedy)
-            except (ValueError, AttributeError):
-                yield Finding("metadata", where, "its metadata are not JSON", remedy)
-            tally.counts[collection].n_documents += 1
-            yield from _passages(connection, searching, number, collection, text, language, tally, remedy)
+            yield from check_name(identifier, collection, key, metadata, set(filters), remedy, remedy)
+            whole = hashlib.sha256(text.encode()).hexdigest() == sha256 and len(text) == n_characters
+            if not whole:
+                yield Finding("text", where, "its text is not the one that was stored", remedy)
+            against = Against(collection, text, whole, language, searching.dim, remedy, remedy)
+            yield from _passages(connection, searching, number, against, tally)
             if len(tally.passages) - before != n_passages:
                 detail = f"should have {n_passages} passages, has {len(tally.passages) - before}"
                 yield Finding("passage-order", where, detail, remedy)
@@ -92,63 +65,27 @@ def _documents(
 
 
 def _passages(
-    connection: Connection,
-    searching: Searching,
-    number: int,
-    collection: str,
-    text: str,
-    language: str,
-    tally: Tally,
-    remedy: str,
+    connection: Connection, searching: Searching, number: int, against: Against, tally: Tally
 ) -> Iterator[Finding]:
-    """Each passage of a document against the text, and what is searched of it against both."""
-
-    @cache  # neighbouring passages share sentences, and most have one context
-    def terms_of(segment: str) -> bytes:
-        return np.array([hash_term(term) for term in analyze(segment, language)], dtype="<u4").tobytes()
-
+    """Each passage of a document, and what indexes hold of it against what is scored."""
     rows = connection.execute(
-        'SELECT p.id, p.ordinal, p.collection, p."start", p."end", p.text, p.context, p.sentences, p.words, p.vector, e.terms,'
-        " e.term_counts, e.vector, e.sentence_vectors, s.word_counts, s.word_signs FROM passages p"
+        f"SELECT p.id, p.ordinal, p.collection, p.words, p.vector, {packed_columns('e', 's')} FROM passages p"
         " LEFT JOIN payload e ON e.passage = p.id LEFT JOIN signs s ON s.passage = p.id WHERE p.document = %s ORDER BY p.ordinal",
         (number,),
         binary=True,
     ).fetchall()
-    for place, row in enumerate(rows):
-        passage, ordinal, own_collection, start, end, stored, context, packed, words, searched, terms, counts = row[:12]
-        vector, sentence_vectors, word_counts, signs = row[12:]
-        where = f"passage {passage}"
-        tally.passages.append(passage)
-        tally.counts[collection].n_passages += 1
-        if ordinal != place or own_collection != collection:
-            yield Finding("passage-order", where, f"is number {ordinal} of {own_collection!r}", remedy)
-        try:
-            sentences = unpack_spans(packed)
-            check_positions(Span(start, end), sentences, len(text))
-        except ValueError as error:
-            yield Finding("sentences", where, str(error), remedy)
+    yield from check_passages(((row[0], StoredPassage(*row[5:])) for row in rows), against, tally)
+    for place, (passage, ordinal, collection, words, searched, *packed) in enumerate(rows):
+        where, stored = f"passage {passage}", StoredPassage(*packed)
+        if ordinal != place or collection != against.collection:
+            yield Finding("passage-order", where, f"is number {ordinal} of {collection!r}", against.remedy)
+        if stored.terms is None:
             continue
-        if stored != text[start:end]:
-            yield Finding("passage-text", where, f"is not [{start}, {end}) of the document's text", remedy)
-        if terms is None or word_counts is None:
-            yield Finding("embedding", where, "has no vectors and no terms", remedy)
-            continue
-        dim = searching.dim
-        for kind, blob, n in (("vector", vector, 1), ("sentence-vectors", sentence_vectors, len(sentences))):
-            if len(blob) != 2 * n * dim or not unit_length(np.frombuffer(blob, dtype="<f2").reshape(n, dim)):
-                yield Finding(kind, where, "has vectors that are not of length 1, or not as many as sentences", remedy)
-        if unpacked_half(searched).tobytes() != vector:
-            yield Finding("vector", where, "the vector that is searched is not the one that is scored", remedy)
-        n_words = int(np.frombuffer(word_counts, dtype="<u4").sum()) if len(word_counts) == 4 * len(sentences) else -1
-        if len(signs) != n_words * sign_bytes(dim):
-            yield Finding("word-signs", where, "its word signs do not fit its sentences", remedy)
-        segments = segment_terms(text, context, sentences, terms_of)
-        lengths = np.array([len(segment) // 4 for segment in segments], dtype="<u4").tobytes()
-        if (terms, counts) != (b"".join(segments), lengths):
-            yield Finding("terms", where, "its terms are not those of its text", remedy)
-        if searching.has_words and words != words_of(terms):
-            yield Finding("words", where, "the words that are searched are not its terms", remedy)
-        tally.count(collection, b"".join(segments), lengths)
+        if unpacked_half(searched).tobytes() != stored.vector:
+            detail = "the vector that is searched is not the one that is scored"
+            yield Finding("vector", where, detail, against.remedy)
+        if searching.has_words and words != words_of(stored.terms):
+            yield Finding("words", where, "the words that are searched are not its terms", against.remedy)
 
 
 def _counters(connection: Connection, tally: Tally) -> Iterator[Finding]:

@@ -6,17 +6,19 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from index.local.database.connection import Connection
 from index.local.database.rows import (
     Counts,
+    StoredPassage,
     check_positions,
     document_id,
     filter_pairs,
     hash_term,
+    packed_columns,
     segment_terms,
     sign_bytes,
     unit_length,
@@ -26,6 +28,7 @@ from index.local.views.lexical import analyze
 from index.types import Finding, Span
 
 REPAIR = "`rag repair`"
+_MOST = 100  # findings of one kind that are listed
 
 
 @dataclass(slots=True)
@@ -46,6 +49,17 @@ class Tally:
         self.all_terms.update(set(np.frombuffer(packed, dtype="<u4").tolist()))
 
 
+def listed(findings: Iterable[Finding]) -> list[Finding]:
+    """The first hundred findings of each kind."""
+    kept: list[Finding] = []
+    counts: Counter[str] = Counter()
+    for finding in findings:
+        counts[finding.kind] += 1
+        if counts[finding.kind] <= _MOST:
+            kept.append(finding)
+    return kept
+
+
 def check_documents(
     connection: Connection, dim: int, tally: Tally, progress: Callable[[int, int], None] | None
 ) -> Iterator[Finding]:
@@ -55,12 +69,16 @@ def check_documents(
         "SELECT d.number, d.id, d.collection, d.key, d.metadata, d.text_sha256, d.n_characters, d.first_passage,"
         " d.n_passages, d.language, t.text FROM documents d LEFT JOIN texts t ON t.document = d.number ORDER BY d.number"
     )
+    query = (
+        f"SELECT p.id, {packed_columns('e', 'e')} FROM passages p LEFT JOIN embeddings e ON e.passage = p.id"
+        " WHERE p.document = ? ORDER BY p.ordinal"
+    )
     for number, identifier, collection, key, metadata, sha256, n_characters, first, n_passages, *rest in documents:
         language, text = rest
         where, remedy = f"document {identifier}", f"`rag rm {identifier}` and add it again"
         before = len(tally.passages)
-        if identifier != document_id(collection, key):
-            yield Finding("document-id", where, f"is not the id of {key!r} in {collection!r}", remedy)
+        filters = connection.execute("SELECT key, value FROM metadata WHERE document = ?", (number,))
+        yield from check_name(identifier, collection, key, metadata, set(filters), remedy, REPAIR)
         if text is None:
             yield Finding("text-missing", where, "has no text", remedy)
         text = text or ""
@@ -70,14 +88,10 @@ def check_documents(
         if whole and len(text) != n_characters:
             detail = f"has {len(text)} characters, not {n_characters}"
             yield Finding("text-length", where, detail, REPAIR, True)
-        filters = connection.execute("SELECT key, value FROM metadata WHERE document = ?", (number,))
-        try:
-            if set(filters) != filter_pairs(json.loads(metadata)):
-                yield Finding("filters", where, "its filters are not those of its metadata", REPAIR, True)
-        except (ValueError, AttributeError):
-            yield Finding("metadata", where, "its metadata are not JSON", remedy)
-        tally.counts[collection].n_documents += 1
-        yield from _passages(connection, dim, number, collection, text, language, whole, tally, remedy)
+        rows = connection.execute(query, (number,))
+        passages = ((passage, StoredPassage(*packed)) for passage, *packed in rows)
+        against = Against(collection, text, whole, language, dim, remedy, REPAIR if whole else remedy)
+        yield from check_passages(passages, against, tally)
         ids = tally.passages[before:]
         if ids != list(range(first, first + n_passages) if first else range(0)) or len(ids) != n_passages:
             detail = f"should have {n_passages} passages in order from {first} on, has {len(ids)}"
@@ -86,66 +100,89 @@ def check_documents(
             progress(len(tally.passages), total)
 
 
-def _passages(
-    connection: Connection,
-    dim: int,
-    number: int,
+def check_name(
+    identifier: str,
     collection: str,
-    text: str,
-    language: str,
-    whole: bool,
-    tally: Tally,
+    key: str,
+    metadata: str,
+    filters: set[tuple[str, str]],
     remedy: str,
+    filters_remedy: str,
 ) -> Iterator[Finding]:
-    """Each passage of a document against the text, and what is searched of it against both. whole: whether the text is right."""
+    """A document's id against its name, its filters against its metadata."""
+    where = f"document {identifier}"
+    if identifier != document_id(collection, key):
+        yield Finding("document-id", where, f"is not the id of {key!r} in {collection!r}", remedy)
+    try:
+        if filters != filter_pairs(json.loads(metadata)):
+            detail = "its filters are not those of its metadata"
+            yield Finding("filters", where, detail, filters_remedy, filters_remedy == REPAIR)
+    except (ValueError, AttributeError):
+        yield Finding("metadata", where, "its metadata are not JSON", remedy)
+
+
+class Against(NamedTuple):
+    """What the passages of a document are compared with. whole: whether its text is the one that was stored.
+
+    dim: of vectors.  remedy: of what needs the document again;  text_remedy: of what follows from its text.
+    """
+
+    collection: str
+    text: str
+    whole: bool
+    language: str
+    dim: int
+    remedy: str
+    text_remedy: str
+
+
+def check_passages(passages: Iterable[tuple[int, StoredPassage]], against: Against, tally: Tally) -> Iterator[Finding]:
+    """Each passage of a document, by id and in order, against the text, and what is searched of it against both."""
+    collection, text, whole, language, dim, remedy, text_remedy = against
+    mendable = text_remedy == REPAIR
+    tally.counts[collection].n_documents += 1
 
     @cache  # neighbouring passages share sentences, and most have one context
     def terms_of(segment: str) -> bytes:
         hashes = [hash_term(term) for term in analyze(segment, language)]
         return np.array(hashes, dtype="<u4").tobytes()
 
-    rows = connection.execute(
-        'SELECT p.id, p."start", p."end", p.text, p.context, p.section, p.sentences, e.terms, e.term_counts, e.vector,'
-        " e.sentence_vectors, e.word_counts, e.word_signs FROM passages p LEFT JOIN embeddings e ON e.passage = p.id"
-        " WHERE p.document = ? ORDER BY p.ordinal",
-        (number,),
-    )
-    for passage, start, end, stored, context, section, packed, terms, counts, vector, *vectors in rows:
-        sentence_vectors, words, signs = vectors
-        where = f"passage {passage}"
+    for passage, stored in passages:
+        where, terms, counts = f"passage {passage}", stored.terms, stored.term_counts
         tally.passages.append(passage)
         tally.counts[collection].n_passages += 1
-        if not _is_section(section):
+        if not _is_section(stored.section):
             yield Finding("section", where, "its section is not a list of headings", remedy)
         if terms is not None:
             tally.embedded.append(passage)
         try:
-            sentences = unpack_spans(packed)
-            check_positions(Span(start, end), sentences, len(text))
+            sentences = unpack_spans(stored.sentences)
+            check_positions(Span(stored.start, stored.end), sentences, len(text))
         except ValueError as error:
             yield Finding("sentences", where, str(error), remedy)
             tally.count(collection, terms or b"", counts or b"")
             continue
-        if stored != text[start:end]:
-            detail = f"is not [{start}, {end}) of the document's text"
-            yield Finding("passage-text", where, detail, REPAIR if whole else remedy, whole)
-        if terms is None:
+        if stored.text != text[stored.start : stored.end]:
+            detail = f"is not [{stored.start}, {stored.end}) of the document's text"
+            yield Finding("passage-text", where, detail, text_remedy, mendable)
+        if terms is None or stored.word_counts is None:
             yield Finding("embedding", where, "has no vectors and no terms", remedy)
             continue
-        for kind, blob, n in (("vector", vector, 1), ("sentence-vectors", sentence_vectors, len(sentences))):
+        vectors = (("vector", stored.vector, 1), ("sentence-vectors", stored.sentence_vectors, len(sentences)))
+        for kind, blob, n in vectors:
             if len(blob) != 2 * n * dim:
-                detail = f"has {len(blob)} bytes of vectors, not {2 * n * dim}"
-                yield Finding(kind, where, detail, remedy)
+                yield Finding(kind, where, f"has {len(blob)} bytes of vectors, not {2 * n * dim}", remedy)
             elif not unit_length(np.frombuffer(blob, dtype="<f2").reshape(n, dim)):
                 yield Finding(kind, where, "has vectors that are not finite and of length 1", remedy)
+        words = stored.word_counts
         n_words = int(np.frombuffer(words, dtype="<u4").sum()) if len(words) == 4 * len(sentences) else -1
-        if len(signs) != n_words * sign_bytes(dim):
+        if len(stored.word_signs) != n_words * sign_bytes(dim):
             yield Finding("word-signs", where, "its word signs do not fit its sentences", remedy)
-        segments = segment_terms(text, context, sentences, terms_of)
+        segments = segment_terms(text, stored.context, sentences, terms_of)
         expected = b"".join(segments)
         lengths = np.array([len(segment) // 4 for segment in segments], dtype="<u4").tobytes()
         if (terms, counts) != (expected, lengths):
-            yield Finding("terms", where, "its terms are not those of its text", REPAIR if whole else remedy, whole)
+            yield Finding("terms", where, "its terms are not those of its text", text_remedy, mendable)
         tally.count(collection, *((expected, lengths) if whole else (terms, counts)))
 
 

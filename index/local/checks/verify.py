@@ -5,8 +5,8 @@ document in again, or a snapshot.
 """
 
 import functools
-from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import apsw
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from index.errors import StoreLocked, StoreUnwritable
 from index.local import originals
 from index.local.checkpoint.manifest import CheckpointDamaged, read_manifest
-from index.local.checks.row_checks import REPAIR, Tally, check_counters, check_documents, check_log
+from index.local.checks.row_checks import REPAIR, Tally, check_counters, check_documents, check_log, listed
 from index.local.database.connection import Connection, Database
 from index.local.database.migrations import migrate
 from index.local.database.rows import id_array
@@ -37,7 +37,6 @@ VIEW_KINDS = {
     "view-term",
     "view-missing",
 }  # what a rebuild mends
-_MOST = 100  # findings of one kind that are listed
 
 
 def check_store(
@@ -66,17 +65,14 @@ def check_store(
         _left(store),
         _damaged_originals(store),
     ]
-    findings: list[Finding] = []
-    listed: Counter[str] = Counter()
-    for check in checks:
-        try:
-            for finding in check:
-                listed[finding.kind] += 1
-                if listed[finding.kind] <= _MOST:
-                    findings.append(finding)
-        except apsw.Error as error:
-            findings.append(Finding("database", "store.db", f"cannot be read: {error}", _RESTORE))
-    return findings
+    return listed(chain.from_iterable(map(_readable, checks)))
+
+
+def _readable(check: Iterator[Finding]) -> Iterator[Finding]:
+    try:
+        yield from check
+    except apsw.Error as error:
+        yield Finding("database", "store.db", f"cannot be read: {error}", _RESTORE)
 
 
 def _opening(rebuilt: tuple[str, ...], missing: tuple[str, ...]) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -170,25 +169,17 @@ def _insert_passages(connection: Connection, number: int, first: int | None, pas
 
 
 def _count(connection: Connection, collection: str, passages: Sequence[PassageRow]) -> None:
-    df: Counter[int] = Counter()
-    words: dict[int, str] = {}
-    for passage in passages:
-        df.update(passage.body.keys())
-        words.update(passage.body)
+    counts = Counts()
+    counts.add_document(passages)
     connection.executemany(
         "INSERT INTO terms VALUES (?, ?, ?, ?) ON CONFLICT (collection, hash) DO UPDATE SET df = df + excluded.df",
-        [(collection, term, words[term], n) for term, n in df.items()],
+        [(collection, term, counts.names[term], n) for term, n in counts.df.items()],
     )
     connection.execute(
-        "INSERT INTO collections VALUES (?, 1, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET n_documents = n_documents + 1,"
+        "INSERT INTO collections VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET n_documents = n_documents + 1,"
         " n_passages = n_passages + excluded.n_passages, n_terms = n_terms + excluded.n_terms,"
         " n_context_terms = n_context_terms + excluded.n_context_terms",
-        (
-            collection,
-            len(passages),
-            sum(passage.n_terms for passage in passages),
-            sum(passage.n_context_terms for passage in passages),
-        ),
+        (collection, *counts.row),
     )
 
 

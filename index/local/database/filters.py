@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from index.types import DOCUMENT_IDS, Condition, Excluded, Range
+from index.types import Range
 
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 _DATE = re.compile(r"\d{4}(?:-\d\d(?:-\d\d(?:[T ][\d:.+Z-]*)?)?)?")
@@ -18,17 +18,6 @@ _OPERATORS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
 def is_bound(text: str) -> bool:
     """Whether values can be compared with this: a number, or a date as far as it is said (2025, 2025-03, 2025-03-01)."""
     return _NUMBER.fullmatch(text) is not None or _DATE.fullmatch(text) is not None
-
-
-def condition(key: str, wanted: Condition) -> tuple[str, list[str | float]]:
-    """A condition on the documents `d`, and its parameters.  Raises as ``matching``."""
-    if isinstance(wanted, Excluded):
-        query, values = matching(key, wanted.values)
-        return f"d.number NOT IN ({query})", values
-    if key == DOCUMENT_IDS and not isinstance(wanted, Range):
-        return f"d.id IN ({', '.join('?' * len(wanted))})", [*wanted]
-    query, values = matching(key, wanted)
-    return f"d.number IN ({query})", values
 
 
 def matching(key: str, allowed: Sequence[str] | Range) -> tuple[str, list[str | float]]:

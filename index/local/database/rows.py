@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import apsw
 import numpy as np
@@ -50,11 +50,23 @@ class PassageRow:
     n_context_terms: int
 
 
-# Of passages p, with their rows e of payload and s of signs (one table in SQLite): what ``stored_passage`` takes.
-PACKED_COLUMNS = (
-    'p."start", p."end", p.text, p.context, p.section, p.page, p.sentences, p.layout, e.terms, e.term_counts, e.vector,'
-    " e.sentence_vectors, s.word_counts, s.word_signs"
-)
+class StoredPassage(NamedTuple):
+    """A passage as its rows have it; what lies in a row that is lost is None."""
+
+    start: int
+    end: int
+    text: str
+    context: str
+    section: str
+    page: int | None
+    sentences: bytes
+    layout: str
+    terms: bytes
+    term_counts: bytes
+    vector: bytes
+    sentence_vectors: bytes
+    word_counts: bytes
+    word_signs: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +83,37 @@ class DocumentRow:
 
 @dataclass(slots=True)
 class Counts:
-    """What ranking counts of a collection. n_terms, n_context_terms: with repetition.  df: passages by term of their sentences."""
+    """What ranking counts of a collection, or how a change alters that: less than nothing where documents go.
+
+    n_terms, n_context_terms: with repetition.  df: passages by term of their sentences.  names: of those terms, where they are new.
+    """
 
     n_documents: int = 0
     n_passages: int = 0
     n_terms: int = 0
     n_context_terms: int = 0
     df: Counter[int] = field(default_factory=Counter)
+    names: dict[int, str] = field(default_factory=dict)
 
     @property
     def row(self) -> list[int]:
         """As it is stored behind the collection's name."""
         return [self.n_documents, self.n_passages, self.n_terms, self.n_context_terms]
 
-    def add(self, terms: bytes, term_counts: bytes) -> None:
-        """Count the packed terms of a passage."""
+    def add(self, terms: bytes, term_counts: bytes, times: int = 1) -> None:
+        """Count the packed terms of a passage.  times: -1 where it goes."""
         of_context, of_body = unpack_terms(terms, term_counts)
-        self.n_context_terms += len(of_context)
-        self.n_terms += len(of_body)
-        self.df.update(set(of_body))
+        self.n_context_terms += times * len(of_context)
+        self.n_terms += times * len(of_body)
+        (self.df.update if times > 0 else self.df.subtract)(set(of_body))
+
+    def add_document(self, passages: Sequence[PassageRow]) -> None:
+        """Count a new document, with its passages."""
+        self.n_documents += 1
+        self.n_passages += len(passages)
+        for passage in passages:
+            self.add(passage.terms, passage.term_counts)
+            self.names.update(passage.body)
 
 
 def id_array(ids: Sequence[int] | Ids) -> "apsw.CArrayBinding":
@@ -184,29 +208,22 @@ def _pack_passage(text: str, passage: NewPassage, dim: int, analyze: Callable[[s
     )
 
 
-def stored_passage(row: Sequence[Any], names: Mapping[int, str]) -> PassageRow:
-    """A passage from PACKED_COLUMNS, to be written as it is. names: of its collection's terms, by hash."""
-    start, end, text, context, section, page, sentences, layout, terms, term_counts, *rest = row
-    vector, sentence_vectors, word_counts, word_signs = rest
-    of_context, of_body = unpack_terms(terms, term_counts)
-    return PassageRow(
-        span=Span(start, end),
-        text=text,
-        context=context,
-        section=section,
-        page=page,
-        sentences=sentences,
-        layout=layout,
-        terms=terms,
-        term_counts=term_counts,
-        vector=vector,
-        sentence_vectors=sentence_vectors,
-        word_counts=word_counts,
-        word_signs=word_signs,
-        body={number: names[number] for number in dict.fromkeys(of_body)},
-        n_terms=len(of_body),
-        n_context_terms=len(of_context),
+def packed_columns(payload: str, signs: str) -> str:
+    """The columns of a ``StoredPassage``: of passages p, and of their rows with terms and vectors, and with words."""
+    return (
+        'p."start", p."end", p.text, p.context, p.section, p.page, p.sentences, p.layout,'
+        f" {payload}.terms, {payload}.term_counts, {payload}.vector, {payload}.sentence_vectors,"
+        f" {signs}.word_counts, {signs}.word_signs"
     )
+
+
+def stored_passage(stored: StoredPassage, names: Mapping[int, str]) -> PassageRow:
+    """A passage to be written elsewhere as it is. names: of its collection's terms, by hash."""
+    of_context, of_body = unpack_terms(stored.terms, stored.term_counts)
+    fields: dict[str, Any] = stored._asdict()
+    span = Span(fields.pop("start"), fields.pop("end"))
+    body = {number: names[number] for number in dict.fromkeys(of_body)}
+    return PassageRow(span=span, **fields, body=body, n_terms=len(of_body), n_context_terms=len(of_context))
 
 
 def stored_document(document: Document, text: str, passages: Sequence[PassageRow]) -> DocumentRow:

@@ -11,8 +11,9 @@ from index.local.database.failures import write_failures
 from index.local.database.notes import write_notes
 from index.local.database.rows import (
     DOCUMENT_COLUMNS,
-    PACKED_COLUMNS,
     DocumentRow,
+    StoredPassage,
+    packed_columns,
     stored_document,
     stored_passage,
     unpack_document,
@@ -51,8 +52,8 @@ def packed_documents(store: Store) -> Iterator[tuple[DocumentRow, str]]:
         " ORDER BY d.number"
     )
     passages = (
-        f"SELECT {PACKED_COLUMNS} FROM passages p JOIN embeddings e ON e.passage = p.id"
-        " JOIN embeddings s ON s.passage = p.id WHERE p.document = ? ORDER BY p.ordinal"
+        f"SELECT {packed_columns('e', 'e')} FROM passages p JOIN embeddings e ON e.passage = p.id"
+        " WHERE p.document = ? ORDER BY p.ordinal"
     )
     with closing(Database(store.path / DATABASE)) as database, database.reading() as connection:
         names: dict[str, dict[int, str]] = {}
@@ -61,5 +62,5 @@ def packed_documents(store: Store) -> Iterator[tuple[DocumentRow, str]]:
         for *columns, text, number in connection.execute(query):
             document = unpack_document(columns)
             own = names.get(document.collection, {})
-            rows = [stored_passage(row, own) for row in connection.execute(passages, (number,))]
+            rows = [stored_passage(StoredPassage(*row), own) for row in connection.execute(passages, (number,))]
             yield stored_document(document, str(text), rows), document.added_at

@@ -5,7 +5,7 @@ parts only propose; what counts is the score computed here from the stored terms
 for more until nothing that it has not proposed could enter the best k.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,15 @@ class TermRows:
     ids: Ids
     lengths: Ids
     terms: Terms
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[int, bytes]]) -> "TermRows":
+        """From rows of passage and packed terms."""
+        return cls(
+            np.array([passage for passage, _ in rows], dtype=np.int64),
+            np.array([len(packed) // 4 for _, packed in rows], dtype=np.int64),
+            np.frombuffer(b"".join(packed for _, packed in rows), dtype="<u4").astype(np.uint32, copy=False),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,20 @@ def bm25(rows: TermRows, weights: Weights) -> NDArray[np.float64]:
     for column, term in enumerate(hashes.tolist()):
         scores += weights.idf[term] * (K1 + 1) * tf[:, column] / (tf[:, column] + norm)
     return scores
+
+
+def best_of(blocks: Iterable[TermRows], weights: Weights, k: int) -> tuple[Floats, Ids]:
+    """The best k passages of some blocks, best first, ties by lower id; a passage without any of the terms is no match.
+
+    Returns float32 and int64, both (at most k,).
+    """
+    scores: Floats = np.empty(0, dtype=np.float32)
+    ids: Ids = np.empty(0, dtype=np.int64)
+    for rows in blocks:
+        own = bm25(rows, weights)
+        scores = np.concatenate([scores, own[own > 0].astype(np.float32)])
+        scores, ids = best(scores, np.concatenate([ids, rows.ids[own > 0]]), k)
+    return scores, ids
 
 
 def occurrences(terms: Terms, wanted: Terms) -> tuple[Ids, Ids]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from index.local.database.connection import Connection
 from index.local.database.rows import id_array
-from index.local.views.bm25 import TermRows, Weights, bm25
+from index.local.views.bm25 import TermRows, Weights, best_of
 from index.local.views.vectors import best, inner_products
 from index.types import Floats, Ids
 
@@ -33,14 +33,7 @@ def nearest(connection: Connection, ids: Ids, vector: Floats, k: int) -> tuple[F
 
 def matching(ids: Ids, weights: Weights, k: int, fetch: Callable[[Ids], TermRows]) -> tuple[Floats, Ids]:
     """Best k of the passages by BM25, without those that have none of the terms: float32 and int64, both (at most k,)."""
-    scores: Floats = np.empty(0, dtype=np.float32)
-    best_ids: Ids = np.empty(0, dtype=np.int64)
-    for block in _blocks(ids):
-        rows = fetch(block)
-        own = bm25(rows, weights)
-        scores = np.concatenate([scores, own[own > 0].astype(np.float32)])
-        scores, best_ids = best(scores, np.concatenate([best_ids, rows.ids[own > 0]]), k)
-    return scores, best_ids
+    return best_of(map(fetch, _blocks(ids)), weights, k)
 
 
 def _blocks(ids: Ids) -> Iterator[Ids]:
