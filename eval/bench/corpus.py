@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from eval.sets.corpora import open_folder
 from eval.sets.gold import read_corpus, read_folder
 from rag.cli.output import message
-from rag.intake.prepare import passage_inputs, prepare_incoming
+from rag.intake.prepare import Cut, passage_inputs, prepare_incoming
 from rag.language.sentences import split_sentences
 from rag.model.embedding import PassageInput
 from rag.service import Service
@@ -121,5 +121,5 @@ def passages_of(corpus: Corpus, size: int, overlap: int, limit: int) -> list[Pas
     for document in documents:
         if len(passages) >= limit:
             break
-        passages += passage_inputs(prepare_incoming(document, size=size, overlap=overlap))
+        passages += passage_inputs(prepare_incoming(document, Cut(size, overlap)))
     return passages[:limit]

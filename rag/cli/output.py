@@ -54,10 +54,11 @@ def store_path(option: str | None) -> "Place":
     return path
 
 
-def open_service(option: str | None, *, to_ask: bool = False) -> "Service":
+def open_service(option: str | None, *, to_ask: bool = False, create: bool = False) -> "Service":
     """The service of the chosen store; says on stderr when a view had to be made again.
 
     to_ask: for one question, so that the model is loaded from the start, on one core, with which it loads fastest.
+    create: a new store where there is none.
     """
     from dataclasses import replace
 
@@ -73,7 +74,8 @@ def open_service(option: str | None, *, to_ask: bool = False) -> "Service":
     load_numpy()
     from rag.service import Service
 
-    service = Service.open(store_path(option), config, loading=loading)
+    place = store_path(option)
+    service = Service.open_or_create(place, config) if create else Service.open(place, config, loading=loading)
     note_rebuilt(service)
     return service
 

@@ -98,10 +98,8 @@ class Intake:
 
     def add_documents(self, incoming: Iterable[Incoming], progress: pipeline.Progress | None = None) -> IngestReport:
         """Take in documents given as plain text, embedded many at a time."""
-        size, overlap = self._passage_settings
-        return self._ingest(
-            (ingest.prepare_incoming(document, size=size, overlap=overlap) for document in incoming), None, progress
-        )
+        cut = self._cut
+        return self._ingest((ingest.prepare_incoming(document, cut) for document in incoming), None, progress)
 
     def add_text(
         self,
@@ -128,8 +126,7 @@ class Intake:
             collection=checked_collection(collection),
             metadata=metadata,
         )
-        size, overlap = self._passage_settings
-        return self._commit(ingest.prepare_incoming(incoming, size=size, overlap=overlap, check=check), check)
+        return self._commit(ingest.prepare_incoming(incoming, self._cut, check), check)
 
     def add_file(
         self,
@@ -146,26 +143,15 @@ class Intake:
 
         keep: whether the file itself is kept with the store.  check: as in ``add_text``.
         """
-        name, collection = composed(name), checked_collection(collection)
-        reader = self._file_reader(collection, metadata, options)
+        name = composed(name)
+        reader = self._file_reader(collection, metadata, options, check)
         content_sha256 = reader.digest(ingest.sha256_of(content))
         stored = reader.unchanged(name, content_sha256)
         # Metadata that is no longer sent can be told from what the file says of itself only by its name.
         if stored is not None and stored.metadata.keys() - (metadata or {}).keys() <= STATED:
             return self._skipped(stored, content if keep else None)
-        size, overlap = self._passage_settings
-        prepared = ingest.prepare(
-            self._sandbox.parse(name, content, options or ParseOptions(), check=check),
-            key=name,
-            source=name,
-            collection=collection,
-            metadata=metadata or {},
-            content_sha256=content_sha256,
-            size=size,
-            overlap=overlap,
-            check=check,
-        )
-        return self._commit(prepared, check, content if keep else None)
+        parsed = self._sandbox.parse(name, content, reader.options, check=check)
+        return self._commit(reader.prepared(name, name, content_sha256, parsed), check, content if keep else None)
 
     def add_upload(
         self,
@@ -222,9 +208,9 @@ class Intake:
         return self._store_now()
 
     @property
-    def _passage_settings(self) -> tuple[int, int]:
+    def _cut(self) -> ingest.Cut:
         settings = self._store.settings
-        return int(str(settings["passage_characters"])), int(str(settings["overlap_sentences"]))
+        return ingest.Cut(int(str(settings["passage_characters"])), int(str(settings["overlap_sentences"])))
 
     def _ingest(
         self,
@@ -279,14 +265,12 @@ class Intake:
         *,
         remembers: bool = True,
     ) -> FileReader:
-        size, overlap = self._passage_settings
         return FileReader(
             self._store,
             self._sandbox,
             checked_collection(collection),
             metadata or {},
-            size,
-            overlap,
+            self._cut,
             self._max_file_bytes,
             options or ParseOptions(),
             check,

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +24,13 @@ _YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
 _MONTHS = (
     "January February March April May June July August September October November December".split()
 )  # as the default model knows them
+
+
+class Cut(NamedTuple):
+    """How documents are cut. size: characters that a passage may have.  overlap: sentences that it repeats of the one before."""
+
+    size: int
+    overlap: int
 
 
 @dataclass(slots=True, eq=False)
@@ -42,11 +50,10 @@ def prepare(
     collection: str,
     metadata: Metadata,
     content_sha256: str,
-    size: int,
-    overlap: int,
+    cut: Cut,
     check: Check = go_on,
 ) -> Prepared:
-    """Cut a parsed text into passages of ``size`` characters with ``overlap`` sentences in common.
+    """Cut a parsed text into passages.
 
     metadata: given with the file; it comes before what the file says of itself.
     check: as of ``chunk``.
@@ -55,8 +62,8 @@ def prepare(
     chunks = chunk(
         parsed.text,
         parsed.sections,
-        size=size,
-        overlap=overlap,
+        size=cut.size,
+        overlap=cut.overlap,
         blocks=parsed.blocks,
         pages=parsed.pages,
         language=language,
@@ -75,7 +82,7 @@ def prepare(
     return Prepared(document, chunks)
 
 
-def prepare_incoming(incoming: Incoming, *, size: int, overlap: int, check: Check = go_on) -> Prepared:
+def prepare_incoming(incoming: Incoming, cut: Cut, check: Check = go_on) -> Prepared:
     """Prepare a document given as plain text.  check: as of ``chunk``."""
     text = incoming.text.replace("\r\n", "\n").replace("\r", "\n")
     return prepare(
@@ -85,8 +92,7 @@ def prepare_incoming(incoming: Incoming, *, size: int, overlap: int, check: Chec
         collection=incoming.collection,
         metadata=incoming.metadata,
         content_sha256=sha256_of(text.encode()),
-        size=size,
-        overlap=overlap,
+        cut=cut,
         check=check,
     )
 

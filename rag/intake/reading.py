@@ -10,12 +10,12 @@ from typing import NamedTuple
 from index.backend import Store
 from index.types import Change, Document, FailedFile, Metadata
 from rag.intake.folders import Found, find_files, without_pictures
-from rag.intake.prepare import Prepared, prepare, sha256_of
+from rag.intake.prepare import Cut, Prepared, prepare, sha256_of
 from rag.language.languages import may_be_untold, with_language
 from rag.parsing.sandbox.pool import Part, Sandbox
 from rag.shared.errors import ContentTooLarge, RagError
 from rag.shared.printable import as_utf8, is_utf8
-from rag.shared.types import SEPARATOR, Check, Failure, ParseOptions, go_on
+from rag.shared.types import SEPARATOR, Check, Failure, ParsedText, ParseOptions, go_on
 
 _NOTE_TOGETHER = 200  # failures, which are few or many alike (a folder of pictures)
 
@@ -33,7 +33,7 @@ class Planned(NamedTuple):
 
 @dataclass(slots=True)
 class FileReader:
-    """Reads files for one collection. size, overlap: of passages.  options: how files are read.
+    """Reads files for one collection. options: how files are read.
     check: called again and again while a file is cut; what it raises ends the work.
     remembers: whether the store keeps what failed, for ``rag list --failed``.
 
@@ -44,8 +44,7 @@ class FileReader:
     sandbox: Sandbox
     collection: str
     metadata: Metadata
-    size: int
-    overlap: int
+    cut: Cut
     max_bytes: int
     options: ParseOptions = ParseOptions()
     check: Check = go_on
@@ -143,12 +142,14 @@ class FileReader:
             place = _inside(key, part.path)
             seen.add(place)
             inner = self.digest(part.sha256) if part.path and part.sha256 else digest
-            yield self._outcome(place, _inside(source, part.path), inner, part, stated or {})
+            yield self._outcome(place, _inside(source, part.path), inner, part, stated)
             whole = whole and not (part.path == "" and isinstance(part.text, RagError))
         if whole:
             self._look_for_vanished(key, seen)
 
-    def _outcome(self, key: str, source: str, digest: str, part: Part, stated: Metadata) -> Prepared | Change | Failure:
+    def _outcome(
+        self, key: str, source: str, digest: str, part: Part, stated: Metadata | None
+    ) -> Prepared | Change | Failure:
         if part.text is None:  # it was not wanted
             known = self.store.unchanged(self.collection, key, digest)
             return (
@@ -158,15 +159,20 @@ class FileReader:
             )
         if isinstance(part.text, RagError):
             return self._note(key, source, digest, str(part.text))
+        return self.prepared(key, source, digest, part.text, stated)
+
+    def prepared(
+        self, key: str, source: str, digest: str, parsed: ParsedText, stated: Metadata | None = None
+    ) -> Prepared:
+        """The document that a parsed file is.  stated: as of ``read_content``."""
         return prepare(
-            part.text,
+            parsed,
             key=key,
             source=source,
             collection=self.collection,
-            metadata={**stated, **self.metadata},
+            metadata={**(stated or {}), **self.metadata},
             content_sha256=digest,
-            size=self.size,
-            overlap=self.overlap,
+            cut=self.cut,
             check=self.check,
         )
 

@@ -15,10 +15,10 @@ from rag.cli.output import (
     StoreOption,
     errors,
     message,
-    note_rebuilt,
+    open_service,
     print_json,
-    store_path,
 )
+from rag.shared.errors import BadInput
 
 if TYPE_CHECKING:
     from rag.shared.types import IngestReport
@@ -47,11 +47,6 @@ def watch(
         from rag.model.engine import load_numpy
 
         load_numpy()
-        from rag.intake import watch as watching
-        from rag.service import Service
-        from rag.shared.config import Config
-        from rag.shared.errors import BadInput
-
         for folder in folders:
             if not folder.is_dir():
                 raise BadInput(f"{folder} is not a folder: rag watch takes folders, rag add also files")
@@ -67,8 +62,9 @@ def watch(
                 print_report(done)
             sys.stdout.flush()
 
-        with Service.open_or_create(store_path(store), Config.from_environment()) as service:
-            note_rebuilt(service)
+        with open_service(store, create=True) as service:
+            from rag.intake import watch as watching
+
             watching.watch(
                 service.intake,
                 folders,

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from rag.cli.interruption import set_when_ended
-from rag.cli.output import JsonOption, StoreOption, errors, message, print_json, store_path
+from rag.cli.output import JsonOption, StoreOption, errors, message, open_service, print_json, store_path
+from rag.shared.errors import BadInput
 
 if TYPE_CHECKING:
     from index.types import Outcome, Upload
@@ -18,19 +19,14 @@ def work(store: StoreOption = None, json: JsonOption = False) -> None:
     Example: rag work --store postgresql://localhost/footnote
     """
     with errors():
-        from rag.model.engine import load_numpy
-
-        load_numpy()
         from index.backend import is_database
-        from rag.intake.jobs import take_in
-        from rag.service import Service
-        from rag.shared.config import Config
-        from rag.shared.errors import BadInput
 
         place = store_path(store)
         if not is_database(place):
             raise BadInput(f"{place} is a directory: rag work takes a store in PostgreSQL (--store postgresql://...)")
-        with Service.open_or_create(place, Config.from_environment()) as service:
+        with open_service(store, create=True) as service:
+            from rag.intake.jobs import take_in
+
             if (queue := service.queue) is None:
                 raise BadInput("rag work needs the extra [postgres]: pip install 'footnote-rag[postgres]'")
             service.warm()

@@ -14,7 +14,7 @@ import pytest
 from index.local.store import Store
 from index.types import Change, Floats
 from rag.intake import pipeline
-from rag.intake.prepare import Prepared, passage_input, prepare_incoming
+from rag.intake.prepare import Cut, Prepared, passage_input, prepare_incoming
 from rag.model.embedding import TOGETHER, VECTORS_TOGETHER, PassageInput, PassageVectors
 from rag.shared.types import Check, Failure, Incoming, IngestProgress, go_on
 from tests.signalled import signalled
@@ -60,7 +60,7 @@ def embedder(fake_embed: Callable[..., Floats]) -> Any:
 
 def prepared(name: str, n_sentences: int) -> Prepared:
     text = " ".join(f"Sentence {number} of {name} says something new." for number in range(n_sentences))
-    return prepare_incoming(Incoming(key=name, title=name, text=text), size=60, overlap=0)
+    return prepare_incoming(Incoming(key=name, title=name, text=text), Cut(60, 0))
 
 
 def test_documents_come_out_in_order_each_with_its_own_passages(embedder: FakeEmbedder) -> None:
@@ -107,7 +107,7 @@ def test_a_check_that_raises_ends_the_embedding_of_a_large_document(embedder: Fa
 
 @pytest.mark.slow
 def test_short_lines_are_embedded_in_groups_of_bounded_memory(embedder: FakeEmbedder) -> None:
-    lines = prepare_incoming(Incoming(key="k", title="t", text="a\n" * 70_000), size=700, overlap=1)
+    lines = prepare_incoming(Incoming(key="k", title="t", text="a\n" * 70_000), Cut(700, 1))
     most = max(passage_input(lines.document, piece).n_vectors for piece in lines.chunks)
     [done] = pipeline.embedded(lambda: embedder, [lines])  # type: ignore[arg-type, return-value]
     assert len(done.passages) == len(lines.chunks)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.intake.prepare import date_in_words, passage_inputs, prepare_incoming
+from rag.intake.prepare import Cut, date_in_words, passage_inputs, prepare_incoming
 from rag.shared.types import Incoming
 
 
@@ -29,5 +29,5 @@ def test_dates_are_searched_as_questions_say_them(date: str | int, words: str) -
 )
 def test_a_date_is_context_where_the_title_names_no_year(title: str, context: str) -> None:
     incoming = Incoming("key", title, "Dredging cost 12 thousand euros.", metadata={"date": "2021-04-15"})
-    [given] = passage_inputs(prepare_incoming(incoming, size=600, overlap=1))
+    [given] = passage_inputs(prepare_incoming(incoming, Cut(600, 1)))
     assert given.context == context and "2021" not in given.text

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rag.intake.prepare import Cut
 from rag.intake.reading import FileReader
 from rag.parsing.sandbox.pool import Sandbox
 from rag.shared.types import Failure
@@ -23,7 +24,7 @@ class Forgetful:
 def content_of() -> Callable[..., bytes | Failure]:
     def content_of(path: Path, max_bytes: int = 1000) -> bytes | Failure:
         store: object = Forgetful()
-        reader = FileReader(store, Sandbox(), "default", {}, 600, 1, max_bytes)  # type: ignore[arg-type]
+        reader = FileReader(store, Sandbox(), "default", {}, Cut(600, 1), max_bytes)  # type: ignore[arg-type]
         return reader._content(path)
 
     return content_of

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rag.intake.prepare import passage_inputs, prepare, prepare_incoming
+from rag.intake.prepare import Cut, passage_inputs, prepare, prepare_incoming
 from rag.parsing.formats import parse
 from rag.shared.types import Incoming
 
@@ -34,7 +34,7 @@ TRAPS: dict[str, Callable[[int], str]] = {
 
 def cut(text: str) -> None:
     """Cut a text into passages, and into sentences before that."""
-    prepare_incoming(Incoming(key="k", title="t", text=text), size=700, overlap=1)
+    prepare_incoming(Incoming(key="k", title="t", text=text), Cut(700, 1))
 
 
 def cpu_seconds(work: Callable[[str], object], text: str) -> float:
@@ -85,7 +85,7 @@ def test_time_that_grows_with_the_square_is_told() -> None:
 def test_a_heading_as_long_as_a_book_is_not_repeated_with_every_passage(name: str, text: str) -> None:
     parsed = parse(name, text.encode())
     prepared = prepare(
-        parsed, key="k", source=None, collection="c", metadata={}, content_sha256="", size=700, overlap=1
+        parsed, key="k", source=None, collection="c", metadata={}, content_sha256="", cut=Cut(700, 1)
     )
     inputs = passage_inputs(prepared)
     assert max(len(given.text) for given in inputs) <= 4_000 + 700
