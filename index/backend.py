@@ -224,7 +224,7 @@ class Store(Protocol):
 
     def delete(self, document_id: str) -> "Receipt":
         """Remove a document; the receipt comes when nothing of it can be found any more. Raises DocumentNotFound."""
-        ...
+        return self.delete_many([document_id])[0]
 
     def delete_many(self, document_ids: Sequence[str]) -> "list[Receipt]":
         """Remove several documents, all or none. Not to be called within a ``read`` block.  Raises as ``delete``."""

@@ -177,16 +177,11 @@ class Store(backend.Store):
                 write_document(connection, row, old.added_at)
         return is_stored
 
-    def delete(self, document_id: str) -> Receipt:
-        """Remove a document so that no byte of its text, terms or vectors is left in the directory. Raises DocumentNotFound.
-
-        In a database of more than 64 GiB, older copies of what SQLite had moved may be left in unused space.
-        """
-        return self.delete_many([document_id])[0]
-
     def delete_many(self, document_ids: Sequence[str]) -> list[Receipt]:
-        """Remove several documents, all or none; the files are cleaned once for all. Not to be called within a ``read`` block.
+        """Remove several documents, all or none, so that no byte of their texts, terms or vectors is left in the directory.
 
+        The files are cleaned once for all. In a database of more than 64 GiB, older copies of what SQLite had moved may be left in
+        unused space. Not to be called within a ``read`` block.
         Raises DocumentNotFound when one of them does not exist. Raises StoreLocked, StoreFull or StoreUnwritable when old bytes
         could not be removed: if the documents are gone from every search by then, the next ``delete`` or ``open`` removes them.
         """

@@ -8,11 +8,11 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from psycopg import sql
 
 from index.errors import NoPlace, StoreDamaged, StoreMissing, StoreUnwritable
+from index.local.system.clock import now
 from index.postgres.connection import Connection, Database
 from index.postgres.errors import too_new, translated
 from index.types import JsonScalar
@@ -193,7 +193,7 @@ def create_tables(
     meta = {
         "id": identifier or str(uuid.uuid4()),
         "instance": str(uuid.uuid4()),
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created_at": now(),
         "dim": str(dim),
         "fingerprint": fingerprint,
         "settings": json.dumps(dict(settings), sort_keys=True),

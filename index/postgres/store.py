@@ -155,15 +155,12 @@ class PostgresStore(backend.Store):
         """None: see ``index.backend.keeps_originals``."""
         return None
 
-    def delete(self, document_id: str) -> Receipt:
-        """Remove a document; nothing finds it from the receipt on. Raises DocumentNotFound.
-
-        Its bytes leave the database's files when they are vacuumed, and the logs and backups when those expire.
-        """
-        return self.delete_many([document_id])[0]
-
     def delete_many(self, document_ids: Sequence[str]) -> list[Receipt]:
-        """Remove several documents, all or none. Raises DocumentNotFound when one of them does not exist."""
+        """Remove several documents, all or none; nothing finds them from the receipts on.
+
+        Their bytes leave the database's files when they are vacuumed, and the logs and backups when those expire.
+        Raises DocumentNotFound when one of them does not exist.
+        """
         wanted = list(dict.fromkeys(document_ids))
         if not wanted:
             return []

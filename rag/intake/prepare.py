@@ -1,7 +1,4 @@
-"""Documents in: found, read, cut into passages, and put together for embedder and store (pipeline.py runs both).
-
-A file that cannot be read is reported and holds up nothing else.
-"""
+"""A document cut into passages, and each passage as the embedder and then the store take it (``pipeline`` runs both)."""
 
 import hashlib
 import re

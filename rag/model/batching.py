@@ -1,4 +1,4 @@
-"""Work done together: of several callers when they meet, and of groups of which the next one is begun before one is done."""
+"""Work that is done together: items of several callers in one call, and groups of which the next is begun before one is done."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence

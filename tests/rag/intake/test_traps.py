@@ -84,9 +84,7 @@ def test_time_that_grows_with_the_square_is_told() -> None:
 )
 def test_a_heading_as_long_as_a_book_is_not_repeated_with_every_passage(name: str, text: str) -> None:
     parsed = parse(name, text.encode())
-    prepared = prepare(
-        parsed, key="k", source=None, collection="c", metadata={}, content_sha256="", cut=Cut(700, 1)
-    )
+    prepared = prepare(parsed, key="k", source=None, collection="c", metadata={}, content_sha256="", cut=Cut(700, 1))
     inputs = passage_inputs(prepared)
     assert max(len(given.text) for given in inputs) <= 4_000 + 700
     assert sum(len(given.context) for given in inputs) < 5 * len(text)
