@@ -77,7 +77,7 @@ class PostgresQueue:
         """A new job of these uploads, durable when this returns. failed: what is known already not to go in."""
 
         def insert(connection: Connection, token: str) -> str:
-            _ensure_tables(connection)
+            ensure_tables(connection)
             connection.execute(
                 f"INSERT INTO {SCHEMA}.jobs (id, collection, failed) VALUES (%s, %s, %s)",
                 (token, collection, json.dumps(list(failed))),
@@ -124,7 +124,7 @@ class PostgresQueue:
     def work(self, take_in: Callable[[Upload], Outcome], stop: Event, on_delay: Callable[[str], None]) -> None:
         """As ``index.jobs.Queue.work``. A database that is away for a while is connected to again."""
         logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # on_delay tells
-        self._write(_ensure_tables)
+        self._write(ensure_tables)
         _work(self._database, self.take, take_in, stop, on_delay)
 
     def take(self, job_id: str, position: int, take_in: Callable[[Upload], Outcome]) -> None:
@@ -161,10 +161,11 @@ class PostgresQueue:
         return self._database.write(lambda connection, token: work(connection), _REPEATABLE, _TIMEOUT_S)
 
 
-def _ensure_tables(connection: Connection) -> None:
+def ensure_tables(connection: Connection) -> None:
     """Make the schema where it is not there yet, and look there for what has no schema, until the transaction ends."""
     connection.execute(f"SET LOCAL search_path = {SCHEMA}, public")
-    exists = f"SELECT to_regclass('{SCHEMA}.uploads') IS NOT NULL"
+    # From a table: ``to_regclass`` remembers within a transaction that there is nothing.
+    exists = f"SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = '{SCHEMA}' AND tablename = 'uploads')"
     if connection.execute(exists).fetchone() == (True,):
         return
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (SCHEMA,))

@@ -3,11 +3,12 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 
-from index.postgres.queue import PostgresQueue
+from index.postgres.queue import PostgresQueue, ensure_tables
 from index.postgres.store import PostgresStore
 from index.types import Outcome, Upload
 
@@ -144,3 +145,18 @@ def test_the_content_is_removed_when_it_is_in(store: PostgresStore) -> None:
 
 def test_there_is_no_job_before_the_first_upload(store: PostgresStore) -> None:
     assert PostgresQueue(store.database).job("00000000-0000-0000-0000-000000000000") is None
+
+
+def test_of_two_that_find_no_tables_the_second_uses_those_of_the_first(store: PostgresStore) -> None:
+    queue = PostgresQueue(store.database)
+    waits = (
+        "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE datname = current_database()"
+        " AND locktype = 'advisory' AND NOT granted)"
+    )
+    with ThreadPoolExecutor(1) as other, store.database.connected() as first, store.database.connected() as watching:
+        with first.transaction():
+            ensure_tables(first)
+            second = other.submit(queue.put, "default", [upload("a")], [])
+            while watching.execute(waits).fetchone() == (False,):
+                assert not second.done()
+        assert queue.job(second.result().id) is not None
