@@ -18,8 +18,8 @@ import pytest
 from tests.signalled import signalled
 
 pytestmark = [pytest.mark.slow, pytest.mark.model]
-N_DOCUMENTS = 40
-KILL_AFTER = (6, 11)
+# How many there are, and how many each worker that is killed takes in before.
+SHORT, LONG = (40, (6, 11)), (200, (6, 24, 30, 30, 30, 30))
 RAG = Path(sys.executable).with_name("rag")
 
 
@@ -48,30 +48,32 @@ def text(number: int) -> bytes:
 
 
 def test_workers_are_killed_and_each_document_is_in_exactly_once(
-    databases: Callable[[], str], serve: Callable[..., Any], connect: Any, tmp_path: Path
+    databases: Callable[[], str], serve: Callable[..., Any], connect: Any, tmp_path: Path, long: bool
 ) -> None:
     address, log = databases(), tmp_path / "work.log"
     _, told = serve("--store", address)
     with connect(told) as client:
-        upload_and_kill(client, address, log)
+        upload_and_kill(client, address, log, *(LONG if long else SHORT))
 
 
-def upload_and_kill(client: httpx.Client, address: str, log: Path) -> None:
+def upload_and_kill(
+    client: httpx.Client, address: str, log: Path, n_documents: int, kill_after: tuple[int, ...]
+) -> None:
     places = []
-    for first in range(0, N_DOCUMENTS, 10):
+    for first in range(0, n_documents, 10):
         files = [("file", (f"{number}.txt", text(number))) for number in range(first, first + 10)]
         response = client.post("/v1/documents", files=files, headers={"Prefer": "respond-async"})
         assert response.status_code == 202, response.text
         places.append(response.headers["Location"])
 
     def n_in() -> int:
-        return len(client.get("/v1/documents").json()["documents"])
+        return len(client.get("/v1/documents?limit=1000").json()["documents"])
 
     def states() -> list[str]:
         return [client.get(place).json()["state"] for place in places]
 
     assert (n_in(), states()) == (0, ["waiting"] * len(places))
-    for n_more in KILL_AFTER:
+    for n_more in kill_after:
         killed = signalled(
             "work",
             "--store",
@@ -81,19 +83,19 @@ def upload_and_kill(client: httpx.Client, address: str, log: Path) -> None:
             store="index.postgres.store PostgresStore",
         )
         assert killed.returncode == -signal.SIGKILL
-    assert KILL_AFTER[0] < n_in() <= sum(KILL_AFTER) < N_DOCUMENTS
+    assert kill_after[0] < n_in() <= sum(kill_after) < n_documents
     started = time.monotonic()
     with worker(address, log), worker(address, log) as last:
         wait_for(lambda: set(states()) == {"done"}, log)
         print(f"the rest was in {time.monotonic() - started:.1f} s after the second kill")
         last.terminate()
         assert last.wait(300) == 0, log.read_text()
-    sources = Counter(document["source"] for document in client.get("/v1/documents").json()["documents"])
-    assert sources == Counter(f"{number}.txt" for number in range(N_DOCUMENTS))
+    sources = Counter(document["source"] for document in client.get("/v1/documents?limit=1000").json()["documents"])
+    assert sources == Counter(f"{number}.txt" for number in range(n_documents))
     jobs = [client.get(place).json() for place in places]
     assert Counter(document["source"] for job in jobs for document in job["documents"]) == sources
     assert [job["failed"] for job in jobs] == [[]] * len(jobs)
     with psycopg.connect(address) as connection:
         written = connection.execute("SELECT count(*) FROM footnote.log").fetchone()
-    assert written == (N_DOCUMENTS,)  # none was written twice
+    assert written == (n_documents,)  # none was written twice
     assert "Traceback" not in log.read_text()
