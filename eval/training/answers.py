@@ -2,8 +2,9 @@
 
 Each gold folder's questions are asked of its own corpus, and an answer is right when a gold answer stands in its text. Some are
 asked again with one of their names exchanged for one of another set, or their year for a near one: the topic is there then, and the
-answer is not. Some questions of other sets are asked as well. The weights are fitted on all; level and scale then on the set's own
-questions, as if of a set that has some without an answer three in ten were such. Every set counts alike; each is also judged by a
+answer is not. So it is for those that are asked again with the passages passed over that hold the answer. Some questions of other
+sets are asked as well. The weights are fitted on all; level and scale then on the set's own questions, as if of a set that has some
+without an answer three in ten were such. Every set counts alike; each is also judged by a
 fit without it and those that share a document with it.
 
 Example: python -m eval.training.answers gold/squad2 gold/xquad gold/clapnq gold/covidqa --out rag/answer/answering.json
@@ -13,8 +14,9 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import NamedTuple, Protocol
@@ -34,14 +36,14 @@ from rag.language.names import names_in
 Values = NDArray[np.float64]
 
 # What speaks against an answer must not raise its confidence, and what speaks for it must not lower it.
-_AGAINST = frozenset(
-    ("heaviest_unsaid", "names_missing", "names_unknown", "periods_missing", "negation_missing", "kind_missing")
-)
+_AGAINST = frozenset(("names_missing", "names_unknown", "periods_missing", "negation_missing"))
 # What part of the questions that people ask of documents is taken to have no answer there; of squad2 and clapnq it is half.
 _UNANSWERABLE = 0.3
 _RIDGE = 1e-3  # on weights of features scaled to unit deviation
-# Questions of a set that are asked with another name, and of other sets, at most: that many of either count as much as the set.
-_EXCHANGED = _FOREIGN = 400
+# Questions of a set that are asked with another name, without the passages that answer, and of other sets, at most; and how much
+# more than these the set's own questions count.
+_EXCHANGED = _HIDDEN = _FOREIGN = 400
+_OWN = 4
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
 _NEAR_YEARS = (-7, -3, -1, 1, 2, 5, 11)
 
@@ -49,14 +51,14 @@ _NEAR_YEARS = (-7, -3, -1, 1, 2, 5, 11)
 class Weigher(Protocol):
     """An indexed collection that answers however unlikely it is to be right."""
 
-    def weigh(self, question: str) -> Weighed | None:
-        """The answer and the features of its confidence; None where nothing is listed."""
+    def weigh(self, question: str, hides: Callable[[str], bool] | None = None) -> Weighed | None:
+        """The answer and the features of its confidence; None where nothing is listed. hides: which passages are passed over."""
 
 
 class AnsweredSet(NamedTuple):
     """The questions of one set. features: float64 (n, len(FEATURES)).  right, answerable: (n,), 1 or 0.
 
-    unanswered: (m, len(FEATURES)), of those with another name and of other sets, none of which can be answered right.
+    unanswered: (m, len(FEATURES)), of those with another name, without the answer and of other sets: none can be answered right.
     documents: by which sets are seen to share one.
     """
 
@@ -92,6 +94,10 @@ def answered_set(
     exchanged = [text for text in changed if text is not None][:_EXCHANGED]
     drawn = generator.sample(foreign, min(_FOREIGN, len(foreign)))
     asked = [weigher.weigh(text) for text in (*exchanged, *drawn)]
+    asked += [
+        weigher.weigh(question.text, partial(is_inside, question.answers))
+        for question in [question for question in questions if question.answers][:_HIDDEN]
+    ]
     unanswered = np.array([_row(weighed) for weighed in asked if weighed is not None]).reshape(-1, len(FEATURES))
     return AnsweredSet(name, np.array(features), np.array(right), np.array(answerable), unanswered, documents)
 
@@ -129,7 +135,7 @@ def fit(sets: Sequence[AnsweredSet]) -> dict[str, float]:
 
     asked = np.concatenate([each.features for each in sets])
     right = np.concatenate([each.right for each in sets])
-    share = np.concatenate([np.full(len(each.right), 1 / len(each.right)) for each in sets])
+    share = np.concatenate([np.full(len(each.right), _OWN / len(each.right)) for each in sets])
     features = np.concatenate([asked, *(each.unanswered for each in sets)])
     labels = np.concatenate([right, np.zeros(len(features) - len(asked))])
     shares = np.concatenate([share, *(np.full(len(each.unanswered), 1 / _EXCHANGED) for each in sets)])

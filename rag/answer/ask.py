@@ -12,13 +12,10 @@ from index.types import Floats, JsonScalar, Scope
 from rag.answer.cache import AnswerCache
 from rag.answer.compose import compose
 from rag.answer.confidence import (
-    IN_NAMED_PART,
-    OF_NAMED_PART,
     REFIT_NOTE,
     answers,
     basis_of,
     confidence_of,
-    evidence,
     kept_refit,
     reason_to_abstain,
 )
@@ -29,7 +26,6 @@ from rag.model.cross_encoders import AnyReranker
 from rag.model.embedding import QuestionVectors, TextEmbedder, word_spans
 from rag.retrieval.question import analyze_question
 from rag.retrieval.ranking import load_ranker
-from rag.retrieval.references import asks_for_part
 from rag.retrieval.retrieve import retrieve
 from rag.retrieval.spelling import respell
 from rag.shared.types import Answer, IndexState, Query, Timings
@@ -92,11 +88,7 @@ def answer_question(
     candidates = candidates_of(retrieved)
     kind = kind_asked(asked)
     chosen = choose(candidates, kind, asked)
-    sure = confidence_of(evidence(retrieved, documents, chosen)) if chosen else 0.0
-    if asks_for_part(asked) and any(group[0] in retrieved.named for group in retrieved.groups):
-        sure = max(sure, OF_NAMED_PART)
-    elif chosen and chosen[0].named:
-        sure = max(sure, IN_NAMED_PART)
+    sure = confidence_of(retrieved, documents, chosen)
     if refit is not None:
         sure = refit.apply(sure)
     units = _within(query.k, chosen, candidates, asked) if answers(sure, query.max_risk) else []

@@ -1,6 +1,7 @@
 """What evaluation looks at beside answers: passages of documents, how far they get and by what, and rankings to compare with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from index.backend import Store
@@ -16,7 +17,7 @@ from rag.language.asked import kind_asked
 from rag.model.embedding import TextEmbedder, word_spans
 from rag.retrieval.question import analyze_question
 from rag.retrieval.ranking import Examined, Ranker, load_ranker
-from rag.retrieval.retrieve import retrieve, score_candidates
+from rag.retrieval.retrieve import Retrieved, retrieve, score_candidates
 from rag.shared.types import Answer, IndexState, Query, Timings
 from rag.shared.validation import checked_question
 
@@ -26,6 +27,10 @@ class Weighed(NamedTuple):
 
     text: str
     features: Mapping[str, float]
+
+
+# Passages among which there are enough that do not hold the answer.
+_LOOKED_THROUGH = 12
 
 
 class Inspector:
@@ -61,15 +66,21 @@ class Inspector:
             tuple(passage.sentences for passage in passages),
         )
 
-    def weigh(self, question: str) -> Weighed | None:
-        """What a question would be answered with and what speaks for it, however likely that is; None where nothing is listed."""
+    def weigh(self, question: str, hides: Callable[[str], bool] | None = None) -> Weighed | None:
+        """What a question would be answered with and what speaks for it, however likely that is; None where nothing is listed.
+
+        hides: whether a passage of this text is passed over, as if it were in no document.
+        """
         text = checked_question(question)
         with self._store.read() as reader:
             asked = respelled(text, reader, Scope(), self._embedder)
             words = word_spans(asked)
             vectors = self._embedder.embed_question(asked, words)
             analyzed = analyze_question(reader, asked, words, "default")
-            retrieved = retrieve(reader, vectors.result, analyzed, Scope(), ANSWER_PASSAGES)
+            n = ANSWER_PASSAGES if hides is None else _LOOKED_THROUGH
+            retrieved = retrieve(reader, vectors.result, analyzed, Scope(), n)
+            if hides is not None:
+                retrieved = _without(retrieved, hides)
             documents = reader.documents_of([retrieved.passages[i].id for group in retrieved.groups for i in group])
         chosen = choose(candidates_of(retrieved), kind_asked(asked), asked)
         if not chosen:
@@ -94,3 +105,10 @@ class Inspector:
         return Answer(
             query.question, False, 0.0, False, "low_confidence", None, tuple(listed), index, Timings(0.0, 0.0, 0.0)
         )
+
+
+def _without(retrieved: Retrieved, hides: Callable[[str], bool]) -> Retrieved:
+    """The first passages that are not hidden."""
+    passages = retrieved.passages
+    kept = [group for group in retrieved.groups if not any(hides(passages[i].text) for i in group)][:ANSWER_PASSAGES]
+    return replace(retrieved, groups=kept, passages={i: passages[i] for group in kept for i in group})

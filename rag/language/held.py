@@ -8,20 +8,10 @@ from rag.language.asked import UNITS_OF_TIME, Kind, kind_asked
 from rag.language.languages import common_words
 from rag.language.names import names_in
 
+# Told by their names.
+NAMED = frozenset((Kind.PERSON, Kind.ORGANISATION, Kind.PLACE))
 # A text without such a thing is not the whole answer. Reasons, steps and definitions are only likelier in some words.
-STRICT = frozenset(
-    (
-        Kind.NUMBER,
-        Kind.CODE,
-        Kind.EMAIL,
-        Kind.DURATION,
-        Kind.DATE,
-        Kind.TIME,
-        Kind.PERSON,
-        Kind.ORGANISATION,
-        Kind.PLACE,
-    )
-)
+STRICT = NAMED | {Kind.NUMBER, Kind.CODE, Kind.EMAIL, Kind.DURATION, Kind.DATE, Kind.TIME}
 
 _MONTHS = (
     "january|february|march|april|june|july|august|september|october|november|december|januar|februar|märz|juni|juli|oktober|"
@@ -165,7 +155,7 @@ def holds(kind: Kind, text: str, question: str, *, is_row: bool = False) -> bool
         )
     if kind is Kind.TIME:
         return bool(_CLOCK.search(text))
-    if kind in (Kind.PERSON, Kind.ORGANISATION, Kind.PLACE):
+    if kind in NAMED:
         return has_new_name(text, question)
     if kind is Kind.REASON:
         return bool(_REASON.search(text))

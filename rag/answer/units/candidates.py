@@ -12,7 +12,7 @@ from rag.answer.units.leads import passed_on
 from rag.answer.units.stretches import Stretch, is_whole, span_of, stretches, texts_of
 from rag.answer.weights import load_weights
 from rag.language.asked import Kind, asks_about_mail, asks_for_author, kind_asked
-from rag.language.held import STRICT, asks_for_name, holds, points_back
+from rag.language.held import NAMED, STRICT, asks_for_name, holds, points_back
 from rag.retrieval.question import function_terms
 from rag.retrieval.retrieve import Retrieved
 from rag.retrieval.signals import late_without_words
@@ -29,9 +29,7 @@ _REPEATED = 10
 
 # By which weight it counts that a unit holds what is asked for: "kind" but for these, which are there in other units as well.
 _HELD = {
-    Kind.PERSON: "name",
-    Kind.ORGANISATION: "name",
-    Kind.PLACE: "name",
+    **dict.fromkeys(NAMED, "name"),
     Kind.REASON: "reason",
     Kind.STEPS: "words",
     Kind.DEFINITION: "words",

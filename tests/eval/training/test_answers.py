@@ -1,5 +1,6 @@
 """The confidence of answers, fitted on questions whose answers were right or not."""
 
+from collections.abc import Callable
 from random import Random
 
 import numpy as np
@@ -15,14 +16,14 @@ def drawn(name: str, seed: int, n: int = 200, documents: frozenset[str] | None =
     """Questions that are right where their evidence is high and no name is missing."""
     generator = np.random.default_rng(seed)
     features = generator.random((n, len(FEATURES)))
-    odds = 6 * features[:, FEATURES.index("evidence")] - 4 * features[:, FEATURES.index("names_missing")] - 1
+    odds = 6 * features[:, FEATURES.index("score")] - 4 * features[:, FEATURES.index("names_missing")] - 1
     right = (generator.random(n) < 1 / (1 + np.exp(-odds))).astype(np.float64)
     return AnsweredSet(name, features, right, np.ones(n), np.empty((0, len(FEATURES))), documents or frozenset([name]))
 
 
 def test_what_speaks_for_an_answer_raises_its_confidence_and_what_speaks_against_it_lowers_it() -> None:
     weights = fit([drawn("a", 1), drawn("b", 2)])
-    assert weights["evidence"] > 3 and weights["names_missing"] < -2
+    assert weights["score"] > 3 and weights["names_missing"] < -2
     assert weights["periods_missing"] <= 0 <= weights["late"]
 
 
@@ -81,11 +82,11 @@ def test_a_name_is_exchanged_for_one_of_its_sort(question: str, expected: set[st
 class Echo:
     """Answers with the question itself, and nothing to what has no name."""
 
-    def weigh(self, question: str) -> Weighed | None:
+    def weigh(self, question: str, hides: Callable[[str], bool] | None = None) -> Weighed | None:
         return Weighed(question, dict.fromkeys(FEATURES, float(len(question)))) if "?" in question else None
 
 
-def test_a_set_is_asked_as_it_is_with_other_names_and_beside_foreign_questions() -> None:
+def test_a_set_is_asked_as_it_is_with_other_names_without_its_answers_and_beside_foreign_questions() -> None:
     questions = [
         Question("1", "Who lives in Oslo?", True, ("oslo",)),
         Question("2", "Who lives in Rome?", True, ("Nero",)),
@@ -94,4 +95,4 @@ def test_a_set_is_asked_as_it_is_with_other_names_and_beside_foreign_questions()
     ]
     answered = answered_set("tiny", questions, ["Who met Ann in Lima?", "Is it?"], frozenset(), Echo())
     assert answered.right.tolist() == [1.0, 0.0, 0.0]
-    assert answered.features.shape == (3, len(FEATURES)) and answered.unanswered.shape == (4, len(FEATURES))
+    assert answered.features.shape == (3, len(FEATURES)) and answered.unanswered.shape == (7, len(FEATURES))

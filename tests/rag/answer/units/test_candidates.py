@@ -105,3 +105,12 @@ def test_the_parts_of_an_answer_are_verbatim_where_they_say(service: Service) ->
         text = service.text(part.citation.document_id)
         assert text[slice(*part.citation.span)] == part.text == part.citation.cited_text
         assert part.text in answer.passages[part.passage].text
+
+
+def test_an_answer_without_the_number_that_is_asked_for_is_not_given(service: Service) -> None:
+    assert not service.ask(Query("How much does the fair of the lamp makers cost?")).answered
+
+
+def test_passages_can_be_passed_over_as_if_they_were_in_no_document(service: Service) -> None:
+    weighed = service.inspector.weigh("How many visitors did the fair have?", lambda text: "320 visitors" in text)
+    assert weighed is not None and "320" not in weighed.text
