@@ -39,7 +39,7 @@ _NUMBER_WORDS = (
 _COUNTS_NOTHING = re.compile(
     r"\[[\d,\s–-]+\]|https?://\S+|\b(?:table|figure|fig\.|section|sec\.|chapter|pages?|pp?\.|article|art\.|clause|step|"
     r"volume|vol\.|"
-    r"version|appendix|item|paragraph|rule)\s*\d[\w.()–-]*|§+\s*[\d.]+|\b[A-Za-z]+[-–_]?\d[\w–-]*|\b\d+(?:[-–]\d+){2,}\b|"
+    r"version|appendix|item|paragraph|rule)\s*\d[\w.()–-]*|§+\s*[\d.]+|\b[A-Za-z]+[-–_]?\d[\w–-]*|\b\d+(?:[-–]\d+){2,}\b|\b\dd\b|"
     r"^\s*\(?\d{1,3}[.)]\s",
     re.IGNORECASE,
 )
@@ -65,6 +65,9 @@ _OCCASION = re.compile(
     rf"\d+ (?:{UNITS_OF_TIME}) (?:later|ago))\b",
     re.IGNORECASE,
 )
+_DIGIT = re.compile(r"\d")
+_ASKS_FOR_PHONE = re.compile(r"phone|\bfax\b|\bmobile\b|téléphone|teléfono", re.IGNORECASE)
+_PHONE_NUMBER = re.compile(r"\d(?:[ ()./-]{0,2}\d){5}")
 _CLOCK = re.compile(
     r"\b\d{1,2}[:.h]\d\d(?!\d)|\b\d{1,2}(?::\d\d)? ?(?:a\.?m\b|p\.?m\b|uhr\b|o'clock|heures?\b|h\b)|"
     r"\b(?:noon|midnight|midday|dawn|dusk|sunset|sunrise)\b",
@@ -108,19 +111,23 @@ _CALLS = re.compile(
     r"chiamat[oaie]|genaamd|heet)\b",
     re.IGNORECASE,
 )
-# Asks for an amount of money, and tells it.
+# Asks for an amount of money, and tells it: by a currency, or a number such as 12.50.
 _ASKS_FOR_MONEY = re.compile(
     r"^(?!.*\b(?:how (?:many|long)|percent\w*|proportion|wie viele|combien de|cuánt[oa]s)\b).*"
     r"\b(?:costs?|prices?|priced|salary|wages?|penalty|rents?|fees?|paid|pay|charged?|earns?|spen[dt]|kostet?|kosten|preis|coûte\w*|"
     r"prix|cuestan?|precio|costan?|prezzo)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_CURRENCY = "[$€£¥₩₹₽₺₪%]"
 _MONEY = re.compile(
-    r"[$€£¥₹%]|\b(?:USD|EUR|GBP|CHF|JPY|INR|CAD|AUD|Rs|dollars?|euros?|pounds?|cents?|francs?|yen|rupees?|yuan|millions?|billions?|"
-    r"free|percent)\b",
-    re.IGNORECASE,
+    rf"{_CURRENCY} ?\d|\d ?{_CURRENCY}|\d ?[A-Z]{{3}}\b|\b[A-Z]{{3}} ?\d|(?<![\w.,–-])\d{{1,3}}(?:[.,]\d{{2,3}})+(?![\w–-]| [a-z])|"
+    r"\d (?:per|an?|each)\b|(?i:\b(?:costs?|prices?|fees?|rent|salary|wages?|paid|pays?|worth|charged?):? (?:is |of |was |at )?\d|"
+    r"\b(?:R[sp]|kr|zł|Kč|Ft|dollars?|euros?|pounds?|pence|cents?|francs?|franken|marks?|yen|yuan|won|rupees?|rupiah|ringgit|"
+    r"baht|dongs?|pesos?|reais|real|rands?|lira|dirhams?|dinars?|riyals?|shekels?|ro?ubles?|hryvnia|crowns?|kron(?:a|e|en|er|or)|"
+    r"koruny?|zloty|forints?|shillings?|guineas?|guilders?|florins?|ducats?|millions?|billions?|free|percent)\b)",
 )
 _WORD = re.compile(r"[^\W_][\w'’&-]*")
+_ADDRESS = re.compile(r"<?\bhttps?://\S+")
 _UNCASED = re.compile(r"[\u0590-\u08ff\u0900-\u1cff\u2e80-\u9fff\uac00-\ud7ff]")
 _NO_NAMES = frozenset("i monday tuesday wednesday thursday friday saturday sunday".split()) | frozenset(
     _MONTHS.split("|")
@@ -142,7 +149,8 @@ def holds(kind: Kind, text: str, question: str, *, is_row: bool = False) -> bool
         told = is_row or not _ASKS_FOR_MONEY.search(question) or bool(_MONEY.search(text))
         return told and any(True for _ in amounts_in(text, question))
     if kind is Kind.CODE:
-        return bool(re.search(r"\d", _DATE.sub(" ", _without(_numbers(question), text))))
+        code = _PHONE_NUMBER if _ASKS_FOR_PHONE.search(question) else _DIGIT
+        return bool(code.search(_DATE.sub(" ", _without(_numbers(question), text))))
     if kind is Kind.EMAIL:
         return bool(re.search(r"[\w.+-]+@[\w-]+\.\w", text))
     if kind is Kind.DURATION:
@@ -188,6 +196,7 @@ def has_new_name(text: str, question: str) -> bool:
     """Whether a text has a name, told by its capital letter, that the question does not have; True of a script without them."""
     if _UNCASED.search(text):
         return True
+    text = _ADDRESS.sub(" ", text)
     asked = {word.casefold() for word in _WORD.findall(question)}
     common = common_words("en")
     for word in _WORD.finditer(text):

@@ -26,12 +26,22 @@ from rag.language.held import holds
         ("Quand a-t-il ouvert ?", "Il a ouvert le 3 mai.", True),
         ("Когда открыли мост?", "Мост открыли 3 мая.", True),
         ("What is the hourly rate?", "In no event shall more be paid.", False),
-        ("What does the lamp cost?", "The lamp has 12 rods.", False),
-        ("What does the lamp cost?", "The lamp is 12 €.", True),
+        ("What does the lamp cost?", "The lamp burns 12 hours, since 5 May 2012.", False),
+        ("What does the lamp cost?", "The lamp has 12 rods and costs $___.", False),
+        ("What does the lamp cost?", "The lamp is 12 crowns.", True),
+        ("What does the lamp cost?", "The lamp is SEK 12.", True),
+        ("What does the lamp cost?", "The lamp is 12 Dollars.", True),
+        ("What does the lamp cost?", "Cost: 12", True),
+        ("What is the rent?", "You owe 900 a month.", True),
+        ("What does the lamp cost?", "Lamp, red: 1,200", True),
         ("What is the penalty for late payment?", "Invoices come within 45 days.", False),
         ("How many people paid?", "Of all, 12 did.", True),
         ("What is the phone number of the office?", "Opened on 31/12/2017", False),
+        ("What is the phone number of the office?", "Room 12, from 9 to 5", False),
         ("What is the phone number of the office?", "Call 555 0100.", True),
+        ("What is the number of the invoice?", "Invoice 12", True),
+        ("How fast is it?", "It runs 3d-cube.", False),
+        ("Who gives the talk?", "Click <https://example.com/MTEyLVRaTS03>.", False),
         ("How many lamps are left?", "There are no lamps left.", True),
         ("What is a young goat called?", "A goat is a farm animal.", False),
         ("What is a young goat called?", "The young of a goat are called kids.", True),
@@ -45,6 +55,6 @@ def test_a_text_holds_what_is_asked_for(question: str, text: str, held: bool) ->
 
 
 def test_a_row_has_its_unit_in_the_head() -> None:
-    assert holds(Kind.NUMBER, "Red lamp\t12", "What does the red lamp cost?", is_row=True)
+    assert holds(Kind.NUMBER, "Red lamp\t12 days", "What does the red lamp cost?", is_row=True)
     assert holds(Kind.DURATION, "Red lamp\t12", "How many hours does the red lamp burn?", is_row=True)
     assert not holds(Kind.DURATION, "Red lamp: 12 rods", "How many hours does the red lamp burn?")
