@@ -14,8 +14,7 @@ from index.local.views import scan
 from index.local.views.arrays import PassageRows
 from index.local.views.bm25 import TermRows, best_matches
 from index.local.views.ids import NO_IDS, among
-from index.local.views.state import Known as StateKnown
-from index.local.views.state import Views
+from index.local.views.state import Known, Views
 from index.local.views.vectors import Bitmap, bitmap
 from index.reader import RowReader, Where
 from index.types import Candidates, Floats, Ids, Range, Scope, WordSigns
@@ -32,7 +31,7 @@ class Reader(RowReader):
         self._connection = connection
         self._views = views
         self.generation = views.sequence
-        self._known: StateKnown = views.known
+        self._known: Known = views.known
         self._dim = views.base.vectors.dim
 
     def document_marks(self) -> dict[str, bytes]:
