@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from email import policy
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
-from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from rag.parsing.archives.members import is_archive, members
@@ -79,7 +78,7 @@ def parse_mail(mail: Mail, name: str, parse: Parse, depth: int = 0) -> ParsedTex
                 unread.append("!/".join(path))
     metadata = collect(
         author=mail.sender,
-        date=_date(mail.date),
+        date=mail.date,
         to=mail.to,
         attachments=[title for title, _ in mail.attachments],
         attachments_not_read=unread,
@@ -140,13 +139,6 @@ def _mail(mail: EmailMessage, depth: int) -> Mail:
 
 def _text(mail: EmailMessage, key: str) -> str:
     return str(mail[key] or "")
-
-
-def _date(written: str) -> str:
-    try:
-        return parsedate_to_datetime(written).date().isoformat()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return ""
 
 
 def _decoded(part: MIMEPart) -> str:

@@ -5,7 +5,7 @@ The numbers of headings, clauses and list items stand before their text, as Word
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
@@ -156,7 +156,7 @@ class _Reader:
         self._labels: dict[int, tuple[Label, Item]] = {}  # by the identity of the paragraph
         self._notes = notes
 
-    def number(self, body: Element, numbering: Numbering | None = None) -> None:
+    def number(self, body: Iterable[Element], numbering: Numbering | None = None) -> None:
         """Count the numbered paragraphs below an element, in order: a table is looked at more than once when it is read."""
         numbering = numbering or self._numbering
         for element in body:
@@ -164,8 +164,7 @@ class _Reader:
             if tag == "p":
                 self._count(element, numbering)
             elif tag == "AlternateContent":
-                if (taken := chosen(element)) is not None:
-                    self.number(taken, numbering)
+                self.number(chosen(element), numbering)
             elif tag == "txbxContent":
                 self.number(element, numbering.anew())
             elif not (
@@ -196,7 +195,7 @@ class _Reader:
     def _style_of(self, paragraph_format: Element | None) -> _Style:
         return self._styles.get(value_of(paragraph_format, "pStyle") or "", _Style())
 
-    def read(self, body: Element) -> None:
+    def read(self, body: Iterable[Element]) -> None:
         """Add all paragraphs and tables below an element."""
         for element in body:
             tag = local(element.tag)
@@ -212,8 +211,7 @@ class _Reader:
                 if inner is not None and next(galleries, None) != "Table of Contents" and not _is_unfilled(element):
                     self.read(inner)
             elif tag == "AlternateContent":
-                if (taken := chosen(element)) is not None:
-                    self.read(taken)
+                self.read(chosen(element))
             elif tag not in _SKIPPED:
                 self.read(element)
 
@@ -285,7 +283,7 @@ class _Reader:
         for note in notes:
             self.builder.add_block(" ".join(self._plain_paragraphs(note, [])))
 
-    def _runs(self, element: Element, boxes: list[Element], notes: list[Element]) -> Iterator[str]:
+    def _runs(self, element: Iterable[Element], boxes: list[Element], notes: list[Element]) -> Iterator[str]:
         """The running text below a paragraph; text boxes and notes on the way are put aside."""
         for inner in element:
             tag = local(inner.tag)
@@ -314,15 +312,14 @@ class _Reader:
             elif tag == "sdt" and _is_unfilled(inner):
                 continue
             elif tag == "AlternateContent":
-                if (taken := chosen(inner)) is not None:
-                    yield from self._runs(taken, boxes, notes)
+                yield from self._runs(chosen(inner), boxes, notes)
             elif tag == "r":
                 if not is_on(child(child(inner, "rPr"), "vanish")):
                     yield from self._runs(inner, boxes, notes)
             elif tag not in _SKIPPED:
                 yield from self._runs(inner, boxes, notes)
 
-    def _plain_paragraphs(self, element: Element, notes: list[Element]) -> Iterator[str]:
+    def _plain_paragraphs(self, element: Iterable[Element], notes: list[Element]) -> Iterator[str]:
         """Texts of the paragraphs below an element, in a table cell or a note."""
         for inner in element:
             tag = local(inner.tag)
@@ -333,8 +330,7 @@ class _Reader:
                 for box in boxes:
                     yield from self._plain_paragraphs(box, notes)
             elif tag == "AlternateContent":
-                if (taken := chosen(inner)) is not None:
-                    yield from self._plain_paragraphs(taken, notes)
+                yield from self._plain_paragraphs(chosen(inner), notes)
             elif tag not in _SKIPPED and not (tag == "sdt" and _is_unfilled(inner)):
                 yield from self._plain_paragraphs(inner, notes)
 

@@ -1,6 +1,7 @@
 """What the OOXML formats (DOCX, PPTX) have in common: parts, the relations between them, and core properties."""
 
 import posixpath
+from collections.abc import Iterable
 from xml.etree.ElementTree import Element
 
 from rag.parsing.archives.container import Archive
@@ -51,9 +52,9 @@ def properties(archive: Archive) -> tuple[str, Values]:
     return said.get("title", ""), metadata
 
 
-def chosen(element: Element) -> Element | None:
-    """The one content of mc:AlternateContent that is to be read."""
-    return next(iter(element), None)
+def chosen(element: Element) -> Iterable[Element]:
+    """What stands in the one content of mc:AlternateContent that is to be read."""
+    return next(iter(element), ())
 
 
 def is_on(element: Element | None) -> bool:

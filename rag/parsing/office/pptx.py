@@ -94,8 +94,7 @@ def _shapes(slide: Element) -> Iterator[Element]:
         shape = stack.pop()
         tag = local(shape.tag)
         if tag == "AlternateContent":
-            taken = chosen(shape)
-            stack += reversed(list(taken)) if taken is not None else []
+            stack += reversed(list(chosen(shape)))
         elif tag == "grpSp":
             stack += reversed(list(shape))
         elif tag in _SHAPES:

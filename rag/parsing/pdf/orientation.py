@@ -33,6 +33,11 @@ def turned(box: Box, turn: int, width: float, height: float) -> Box:
     return box
 
 
+def turned_point(x: float, y: float, turn: int, width: float, height: float) -> Point:
+    """A point, as ``turned`` does with boxes."""
+    return turned((x, y, x, y), turn, width, height)[:2]
+
+
 def turned_word(
     text: str, first: Box, last: Box, quarters: int, width: float, height: float, *, bold: bool = False
 ) -> TurnedWord:
@@ -76,9 +81,7 @@ def read_directions(
         rulings = NO_RULINGS
         if is_main and figures:
             sides = (height, width) if quarters % 2 else (width, height)
-            rulings = rulings_of(
-                [[turned((x, y, x, y), 90 * quarters, *sides)[:2] for x, y in figure] for figure in figures]
-            )
+            rulings = rulings_of([[turned_point(x, y, 90 * quarters, *sides) for x, y in figure] for figure in figures])
         for line in read_lines(groups[quarters], gutters if is_main else None, rulings):
             line.column += n_columns
             line.quarters = quarters

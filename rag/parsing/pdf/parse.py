@@ -18,9 +18,9 @@ from rag.parsing.pdf.headers import drop_repeated
 from rag.parsing.pdf.layout import Gutters, Page
 from rag.parsing.pdf.letters import mend_letters
 from rag.parsing.pdf.objects.entries import read_entries, with_entries
-from rag.parsing.pdf.objects.rulings import Point, read_figures
+from rag.parsing.pdf.objects.rulings import read_figures
 from rag.parsing.pdf.objects.streams import is_damaged, suspect
-from rag.parsing.pdf.orientation import Box, read_directions, turned, turned_word
+from rag.parsing.pdf.orientation import Box, read_directions, turned, turned_point, turned_word
 from rag.parsing.pdf.recognition.ocr import HINT, PicturesOnly, recognise
 from rag.parsing.pdf.words import HYPHEN_AT_LINE_END
 from rag.parsing.pdf.writing import heading_key, printed_title, write_pages
@@ -279,7 +279,7 @@ def _page(document: "PdfDocument", index: int, gutters: Gutters) -> tuple[Page, 
             def place(at: int) -> Box:
                 raw.FPDFText_GetLooseCharBox(layer, at, box)
                 shown = (box.left - left, box.bottom - bottom, box.right - left, box.top - bottom)
-                return turned(shown, turn, width, height) if turn else shown
+                return turned(shown, turn, width, height)
 
             words = []
             is_bold = _weights(layer)
@@ -301,7 +301,8 @@ def _page(document: "PdfDocument", index: int, gutters: Gutters) -> tuple[Page, 
             words = with_entries(words, fields) if fields else words
             is_empty = not words and raw.FPDFPage_CountObjects(page) == 0
             figures = [
-                [_shown(x - left, y - bottom, turn, width, height) for x, y in figure] for figure in read_figures(page)
+                [turned_point(x - left, y - bottom, turn, width, height) for x, y in figure]
+                for figure in read_figures(page)
             ]
             lines, height = read_directions(words, width, height, gutters, figures)
             return Page(index + 1, document.get_page_label(index), height, lines), is_empty
@@ -358,11 +359,6 @@ def _spans(layer: "PdfTextPage") -> Iterator[tuple[int, int, str]]:
         if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
             word = word.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         yield match.start(), match.end(), word
-
-
-def _shown(x: float, y: float, turn: int, width: float, height: float) -> Point:
-    """A point of the page as drawn on the page as shown, as of ``turned``."""
-    return turned((x, y, x, y), turn, width, height)[:2] if turn else (x, y)
 
 
 def _weights(layer: "PdfTextPage") -> Callable[[int], bool]:

@@ -48,13 +48,11 @@ def measure(root: "LexborNode") -> dict[int, Size]:
         size = sizes.setdefault(node.mem_id, Size())
         if not leaving:
             stack.append((node, True))
-            inner = node.first_child
-            while inner is not None:
+            for inner in node.iter(include_text=True):
                 if inner.is_text_node:
                     size.text += len(plain(inner.text_content or ""))
                 elif inner.is_element_node and inner.tag not in UNSEEN:
                     stack.append((inner, False))
-                inner = inner.next
             continue
         if node.tag == "a":
             size.linked, size.links = size.text, 1
@@ -86,18 +84,15 @@ def furniture(root: "LexborNode", sizes: dict[int, Size], *, links: bool) -> set
     linked: set[int] = set()
     stack = [root]
     while stack:
-        node = stack.pop()
-        inner = node.first_child
-        while inner is not None:
-            if inner.is_element_node and inner.mem_id in sizes:
-                size = sizes[inner.mem_id]
-                if _is_furniture(inner, root) and (size.text - size.linked) <= 0.4 * prose or is_hidden(inner):
-                    named.add(inner.mem_id)
-                elif links and inner.tag in _PARENT_BLOCKS and size.links >= 3 and size.linked > 0.7 * size.text:
-                    linked.add(inner.mem_id)
-                else:
-                    stack.append(inner)
-            inner = inner.next
+        for inner in stack.pop().iter():
+            if (size := sizes.get(inner.mem_id)) is None:
+                continue
+            if _is_furniture(inner, root) and (size.text - size.linked) <= 0.4 * prose or is_hidden(inner):
+                named.add(inner.mem_id)
+            elif links and inner.tag in _PARENT_BLOCKS and size.links >= 3 and size.linked > 0.7 * size.text:
+                linked.add(inner.mem_id)
+            else:
+                stack.append(inner)
     if sum(sizes[number].text for number in linked) > 0.6 * total:
         linked = set()  # a page of links: they are its content
     return named | linked
@@ -125,10 +120,9 @@ def _is_furniture(node: "LexborNode", root: "LexborNode") -> bool:
 def _is_chapter(node: "LexborNode") -> bool:
     """Whether an element is called as the heading that it begins with, as programs call chapters: "Pagination" of a manual."""
     name = _LETTERS.sub("", (node.attributes.get("id") or "").lower())
-    inner = node.first_child
-    while inner is not None and (not inner.is_element_node or inner.tag in ("a", "span") and not plain(inner.text())):
-        inner = inner.next
-    return bool(name) and inner is not None and inner.tag in HEADINGS and _LETTERS.sub("", inner.text().lower()) == name
+    elements = (inner for inner in node.iter() if inner.is_element_node)
+    first = next((inner for inner in elements if inner.tag not in ("a", "span") or plain(inner.text())), None)
+    return bool(name) and first is not None and first.tag in HEADINGS and _LETTERS.sub("", first.text().lower()) == name
 
 
 def is_hidden(node: "LexborNode") -> bool:

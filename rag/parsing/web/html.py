@@ -184,7 +184,7 @@ def _captioned(figure: "LexborNode") -> "tuple[LexborNode, LexborNode] | None":
 def _text_of(node: "LexborNode", left_out: set[int]) -> str:
     """All text below an element that is shown, line breaks as such."""
     parts: list[str] = []
-    stack = list(_last_first(node))
+    stack = _last_first(node)
     while stack:
         found = stack.pop()
         if found.is_text_node:
@@ -201,12 +201,9 @@ def _text_of(node: "LexborNode", left_out: set[int]) -> str:
     return "".join(parts)
 
 
-def _last_first(node: "LexborNode") -> Iterator["LexborNode"]:
+def _last_first(node: "LexborNode") -> list["LexborNode"]:
     """Children from the last to the first, as a stack wants them."""
-    inner = node.last_child
-    while inner is not None:
-        yield inner
-        inner = inner.prev
+    return list(node.iter(include_text=True))[::-1]
 
 
 def _data_table(table: "LexborNode", left_out: set[int]) -> tuple[str, Table] | None:
@@ -225,7 +222,7 @@ def _data_table(table: "LexborNode", left_out: set[int]) -> tuple[str, Table] | 
     filled = sum(any(cell.text for cell in cells) for cells in rows)
     if filled < 2 or max(map(len, rows)) < 2:
         return None
-    caption = next((_text_of(node, left_out) for node in _children(table) if node.tag == "caption"), "")
+    caption = next((_text_of(node, left_out) for node in table.iter() if node.tag == "caption"), "")
     first = next((kind for kind in kinds if kind), _VALUES)
     if first != _VALUES:
         return caption, lay_out(rows, next((at for at, kind in enumerate(kinds) if kind not in (first, "")), len(rows)))
@@ -234,7 +231,7 @@ def _data_table(table: "LexborNode", left_out: set[int]) -> tuple[str, Table] | 
 
 def _rows(table: "LexborNode") -> "Iterator[LexborNode]":
     """The rows of a table, but not those of tables in it."""
-    for node in _children(table):
+    for node in table.iter():
         if node.tag == "tr":
             yield node
         elif node.tag in ("thead", "tbody", "tfoot"):
@@ -244,7 +241,7 @@ def _rows(table: "LexborNode") -> "Iterator[LexborNode]":
 def _cells(row: "LexborNode", left_out: set[int]) -> list[Cell] | None:
     """The cells of a row; None where one holds more than a cell of data does."""
     cells = []
-    for node in _children(row):
+    for node in row.iter():
         if node.tag not in _CELLS:
             continue
         text = plain(_text_of(node, left_out))
@@ -258,17 +255,10 @@ def _row_kind(row: "LexborNode", cells: Sequence[Cell]) -> str:
     """What a row is of: the head of the table, names alone, or values; "" where it says nothing."""
     if row.parent is not None and row.parent.tag == "thead":
         return _HEAD
-    tags = [node.tag for node in _children(row) if node.tag in _CELLS]
+    tags = [node.tag for node in row.iter() if node.tag in _CELLS]
     if any(tag == "td" and cell.text for tag, cell in zip(tags, cells, strict=True)):
         return _VALUES
     return _NAMES if "th" in tags else ""
-
-
-def _children(node: "LexborNode") -> "Iterator[LexborNode]":
-    inner = node.first_child
-    while inner is not None:
-        yield inner
-        inner = inner.next
 
 
 def _n_rows(cell: "LexborNode") -> int:
@@ -288,10 +278,9 @@ def _about(tree: "LexborHTMLParser") -> tuple[str, Values]:
     def first(*names: str) -> str:
         return next((said[name] for name in names if said.get(name, "").strip()), "")
 
-    link = tree.css_first("link[rel=canonical]")
-    html = tree.css_first("html")
-    stamp = tree.css_first("time[datetime]")
-    language = (html.attributes.get("lang") or html.attributes.get("xml:lang") or "") if html is not None else ""
+    def stated(selector: str, name: str) -> str:
+        return next((node.attributes.get(name) or "" for node in tree.css(selector)), "")
+
     metadata = collect(
         author=first("author", "article:author", "dc.creator", "dcterms.creator", "citation_author"),
         date=first(
@@ -303,9 +292,9 @@ def _about(tree: "LexborHTMLParser") -> tuple[str, Values]:
             "dcterms.date",
             "citation_publication_date",
         )
-        or ((stamp.attributes.get("datetime") or "") if stamp is not None else ""),
-        language=language or first("language", "og:locale"),
-        url=((link.attributes.get("href") or "") if link is not None else "") or first("og:url"),
+        or stated("time[datetime]", "datetime"),
+        language=stated("html", "lang") or stated("html", "xml:lang") or first("language", "og:locale"),
+        url=stated("link[rel=canonical]", "href") or first("og:url"),
         description=first("description", "og:description"),
     )
     title = tree.css_first("title")

@@ -46,6 +46,9 @@ class _Box:
     left: int
     right: int
 
+    def cell(self, text: str) -> Cell:
+        return Cell(text, self.right - self.left + 1, self.bottom - self.top + 1)
+
 
 def take_ruled(words: Sequence[Word], rulings: Rulings) -> tuple[list[Word], list[Ruled]]:
     """The words of a page that stand in no table with lines, and those tables."""
@@ -215,12 +218,7 @@ def _table(
         parts = _parts(by_row[top]) if all(boxes[number].bottom == top for number in own) else [by_row[top]]
         for part in parts:
             row = [without_leaders(text_of(part.get(number, []))) for number in own]
-            cells.append(
-                [
-                    Cell(text, _across(boxes[number]), _down(boxes[number]))
-                    for number, text in zip(own, row, strict=True)
-                ]
-            )
+            cells.append([boxes[number].cell(text) for number, text in zip(own, row, strict=True)])
             if any(row):
                 tops.append(top)
                 texts.append([""] * (len(xs) - 1))
@@ -235,14 +233,6 @@ def _table(
     # Rows without text, which only other cells reach into, are counted too.
     filled = [at for at, row in enumerate(cells) if any(cell.text for cell in row)]
     return lay_out(cells, filled[height] if height < len(filled) else len(cells))
-
-
-def _across(box: _Box) -> int:
-    return box.right - box.left + 1
-
-
-def _down(box: _Box) -> int:
-    return box.bottom - box.top + 1
 
 
 def lines_of(words: Sequence[Word]) -> list[list[Word]]:
