@@ -235,6 +235,11 @@ class Paragraph:
         self._last: Line | None = None
         self._kind, self._level = "", 0
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether its last line ends no sentence."""
+        return bool(self._parts) and _SENTENCE_END.search(self._parts[-1]) is None
+
     def goes_on(self, group: list[Line]) -> bool:
         """Whether the lines continue this paragraph from another column or page."""
         if (

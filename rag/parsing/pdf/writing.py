@@ -129,6 +129,8 @@ class _Writer:
             level = headings.get(heading_key(text)) or headings.get(re.sub(r"[\W_]+", "", text.casefold()))
         else:
             level = self._levels.get(group[0].size)
+            if text[:1].islower() and self._pending.is_unfinished:
+                level = None
             if below and below[0].text[:1].islower() and below[0].size not in self._levels:
                 level = None if below[0].column == group[0].column else level
         return 1 if level is None and is_references(text) else level

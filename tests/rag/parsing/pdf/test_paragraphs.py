@@ -121,13 +121,15 @@ def test_who_wrote_a_paper_is_told_apart_and_a_stamp_in_the_margin_is_no_title(r
     assert told[prose(1, 12)] == PROSE
 
 
-def test_larger_type_that_goes_on_in_small_letters_is_no_heading(read: Read) -> None:
-    lines = textwrap.wrap(prose(1, 9), 80)
-    words = "The bridge near the toll was closed and (as the parish says) the"
+@pytest.mark.parametrize("larger", [1, 2])
+def test_larger_type_in_a_sentence_is_no_heading(read: Read, larger: int) -> None:
+    parts = [*textwrap.wrap(prose(1, 9), 80), "The bridge was closed (as the parish says) and the"]
+    parts = ["\n".join(parts[:-1]), parts[-1], "ferry was opened to everyone in that winter.", "It goes twice a day."]
 
     def draw(canvas: Canvas) -> None:
-        y = lines_at(canvas, 72, 780, lines) - 20
-        y = lines_at(canvas, 72, y, [words], size=14, pitch=20)
-        lines_at(canvas, 72, y, ["ferry was opened to everyone in that winter."])
+        y = 780.0
+        for number, part in enumerate(parts):
+            size = 14 if number == larger else 10
+            y = lines_at(canvas, 72, y, part.split("\n"), size=size, pitch=13) - 8 * (number == larger)
 
     assert not [section.path for section in read("a.pdf", pdf(draw)).sections if section.path]
