@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,8 @@ from typing import Any
 
 import psycopg
 import pytest
+
+from tests.ports import free_port
 
 _READY_S = 180.0
 NODES = range(3)
@@ -72,14 +73,6 @@ def _ip(arguments: str) -> None:
     subprocess.run(["ip", *arguments.split()], check=True, capture_output=True)
 
 
-def free_ports(n: int) -> list[int]:
-    with ExitStack() as stack:
-        held = [stack.enter_context(socket.socket()) for _ in range(n)]
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in held]
-
-
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = _READY_S) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -102,7 +95,7 @@ class Cluster:
     programs: Path
     etcd: str
     network: Network | None
-    ports: list[int] = field(default_factory=lambda: free_ports(12))
+    ports: list[int] = field(default_factory=lambda: [free_port() for _ in range(12)])
     patroni: list["subprocess.Popen[bytes] | None"] = field(default_factory=lambda: [None] * 3)
 
     @property

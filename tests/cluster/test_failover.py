@@ -200,7 +200,6 @@ def test_whole_primaries_are_killed_under_load(nodes: Cluster, make_document: Ca
             wait_for_changes(clients, nodes, killed)
             nodes.start_node(killed)
             wait_for(nodes.is_whole, "the node to come back")
-    assert max(clients.gaps_s) < 55
 
 
 @pytest.mark.skipif(
@@ -217,4 +216,3 @@ def test_primaries_are_cut_off_under_load(make_document: Callable[..., Made], lo
                 wait_for_changes(clients, nodes, cut)
                 network.cut(cut, from_clients=from_clients, healed=True)
                 wait_for(nodes.is_whole, "the node to come back")
-        assert max(clients.gaps_s) < 90
