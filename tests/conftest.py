@@ -114,6 +114,7 @@ class Ran(NamedTuple):
 @pytest.fixture
 def run_rag(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     """Runs ``rag`` with some arguments in this process, in the folder and environment of the moment."""
+    monkeypatch.setattr("rag.cli.progress.EVERY_S", 3600.0)  # what is short work does not depend on the machine
 
     def run(*arguments: object, stdin: str | bytes = "") -> Ran:
         monkeypatch.setattr(sys, "argv", ["rag", *map(str, arguments)])
@@ -141,6 +142,17 @@ def seed(request: pytest.FixtureRequest, long: bool) -> int:
     chosen = fixed if fixed is not None else secrets.randbelow(2**31) if long else 20261124
     print(f"seed {chosen}")
     return chosen
+
+
+@pytest.fixture
+def tmp_path_in_memory(tmp_path: Path) -> Iterator[Path]:
+    """As ``tmp_path``, on a disk in memory where there is room: for tests that sync a thousand times and pull no plug."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < 2 << 30:
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="footnote-", dir=memory.resolve(), ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -39,6 +39,9 @@ from rag.shared.types import (
 )
 from rag.viewing.pages import Pages
 from rag.viewing.pictures import Drawn
+from tests.conftest import tmp_path_in_memory as tmp_path
+
+__all__ = ["tmp_path"]  # many of these servers take in hundreds of documents, one after the other
 
 
 def fits(shape: Any, value: object) -> Any:

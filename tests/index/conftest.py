@@ -10,13 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import tmp_path_in_memory as tmp_path
 from tests.ports import free_port
+
+__all__ = ["tmp_path"]
 
 
 @pytest.fixture(scope="session")
 def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Milvus"]:
-    """A Milvus that runs."""
-    with Milvus(tmp_path_factory.mktemp("milvus")) as server:
+    """A Milvus that runs, and that is given more time than a busy machine takes."""
+    with Milvus(tmp_path_factory.mktemp("milvus")) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("index.postgres.milvus._TIMEOUT_S", 120.0)
         yield server
 
 

@@ -44,7 +44,7 @@ def test_any_call_may_fail(tmp_path: Path, long: bool) -> None:
 def test_a_disk_may_fail_from_any_call_on(tmp_path: Path, long: bool, action: str, lasting: str) -> None:
     if not long and (action, lasting) != ("full", "lasting"):
         pytest.skip("a long form: run with --long")
-    *broken, last = failures(tmp_path / "run", action, lasting, 1 if long else 13, 3, *OPERATIONS)
+    *broken, last = failures(tmp_path / "run", action, lasting, 1 if long else 5, 3, *OPERATIONS)
     print(last)
     assert broken == []
 

@@ -12,8 +12,8 @@ import pytest
 
 from index.local.system.lock import WriterLock
 from index.local.system.names import LOCK
-from tests.index.local.checkpoint.test_rebuild import wait_until
 from tests.reliability.programs import served
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.model
 

@@ -192,6 +192,12 @@ def run(examples: int, steps: int, *phases: Phase, derandomize: bool = True) -> 
     )
 
 
+@pytest.fixture(autouse=True)
+def _places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the stores of all examples."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
 def test_the_store_does_what_the_dictionary_says(long: bool) -> None:
     examples, steps = (500, 60) if long else (8, 16)
     run(examples, steps, Phase.shrink, derandomize=not long)

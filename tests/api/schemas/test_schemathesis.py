@@ -55,7 +55,7 @@ def failing(parts: Mapping[str, Sequence[str]], url: str, folder: Path) -> list[
 def test_what_the_service_answers_is_what_it_says_it_does(
     serve: Callable[..., Any], connect: Callable[..., Any], tmp_path: Path, long: bool
 ) -> None:
-    n_requests, examples = (100_000, 12_000) if long else (1_800, 200)
+    n_requests, examples = (100_000, 12_000) if long else (3_000, 340)
     # Deadlines that a stall of the machine does not reach: what is still a 5xx is the service's own.
     _, told = serve(RAG_API_KEY=KEY, RAG_DEADLINE="120", RAG_UPLOAD_DEADLINE="120")
     # Side by side, because making requests up takes several times as long as answering them.
