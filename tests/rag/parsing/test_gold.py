@@ -16,7 +16,7 @@ from rag.shared.config import Config
 from rag.shared.types import Query, RankedPassage
 from tests.rag.parsing.articles import KINDS, Article, articles, layer, layer_of_pdf, squeezed
 
-pytestmark = pytest.mark.medium
+pytestmark = pytest.mark.slow
 
 _K = 5
 _ALLOWED_LOSS = 0.02
@@ -111,7 +111,6 @@ def _page_of(passage: RankedPassage, pages: list[str]) -> int:
     return next((number for number, page in enumerate(pages, 1) if opening in page), 0)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_answers_are_found_as_from_plain_text(rates: dict[str, Rates], kind: str) -> None:
     assert rates[kind].five >= rates["txt"].five - _ALLOWED_LOSS - 1e-9
