@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from tests.signalled import signalled
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.model]
 # How many there are, and how many each worker that is killed takes in before.
@@ -33,13 +34,6 @@ def worker(address: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.kill()
         process.wait()
-
-
-def wait_for(condition: Callable[[], Any], log: Path) -> None:
-    deadline = time.monotonic() + 300
-    while not condition():
-        assert time.monotonic() < deadline, log.read_text() if log.exists() else "nobody works"
-        time.sleep(0.05)
 
 
 def text(number: int) -> bytes:
@@ -86,7 +80,7 @@ def upload_and_kill(
     assert kill_after[0] < n_in() <= sum(kill_after) < n_documents
     started = time.monotonic()
     with worker(address, log), worker(address, log) as last:
-        wait_for(lambda: set(states()) == {"done"}, log)
+        wait_until(lambda: set(states()) == {"done"}, log.read_text)
         print(f"the rest was in {time.monotonic() - started:.1f} s after the second kill")
         last.terminate()
         assert last.wait(300) == 0, log.read_text()

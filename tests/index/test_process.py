@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from index.process import Worker, WorkerEnded, outcome
+from tests.waiting import is_running, wait_until
 
 pytestmark = pytest.mark.medium
 
@@ -104,19 +104,7 @@ def test_a_worker_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    status = Path(f"/proc/{int(ran.stdout)}/stat")
-    ends_at = time.monotonic() + 300
-    while state_of(status) not in (None, "Z"):
-        assert time.monotonic() < ends_at
-        time.sleep(0.02)
-
-
-def state_of(process: Path) -> str | None:
-    """What a process is at, by its file in /proc; None where it is no more."""
-    try:
-        return process.read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return None
+    wait_until(lambda: not is_running(int(ran.stdout)))
 
 
 def test_code_is_never_taken_from_the_working_directory(

@@ -17,6 +17,7 @@ import pytest
 from api.admission import limits
 from api.workers.pool import TOGETHER
 from tests.api.conftest import Server, server_process
+from tests.waiting import wait_until
 
 KEY = "k3y-of-the-test"
 PLACES = TOGETHER + 1  # those of one process, and one that waits
@@ -80,13 +81,6 @@ def held(server: Server, connect: Callable[[], socket.socket]) -> Iterator["Held
     yield held
     held.let_go()
     wait_until(lambda: metric(connect(), "footnote_inside") == 0)
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 300
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 class Held:

@@ -23,17 +23,11 @@ from api.app import create_app
 from api.settings import Settings
 from rag.service import Service
 from rag.shared.errors import BadInput
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.medium
 
 ASK = {"question": "a"}
-
-
-def until(condition: Callable[[], bool]) -> None:
-    ends_at = time.monotonic() + 300
-    while not condition():
-        assert time.monotonic() < ends_at
-        time.sleep(0.005)
 
 
 def inside(client: TestClient, lane: str) -> int:
@@ -49,7 +43,7 @@ def waiting(
     with ThreadPoolExecutor(count) as pool:
         requests = [pool.submit(client.post, path, json=body) for _ in range(count)]
         try:
-            until(lambda: inside(client, lane) == count)
+            wait_until(lambda: inside(client, lane) == count)
             yield requests
         finally:
             fake.gate.set()
@@ -76,7 +70,7 @@ def test_what_finds_the_queue_full_is_turned_away_at_once_and_the_rest_is_answer
         assert client.get("/livez").status_code == 200
         assert not any(request.done() for request in accepted)
     assert {request.result().status_code for request in accepted} <= {200, 201}
-    until(lambda: inside(client, lane) == 0)
+    wait_until(lambda: inside(client, lane) == 0)
     assert client.post(path, json=body).status_code in (200, 201)
 
 
@@ -106,7 +100,7 @@ def test_uploads_do_not_keep_questions_or_reading_waiting(
     monkeypatch.setattr(fake, "add_text", add)
     with ThreadPoolExecutor() as pool:
         uploads = [pool.submit(client.post, "/v1/documents", json={"text": "a"}) for _ in range(2)]
-        until(lambda: inside(client, "write") == 2)
+        wait_until(lambda: inside(client, "write") == 2)
         assert client.post("/v1/ask", json=ASK).status_code == 200
         assert client.get("/v1/documents").status_code == 200
         assert not any(upload.done() for upload in uploads)
@@ -141,7 +135,7 @@ def test_work_that_takes_too_long_is_answered_at_its_deadline_and_waiting_work_i
         assert inside(client, "ask") == 1  # what has begun keeps its place until it ends
     finally:
         fake.gate.set()
-    until(lambda: inside(client, "ask") == 0)
+    wait_until(lambda: inside(client, "ask") == 0)
     assert len(fake.queries) == 1
 
 
@@ -218,7 +212,7 @@ def test_a_document_that_nobody_waits_for_any_more_does_not_go_in(
         assert inside(client, "write") == 1
     finally:
         fake.gate.set()
-    until(lambda: inside(client, "write") == 0)
+    wait_until(lambda: inside(client, "write") == 0)
     assert fake.stored == {}
     assert 'footnote_documents_total{outcome="dropped"} 1' in client.get("/metrics").text
     assert client.post("/v1/documents", json={"text": "a"}).status_code == 201

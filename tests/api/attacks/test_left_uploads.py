@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import server_process
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
@@ -51,13 +52,11 @@ def test_writers_are_free_when_clients_have_left_and_do_not_finish_the_work(
     client: httpx.Client, after_s: float
 ) -> None:
     n_dropped, waiting = metric(client, DROPPED), uploads(client, 2)
-    while metric(client, BUSY) < 2:
-        time.sleep(0.01)
+    wait_until(lambda: metric(client, BUSY) == 2)
     time.sleep(after_s)
     for connection in waiting:
         connection.close()
-    while metric(client, BUSY):
-        time.sleep(0.02)
+    wait_until(lambda: not metric(client, BUSY))
     assert metric(client, DROPPED) == n_dropped + 2
     line = f"One line after {after_s} seconds."
     assert client.post("/v1/documents", json={"text": line}).status_code == 201

@@ -12,6 +12,7 @@ import pytest
 
 from api.errors import ALL_KINDS
 from tests.api.conftest import Attacked
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.model,
@@ -195,10 +196,7 @@ def test_bodies_that_trickle_in_keep_nobody_else_waiting(attacked: Attacked, att
         for connection in slow:
             connection.close()
     # The places that they held are free again once they have left.
-    ends_at = time.monotonic() + 300
-    while attacker.post("/v1/ask", json={"question": "Is there room?"}).status_code != 200:
-        assert time.monotonic() < ends_at
-        time.sleep(0.1)
+    wait_until(lambda: attacker.post("/v1/ask", json={"question": "Is there room?"}).status_code == 200)
 
 
 def test_a_body_beyond_the_limit_is_cut_off_as_it_comes(attacker: httpx.Client) -> None:

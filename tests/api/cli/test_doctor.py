@@ -25,6 +25,7 @@ def rag(run_rag: Rag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rag:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RAG_CONFIG", str(tmp_path / "settings" / "config.toml"))
     monkeypatch.setenv("RAG_PORT", str(free_port()))
+    monkeypatch.setattr("api.cli.doctor._PATIENCE_S", 300)
     for name in ("RAG_STORE", "RAG_LLM_URL", "RAG_MODEL"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "settings").mkdir()
@@ -175,5 +176,6 @@ def test_a_model_behind_a_server_is_asked_for_a_sign_of_life(rag: Rag, monkeypat
         stub.embed = lambda text: words_vector(text, seed="another")
         other = checks(rag("doctor", "--json"))["model"]
         assert not other["ok"] and "another model than the store's" in other["detail"] and "reindex" in other["advice"]
+    monkeypatch.setattr("api.cli.doctor._PATIENCE_S", 3)
     gone = rag("doctor", "--json")
     assert gone.code == 1 and "cannot be reached" in checks(gone)["model"]["detail"]

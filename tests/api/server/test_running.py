@@ -14,6 +14,7 @@ import pytest
 
 from api.admission.keys import add_key, revoke_key
 from tests.api.conftest import RAG, Server
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.model
 
@@ -65,8 +66,7 @@ def test_what_is_under_way_is_finished_when_nothing_new_is_taken_any_more(
     with socket.create_connection(address, timeout=300) as slow:
         slow.sendall(head % len(body) + body[:400_000])
         with connect(told) as client:
-            while 'footnote_inside{lane="write"} 1' not in client.get("/metrics").text:
-                pass
+            wait_until(lambda: 'footnote_inside{lane="write"} 1' in client.get("/metrics").text)
         process.send_signal(signal.SIGTERM)
         with pytest.raises(ConnectionRefusedError):
             for n_sent in range(400_000, 600_000):  # until the listener is gone

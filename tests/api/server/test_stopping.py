@@ -12,13 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.waiting import LONGEST_S, wait_until
+
 RAG = Path(sys.executable).parent / "rag"
 pytestmark = [
     pytest.mark.model,
     pytest.mark.skipif(not RAG.exists(), reason="the console command `rag` is not installed"),
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="what processes are left is looked up in /proc"),
 ]
-_LONGEST_S = 300
 Start = Callable[..., "subprocess.Popen[str]"]
 # It sends itself two signals as soon as the processes that answer have been begun, which is long before any of them is ready.
 STOPPED_EARLY = """
@@ -59,10 +60,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for process in started:
         process.kill()
         process.wait()
-    ends_at = time.monotonic() + _LONGEST_S  # one that loads the model looks when it has it
-    while left := _processes_with(mark):
-        assert time.monotonic() < ends_at, left
-        time.sleep(0.1)
+    wait_until(lambda: not _processes_with(mark), lambda: _processes_with(mark))  # one that loads the model looks later
 
 
 def _processes_with(mark: str) -> list[str]:
@@ -78,12 +76,11 @@ def _processes_with(mark: str) -> list[str]:
 
 
 def _wait_for(happened: Callable[[], Any], process: "subprocess.Popen[str]") -> Any:
-    ends_at = time.monotonic() + _LONGEST_S
-    while not (come := happened()):
+    def look() -> Any:
         assert process.poll() is None, f"it ended with {process.returncode}"
-        assert time.monotonic() < ends_at
-        time.sleep(0.01)
-    return come
+        return happened()
+
+    return wait_until(look)
 
 
 def _port_of(process: "subprocess.Popen[str]") -> int:
@@ -106,7 +103,7 @@ def _port_of(process: "subprocess.Popen[str]") -> int:
 
 def _answers(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=_LONGEST_S, trust_env=False).status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=LONGEST_S, trust_env=False).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -117,7 +114,7 @@ def test_a_service_that_is_told_to_stop_while_it_starts_ends_in_order(
     start: Start, tmp_path: Path, number: signal.Signals
 ) -> None:
     process = start(sys.executable, "-c", STOPPED_EARLY, f"{int(number)} {int(signal.SIGTERM)}")  # told twice
-    assert process.wait(_LONGEST_S) == 0
+    assert process.wait(LONGEST_S) == 0
     printed = (tmp_path / "err").read_text()
     assert printed.endswith("rag: stopped before it was ready\n") and "Traceback" not in printed
 
@@ -128,7 +125,7 @@ def test_a_service_stops_with_its_terminal_unless_it_was_told_not_to(start: Star
     process = start(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
     _port_of(process)
     process.send_signal(signal.SIGHUP)
-    assert process.wait(_LONGEST_S) == 0
+    assert process.wait(LONGEST_S) == 0
     assert "Traceback" not in (tmp_path / "err").read_text()
 
     stays = start(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))  # as nohup does
@@ -137,7 +134,7 @@ def test_a_service_stops_with_its_terminal_unless_it_was_told_not_to(start: Star
     time.sleep(1)
     assert stays.poll() is None and _answers(port)
     stays.terminate()
-    assert stays.wait(_LONGEST_S) == 0
+    assert stays.wait(LONGEST_S) == 0
 
 
 @pytest.mark.slow
@@ -150,11 +147,11 @@ def test_a_service_whose_streams_are_closed_serves(start: Start, tmp_path: Path,
     process = start(preexec_fn=close)
     port = _port_of(process)
     added = httpx.post(
-        f"http://127.0.0.1:{port}/v1/documents", json={"text": "The ferry waits."}, timeout=_LONGEST_S, trust_env=False
+        f"http://127.0.0.1:{port}/v1/documents", json={"text": "The ferry waits."}, timeout=LONGEST_S, trust_env=False
     )
     assert added.status_code == 201
     process.terminate()
-    assert process.wait(_LONGEST_S) == 0
+    assert process.wait(LONGEST_S) == 0
     assert "Traceback" not in (tmp_path / "err").read_text()
 
 
@@ -167,5 +164,5 @@ def test_a_service_goes_on_when_the_reader_of_what_it_says_has_left(start: Start
     os.close(read_end)
     _port_of(process)
     process.terminate()
-    assert process.wait(_LONGEST_S) == 0
+    assert process.wait(LONGEST_S) == 0
     assert "Traceback" not in (tmp_path / "err").read_text()

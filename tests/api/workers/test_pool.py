@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,11 +22,12 @@ from api.workers.messages import Answered, Question, Unexpected, answer
 from api.workers.pool import Answerers, CannotStart
 from api.workers.worker import replies
 from index.errors import StoreMissing
-from index.process import send
+from index.process import Worker, send
 from rag.service import Service
 from rag.shared.config import Config
 from rag.shared.errors import BadInput
 from rag.shared.types import Query
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.medium
 
@@ -47,16 +47,6 @@ def answering(parent: int) -> list[int]:
     found = subprocess.run(["ps", "-o", "pid=,stat=,args=", "--ppid", str(parent)], capture_output=True, text=True)
     rows = [line.split(None, 2) for line in found.stdout.splitlines()]
     return [int(pid) for pid, state, command in rows if "api.workers.worker" in command and not state.startswith("Z")]
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """What a condition gives once it holds."""
-    ends_at = time.monotonic() + 300
-    while not (found := condition()):
-        if time.monotonic() > ends_at:
-            pytest.fail("never came to be")
-        time.sleep(0.05)
-    return found
 
 
 def told(body: bytes) -> dict[str, Any]:
@@ -80,7 +70,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def two(service: Service) -> Iterator[Answerers]:
     with Answerers(service.place, Config(), 2, log_format="text", patience_s=300) as started:
         started.start()
-        until(lambda: started.running == 2)
+        wait_until(lambda: started.running == 2)
         yield started
 
 
@@ -148,7 +138,7 @@ def test_a_process_that_is_killed_costs_no_question_and_is_replaced(service: Ser
         os.kill(pid, signal.SIGKILL)
     for number in range(4):
         assert two.answer(Query("What does Titan lift?", k=2 + number), nothing).answered
-    until(lambda: two.running == 2)
+    wait_until(lambda: two.running == 2)
     assert not set(answering(os.getpid())) & set(before)
 
 
@@ -156,19 +146,19 @@ def test_a_process_that_is_killed_costs_no_question_and_is_replaced(service: Ser
 def test_a_process_that_stands_still_is_ended_and_its_question_asked_again(
     two: Answerers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    until(lambda: two.running == 2)
+    wait_until(lambda: two.running == 2)
     stopped, receive = answering(os.getpid())[0], pool._receive
     monkeypatch.setattr(pool, "_receive", lambda worker, s: receive(worker, 1 if worker.pid == stopped else s))
     os.kill(stopped, signal.SIGSTOP)
     with ThreadPoolExecutor(2) as clients:  # one of them comes to the one that stands still
         asked = [clients.submit(two.answer, Query("What does Titan lift?", k=10 + n), nothing) for n in range(2)]
         assert all(one.result().answered for one in asked)
-    until(lambda: two.running == 2)
+    wait_until(lambda: two.running == 2)
     assert stopped not in answering(os.getpid())
 
 
 def test_a_reply_that_cannot_be_read_costs_no_question_and_no_process(two: Answerers) -> None:
-    until(lambda: two.running == 2)
+    wait_until(lambda: two.running == 2)
     before = answering(os.getpid())
     kept_open = []
     for worker in list(two._running):
@@ -180,7 +170,7 @@ def test_a_reply_that_cannot_be_read_costs_no_question_and_no_process(two: Answe
     with ThreadPoolExecutor(2) as clients:
         asked = [clients.submit(two.answer, Query("What does Titan lift?", k=20 + n), nothing) for n in range(2)]
         assert all(one.result().answered for one in asked)
-    until(lambda: two.running == 2)
+    wait_until(lambda: two.running == 2)
     assert not set(answering(os.getpid())) & set(before)
     for each in kept_open:
         each.close()
@@ -214,11 +204,15 @@ def test_what_keeps_them_from_starting_is_said(tmp_path: Path) -> None:
         started.wait()
 
 
-def test_one_that_is_killed_while_it_starts_is_told_of(service: Service) -> None:
-    others = set(answering(os.getpid()))
+def test_one_that_is_killed_while_it_starts_is_told_of(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*arguments: Any, **options: Any) -> Worker:
+        worker = Worker(*arguments, **options)
+        os.kill(worker.pid, signal.SIGKILL)
+        return worker
+
+    monkeypatch.setattr(pool, "Worker", killed)
     with Answerers(service.place, Config(), 1, log_format="text", patience_s=300) as started:
         started.start()
-        os.kill(until(lambda: set(answering(os.getpid())) - others).pop(), signal.SIGKILL)
         with pytest.raises(CannotStart, match="was ended by signal 9 while it started"):
             started.wait()
 
@@ -231,7 +225,7 @@ def test_until_they_are_started_the_service_itself_answers(service: Service) -> 
             own = client.post("/v1/ask", json={"question": REFUSAL.question}).json()
             assert own["answered"] and later.running == 0
             go.set()
-            until(lambda: later.running)
+            wait_until(lambda: later.running)
             theirs = client.post("/v1/ask", json={"question": REFUSAL.question}).json()
             assert theirs["answer"] == own["answer"]
             assert "footnote_workers 1" in client.get("/metrics").text
@@ -245,7 +239,7 @@ def test_they_end_with_the_service_and_not_before_it(
 ) -> None:
     process, about = serve("--workers", "2")
     with connect(about) as client:
-        until(lambda: "footnote_workers 2" in client.get("/metrics").text)
+        wait_until(lambda: "footnote_workers 2" in client.get("/metrics").text)
     pids = answering(process.pid)
     for pid in pids:
         if number != signal.SIGKILL:
@@ -255,4 +249,4 @@ def test_they_end_with_the_service_and_not_before_it(
     assert answering(process.pid) == pids
     process.send_signal(number)
     assert process.wait(300) == (-number if number == signal.SIGKILL else 0)
-    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))

@@ -1,7 +1,6 @@
 """Milvus proposes, PostgreSQL decides: what is lost there is put again, and what is away is done without."""
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,7 @@ from index.postgres.connection import without_password
 from index.postgres.store import PostgresStore
 from index.stores import open_store
 from index.types import NewDocument, NewPassage, Scope
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 Made = tuple[NewDocument, list[NewPassage]]
@@ -76,7 +76,7 @@ def proposed(store: PostgresStore, word: str = "ship") -> list[int] | None:
 def test_it_fills_itself_and_follows_what_changes(viewed: PostgresStore, make_document: Callable[..., Made]) -> None:
     fill(viewed, make_document, 20)
     assert proposed(viewed) is None
-    wait_for(lambda: proposed(viewed))
+    wait_until(lambda: proposed(viewed))
     before = lists(viewed, make_document)
     assert any(ids for _, ids in before)
     view = viewed.searching.view
@@ -88,7 +88,7 @@ def test_it_fills_itself_and_follows_what_changes(viewed: PostgresStore, make_do
     viewed.add(*make_document("A ship. A storm.", key="2", collection="a"))
     viewed.add(*make_document("A new ship.", key="new", collection="a", metadata={"kind": "x"}))
     assert lists(viewed, make_document) != before
-    wait_for(view.follow)
+    wait_until(view.follow)
     after = lists(viewed, make_document)
     with viewed.read() as reader:
         state = reader._connection.execute("SELECT value FROM meta WHERE key = 'view'").fetchone()
@@ -105,19 +105,24 @@ def test_an_address_of_another_form_is_refused_and_a_password_is_not_said(store:
 
 
 def test_questions_go_on_without_it_and_it_is_filled_again(
-    viewed: PostgresStore, make_document: Callable[..., Made], milvus: Any, caplog: pytest.LogCaptureFixture
+    viewed: PostgresStore,
+    make_document: Callable[..., Made],
+    milvus: Any,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fill(viewed, make_document, 10)
-    filled = wait_for(lambda: proposed(viewed))
+    filled = wait_until(lambda: proposed(viewed))
     expected = lists(viewed, make_document)
     milvus.kill()
+    monkeypatch.setattr("index.postgres.milvus._TIMEOUT_S", 2.0)
     with caplog.at_level(logging.WARNING, "index.postgres.milvus"):
         assert lists(viewed, make_document) == expected and proposed(viewed) is None
         viewed.add(*make_document("Another ship.", key="0", collection="a"))
     assert "does not answer, PostgreSQL does" in caplog.text
     milvus.start()
     milvus.wipe()
-    with_another = wait_for(lambda: proposed(viewed))
+    with_another = wait_until(lambda: proposed(viewed))
     assert with_another != filled and lists(viewed, make_document) != expected
 
 
@@ -125,7 +130,7 @@ def test_a_view_that_lost_passages_is_filled_again(
     viewed: PostgresStore, make_document: Callable[..., Made], milvus: Any
 ) -> None:
     fill(viewed, make_document, 10)
-    whole = wait_for(lambda: proposed(viewed))
+    whole = wait_until(lambda: proposed(viewed))
     view = viewed.searching.view
     assert view is not None
     with viewed.read() as reader:
@@ -133,13 +138,5 @@ def test_a_view_that_lost_passages_is_filled_again(
         assert row is not None
         view.drop(row[0], reader.documents(collection="a")[0].id, [])
     assert proposed(viewed) != whole
-    wait_for(view.follow)
-    wait_for(lambda: proposed(viewed) == whole)
-
-
-def wait_for(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 300
-    while not (met := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return met
+    wait_until(view.follow)
+    wait_until(lambda: proposed(viewed) == whole)

@@ -1,7 +1,6 @@
 """Uploads wait in the database until a worker has taken them in, whatever becomes of workers meanwhile."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ import pytest
 from index.postgres.queue import PostgresQueue, ensure_tables
 from index.postgres.store import PostgresStore
 from index.types import Outcome, Upload
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 TakeIn = Callable[[Upload], Outcome]
@@ -34,11 +34,11 @@ def working(queue: PostgresQueue, take_in: TakeIn) -> Iterator[list[str]]:
 
 
 def wait_for_end(queue: PostgresQueue, job_id: str) -> str:
-    ends_at = time.monotonic() + 300
-    while (job := queue.job(job_id)) is None or job.state not in ("done", "failed"):
-        assert job is not None and time.monotonic() < ends_at
-        time.sleep(0.05)
-    return job.state
+    def state() -> str | None:
+        job = queue.job(job_id)
+        return job.state if job is not None and job.state in ("done", "failed") else None
+
+    return wait_until(state) or ""
 
 
 def test_a_job_waits_runs_and_tells_what_became_of_it(store: PostgresStore) -> None:

@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,22 +17,15 @@ from rag.service import Service
 from rag.shared.errors import BadInput, RagError
 from rag.shared.types import IngestReport
 from tests.signalled import signalled
+from tests.waiting import LONGEST_S, wait_until
 
 pytestmark = pytest.mark.medium
 
-_LONGEST_S = 300.0
 SHIP = "The ship Aurora left Oslo on 3 March."
 
 
 def sources(service: Service) -> list[str]:
     return sorted(document.source or "" for document in service.documents(limit=1000))
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + _LONGEST_S
-    while not holds():
-        assert time.monotonic() < end, "what should happen does not"
-        time.sleep(0.05)
 
 
 class Watching:
@@ -56,7 +48,7 @@ class Watching:
 
     def close(self) -> None:
         self._stop.set()
-        self.thread.join(_LONGEST_S)
+        self.thread.join(LONGEST_S)
         assert not self.thread.is_alive()
 
 
@@ -136,7 +128,7 @@ def test_a_file_that_fails_is_reported_also_below_a_folder_whose_name_ends_like_
 
 @pytest.mark.slow
 def test_many_changes_at_once_are_few_rounds(service: Service, folder: Path, watching: Watching) -> None:
-    with WriterLock(Path(service.place) / LOCK).held(_LONGEST_S):  # no round ends before all are written
+    with WriterLock(Path(service.place) / LOCK).held(LONGEST_S):  # no round ends before all are written
         for number in range(100):
             (folder / f"{number}.txt").write_text(f"Note {number}.")
     wait_until(lambda: len(sources(service)) == 101)
@@ -177,7 +169,7 @@ def test_it_survives_a_kill_and_makes_up_for_what_it_missed(service: Service, fo
             wait_until(lambda: sources(other) == expected)
         finally:
             again.send_signal(signal.SIGTERM)
-            out, err = again.communicate(timeout=_LONGEST_S)
+            out, err = again.communicate(timeout=LONGEST_S)
         assert again.returncode == 0, err
         assert out.count("\n") >= 1
         assert not other.store.verify()

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from index.types import Finding, Floats, Scope
 from tests.conftest import Make
 from tests.index.tampering import Damage, delete_manifest, delete_views, flip_in
 from tests.reliability.mounts import fill, small_disk
+from tests.waiting import is_running, wait_until
 
 pytestmark = pytest.mark.medium
 
@@ -66,20 +66,6 @@ def answers(store: Store, embed: Callable[..., Floats]) -> Answers:
         candidates = reader.candidates(everything)
         rankings.append((candidates.vectors.ravel().astype(np.float32), candidates.ids))
     return [(scores.tolist(), ids.tolist()) for scores, ids in rankings]
-
-
-def wait_until(done: Callable[[], bool]) -> None:
-    end = time.monotonic() + 300
-    while not done():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def running(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.fixture
@@ -203,7 +189,7 @@ def test_the_build_ends_with_a_killed_process_and_the_next_open_does_it(
         assert process.stdout is not None
         build = int(process.stdout.readline())
         process.kill()
-    wait_until(lambda: not running(build))
+    wait_until(lambda: not is_running(build))
     with Store.open(kept) as store:
         assert answers(store, fake_embed) == expected and store.verify()[2:] == []
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +21,7 @@ from rag.parsing.sandbox import pool as pool_module
 from rag.parsing.sandbox.pool import Limits, Sandbox
 from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.shared.types import ParseOptions
+from tests.waiting import is_running, wait_until
 
 pytestmark = pytest.mark.medium
 
@@ -116,11 +117,8 @@ def test_a_process_that_may_recognise_text_serves_many_files_and_ends_when_it_ha
     [started] = children() - before
     monkeypatch.setattr(pool_module, "_IDLE_OCR_S", 0.0)
     sandbox.parse("a.html", PAGE, ParseOptions(ocr=True))
-    for _ in range(1000):
-        if started not in children():
-            break
-        time.sleep(0.01)
-    assert children() == before
+    wait_until(lambda: started not in children())
+    assert children() <= before
     assert sandbox.parse("a.html", PAGE, ParseOptions(ocr=True)).title == "Tea"
 
 
@@ -157,7 +155,7 @@ def test_a_file_that_waits_for_a_parser_is_given_up_too() -> None:
                 stop()
 
         slow = pool.submit(sandbox.parse, "a.html", HUGE_PAGE, check=check)
-        until(lambda: bool(children() - before))
+        wait_until(lambda: children() - before)
         with pytest.raises(InterruptedError):
             sandbox.parse("b.html", PAGE, check=stop)
         let_go.set()
@@ -168,11 +166,6 @@ def test_a_file_that_waits_for_a_parser_is_given_up_too() -> None:
 def stop() -> None:
     """A check that ends the work."""
     raise InterruptedError
-
-
-def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        time.sleep(0.005)
 
 
 def test_a_file_that_takes_too_much_memory_is_refused_and_the_next_one_read() -> None:
@@ -243,19 +236,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
         "print(sandbox._idle[0].worker.pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300)
-    worker = Path(f"/proc/{int(ran.stdout)}/stat")
-    ends_at = time.monotonic() + 300
-    while state_of(worker) not in (None, "Z"):
-        assert time.monotonic() < ends_at, "the worker lives on"
-        time.sleep(0.01)
-
-
-def state_of(process: Path) -> str | None:
-    """What a process is at, by its file in /proc; None where it is no more."""
-    try:
-        return process.read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return None
+    wait_until(lambda: not is_running(int(ran.stdout)), lambda: "the worker lives on")
 
 
 def test_a_worker_has_none_of_the_keys_and_takes_no_code_from_where_it_was_started(
