@@ -32,10 +32,14 @@ def expressions() -> list[re.Pattern[str]]:
 
 @pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: repr(trap[:9]))
 def test_no_expression_takes_more_than_a_blink_of_processor_time(trap: str) -> None:
-    """Half a second for 2,000 characters, of the processor's time: what grows with a power of them takes minutes."""
+    """Half a second for 2,000 characters, of the processor's time, once in three tries: a power of them takes minutes."""
     patterns = expressions()
     assert len(patterns) > 20
     for pattern in patterns:
-        started = time.thread_time()
-        sum(1 for _ in pattern.finditer(trap))
-        assert time.thread_time() - started < 0.5, pattern.pattern
+        assert any(cpu_seconds(pattern, trap) < 0.5 for _ in range(3)), pattern.pattern
+
+
+def cpu_seconds(pattern: re.Pattern[str], text: str) -> float:
+    started = time.thread_time()
+    sum(1 for _ in pattern.finditer(text))
+    return time.thread_time() - started

@@ -322,6 +322,6 @@ def test_many_lists_below_each_other_are_read_in_bounded_time() -> None:
         properties = f'<w:pPr><w:numPr><w:ilvl w:val="{number % 9}"/><w:numId w:val="{number}"/></w:numPr></w:pPr>'
         body.insert(len(body) - 1, element(f"<w:p {W}>{properties}<w:r><w:t>Of the list:</w:t></w:r></w:p>"))
     content = saved(document)
-    before = time.process_time()
+    before = time.thread_time()
     parse("c.docx", content)
-    assert time.process_time() - before < 10
+    assert time.thread_time() - before < 10
