@@ -40,10 +40,9 @@ _AGAINST = frozenset(("names_missing", "names_unknown", "periods_missing", "nega
 # What part of the questions that people ask of documents is taken to have no answer there; of squad2 and clapnq it is half.
 _UNANSWERABLE = 0.3
 _RIDGE = 1e-3  # on weights of features scaled to unit deviation
-# Questions of a set that are asked with another name, without the passages that answer, and of other sets, at most; and how much
-# more than these the set's own questions count.
-_EXCHANGED = _HIDDEN = _FOREIGN = 400
-_OWN = 4
+# Questions of a set that are asked with another name, at most, and without the passages that answer and of other sets: so many of
+# each teach that names count most. The set's own count for twice the first of these.
+_EXCHANGED, _HIDDEN, _FOREIGN, _OWN = 400, 100, 100, 2
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
 _NEAR_YEARS = (-7, -3, -1, 1, 2, 5, 11)
 

@@ -16,7 +16,7 @@ from rag.language.held import NAMED, STRICT, asks_for_name, holds, points_back
 from rag.retrieval.question import function_terms
 from rag.retrieval.retrieve import Retrieved
 from rag.retrieval.signals import late_without_words
-from rag.shared.types import APART, BYLINE, CODE, MAIL_HEADER, ROW, Unit
+from rag.shared.types import APART, BYLINE, MAIL_HEADER, ROW, Unit
 from rag.shared.units import units_of
 
 # Units are taken from the first passages only: what answers stands there or nowhere.
@@ -30,11 +30,7 @@ _REPEATED = 10
 # By which weight it counts that a unit holds what is asked for: "kind" but for these, which are there in other units as well.
 _HELD = {
     **dict.fromkeys(NAMED, "name"),
-    Kind.REASON: "reason",
-    Kind.STEPS: "words",
-    Kind.DEFINITION: "words",
-    Kind.YES_NO: "words",
-    Kind.OTHER: "words",
+    **dict.fromkeys((Kind.REASON, Kind.STEPS, Kind.DEFINITION, Kind.YES_NO, Kind.OTHER), "words"),
 }
 
 
@@ -151,7 +147,6 @@ def _of_passage(retrieved: Retrieved, kind: Kind, rank: int, position: int, rows
             + weights["passage"] * float(retrieved.scores[position])
             + weights["before"] * before
             + weights["kind" if asks_for_name(asked) else _HELD.get(kind, "kind")] * is_held
-            + weights["steps"] * (kind is Kind.STEPS and any(unit.kind == CODE for unit in units[within]))
             + weights["qualifier"] * has_qualifier(asked, text)
             + weights["deadline"] * (is_held and kind in STRICT and tells_deadline(asked, text))
             + weights["counted"] * counts(text, asked, counted)
