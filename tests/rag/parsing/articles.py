@@ -4,12 +4,13 @@ import html
 import io
 import json
 import re
-import zipfile
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
+
+from tests.rag.parsing.containers import saved, unzipped, zipped
 
 _UNSEEN = re.compile(r"[\s\u00ad\u200b\x02\ufffe-]+")
 
@@ -77,9 +78,7 @@ def as_docx(article: Article) -> bytes:
     for part in article.parts:
         document.add_heading(part.heading, 2)
         document.add_paragraph(part.text)
-    file = io.BytesIO()
-    document.save(file)
-    return file.getvalue()
+    return saved(document)
 
 
 def as_pptx(article: Article) -> bytes:
@@ -91,9 +90,7 @@ def as_pptx(article: Article) -> bytes:
         slide = deck.slides.add_slide(deck.slide_layouts[1])
         slide.shapes.title.text = part.heading
         slide.placeholders[1].text = part.text
-    file = io.BytesIO()
-    deck.save(file)
-    return file.getvalue()
+    return saved(deck)
 
 
 def as_xlsx(article: Article) -> bytes:
@@ -105,9 +102,7 @@ def as_xlsx(article: Article) -> bytes:
     sheet.append(["section", "year", "text"])
     for number, part in enumerate(article.parts):
         sheet.append([part.heading, 2000 + number, part.text])
-    file = io.BytesIO()
-    book.save(file)
-    return file.getvalue()
+    return saved(book)
 
 
 def as_csv(article: Article) -> bytes:
@@ -213,14 +208,6 @@ def as_zip(article: Article) -> bytes:
     return zipped({"notes/article.md": as_markdown(article).decode()})
 
 
-def zipped(files: dict[str, str]) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return file.getvalue()
-
-
 # --- what the files say, by other means than the parsers
 
 
@@ -255,8 +242,7 @@ def layer(kind: str, content: bytes, article: Article) -> str:
         rows = openpyxl.load_workbook(io.BytesIO(content)).active.values
         return "\n".join(str(cell) for row in rows for cell in row)
     if kind in ("odt", "epub"):
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            source = archive.read("content.xml" if kind == "odt" else "c.xhtml").decode()
+        source = unzipped(content)["content.xml" if kind == "odt" else "c.xhtml"].decode()
         return html.unescape(re.sub("<[^>]*>", " ", source))
     if kind == "html":
         return html.unescape(re.sub("<[^>]*>", " ", content.decode()))

@@ -14,6 +14,7 @@ import pytest
 from rag.parsing.sandbox.pool import Limits, Sandbox
 from rag.service import Service
 from rag.shared.errors import ContentTooLarge, RagError
+from tests.rag.parsing.containers import zipped
 
 pytestmark = pytest.mark.medium
 
@@ -26,17 +27,9 @@ CATALOG = "<< /Type /Catalog /Pages 2 0 R >>"
 MAIL = b"From: a@b.c\r\nTo: d@e.f\r\nSubject: x\r\nMIME-Version: 1.0\r\n"
 
 
-def packed(parts: dict[str, str | bytes]) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content)
-    return file.getvalue()
-
-
 def docx(xml: str) -> bytes:
     relation = f'Id="r" Type="{OFFICE}/officeDocument/2006/relationships/officeDocument" Target="word/document.xml"'
-    return packed(
+    return zipped(
         {
             "[Content_Types].xml": f'<Types xmlns="{OFFICE}/package/2006/content-types"/>',
             "_rels/.rels": f'<Relationships xmlns="{OFFICE}/package/2006/relationships"><Relationship {relation}/></Relationships>',
@@ -56,12 +49,12 @@ def xlsx(rows: str) -> bytes:
     book.save(file)
     sheet = f'<worksheet xmlns="{OFFICE}/spreadsheetml/2006/main"><sheetData>{rows}</sheetData></worksheet>'
     with zipfile.ZipFile(file) as made:
-        return packed({name: sheet if name.endswith("sheet1.xml") else made.read(name) for name in made.namelist()})
+        return zipped({name: sheet if name.endswith("sheet1.xml") else made.read(name) for name in made.namelist()})
 
 
 def epub(manifest: str, spine: str) -> bytes:
     rootfile = '<rootfiles><rootfile full-path="a.opf"/></rootfiles>'
-    return packed(
+    return zipped(
         {
             "mimetype": "application/epub+zip",
             "META-INF/container.xml": f'<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container">{rootfile}</container>',

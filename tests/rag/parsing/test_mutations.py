@@ -4,7 +4,6 @@ import io
 import json
 import random
 import re
-import zipfile
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 
@@ -15,8 +14,10 @@ import pytest
 from reportlab.pdfgen.canvas import Canvas
 
 from rag.intake.chunking import chunk
+from rag.parsing.formats import parse
 from rag.parsing.sandbox.pool import Limits, Sandbox
 from rag.shared.errors import RagError
+from tests.rag.parsing.containers import saved, unzipped, zipped
 
 TEXT = "The crane at the north quay lifts forty tons. It was built by Ole Dahl in 1901. "
 ROWS = [["Ship", "Tons", "Line"], ["Oscar", "1200", "North"], ["Ida", "90", "West"]]
@@ -39,20 +40,6 @@ _HTML = (
 )
 
 
-def packed(parts: dict[str, str]) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as container:
-        for name, part in parts.items():
-            container.writestr(name, part)
-    return file.getvalue()
-
-
-def written(save: Callable[[io.BytesIO], object]) -> bytes:
-    file = io.BytesIO()
-    save(file)
-    return file.getvalue()
-
-
 def as_docx() -> bytes:
     document = docx.Document()
     document.add_heading("Cranes", 1)
@@ -62,7 +49,7 @@ def as_docx() -> bytes:
         for cell, text in zip(table.add_row().cells, row, strict=True):
             cell.text = text
     table.cell(1, 0).merge(table.cell(2, 0))
-    return written(document.save)
+    return saved(document)
 
 
 def as_pptx() -> bytes:
@@ -70,7 +57,7 @@ def as_pptx() -> bytes:
     slide = show.slides.add_slide(show.slide_layouts[1])
     slide.shapes.title.text, slide.placeholders[1].text = "Cranes", TEXT
     slide.shapes.add_table(2, 2, 0, 0, 100, 100).table.cell(0, 0).text = "Ship"
-    return written(show.save)
+    return saved(show)
 
 
 def as_xlsx() -> bytes:
@@ -78,21 +65,20 @@ def as_xlsx() -> bytes:
     for row in ROWS:
         workbook.active.append([int(cell) if cell.isdecimal() else cell for cell in row])
     workbook.active.merge_cells("A2:A3")
-    return written(workbook.save)
+    return saved(workbook)
 
 
 def as_pdf() -> bytes:
-    def save(file: io.BytesIO) -> None:
-        canvas = Canvas(file, invariant=1)
-        for page in range(3):
-            for line in range(6):
-                canvas.drawString(72, 700 - 14 * line, f"{page} {TEXT}")
-            canvas.bookmarkPage(str(page))
-            canvas.addOutlineEntry(f"Part {page}", str(page))
-            canvas.showPage()
-        canvas.save()
-
-    return written(save)
+    file = io.BytesIO()
+    canvas = Canvas(file, invariant=1)
+    for page in range(3):
+        for line in range(6):
+            canvas.drawString(72, 700 - 14 * line, f"{page} {TEXT}")
+        canvas.bookmarkPage(str(page))
+        canvas.addOutlineEntry(f"Part {page}", str(page))
+        canvas.showPage()
+    canvas.save()
+    return file.getvalue()
 
 
 def as_eml() -> bytes:
@@ -110,9 +96,9 @@ FILES: dict[str, Callable[[], bytes]] = {
     "a.xlsx": as_xlsx,
     "a.pdf": as_pdf,
     "a.eml": as_eml,
-    "a.odt": lambda: packed({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": _ODT}),
-    "a.epub": lambda: packed({"META-INF/container.xml": _CONTAINER, "a.opf": _OPF, "a.xhtml": _HTML}),
-    "a.zip": lambda: packed({"a.html": _HTML, "b.txt": TEXT, "c.csv": "a,b\n1,2\n"}),
+    "a.odt": lambda: zipped({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": _ODT}),
+    "a.epub": lambda: zipped({"META-INF/container.xml": _CONTAINER, "a.opf": _OPF, "a.xhtml": _HTML}),
+    "a.zip": lambda: zipped({"a.html": _HTML, "b.txt": TEXT, "c.csv": "a,b\n1,2\n"}),
     "a.html": _HTML.encode,
     "a.rtf": lambda: (
         rb"{\rtf1\ansi{\fonttbl{\f0\fcharset204 A;}}\pard\outlinelevel0 Cranes\par\pard " + TEXT.encode() + rb"\u1052 x"
@@ -153,8 +139,7 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
 
 def mutated_inside(content: bytes, rng: random.Random) -> bytes:
     """A container that is whole, with numbers and elements of one of its parts changed."""
-    with zipfile.ZipFile(io.BytesIO(content)) as container:
-        parts = {name: container.read(name).decode("latin-1") for name in container.namelist()}
+    parts = {name: part.decode("latin-1") for name, part in unzipped(content).items()}
     name = rng.choice([name for name in parts if name.endswith(("ml", ".opf", ".rels"))])
     source = parts[name]
     for _ in range(rng.choice([1, 2, 5])):
@@ -168,11 +153,18 @@ def mutated_inside(content: bytes, rng: random.Random) -> bytes:
         else:
             continue
         source = source[: found.start()] + put + source[found.end() :]
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as container:
-        for other, part in parts.items():
-            container.writestr(other, (source if other == name else part).encode("latin-1"))
-    return file.getvalue()
+    return zipped({other: part.encode("latin-1") for other, part in (parts | {name: source}).items()})
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_any_damage_is_an_error_of_our_own(name: str) -> None:
+    content = FILES[name]()
+    for at in range(6, len(content), len(content) // 20 + 1):
+        for damage in (b"", bytes(40), b"\xff" * 30, b"{\\u-9}\\'"):
+            try:
+                parse(name, content[:at] + damage + (content[at + len(damage) :] if damage else b""))
+            except RagError as error:
+                assert "\n" not in str(error)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import gzip
 import io
 import lzma
 import tarfile
-import zipfile
 from collections.abc import Callable
 
 import pytest
@@ -13,16 +12,9 @@ import pytest
 from rag.parsing.archives import members as module
 from rag.parsing.archives.members import is_archive, members
 from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent
+from tests.rag.parsing.containers import zipped
 
 TEXT = b"The ship Aurora left Oslo on 3 March."
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return file.getvalue()
 
 
 def tarred(files: dict[str, bytes], kind: bytes = tarfile.REGTYPE) -> bytes:

@@ -1,6 +1,5 @@
 """Mails."""
 
-import io
 from collections.abc import Callable
 from email import policy
 from email.message import EmailMessage
@@ -10,6 +9,7 @@ import pytest
 
 from rag.parsing.formats import parse
 from rag.shared.types import ParsedText
+from tests.rag.parsing.containers import saved
 
 Read = Callable[..., ParsedText]
 PathOf = Callable[[ParsedText, str], tuple[str, ...]]
@@ -74,10 +74,8 @@ def test_attachments_are_sections_under_their_names(read: Read, path_of: PathOf)
     document = docx.Document()
     document.add_heading("Detours", 1)
     document.add_paragraph("Take the ferry at Nes.")
-    file = io.BytesIO()
-    document.save(file)
     message = mail()
-    message.add_attachment(file.getvalue(), maintype="application", subtype="octet-stream", filename="plan.docx")
+    message.add_attachment(saved(document), maintype="application", subtype="octet-stream", filename="plan.docx")
     message.add_attachment("name,km\nArnes,12\n", subtype="csv", filename="list.csv")
     message.add_attachment(b"\x89PNG\r\n\x1a\n....", maintype="image", subtype="png", filename="photo.png")
     parsed = read("m.eml", bytes(message))

@@ -1,6 +1,5 @@
 """Numbers of headings, clauses and list items in Word documents, which Word computes when it shows them."""
 
-import io
 import time
 from collections.abc import Callable, Sequence
 
@@ -14,6 +13,7 @@ from rag.intake.chunking import chunk
 from rag.parsing.formats import parse
 from rag.parsing.office.lists.numbering import formatted
 from rag.shared.types import ParsedText
+from tests.rag.parsing.containers import saved
 
 pytestmark = pytest.mark.medium
 
@@ -50,12 +50,6 @@ def place(document: Document, text: str, list_id: object, at: int | None = 0, st
     said = f'<w:ilvl w:val="{at}"/>' if at is not None else ""
     said += f'<w:numId w:val="{list_id}"/>' if list_id is not None else ""
     paragraph._p.get_or_add_pPr().append(element(f"<w:numPr {W}>{said}</w:numPr>"))
-
-
-def saved(document: Document) -> bytes:
-    file = io.BytesIO()
-    document.save(file)
-    return file.getvalue()
 
 
 def lines(document: Document) -> list[str]:

@@ -1,23 +1,18 @@
 """OpenDocument spreadsheets and presentations."""
 
-import io
-import zipfile
-
 from rag.parsing.formats import parse
 from rag.shared.types import ParsedText
+from tests.rag.parsing.containers import zipped
 from tests.rag.parsing.office.test_odt import META, NAMES
 
 MORE_NAMES = NAMES + ' xmlns:presentation="urn:oasis:names:tc:opendocument:xmlns:presentation:1.0"'
 
 
 def opened(kind: str, body: str, suffix: str) -> ParsedText:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as container:
-        container.writestr("mimetype", f"application/vnd.oasis.opendocument.{kind}")
-        content = f"<office:body><office:{kind}>{body}</office:{kind}></office:body>"
-        container.writestr("content.xml", f"<office:document-content {MORE_NAMES}>{content}</office:document-content>")
-        container.writestr("meta.xml", META)
-    return parse(f"ferry.{suffix}", file.getvalue())
+    content = f"<office:body><office:{kind}>{body}</office:{kind}></office:body>"
+    content = f"<office:document-content {MORE_NAMES}>{content}</office:document-content>"
+    mimetype = f"application/vnd.oasis.opendocument.{kind}"
+    return parse(f"ferry.{suffix}", zipped({"mimetype": mimetype, "content.xml": content, "meta.xml": META}))
 
 
 def row(*cells: str, more: str = "") -> str:

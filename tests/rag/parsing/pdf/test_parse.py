@@ -1,7 +1,6 @@
 """PDF files as a whole: what they say of themselves and their pages, and those that are scans, locked, damaged or no PDF at all."""
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 from PIL import Image
@@ -10,7 +9,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from rag.parsing.formats import parse
-from rag.shared.errors import RagError, UnreadableContent
+from rag.shared.errors import UnreadableContent
 from tests.rag.parsing.pdf.drawing import book, pdf
 
 pytestmark = pytest.mark.medium
@@ -131,20 +130,6 @@ def test_a_file_that_is_cut_off_says_so(percent: int) -> None:
 def test_what_a_website_sends_in_place_of_a_file_is_refused(name: str, content: bytes, kind: str) -> None:
     with pytest.raises(UnreadableContent, match=f"{kind}.*: download it again"):
         parse(name, content)
-
-
-def damaged(content: bytes) -> Iterator[bytes]:
-    for at in range(20, len(content), len(content) // 40):
-        yield content[:at]
-        yield content[:at] + b"\xff" * 30 + content[at + 30 :]
-
-
-def test_any_damage_is_an_error_of_our_own() -> None:
-    for broken in damaged(book(3)[0]):
-        try:
-            parse("x.pdf", broken)
-        except RagError as error:
-            assert "\n" not in str(error)
 
 
 def test_many_threads_read_at_once() -> None:

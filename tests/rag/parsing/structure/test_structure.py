@@ -1,10 +1,8 @@
 """What belongs together is found together: each passage knows the lead-in of its list, the header and caption of its table."""
 
-import io
 import json
 import re
 import textwrap
-import zipfile
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from rag.intake.chunking import Chunk, chunk
 from rag.parsing.formats import parse
 from rag.shared.types import ParsedText
+from tests.rag.parsing.containers import ODT, saved, zipped
 
 LEAD = "Before the bridge opens the inspectors check these things:"
 ITEMS = [
@@ -46,20 +45,13 @@ def odt(body: str) -> tuple[str, bytes]:
     )
     styles = '<style:style style:name="P7" style:family="paragraph" style:parent-style-name="Tabelle"/>'
     named = '<style:style style:name="Tabelle" style:family="paragraph" style:parent-style-name="Caption"/>'
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as container:
-        container.writestr("mimetype", "application/vnd.oasis.opendocument.text")
-        container.writestr(
-            "content.xml",
-            f"<office:document-content {names}><office:automatic-styles>{styles}</office:automatic-styles><office:body>"
-            f'<office:text><text:h text:outline-level="1">Bridges</text:h>{body}</office:text></office:body>'
-            "</office:document-content>",
-        )
-        container.writestr(
-            "styles.xml",
-            f"<office:document-styles {names}><office:styles>{named}</office:styles></office:document-styles>",
-        )
-    return "a.odt", file.getvalue()
+    content = (
+        f"<office:document-content {names}><office:automatic-styles>{styles}</office:automatic-styles><office:body>"
+        f'<office:text><text:h text:outline-level="1">Bridges</text:h>{body}</office:text></office:body>'
+        "</office:document-content>"
+    )
+    named = f"<office:document-styles {names}><office:styles>{named}</office:styles></office:document-styles>"
+    return "a.odt", zipped({"mimetype": ODT, "content.xml": content, "styles.xml": named})
 
 
 def rtf(body: str) -> tuple[str, bytes]:
@@ -77,9 +69,7 @@ def docx(fill: Callable[..., None]) -> tuple[str, bytes]:
     document = Document()
     document.add_heading("Bridges", 1)
     fill(document)
-    file = io.BytesIO()
-    document.save(file)
-    return "a.docx", file.getvalue()
+    return "a.docx", saved(document)
 
 
 def list_in_html(wrap: str = "{}") -> tuple[str, bytes]:

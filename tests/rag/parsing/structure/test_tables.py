@@ -1,6 +1,5 @@
 """Merged cells and headers of several rows, alike in each format that has tables inside a text."""
 
-import io
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -9,6 +8,7 @@ from rag.intake.chunking import chunk
 from rag.parsing.formats import parse
 from rag.parsing.structure.tables import Cell, is_header, lay_out
 from rag.shared.types import ParsedText
+from tests.rag.parsing.containers import ODT, saved, zipped
 
 Read = Callable[..., ParsedText]
 Place = tuple[str, int, int]  # text, columns and rows covered
@@ -88,14 +88,10 @@ def docx(rows: Sequence[Sequence[Place]], n_head: int) -> File:
         if number < n_head:
             table.rows[number]._tr.get_or_add_trPr().append(mark := OxmlElement("w:tblHeader"))
             mark.set(qn("w:val"), "true")
-    file = io.BytesIO()
-    document.save(file)
-    return "t.docx", file.getvalue()
+    return "t.docx", saved(document)
 
 
 def odt(rows: Sequence[Sequence[Place]]) -> File:
-    import zipfile
-
     names = " ".join(
         f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "text", "table")
     )
@@ -108,15 +104,11 @@ def odt(rows: Sequence[Sequence[Place]]) -> File:
             line += cell if down else "<table:covered-table-cell/>"
             line += "<table:covered-table-cell/>" * (across - 1)
         lines.append(f"<table:table-row>{line}</table:table-row>")
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as container:
-        container.writestr("mimetype", "application/vnd.oasis.opendocument.text")
-        container.writestr(
-            "content.xml",
-            f"<office:document-content {names}><office:body><office:text><table:table>{''.join(lines)}</table:table>"
-            "</office:text></office:body></office:document-content>",
-        )
-    return "t.odt", file.getvalue()
+    content = (
+        f"<office:document-content {names}><office:body><office:text><table:table>{''.join(lines)}</table:table>"
+        "</office:text></office:body></office:document-content>"
+    )
+    return "t.odt", zipped({"mimetype": ODT, "content.xml": content})
 
 
 def pptx(rows: Sequence[Sequence[Place]]) -> File:
@@ -132,9 +124,7 @@ def pptx(rows: Sequence[Sequence[Place]]) -> File:
                 table.cell(number, column).text = text
                 if (across, down) != (1, 1):
                     table.cell(number, column).merge(table.cell(number + down - 1, column + across - 1))
-    file = io.BytesIO()
-    show.save(file)
-    return "t.pptx", file.getvalue()
+    return "t.pptx", saved(show)
 
 
 def rtf(rows: Sequence[Sequence[Place]], *, marked: bool = False) -> File:
