@@ -114,19 +114,17 @@ def _load_line(line: str, number: int) -> Json:
 
 def _add_value(builder: TextBuilder, value: Json) -> None:
     """A list of records, or the first such list inside an object, record by record; what else there is as one record."""
+    lists: dict[tuple[str, ...], Json] = {}
     if isinstance(value, list):
-        for number, item in enumerate(value, 1):
-            _add_record(builder, item, (f"item {number}",))
-        return
-    rest = value
-    if isinstance(value, dict):
-        rest = {key: inner for key, inner in value.items() if not _is_records(inner)}
-    _add_record(builder, rest, ())
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if _is_records(inner) and isinstance(inner, list):
-                for number, item in enumerate(inner, 1):
-                    _add_record(builder, item, (key, f"item {number}"))
+        lists[()] = value
+    elif isinstance(value, dict):
+        lists = {(key,): inner for key, inner in value.items() if _is_records(inner)}
+        value = {key: inner for key, inner in value.items() if (key,) not in lists}
+    if () not in lists:
+        _add_record(builder, value, ())
+    for path, records in lists.items():
+        for number, record in enumerate(records if isinstance(records, list) else (), 1):
+            _add_record(builder, record, (*path, f"item {number}"))
 
 
 def _is_records(value: Json) -> bool:

@@ -19,7 +19,7 @@ from rag.parsing.shared.xml import local, parse_xml
 from rag.parsing.structure.builder import TextBuilder, plain
 from rag.shared.types import ParsedText
 
-_MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^<>]*?\bref=[\"']([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})")
+_MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^<>]*?\bref=[\"']([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})")
 # Higher ones, and more of them, are layout or hostile.
 _BOLD_ROWS = 20
 _MAX_ROWS = 1_048_576  # that a sheet can have: the rows before one that claims to stand further down would be made up
@@ -62,22 +62,16 @@ def _parts(archive: Archive) -> dict[str, str]:
 
 def _merged(content: bytes, part: str) -> dict[int, list[tuple[int, int]]]:
     """Of the cells that are merged over several rows, by their first row, column (from 0) and last row."""
+    from openpyxl.utils import range_boundaries
+
     archive = Archive(content)  # with bounds of its own, as the sheet was unpacked before
-    found: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    merged: dict[int, list[tuple[int, int]]] = defaultdict(list)
     if part in archive:
-        for one in islice(_MERGED.finditer(archive.read(part)), _MAX_MERGED):
-            first, last = int(one[2]), int(one[3])
+        for reference in islice(_MERGED.finditer(archive.read(part)), _MAX_MERGED):
+            column, first, _, last = range_boundaries(reference[1].decode())
             if 0 < last - first < _MAX_MERGED_ROWS:
-                found[first].append((_column(one[1]), last))
-    return found
-
-
-def _column(letters: bytes) -> int:
-    """0 of "A", 26 of "AA"."""
-    number = 0
-    for letter in letters:
-        number = 26 * number + letter - 64
-    return number - 1
+                merged[first].append((column - 1, last))
+    return merged
 
 
 def _rows(sheet: object, merged: dict[int, list[tuple[int, int]]]) -> Iterator[SheetRow]:

@@ -237,7 +237,7 @@ class _Reader:
         text = plain("".join(self._text))
         self._text.clear()
         if self._in_table:
-            self._cells_text(text)
+            self._text += [f"{text} "] if text else []  # kept until the cell ends
             return
         self._table()
         if text and self._level is not None:
@@ -247,11 +247,6 @@ class _Reader:
         else:
             self._builder.add_block(text, tight=self._listed)
         self._notes()
-
-    def _cells_text(self, text: str) -> None:
-        """Keep the text of a paragraph inside a cell until the cell ends."""
-        if text:
-            self._text.append(text + " ")
 
     def _cell(self, _: int | None = None) -> None:
         if self._state.target == "":
