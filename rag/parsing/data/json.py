@@ -40,7 +40,11 @@ def parse_json(content: bytes, name: str, fields: Sequence[str] = ()) -> ParsedT
             raise UnreadableContent(f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
-                _add_record(builder, _load_line(line, number), (f"line {number}",))
+                try:
+                    record = _load(line)
+                except json.JSONDecodeError as damage:
+                    raise UnreadableContent(f"not JSON: {damage.msg} in line {number}") from damage
+                _add_record(builder, record, (f"line {number}",))
     except RecursionError as error:
         raise UnreadableContent(f"its values nest more than {_MAX_DEPTH} levels deep") from error
     else:
@@ -103,13 +107,6 @@ def is_lines(text: str) -> bool:
 def _load(text: str) -> Json:
     value: Json = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
     return value
-
-
-def _load_line(line: str, number: int) -> Json:
-    try:
-        return _load(line)
-    except json.JSONDecodeError as error:
-        raise UnreadableContent(f"not JSON: {error.msg} in line {number}") from error
 
 
 def _add_value(builder: TextBuilder, value: Json) -> None:

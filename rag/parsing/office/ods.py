@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from rag.parsing.data.rows import SheetRow, add_rows
+from rag.parsing.office.lists.odt import whole_number
 from rag.parsing.office.odt import open_document
 from rag.parsing.shared.xml import attribute, local
 from rag.parsing.structure.builder import plain
@@ -61,5 +62,4 @@ def _cells(row: Element) -> list[str]:
 
 
 def _count(element: Element, name: str) -> int:
-    value = attribute(element, name) or ""
-    return max(int(value), 1) if value.isdecimal() and len(value) < 9 else 1
+    return max(whole_number(element, name) or 1, 1)

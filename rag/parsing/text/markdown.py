@@ -45,14 +45,11 @@ def parse_markdown(text: str, name: str) -> ParsedText:
     body = text[opened:]
     starts = [opened, *(opened + start for start in accumulate(len(line) + 1 for line in body.split("\n")))]
     tokens = MarkdownIt("commonmark").enable("table").parse(body)
-    headings = [
-        (min(starts[first], len(text)), min(starts[last], len(text)), level, title)
-        for first, last, level, title in _headings(tokens)
-    ]
 
     def place(lines: Sequence[int]) -> tuple[int, int]:
         return min(starts[lines[0]], len(text)), min(starts[lines[1]], len(text))
 
+    headings = [(*place(lines), level, title) for lines, level, title in _headings(tokens)]
     parts = [_Part(*place(lines), kind, context, names) for lines, kind, context, names in _parts(tokens)]
     sections = []
     path: list[tuple[int, str]] = []
@@ -202,11 +199,9 @@ def _row(text: str, line: Span, names: tuple[str, ...]) -> TableRow:
     return TableRow(names, (*cells, *[Span(line.end, line.end)] * missing))
 
 
-def _headings(tokens: Sequence[Token]) -> list[tuple[int, int, int, str]]:
-    """First line, line after the last, level and plain title of each heading, in order."""
-    found = []
-    for opening, inline in zip(tokens, tokens[1:], strict=False):
+def _headings(tokens: Sequence[Token]) -> Iterator[tuple[Sequence[int], int, str]]:
+    """First line and line after the last, level and plain title of each heading, in order."""
+    for opening, inline in pairwise(tokens):
         if opening.type == "heading_open" and opening.map is not None:
             title = "".join(child.content for child in inline.children or () if child.type in ("text", "code_inline"))
-            found.append((opening.map[0], opening.map[1], int(opening.tag[1]), title.strip()))
-    return found
+            yield opening.map, int(opening.tag[1]), title.strip()
