@@ -42,7 +42,7 @@ _UNANSWERABLE = 0.3
 _RIDGE = 1e-3  # on weights of features scaled to unit deviation
 # Questions of a set that are asked with another name, at most, and without the passages that answer and of other sets: so many of
 # each teach that names count most. The set's own count for twice the first of these.
-_EXCHANGED, _HIDDEN, _FOREIGN, _OWN = 400, 100, 100, 2
+_EXCHANGED, _HIDDEN, _FOREIGN, _OWN = 400, 200, 200, 2
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
 _NEAR_YEARS = (-7, -3, -1, 1, 2, 5, 11)
 
