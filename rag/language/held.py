@@ -70,7 +70,8 @@ _ASKS_FOR_PHONE = re.compile(r"phone|\bfax\b|\bmobile\b|téléphone|teléfono", 
 _PHONE_NUMBER = re.compile(r"\d(?:[ ()./-]{0,2}\d){5}")
 _CLOCK = re.compile(
     r"\b\d{1,2}[:.h]\d\d(?!\d)|\b\d{1,2}(?::\d\d)? ?(?:a\.?m\b|p\.?m\b|uhr\b|o'clock|heures?\b|h\b)|"
-    r"\b(?:noon|midnight|midday|dawn|dusk|sunset|sunrise)\b",
+    r"\b(?:noon|midnight|midday|dawn|dusk|sunset|sunrise)\b|"
+    r"\bat (?:\d{1,2}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)(?=[.,;!?)]|$| (?:in the|on|every|each|and)\b)",
     re.IGNORECASE,
 )
 _LASTS = re.compile(
@@ -158,7 +159,7 @@ def holds(kind: Kind, text: str, question: str, *, is_row: bool = False) -> bool
     if kind is Kind.DATE:
         return (
             bool(_DATE.search(_without(_dates(question), text)))
-            or bool(_OCCASION.search(_without(_names(question), text)))
+            or bool(_OCCASION.search(_without(_names(question), text)) or _CLOCK.search(text))
             and not _happened(question)
         )
     if kind is Kind.TIME:

@@ -16,6 +16,8 @@ from rag.language.held import holds
         ("When does the Fair Before Noon take place?", "Join us at the Fair Before Noon", False),
         ("When does the fair take place?", "Ready when you are.", False),
         ("When does the shop open?", "It opens every morning.", True),
+        ("When does the shop open?", "It opens at nine.", True),
+        ("When does the shop open?", "It is at 9 Mill Lane.", False),
         ("When was it sold?", "Sold on 21-Sep-2020.", True),
         ("When was it sold?", "Sold on 2020/09/21.", True),
         ("When was it sold?", "Sold on 21.9.20.", True),
