@@ -20,12 +20,17 @@ def add_and_send(self, *document):
     change = add(self, *document)
     n_added += 1
     if n_added == int(after):
-        for number in numbers.split():
+        os.kill(os.getpid(), int(numbers.split()[0]))
+    elif n_added > int(after):
+        for number in numbers.split()[1:]:
             os.kill(os.getpid(), int(number))
+        # One that came just before the main thread began to wait is noticed with the next that comes.
+        os.kill(os.getpid(), signal.SIGWINCH)
     return change
 
 kind.add = add_and_send
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGWINCH, lambda *_: None)
 sys.argv[1:] = sys.argv[5:]
 from rag.cli.main import main
 main()
@@ -37,7 +42,7 @@ def signalled(
 ) -> "subprocess.CompletedProcess[str]":
     """``rag`` with these arguments, when it has ended.
 
-    numbers: of the signals that it sends itself, one behind the other, as soon as ``after`` documents have been written.
+    numbers: of the signals that it sends itself, the first when ``after`` documents have been written, the others at each one more.
     store: module and name of the class that writes them.
     """
     command = [sys.executable, "-P", "-c", _PROGRAM, *store.split(), str(after), " ".join(str(int(n)) for n in numbers)]
