@@ -168,7 +168,9 @@ def test_a_store_is_calibrated_and_answers_with_that_from_then_on(evaluate: Eval
     assert after["calibrated"] is True and after["confidence"] != before["confidence"]
     again = evaluate(SEED_QUESTIONS, "--json")
     assert "was fitted on these questions" in again.err and again.json["store"]["calibration"]["positives"] >= 40
-    assert again.json["measures"]["ECE"]["mean"] != fitted.json["measures"]["ECE"]["mean"]  # noisy: the log loss tells the gain
+    assert (
+        again.json["measures"]["ECE"]["mean"] != fitted.json["measures"]["ECE"]["mean"]
+    )  # noisy: the log loss tells the gain
     # Fitting once more starts from the shipped confidence, not from the last fit, of which the slope would be 1. Questions that
     # are embedded together may differ from those alone in the sixth digit.
     with Service.open(Path(".rag")) as service:
