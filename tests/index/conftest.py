@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,16 @@ def milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Milvus"]:
     with Milvus(tmp_path_factory.mktemp("milvus")) as server, pytest.MonkeyPatch.context() as patch:
         patch.setattr("index.postgres.milvus._TIMEOUT_S", 120.0)
         yield server
+
+
+def is_filled(view: Any) -> bool:
+    """Whether a view is brought up to date now. Milvus Lite hangs up on clients that were silent; the next call reaches it."""
+    from index.postgres.milvus import _FAILURES
+
+    try:
+        return bool(view.follow())
+    except _FAILURES:
+        return False
 
 
 class Milvus:

@@ -15,6 +15,8 @@ from index.local.views.lexical import analyze
 from index.stores import create_store, open_store
 from index.types import Floats, Ids, NewDocument, NewPassage, Scope
 from tests.conftest import Made, Make
+from tests.index.conftest import is_filled
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.medium
 
@@ -145,7 +147,7 @@ def fill_view(store: Store) -> None:
     assert isinstance(store, PostgresStore) and (view := store.searching.view) is not None
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("index.postgres.milvus._SETTLED_S", 0.0)
-        assert view.follow()
+        wait_until(lambda: is_filled(view))
 
 
 def assert_ranked(ranked: tuple[Floats, Ids], ids: list[int], scores: Any, k: int) -> None:

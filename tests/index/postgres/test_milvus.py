@@ -15,6 +15,7 @@ from index.postgres.connection import without_password
 from index.postgres.store import PostgresStore
 from index.stores import open_store
 from index.types import NewDocument, NewPassage, Scope
+from tests.index.conftest import is_filled
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -88,7 +89,7 @@ def test_it_fills_itself_and_follows_what_changes(viewed: PostgresStore, make_do
     viewed.add(*make_document("A ship. A storm.", key="2", collection="a"))
     viewed.add(*make_document("A new ship.", key="new", collection="a", metadata={"kind": "x"}))
     assert lists(viewed, make_document) != before
-    wait_until(view.follow)
+    wait_until(lambda: is_filled(view))
     after = lists(viewed, make_document)
     with viewed.read() as reader:
         state = reader._connection.execute("SELECT value FROM meta WHERE key = 'view'").fetchone()
@@ -138,5 +139,5 @@ def test_a_view_that_lost_passages_is_filled_again(
         assert row is not None
         view.drop(row[0], reader.documents(collection="a")[0].id, [])
     assert proposed(viewed) != whole
-    wait_until(view.follow)
+    wait_until(lambda: is_filled(view))
     wait_until(lambda: proposed(viewed) == whole)

@@ -22,6 +22,8 @@ from rag.answer.cache import AnswerCache
 from rag.service import Service
 from rag.shared.config import Config
 from rag.shared.types import Incoming, Query
+from tests.index.conftest import is_filled
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.model]
 WORDS = "harbour ship captain storm cargo light river winter engine map island trade coal letter sailor".split()
@@ -55,7 +57,7 @@ def test_lists_from_the_engine_end_in_the_same_ten(
             store = service.store
             assert isinstance(store, PostgresStore) and store.words == "index"
             view = store.searching.view
-            assert view is not None and view.follow()
+            wait_until(lambda: is_filled(view))
             different = []
             for by, searching in {
                 "scan": replace(store.searching, view=None),
