@@ -289,8 +289,8 @@ async def get_structure(
         part = _text(document_id, text, start, end)
         blocks = [_block_json(block) for block in blocks_of(part["text"], part["start"], passages)]
         outline: list[HeadingOut] = [
-            {"title": one.title, "level": one.level, "start": one.start, "page": one.page}
-            for one in outline_of(passages)
+            {"title": entry.title, "level": entry.level, "start": entry.start, "page": entry.page}
+            for entry in outline_of(passages)
         ]
         return {**part, "blocks": blocks, "outline": outline}
 

@@ -145,7 +145,7 @@ async function goTo(start, page) {
     finding.clear();
     show(part);
   }
-  const block = [...body.querySelectorAll("[data-start]")].findLast((one) => Number(one.dataset.start) <= start);
+  const block = [...body.querySelectorAll("[data-start]")].findLast((shown) => Number(shown.dataset.start) <= start);
   (block ?? body).scrollIntoView({ block: "start" });
   scroller.focus({ preventScroll: true });
 }

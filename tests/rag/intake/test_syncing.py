@@ -4,7 +4,6 @@ import gzip
 import io
 import os
 import tarfile
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from index.local.reader import Reader
 from index.types import FailedFile
 from rag.service import Service
 from rag.shared.types import Failure, IngestReport, ParseOptions
+from tests.rag.parsing.containers import zipped
 
 pytestmark = pytest.mark.medium
 
@@ -22,14 +22,6 @@ BRIDGE = "The bridge was closed in May 2024 because of rust."
 SHIP = "The ship Aurora left Oslo on 3 March."
 MILL = "The mill was built by Anna Berg in 1850."
 IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(30)
-
-
-def zipped(files: Mapping[str, str | bytes]) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return file.getvalue()
 
 
 def tarred(files: Mapping[str, str], mode: str = "w") -> bytes:
