@@ -77,15 +77,16 @@ def respell(
     for word in unknown[:_MOST_WORDS]:
         written = question[slice(*word)]
         quoted = any(start <= word.start < end for start, end in literal)
-        if quoted or not _may_differ(written) or written.lower() in common:
+        abbreviated = written.isupper() and not question.isupper()
+        if quoted or abbreviated or not _may_differ(written) or written.lower() in common:
             continue
         name = word.start > 0 and written[0].isupper()
         slip = not name and not is_word(written.lower()) and (own == ENGLISH or len(written) >= _MIN_FOREIGN_SLIP)
-        # Names are the same in all languages; with the stems of another one a word would be taken for any of its neighbours.
-        stems = languages if name else (own,)
+        # Names are the same in all languages. With the stems of another one a word would be taken for any of its neighbours.
+        others = languages[1:] if name else ()
         tiers = _tiers(written.lower(), name, slip, own)
-        if form := _best(tiers, frequencies, stems, is_word):
-            parts += [question[position : word.start], form]
+        if form := _best(tiers, frequencies, own, others, is_word):
+            parts += [question[position : word.start], form.capitalize() if name else form]
             position = word.end
     return "".join([*parts, question[position:]])
 
@@ -140,21 +141,27 @@ def _one_edit(word: str) -> set[str]:
 def _best(
     tiers: Iterable[tuple[Iterable[str], bool]],
     frequencies: Callable[[Sequence[str]], Mapping[str, int]],
-    languages: Sequence[str],
+    own: str,
+    others: Sequence[str],
     is_word: Callable[[str], bool],
 ) -> str | None:
     """The form in most passages, of the first kind and language of which there is one; of equals the first in the alphabet.
 
+    own: the language of the question.  others: whose stems are looked up as well, of forms that are their own stem.
     A guess must be a word that the model knows or stand in several passages: damaged text has words that are none.
     """
     for tier, is_guess in tiers:
         forms = sorted(form for form in tier if len(form) >= _MIN_FORM or form.isdigit())
-        for language in languages:
+        for language in (own, *others):
             terms = analyze("\n".join(forms), language)
             if len(terms) != len(forms):  # a script of which a word is several terms: its slips are not told here
                 continue
             counts = frequencies(list(dict.fromkeys(terms)))
-            known = [(form, counts[term]) for form, term in zip(forms, terms, strict=True) if term in counts]
+            known = [
+                (form, counts[term])
+                for form, term in zip(forms, terms, strict=True)
+                if term in counts and (language == own or term == form)
+            ]
             if is_guess:
                 known = [(form, n) for form, n in known if n >= _ESTABLISHED or is_word(form)]
             if known:
