@@ -22,7 +22,7 @@ from rag.answer.units.candidates import Candidate
 from rag.answer.weights import FILE, load_weights
 from rag.language.asked import kind_asked
 from rag.language.held import NAMED, STRICT
-from rag.language.names import is_near, names_in
+from rag.language.names import is_near, is_short_for_part, names_in
 from rag.retrieval.references import asks_for_part
 from rag.retrieval.retrieve import Retrieved
 
@@ -68,7 +68,7 @@ def evidence(retrieved: Retrieved, documents: Mapping[int, Document], chosen: Se
     gap: how far the first passage is ahead of the last of the five best.
     agreement: how many of these put its passage first: all that it is ranked by, its vector, its best sentence's, BM25.
     names_missing: how many names and numbers of the question are in no passage of its document that was looked at, its title,
-    its headings and the head of its table.  names_unknown: how many have a word that no document has.
+    its headings and the head of its table, nor short for what is.  names_unknown: how many have a word that no document has.
     periods_missing: how many years, months and quarters of the question are not in the passages, titles and headings of the chosen
     units.
     negation_missing: whether the question denies something, and the unit nothing.
@@ -117,6 +117,8 @@ def _doubtful_names(retrieved: Retrieved, passage: Passage, told: str, *, number
     missing = unknown = 0
     for name in names:
         parts = [(part, set(analyze(part))) for part in name.split()]
+        if is_short_for_part(name, document):
+            continue
         is_there = name.casefold() in document.casefold()
         missing += not is_there and not all(own <= terms or is_near(part, words) for part, own in parts)
         unknown += any(not own.isdisjoint(in_none) and not is_near(part, words) for part, own in parts)

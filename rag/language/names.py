@@ -12,6 +12,9 @@ _QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{2,80})[\"”“»]|`([^`]
 _CODE = re.compile(r"\w[_./\\@:-]{1,2}\w*[_./\\@]|[a-z][A-Z]|_|^--?\w|\w\.\w|\(\)$")
 # Shorter words have too many neighbours. Of the letters of two spellings this share is the same, in the same order.
 _SHORTEST_MISSPELLED, _MOST_LETTERS_APART, _ALIKE = 5, 2, 0.8
+# Of two capitals there are initials everywhere.
+_SHORTEST_ABBREVIATION = 3
+_BETWEEN_INITIALS = r"[^\W\d_]*[ -](?:(?:of|the|and|for|in|on|to|de|des|du|la|le|et|der|für|und) )*"
 _OPENING = frozenset(
     "who what when where why how which whose whom is are was were do does did can could will would should has have had "
     "may might in on "
@@ -51,6 +54,16 @@ def is_near(word: str, words: Collection[str]) -> bool:
         and SequenceMatcher(None, folded, other).ratio() >= _ALIKE
         for other in words
     )
+
+
+def is_short_for_part(word: str, text: str) -> bool:
+    """Whether three or more capitals are the initials of words of a text: "AAA" of the American Automobile Association.
+
+    Small words between these are passed over.
+    """
+    if len(word) < _SHORTEST_ABBREVIATION or not (word.isalpha() and word.isupper()):
+        return False
+    return bool(re.search(rf"\b{_BETWEEN_INITIALS.join(word)}[^\W\d_]", text))
 
 
 def _quoted(question: str) -> list[Span]:

@@ -4,7 +4,7 @@ import pytest
 
 from rag.language.asked import Kind, kind_asked
 from rag.language.held import holds, points_back
-from rag.language.names import names_in
+from rag.language.names import is_short_for_part, names_in
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,12 @@ from rag.language.names import names_in
         ("What is it called when water turns to steam?", Kind.OTHER),
         ("when the war ended", Kind.DATE),
         ("When does the fair begin, at what time?", Kind.TIME),
+        ("What time frame does the war cover?", Kind.DATE),
+        ("What is the time limit for appeals?", Kind.DURATION),
+        ("What time zone is it in?", Kind.OTHER),
+        ("What affects pressure most?", Kind.OTHER),
+        ("What sales did the shop have?", Kind.NUMBER),
+        ("What average speed is reached?", Kind.NUMBER),
         ("How many days' notice must the tenant give?", Kind.DURATION),
         ("How many tenants are there?", Kind.NUMBER),
         ("What did the red lamp cost?", Kind.NUMBER),
@@ -111,3 +117,19 @@ def test_names_numbers_code_and_quotations_are_told_from_other_words(question: s
 
 def test_a_sentence_that_points_back_is_told() -> None:
     assert points_back("This can be changed.") and not points_back("Thistles can be cut.")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "stands"),
+    [
+        ("AAA", "The American Automobile Association reported it.", True),
+        ("WHO", "the World Health Organization", True),
+        ("MIT", "the Massachusetts Institute of Technology", True),
+        ("AAA", "An apple a day is all.", False),
+        ("AAA", "American cars", False),
+        ("Ann", "Alma Nora Neale", False),
+        ("US", "Under Secretary", False),
+    ],
+)
+def test_an_abbreviation_stands_for_a_name_with_its_initials(name: str, text: str, stands: bool) -> None:
+    assert is_short_for_part(name, text) is stands
