@@ -87,20 +87,23 @@ _PATTERNS = tuple(
         (Kind.EMAIL, r"\b(?:what|which|welche|quelle|cuál)\b.{0,60}\be-?mail(?:[- ]address|adresse)?\b"),
         (
             Kind.TIME,
-            r"^.*\b(?:at )?(?:what|which) (?:time|hour)\b(?! of)|\bum wie viel uhr\b|\bà quelle heure\b|\ba qué hora\b|几点|何時",
+            r"^.*\b(?:at )?(?:what|which) (?:time|hour)\b(?! (?:of|frame|period|span|limit|zone))|"
+            r"\bum wie viel uhr\b|\bà quelle heure\b|\ba qué hora\b|几点|何時",
         ),
         (
             Kind.DURATION,
             rf"\bhow (?:long|old)\b|\bhow (?:many|much) (?:[\w-]+ )?(?:{UNITS_OF_TIME})\b|\bhow much (?:time|notice)\b|"
             rf"\bwie (?:lange|alt)\b|\bwie viele (?:{UNITS_OF_TIME})\b|\bcombien de (?:temps|{UNITS_OF_TIME})\b|"
-            rf"\bcuánt[oa]s? (?:tiempo|{UNITS_OF_TIME})\b|\bwhat (?:is|was) the (?:duration|runtime|run time|notice)\b|"
+            rf"\bcuánt[oa]s? (?:tiempo|{UNITS_OF_TIME})\b|"
+            r"\bwhat (?:is|was) the (?:duration|runtime|run time|notice|time (?:limit|span))\b|"
             r"多久|多长时间",
         ),
         (
             Kind.DATE,
             r"^\W*(?:(?:and|but|so|by|since|until)\b\W*)*when\b|"
             r"^(?!.*\b(?:what|which|who|whom|whose|where|why|how)\b.*\bwhen\b).*\bwhen (?:did|does|do|is|was|were|will|"
-            r"are|has|have)\b|\b(?:in |on |by |from )?(?:what|which) (?:date|day|year|month|century|decade|season)\b|"
+            r"are|has|have)\b|\b(?:in |on |by |from )?(?:what|which) (?:date|day|year|month|century|decade|season|"
+            r"time (?:frame|period))\b|"
             r"\bwhat (?:is|was|are|were) the (?:[\w-]+ ){0,3}(?:date|deadline|year|day)\b|\bwann\b|\bquand\b|\bcuándo\b|"
             r"\bquando\b|"
             r"\bwanneer\b|\bwelche[nms]? (?:jahr|datum|tag)\b|\bquelle (?:date|année)\b|\bqué (?:año|fecha)\b|"
@@ -124,7 +127,8 @@ _PATTERNS = tuple(
             r"\bhow (?:many|much|far|fast|tall|high|big|large|heavy|deep|wide|hot|cold)\b|"
             r"\bwhat (?:percent(?:age)?|proportion|number|amount|price)\b|"
             rf"\bwhat(?:['’]s| is| was| are| were) (?:the |[\w'’-]+ |[\w-]+['’]s? )(?:[\w'’-]+ ){{0,3}}(?:{_COUNTED})\b|"
-            rf"\b(?:at |to |by )?what (?:[\w-]+ )?(?:{_COUNTED})\b|\bwie ?viele?\b|\bwie (?:hoch|groß|schnell|weit|schwer|"
+            rf"\b(?:at |to |by )?what (?:(?!\w+[^\Ws]s )[\w-]+ )?(?:{_COUNTED})\b|"
+            rf"\bwie ?viele?\b|\bwie (?:hoch|groß|schnell|weit|schwer|"
             rf"teuer)\b|"
             r"\bwhat (?:did|does|do|would|will|is|was) .{1,80}\b(?:costs?|weigh|priced|earn)\b|\bcombien\b|"
             r"\bcuánt[oa]s?\b|\bquant[oaie]s?\b|\bhoeveel\b|多少|几[个天年次名]|いくつ|いくら",

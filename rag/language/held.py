@@ -55,7 +55,7 @@ _DATE = re.compile(
     rf"\b\d+ (?:million |billion )?(?:{UNITS_OF_TIME}) ago\b|"
     rf"\b(?:{_MONTHS})\b|\b\d{{1,2}} (?:{_SHORT_MONTHS})\b|\b(?:{_SHORT_MONTHS})\.? \d{{1,2}}\b|\b{_WEEKDAYS}\b|"
     r"\b(?:\d{1,2}(?:st|nd|rd|th)|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|\w+teenth|twentieth)"
-    r"[- ]centur(?:y|ies)\b|\d{1,4} ?年|\d{1,2} ?月",
+    r"[- ]centur(?:y|ies)\b|\b(?:dynast(?:y|ies)|middle ages|antiquity|(?:stone|bronze|iron|ice) age)\b|\d{1,4} ?年|\d{1,2} ?月",
     re.IGNORECASE,
 )
 _OCCASION = re.compile(
@@ -78,6 +78,9 @@ _LASTS = re.compile(
     rf"(?:(?<![\d.,])\d[\d.,]*+|\b(?:{_NUMBER_WORDS}|an?|few|several|many)\b)\)?[\s-]*(?:[a-z]+ )?"
     rf"(?:{UNITS_OF_TIME}|mins?|hrs?|secs?|ms|h|s)\b|"
     r"\b(?:until|indefinite\w*|permanent\w*|forever|lifetime|century|decade|from .{3,40} (?:to|until))\b|\d{4} ?[–-] ?\d{2,4}|"
+    r"\bsince\b.{1,60}\d{4}|\bborn\b.{1,60}\d{4}|"
+    r"\b(?:in|within|for|over|takes?) (?:only |just |mere |a matter of )*"
+    r"(?:seconds|minutes|hours|days|weeks|months|years|decades|centuries)\b|"
     r"[\d一二三四五六七八九十]+ ?[年月天日]",
     re.IGNORECASE,
 )
