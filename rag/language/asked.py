@@ -6,7 +6,7 @@ asks for nothing that a text could be seen to lack.
 
 import re
 from enum import Enum
-from functools import cache
+from functools import lru_cache
 
 UNITS_OF_TIME = (
     "(?:milli)?seconds?|minutes?|hours?|(?:business |working |calendar )?days?|nights?|weeks?|months?|quarters?|years?|"
@@ -17,6 +17,10 @@ UNITS_OF_TIME = (
     "mesi|anni|"
     "dagen|weken|jaren"
 )
+
+
+# What a question alone decides, which every unit that may answer it is held against, is found once.
+once_a_question = lru_cache(maxsize=256)
 
 
 class Kind(Enum):
@@ -175,7 +179,7 @@ _PATTERNS = tuple(
 )
 
 
-@cache
+@once_a_question
 def kind_asked(question: str) -> Kind:
     """What a question asks for; OTHER where its words do not say. The first question word decides."""
     places = [
@@ -197,11 +201,13 @@ _AUTHOR = re.compile(
 )
 
 
+@once_a_question
 def asks_about_mail(question: str) -> bool:
     """Whether a question may ask who sent a mail, to whom, when or about what."""
     return bool(_MAIL.search(question))
 
 
+@once_a_question
 def asks_for_author(question: str) -> bool:
     """Whether a question may ask who wrote a text, or where they work."""
     return kind_asked(question) in (Kind.PERSON, Kind.ORGANISATION) and bool(_AUTHOR.search(question))

@@ -2,9 +2,10 @@
 "itself."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from re import Pattern
 
-from rag.language.asked import UNITS_OF_TIME, Kind, kind_asked
+from rag.language.asked import UNITS_OF_TIME, Kind, kind_asked, once_a_question
 from rag.language.languages import common_words
 from rag.language.names import names_in
 
@@ -66,6 +67,7 @@ _OCCASION = re.compile(
     re.IGNORECASE,
 )
 _DIGIT = re.compile(r"\d")
+_NUMBER = re.compile(r"\d[\d.,:/-]*\d|\d")
 _ASKS_FOR_PHONE = re.compile(r"phone|\bfax\b|\bmobile\b|téléphone|teléfono", re.IGNORECASE)
 _PHONE_NUMBER = re.compile(r"\d(?:[ ()./-]{0,2}\d){5}")
 _CLOCK = re.compile(
@@ -150,7 +152,7 @@ def holds(kind: Kind, text: str, question: str, *, is_row: bool = False) -> bool
     is_row: whether it is a row of a table, whose head has the unit of its numbers.
     """
     if kind is Kind.NUMBER:
-        told = is_row or not _ASKS_FOR_MONEY.search(question) or bool(_MONEY.search(text))
+        told = is_row or not _asks_for_money(question) or bool(_MONEY.search(text))
         return told and any(True for _ in amounts_in(text, question))
     if kind is Kind.CODE:
         code = _PHONE_NUMBER if _ASKS_FOR_PHONE.search(question) else _DIGIT
@@ -186,6 +188,7 @@ def amounts_in(text: str, question: str) -> Iterator[str]:
     return (told[match.end() :] for match in _AMOUNT.finditer(told))
 
 
+@once_a_question
 def asks_for_name(question: str) -> bool:
     """Whether a question asks what something is called."""
     return kind_asked(question) is Kind.DEFINITION and bool(_CALLED.search(question))
@@ -201,7 +204,7 @@ def has_new_name(text: str, question: str) -> bool:
     if _UNCASED.search(text):
         return True
     text = _ADDRESS.sub(" ", text)
-    asked = {word.casefold() for word in _WORD.findall(question)}
+    asked = _words(question)
     common = common_words("en")
     for word in _WORD.finditer(text):
         written = word.group()
@@ -219,6 +222,12 @@ def _capital_follows(text: str, end: int) -> bool:
     return bool(following and following[1].isupper())
 
 
+@once_a_question
+def _asks_for_money(question: str) -> bool:
+    return bool(_ASKS_FOR_MONEY.search(question))
+
+
+@once_a_question
 def _happened(question: str) -> bool:
     """Whether a question asks when something was or will be, which only a date tells."""
     return bool(
@@ -230,20 +239,34 @@ def _happened(question: str) -> bool:
     )
 
 
-def _numbers(question: str) -> set[str]:
-    return set(re.findall(r"\d[\d.,:/-]*\d|\d", question))
+@once_a_question
+def _words(question: str) -> frozenset[str]:
+    return frozenset(word.casefold() for word in _WORD.findall(question))
 
 
-def _names(question: str) -> set[str]:
-    return {question[slice(*span)] for span in names_in(question)}
+@once_a_question
+def _numbers(question: str) -> Sequence[Pattern[str]]:
+    return _patterns(_NUMBER.findall(question))
 
 
-def _dates(question: str) -> set[str]:
-    return {*_numbers(question), *(match.group() for match in _DATE.finditer(question))}
+@once_a_question
+def _names(question: str) -> Sequence[Pattern[str]]:
+    return _patterns(question[slice(*span)] for span in names_in(question))
 
 
-def _without(parts: set[str], text: str) -> str:
+@once_a_question
+def _dates(question: str) -> Sequence[Pattern[str]]:
+    return _patterns([*_NUMBER.findall(question), *(match.group() for match in _DATE.finditer(question))])
+
+
+def _patterns(parts: Iterable[str]) -> Sequence[Pattern[str]]:
+    """What finds each of the parts where it stands by itself, the longest first."""
+    longest_first = sorted(set(parts), key=len, reverse=True)
+    return [re.compile(rf"(?<![\w.,]){re.escape(part)}(?!\w|[.,]\d)") for part in longest_first]
+
+
+def _without(parts: Sequence[Pattern[str]], text: str) -> str:
     """A text without what the question says already."""
-    for part in sorted(parts, key=len, reverse=True):
-        text = re.sub(rf"(?<![\w.,]){re.escape(part)}(?!\w|[.,]\d)", " ", text)
+    for part in parts:
+        text = part.sub(" ", text)
     return text

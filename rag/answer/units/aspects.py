@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from index.local.views.lexical import analyze
+from rag.language.asked import once_a_question
 from rag.language.held import amounts_in
 from rag.retrieval.question import function_terms
 
@@ -96,8 +97,13 @@ def lacks_negation(question: str, text: str) -> bool:
 
 def has_qualifier(question: str, text: str) -> bool:
     """Whether a text has a word of the question such as "all", "only" or "without"."""
-    asked = {word.casefold() for word in _QUALIFIER.findall(question)}
+    asked = _qualifiers(question)
     return bool(asked) and any(word.casefold() in asked for word in _QUALIFIER.findall(text))
+
+
+@once_a_question
+def _qualifiers(question: str) -> frozenset[str]:
+    return frozenset(word.casefold() for word in _QUALIFIER.findall(question))
 
 
 def tells_deadline(question: str, text: str) -> bool:

@@ -124,8 +124,8 @@ def _of_passage(retrieved: Retrieved, kind: Kind, rank: int, position: int, rows
     passage, signals, asked = retrieved.passages[position], retrieved.signals, retrieved.question.text
     units = units_of(passage)
     texts = texts_of(units, passage.text, passage.span.start)
-    cosine, coverage = signals.sentence_cosine[rows], signals.sentence_coverage[rows]
-    late = np.nan_to_num(retrieved.late[rows])
+    cosine, coverage = signals.sentence_cosine[rows].tolist(), signals.sentence_coverage[rows].tolist()
+    late: list[float] = np.nan_to_num(retrieved.late[rows]).tolist()
     whole = [_with_label(stretch, units, texts, kind, asked) for stretch in stretches(units, texts)]
     spans = [span_of(units, stretch) for stretch in whole]
     quoted = [_text_at(passage, span) for span in spans]
@@ -139,11 +139,11 @@ def _of_passage(retrieved: Retrieved, kind: Kind, rank: int, position: int, rows
     scores = []
     for stretch, text, is_held in zip(whole, quoted, held, strict=True):
         within = slice(stretch.first, stretch.last + 1)
-        before = float(late[stretch.first - 1]) if stretch.first and points_back(text) else 0.0
+        before = late[stretch.first - 1] if stretch.first and points_back(text) else 0.0
         scores.append(
-            weights["cosine"] * float(cosine[within].max())
-            + weights["coverage"] * float(coverage[within].max())
-            + weights["late"] * float(late[within].max())
+            weights["cosine"] * max(cosine[within])
+            + weights["coverage"] * max(coverage[within])
+            + weights["late"] * max(late[within])
             + weights["passage"] * float(retrieved.scores[position])
             + weights["before"] * before
             + weights["kind" if asks_for_name(asked) else _HELD.get(kind, "kind")] * is_held
@@ -168,8 +168,8 @@ def _of_passage(retrieved: Retrieved, kind: Kind, rank: int, position: int, rows
             _told(units[stretch.first]),
             _cells(passage, units[stretch.first]),
             score,
-            float(late[stretch.first : stretch.last + 1].max()),
-            float(cosine[stretch.first : stretch.last + 1].max()),
+            max(late[stretch.first : stretch.last + 1]),
+            max(cosine[stretch.first : stretch.last + 1]),
             is_held,
             units[stretch.first].kind,
             stretch.first in named,
