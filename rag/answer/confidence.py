@@ -110,17 +110,20 @@ def _doubtful_names(retrieved: Retrieved, passage: Passage, told: str, *, number
         names = [name for name in names if not any(character.isdigit() for character in name)]
     of_document = (other.text for other in retrieved.passages.values() if other.document_id == passage.document_id)
     document = "\n".join((told, *passage.section, *of_document))
-    terms, words = set(analyze(document)), {word.casefold() for word in _WORD.findall(document)}
+    folded = document.casefold()
+    absent = {name for name in names if name.casefold() not in folded}
     in_none = {
         term for term, unknown in zip(question.weighted.terms, question.weighted.unknown, strict=True) if unknown
     }
+    if not absent and not in_none:
+        return 0, 0
+    terms, words = set(analyze(document)), {word.casefold() for word in _WORD.findall(document)}
     missing = unknown = 0
     for name in names:
         parts = [(part, set(analyze(part))) for part in name.split()]
         if is_short_for_part(name, document):
             continue
-        is_there = name.casefold() in document.casefold()
-        missing += not is_there and not all(own <= terms or is_near(part, words) for part, own in parts)
+        missing += name in absent and not all(own <= terms or is_near(part, words) for part, own in parts)
         unknown += any(not own.isdisjoint(in_none) and not is_near(part, words) for part, own in parts)
     return missing, unknown
 

@@ -3,7 +3,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from re import Pattern
 
 from rag.language.asked import UNITS_OF_TIME, Kind, kind_asked, once_a_question
 from rag.language.languages import common_words
@@ -245,28 +244,27 @@ def _words(question: str) -> frozenset[str]:
 
 
 @once_a_question
-def _numbers(question: str) -> Sequence[Pattern[str]]:
-    return _patterns(_NUMBER.findall(question))
+def _numbers(question: str) -> Sequence[str]:
+    return _longest_first(_NUMBER.findall(question))
 
 
 @once_a_question
-def _names(question: str) -> Sequence[Pattern[str]]:
-    return _patterns(question[slice(*span)] for span in names_in(question))
+def _names(question: str) -> Sequence[str]:
+    return _longest_first(question[slice(*span)] for span in names_in(question))
 
 
 @once_a_question
-def _dates(question: str) -> Sequence[Pattern[str]]:
-    return _patterns([*_NUMBER.findall(question), *(match.group() for match in _DATE.finditer(question))])
+def _dates(question: str) -> Sequence[str]:
+    return _longest_first([*_numbers(question), *(match.group() for match in _DATE.finditer(question))])
 
 
-def _patterns(parts: Iterable[str]) -> Sequence[Pattern[str]]:
-    """What finds each of the parts where it stands by itself, the longest first."""
-    longest_first = sorted(set(parts), key=len, reverse=True)
-    return [re.compile(rf"(?<![\w.,]){re.escape(part)}(?!\w|[.,]\d)") for part in longest_first]
+def _longest_first(parts: Iterable[str]) -> Sequence[str]:
+    return sorted(set(parts), key=len, reverse=True)
 
 
-def _without(parts: Sequence[Pattern[str]], text: str) -> str:
-    """A text without what the question says already."""
+def _without(parts: Sequence[str], text: str) -> str:
+    """A text without what the question says already. parts: the longest first."""
     for part in parts:
-        text = part.sub(" ", text)
+        if part in text:
+            text = re.sub(rf"(?<![\w.,]){re.escape(part)}(?!\w|[.,]\d)", " ", text)
     return text

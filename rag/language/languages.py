@@ -11,7 +11,7 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from index.local.views.lexical import ENGLISH, STEMMERS, analyze
+from index.local.views.lexical import ENGLISH, STEMMERS, analyze, analyze_word
 from index.types import Change, Document, Metadata
 
 if TYPE_CHECKING:
@@ -121,9 +121,9 @@ def terms_of_question(question: str, first: str, languages: Sequence[str], frequ
         return analyze(question)
     order = [first, *(other for other in (ENGLISH, *languages) if other != first)]
     # Blanks cut no term: taken apart at them or not, a question has the same terms.
-    forms = [[analyze(word, language) for language in order] for word in question.split()]
+    forms = [[analyze_word(word, language) for language in order] for word in question.split()]
     known = frequencies([term for variants in forms for variant in variants for term in variant])
-    terms = []
+    terms: list[str] = []
     for variants in forms:
         counts = [min((known.get(term, 0) for term in variant), default=0) for variant in variants]
         terms += variants[0 if counts[0] else counts.index(max(counts))]

@@ -2,9 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from index.local.views.vectors import inner_products
 from index.types import Candidates, Ids
@@ -39,22 +40,32 @@ def group_duplicates(candidates: Candidates, order: Ids, limit: int, text_of: Ca
     order: int64 (n,), positions best first; text_of: the text at a position.
     """
     groups: list[list[int]] = []
-    vectors = candidates.passage_vectors
     begins, lengths = candidates.bodies
     grouped = np.zeros(len(candidates.ids), dtype=np.bool_)
-    for leader in order.tolist():
+
+    def body(position: int) -> bytes:
+        begin = begins[position]
+        return candidates.terms[begin : begin + lengths[position]].tobytes()
+
+    for leader, near in _near_each(candidates.passage_vectors, order, limit):
         if len(groups) == limit:
             break
         if grouped[leader]:
             continue
         grouped[leader] = True
-        near = inner_products(vectors, vectors[leader].astype(np.float32)) >= _NEAR_COSINE
         # Copies under another title may be further apart than that: their context is part of the vector.
-        body = candidates.terms[begins[leader] : begins[leader] + lengths[leader]]
+        own = body(leader)
         for other in np.flatnonzero(lengths == lengths[leader]).tolist():
-            near[other] |= np.array_equal(candidates.terms[begins[other] : begins[other] + lengths[other]], body)
+            near[other] |= body(other) == own
         close: list[int] = order[(near & ~grouped)[order]].tolist()
         copies = [position for position in close if same_statement(text_of(leader), text_of(position))]
         grouped[copies] = True
         groups.append([leader, *copies])
     return groups
+
+
+def _near_each(vectors: NDArray[np.float16], order: Ids, together: int) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+    """Each position in order with those that are near it in meaning, bool (n,); found for so many positions together."""
+    for start in range(0, len(order), together):
+        block = order[start : start + together]
+        yield from zip(block.tolist(), inner_products(vectors, vectors[block]) >= _NEAR_COSINE, strict=True)

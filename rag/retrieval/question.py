@@ -8,7 +8,7 @@ import numpy as np
 
 from index.backend import Reader
 from index.local.database.rows import hash_term
-from index.local.views.lexical import ENGLISH, analyze
+from index.local.views.lexical import ENGLISH, analyze, analyze_word
 from index.types import Floats, Span, TermStatistics
 from rag.language.languages import common_words, question_language, terms_of_question
 from rag.retrieval.signals import FUNCTION_WORD_SHARE_LATE, FUNCTION_WORDS, QuestionTerms, question_terms
@@ -46,7 +46,7 @@ def analyze_question(reader: Reader, text: str, words: Sequence[Span], collectio
     statistics = reader.statistics(collection, terms)
     functional = function_terms(language)
     weighted = question_terms(terms, {term: hash_term(term) for term in terms}, statistics, functional)
-    is_functional = [set(analyze(text[slice(*word)], language)) <= functional for word in words]
+    is_functional = [functional.issuperset(analyze_word(text[slice(*word)], language)) for word in words]
     shares = np.where(is_functional, FUNCTION_WORD_SHARE_LATE, 1.0).astype(np.float32)
     return AnalyzedQuestion(text, tuple(words), tuple(terms), language, statistics, weighted, shares)
 

@@ -7,7 +7,7 @@ terms: nothing is kept beside the index, and what is found is as fresh as the in
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from index.local.views.lexical import ENGLISH, analyze
+from index.local.views.lexical import ENGLISH, analyze, analyze_word
 from index.types import Span
 from rag.language.languages import common_words, is_in_another_language, question_language
 from rag.language.names import literals_in
@@ -64,14 +64,15 @@ def respell(
     """
     own = question_language(question, languages)
     languages = (own, *(language for language in (ENGLISH, *languages) if language != own))
-    common = frozenset(FUNCTION_WORDS.split()).union(*map(common_words, languages))
     terms = {
-        word: [term for language in languages for term in analyze(question[slice(*word)], language)] for word in words
+        word: [term for language in languages for term in analyze_word(question[slice(*word)], language)]
+        for word in words
     }
     known = frequencies([term for analyzed in terms.values() for term in analyzed])
     unknown = [word for word in words if terms[word] and known.keys().isdisjoint(terms[word])]
     if not unknown or is_in_another_language(question, languages):
         return question  # in a language that no document is in every word is unknown, and none a slip
+    common = frozenset(FUNCTION_WORDS.split()).union(*map(common_words, languages))
     literal = literals_in(question)
     parts, position = [], 0
     for word in unknown[:_MOST_WORDS]:

@@ -75,6 +75,12 @@ def analyze(text: str, language: str = ENGLISH) -> list[str]:
     return [term for term in terms if len(term) <= _MAX_TERM_LENGTH]
 
 
+@functools.lru_cache(maxsize=4096)
+def analyze_word(word: str, language: str = ENGLISH) -> tuple[str, ...]:
+    """The same for a word of a question or beside a number, which comes again and again."""
+    return tuple(analyze(word, language))
+
+
 class LexicalRow(NamedTuple):
     """A passage as this view holds it. terms: uint32 hashes (n,), packed, with repetition."""
 

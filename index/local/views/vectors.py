@@ -266,20 +266,21 @@ def _searched(index: Any, vector: Floats, k: int, n: int, parameters: Any) -> tu
     return np.empty(0, dtype=np.float32), NO_IDS
 
 
-def inner_products(vectors: NDArray[np.float16], vector: Floats) -> Floats:
+def inner_products(vectors: NDArray[np.float16], vector: NDArray[np.floating]) -> Floats:
     """The inner product of each row with a vector: float32 (n,), to the last bit what a search of the same vectors gives.
 
-    vectors: float16 (n, dim), finite, whose rows may be parts of longer ones; vector: float32 (dim,).
+    vectors: float16 (n, dim), finite, whose rows may be parts of longer ones; vector: (dim,), or (m, dim) for (m, n) of them.
     (numpy would give a row another last bit beside other rows, and then equal passages would not be told by their ids.)
     """
     n, dim = vectors.shape
-    products = np.empty(n, dtype=np.float32)  # (n,)
-    if n:
+    wanted = np.ascontiguousarray(vector, dtype=np.float32).reshape(-1, dim)  # (m, dim)
+    products = np.empty((len(wanted), n), dtype=np.float32)
+    if products.size:
         index = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         index.add_sa_codes(np.ascontiguousarray(vectors).view(np.uint8))
-        (scores,), (rows,) = index.search(np.ascontiguousarray(vector, dtype=np.float32)[None, :], n)  # (n,), each
-        products[rows] = scores
-    return products
+        scores, rows = index.search(wanted, n)  # (m, n), each
+        np.put_along_axis(products, rows, scores, axis=1)
+    return products.reshape(*vector.shape[:-1], n)
 
 
 def best(scores: Floats, ids: Ids, k: int) -> tuple[Floats, Ids]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from index.local.views.lexical import analyze
+from index.local.views.lexical import analyze, analyze_word
 from rag.language.asked import once_a_question
 from rag.language.held import amounts_in
 from rag.retrieval.question import function_terms
@@ -65,7 +65,7 @@ def counted_terms(question: str) -> frozenset[str]:
         return frozenset()
     terms: list[str] = []
     for word in match[1].split():
-        analyzed = analyze(word)
+        analyzed = analyze_word(word)
         if terms and any(term in function_terms() for term in analyzed):
             break
         terms += [term for term in analyzed if term not in function_terms()]
@@ -76,7 +76,7 @@ def counts(text: str, question: str, terms: frozenset[str]) -> bool:
     """Whether a text has a number in front of one of the terms, or right behind it: "tackles (118)"."""
     if not terms:
         return False
-    if any(not terms.isdisjoint(analyze(match[1])) for match in _NUMBERED.finditer(text)):
+    if any(not terms.isdisjoint(analyze_word(match[1])) for match in _NUMBERED.finditer(text)):
         return True
     return any(
         not terms.isdisjoint(analyze(" ".join(following[:_NEAR].split()[: _WORDS_BETWEEN + 1])))

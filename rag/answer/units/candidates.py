@@ -11,7 +11,7 @@ from rag.answer.units.aspects import counted_terms, counts, has_qualifier, tells
 from rag.answer.units.leads import passed_on
 from rag.answer.units.stretches import Stretch, is_whole, span_of, stretches, texts_of
 from rag.answer.weights import load_weights
-from rag.language.asked import Kind, asks_about_mail, asks_for_author, kind_asked
+from rag.language.asked import Kind, asks_about_mail, asks_for_author, kind_asked, once_a_question
 from rag.language.held import NAMED, STRICT, asks_for_name, holds, points_back
 from rag.retrieval.question import function_terms
 from rag.retrieval.retrieve import Retrieved
@@ -199,7 +199,12 @@ def _is_apart(unit: Unit, asked: str) -> bool:
 
 def _only_repeats(text: str, asked: str) -> bool:
     """Whether a text says nothing that the question does not: "Tensile strength of SNB22-3"."""
-    return len(text) <= len(asked) + _REPEATED and set(analyze(text)) <= set(analyze(asked)) | function_terms()
+    return len(text) <= len(asked) + _REPEATED and _said(asked).issuperset(analyze(text))
+
+
+@once_a_question
+def _said(asked: str) -> frozenset[str]:
+    return function_terms().union(analyze(asked))
 
 
 def _told(unit: Unit) -> str:
