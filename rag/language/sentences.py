@@ -16,11 +16,15 @@ _WORD_BEFORE = re.compile(r"[^\s\"'“‘«„¿¡(\[]*$")
 _NEXT = re.compile(r"\s*+[\"'“‘«„¿¡(\[]*+")
 _NEXT_WORD = re.compile(r"[^\W\d_]+")
 _ITEM = re.compile(r"[ \t]*+(?:[-*+•‣◦▪–]|\(?\d{1,3}[.)]|\(?[A-Za-z][.)]|#{1,6}|\|)[ \t]")
+# What a line is not broken within: a word, a link of Markdown, code between backticks.
+_UNBROKEN = re.compile(r"!?\[[^\]\n]*\](?:\([^)\n]*\)|\[[^\]\n]*\])\S*|`[^`\n]+`\S*|\S+")
 _BLANK_LINE = re.compile(r"\n[ \t\f\v\r]*+\n\s*+")
 _LOOK_BACK = 40
 _STRETCH = 100_000
 # Lines are taken as hard-wrapped only in blocks at least and at most this wide.
 _WRAP_WIDTHS = range(40, 121)
+# What is taken for it where all lines are shorter but for a link: "For more, see" and a link of a line.
+_USUAL_WIDTH = 80
 
 
 def split_sentences(
@@ -67,14 +71,24 @@ def _lines(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     breaks = [match.start() for match in re.compile("\n").finditer(text, start, end)]
     edges = [start, *(at + 1 for at in breaks)]
     ends = [*breaks, end]
-    width = max(right - left for left, right in zip(edges, ends, strict=True))
+    lines = list(zip(edges, ends, strict=True))
+    first_words = [_UNBROKEN.search(text, *line) for line in lines]
+    # A line of one word, such as a link, is as long as that is, and tells no width.
+    breakable = [
+        bool(word and _UNBROKEN.search(text, word.end(), right))
+        for (_, right), word in zip(lines, first_words, strict=True)
+    ]
+    width = max((right - left for (left, right), counts in zip(lines, breakable, strict=True) if counts), default=0)
     opened = start
-    for left, right, following, following_end in zip(edges, ends, edges[1:], ends[1:], strict=False):
-        first_word = (
-            len(text[following:following_end].split(None, 1)[0]) if text[following:following_end].strip() else 0
-        )
+    for number, word in enumerate(first_words[1:]):
+        (left, right), (following, following_end) = lines[number : number + 2]
         # A wrapped line is one to which the next line's first word could not have been added.
-        wrapped = width in _WRAP_WIDTHS and right - left + 1 + first_word > width - 2
+        filled = right - left + 1 + (len(word.group()) if word else 0)
+        wrapped = (
+            filled > width - 2
+            if width in _WRAP_WIDTHS
+            else breakable[number] and _USUAL_WIDTH < filled and width < _USUAL_WIDTH
+        )
         if not wrapped or _ITEM.match(text, following, following_end):
             yield opened, right
             opened = following

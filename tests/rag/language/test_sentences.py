@@ -75,6 +75,19 @@ def test_hard_wrapped_lines_are_joined() -> None:
     assert sentences(text) == [text[: text.index(" It was")], "It was rejected."]
 
 
+def test_a_link_or_code_that_did_not_fit_its_line_ends_no_sentence() -> None:
+    item = "- `plain.txt`: The format that most tools read, and\n  [all versions](https://example.com/a/long/address/of/versions.html)."
+    text = f"{item}\n- The committee met on Tuesday and considered the list that was before it as\n  `list show --all` prints it.\n"
+    assert sentences(text) == [item, text[len(item) + 1 : -1]]
+
+
+def test_a_short_line_goes_on_in_a_link_that_fills_the_next() -> None:
+    link = "[the page about everything that lists have](https://example.com/lists/everything.html)"
+    assert sentences(f"For more, see\n{link}.") == [f"For more, see\n{link}."]
+    assert sentences(f"{link}\n{link}") == [link, link]
+    assert sentences("Ann Lee\n12 Mill Lane\n9000 Aarhus") == ["Ann Lee", "12 Mill Lane", "9000 Aarhus"]
+
+
 def test_long_unwrapped_lines_are_paragraphs() -> None:
     text = "A " + "long " * 60 + "line without end\nAnother line"
     assert sentences(text) == text.split("\n")
