@@ -19,7 +19,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +29,19 @@ from eval.bench.results import Row, percentiles
 from eval.sets.corpora import open_folder
 from eval.sets.gold import read_folder
 from index.backend import Store
-from index.local.database.connection import Database
-from index.local.database.documents import write_document
-from index.local.database.rows import DocumentRow, PassageRow, document_id, filter_pairs, hash_term, pack_metadata
+from index.local.database.rows import (
+    DocumentRow,
+    PassageRow,
+    StoredPassage,
+    document_id,
+    filter_pairs,
+    hash_term,
+    pack_metadata,
+)
 from index.local.store import Store as LocalStore
-from index.local.system.names import DATABASE
+from index.local.upkeep.exchange import fill
 from index.local.views.lexical import analyze
-from index.types import Floats, Ids, NewDocument, Span
+from index.types import Floats, Ids, NewDocument
 from rag.service import Service
 from rag.shared.config import Config
 from rag.shared.errors import BadInput
@@ -48,7 +53,6 @@ _K = 100
 # Share of the difference of two real vectors that is added to one: the made vector's cosine with it is about .93.
 NOISE = 0.3
 PASSAGES_PER_DOCUMENT = 250
-_DOCUMENTS_PER_TRANSACTION = 20
 _READ_TOGETHER = 500
 
 
@@ -196,15 +200,7 @@ def make_store(path: Path, real: RealPassages, n: int, like: Store, seed: int = 
     The first passages have the real vectors as they are.
     """
     LocalStore.create(path, dim=like.dim, fingerprint=like.fingerprint, settings=like.settings).close()
-    database = Database(path / DATABASE)
-    try:
-        documents = _documents(real, n, seed)
-        while batch := list(islice(documents, _DOCUMENTS_PER_TRANSACTION)):
-            with database.writing() as connection:
-                for row in batch:
-                    write_document(connection, row)
-    finally:
-        database.close()
+    fill(path, ((row, "") for row in _documents(real, n, seed)))
 
 
 def _documents(real: RealPassages, n: int, seed: int) -> Iterator[DocumentRow]:
@@ -235,26 +231,23 @@ def _document(
         for sentence in drawn:
             body |= sentence.terms
         n_terms = [len(sentence.hashes) // 4 for sentence in drawn]
-        passages.append(
-            PassageRow(
-                span=Span(start, start + len(text)),
-                text=text,
-                context="",
-                section="[]",
-                page=None,
-                sentences=(np.stack([starts, ends], axis=1) + start).astype("<i4").tobytes(),
-                layout="",
-                terms=b"".join(sentence.hashes for sentence in drawn),
-                term_counts=np.array([0, *n_terms], dtype="<u4").tobytes(),
-                vector=vector.tobytes(),
-                sentence_vectors=b"".join(sentence.vector for sentence in drawn),
-                word_counts=np.array([sentence.n_words for sentence in drawn], dtype="<u4").tobytes(),
-                word_signs=b"".join(sentence.signs for sentence in drawn),
-                body=body,
-                n_terms=sum(n_terms),
-                n_context_terms=0,
-            )
+        packed = StoredPassage(
+            start,
+            start + len(text),
+            text=text,
+            context="",
+            section="[]",
+            page=None,
+            sentences=(np.stack([starts, ends], axis=1) + start).astype("<i4").tobytes(),
+            layout="",
+            terms=b"".join(sentence.hashes for sentence in drawn),
+            term_counts=np.array([0, *n_terms], dtype="<u4").tobytes(),
+            vector=vector.tobytes(),
+            sentence_vectors=b"".join(sentence.vector for sentence in drawn),
+            word_counts=np.array([sentence.n_words for sentence in drawn], dtype="<u4").tobytes(),
+            word_signs=b"".join(sentence.signs for sentence in drawn),
         )
+        passages.append(PassageRow(packed, body))
         texts.append(text)
         start += len(text) + 1
     whole = " ".join(texts)

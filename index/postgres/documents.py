@@ -192,28 +192,22 @@ def _write_passages(connection: Connection, number: int, row: DocumentRow, words
         return
     query = "SELECT nextval(pg_get_serial_sequence('passages', 'id')) FROM generate_series(1, %s)"
     ids = sorted(identifier for (identifier,) in connection.execute(query, (len(row.passages),)))
-    numbered = list(zip(ids, row.passages, strict=True))
+    # The fields of a passage are in the order of the columns of all three tables.
+    numbered = list(zip(ids, (passage.packed for passage in row.passages), strict=True))
     with connection.cursor() as cursor:
         with cursor.copy(_PASSAGES) as copy:
             copy.set_types(_PASSAGE_TYPES)
             for ordinal, (identifier, passage) in enumerate(numbered):
-                copy.write_row(
-                    (
-                        identifier, number, row.new.collection, ordinal, *passage.span, passage.text, passage.context,
-                        passage.section, passage.page, passage.sentences, passage.layout,
-                        words_of(passage.terms) if words else None, packed_half(passage.vector),
-                    )
-                )  # fmt: skip
+                searched = words_of(passage.terms) if words else None, packed_half(passage.vector)
+                copy.write_row((identifier, number, row.new.collection, ordinal, *passage[:8], *searched))
         with cursor.copy("COPY payload FROM STDIN (FORMAT BINARY)") as copy:
             copy.set_types(["int8", "bytea", "bytea", "bytea", "bytea"])
             for identifier, passage in numbered:
-                copy.write_row(
-                    (identifier, passage.terms, passage.term_counts, passage.vector, passage.sentence_vectors)
-                )
+                copy.write_row((identifier, *passage[8:12]))
         with cursor.copy("COPY signs FROM STDIN (FORMAT BINARY)") as copy:
             copy.set_types(["int8", "bytea", "bytea"])
             for identifier, passage in numbered:
-                copy.write_row((identifier, passage.word_counts, passage.word_signs))
+                copy.write_row((identifier, *passage[12:]))
 
 
 def _clear(connection: Connection, numbers: Sequence[int]) -> tuple[list[Removed], dict[str, Counts]]:

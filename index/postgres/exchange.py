@@ -10,15 +10,7 @@ from psycopg import sql
 from index.backend import Progress, Snapshot
 from index.errors import StoreUnwritable
 from index.local.database.notes import NOTE
-from index.local.database.rows import (
-    DOCUMENT_COLUMNS,
-    DocumentRow,
-    StoredPassage,
-    packed_columns,
-    stored_document,
-    stored_passage,
-    unpack_document,
-)
+from index.local.database.rows import DOCUMENT_COLUMNS, DocumentRow, packed_columns, stored_documents
 from index.local.opening.layout import create_files
 from index.local.system.lock import WriterLock
 from index.local.system.names import LOCK
@@ -97,21 +89,14 @@ def restore(source: Path, address: str, *, overwrite: bool = False, progress: Pr
 
 def _packed_documents(connection: Connection) -> Iterator[tuple[DocumentRow, str]]:
     """All documents in their order, each with the time at which it was added."""
-    names: dict[str, dict[int, str]] = {}
-    for collection, number, term in connection.execute("SELECT collection, hash, term FROM terms"):
-        names.setdefault(collection, {})[number] = term
     passages = (
         f"SELECT {packed_columns('e', 's')} FROM passages p JOIN payload e ON e.passage = p.id JOIN signs s ON s.passage = p.id"
         " WHERE p.document = %s ORDER BY p.ordinal"
     )
+    terms = connection.execute("SELECT collection, hash, term FROM terms")
     with connection.cursor(name="documents") as cursor:
         cursor.itersize = _TOGETHER
         cursor.execute(f"SELECT {DOCUMENT_COLUMNS}, d.text, d.number FROM documents d ORDER BY d.number")
-        for *columns, text, number in cursor:
-            document = unpack_document(columns)
-            own = names.get(document.collection, {})
-            rows = connection.execute(passages, (number,), binary=True).fetchall()
-            yield (
-                stored_document(document, text, [stored_passage(StoredPassage(*row), own) for row in rows]),
-                document.added_at,
-            )
+        yield from stored_documents(
+            cursor, lambda number: connection.execute(passages, (number,), binary=True).fetchall(), terms
+        )

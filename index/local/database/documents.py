@@ -152,20 +152,12 @@ def _next_passage(connection: Connection) -> int:
 def _insert_passages(connection: Connection, number: int, first: int | None, passages: tuple[PassageRow, ...]) -> None:
     for ordinal, passage in enumerate(passages):
         identifier = (first or 0) + ordinal
+        # In the order of their columns: of the first eight, and of the rest.
         connection.execute(
             "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                identifier, number, ordinal, *passage.span, passage.text, passage.context, passage.section, passage.page,
-                passage.sentences, passage.layout,
-            ),
-        )  # fmt: skip
-        connection.execute(
-            "INSERT INTO embeddings VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                identifier, passage.terms, passage.term_counts, passage.vector, passage.sentence_vectors,
-                passage.word_counts, passage.word_signs,
-            ),
-        )  # fmt: skip
+            (identifier, number, ordinal, *passage.packed[:8]),
+        )
+        connection.execute("INSERT INTO embeddings VALUES (?, ?, ?, ?, ?, ?, ?)", (identifier, *passage.packed[8:]))
 
 
 def _count(connection: Connection, collection: str, passages: Sequence[PassageRow]) -> None:

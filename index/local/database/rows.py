@@ -4,7 +4,7 @@ import hashlib
 import json
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
@@ -28,28 +28,6 @@ _READ_TOGETHER = 1000
 PASSAGE_COLUMNS = 'p.id, d.id, p.ordinal, p."start", p."end", p.text, p.section, p.page, p.sentences, p.layout'
 
 
-@dataclass(frozen=True, slots=True)
-class PassageRow:
-    """A checked passage, packed. body: the distinct terms of its sentences by hash; n_terms, n_context_terms: with repetition."""
-
-    span: Span
-    text: str
-    context: str
-    section: str
-    page: int | None
-    sentences: bytes
-    layout: str
-    terms: bytes
-    term_counts: bytes
-    vector: bytes
-    sentence_vectors: bytes
-    word_counts: bytes
-    word_signs: bytes
-    body: Mapping[int, str]
-    n_terms: int
-    n_context_terms: int
-
-
 class StoredPassage(NamedTuple):
     """A passage as its rows have it; what lies in a row that is lost is None."""
 
@@ -67,6 +45,14 @@ class StoredPassage(NamedTuple):
     sentence_vectors: bytes
     word_counts: bytes
     word_signs: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PassageRow:
+    """A checked passage, packed, to be written. body: the distinct terms of its sentences by hash."""
+
+    packed: StoredPassage
+    body: Mapping[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +98,7 @@ class Counts:
         self.n_documents += 1
         self.n_passages += len(passages)
         for passage in passages:
-            self.add(passage.terms, passage.term_counts)
+            self.add(passage.packed.terms, passage.packed.term_counts)
             self.names.update(passage.body)
 
 
@@ -188,8 +174,8 @@ def _pack_passage(text: str, passage: NewPassage, dim: int, analyze: Callable[[s
     word_counts, word_signs = _pack_signs(passage.word_signs, len(passage.sentences), dim)
     segments = segment_terms(text, passage.context, passage.sentences, analyze)
     terms, term_counts = pack_terms(segments)
-    return PassageRow(
-        span=Span(*passage.span),
+    packed = StoredPassage(
+        *passage.span,
         text=text[slice(*passage.span)],
         context=passage.context,
         section=json.dumps(list(passage.section)),
@@ -202,10 +188,8 @@ def _pack_passage(text: str, passage: NewPassage, dim: int, analyze: Callable[[s
         sentence_vectors=sentence_vectors,
         word_counts=word_counts,
         word_signs=word_signs,
-        body={hash_term(term): term for term in chain(*segments[1:])},
-        n_terms=sum(map(len, segments[1:])),
-        n_context_terms=len(segments[0]),
     )
+    return PassageRow(packed, {hash_term(term): term for term in chain(*segments[1:])})
 
 
 def packed_columns(payload: str, signs: str) -> str:
@@ -217,23 +201,30 @@ def packed_columns(payload: str, signs: str) -> str:
     )
 
 
-def stored_passage(stored: StoredPassage, names: Mapping[int, str]) -> PassageRow:
-    """A passage to be written elsewhere as it is. names: of its collection's terms, by hash."""
-    of_context, of_body = unpack_terms(stored.terms, stored.term_counts)
-    fields: dict[str, Any] = stored._asdict()
-    span = Span(fields.pop("start"), fields.pop("end"))
-    body = {number: names[number] for number in dict.fromkeys(of_body)}
-    return PassageRow(span=span, **fields, body=body, n_terms=len(of_body), n_context_terms=len(of_context))
+def stored_documents(
+    documents: Iterable[Sequence[Any]], passages_of: Callable[[int], Iterable[Any]], terms: Iterable[tuple[Any, ...]]
+) -> Iterator[tuple[DocumentRow, str]]:
+    """Documents as they are stored, to be written elsewhere, each with the time at which it was added.
+
+    documents: DOCUMENT_COLUMNS, text and number of each.  passages_of: gives ``packed_columns`` of a document's passages by its
+    number.  terms: rows of collection, hash, term.
+    """
+    names: dict[str, dict[int, str]] = {}
+    for collection, number, term in terms:
+        names.setdefault(collection, {})[number] = term
+    for *columns, text, number in documents:
+        old, packed = unpack_document(columns), columns[5]
+        new = NewDocument(
+            old.collection, old.key, old.title, old.source, text, old.content_sha256, old.metadata, old.language
+        )
+        rows = [_stored_passage(StoredPassage(*row), names.get(old.collection, {})) for row in passages_of(number)]
+        yield DocumentRow(old.id, new, old.text_sha256, packed, filter_pairs(old.metadata), tuple(rows)), old.added_at
 
 
-def stored_document(document: Document, text: str, passages: Sequence[PassageRow]) -> DocumentRow:
-    """A document with its passages as they are stored, to be written elsewhere."""
-    new = NewDocument(
-        document.collection, document.key, document.title, document.source, text, document.content_sha256, document.metadata,
-        document.language,
-    )  # fmt: skip
-    packed = pack_metadata(document.metadata)
-    return DocumentRow(document.id, new, document.text_sha256, packed, filter_pairs(document.metadata), tuple(passages))
+def _stored_passage(packed: StoredPassage, names: Mapping[int, str]) -> PassageRow:
+    """A passage as it is stored. names: of its collection's terms, by hash."""
+    _, of_body = unpack_terms(packed.terms, packed.term_counts)
+    return PassageRow(packed, {number: names[number] for number in of_body})
 
 
 def segment_terms(text: str, context: str, sentences: Sequence[Span], analyze: Callable[[str], T]) -> list[T]:

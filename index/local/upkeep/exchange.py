@@ -9,15 +9,7 @@ from index.local.database.connection import Database
 from index.local.database.documents import write_document
 from index.local.database.failures import write_failures
 from index.local.database.notes import write_notes
-from index.local.database.rows import (
-    DOCUMENT_COLUMNS,
-    DocumentRow,
-    StoredPassage,
-    packed_columns,
-    stored_document,
-    stored_passage,
-    unpack_document,
-)
+from index.local.database.rows import DOCUMENT_COLUMNS, DocumentRow, packed_columns, stored_documents
 from index.local.store import Store
 from index.local.system.names import DATABASE
 from index.types import FailedFile
@@ -56,11 +48,8 @@ def packed_documents(store: Store) -> Iterator[tuple[DocumentRow, str]]:
         " WHERE p.document = ? ORDER BY p.ordinal"
     )
     with closing(Database(store.path / DATABASE)) as database, database.reading() as connection:
-        names: dict[str, dict[int, str]] = {}
-        for collection, number, term in connection.execute("SELECT collection, hash, term FROM terms"):
-            names.setdefault(str(collection), {})[int(str(number))] = str(term)
-        for *columns, text, number in connection.execute(query):
-            document = unpack_document(columns)
-            own = names.get(document.collection, {})
-            rows = [stored_passage(StoredPassage(*row), own) for row in connection.execute(passages, (number,))]
-            yield stored_document(document, str(text), rows), document.added_at
+        yield from stored_documents(
+            connection.execute(query),
+            lambda number: connection.execute(passages, (number,)),
+            connection.execute("SELECT collection, hash, term FROM terms"),
+        )
