@@ -80,6 +80,10 @@ class Reader(Protocol):
         """Files that could not be taken in, of one collection or all, of one key, of keys that begin so, or all."""
         ...
 
+    def document_marks(self) -> "Mapping[str, str | bytes]":
+        """Of each document, by id and in the order of ``documents``, a hash of all that its row says: equal rows, equal hashes."""
+        ...
+
     def text(self, document_id: str, span: "Span | None" = None) -> str:
         """A document's text, or a span of it. Raises DocumentNotFound, ValueError for a span outside the text."""
         ...
@@ -317,7 +321,11 @@ class Rebuilding(Protocol):
 
     def outstanding(self) -> list[str]:
         """Ids of the documents that it has not, or not as they are now, in the order of the store."""
-        ...
+        with self._store.read() as reader:
+            stored = reader.document_marks()
+        with self._made.read() as reader:
+            done = reader.document_marks()
+        return [identifier for identifier, mark in stored.items() if done.get(identifier) != mark]
 
     def load(self, document_id: str) -> StoredDocument | None:
         """A document of the store as it is now, None when it is there no longer."""

@@ -35,7 +35,6 @@ class Reader(RowReader):
         self._dim = views.base.vectors.dim
 
     def document_marks(self) -> dict[str, bytes]:
-        """Of each document, by id and in the order of ``documents``, a hash of all that its row says: equal rows, equal hashes."""
         rows = self._connection.execute(f"SELECT {DOCUMENT_COLUMNS} FROM documents d ORDER BY d.number")
         return {row[0]: hashlib.sha256(repr(row).encode()).digest() for row in rows}
 

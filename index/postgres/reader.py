@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from index import statistics
+from index.local.database.rows import DOCUMENT_COLUMNS
 from index.local.views.arrays import PassageRows
 from index.postgres import lists
 from index.postgres.connection import Connection, storable
@@ -35,6 +36,9 @@ class Reader(RowReader):
         self._known = known
         self._searching = searching
         self._dim = searching.dim
+
+    def document_marks(self) -> dict[str, str]:
+        return marks(self._connection)
 
     def nearest(self, vector: Floats, k: int, scope: Scope) -> tuple[Floats, Ids]:
         self._require_askable(vector, k)
@@ -106,3 +110,10 @@ class Reader(RowReader):
             return lists.Selection(scope.collection, self._counters(scope.collection)[0], None)
         rows = self._matching_documents(scope, "d.number, d.n_passages")
         return lists.Selection(scope.collection, sum(row[1] for row in rows), [row[0] for row in rows])
+
+
+def marks(connection: Connection) -> dict[str, str]:
+    """As ``index.backend.Reader.document_marks``."""
+    # The number of passages is of the cut, which stays.
+    query = f"SELECT d.id, md5(ROW({DOCUMENT_COLUMNS})::text) FROM documents d ORDER BY d.number"
+    return dict(connection.execute(query).fetchall())

@@ -12,10 +12,10 @@ from index import backend
 from index.backend import StoredDocument
 from index.errors import StoreDamaged, StoreLocked, StoreMissing
 from index.local.database.notes import NOTE
-from index.local.database.rows import DOCUMENT_COLUMNS
 from index.postgres import documents, schema
 from index.postgres.connection import Connection
 from index.postgres.errors import translated
+from index.postgres.reader import marks
 from index.postgres.store import PostgresStore
 from index.types import JsonScalar, NewPassage
 
@@ -35,16 +35,7 @@ class Rebuilding(backend.Rebuilding):
         self._made = made
         self.removal = f"drop the schema {SCHEMA}"
 
-    def outstanding(self) -> list[str]:
-        """Ids of the documents that it has not, or not as they are now, in the order of the store."""
-        with self._store.reading() as (connection, _):
-            stored = _marks(connection)
-        with self._made.reading() as (connection, _):
-            done = _marks(connection)
-        return [identifier for identifier, mark in stored.items() if done.get(identifier) != mark]
-
     def add(self, loaded: StoredDocument, passages: Sequence[NewPassage]) -> bool:
-        """Take a document over with new passages; False, and nothing is done, when it was changed or removed meanwhile."""
         old = loaded.document
         row = self._made.packed(loaded.as_new(), passages)
         with self._store.read() as reader:
@@ -67,9 +58,9 @@ class Rebuilding(backend.Rebuilding):
             own = sql.Identifier(self._store.database.schema)
             new, before = sql.Identifier(SCHEMA), sql.Identifier(_BEFORE)
             connection.execute("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE")
-            stored = _marks(connection)
+            stored = marks(connection)
             connection.execute(sql.SQL("SET LOCAL search_path = {}, public").format(new))
-            if stored != _marks(connection):
+            if stored != marks(connection):
                 return False
             connection.execute(sql.SQL("TRUNCATE {}.log, {}.failures").format(new, new))
             for table in ("log", "failures"):
@@ -87,10 +78,10 @@ class Rebuilding(backend.Rebuilding):
 
     def _remove_others(self) -> None:
         """Remove from the new store what the store has no longer."""
-        with self._store.reading() as (connection, _):
-            stored = _marks(connection)
-        with self._made.reading() as (connection, _):
-            done = _marks(connection)
+        with self._store.read() as reader:
+            stored = reader.document_marks()
+        with self._made.read() as reader:
+            done = reader.document_marks()
         self._made.delete_many([identifier for identifier in done if identifier not in stored])
 
 
@@ -150,10 +141,3 @@ def _alone(store: PostgresStore) -> Iterator[Connection]:
 
 def _drop(connection: Connection) -> None:
     connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(SCHEMA)))
-
-
-def _marks(connection: Connection) -> dict[str, str]:
-    """Of each document, by id and in the order of ``documents``, a hash of all that its row says: equal rows, equal hashes."""
-    # The number of passages is of the cut, which stays.
-    query = f"SELECT d.id, md5(ROW({DOCUMENT_COLUMNS})::text) FROM documents d ORDER BY d.number"
-    return dict(connection.execute(query).fetchall())

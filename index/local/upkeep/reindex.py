@@ -40,13 +40,6 @@ class Rebuilding(backend.Rebuilding):
         self._made = made
         self.removal = f"delete {made.path}"
 
-    def outstanding(self) -> list[str]:
-        with self._store.read() as reader:
-            stored = reader.document_marks()
-        with self._made.read() as reader:
-            done = reader.document_marks()
-        return [identifier for identifier, mark in stored.items() if done.get(identifier) != mark]
-
     def add(self, loaded: StoredDocument, passages: Sequence[NewPassage]) -> bool:
         old = loaded.document
         row = pack_document(loaded.as_new(), passages, self._made.dim, analyze)
