@@ -1,10 +1,10 @@
-"""What routes are given: the service, what their key opens, how work is run, the certainty that a body is JSON."""
+"""What routes are given: a request with the service, what its key opens and how its work is run; and that a body is JSON."""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from threading import Event, Semaphore
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Request
 from starlette.responses import JSONResponse
@@ -148,6 +148,12 @@ class Access:
             raise DocumentNotFound(f"no document has the id {document_id}")
         return document
 
+    def counts(self, service: Service) -> dict[str, tuple[int, int]]:
+        """Documents and passages of each collection that the key opens, by name; those that it is made for also when empty."""
+        counts = service.collections()
+        names = sorted(counts if self.collections is None else self.collections)
+        return {name: counts.get(name, (0, 0)) for name in names}
+
 
 def access_of(request: Request) -> Access:
     """What the request's key opens."""
@@ -159,16 +165,23 @@ def metrics_of(request: Request) -> Metrics:
     return cast(Metrics, request.app.state.metrics)
 
 
-def _injected(of: Callable[[Request], T]) -> Any:
-    """What a function gives of a request, as a dependency that is async: the framework runs any other in a thread."""
+class Call:
+    """A request with what it may use."""
 
-    async def dependency(request: Request) -> T:
-        return of(request)
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.service = service_of(request)
+        self.access = access_of(request)
+        self.run = Run(request)
+        self.metrics = metrics_of(request)
 
-    return Depends(dependency)
+    def document(self, document_id: str) -> Document:
+        """As ``Access.document``."""
+        return self.access.document(self.service, document_id)
 
 
-AccessDep = Annotated[Access, _injected(access_of)]
-MetricsDep = Annotated[Metrics, _injected(metrics_of)]
-RunDep = Annotated[Run, _injected(Run)]
-ServiceDep = Annotated[Service, _injected(service_of)]
+async def _call(request: Request) -> Call:  # the framework runs what is not async in a thread
+    return Call(request)
+
+
+CallDep = Annotated[Call, Depends(_call)]

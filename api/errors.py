@@ -50,43 +50,47 @@ _LENGTH = re.compile(r"^Value should have (at (?:least|most) \d+) item(s?) after
 _SHOWN_CHARACTERS = 300
 
 
-class MalformedBody(Exception):
+class Refused(Exception):
+    """Base of what this service itself answers with a problem."""
+
+
+class MalformedBody(Refused):
     """A body that cannot be parsed as what it says it is."""
 
 
-class CollectionClosed(Exception):
+class CollectionClosed(Refused):
     """The key does not open this collection."""
 
 
-class WritingOnly(Exception):
+class WritingOnly(Refused):
     """This takes a key for writing."""
 
 
-class CollectionNotFound(Exception):
+class CollectionNotFound(Refused):
     """No collection has this name; told by doors whose clients expect to hear of it."""
 
 
-class OriginalNotFound(Exception):
+class OriginalNotFound(Refused):
     """The file of a document is not kept."""
 
 
-class PageNotFound(Exception):
+class PageNotFound(Refused):
     """A document has no such page, or none that can be shown."""
 
 
-class JobNotFound(Exception):
+class JobNotFound(Refused):
     """No job has this id."""
 
 
-class DeadlineExceeded(Exception):
+class DeadlineExceeded(Refused):
     """A request took longer than it may."""
 
 
-class Stopping(Exception):
+class Stopping(Refused):
     """The process is about to end."""
 
 
-class ClientLeft(Exception):
+class ClientLeft(Refused):
     """Nobody waits for the answer any more."""
 
 
@@ -188,7 +192,7 @@ ALL_KINDS = (
 )
 
 
-class UploadStopped(Exception):
+class UploadStopped(Refused):
     """An upload that did not go through: why, and per file what did and did not go in.
 
     documents: as in a 201, already durable.  failed: ``{"name", "reason"}`` of each file that did not go in.
@@ -298,15 +302,5 @@ def _methods_at(request: Request) -> list[str]:
 
 def install(app: FastAPI) -> None:
     """Answer every expected exception of ``app`` with problem details; the unexpected ones are the middleware's."""
-    expected = (
-        CollectionClosed,
-        CollectionNotFound,
-        JobNotFound,
-        DeadlineExceeded,
-        Stopping,
-        ClientLeft,
-        MalformedBody,
-        UploadStopped,
-    )
-    for kind in (RagError, StoreError, *expected, RequestValidationError, HTTPException):
+    for kind in (RagError, StoreError, Refused, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _handle)

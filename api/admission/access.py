@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.admission.keys import Grant, KeyRing
+from api.admission.keys import KeyRing
 from api.admission.paths import only_reads
 from api.admission.tokens import Tokens
 from api.errors import FORBIDDEN, UNAUTHORIZED, problem
@@ -54,14 +54,10 @@ class RequireKey:
         if grant.collections is not None and scope["path"] == "/metrics":
             response = problem(FORBIDDEN, "This needs a key for all collections.", headers={"Connection": "close"})
             return await response(scope, receive, send)
-        if not _allows(grant, scope["method"], scope["path"]):
+        if grant.scope != "write" and not only_reads(scope["method"], scope["path"]):
             response = problem(FORBIDDEN, "This needs a key for writing.", headers={"Connection": "close"})
             return await response(scope, receive, send)
         await self.app(scope, receive, send)
-
-
-def _allows(grant: Grant, method: str, path: str) -> bool:
-    return grant.scope == "write" or only_reads(method, path)
 
 
 def given_keys(headers: Sequence[tuple[bytes, bytes]]) -> list[bytes]:

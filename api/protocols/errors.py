@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.admission.paths import MCP_PATH
 from api.errors import MEDIA_TYPE
 
+_PROBLEM = (b"content-type", MEDIA_TYPE.encode())
 _INVALID_REQUEST = -32600  # JSON-RPC 2.0, section 5.1
 _OPENAI_TYPES = {
     401: "authentication_error",
@@ -34,7 +35,7 @@ class DoorErrors:
 
         async def send_rewritten(message: Message) -> None:
             nonlocal begun
-            if message["type"] == "http.response.start" and _is_problem(message):
+            if message["type"] == "http.response.start" and _PROBLEM in message["headers"]:
                 begun = message  # problems come whole, in one further message
                 return
             if begun is None or message["type"] != "http.response.body":
@@ -51,10 +52,6 @@ class DoorErrors:
             await send({"type": "http.response.body", "body": content})
 
         await self.app(scope, receive, send_rewritten)
-
-
-def _is_problem(message: Message) -> bool:
-    return (b"content-type", MEDIA_TYPE.encode()) in message["headers"]
 
 
 def openai_error(problem: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from api.schemas.requests import as_stored
+from api.schemas.requests import as_stored, has_surrogates
 from index.types import Condition, Excluded, JsonScalar, Range
 from rag.shared.errors import BadInput
 from rag.shared.validation import make_range
@@ -75,15 +75,14 @@ def _comparison(kind: object, key: object, value: Any) -> Where:
 
 
 def _scalar(key: str, value: object) -> JsonScalar:
-    fits = isinstance(value, str) and _is_text(value) or isinstance(value, int | float) and -_INT64 <= value < _INT64
+    if isinstance(value, str):
+        fits = "\0" not in value and not has_surrogates(value)
+    else:
+        fits = isinstance(value, int | float) and -_INT64 <= value < _INT64
     if value is not None and not fits:
         raise BadInput(f"{key}: a value is a text, a number of at most 64 bits, true or false")
     assert value is None or isinstance(value, str | int | float)
     return value
-
-
-def _is_text(value: str) -> bool:
-    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _both(first: Where, second: Where) -> Where:

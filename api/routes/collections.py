@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from api.deps import AccessDep, RunDep, ServiceDep
+from api.deps import CallDep
 from api.schemas.openapi import problems
 from api.schemas.responses import CollectionOut, CollectionsOut
 
@@ -11,15 +11,15 @@ router = APIRouter(tags=["documents"])
 
 
 @router.get("/v1/collections", response_model=CollectionsOut, responses=problems(503), summary="List collections")
-async def list_collections(service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
+async def list_collections(call: CallDep) -> JSONResponse:
     """The collections that hold documents, in alphabetical order, and those that the key is made for, empty or not."""
 
     def read() -> CollectionsOut:
-        counts = service.collections()
-        listed: list[CollectionOut] = []
-        for name in sorted(counts if access.collections is None else access.collections):
-            documents, passages = counts.get(name, (0, 0))
-            listed.append({"name": name, "documents": documents, "passages": passages})
-        return {"collections": listed, "limited": access.collections is not None}
+        counts = call.access.counts(call.service)
+        listed: list[CollectionOut] = [
+            {"name": name, "documents": documents, "passages": passages}
+            for name, (documents, passages) in counts.items()
+        ]
+        return {"collections": listed, "limited": call.access.collections is not None}
 
-    return await run.json(read)
+    return await call.run.json(read)

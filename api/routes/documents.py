@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator
 
-from api.deps import Access, AccessDep, MetricsDep, Run, RunDep, ServiceDep, keeps_originals
+from api.deps import Call, CallDep, keeps_originals
 from api.errors import ClientLeft, UploadStopped
 from api.routes.uploads import (
     UPLOAD_BODY,
@@ -34,7 +34,6 @@ from index.errors import DocumentNotFound, StoreError
 from index.types import Change, Document
 from rag.parsing.archives.members import is_archive
 from rag.parsing.pdf.recognition.ocr import require_engine
-from rag.service import Service
 from rag.shared.errors import BadInput, ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.shared.serialization import change_json, document_json, job_json, receipt_json
 from rag.shared.shapes import DocumentOut, FailedOut, JobOut, ReceiptOut
@@ -64,14 +63,7 @@ DocumentId = Annotated[str, Path(description="As in citations and lists."), Afte
     openapi_extra=UPLOAD_BODY,
     summary="Add documents",
 )
-async def add_documents(
-    upload: UploadDep,
-    service: ServiceDep,
-    access: AccessDep,
-    run: RunDep,
-    metrics: MetricsDep,
-    request: Request,
-) -> JSONResponse:
+async def add_documents(upload: UploadDep, call: CallDep) -> JSONResponse:
     """Adds files (multipart) or one text (JSON); answers once they are durable and searchable.
 
     A file is known by the field `folder`, where it is given, and its name without folders: the same again in the same
@@ -84,39 +76,33 @@ async def add_documents(
     job that tells what becomes of it; any other store answers as without.
     """
     wants_job = any(
-        part.split(";")[0].strip().lower() == _ASYNC for part in ",".join(request.headers.getlist("prefer")).split(",")
+        part.split(";")[0].strip().lower() == _ASYNC
+        for part in ",".join(call.request.headers.getlist("prefer")).split(",")
     )
 
     def add() -> JSONResponse:
-        queue = service.queue if wants_job and is_read_as_usual(upload) else None
+        queue = call.service.queue if wants_job and is_read_as_usual(upload) else None
         if queue is None:
-            return _add(service, upload, access, metrics, run, keep=keeps_originals(request))
-        job = queue.put(*waiting(upload, access))
+            return _add(call, upload)
+        job = queue.put(*waiting(upload, call.access))
         headers = {"Location": f"/v1/jobs/{job.id}", "Preference-Applied": _ASYNC}
         return JSONResponse(job_json(job), status_code=202, headers=headers)
 
-    return await run(add)
+    return await call.run(add)
 
 
-def _add(
-    service: Service, upload: FormUpload | JsonUpload, access: Access, metrics: Metrics, run: Run, *, keep: bool
-) -> JSONResponse:
-    changes: list[Change]
-    failed: list[FailedOut]
-    if isinstance(upload, JsonUpload):
-        changes, failed = [_add_text(service, upload.body, access, metrics, run)], []
-    else:
-        changes, failed = _add_files(service, upload, access, metrics, run, keep=keep)
-    notes = list(service.intake.notes(changes))
+def _add(call: Call, upload: FormUpload | JsonUpload) -> JSONResponse:
+    changes, failed = _add_text(call, upload) if isinstance(upload, JsonUpload) else _add_files(call, upload)
+    notes = list(call.service.intake.notes(changes))
     shown: UploadOut = {"documents": [change_json(change) for change in changes], "failed": failed, "notes": notes}
     return JSONResponse(shown, status_code=201)
 
 
-def _add_text(service: Service, body: bytes, access: Access, metrics: Metrics, run: Run) -> Change:
-    document = read_text(body, access)
-    with _counted(metrics) as done:
-        done.append(service.intake.add_text(**described(document), check=run.check))
-    return done[0]
+def _add_text(call: Call, upload: JsonUpload) -> tuple[list[Change], list[FailedOut]]:
+    document = read_text(upload.body, call.access)
+    with _counted(call.metrics) as done:
+        done.append(call.service.intake.add_text(**described(document), check=call.run.check))
+    return done, []
 
 
 @contextmanager
@@ -138,17 +124,16 @@ def _counted(metrics: Metrics) -> Iterator[list[Change]]:
         metrics.ingest_seconds.observe(time.perf_counter() - started)
 
 
-def _add_files(
-    service: Service, upload: FormUpload, access: Access, metrics: Metrics, run: Run, *, keep: bool
-) -> tuple[list[Change], list[FailedOut]]:
+def _add_files(call: Call, upload: FormUpload) -> tuple[list[Change], list[FailedOut]]:
     """What went in and what did not. Raises UploadStopped when nothing did or the store stopped taking documents."""
     files, fields = read_form(upload.parts)
-    access.require(fields.collection)
+    call.access.require(fields.collection)
+    intake, keep = call.service.intake, keeps_originals(call.request)
     how: dict[str, Any] = {
         "collection": fields.collection,
         "metadata": fields.metadata,
         "options": fields.options,
-        "check": run.check,
+        "check": call.run.check,
     }
     if fields.options.ocr:
         require_engine()
@@ -157,16 +142,16 @@ def _add_files(
     errors: list[Exception] = []
     seen: set[str] = set()
     for file in files:
-        name = base_name(file.filename or "")
-        run.check()
+        name = base_name(file.filename)
+        call.run.check()
         try:
-            with _counted(metrics) as done:
+            with _counted(call.metrics) as done:
                 check_name(name, seen)
                 seen.add(name)
                 name = f"{fields.folder}/{name}" if fields.folder else name
                 content = file.file.read()
                 if is_archive(content):
-                    changes, bad = service.intake.add_upload(name, content, **how)
+                    changes, bad = intake.add_upload(name, content, **how)
                     done += changes
                     failed += [failed_file(failure.path, failure.reason) for failure in bad]
                     if not changes:
@@ -174,7 +159,7 @@ def _add_files(
                             "No file of the archive could be added." if bad else "The archive is empty."
                         )
                 else:
-                    done.append(service.intake.add_file(name, content, **how, keep=keep))
+                    done.append(intake.add_file(name, content, **how, keep=keep))
             added += done
         except _FILE_ERRORS as error:
             errors.append(error)
@@ -189,9 +174,7 @@ def _add_files(
 
 @router.get("", response_model=DocumentsOut, responses=problems(422, 503), summary="List documents")
 async def list_documents(
-    service: ServiceDep,
-    access: AccessDep,
-    run: RunDep,
+    call: CallDep,
     cursor: Annotated[Text | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="Documents per page.")] = 100,
     collection: Annotated[
@@ -200,46 +183,44 @@ async def list_documents(
 ) -> JSONResponse:
     """Documents in the order they were first added, a page at a time."""
     if collection is not None:
-        access.require(collection)
+        call.access.require(collection)
 
     def read() -> DocumentsOut:
-        wanted = access.collections if collection is None else frozenset({collection})
+        wanted = call.access.collections if collection is None else frozenset({collection})
         if cursor:  # an empty one begins the list, as none does
-            documents = _documents_from(cursor, service, access, wanted, limit + 1)
+            documents = _documents_from(cursor, call, wanted, limit + 1)
         else:
-            documents = service.documents(collection=wanted, limit=limit + 1)
+            documents = call.service.documents(collection=wanted, limit=limit + 1)
         page, rest = documents[:limit], documents[limit:]
         next_cursor = f"{page[-1].id}.{rest[0].id}" if rest else None
         return {"documents": [document_json(document) for document in page], "next_cursor": next_cursor}
 
-    return await run.json(read)
+    return await call.run.json(read)
 
 
-def _documents_from(
-    cursor: str, service: Service, access: Access, wanted: frozenset[str] | None, limit: int
-) -> list[Document]:
+def _documents_from(cursor: str, call: Call, wanted: frozenset[str] | None, limit: int) -> list[Document]:
     """Up to ``limit`` documents of the wanted collections.  Raises BadInput for a cursor that leads nowhere any more.
 
     A cursor names the last document of its page and the first of the next, so that it still leads on when the page is deleted.
     """
     last, _, following = cursor.partition(".")
     try:
-        access.document(service, last)
-        return service.documents(collection=wanted, after=last, limit=limit)
+        call.document(last)
+        return call.service.documents(collection=wanted, after=last, limit=limit)
     except (DocumentNotFound, BadInput):  # BadInput: it was deleted in between
         pass
     try:
-        first = access.document(service, following)
-        behind = service.documents(collection=wanted, after=following, limit=limit)
+        first = call.document(following)
+        behind = call.service.documents(collection=wanted, after=following, limit=limit)
     except (DocumentNotFound, BadInput) as error:
         raise BadInput(f"no document is left that the cursor {cursor!r} names: begin the list again") from error
     return [first, *behind][:limit] if wanted is None or first.collection in wanted else behind
 
 
 @router.get("/{document_id}", response_model=DocumentOut, responses=problems(404, 503), summary="One document")
-async def get_document(document_id: DocumentId, service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
+async def get_document(document_id: DocumentId, call: CallDep) -> JSONResponse:
     """A document without its text."""
-    return await run.json(lambda: document_json(access.document(service, document_id)))
+    return await call.run.json(lambda: document_json(call.document(document_id)))
 
 
 Position = Annotated[int | None, Query(ge=0, description="In code points; half-open.")]
@@ -247,20 +228,15 @@ Position = Annotated[int | None, Query(ge=0, description="In code points; half-o
 
 @router.get("/{document_id}/text", response_model=TextOut, responses=problems(404, 422, 503), summary="Its stored text")
 async def get_text(
-    document_id: DocumentId,
-    service: ServiceDep,
-    access: AccessDep,
-    run: RunDep,
-    start: Position = None,
-    end: Position = None,
+    document_id: DocumentId, call: CallDep, start: Position = None, end: Position = None
 ) -> JSONResponse:
     """The stored text from `start` (else its beginning) to `end` (else its end), with the hash of the whole."""
 
     def read() -> TextOut:
-        access.document(service, document_id)
-        return _text(document_id, service.text(document_id), start, end)
+        call.document(document_id)
+        return _text(document_id, call.service.text(document_id), start, end)
 
-    return await run.json(read)
+    return await call.run.json(read)
 
 
 @router.get(
@@ -270,12 +246,7 @@ async def get_text(
     summary="Its text as headings, lists and tables",
 )
 async def get_structure(
-    document_id: DocumentId,
-    service: ServiceDep,
-    access: AccessDep,
-    run: RunDep,
-    start: Position = None,
-    end: Position = None,
+    document_id: DocumentId, call: CallDep, start: Position = None, end: Position = None
 ) -> JSONResponse:
     """The stored text from `start` to `end`, as `/text` gives it, with what each stretch of it is, and the headings of the whole.
 
@@ -283,8 +254,8 @@ async def get_structure(
     """
 
     def read() -> StructureOut:
-        access.document(service, document_id)
-        with service.store.read() as reader:
+        call.document(document_id)
+        with call.service.store.read() as reader:
             text, passages = reader.text(document_id), reader.passages_of(document_id)
         part = _text(document_id, text, start, end)
         blocks = [_block_json(block) for block in blocks_of(part["text"], part["start"], passages)]
@@ -294,7 +265,7 @@ async def get_structure(
         ]
         return {**part, "blocks": blocks, "outline": outline}
 
-    return await run.json(read)
+    return await call.run.json(read)
 
 
 def _block_json(block: Block) -> BlockOut:
@@ -331,15 +302,13 @@ def _text(document_id: str, text: str, start: int | None, end: int | None) -> Te
 @router.delete(
     "/{document_id}", response_model=ReceiptOut, responses=problems(404, 503, 507), summary="Delete a document"
 )
-async def delete_document(
-    document_id: DocumentId, service: ServiceDep, access: AccessDep, run: RunDep, metrics: MetricsDep
-) -> JSONResponse:
+async def delete_document(document_id: DocumentId, call: CallDep) -> JSONResponse:
     """Deletes, and answers once nothing of the document can be found any more."""
 
     def delete() -> ReceiptOut:
-        access.document(service, document_id)
-        receipt = service.store.delete(document_id)
-        metrics.documents.labels("deleted").inc()
+        call.document(document_id)
+        receipt = call.service.store.delete(document_id)
+        call.metrics.documents.labels("deleted").inc()
         return receipt_json(receipt)
 
-    return await run.json(delete)
+    return await call.run.json(delete)

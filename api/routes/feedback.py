@@ -3,12 +3,11 @@
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
-from api.deps import Access, AccessDep, RunDep, ServiceDep, judged_of, require_json, unanswered_of
+from api.deps import Call, CallDep, judged_of, require_json, unanswered_of
 from api.errors import WritingOnly
 from api.schemas.openapi import problems
 from api.schemas.requests import FeedbackIn
 from api.schemas.responses import FeedbackOut, UnansweredOut
-from rag.service import Service
 from rag.shared.errors import BadInput
 
 router = APIRouter(tags=["ask"])
@@ -22,33 +21,31 @@ router = APIRouter(tags=["ask"])
     dependencies=[Depends(require_json)],
     summary="Say what answers a question",
 )
-async def add_feedback(
-    body: FeedbackIn, request: Request, service: ServiceDep, access: AccessDep, run: RunDep
-) -> JSONResponse:
+async def add_feedback(body: FeedbackIn, call: CallDep) -> JSONResponse:
     """Keeps the question with the quotes that answer it, or as one that the documents do not answer, as a line of a gold set.
 
     A later word on the same question replaces an earlier one. It needs the setting `feedback`.
     """
-    judged = judged_of(request)
+    judged = judged_of(call.request)
     if judged is None:
         raise BadInput("no feedback is kept here: the operator sets RAG_FEEDBACK to a file for it")
-    access.require(body.collection)
+    call.access.require(body.collection)
 
     def keep() -> FeedbackOut:
-        document = _checked(service, access, body)
+        document = _checked(call, body)
         quotes = [citation.cited_text for citation in body.citations]
         return judged.add(body.question, body.collection, quotes, document)
 
-    return await run.json(keep, 201)
+    return await call.run.json(keep, 201)
 
 
-def _checked(service: Service, access: Access, body: FeedbackIn) -> str | None:
+def _checked(call: Call, body: FeedbackIn) -> str | None:
     """The source of the document that all quotes are from, None where they are from several.
 
     Raises BadInput for a quote that does not stand where it says, DocumentNotFound.
     """
-    sources = {access.document(service, citation.document_id).source for citation in body.citations}
-    checks = service.check_citations([citation.citation() for citation in body.citations])
+    sources = {call.document(citation.document_id).source for citation in body.citations}
+    checks = call.service.check_citations([citation.citation() for citation in body.citations])
     if any(check.status != "valid" for check in checks):
         raise BadInput("the documents have changed since the answer: ask again, and judge that")
     return sources.pop() if len(sources) == 1 else None
@@ -66,26 +63,26 @@ def _may_write(request: Request) -> None:
     dependencies=[Depends(_may_write)],
     summary="Questions without an answer",
 )
-async def list_unanswered(request: Request, access: AccessDep, run: RunDep) -> JSONResponse:
+async def list_unanswered(call: CallDep) -> JSONResponse:
     """What was asked over `/v1/ask` and not answered, the latest first; nothing without the setting `unanswered`."""
-    kept = unanswered_of(request)
+    kept = unanswered_of(call.request)
 
     def read() -> UnansweredOut:
-        return {"questions": kept.listed(access.collections) if kept else []}
+        return {"questions": kept.listed(call.access.collections) if kept else []}
 
-    return await run.json(read)
+    return await call.run.json(read)
 
 
 @router.delete(
     "/v1/unanswered", status_code=204, responses=problems(503, 507), summary="Forget questions without an answer"
 )
-async def forget_unanswered(request: Request, access: AccessDep, run: RunDep) -> Response:
+async def forget_unanswered(call: CallDep) -> Response:
     """Forgets those of the collections that the key opens."""
-    kept = unanswered_of(request)
+    kept = unanswered_of(call.request)
 
     def forget() -> Response:
         if kept is not None:
-            kept.forget(access.collections)
+            kept.forget(call.access.collections)
         return Response(status_code=204)
 
-    return await run(forget)
+    return await call.run(forget)

@@ -1,8 +1,8 @@
 """Is it well, and what can it do? Health checks are open without a key; they say yes or no. Some probes ask with HEAD."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
-from api.deps import RunDep, ServiceDep, answerers_of, judged_of, unanswered_of
+from api.deps import CallDep, answerers_of, judged_of, unanswered_of
 from api.errors import Stopping
 from api.schemas.openapi import problems
 from api.schemas.responses import FeaturesOut, ReadyOut, StatusOut
@@ -21,14 +21,15 @@ async def livez() -> StatusOut:
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=problems(503), summary="Can it answer questions?")
-async def readyz(request: Request, service: ServiceDep, run: RunDep) -> ReadyOut:
+async def readyz(call: CallDep) -> ReadyOut:
     """Reads the store in a worker: 503 when the store cannot be read or was moved, and once the service is told to stop."""
-    if request.app.state.stopping:
+    service = call.service
+    if call.request.app.state.stopping:
         raise Stopping
-    answerers = answerers_of(request)
+    answerers = answerers_of(call.request)
     if answerers is not None and not answerers.running:
         raise Overloaded("All processes that answer questions have ended; they are being started again.")
-    await run(service.require_ready)
+    await call.run(service.require_ready)
     ready: ReadyOut = {"status": "ready"}
     if service.store.rebuilding:
         ready["rebuilding"] = list(service.store.rebuilding)
@@ -36,11 +37,12 @@ async def readyz(request: Request, service: ServiceDep, run: RunDep) -> ReadyOut
 
 
 @router.get("/v1/features", responses=problems(503), summary="What can it do?")
-async def list_features(request: Request, service: ServiceDep) -> FeaturesOut:
+async def list_features(call: CallDep) -> FeaturesOut:
     """What is switched on here, for the key that asks."""
+    request = call.request
     may_write = getattr(request.state, "may_write", True)
     return {
-        "generate": service.has_language_model,
+        "generate": call.service.has_language_model,
         "ocr": engine() is not None,
         "feedback": judged_of(request) is not None,
         "unanswered": may_write and unanswered_of(request) is not None,

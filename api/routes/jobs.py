@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path
 from fastapi.responses import JSONResponse
 
-from api.deps import AccessDep, RunDep, ServiceDep
+from api.deps import CallDep
 from api.errors import JobNotFound, clean
 from api.schemas.openapi import problems
 from index.types import Job
@@ -20,12 +20,12 @@ JobId = Annotated[str, Path(description="As in the `Location` of an upload that 
 
 
 @router.get("/{job_id}", response_model=JobOut, responses=problems(404, 503), summary="What becomes of an upload")
-async def get_job(job_id: JobId, service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
+async def get_job(job_id: JobId, call: CallDep) -> JSONResponse:
     """A job as it is now; it is kept for seven days. A store in a directory has none."""
 
     def read() -> JobOut:
-        job = _find(service, job_id)
-        if job is None or access.collections is not None and job.collection not in access.collections:
+        job, opened = _find(call.service, job_id), call.access.collections
+        if job is None or opened is not None and job.collection not in opened:
             raise JobNotFound(f"no job has the id {clean(job_id)}")
         shown = job_json(job)
         shown["failed"] = [
@@ -33,7 +33,7 @@ async def get_job(job_id: JobId, service: ServiceDep, access: AccessDep, run: Ru
         ]
         return shown
 
-    return await run.json(read)
+    return await call.run.json(read)
 
 
 def _find(service: Service, job_id: str) -> Job | None:

@@ -6,14 +6,13 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse, Response
 
-from api.deps import Access, AccessDep, RunDep, ServiceDep
+from api.deps import Call, CallDep
 from api.errors import OriginalNotFound, PageNotFound
 from api.routes.documents import DocumentId, Position
 from api.schemas.openapi import problems
 from api.schemas.requests import Text
 from api.schemas.responses import PagesOut
 from index.types import Document
-from rag.service import Service
 from rag.shared.errors import BadInput
 from rag.viewing.originals import name_of
 from rag.viewing.pages import is_pdf, pages_of, wanted_page
@@ -36,11 +35,11 @@ Sought = Annotated[Text | None, Query(min_length=1, max_length=200, description=
     responses={200: {"description": "The file", "content": {_BYTES: _BINARY}}, **problems(404, 503)},
     summary="The file it is made of",
 )
-async def get_original(document_id: DocumentId, service: ServiceDep, access: AccessDep, run: RunDep) -> Response:
+async def get_original(document_id: DocumentId, call: CallDep) -> Response:
     """The file as it was given, byte for byte, to be saved: one that was uploaded, or that still lies where it was added from."""
 
     def read() -> Response:
-        document, content = _original(service, access, document_id)
+        document, content = _original(call, document_id)
         named = quote(name_of(document), safe="")
         headers = {
             "Content-Disposition": f"attachment; filename*=UTF-8''{named}",
@@ -48,24 +47,19 @@ async def get_original(document_id: DocumentId, service: ServiceDep, access: Acc
         }
         return Response(content, media_type=_BYTES, headers=headers)
 
-    return await run(read)
+    return await call.run(read)
 
 
 @router.get("/{document_id}/pages", response_model=PagesOut, responses=problems(404, 422, 503), summary="Its pages")
 async def list_pages(
-    document_id: DocumentId,
-    service: ServiceDep,
-    access: AccessDep,
-    run: RunDep,
-    start: Position = None,
-    find: Sought = None,
+    document_id: DocumentId, call: CallDep, start: Position = None, find: Sought = None
 ) -> JSONResponse:
     """How many pages it has, whether they can be shown, on which `start` stands, and on which words are found."""
 
     def read() -> PagesOut:
-        document = access.document(service, document_id)
-        content = service.original(document)
-        with service.store.read() as reader:
+        document = call.document(document_id)
+        content = call.service.original(document)
+        with call.service.store.read() as reader:
             pages = pages_of(reader, document, start, find)
         return {
             "document_id": document.id,
@@ -76,7 +70,7 @@ async def list_pages(
             "found": None if pages.found is None else [{"page": page, "count": n} for page, n in pages.found.items()],
         }
 
-    return await run.json(read)
+    return await call.run.json(read)
 
 
 @router.get(
@@ -97,9 +91,7 @@ async def list_pages(
 async def get_page(
     document_id: DocumentId,
     number: Annotated[int, Path(description="From 1.")],
-    service: ServiceDep,
-    access: AccessDep,
-    run: RunDep,
+    call: CallDep,
     width: Annotated[int, Query(ge=100, le=2400, description="In pixels.")] = 1000,
     start: Position = None,
     end: Position = None,
@@ -110,25 +102,25 @@ async def get_page(
         raise BadInput("start and end go together: they say what is marked")
 
     def draw() -> Response:
-        document, content = _original(service, access, document_id)
+        document, content = _original(call, document_id)
         if not is_pdf(content):
             raise PageNotFound("Only pages of PDF files are shown.")
         span = None if start is None or end is None else (start, end)
-        with service.store.read() as reader:
+        with call.service.store.read() as reader:
             wanted = wanted_page(reader, document, number, width, span, find or "")
-        drawn = service.intake.draw(content, wanted, run.check)
+        drawn = call.service.intake.draw(content, wanted, call.run.check)
         if not drawn.png:
             raise PageNotFound(f"It has the pages 1 to {drawn.n_pages}.")
         return Response(
             drawn.png, media_type=_PNG, headers={MARKS: str(drawn.quoted), MARKED_AT: f"{drawn.quoted_at:.4f}"}
         )
 
-    return await run(draw)
+    return await call.run(draw)
 
 
-def _original(service: Service, access: Access, document_id: str) -> tuple[Document, bytes]:
-    document = access.document(service, document_id)
-    content = service.original(document)
+def _original(call: Call, document_id: str) -> tuple[Document, bytes]:
+    document = call.document(document_id)
+    content = call.service.original(document)
     if content is None:
         raise OriginalNotFound("Its file is not kept here, or was changed since it was added.")
     return document, content

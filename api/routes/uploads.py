@@ -274,9 +274,9 @@ def is_read_as_usual(upload: FormUpload | JsonUpload) -> bool:
     return isinstance(upload, JsonUpload) or not any(name in ("ocr", "password") for name, _ in upload.parts)
 
 
-def base_name(name: str) -> str:
+def base_name(name: str | None) -> str:
     """The name without its folders, whichever way a client's system writes them."""
-    return composed(re.split(r"[/\\]", name)[-1].strip())
+    return composed(re.split(r"[/\\]", name or "")[-1].strip())
 
 
 def check_name(name: str, seen: set[str]) -> None:
@@ -303,7 +303,7 @@ def waiting(upload: FormUpload | JsonUpload, access: Access) -> tuple[str, list[
     failed: list[FailedOut] = []
     seen: set[str] = set()
     for file in files:
-        name = base_name(file.filename or "")
+        name = base_name(file.filename)
         try:
             check_name(name, seen)
         except BadInput as error:

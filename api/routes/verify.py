@@ -3,12 +3,11 @@
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
-from api.deps import Access, AccessDep, RunDep, ServiceDep, require_json
+from api.deps import Call, CallDep, require_json
 from api.schemas.openapi import problems
 from api.schemas.requests import VerifyIn
 from api.schemas.responses import VerifyOut
 from index.errors import DocumentNotFound
-from rag.service import Service
 from rag.shared.serialization import check_json
 
 router = APIRouter(tags=["verify"])
@@ -21,13 +20,13 @@ router = APIRouter(tags=["verify"])
     dependencies=[Depends(require_json)],
     summary="Check citations",
 )
-async def verify(body: VerifyIn, service: ServiceDep, access: AccessDep, run: RunDep) -> JSONResponse:
+async def verify(body: VerifyIn, call: CallDep) -> JSONResponse:
     """For each citation whether its quote still stands: `valid`, `changed`, `moved` (with the new position) or `gone`."""
 
     def check() -> VerifyOut:
         cited = [citation.citation() for citation in body.citations]
-        closed = _closed(service, access, {citation.document_id for citation in cited})
-        checks = service.check_citations(cited)
+        closed = _closed(call, {citation.document_id for citation in cited})
+        checks = call.service.check_citations(cited)
         return {
             "results": [
                 {"status": "gone", "document_id": check.document_id}
@@ -37,15 +36,15 @@ async def verify(body: VerifyIn, service: ServiceDep, access: AccessDep, run: Ru
             ]
         }
 
-    return await run.json(check)
+    return await call.run.json(check)
 
 
-def _closed(service: Service, access: Access, document_ids: set[str]) -> set[str]:
+def _closed(call: Call, document_ids: set[str]) -> set[str]:
     """Those that the key does not open: they are as gone as any other that is not there."""
     closed = set()
-    for document_id in document_ids if access.collections is not None else ():
+    for document_id in document_ids if call.access.collections is not None else ():
         try:
-            access.document(service, document_id)
+            call.document(document_id)
         except DocumentNotFound:
             closed.add(document_id)
     return closed

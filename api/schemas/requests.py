@@ -38,11 +38,15 @@ _INT64 = 2**63
 _MAX_POSITION = 2**53 - 1
 
 
+def has_surrogates(text: str) -> bool:
+    """Whether a text holds lone surrogates, which no UTF-8 can hold."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _storable(text: str) -> str:
     if "\0" in text:
         raise ValueError("must not hold null characters")
-    # Inside a union pydantic lets lone surrogates through; no UTF-8 can hold them.
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if has_surrogates(text):  # inside a union pydantic lets them through
         raise ValueError("must not hold lone surrogates")
     return text
 

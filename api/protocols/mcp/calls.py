@@ -26,7 +26,6 @@ from api.protocols.mcp.arguments import (
     tool,
 )
 from api.protocols.mcp.caller import Caller
-from api.protocols.openai.collections import collections_of
 from api.schemas.requests import CollectionName, Text
 from index.errors import DocumentNotFound
 from index.types import Document, Span
@@ -267,7 +266,7 @@ async def list_collections(caller: Caller) -> Structured:
     """The collections that can be searched, with how many documents each holds."""
 
     def read() -> Structured:
-        counts = collections_of(caller.service, caller.access)
+        counts = caller.access.counts(caller.service)
         listed = [{"name": name, "documents": n, "passages": m} for name, (n, m) in counts.items()]
         return {"collections": listed}
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from api.deps import metrics_of, require_json
+from api.deps import require_json
 from api.protocols.openai.call import Call, CallDep, Json
 from api.protocols.openai.collections import Lenient, page_of
 from api.protocols.openai.files import FileIn, put_in
@@ -96,7 +96,7 @@ async def create_batch(collection: CollectionName, body: BatchIn, call: CallDep)
             try:
                 shown = put_in(call, collection, file)
             except _OF_THE_FILE as error:
-                metrics_of(call.request).documents.labels("failed").inc()
+                call.metrics.documents.labels("failed").inc()
                 shown = _failed_json(file, collection, str(error))
             batch.files.append(shown)
         _batches_of(call).keep(batch)

@@ -1,31 +1,26 @@
 """A request to OpenAI's interface with what it may use: its files and collections are those that its key opens."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 
-from api.deps import Access, Run, access_of, metrics_of, service_of
-from api.protocols.openai.collections import collections_of, require_collection
+from api import deps
+from api.errors import CollectionNotFound
 from api.protocols.openai.staging import StagedFile, Staging
 from index.errors import DocumentNotFound
 from index.types import Document
-from rag.service import Service
 
 Json = dict[str, Any]
 
 _MAX_ID = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(deps.Call):
     """owner: the key that the request came with, as its name."""
 
-    request: Request
-    service: Service
-    access: Access
-    run: Run
-    owner: str
+    @property
+    def owner(self) -> str:
+        return str(getattr(self.request.state, "key", ""))
 
     @property
     def staging(self) -> Staging:
@@ -37,18 +32,22 @@ class Call:
         return self.staging.get(file_id, self.owner)
 
     def collections(self) -> dict[str, tuple[int, int]]:
-        """Documents and passages of each collection."""
-        return collections_of(self.service, self.access)
+        """As ``Access.counts``."""
+        return self.access.counts(self.service)
 
     def require(self, collection: str) -> tuple[int, int]:
-        """As ``require_collection``."""
-        return require_collection(self.service, self.access, collection)
+        """Documents and passages of a collection.  Raises CollectionClosed; CollectionNotFound for one that is not there."""
+        self.access.require(collection)
+        counts = self.service.counts(collection)
+        if not counts[0] and self.access.collections is None:
+            raise CollectionNotFound(f"There is no collection {collection!r}: none of its documents is here.")
+        return counts
 
     def document(self, file_id: str) -> Document:
         """Raises DocumentNotFound."""
         if len(file_id) > _MAX_ID or not file_id.isprintable():
             raise DocumentNotFound("ids are short and printable")
-        return self.access.document(self.service, file_id)
+        return super().document(file_id)
 
     def document_in(self, collection: str, file_id: str) -> Document:
         """The document that a file is in a collection: a file that was sent has one in each, and a document is its own.
@@ -73,13 +72,12 @@ class Call:
     def delete(self, document: Document) -> None:
         """Delete a document, and count that."""
         self.service.store.delete(document.id)
-        metrics_of(self.request).documents.labels("deleted").inc()
+        self.metrics.documents.labels("deleted").inc()
 
 
 async def get_call(request: Request) -> Call:
     """As a dependency."""
-    owner = str(getattr(request.state, "key", ""))
-    return Call(request, service_of(request), access_of(request), Run(request), owner)
+    return Call(request)
 
 
 CallDep = Annotated[Call, Depends(get_call)]

@@ -4,10 +4,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from api.deps import Access
-from api.errors import CollectionNotFound
-from rag.service import Service
-
 _PREFIX = "footnote/"
 _DEFAULT = "default"
 
@@ -26,22 +22,6 @@ def model_of(collection: str) -> str:
 def collection_of(model: str) -> str:
     """The collection that a model answers from: `footnote/NAME`, or the name alone; `footnote` is the default collection."""
     return model.removeprefix(_PREFIX) if model != "footnote" else _DEFAULT
-
-
-def collections_of(service: Service, access: Access) -> dict[str, tuple[int, int]]:
-    """Documents and passages of each collection that a key opens, those that it is made for also when they are empty."""
-    counts = service.collections()
-    names = sorted(counts if access.collections is None else access.collections)
-    return {name: counts.get(name, (0, 0)) for name in names}
-
-
-def require_collection(service: Service, access: Access, collection: str) -> tuple[int, int]:
-    """Its documents and passages.  Raises CollectionClosed; CollectionNotFound for one that is not there."""
-    access.require(collection)
-    counts = service.counts(collection)
-    if not counts[0] and access.collections is None:
-        raise CollectionNotFound(f"There is no collection {collection!r}: none of its documents is here.")
-    return counts
 
 
 def page_of(data: list[dict[str, Any]], *, has_more: bool = False) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 from starlette.datastructures import UploadFile
 
-from api.deps import keeps_originals, metrics_of, require_json
+from api.deps import keeps_originals, require_json
 from api.protocols.openai.call import Call, CallDep, Json
 from api.protocols.openai.collections import Lenient, page_of
 from api.protocols.openai.staging import StagedFile
 from api.protocols.openai.vector_stores import attributes_of, require_auto, seconds_of
-from api.routes.uploads import FormUpload, UploadDep
+from api.routes.uploads import FormUpload, UploadDep, base_name, check_name
 from api.schemas.requests import CollectionName
 from index.errors import DocumentNotFound
 from index.types import Document
@@ -19,7 +19,6 @@ from rag.shared.errors import BadInput, UnsupportedFormat
 
 router = APIRouter(prefix="/openai/v1", include_in_schema=False)
 
-_MAX_NAME = 255
 _PURPOSES = ("assistants", "user_data")
 _IN_STORE = "/vector_stores/{collection:path}/files"
 
@@ -43,9 +42,8 @@ async def create_file(upload: UploadDep, call: CallDep) -> JSONResponse:
         raise BadInput("file: send one file")
     if purpose not in _PURPOSES:
         raise BadInput(f"purpose: use {' or '.join(_PURPOSES)}")
-    name = (file.filename or "").replace("\\", "/").rpartition("/")[2].strip()
-    if not name or len(name) > _MAX_NAME or not name.isprintable():
-        raise BadInput(f"file: its name must be 1 to {_MAX_NAME} printable characters")
+    name = base_name(file.filename)
+    check_name(name, set())
     return await call.run.json(lambda: _file_json(call.staging.add(name, file.file.read(), str(purpose), call.owner)))
 
 
@@ -110,7 +108,7 @@ def put_in(call: Call, collection: str, file: FileIn) -> Json:
         keep=keeps_originals(call.request),
         check=call.run.check,
     )
-    metrics_of(call.request).documents.labels(change.outcome).inc()
+    call.metrics.documents.labels(change.outcome).inc()
     waiting.documents[collection] = change.document.id
     return _stored_json(change.document, waiting.id)
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from api.deps import require_json
 from api.protocols.openai.call import Call, CallDep, Json
 from api.protocols.openai.collections import Lenient, collection_of, model_of, page_of
+from api.schemas.requests import has_surrogates
 from rag.shared.errors import BadInput
 
 router = APIRouter(prefix="/openai/v1", include_in_schema=False)
@@ -64,7 +65,7 @@ async def embed(body: EmbeddingsIn, call: CallDep) -> JSONResponse:
         raise BadInput(f"model: the texts of this store are embedded with {known!r}, and no other model is here")
     if not 0 < len(texts) <= MAX_TEXTS or sum(map(len, texts)) > MAX_CHARACTERS:
         raise BadInput(f"input: send 1 to {MAX_TEXTS} texts of {MAX_CHARACTERS} characters in all")
-    if not all(_is_utf8(text) for text in texts):
+    if any(map(has_surrogates, texts)):
         raise BadInput("input: texts must be Unicode without lone surrogates")
 
     def work() -> Json:
@@ -82,7 +83,3 @@ async def embed(body: EmbeddingsIn, call: CallDep) -> JSONResponse:
         return {"object": "list", "data": data, "model": known, "usage": usage}
 
     return await call.run.json(work)
-
-
-def _is_utf8(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
