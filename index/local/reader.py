@@ -112,6 +112,8 @@ class Reader(RowReader):
         """Rows of these passages, in the order asked; ids that do not exist are left out."""
         ids = ids[self._views.here(ids)]
         known = self._views.base.arrays.rows(ids)
+        if np.array_equal(known.ids, ids):
+            return known
         missing = ids[~among(ids, np.sort(known.ids))]
         if len(missing):
             rows = list(self._embeddings("terms, term_counts, vector, sentence_vectors", missing))
@@ -121,6 +123,8 @@ class Reader(RowReader):
     def _term_rows(self, ids: Ids) -> TermRows:
         ids = ids[self._views.here(ids)]
         known, lengths, terms = self._views.base.arrays.terms(ids)
+        if len(known) == len(ids):
+            return TermRows(known, lengths, terms)
         missing = ids[~among(ids, np.sort(known))]
         if len(missing):
             rest = TermRows.of(list(self._embeddings("terms", missing)))

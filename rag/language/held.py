@@ -2,7 +2,7 @@
 "itself."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from rag.language.asked import UNITS_OF_TIME, Kind, kind_asked, once_a_question
 from rag.language.languages import common_words
@@ -152,14 +152,14 @@ def holds(kind: Kind, text: str, question: str, *, is_row: bool = False) -> bool
     """
     if kind is Kind.NUMBER:
         told = is_row or not _asks_for_money(question) or bool(_MONEY.search(text))
-        return told and any(True for _ in amounts_in(text, question))
+        return told and bool(amounts_in(text, question))
     if kind is Kind.CODE:
         code = _PHONE_NUMBER if _ASKS_FOR_PHONE.search(question) else _DIGIT
         return bool(code.search(_DATE.sub(" ", _without(_numbers(question), text))))
     if kind is Kind.EMAIL:
         return bool(re.search(r"[\w.+-]+@[\w-]+\.\w", text))
     if kind is Kind.DURATION:
-        return bool(_LASTS.search(text)) or is_row and any(True for _ in amounts_in(text, question))
+        return bool(_LASTS.search(text)) or is_row and bool(amounts_in(text, question))
     if kind is Kind.DATE:
         return (
             bool(_DATE.search(_without(_dates(question), text)))
@@ -179,12 +179,13 @@ def holds(kind: Kind, text: str, question: str, *, is_row: bool = False) -> bool
     return True
 
 
-def amounts_in(text: str, question: str) -> Iterator[str]:
+@once_a_question
+def amounts_in(text: str, question: str) -> Sequence[str]:
     """What follows each number of a text that may be an amount: none of a year, a reference, or what the question says itself."""
     told = _YEAR.sub(" ", _COUNTS_NOTHING.sub(" ", _without(_numbers(question), text)))
     if not _COUNTS.search(question):
         told = _HARDLY_AMOUNTS.sub(" ", told)
-    return (told[match.end() :] for match in _AMOUNT.finditer(told))
+    return [told[match.end() :] for match in _AMOUNT.finditer(told)]
 
 
 @once_a_question

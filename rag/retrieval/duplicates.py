@@ -48,8 +48,6 @@ def group_duplicates(candidates: Candidates, order: Ids, limit: int, text_of: Ca
         return candidates.terms[begin : begin + lengths[position]].tobytes()
 
     for leader, near in _near_each(candidates.passage_vectors, order, limit):
-        if len(groups) == limit:
-            break
         if grouped[leader]:
             continue
         grouped[leader] = True
@@ -61,6 +59,8 @@ def group_duplicates(candidates: Candidates, order: Ids, limit: int, text_of: Ca
         copies = [position for position in close if same_statement(text_of(leader), text_of(position))]
         grouped[copies] = True
         groups.append([leader, *copies])
+        if len(groups) == limit:
+            break
     return groups
 
 

@@ -79,8 +79,9 @@ def counts(text: str, question: str, terms: frozenset[str]) -> bool:
     if any(not terms.isdisjoint(analyze_word(match[1])) for match in _NUMBERED.finditer(text)):
         return True
     return any(
-        not terms.isdisjoint(analyze(" ".join(following[:_NEAR].split()[: _WORDS_BETWEEN + 1])))
+        not terms.isdisjoint(analyze_word(word))
         for following in amounts_in(text, question)
+        for word in following[:_NEAR].split()[: _WORDS_BETWEEN + 1]
     )
 
 

@@ -63,12 +63,13 @@ class Candidate(NamedTuple):
 def candidates_of(retrieved: Retrieved) -> list[Candidate]:
     """All units of the first passages."""
     kind = kind_asked(retrieved.question.text)
+    late = np.nan_to_num(retrieved.late)
     first = np.searchsorted(retrieved.signals.owner, np.arange(len(retrieved.scores)))
     candidates: list[Candidate] = []
     for rank, group in enumerate(retrieved.groups[:ANSWER_PASSAGES]):
         position = group[0]
         rows = slice(int(first[position]), int(first[position]) + len(retrieved.passages[position].sentences))
-        candidates += _of_passage(retrieved, kind, rank, position, rows)
+        candidates += _of_passage(retrieved, kind, rank, position, rows, late[rows].tolist())
     return _with_rows_told_apart(candidates, retrieved)
 
 
@@ -84,11 +85,12 @@ def _with_rows_told_apart(candidates: list[Candidate], retrieved: Retrieved) -> 
     total = sum(weights.values()) or 1.0
     own: dict[int, float] = {}
     told: dict[int, float] = {}
+    heads = {head: set(analyze(head)) for head in {candidate.told for candidate in candidates if candidate.cells}}
     for number, candidate in enumerate(candidates):
         if candidate.cells:
             terms = set(analyze(candidate.cells))
             own[number] = sum(weight for term, weight in weights.items() if term in terms) / total
-            terms.update(analyze(candidate.told))
+            terms |= heads[candidate.told]
             told[number] = sum(weight for term, weight in weights.items() if term in terms) / total
     most = max(own.values(), default=0.0)
     if not most:
@@ -119,13 +121,14 @@ def _is_named(row: Candidate, terms: Collection[str]) -> bool:
     return bool(label) and label.issubset(terms)
 
 
-def _of_passage(retrieved: Retrieved, kind: Kind, rank: int, position: int, rows: slice) -> list[Candidate]:
-    """The candidates of one passage. rows: where its sentences are among those of all."""
+def _of_passage(
+    retrieved: Retrieved, kind: Kind, rank: int, position: int, rows: slice, late: Sequence[float]
+) -> list[Candidate]:
+    """The candidates of one passage. rows: where its sentences are among those of all.  late: of these, 0 where not computed."""
     passage, signals, asked = retrieved.passages[position], retrieved.signals, retrieved.question.text
     units = units_of(passage)
     texts = texts_of(units, passage.text, passage.span.start)
     cosine, coverage = signals.sentence_cosine[rows].tolist(), signals.sentence_coverage[rows].tolist()
-    late: list[float] = np.nan_to_num(retrieved.late[rows]).tolist()
     whole = [_with_label(stretch, units, texts, kind, asked) for stretch in stretches(units, texts)]
     spans = [span_of(units, stretch) for stretch in whole]
     quoted = [_text_at(passage, span) for span in spans]
