@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from index.local.views.lexical import analyze, analyze_word
+from rag.language.amounts import amounts_in
 from rag.language.asked import once_a_question
-from rag.language.held import amounts_in
 from rag.retrieval.question import function_terms
 
 # Words between a number and what it counts, and characters in which those are looked for.

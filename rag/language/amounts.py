@@ -1,0 +1,82 @@
+"""Amounts as texts write them: numbers that count or measure something, and those of the sort that a question asks for."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from rag.language.asked import once_a_question
+from rag.language.dates import YEAR
+
+_NUMBER = re.compile(r"\d[\d.,:/-]*\d|\d")
+NUMBER_WORDS = (
+    "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|"
+    "(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundreds?|thousands?|millions?|billions?|dozens?|twice|half|quarter|third|"
+    "zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|hundert|tausend|deux|trois|quatre|cinq|sept|huit|neuf|dix|"
+    "cent|mille|"
+    "dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|cien|mil|one|single|none|no|zero|never|once"
+)
+# Numbers that count nothing: references, places in a document, identifiers, links.
+_COUNTS_NOTHING = re.compile(
+    r"\[[\d,\s–-]+\]|https?://\S+|\b(?:table|figure|fig\.|section|sec\.|chapter|pages?|pp?\.|article|art\.|clause|step|"
+    r"volume|vol\.|"
+    r"version|appendix|item|paragraph|rule)\s*\d[\w.()–-]*|§+\s*[\d.]+|\b[A-Za-z]+[-–_]?\d[\w–-]*|\b\d+(?:[-–]\d+){2,}\b|\b\dd\b|"
+    r"^\s*\(?\d{1,3}[.)]\s",
+    re.IGNORECASE,
+)
+_AMOUNT = re.compile(rf"\d[\d.,]*|\b(?:{NUMBER_WORDS})\b|[二三四五六七八九十百千万亿两]", re.IGNORECASE)
+# A number of things may be told by these; a price, a rate or a size is not.
+_HARDLY_AMOUNTS = re.compile(r"\b(?:one|single|none|no|never|once)\b", re.IGNORECASE)
+_COUNTS = re.compile(r"\b(?:how (?:many|often)|wie (?:viele|oft)|combien|cuánt[oa]s|quant[ie])\b", re.IGNORECASE)
+# Asks for an amount of money, and tells it: by a currency, or a number such as 12.50.
+_ASKS_FOR_MONEY = re.compile(
+    r"^(?!.*\b(?:how (?:many|long)|percent\w*|proportion|wie viele|combien de|cuánt[oa]s)\b).*"
+    r"\b(?:costs?|prices?|priced|salary|wages?|penalty|rents?|fees?|paid|pay|charged?|earns?|spen[dt]|kostet?|kosten|preis|coûte\w*|"
+    r"prix|cuestan?|precio|costan?|prezzo)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_CURRENCY = "[$€£¥₩₹₽₺₪%]"
+_MONEY = re.compile(
+    rf"{_CURRENCY} ?\d|\d ?{_CURRENCY}|\d ?[A-Z]{{3}}\b|\b[A-Z]{{3}} ?\d|(?<![\w.,–-])\d{{1,3}}(?:[.,]\d{{2,3}})+(?![\w–-]| [a-z])|"
+    r"\d (?:per|an?|each)\b|(?i:\b(?:costs?|prices?|fees?|rent|salary|wages?|paid|pays?|worth|charged?):? (?:is |of |was |at )?\d|"
+    r"\b(?:R[sp]|kr|zł|Kč|Ft|dollars?|euros?|pounds?|pence|cents?|francs?|franken|marks?|yen|yuan|won|rupees?|rupiah|ringgit|"
+    r"baht|dongs?|pesos?|reais|real|rands?|lira|dirhams?|dinars?|riyals?|shekels?|ro?ubles?|hryvnia|crowns?|kron(?:a|e|en|er|or)|"
+    r"koruny?|zloty|forints?|shillings?|guineas?|guilders?|florins?|ducats?|millions?|billions?|free|percent)\b)",
+)
+
+
+def holds_amount(text: str, question: str, *, is_row: bool) -> bool:
+    """Whether a text has an amount such as a question asks for.  is_row: of a table, whose head has the unit of its numbers."""
+    told = is_row or not _asks_for_money(question) or bool(_MONEY.search(text))
+    return told and bool(amounts_in(text, question))
+
+
+@once_a_question
+def amounts_in(text: str, question: str) -> Sequence[str]:
+    """What follows each number of a text that may be an amount: none of a year, a reference, or what the question says itself."""
+    told = YEAR.sub(" ", _COUNTS_NOTHING.sub(" ", without(numbers_in(question), text)))
+    if not _COUNTS.search(question):
+        told = _HARDLY_AMOUNTS.sub(" ", told)
+    return [told[match.end() :] for match in _AMOUNT.finditer(told)]
+
+
+@once_a_question
+def _asks_for_money(question: str) -> bool:
+    return bool(_ASKS_FOR_MONEY.search(question))
+
+
+@once_a_question
+def numbers_in(question: str) -> Sequence[str]:
+    """The numbers of a question, the longest first."""
+    return longest_first(_NUMBER.findall(question))
+
+
+def longest_first(parts: Iterable[str]) -> Sequence[str]:
+    """Each part once, the longest first, so that none is taken out of another."""
+    return sorted(set(parts), key=len, reverse=True)
+
+
+def without(parts: Sequence[str], text: str) -> str:
+    """A text without what the question says already. parts: the longest first."""
+    for part in parts:
+        if part in text:
+            text = re.sub(rf"(?<![\w.,]){re.escape(part)}(?!\w|[.,]\d)", " ", text)
+    return text
