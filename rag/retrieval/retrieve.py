@@ -14,7 +14,7 @@ from rag.model.embedding import QuestionVectors
 from rag.retrieval.duplicates import group_duplicates
 from rag.retrieval.question import AnalyzedQuestion, function_terms
 from rag.retrieval.ranking import Ranker, best_per_passage, load_ranker, scaled, statement_scores
-from rag.retrieval.references import Named, Place, find_references, named_sentences
+from rag.retrieval.references import Named, Place, asks_for_part, find_references, named_sentences
 from rag.retrieval.signals import Signals, compute_signals, late_interaction, late_without_words
 
 # Candidates from each view. All evidence of the sets in eval/reports is among 100 and 100 but for 2 to 6 % of the hardest ones.
@@ -23,6 +23,9 @@ POOL = 100
 # million passages 4.5 instead of 13 ms), and the scores of those that are proposed count them all the same. covidqa .6844 -> .6843.
 COMMON_SHARE = 0.25
 _AHEAD = 0.01  # of a score: by how much what is referred to by its number comes before all else
+# Of how many of the best passages the documents may have the part that a question refers to by its number, and what share of the
+# best one's score these have at least.
+_LEADING, _LEADING_SHARE = 3, 0.5
 _QUESTION = re.compile(
     r"\b(?:who|whom|whose|what|which|when|where|why|how)\b"
     r"|^\W*(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|may|might|am)\b",
@@ -161,7 +164,7 @@ def retrieve(
     candidates = scored.candidates
     scores = scored.scores
     ranking = ranking_of(question.text, scored)
-    named = _named(reader, scored.references, candidates)
+    named = _named(reader, scored.references, candidates, ranking, everywhere=asks_for_part(question.text))
     ranking = _with_named_first(ranking, list(named))
     order: Ids = np.lexsort((candidates.ids, -ranking))
     passages: dict[int, Passage] = dict(
@@ -189,13 +192,25 @@ def retrieve(
     return Retrieved(question, scored.signals, scores, ranking, scored.late, groups, passages, named, reranked)
 
 
-def _named(reader: Reader, wanted: Sequence[Place], candidates: Candidates) -> dict[int, list[Named]]:
-    """Position -> sentences of the parts that are wanted by their numbers, of the candidates that have any."""
+def _named(
+    reader: Reader, wanted: Sequence[Place], candidates: Candidates, ranking: Floats, *, everywhere: bool
+) -> dict[int, list[Named]]:
+    """Position -> sentences of the parts that are wanted by their numbers, of the candidates that have any.
+
+    everywhere: in any document; otherwise in those that the best passages are of, as any list has a part of that number.
+    """
     by_position: dict[int, list[Named]] = {}
     if not wanted:
         return by_position
-    stored = zip(reader.passages(candidates.ids), reader.contexts(candidates.ids), strict=True)
+    passages = reader.passages(candidates.ids)
+    best = np.argsort(-ranking, kind="stable")[:_LEADING]
+    highest = float(ranking[best[0]]) if len(best) else 0.0
+    enough = min(highest, _LEADING_SHARE * highest)
+    leading = {passages[position].document_id for position in best if ranking[position] >= enough}
+    stored = zip(passages, reader.contexts(candidates.ids), strict=True)
     for position, (passage, context) in enumerate(stored):
+        if not everywhere and passage.document_id not in leading:
+            continue
         start = passage.span.start
         sentences = [passage.text[sentence.start - start : sentence.end - start] for sentence in passage.sentences]
         if named := named_sentences(wanted, sentences, passage.section, context):

@@ -150,6 +150,18 @@ def contract() -> bytes:
     return file.getvalue()
 
 
+def test_a_number_that_belongs_to_the_topic_leads_to_no_list_of_another_document(
+    service: Service, tmp_path: Path
+) -> None:
+    handbook = tmp_path / "handbook.md"
+    handbook.write_text("# Handbook\n\nThe United States Trustee appoints the standing trustees of chapter 13 cases.")
+    minutes = tmp_path / "minutes.md"
+    minutes.write_text("".join(f"{n}. Member {n} spoke of the weather and of the harbour.\n\n" for n in range(1, 15)))
+    service.intake.add_paths([handbook, minutes])
+    answer = service.ask(Query("Who appoints the chapter 13 standing trustees?"))
+    assert answer.passages[0].document.title == "Handbook"
+
+
 def test_a_part_that_is_not_there_is_not_made_sure_of(service: Service, tmp_path: Path) -> None:
     (tmp_path / "contract.docx").write_bytes(contract())
     service.intake.add_paths([tmp_path / "contract.docx"])
