@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from rag.language.asked import once_a_question
-from rag.language.dates import YEAR
+from rag.language.dates import CLOCK, MONTHS, SHORT_MONTHS, YEAR
 
 _NUMBER = re.compile(r"\d[\d.,:/-]*\d|\d")
 NUMBER_WORDS = (
@@ -29,38 +29,87 @@ _COUNTS = re.compile(r"\b(?:how (?:many|often)|wie (?:viele|oft)|combien|cuánt[
 # Asks for an amount of money, and tells it: by a currency, or a number such as 12.50.
 _ASKS_FOR_MONEY = re.compile(
     r"^(?!.*\b(?:how (?:many|long)|percent\w*|proportion|wie viele|combien de|cuánt[oa]s)\b).*"
-    r"\b(?:costs?|prices?|priced|salary|wages?|penalty|rents?|fees?|paid|pay|charged?|earns?|spen[dt]|kostet?|kosten|preis|coûte\w*|"
-    r"prix|cuestan?|precio|costan?|prezzo)\b",
+    r"\b(?:costs?|prices?|priced|salary|wages?|penalty|rents?|fees?|paid|pay|charged?|earns?|spen[dt]|"
+    r"(?:sub|grand )total|bill(?:ed)?|invoiced|amount due|balance|VAT|revenues?|turnover|"
+    r"kostet?|kosten|preis|coûte\w*|prix|cuestan?|precio|costan?|prezzo)\b",
     re.IGNORECASE | re.DOTALL,
 )
-_CURRENCY = "[$€£¥₩₹₽₺₪%]"
+# Such amounts are also told as a share of something.
+_MAY_BE_SHARE = re.compile(r"\b(?:penalty|rents?|fees?|charged?|VAT|tax)\b", re.IGNORECASE)
+_CURRENCY = "[$€£¥₩₹₽₺₪]"
+_CODE = (
+    "USD|EUR|GBP|CHF|JPY|CNY|RMB|AUD|CAD|NZD|SEK|NOK|DKK|ISK|PLN|CZK|HUF|RON|BGN|UAH|RUB|TRY|INR|PKR|IDR|MYR|SGD|HKD|THB|PHP|VND|"
+    "KRW|BRL|MXN|ARS|CLP|COP|PEN|ZAR|NGN|KES|EGP|ILS|AED|SAR|QAR|KWD"
+)
 _MONEY = re.compile(
-    rf"{_CURRENCY} ?\d|\d ?{_CURRENCY}|\d ?[A-Z]{{3}}\b|\b[A-Z]{{3}} ?\d|(?<![\w.,–-])\d{{1,3}}(?:[.,]\d{{2,3}})+(?![\w–-]| [a-z])|"
+    rf"{_CURRENCY} ?\d|\d ?{_CURRENCY}|\d ?(?:{_CODE})\b|\b(?:{_CODE}) ?\d|"
+    r"(?<![\w.,–-])\d{1,3}(?:[.,]\d{2,3})+(?![\w–-]| ?%| [a-z])|"
     r"\d (?:per|an?|each)\b|(?i:\b(?:costs?|prices?|fees?|rent|salary|wages?|paid|pays?|worth|charged?):? (?:is |of |was |at )?\d|"
     r"\b(?:R[sp]|kr|zł|Kč|Ft|dollars?|euros?|pounds?|pence|cents?|francs?|franken|marks?|yen|yuan|won|rupees?|rupiah|ringgit|"
     r"baht|dongs?|pesos?|reais|real|rands?|lira|dirhams?|dinars?|riyals?|shekels?|ro?ubles?|hryvnia|crowns?|kron(?:a|e|en|er|or)|"
-    r"koruny?|zloty|forints?|shillings?|guineas?|guilders?|florins?|ducats?|millions?|billions?|free|percent)\b)",
+    r"koruny?|zloty|forints?|shillings?|guineas?|guilders?|florins?|ducats?|millions?|billions?|free)\b)",
+)
+# Asks for a part of a whole, and tells it.
+_ASKS_FOR_SHARE = re.compile(
+    r"\b(?:percent\w*|per cent|proportion|(?:interest|tax|VAT|growth|inflation|unemployment|error|success|turnout) rate|prozent\w*|"
+    r"pourcentage|porcentaje|percentuale)\b",
+    re.IGNORECASE,
+)
+_SHARE = re.compile(
+    rf"\d ?(?:%|‰)|\b(?:percent|per cent|pct|prozent|pour cent|por ciento|per cento|half|thirds?|quarters?|fifths?|tenths?|none|"
+    r"all|basis points)\b|(?<![\d.,$€£])0[.,]\d|"
+    rf"\b(?:\d+|{NUMBER_WORDS}) (?:in|of|out of) (?:every |the )?(?:\d+|{NUMBER_WORDS})\b",
+    re.IGNORECASE,
+)
+# What counts no things: money, shares, days of a month, times of day, telephone numbers, houses of a street.
+_NO_COUNT = re.compile(
+    rf"{_CURRENCY} ?\d[\d.,]*|\b(?:{_CODE}) ?\d[\d.,]*|\d[\d.,]* ?(?:{_CURRENCY}|%|(?i:percent|per cent)\b)|(?i:{CLOCK.pattern})",
+)
+_NO_AMOUNT = re.compile(
+    rf"\b(?i:{MONTHS}|{SHORT_MONTHS})\b\.? \d{{1,2}}(?:st|nd|rd|th)?\b|"
+    rf"\b\d{{1,2}}(?:st|nd|rd|th|\.)? (?i:of )?(?i:{MONTHS}|{SHORT_MONTHS})\b|"
+    r"(?<![\w.])\d{1,4}(?:\.\d{1,2}\.|/\d{1,2}/|-\d{1,2}-)\d{2,4}\b|\(\d{2,4}\)[ -]?\d[\d -]{4,}|\+\d[\d ()-]{6,}|"
+    r"\b\d{1,5} (?:[A-Z][\w.'’-]* ){1,4}(?:St|Street|Ave|Avenue|Road|Rd|Blvd|Boulevard|Lane|Ln|Drive|Dr|Court|Ct|Square|Sq)\b|"
+    r"\b[A-Z]{2} \d{5}\b"
 )
 
 
 def holds_amount(text: str, question: str, *, is_row: bool) -> bool:
     """Whether a text has an amount such as a question asks for.  is_row: of a table, whose head has the unit of its numbers."""
-    told = is_row or not _asks_for_money(question) or bool(_MONEY.search(text))
-    return told and bool(amounts_in(text, question))
+    return (is_row or _is_of_sort(text, question)) and bool(amounts_in(text, question))
+
+
+def _is_of_sort(text: str, question: str) -> bool:
+    """Whether a text tells money or a share where a question asks for that."""
+    if _asks_for_share(question):
+        return bool(_SHARE.search(text))
+    if _asks_for_money(question):
+        return bool(_MONEY.search(text) or _MAY_BE_SHARE.search(question) and _SHARE.search(text))
+    return True
 
 
 @once_a_question
 def amounts_in(text: str, question: str) -> Sequence[str]:
-    """What follows each number of a text that may be an amount: none of a year, a reference, or what the question says itself."""
-    told = YEAR.sub(" ", _COUNTS_NOTHING.sub(" ", without(numbers_in(question), text)))
+    """What follows each number of a text that may be an amount: none of a date, a reference, or what the question says itself.
+
+    For a question how many there are, none of money, of a share or of a time either.
+    """
+    told = YEAR.sub(" ", _COUNTS_NOTHING.sub(" ", _NO_AMOUNT.sub(" ", without(numbers_in(question), text))))
     if not _COUNTS.search(question):
         told = _HARDLY_AMOUNTS.sub(" ", told)
+    elif not (_asks_for_money(question) or _asks_for_share(question) or _MONEY.search(question)):
+        told = _NO_COUNT.sub(" ", told)
     return [told[match.end() :] for match in _AMOUNT.finditer(told)]
 
 
 @once_a_question
 def _asks_for_money(question: str) -> bool:
     return bool(_ASKS_FOR_MONEY.search(question))
+
+
+@once_a_question
+def _asks_for_share(question: str) -> bool:
+    return bool(_ASKS_FOR_SHARE.search(question))
 
 
 @once_a_question

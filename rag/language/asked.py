@@ -121,14 +121,16 @@ _PATTERNS = tuple(
         ),
         (
             Kind.CODE,
-            r"\bwhat(?:['’]s| is| was) (?:[\w'’-]+ ){0,4}(?:phone|telephone|fax|order|account|invoice|serial|model|part|tax|"
+            r"\bwhat(?:['’]s| is| was) (?:[\w'’-]+ ){0,4}(?:phone|telephone|fax|order|account|invoice|booking|"
+            r"reservation|confirmation|ticket|receipt|transaction|customer|employee|contract|serial|model|part|tax|"
             r"vat|case|"
             r"version|member|policy|reference|tracking|license|licence|registration|docket|patent|id) (?:number|code|id)\b|"
             r"\bphone number\b|\btelefonnummer\b|\bnuméro de téléphone\b",
         ),
         (
             Kind.NUMBER,
-            r"\bhow (?:many|much|far|fast|tall|high|big|large|heavy|deep|wide|hot|cold)\b|"
+            r"\bhow (?:many|much|far|fast|tall|high|big|large|heavy|deep|wide|thick|steep|strong|loud|"
+            r"dense|hot|warm|cold|expensive)\b|"
             r"\bwhat (?:percent(?:age)?|proportion|number|amount|price)\b|"
             rf"\bwhat(?:['’]s| is| was| are| were) (?:the |[\w'’-]+ |[\w-]+['’]s? )(?:[\w'’-]+ ){{0,3}}(?:{_COUNTED})\b|"
             rf"\b(?:at |to |by )?what (?:(?!\w+[^\Ws]s )[\w-]+ )?(?:{_COUNTED})\b|"

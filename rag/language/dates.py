@@ -21,7 +21,7 @@ SHORT_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec"
 WEEKDAYS = "(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
 YEAR = re.compile(r"(?<![\d.,$€£¥])(?:1[5-9]|20)\d\d(?![\d%]|[.,]\d)")
 DATE = re.compile(
-    rf"(?<![\d.,$€£¥/–-])(?:1\d|20)\d\d(?:s\b|(?![\d%]|[.,]\d| ?[-–] ?\d+ ?[-–] ?\d))|"
+    rf"(?<![\w.,$€£¥/–-])(?:FY)?(?:1\d|20)\d\d(?:s\b|(?![\d%]|[.,]\d| ?[-–] ?\d+ ?[-–] ?\d))|"
     r"(?<![\d./-])\d{1,4}(?:\.\d{1,2}\.|/\d{1,2}/|-\d{1,2}-)\d{2,4}(?![\d./-]\d)|"
     rf"\b\d{{1,2}}[-./](?:{SHORT_MONTHS})[-./]\d{{2,4}}\b|\b\d{{1,4}} BCE?\b|"
     rf"\b\d+ (?:million |billion )?(?:{UNITS_OF_TIME}) ago\b|"
