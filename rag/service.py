@@ -21,7 +21,6 @@ from rag.model.cache import measured_precision
 from rag.model.loading import StoreModels, model_info, refuse_other_model, store_settings
 from rag.shared.config import Config
 from rag.shared.errors import BadInput
-from rag.shared.types import Answer, Citation, CitationCheck, Query
 from rag.shared.validation import checked_collection, checked_question, spelled, spellings
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from rag.intake.intake import Intake
     from rag.model.cross_encoders import AnyReranker
     from rag.model.embedding import TextEmbedder
+    from rag.shared.types import Answer, Citation, CitationCheck, Query
 
 # How long a question waits for a change that the store does not have yet, and between two looks.
 _WAIT_S, _PAUSE_S = 0.5, 0.05
@@ -147,7 +147,7 @@ class Service:
 
     # --- questions
 
-    def ask(self, query: Query) -> Answer:
+    def ask(self, query: "Query") -> "Answer":
         """The answer to a question.
 
         Raises BadInput for a question or limit that cannot be used, StoreBehind when the store is not at ``min_generation``.
@@ -164,7 +164,7 @@ class Service:
         with self.store.read() as reader:
             return replace(answer, notes=notes_on(query, reader))
 
-    def embed_ahead(self, queries: Sequence[Query]) -> None:
+    def embed_ahead(self, queries: "Sequence[Query]") -> None:
         """Let the model read questions that are about to be asked all at once, which costs it less than one by one."""
         from rag.answer.compound import split_questions
         from rag.language.followups import completed
@@ -182,7 +182,7 @@ class Service:
                 raise StoreBehind(f"the store is not at generation {generation} yet: try again later")
             time.sleep(_PAUSE_S)
 
-    def _answer(self, query: Query) -> Answer:
+    def _answer(self, query: "Query") -> "Answer":
         from rag.answer.compound import joined, split_questions
         from rag.language.followups import completed
 
@@ -202,7 +202,7 @@ class Service:
             # Told by the first who reads it; now another one is there, or another server.
             return self._answer_from(self.store, query, question, started)
 
-    def _answer_from(self, store: Store, query: Query, question: str, started: float) -> Answer:
+    def _answer_from(self, store: Store, query: "Query", question: str, started: float) -> "Answer":
         from rag.answer.ask import answer_question
         from rag.answer.overview import asks_for_overview, overview
 
@@ -214,7 +214,7 @@ class Service:
             query, question, store, self._models.embedder(store), self.reranker, self._answers, started
         )
 
-    def check_citations(self, cited: Sequence[Citation]) -> list[CitationCheck]:
+    def check_citations(self, cited: "Sequence[Citation]") -> "list[CitationCheck]":
         """For each citation whether it still holds, in the order given."""
         from rag.answer import citations
 

@@ -3,8 +3,10 @@
 from collections import OrderedDict
 from collections.abc import Hashable
 from threading import Lock
+from typing import TYPE_CHECKING
 
-from rag.shared.types import Answer
+if TYPE_CHECKING:
+    from rag.shared.types import Answer
 
 # Passages in all answers together, two kilobytes each with their quotes.
 _MOST_PASSAGES = 5_000
@@ -19,7 +21,7 @@ class AnswerCache:
         self._n_passages = 0
         self._mutex = Lock()
 
-    def get(self, generation: int, key: Hashable) -> Answer | None:
+    def get(self, generation: int, key: Hashable) -> "Answer | None":
         """The answer to ``key`` as it is at this generation, if it was given before."""
         with self._mutex:
             if generation != self._generation or key not in self._answers:
@@ -27,7 +29,7 @@ class AnswerCache:
             self._answers.move_to_end(key)
             return self._answers[key]
 
-    def put(self, key: Hashable, answer: Answer) -> None:
+    def put(self, key: Hashable, answer: "Answer") -> None:
         """Keep an answer for its own generation, unless a later one has been seen."""
         with self._mutex:
             generation = answer.index.generation

@@ -2,7 +2,6 @@
 
 import json
 import os
-import uuid
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -64,6 +63,8 @@ def create_files(
 
     The caller holds the writer lock.
     """
+    import uuid  # 5 ms, for new stores alone
+
     files.remove(path / RESTORING)
     meta = {
         "id": identifier or str(uuid.uuid4()),
