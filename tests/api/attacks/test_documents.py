@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,13 +16,13 @@ import httpx
 import pytest
 
 from tests.api.conftest import Attacked
+from tests.rag.parsing.test_hostile import CASES, LONG
 
 pytestmark = [
     pytest.mark.model,
     pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc"),
 ]
 MEBIBYTE = 1024 * 1024
-RELATIONS = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 ZEROS = b"\0" * MEBIBYTE
 
 
@@ -57,65 +56,21 @@ def tarred(name: str, kind: bytes, target: str = "") -> bytes:
     return file.getvalue()
 
 
-def docx(body: bytes) -> bytes:
-    kinds = (
-        b'<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Override PartName="/word/document.xml" '
-        b'ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>'
-    )
-    link = b'<Relationship Id="r" Type="%s/officeDocument" Target="word/document.xml"/>' % RELATIONS
-    links = (
-        b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">%s</Relationships>' % link
-    )
-    return zipped(("[Content_Types].xml", kinds), ("_rels/.rels", links), ("word/document.xml", body))
-
-
-def pdf_bomb() -> bytes:
-    packed = zlib.compress(ZEROS * 100)
-    return b"%%PDF-1.7\n1 0 obj<</Length %d/Filter/FlateDecode>>stream\n%s\nendstream endobj\ntrailer<<>>" % (
-        len(packed),
-        packed,
-    )
-
-
-ENTITIES = (
-    b'<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY a "lol">'
-    + b"".join(b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(9))
-    + b"]><lolz>&j;</lolz>"
-)
 OUTSIDE = (
     b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><html><body><p>&f;</p></body></html>'
 )
-WORD = b'<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>%s</w:body></w:document>'
 
+# Those that no parser may fall for, and what the service itself must see through.
 FILES: dict[str, Callable[[], tuple[str, bytes]]] = {
+    **{name: lambda name=name: (name, CASES[name][0](1)) for name in CASES},  # type: ignore[misc]
+    "bomb.docx": lambda: ("bomb.docx", LONG["bomb.docx"][0](1)),
     "zip bomb": lambda: ("bomb.zip", zipped(("zeros.txt", ZEROS * 300))),
     "zip of zips": lambda: ("nested.zip", zipped(*[(f"{n}.zip", zipped(("a.txt", ZEROS * 50))) for n in range(8)])),
     "many members": lambda: ("many.zip", zipped(*[(f"{n}.txt", b"") for n in range(30_000)])),
     "gzip bomb": lambda: ("bomb.gz", gzip.compress(ZEROS * 300)),
-    "docx bomb": lambda: ("bomb.docx", docx(WORD % (b" " * 300 * MEBIBYTE))),
-    "docx entities": lambda: ("entities.docx", docx(ENTITIES)),
-    "docx deep": lambda: ("deep.docx", docx(WORD % (b"<w:p>" * 100_000))),
-    "docx outside": lambda: ("outside.docx", docx(OUTSIDE)),
-    "pdf bomb": lambda: ("bomb.pdf", pdf_bomb()),
-    "pdf loop": lambda: (
-        "loop.pdf",
-        b"%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[2 0 R]/Count 9>>endobj\n"
-        b"trailer<</Root 1 0 R>>",
-    ),
-    "html deep": lambda: ("deep.html", b"<html>" + b"<div>" * 200_000 + b"deep"),
     "html entities": lambda: ("outside.html", OUTSIDE),
-    "html attributes": lambda: ("wide.html", b"<html><p " + b"a=1 " * 500_000 + b">wide</p>"),
-    "json deep": lambda: ("deep.json", b"[" * 500_000),
     "json wide": lambda: ("wide.json", b"[" + b'{"a":1},' * 1_000 + b"{}]"),
-    "json numbers": lambda: ("big.json", b'{"a": ' + b"9" * 5_000 + b"}"),
     "csv wide": lambda: ("wide.csv", b"a," * 5_000 + b"\n1,2\n"),
-    "csv quote": lambda: ("quote.csv", b'a,b\n"' + b"x,\n" * 4_000),
-    "rtf deep": lambda: ("deep.rtf", b"{\\rtf1 " + b"{" * 300_000),
-    "mail nested": lambda: (
-        "nested.eml",
-        b"From: a@b\nSubject: x\nDate: Mon, 1 Jan 2024 00:00:00 +0000\n"
-        + b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(2000)),
-    ),
     "markdown nested": lambda: ("nested.md", b"> " * 20_000 + b"deep"),
     "markdown links": lambda: ("links.md", b"[" * 3_000 + b"](" * 3_000),
     "markdown emphasis": lambda: ("stars.md", b"*a_ " * 3_000),
@@ -140,7 +95,6 @@ FILES: dict[str, Callable[[], tuple[str, bytes]]] = {
     "combining": lambda: ("zalgo.txt", ("a" + "\u0301" * 2000 + " ").encode() * 20),
     "right to left": lambda: ("rtl.txt", "\u202egpj.exe The end. \u202c".encode() * 100),
     "signature alone": lambda: ("alone.pdf", b"%PDF-"),
-    "cut short": lambda: ("cut.docx", docx(WORD % b"<w:p/>")[:200]),
 }
 
 

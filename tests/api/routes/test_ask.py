@@ -90,6 +90,7 @@ def test_every_field_of_a_question_reaches_the_service(client: TestClient, fake:
         {"question": "apples", "collection": "a\nb"},
         {"question": "apples", "collection": "c" * 101},
         {"question": "apples", "collection": None},
+        *({"question": "apples", "min_generation": generation} for generation in (-1, 1.5, "1")),
         {"question": "apples", "filter": []},
         {"question": "apples", "filter": {"": "x"}},
         {"question": "apples", "filter": {"k" * 101: "x"}},

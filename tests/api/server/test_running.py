@@ -79,19 +79,6 @@ def test_what_is_under_way_is_finished_when_nothing_new_is_taken_any_more(
 
 
 @pytest.mark.slow
-def test_a_foreign_name_or_origin_reaches_nothing(
-    serve: Callable[..., Server], connect: Callable[..., httpx.Client]
-) -> None:
-    _, told = serve(RAG_ALLOWED_HOSTS="docs.example")
-    with connect(told) as client:
-        assert client.get("/", headers={"Host": "evil.example"}).status_code == 403
-        assert client.get("/", headers={"Host": "docs.example"}).status_code == 200
-        asked = client.post("/v1/ask", json={"question": "a"}, headers={"Origin": "http://evil.example"})
-        assert (asked.status_code, asked.json()["type"]) == (403, "/problems/foreign-origin")
-        assert client.post("/v1/ask", json={"question": "a"}, headers={"Origin": told["url"]}).status_code == 200
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"), [("RAG_QUEUE", "many"), ("RAG_ALLOWED_HOSTS", "http://x"), ("RAG_RATE", "-1")]
 )

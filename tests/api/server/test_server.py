@@ -71,17 +71,6 @@ def test_a_port_in_use_is_told_with_exit_code_1(tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
-@pytest.mark.slow
-@installed
-def test_a_folder_that_is_no_store_is_not_served(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    process = start("--port", "0", "--store", str(tmp_path))
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode in (1, 3)
-    assert str(tmp_path) in errors and "Traceback" not in errors
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-
-
 def test_a_free_port_is_taken_for_port_0() -> None:
     with bind("127.0.0.1", 0) as bound:
         assert url_of(bound) == f"http://127.0.0.1:{bound.getsockname()[1]}"

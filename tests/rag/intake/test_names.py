@@ -145,16 +145,6 @@ def test_stores_and_snapshots_in_a_folder_are_no_documents(rag: Rag, tmp_path: P
     assert result.code == 0 and (result.json["added"], result.json["skipped"]) == (0, 1)
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["ask", "who?"], ["verify"], ["show", "x"], ["rm", "x"]])
-@pytest.mark.parametrize("there", ["folder", "file"])
-def test_a_place_that_is_no_store_is_no_store(rag: Rag, tmp_path: Path, arguments: list[str], there: str) -> None:
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "a.txt").write_text("Something else.", encoding="utf-8")
-    (tmp_path / "file").write_text("Something else.", encoding="utf-8")
-    result = rag(*arguments, "--store", there)
-    assert result.code == 3 and "no store at" in result.err
-
-
 def test_a_path_that_cannot_be_looked_at_costs_no_other(rag: Rag, tmp_path: Path) -> None:
     (tmp_path / "good.txt").write_text("Water boils at 100 degrees.", encoding="utf-8")
     result = rag("add", "n" * 300, "good.txt", "--json")

@@ -10,12 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from index.local.store import Store
-from index.types import Scope
 from rag.cli.main import build
 from rag.intake.reindex import reanalyze
-from rag.retrieval.question import analyze_question
 from rag.service import Service
 from rag.shared.types import Incoming, Query
+from tests.rag.language.test_languages import matching
 
 pytestmark = pytest.mark.medium
 
@@ -40,14 +39,6 @@ def old(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
             [Incoming(name, name, text, source=name, metadata={"language": "en-US"}) for name, text in TEXTS.items()]
         )
     return service
-
-
-def matching(service: Service, question: str) -> list[str]:
-    with service.store.read() as reader:
-        terms = analyze_question(reader, question, (), "default").terms
-        ids = reader.matching(terms, 10, Scope())[1]
-        documents = reader.documents_of(ids)
-        return [documents[int(one)].source or "" for one in ids]
 
 
 def kept(service: Service) -> list[Any]:

@@ -27,22 +27,6 @@ def test_adding_again_skips_and_a_changed_file_is_replaced(added: Rag, tmp_path:
 
 
 @pytest.mark.slow
-def test_one_text_at_two_places_is_two_documents_shown_once(seeded: Rag, tmp_path: Path) -> None:
-    (tmp_path / "copy.txt").write_bytes(SEED.read_bytes())
-    assert seeded("add", "copy.txt").code == 0
-    listed = seeded("list", "--json").json
-    assert [document["source"] for document in listed] == ["article.txt", "copy.txt"]
-    answer = seeded("ask", QUESTION, "--json").json
-    texts = [passage["text"] for passage in answer["passages"]]
-    assert len(set(texts)) == len(texts) == 5
-    for passage in answer["passages"]:
-        assert {passage["document"]["source"], *(place["source"] for place in passage["also_in"])} == {
-            "article.txt",
-            "copy.txt",
-        }
-
-
-@pytest.mark.slow
 def test_copies_under_other_titles_are_shown_once(seeded: Rag, tmp_path: Path) -> None:
     for name in ("copy.txt", "Quarterly budget 2019.txt"):
         (tmp_path / name).write_bytes(SEED.read_bytes())
@@ -177,11 +161,6 @@ def test_an_address_of_this_machine_is_not_fetched_unless_it_is_allowed(rag: Rag
     assert refused.code == 1 and "--allow-private-addresses" in refused.err
     allowed = rag("add", "http://127.0.0.1:9/", "--allow-private-addresses")
     assert allowed.code == 1 and "cannot be reached" in allowed.err
-
-
-def test_a_file_is_not_watched(rag: Rag, tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("x")
-    assert rag("watch", "a.txt").code == 2
 
 
 @pytest.mark.slow
