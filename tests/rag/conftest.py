@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rag.model.embedding import TextEmbedder
+from rag.model.remote import server
 from rag.service import Service
 from rag.shared.config import Config
 
@@ -21,6 +22,12 @@ Rag = Callable[..., Any]
 def loaded_embedder(tmp_path_factory: pytest.TempPathFactory) -> TextEmbedder:
     with Service.create(tmp_path_factory.mktemp("model") / "store", Config()) as service:
         return service.embedder
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers of models are asked again at once."""
+    monkeypatch.setattr(server, "_FIRST_PAUSE_S", 0.01)
 
 
 @pytest.fixture

@@ -4,11 +4,9 @@ Files made to hurt their reader, names that lead elsewhere, and documents that s
 """
 
 import gzip
-import io
 import subprocess
 import sys
 import tarfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Attacked
+from tests.rag.parsing.containers import tarred, zipped
 from tests.rag.parsing.test_hostile import CASES, LONG
 
 pytestmark = [
@@ -35,27 +34,6 @@ def upload(client: httpx.Client, name: str, content: bytes, **data: str) -> http
     return client.post("/v1/documents", files={"file": (name, content)}, data=data)
 
 
-def zipped(*members: tuple[str, bytes], link: bool = False) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members:
-            entry = zipfile.ZipInfo(name)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            if link:
-                entry.external_attr = 0o120777 << 16
-            archive.writestr(entry, content)
-    return file.getvalue()
-
-
-def tarred(name: str, kind: bytes, target: str = "") -> bytes:
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w") as archive:
-        entry = tarfile.TarInfo(name)
-        entry.type, entry.linkname = kind, target
-        archive.addfile(entry)
-    return file.getvalue()
-
-
 OUTSIDE = (
     b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><html><body><p>&f;</p></body></html>'
 )
@@ -64,9 +42,9 @@ OUTSIDE = (
 FILES: dict[str, Callable[[], tuple[str, bytes]]] = {
     **{name: lambda name=name: (name, CASES[name][0](1)) for name in CASES},  # type: ignore[misc]
     "bomb.docx": lambda: ("bomb.docx", LONG["bomb.docx"][0](1)),
-    "zip bomb": lambda: ("bomb.zip", zipped(("zeros.txt", ZEROS * 300))),
-    "zip of zips": lambda: ("nested.zip", zipped(*[(f"{n}.zip", zipped(("a.txt", ZEROS * 50))) for n in range(8)])),
-    "many members": lambda: ("many.zip", zipped(*[(f"{n}.txt", b"") for n in range(30_000)])),
+    "zip bomb": lambda: ("bomb.zip", zipped({"zeros.txt": ZEROS * 300})),
+    "zip of zips": lambda: ("nested.zip", zipped({f"{n}.zip": zipped({"a.txt": ZEROS * 50}) for n in range(8)})),
+    "many members": lambda: ("many.zip", zipped({f"{n}.txt": b"" for n in range(30_000)})),
     "gzip bomb": lambda: ("bomb.gz", gzip.compress(ZEROS * 300)),
     "html entities": lambda: ("outside.html", OUTSIDE),
     "json wide": lambda: ("wide.json", b"[" + b'{"a":1},' * 1_000 + b"{}]"),
@@ -80,11 +58,11 @@ FILES: dict[str, Callable[[], tuple[str, bytes]]] = {
         + b"".join(b"%c: &%c [%s]\n" % (98 + n, 98 + n, b",".join([b"*%c" % (97 + n)] * 9)) for n in range(9))
         + b"---\ntext",
     ),
-    "path traversal in a zip": lambda: ("up.zip", zipped(("../../../../etc/cron.d/evil", b"Evil went up the stairs."))),
-    "absolute path in a zip": lambda: ("root.zip", zipped(("/etc/evil.txt", b"Evil sat at the root."))),
-    "link in a zip": lambda: ("link.zip", zipped(("passwd.txt", b"/etc/passwd"), link=True)),
-    "link in a tar": lambda: ("link.tar", tarred("passwd.txt", tarfile.SYMTYPE, "/etc/passwd")),
-    "device in a tar": lambda: ("device.tar", tarred("zero.txt", tarfile.CHRTYPE)),
+    "path traversal in a zip": lambda: ("up.zip", zipped({"../../../../etc/cron.d/evil": b"Evil went up the stairs."})),
+    "absolute path in a zip": lambda: ("root.zip", zipped({"/etc/evil.txt": b"Evil sat at the root."})),
+    "link in a zip": lambda: ("link.zip", zipped({"passwd.txt": b"/etc/passwd"}, as_links=True)),
+    "link in a tar": lambda: ("link.tar", tarred({"passwd.txt": b""}, tarfile.SYMTYPE)),
+    "device in a tar": lambda: ("device.tar", tarred({"zero.txt": b""}, tarfile.CHRTYPE)),
     "nothing but nulls": lambda: ("nulls.txt", ZEROS),
     "nulls in text": lambda: ("null.txt", b"before\0after " * 1000),
     "not UTF-8": lambda: ("latin.txt", b"\xff\xfe\xfa caf\xe9 \x80" * 100),

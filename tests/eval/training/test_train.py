@@ -112,8 +112,3 @@ def _answer_elsewhere(folder: Path) -> None:
     for query in queries:
         query["answers"][0]["start"] += 10 * N
     (folder / "queries.jsonl").write_text("".join(json.dumps(query) + "\n" for query in queries), encoding="utf-8")
-
-
-def test_weights_that_cannot_be_written_are_told_without_a_traceback(folders: list[Path], tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="cannot be written"):
-        train(folders, tmp_path / "none" / "r.json", lambda folder: (FakeCollection(folder.name), CALIBRATED_FOR))

@@ -6,18 +6,12 @@ from typing import Any
 
 import pytest
 
-from rag.model.remote import server
 from tests.embedding_stub import serve_embeddings, words_vector
 
-pytestmark = pytest.mark.medium
+pytestmark = [pytest.mark.medium, pytest.mark.usefixtures("short_pauses")]
 
 Rag = Callable[..., Any]
 QUESTION = "Who met the Ukrainian leader in Munich?"
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_FIRST_PAUSE_S", 0.01)
 
 
 def test_documents_are_added_asked_and_verified(rag: Rag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

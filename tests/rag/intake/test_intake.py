@@ -1,7 +1,5 @@
 """Taking documents in for a client that may leave meanwhile."""
 
-import io
-import zipfile
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +7,7 @@ import pytest
 from index.types import Change
 from rag.service import Service
 from rag.shared.types import Check
+from tests.rag.parsing.containers import zipped
 
 pytestmark = pytest.mark.medium
 
@@ -19,20 +18,13 @@ class ClientLeft(Exception):
     """What the check of these tests raises."""
 
 
-def zipped(text: str) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("ships.txt", text)
-    return file.getvalue()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "add",
     [
         lambda service, check: service.intake.add_text(title="", text=SENTENCES, source="s", metadata={}, check=check),
         lambda service, check: service.intake.add_file("s.txt", SENTENCES.encode(), check=check),
-        lambda service, check: service.intake.add_upload("s.zip", zipped(SENTENCES), check=check),
+        lambda service, check: service.intake.add_upload("s.zip", zipped({"ships.txt": SENTENCES}), check=check),
     ],
     ids=["text", "file", "archive"],
 )

@@ -1,10 +1,7 @@
 """Folders that live: what is added, changed, renamed, removed, what failed and is tried again. Runs the real default model."""
 
 import gzip
-import io
 import os
-import tarfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,7 @@ from index.local.reader import Reader
 from index.types import FailedFile
 from rag.service import Service
 from rag.shared.types import Failure, IngestReport, ParseOptions
-from tests.rag.parsing.containers import zipped
+from tests.rag.parsing.containers import tarred, zipped
 
 pytestmark = pytest.mark.medium
 
@@ -22,16 +19,6 @@ BRIDGE = "The bridge was closed in May 2024 because of rust."
 SHIP = "The ship Aurora left Oslo on 3 March."
 MILL = "The mill was built by Anna Berg in 1850."
 IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(30)
-
-
-def tarred(files: Mapping[str, str], mode: str = "w") -> bytes:
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode=mode) as archive:  # type: ignore[call-overload]
-        for name, text in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(text.encode())
-            archive.addfile(entry, io.BytesIO(text.encode()))
-    return file.getvalue()
 
 
 def sources(service: Service) -> list[str]:
@@ -115,7 +102,7 @@ def test_a_file_that_cannot_be_looked_at_is_not_taken_for_gone(service: Service)
 
 
 def test_files_of_an_archive_are_documents_of_their_own(service: Service) -> None:
-    inner = tarred({"deep/mill.txt": MILL}, "w:gz")
+    inner = tarred({"deep/mill.txt": MILL.encode()}, mode="w:gz")
     Path("a.zip").write_bytes(zipped({"notes/ship.txt": SHIP, "inner.tgz": inner, "pic.png": IMAGE, ".DS_Store": "x"}))
     Path("log.txt.gz").write_bytes(gzip.compress(BRIDGE.encode()))
     report = service.intake.add_paths([Path("a.zip"), Path("log.txt.gz")])
@@ -136,9 +123,9 @@ def test_a_changed_archive_replaces_adds_and_removes(service: Service) -> None:
 
 
 def test_a_damaged_archive_removes_nothing(service: Service) -> None:
-    Path("a.tar").write_bytes(tarred({"one.txt": SHIP, "two.txt": MILL}))
+    Path("a.tar").write_bytes(tarred({"one.txt": SHIP.encode(), "two.txt": MILL.encode()}))
     service.intake.add_paths([Path("a.tar")])
-    Path("a.tar").write_bytes(tarred({"one.txt": SHIP, "two.txt": MILL})[:1100])
+    Path("a.tar").write_bytes(tarred({"one.txt": SHIP.encode(), "two.txt": MILL.encode()})[:1100])
     report = service.intake.add_paths([Path("a.tar")])
     assert report.deleted == 0 and "cut off" in report.failed[0].reason
     assert sources(service) == ["a.tar!/one.txt", "a.tar!/two.txt"]

@@ -1,6 +1,7 @@
 """Containers (ZIP) that documents are in: made, and made anew with other parts."""
 
 import io
+import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,12 +16,26 @@ def saved(document: Any) -> bytes:
     return file.getvalue()
 
 
-def zipped(parts: Mapping[str, str | bytes]) -> bytes:
-    """A container of parts by their names."""
+def zipped(parts: Mapping[str, str | bytes], *, as_links: bool = False) -> bytes:
+    """A container of parts by their names. as_links: to what is in each."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as container:
         for name, part in parts.items():
-            container.writestr(name, part)
+            entry = zipfile.ZipInfo(name)
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o120777 << 16 if as_links else 0
+            container.writestr(entry, part)
+    return file.getvalue()
+
+
+def tarred(parts: Mapping[str, bytes], kind: bytes = tarfile.REGTYPE, mode: str = "w") -> bytes:
+    """An archive of parts by their names. kind: of each, which leads to ``/etc/passwd`` where it leads anywhere."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode) as archive:  # type: ignore[call-overload]
+        for name, part in parts.items():
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.size = kind, len(part)
+            entry.linkname = "" if kind == tarfile.REGTYPE else "/etc/passwd"
+            archive.addfile(entry, io.BytesIO(part))
     return file.getvalue()
 
 

@@ -20,16 +20,11 @@ from rag.shared.errors import BadInput, ModelUnavailable
 from rag.shared.types import Query
 from tests.embedding_stub import EmbeddingStub, serve_embeddings, texts_of, vectors_reply, words_vector
 
-pytestmark = pytest.mark.medium
+pytestmark = [pytest.mark.medium, pytest.mark.usefixtures("short_pauses")]
 
 DIM = 64
 TEXT = "The bridge was opened in May. It is closed for repairs."
 PASSAGE = PassageInput("Bridges", TEXT, (Span(0, 29), Span(30, len(TEXT))), (Span(0, 3), Span(4, 10)))
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_FIRST_PAUSE_S", 0.01)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import bz2
 import gzip
-import io
 import lzma
 import tarfile
 from collections.abc import Callable
@@ -12,20 +11,9 @@ import pytest
 from rag.parsing.archives import members as module
 from rag.parsing.archives.members import is_archive, members
 from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent
-from tests.rag.parsing.containers import zipped
+from tests.rag.parsing.containers import tarred, zipped
 
 TEXT = b"The ship Aurora left Oslo on 3 March."
-
-
-def tarred(files: dict[str, bytes], kind: bytes = tarfile.REGTYPE) -> bytes:
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w") as archive:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.type, entry.linkname = kind, "/etc/passwd" if kind != tarfile.REGTYPE else ""
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return file.getvalue()
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
