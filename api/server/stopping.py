@@ -8,7 +8,8 @@ from types import FrameType
 
 def signals() -> tuple[signal.Signals, ...]:
     """Those that end it: SIGINT, SIGTERM, and SIGHUP, which comes when the terminal is closed, unless ``nohup`` has it ignored."""
-    return (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if _heeds_hangup() else []))
+    heeds_hangup = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    return (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if heeds_hangup else []))
 
 
 @contextmanager
@@ -39,7 +40,3 @@ def ignore_further() -> None:
 
 def _nothing(number: int, frame: FrameType | None) -> None:
     pass
-
-
-def _heeds_hangup() -> bool:
-    return signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN

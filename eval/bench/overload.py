@@ -17,7 +17,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from itertools import count, cycle, islice
 from pathlib import Path
 
@@ -172,8 +172,7 @@ def _form(wire: Wire, name: str, content: bytes) -> Request:
     return wire.request("/v1/documents", head + content + b"\r\n--footnote-bench--\r\n", headers=kind)
 
 
-@contextmanager
-def _serving(folder: Path, documents: Sequence[Incoming]) -> Iterator[Server]:
+def _serving(folder: Path, documents: Sequence[Incoming]) -> AbstractContextManager[Server]:
     """A server with the corpus in it."""
     files, store = folder / "files", folder / "store"
     corpus.write_files(documents, files)
@@ -184,5 +183,4 @@ def _serving(folder: Path, documents: Sequence[Incoming]) -> Iterator[Server]:
         "RAG_LOG_FORMAT": "json",
     }
     run("rag add", [*rag_command(), "add", str(files), "--store", str(store)], settings)
-    with serving(store, settings) as server:
-        yield server
+    return serving(store, settings)

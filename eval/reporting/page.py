@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,7 +87,12 @@ def render_page(
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"figure": _figure, "signed": _signed, "percent": _percent, "direction": _direction}
+    environment.filters |= {
+        "figure": _figure,
+        "signed": partial(_figure, form="+.3f"),
+        "percent": "{:.0%}".format,
+        "direction": _direction,
+    }
     return environment.get_template("report.html").render(
         name=Path(run.gold).name,
         run=run,
@@ -186,16 +192,8 @@ def _parts(document: str, span: Span, text: str, places: Iterable[Place]) -> lis
     ]
 
 
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _signed(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.3f}"
-
-
-def _percent(value: float) -> str:
-    return f"{value:.0%}"
+def _figure(value: float | None, form: str = ".3f") -> str:
+    return "–" if value is None else format(value, form)
 
 
 def _direction(change: Comparison, lower_is_better: bool) -> str:

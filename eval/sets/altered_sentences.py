@@ -49,7 +49,10 @@ def altered_sentences(texts: Sequence[tuple[str, str]], n: int, seed: int) -> It
             "name", sentence, _NAME.pattern, lambda name: _another(names, name, sentence.cited_text, chance)
         ),
         "date": lambda sentence, after, other: _changed(
-            "date", sentence, rf"\b(?:1[5-9]|20)\d\d\b|\b(?:{'|'.join(_MONTHS)})\b", lambda d: _other_date(d, chance)
+            "date",
+            sentence,
+            rf"\b(?:1[5-9]|20)\d\d\b|\b(?:{'|'.join(_MONTHS)})\b",
+            lambda date: str(int(date) - chance.randint(1, 40)) if date.isdigit() else chance.choice(_MONTHS),
         ),
         "negation": lambda sentence, after, other: _negated(sentence),
         "comparison": lambda sentence, after, other: _turned(sentence),
@@ -110,10 +113,6 @@ def _changed(kind: str, sentence: Citation, pattern: str, change: Callable[[str]
 def _another(names: Sequence[str], name: str, text: str, chance: random.Random) -> str | None:
     other = chance.choice(names)
     return other if other != name and other not in text else None
-
-
-def _other_date(date: str, chance: random.Random) -> str:
-    return str(int(date) - chance.randint(1, 40)) if date.isdigit() else chance.choice(_MONTHS)
 
 
 def _negated(sentence: Citation) -> Altered | None:

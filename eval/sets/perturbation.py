@@ -123,24 +123,12 @@ def _mistyped(text: str, random: Random) -> str:
     )
 
 
-def _mistyped_twice(text: str, random: Random) -> str:
-    return _mistyped(_mistyped(text, random), random)
-
-
 def _beside(letter: str, random: Random) -> str:
     for row in _ROWS:
         at = row.find(letter.lower())
         if at >= 0:
             return random.choice(row[max(at - 1, 0) : at] + row[at + 1 : at + 2])
     return letter
-
-
-def _lower(text: str, random: Random) -> str:
-    return text.lower()
-
-
-def _unpunctuated(text: str, random: Random) -> str:
-    return text.rstrip(" ?.!")
 
 
 def _chatty(text: str, random: Random) -> str:
@@ -244,9 +232,9 @@ def _continued(text: str) -> str:
 
 _CHANGES: Mapping[str, Change] = {
     "typo": _mistyped,
-    "two-typos": _mistyped_twice,
-    "lower": _lower,
-    "unpunctuated": _unpunctuated,
+    "two-typos": lambda text, random: _mistyped(_mistyped(text, random), random),
+    "lower": lambda text, random: text.lower(),
+    "unpunctuated": lambda text, random: text.rstrip(" ?.!"),
     "chatty": _chatty,
     "spelling": _respelled,
     "numbers": _spelled_numbers,

@@ -25,16 +25,13 @@ _RIDGE = 1e-3  # on weights of signals scaled to unit deviation
 
 def fit(samples: Sequence[Sample], ranker: Ranker) -> Ranker:
     """The weights of both stages from these samples."""
-    return replace(ranker, first=fit_first(samples), second=_fit_second(samples))
+    second = _fit_softmax(SECOND, [(sample.collection, second_values(sample), sample.hits) for sample in samples])
+    return replace(ranker, first=fit_first(samples), second=second)
 
 
 def fit_first(own: Iterable[Sample]) -> dict[str, float]:
     """Weights of the first stage, from all candidates."""
     return _fit_softmax(FIRST, [(sample.collection, sample.all_first, sample.all_hits) for sample in own])
-
-
-def _fit_second(own: Iterable[Sample]) -> dict[str, float]:
-    return _fit_softmax(SECOND, [(sample.collection, second_values(sample), sample.hits) for sample in own])
 
 
 def _fit_softmax(names: Sequence[str], rows: Sequence[tuple[str, Values, Hits]]) -> dict[str, float]:

@@ -262,15 +262,11 @@ def is_gone(key: str) -> bool:
 def is_below(key: str, paths: Sequence[str | Path]) -> bool:
     """Whether a document's key is one of these files, in one of these archives, or below one of these folders."""
     roots = [os.path.abspath(path) for path in paths]
-    return any(key == root or key.startswith(root.rstrip(os.sep) + os.sep) or _is_inside(key, root) for root in roots)
+    return any(key == root or key.startswith((root.rstrip(os.sep) + os.sep, root + SEPARATOR)) for root in roots)
 
 
 def _inside(place: str, path: str) -> str:
     return f"{place}{SEPARATOR}{path}" if path else place
-
-
-def _is_inside(key: str, archive: str) -> bool:
-    return key.startswith(archive + SEPARATOR)
 
 
 def plan(

@@ -102,7 +102,7 @@ class CheckpointDraft:
                 for name in lists.files:
                     self._link(name)
         in_lists = lists.ids if lists is not None else NO_IDS
-        self._bury(in_lists)
+        self.buried = np.concatenate([self.buried, without(in_lists, self.alive)])
         ids: Ids = without(self.alive, in_lists)
         recent = self.base.vectors.recent
         known = np.isin(recent.ids, ids)
@@ -189,9 +189,6 @@ class CheckpointDraft:
         for name in ("meta.json", ".managed.json"):
             disk.copy(source / name, self.directory / LEXICAL / name)
         return linked
-
-    def _bury(self, held: Ids) -> None:
-        self.buried = np.concatenate([self.buried, without(held, self.alive)])
 
 
 def passage_ids(connection: Connection) -> Ids:

@@ -182,18 +182,13 @@ def probed_lists(n: int, n_lists: int) -> int:
     return min(n_lists, math.ceil(n_lists * _READ_PER_ROOT / math.sqrt(max(n, 1))))
 
 
-def list_count(n: int) -> int:
-    """Lists for n vectors: the power of two nearest to twice the square root."""
-    return 1 << round(math.log2(2 * max(n, 1) ** 0.5))
-
-
 def write_clustered(path: Path, ids: Ids, vectors: NDArray[np.float16]) -> None:
     """Write a file for ``ClusteredIndex``. ids: int64 (n,); vectors: float16 (n, dim), which may be mapped. Takes all cores.
 
     Only in a process of its own: it takes minutes for a million, and what follows it must not fork.
     """
     n, dim = vectors.shape
-    n_lists = list_count(n)
+    n_lists = 1 << round(math.log2(2 * max(n, 1) ** 0.5))  # the power of two nearest to twice the square root
     faiss.omp_set_num_threads(usable_cores())
     sample = np.sort(np.random.default_rng(n).choice(n, min(n, _SAMPLED_PER_LIST * n_lists), replace=False))
     index = faiss.IndexIVFScalarQuantizer(

@@ -115,7 +115,9 @@ def add(
         more: dict[str, Any] = {**how, "sync": sync, "urls": urls}
         config = Config.from_environment()
         config = config if model is None else replace(config, model=model)
-        service = _opened(store_path(store), config, create=not dry_run and (piped or bool(urls) or _any_there(files)))
+        service = _opened(
+            store_path(store), config, create=not dry_run and (piped or bool(urls) or any(map(os.path.exists, files)))
+        )
         try:
             if dry_run:
                 from rag.intake.reading import plan_anew
@@ -156,10 +158,6 @@ def _expanded(paths: Sequence[str]) -> list[Path]:
         else:
             raise BadInput(f"no file matches {path!r}")
     return files
-
-
-def _any_there(files: Sequence[Path]) -> bool:
-    return any(os.path.exists(path) for path in files)
 
 
 def _opened(place: "Place", config: "Config", *, create: bool) -> "Service | None":
