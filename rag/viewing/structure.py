@@ -19,7 +19,7 @@ HEADING, TABLE = "heading", "table"  # kinds of blocks, beside those of units
 _MOST_HEADINGS = 2_000
 _BLANK_LINE = re.compile(r"\n[ \t\r\f\v]*+\n")
 _FENCES = ("```", "~~~")
-_NUMBERED = re.compile(r"(?:row|item) \d+")  # what parsers call the parts of a file that have no names
+_NUMBERED = re.compile(r"(?:row|item|record) \d+")  # what parsers call the parts of a file that have no names
 
 
 class Block(NamedTuple):

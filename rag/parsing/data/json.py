@@ -121,7 +121,7 @@ def _add_value(builder: TextBuilder, value: Json) -> None:
         _add_record(builder, value, ())
     for path, records in lists.items():
         for number, record in enumerate(records if isinstance(records, list) else (), 1):
-            _add_record(builder, record, (*path, f"item {number}"))
+            _add_record(builder, record, (*path, f"record {number}"))
 
 
 def _is_records(value: Json) -> bool:

@@ -13,6 +13,8 @@ _HYPHENS = (HYPHEN_AT_LINE_END, "-", "\u00ad", "\u2010")
 _BULLET = re.compile(
     r"(?:[•‣◦▪–∙·*\uf0b7\uf0a7➢✓□☐☒]|\(?\d{1,2}[.)]|\[\d{1,3}\]|\(?[a-z][.)]|\((?:[A-Za-z]|[ivxlc]{1,6}|[IVXLC]{1,6}|\d{1,3})\)|[ivx]{1,6}[.)]|[A-Z]\))\s"
 )
+_NUMBERED = re.compile(r"\(\d{1,3}\)|\[\d{1,3}\]")  # "thirty (30) days" and "as in [12]" go over the end of a line too
+_LISTING = re.compile(r"(?:,|\b(?:and|or|und|oder|et|ou|y|o|e))$")
 _CLAUSE = re.compile(
     r"(?:[A-Z][.)]|[IVXLC]{1,6}[.)]|\d{1,3}(?:\.\d{1,3}){1,4}[.)]?|§{1,2}\s?\d{1,4}[a-z]?\.?|(?:Article|Section|Clause|Artikel|Art|Sec)\.?\s\d{1,3}[.:]?"
     r"|第\s?[\d一二三四五六七八九十百.]{1,8}\s?[条章节])\s"
@@ -146,12 +148,14 @@ def _starts_paragraph(group: list[Line], line: Line, pitch: float, usual: float,
             or _SECTION.match(line.text) is not None
             or not _aligned(before, line)
         )
-    if before.y1 - line.y1 > _GAP * pitch or _BULLET.match(line.text) or is_contents(before.text):
-        return True
     width = before.right - before.left
     room = before.right - before.x1
     short = room > max(0.15 * width + line.size, _first_width(line) + 0.5 * line.size)
     ended = _SENTENCE_END.search(before.text) is not None
+    if before.y1 - line.y1 > _GAP * pitch or is_contents(before.text):
+        return True
+    if _BULLET.match(line.text) and (short or ended or _LISTING.search(before.text) or not _NUMBERED.match(line.text)):
+        return True
     if (short or ended or line.x0 < before.x0 - _DEEP * line.size) and (
         _CLAUSE.match(line.text) or _LABEL.match(line.text)
     ):

@@ -208,18 +208,25 @@ class TextBuilder:
         title = "" if caption else self._title_above()
         above = (caption or title or self._lead.rstrip(":："), plain(table.about), ", ".join(filter(None, names)))
         context = ". ".join(dict.fromkeys(filter(None, above)))
-        if title and not any(map(str.isdecimal, title)):  # what may be asked for stays a block
-            self._close(self._blocks.pop().start)
-            self._heading_end = self._length
+        stays = any(map(str.isdecimal, title))  # what may be asked for stays a block
+        if title:
+            self._close(self._blocks[-1].start)
+            if not stays:
+                self._blocks.pop()
+                self._heading_end = self._length
         elif self._body:
             self._close(self._length)
         for line in (caption, *(_line(cells) for cells in table.header)):
             if line:
-                self._append(line, tight=self._heading_end > self._opened)
-                self._heading_end = self._length
+                self._append(line, tight=stays or self._heading_end > self._opened)
+                self._heading_end = self._opened if stays else self._length
         self._context = context
-        for cells, group in table.rows:
+        for number, (cells, group) in enumerate(table.rows):
             line = _line(cells)
+            if len(cells) == 1 and all(len(row.cells) == 1 for row in table.rows[number + 1 : number + 2]):
+                if line:  # text between rows, which names none of them
+                    self._blocks.append(Block(self._append(line, tight=True), self._length, False, "", PROSE))
+                continue
             heads = names if len(cells) > 1 else ()  # a cell over the whole width is no column's
             if len(line) <= ROW_CHARACTERS:
                 if line:

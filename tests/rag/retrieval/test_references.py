@@ -1,6 +1,7 @@
 """Questions that refer to a part of a document by its number."""
 
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from docx.oxml import parse_xml as element
 from docx.oxml.ns import nsdecls
 
+from rag.parsing.formats import parse
 from rag.retrieval.references import Named, asks_for_part, find_references, named_sentences
 from rag.service import Service
 from rag.shared.types import Query
@@ -192,3 +194,10 @@ def test_a_clause_is_found_by_the_number_that_word_shows(
     first = asked.passages[0]
     start = first.citation.span.start
     assert {first.text[mark.start - start : mark.end - start] for mark in first.highlights} == {*asked.answer.sentences}
+
+
+def test_a_record_of_a_file_is_no_chapter() -> None:
+    parsed = parse("talks.json", json.dumps({"talks": [{"keeper": "Otter"}] * 14}).encode())
+    assert len(parsed.sections) == 14
+    for wanted in (find_references("Who keeps chapter 13?"), find_references("Who keeps item 13?")):
+        assert not any(named_sentences(wanted, ["keeper: Otter"], section.path, "") for section in parsed.sections)

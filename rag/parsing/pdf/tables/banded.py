@@ -18,6 +18,7 @@ _MAX_HEAD = 14  # lines of names
 _WIDE = 0.6  # of the table's width: a run of words as wide is text
 _LONG = 50  # characters of it
 _MAX_TEXT = 0.2  # share of the lines of a table that may be text
+_NAMES = 3  # runs of a line that names columns, at least
 _MAX_BANDS, _MAX_STACKS = 200, 50
 _LEVEL = 2.0  # points by which the words of one line differ in height
 _MOST = 0.8  # of the rows
@@ -41,7 +42,7 @@ def _take_banded(words: Sequence[Word], across: Sequence[Ruling]) -> tuple[list[
         for word in rest:
             if x0 <= word.x0 and word.x1 <= x1:
                 bands[bisect_left(depths, -(word.y0 + word.y1) / 2)].append(word)
-        for group in _groups(bands[1:-1]):
+        for group in map(_from_names, _groups(bands[1:-1])):
             table = _table(group)
             inside = [word for band in group for word in band]
             taken = set(map(id, inside))
@@ -73,6 +74,16 @@ def _groups(bands: Sequence[list[Word]]) -> list[list[list[Word]]]:
         else:
             groups[-1].append(band)
     return [group for group in groups if group]
+
+
+def _from_names(bands: list[list[Word]]) -> list[list[Word]]:
+    """The bands from that of the names on, where what stands above it is hardly a table, as the head of a letter."""
+    for at, band in enumerate(bands[1:-1], 1):
+        names = lines_of(band)
+        if len(names) == 1 and len(names[0]) >= _NAMES and not any(says_value(run.text) for run in names[0]):
+            above = [row for part in bands[:at] for row in lines_of(part)]
+            return bands[at:] if sum(len(row) == 1 for row in above) > len(above) / 2 else bands
+    return bands
 
 
 def _is_text(band: Sequence[Word]) -> bool:

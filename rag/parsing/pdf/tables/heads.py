@@ -13,13 +13,16 @@ _NUMBER = re.compile(
     r"[~≈<>≤≥±]?\s?[-+−–(]?\s?[$€£¥₹]?\s?-?\d[\d\s.,:/'’×x%‰°+-]*\s?(?:%|[$€£¥]|\w{1,3})?[)*†‡]?\d?|[-–—]|n/?a",
     re.I,
 )
+_MEASURE = re.compile(
+    r"[~≈<>≤≥±]?\s?(?:\d[\d\s.,/]*\s?[^\W\d_]{1,5}\.?\d?\s){1,3}\(\d[\d\s.,/]*\s?[^\W\d_]{1,5}\d?\)\W?", re.I
+)  # with what it is in other units: "12,270 lb (5 565 kg)"
 _PERIOD = re.compile(
     r"(?:FY\s?|Q[1-4]\s)?(?:19|20)\d\d(?:\s?[-–/]\s?(?:19|20)?\d\d)?(?:\s?Q[1-4]|[*†‡]|\s?\(?[a-z]\)?)?"
     r"|\d{1,3}\s?[-–]\s?\d{1,3}\+?",
     re.I,
 )  # what names columns although it is a number: years, and ranges as of ages
 _FEW_NAMES = 2  # lines above a line drawn across, which name columns also by numbers
-_MONEY = re.compile(r"[$€£¥₹]\s?\d|\d[.,]\d\d\b")  # names no column
+MONEY = re.compile(r"[$€£¥₹]\s?\d|\d[.,]\d\d\b")  # names no column
 _MAX_LABELLED = 2  # lines of names that have a label as rows do
 _FEW = 0.2  # of the values of a column: as many may be like its name
 _MOST = 0.6  # of the cells of a column of values
@@ -38,7 +41,7 @@ def without_leaders(text: str) -> str:
 def says_value(text: str) -> bool:
     """Whether a text on a page is a number, a date or the like, with its sign, unit or mark of reference."""
     text = without_leaders(text)
-    return is_value(text) or _NUMBER.fullmatch(text) is not None
+    return is_value(text) or any(pattern.fullmatch(text) for pattern in (_NUMBER, _MEASURE))
 
 
 def n_header(lines: Sequence[Sequence[str]], bold: Sequence[bool], n_above: int | None = None) -> int:
@@ -50,7 +53,7 @@ def n_header(lines: Sequence[Sequence[str]], bold: Sequence[bool], n_above: int 
     if n_above and (
         n_above <= _FEW_NAMES <= len(lines) - n_above - 1
         and not says_value(lines[0][0])
-        and not any(map(_MONEY.search, chain(*lines[:n_above])))
+        and not any(map(MONEY.search, chain(*lines[:n_above])))
         or not any(any(map(says_value, cells[1:])) and not _is_of_names(cells, below) for cells in lines[:n_above])
     ):
         return n_above + _n_more(lines[n_above:])
@@ -65,6 +68,8 @@ def n_header(lines: Sequence[Sequence[str]], bold: Sequence[bool], n_above: int 
     if first is None or first > (_MAX_WRAPPED if _are_wrapped(lines[:first]) else _MAX_NAMES):
         return _n_named(lines, bold)
     n_labelled = sum(bool(cells[0]) and any(cells[1:]) for cells in lines[:first])
+    if n_labelled > 1 and len(lines[0]) == 2:
+        return _n_bold(bold)  # labels with what they say, some of it in words
     if not _have_values(lines[1 if n_labelled > _MAX_LABELLED else first :]):
         return _n_bold(bold)
     while first > 1 and _is_label(lines[first - 1]) and any(sum(map(bool, cells)) > 1 for cells in lines[: first - 1]):

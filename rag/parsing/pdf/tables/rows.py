@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from rag.parsing.pdf.tables.heads import n_header, says_value, without_leaders
+from rag.parsing.pdf.tables.heads import MONEY, n_header, says_value, without_leaders
 from rag.parsing.pdf.words import TYPED_LINE, Word, joined
 from rag.parsing.structure.tables import Row, Table
 
@@ -105,7 +105,11 @@ def _is_more(cells: Sequence[str], above: Sequence[str], filled: Sequence[int]) 
         not any(above[at][:1].islower() for at in filled) or all(" " in cells[at] for at in filled)
     ):
         return True
-    return bool(above[0]) and not cells[0] and all(above[at] and not says_value(cells[at]) for at in filled)
+    return (
+        bool(above[0])
+        and not cells[0]
+        and all(above[at] and not says_value(cells[at]) and not MONEY.search(cells[at]) for at in filled)
+    )
 
 
 def _is_around(lines: Sequence[Sequence[str]], pitches: Sequence[float], height: float) -> bool:
@@ -119,7 +123,12 @@ def _is_begun(label: str, below: Sequence[str]) -> bool:
     return (
         bool(below[0])
         and any(below[1:])
-        and (below[0][:1].islower() or label[-1] in ",-–" or label.count("(") > label.count(")"))
+        and (
+            below[0][:1].islower()
+            or label[-1] in ",-–"
+            and not label.endswith("--")
+            or label.count("(") > label.count(")")
+        )
     )
 
 

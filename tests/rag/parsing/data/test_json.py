@@ -29,7 +29,7 @@ def test_each_record_of_a_list_is_a_passage(
 ) -> None:
     parsed = read(name, json.dumps(RECORDS, indent=indent, ensure_ascii=ascii_only).encode())
     assert parsed.text == TEXT
-    assert [section.path for section in parsed.sections] == [("item 1",), ("item 2",)]
+    assert [section.path for section in parsed.sections] == [("record 1",), ("record 2",)]
 
 
 @pytest.mark.parametrize("name", ["bridges.jsonl", "bridges.txt"])
@@ -42,7 +42,7 @@ def test_each_line_of_json_lines_is_a_passage(name: str, read: Read, path_of: Pa
 def test_records_inside_an_object_are_passages_of_their_own(read: Read, path_of: PathOf) -> None:
     parsed = read("b.json", json.dumps({"source": "survey", "bridges": RECORDS}).encode())
     assert parsed.text == "source: survey\n\n" + TEXT
-    assert path_of(parsed, "Arnes") == ("bridges", "item 1")
+    assert path_of(parsed, "Arnes") == ("bridges", "record 1")
 
 
 def test_numbers_stay_as_they_are_written() -> None:

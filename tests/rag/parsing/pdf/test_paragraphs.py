@@ -52,6 +52,19 @@ def test_an_initial_at_the_start_of_a_line_begins_no_clause(read: Read) -> None:
     assert kinds(read("a.pdf", pdf(lambda canvas: lines_at(canvas, 72, 780, lines)))) == [(PROSE, " ".join(lines))]
 
 
+@pytest.mark.parametrize("number", ["(90)", "[12]"])
+def test_a_number_in_brackets_begins_an_item_only_where_a_line_ended(read: Read, number: str) -> None:
+    first = "The keeper of the bridge may leave the parish on the last day of a month, by a letter of"
+    lines = [first, f"{number} days to the builder of the ferry, who carries the chain to the other parish."]
+    assert kinds(read("a.pdf", pdf(lambda canvas: lines_at(canvas, 72, 780, lines)))) == [(PROSE, " ".join(lines))]
+    lines = [
+        "The toll is due:",
+        f"{number} in spring, before the ice on the river near the old ferry breaks and flows.",
+    ]
+    parsed = read("a.pdf", pdf(lambda canvas: lines_at(canvas, 72, 780, lines)))
+    assert [kind for kind, _ in kinds(parsed)] == [PROSE, ITEM]
+
+
 def test_entries_that_hang_are_one_paragraph_each(read: Read) -> None:
     entries = [f"Arnes, {'ABCDEF'[n]}. and {prose(n, 2)} {1990 + n}." for n in range(6)]
 

@@ -184,3 +184,49 @@ def test_parts_of_sentences_beside_each_other_are_no_cells(read: Read) -> None:
     )
     rows: list[list[Cell]] = [[(72, a), (320, b)] for a, b in zip(left, right, strict=True)]
     assert not rows_of(read("a.pdf", pdf(lambda canvas: draw_rows(canvas, 700, rows))))
+
+
+def test_what_a_thing_measures_names_no_column(read: Read) -> None:
+    values = [
+        "31.7 gal (120 L)",
+        "12,270 lb (5 565 kg)",
+        "9 ft 10 in (3.0 m)",
+        "1.3 mph (2.1 kph)",
+        "203 in3 (3 319 cc)",
+    ]
+    rows: list[list[Cell]] = [[(72, f"Boat {n}"), (250, value)] for n, value in enumerate(values)]
+
+    def draw(canvas: Canvas) -> None:
+        for y in (715, 667, 637):
+            canvas.line(72, y, 400, y)
+        draw_rows(canvas, 700, rows)
+
+    assert [text for _, text in lines_of_rows(read("a.pdf", pdf(draw)))] == [
+        f"Boat {n}\t{value}" for n, value in enumerate(values)
+    ]
+
+
+def lines_of_rows(parsed: ParsedText) -> list[tuple[str, str]]:
+    return [(block.context, parsed.text[block.start : block.end]) for block in parsed.blocks if block.kind == ROW]
+
+
+def bill(canvas: Canvas) -> None:
+    """A bill between lines across: the head of the letter, the names, what was sold, and the sum of it."""
+    for y in (790, 684, 664, 632, 600):
+        canvas.line(72, y, 500, y)
+    rows: list[list[Cell]] = [[(72, "Arnes Quay")], [(72, "4 River Lane")], [(72, "Arnes")]]
+    rows += [[(72, "Bill of:"), (250, "Due on:"), (400, "Sign:")], [(72, "3 May"), (250, "9 June"), (400, "Otter")]]
+    draw_rows(canvas, 775, rows)
+    draw_rows(canvas, 670, [[(72, "Goods"), (250, "Barrels"), (400, "Price")]])
+    draw_rows(canvas, 652, [[(72, "--- By water ---")], [(72, "Salt"), (250, "3"), (-430, "$ 42.00")]])
+    draw_rows(canvas, 620, [[(72, "Tar"), (250, "1"), (-430, "$ 20.00")], [(-430, "In all $ 62.00")]])
+
+
+def test_the_head_of_a_letter_is_no_part_of_the_table_below_it(read: Read) -> None:
+    parsed = read("a.pdf", pdf(bill))
+    goods = [row for _, row in rows_of(parsed) if "Goods" in row]
+    assert [(row["Goods"], row["Barrels"], row["Price"]) for row in goods if row["Goods"]] == [
+        ("Salt", "3", "$ 42.00"), ("Tar", "1", "$ 20.00")
+    ]  # fmt: skip
+    assert ("--- By water ---", "Salt\t3\t$ 42.00") in lines_of_rows(parsed)
+    assert "In all $ 62.00" in [text for _, text in lines_of_rows(parsed)]

@@ -304,3 +304,23 @@ def test_each_passage_of_a_long_record_is_found_by_its_short_fields(name: str) -
     for number in range(3):
         own = [one for one in made if f"title: Report {number}" in known(parsed, one)]
         assert len(own) == len(made) / 3 and all(f"year: {number + 1990}" in known(parsed, one) for one in own)
+
+
+def test_the_line_above_a_table_stands_in_one_passage_with_it() -> None:
+    rows = "".join(
+        f"<tr><td>{a}</td><td>{b}</td></tr>" for a, b in [("Bridge", "Toll"), ("Otter", "4"), ("Heron", "7")]
+    )
+    parsed = parse("a.html", f"<h1>Arnes</h1><p>All is told.</p><p>Tolls of 1784</p><table>{rows}</table>".encode())
+    said = [parsed.text[slice(*passage.span)] for passage in passages(parsed)]
+    assert said[-1] == "Tolls of 1784\nBridge\tToll\nOtter\t4\nHeron\t7"
+    [told] = [unit for unit in passages(parsed)[-1].units if unit.row is None]
+    assert parsed.text[slice(*told.span)] == "Tolls of 1784"
+
+
+def test_text_between_the_rows_of_a_table_is_no_row() -> None:
+    rows = "<tr><td>Bridge</td><td>Toll</td></tr><tr><td colspan=2>North</td></tr><tr><td>Otter</td><td>4</td></tr>"
+    rows += "".join(f"<tr><td colspan=2>{text}</td></tr>" for text in ("Paid by all.", "But not by the keeper."))
+    parsed = parse("a.html", f"<h1>Arnes</h1><table>{rows}</table>".encode())
+    assert [(block.kind, parsed.text[block.start : block.end]) for block in parsed.blocks] == [
+        ("row", "North"), ("row", "Otter\t4"), ("prose", "Paid by all."), ("prose", "But not by the keeper.")
+    ]  # fmt: skip
