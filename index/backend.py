@@ -4,14 +4,14 @@ The folders above know these and ``index.stores``, and no store by its own name.
 stores' own inherit it.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from index.errors import DocumentNotFound, StoreDamaged
+from index.errors import StoreDamaged
 
 if TYPE_CHECKING:
     from index.types import (
@@ -38,6 +38,7 @@ Place = Path | str
 Progress = Callable[[int, int], None]
 # Documents that callers with many remove at a time: others who write wait that long.
 DELETE_TOGETHER = 500
+_PAGE = 1000  # documents read at a time
 _DATABASES = ("postgresql://", "postgres://")
 
 
@@ -56,8 +57,19 @@ class Reader(Protocol):
         """
         ...
 
+    def every_document(self, collection: str | None = None) -> "Iterator[Document]":
+        """All documents, of one collection or of all, in the order in which they first came."""
+        after = None
+        while page := self.documents(collection=collection, after=after, limit=_PAGE):
+            after = page[-1].id
+            yield from page
+
     def document(self, document_id: str) -> "Document":
         """The document of that id. Raises DocumentNotFound."""
+        ...
+
+    def known(self, document_id: str) -> "Document | None":
+        """The document of that id, None where there is none."""
         ...
 
     def find(self, reference: str, collection: str | None = None, key: str | None = None) -> "list[Document]":
@@ -300,14 +312,6 @@ class StoredDocument:
     passages: "Sequence[Passage]"
     contexts: Sequence[str]
 
-    def as_new(self) -> "NewDocument":
-        """The document as it would be handed to a store."""
-        from index.types import NewDocument
-
-        old = self.document
-        about = old.collection, old.key, old.title, old.source
-        return NewDocument(*about, self.text, old.content_sha256, old.metadata, old.language)
-
 
 class Rebuilding(Protocol):
     """A store that is being made from another one, with another model. Used by one thread.
@@ -330,9 +334,7 @@ class Rebuilding(Protocol):
     def load(self, document_id: str) -> StoredDocument | None:
         """A document of the store as it is now, None when it is there no longer."""
         with self._store.read() as reader:
-            try:
-                document = reader.document(document_id)
-            except DocumentNotFound:
+            if (document := reader.known(document_id)) is None:
                 return None
             passages, contexts = reader.passages_of(document_id), reader.contexts_of(document_id)
             return StoredDocument(document, reader.text(document_id), passages, contexts)

@@ -68,10 +68,12 @@ class RowReader(CountingReader):
         return self._documents(f"{condition} ORDER BY d.number LIMIT ?", [*values, limit])
 
     def document(self, document_id: str) -> Document:
-        documents = self._documents("d.id = ?", [document_id])
-        if not documents:
+        if (document := self.known(document_id)) is None:
             raise DocumentNotFound(f"no document has the id {document_id}")
-        return documents[0]
+        return document
+
+    def known(self, document_id: str) -> Document | None:
+        return next(iter(self._documents("d.id = ?", [document_id])), None)
 
     def find(self, reference: str, collection: str | None = None, key: str | None = None) -> list[Document]:
         attempts: list[Where] = [

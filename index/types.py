@@ -79,6 +79,11 @@ class Document:
     added_at: str
     language: str = "en"
 
+    def as_new(self, text: str) -> NewDocument:
+        """The document, which has this text, as it would be handed to a store."""
+        about = self.collection, self.key, self.title, self.source
+        return NewDocument(*about, text, self.content_sha256, self.metadata, self.language)
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:

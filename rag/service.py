@@ -223,8 +223,8 @@ class Service:
 
             def stored(document_id: str) -> tuple[str, str] | None:
                 if document_id not in texts:
-                    documents = [document for document in reader.find(document_id) if document.id == document_id]
-                    texts[document_id] = (reader.text(document_id), documents[0].text_sha256) if documents else None
+                    document = reader.known(document_id)
+                    texts[document_id] = (reader.text(document_id), document.text_sha256) if document else None
                 return texts[document_id]
 
             return [citations.check(citation, stored) for citation in cited]

@@ -146,11 +146,9 @@ def _noted(questions: GoldSet, gold: Path) -> GoldSet:
 
 def _texts(service: Service) -> Iterator[tuple[str, str]]:
     """Name and stored text of every document that a question without a collection is asked of."""
-    after = None
-    while page := service.documents(collection="default", after=after, limit=1000):
-        after = page[-1].id
-        for document in page:
-            yield document.source or document.id, service.text(document.id)
+    with service.store.read() as reader:
+        for document in reader.every_document("default"):
+            yield document.source or document.id, reader.text(document.id)
 
 
 def _counted(show: Show) -> Callable[["IngestProgress"], None]:

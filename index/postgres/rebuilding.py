@@ -37,9 +37,9 @@ class Rebuilding(backend.Rebuilding):
 
     def add(self, loaded: StoredDocument, passages: Sequence[NewPassage]) -> bool:
         old = loaded.document
-        row = self._made.packed(loaded.as_new(), passages)
+        row = self._made.packed(old.as_new(loaded.text), passages)
         with self._store.read() as reader:
-            if [document for document in reader.find(old.id) if document.id == old.id] != [old]:
+            if reader.known(old.id) != old:
                 return False
         self._made.write(
             lambda connection, token: documents.write_document(

@@ -304,12 +304,9 @@ class Intake:
                 and any(is_below(file, [folder]) and rules.ignores_anywhere(folder, file) for folder in folders)
             )
 
-        gone = []
-        after = None
         with self._store.read() as reader:
-            while page := reader.documents(collection=collection, after=after, limit=1000):
-                after = page[-1].id
-                gone += [(document.id, document.key) for document in page if is_out(document.key)]
+            documents = reader.every_document(collection)
+            gone = [(document.id, document.key) for document in documents if is_out(document.key)]
             return gone + [("", failed.key) for failed in reader.failures(collection) if is_out(failed.key)]
 
 

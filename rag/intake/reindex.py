@@ -8,14 +8,14 @@ else of these changes: passages, vectors, ids, citations and the time of adding 
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from index.backend import Place, Reader, Rebuilding, Store, StoredDocument
 from index.stores import abandon_rebuilding, open_store, rebuilding
-from index.types import Document, JsonScalar, NewDocument, NewPassage
+from index.types import Document, JsonScalar, NewPassage
 from rag.intake import prepare as ingest
 from rag.intake.chunking import Chunk
 from rag.language.languages import may_be_untold, with_language
@@ -28,7 +28,6 @@ Embed = Callable[[Sequence[PassageInput]], list[PassageVectors]]
 Progress = Callable[[str, int, int], None]
 # Passages embedded before their documents are committed: what a kill may cost.
 _PASSAGES_TOGETHER = 2 * TOGETHER
-_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,27 +164,20 @@ def reanalyze(store: Store, progress: Callable[[int, int], None] | None = None) 
 
 
 def _untold(store: Store) -> list[Document]:
-    untold: list[Document] = []
     with store.read() as reader:
-        after = None
-        while page := reader.documents(after=after, limit=_PAGE):
-            untold += [document for document in page if may_be_untold(document)]
-            after = page[-1].id
-    return untold
+        return [document for document in reader.every_document() if may_be_untold(document)]
 
 
 def _reanalyze(store: Store, document: Document) -> bool:
     with store.read() as reader:
-        if document not in reader.find(document.id):
+        if reader.known(document.id) != document:
             return False
         text = reader.text(document.id)
         metadata, language = with_language(text, document.metadata, {})
         if language == document.language:
             return False
         passages = _as_given(reader, document.id)
-    new = NewDocument(
-        document.collection, document.key, document.title, document.source, text, document.content_sha256, metadata, language
-    )  # fmt: skip
+    new = replace(document.as_new(text), metadata=metadata, language=language)
     return store.write_anew(document, new, passages)
 
 

@@ -214,11 +214,11 @@ def stored_documents(
         names.setdefault(collection, {})[number] = term
     for *columns, text, number in documents:
         old, packed = unpack_document(columns), columns[5]
-        new = NewDocument(
-            old.collection, old.key, old.title, old.source, text, old.content_sha256, old.metadata, old.language
-        )
         rows = [_stored_passage(StoredPassage(*row), names.get(old.collection, {})) for row in passages_of(number)]
-        yield DocumentRow(old.id, new, old.text_sha256, packed, filter_pairs(old.metadata), tuple(rows)), old.added_at
+        yield (
+            DocumentRow(old.id, old.as_new(text), old.text_sha256, packed, filter_pairs(old.metadata), tuple(rows)),
+            old.added_at,
+        )
 
 
 def _stored_passage(packed: StoredPassage, names: Mapping[int, str]) -> PassageRow:

@@ -42,7 +42,7 @@ class Rebuilding(backend.Rebuilding):
 
     def add(self, loaded: StoredDocument, passages: Sequence[NewPassage]) -> bool:
         old = loaded.document
-        row = pack_document(loaded.as_new(), passages, self._made.dim, analyze)
+        row = pack_document(old.as_new(loaded.text), passages, self._made.dim, analyze)
 
         def write(connection: Connection) -> None:
             # One that is there already is written anew whatever differs: its passages may be cut in another way.
@@ -51,9 +51,8 @@ class Rebuilding(backend.Rebuilding):
 
         with self._store.writers_waiting():
             with self._store.read() as reader:
-                stored = [document for document in reader.find(old.id) if document.id == old.id]
-            if stored != [old]:
-                return False
+                if reader.known(old.id) != old:
+                    return False
             self._made.mend(write, rebuild=False)
         return True
 

@@ -11,15 +11,11 @@ if TYPE_CHECKING:
     from index.types import Document
     from rag.service import Service
 
-_PAGE = 1000  # documents read at a time
-
 
 def all_documents(service: "Service", collection: str | None) -> "Iterator[Document]":
     """The documents of one collection or all, in the order they came."""
-    after: str | None = None
-    while page := service.documents(collection=collection, after=after, limit=_PAGE):
-        after = page[-1].id
-        yield from page
+    with service.store.read() as reader:
+        yield from reader.every_document(collection)
 
 
 def matching(service: "Service", patterns: Sequence[str], collection: str | None) -> "list[Document]":

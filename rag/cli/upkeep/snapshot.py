@@ -1,6 +1,7 @@
 """``rag snapshot`` and ``rag restore``: a checked copy of the store while it is served, and the store brought back from it."""
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,15 +65,8 @@ def restore(
 
 
 def _snapshot_json(taken: "Snapshot", started: float) -> dict[str, object]:
-    return {
-        "snapshot": str(taken.path),
-        "store": taken.store,
-        "generation": taken.generation,
-        "documents": taken.documents,
-        "passages": taken.passages,
-        "bytes": taken.bytes,
-        "seconds": round(time.perf_counter() - started, 3),
-    }
+    fields = asdict(taken)
+    return {"snapshot": str(fields.pop("path")), **fields, "seconds": round(time.perf_counter() - started, 3)}
 
 
 def size_in_words(n_bytes: int) -> str:
