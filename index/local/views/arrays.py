@@ -26,6 +26,8 @@ from index.local.views.reads import OpenFile, read_runs
 from index.types import Ids, Terms
 
 SEGMENT_PASSAGES = 100_000
+# So few are kept in memory, 4 kB each, once as many have been read: what is asked of them is read and checked no more.
+_FEW_PASSAGES = 4096
 _ROWS, _TERMS = "rows", "terms"
 # The columns of the table: numbers first, of which both checksums are too.
 _ID, _FIRST_ROW, _N_ROWS, _FIRST_TERM, _N_TERMS, _TERMS_SUM, _ROWS_SUM = range(7)
@@ -67,6 +69,11 @@ class PassageRows:
         if len(parts) == 1:
             return parts[0]
         return cls(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls)))
+
+    def places(self, ids: Ids) -> Ids:
+        """Where those of these ids stand that are here, if all here are in ascending order."""
+        at = np.minimum(places(self.ids, ids), max(len(self.ids) - 1, 0))
+        return at[self.ids[at] == ids] if len(self.ids) else at[:0]
 
     def taken(self, order: Ids) -> "PassageRows":
         """The passages at these positions int64 (m,), in this order."""
@@ -150,6 +157,9 @@ class PassageArrays:
         self.segments = tuple(segments)
         self._dim = dim
         self._firsts = np.array([segment.ids[0] for segment in self.segments], dtype=np.int64)
+        self._n_passages = sum(len(segment.ids) for segment in self.segments)
+        self._n_read = 0
+        self._kept: PassageRows | None = None
 
     @property
     def last(self) -> int:
@@ -158,12 +168,23 @@ class PassageArrays:
 
     def rows(self, ids: Ids) -> PassageRows:
         """Passages of these that are here and whole, in no order."""
-        return _rows(self._shares(ids), self._dim)
+        kept = self._all_of_few(len(ids))
+        return _rows(self._shares(ids), self._dim) if kept is None else kept.taken(kept.places(ids))
 
     def terms(self, ids: Ids) -> tuple[Ids, Ids, Terms]:
         """Passages of these that are here and whole, in no order: ids (m,), how many terms each has (m,), their terms."""
+        if (kept := self._kept) is not None:
+            at = kept.places(ids)
+            return kept.ids[at], kept.n_terms[at], kept.terms[spread(starts(kept.n_terms)[at], kept.n_terms[at])]
         lines, _, terms = _lines_and_terms(self._shares(ids))
         return lines[:, _ID], lines[:, _N_TERMS], terms
+
+    def _all_of_few(self, n_read: int) -> PassageRows | None:
+        """All passages that are whole, where there are few and reading them all pays.  n_read: how many are read now."""
+        self._n_read += n_read
+        if self._kept is None and self._n_passages <= min(_FEW_PASSAGES, self._n_read):
+            self._kept = _rows([(segment, segment.ids) for segment in self.segments], self._dim)
+        return self._kept
 
     def _shares(self, ids: Ids) -> _Shares:
         """The segments that may have some of these, with those."""

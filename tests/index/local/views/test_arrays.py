@@ -127,9 +127,16 @@ def segments(rows: PassageRows, tmp_path: Path) -> list[Path]:
     return [tmp_path / str(number) for number in range(3)]
 
 
+@pytest.mark.parametrize("is_kept", [False, True])
 @pytest.mark.parametrize("asked", [[4, 9, 11], [11, 4, 9], [9], [4, 11], [1, 4, 8, 10, 11, 99], [1, 8, 99], []])
-def test_passages_are_found_in_all_segments(rows: PassageRows, segments: list[Path], asked: list[int]) -> None:
+def test_passages_are_found_in_all_segments_and_in_memory_once_as_many_were_read(
+    rows: PassageRows, segments: list[Path], asked: list[int], is_kept: bool
+) -> None:
     arrays = PassageArrays([Segment(path, 10) for path in segments], 10)
+    if is_kept:
+        arrays.rows(np.arange(6))
+        for path in segments:
+            os.truncate(path / "rows", 0)
     read = arrays.rows(np.array(asked, dtype=np.int64))
     expected = rows.taken(np.flatnonzero(np.isin(rows.ids, asked)))
     assert same(read.taken(np.argsort(read.ids)), expected)
