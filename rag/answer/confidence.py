@@ -17,7 +17,7 @@ from typing import Self
 
 from index.local.views.lexical import analyze
 from index.types import Document, JsonScalar, Passage
-from rag.answer.units.aspects import lacks_negation, missing_periods
+from rag.answer.units.aspects import lacks_negation, missing_periods, tells_another_year
 from rag.answer.units.candidates import Candidate
 from rag.answer.weights import FILE, load_weights
 from rag.language.asked import kind_asked
@@ -43,8 +43,9 @@ THRESHOLD = 0.35
 OF_NAMED_PART = 0.8
 # Of something in such a part, at least: it is there, and quoting it leaves little to doubt.
 IN_NAMED_PART = 0.5
-# Of an answer without the number or date that is asked for, at most. (Of eleven such answers on real files none was right, of
-# those on public sets, where a number may be told in words, half.) Names are told by capitals alone, and not counted.
+# Of an answer without the number or date that is asked for, or of another year, at most. (Of some thirty such answers on real files
+# none was right, of those on public sets, where a number may be told in words, few.) Names are told by capitals alone, and not
+# counted.
 WITHOUT_THE_THING = 0.3
 # Why nothing is answered, in the words of the contract, and what that means.
 ABSTAIN_REASONS: Mapping[str, str] = {
@@ -142,11 +143,19 @@ def confidence_of(retrieved: Retrieved, documents: Mapping[int, Document], chose
     if chosen:
         weights, features = load_weights().confidence, evidence(retrieved, documents, chosen)
         sure = _probability(weights["intercept"] + sum(weights[name] * features[name] for name in FEATURES))
-        if kind_asked(asked) in STRICT - NAMED and not any(unit.holds for unit in chosen):
+        lacks_the_thing = kind_asked(asked) in STRICT - NAMED and not any(unit.holds for unit in chosen)
+        if lacks_the_thing or _of_another_year(retrieved, documents, chosen):
             sure = min(sure, WITHOUT_THE_THING)
     if asks_for_part(asked) and any(group[0] in retrieved.named for group in retrieved.groups):
         return max(sure, OF_NAMED_PART)
     return max(sure, IN_NAMED_PART) if chosen and chosen[0].named else sure
+
+
+def _of_another_year(retrieved: Retrieved, documents: Mapping[int, Document], chosen: Sequence[Candidate]) -> bool:
+    """Whether the chosen units name a year, and neither they nor what stands around them the year that is asked for."""
+    first = documents[retrieved.passages[retrieved.groups[chosen[0].passage][0]].id]
+    told, quoted = _around(retrieved, chosen, first.title), "\n".join(unit.text for unit in chosen)
+    return tells_another_year(retrieved.question.text, told, quoted)
 
 
 @dataclass(frozen=True, slots=True)

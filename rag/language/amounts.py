@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from rag.language.asked import once_a_question
+from rag.language.asked import UNITS_OF_TIME, once_a_question
 from rag.language.dates import CLOCK, MONTHS, SHORT_MONTHS, YEAR
 
 _NUMBER = re.compile(r"\d[\d.,:/-]*\d|\d")
@@ -19,7 +19,7 @@ _COUNTS_NOTHING = re.compile(
     r"\[[\d,\s–-]+\]|https?://\S+|\b(?:table|figure|fig\.|section|sec\.|chapter|pages?|pp?\.|article|art\.|clause|step|"
     r"volume|vol\.|"
     r"version|appendix|item|paragraph|rule)\s*\d[\w.()–-]*|§+\s*[\d.]+|\b[A-Za-z]+[-–_]?\d[\w–-]*|\b\d+(?:[-–]\d+){2,}\b|\b\dd\b|"
-    r"^\s*\(?\d{1,3}[.)]\s",
+    r"^\s*\(?\d{1,3}[.)]\s|(?<=\s)\d{1,2}\.\s(?=(?-i:[A-Z]))",
     re.IGNORECASE,
 )
 _AMOUNT = re.compile(rf"\d[\d.,]*|\b(?:{NUMBER_WORDS})\b|[二三四五六七八九十百千万亿两]", re.IGNORECASE)
@@ -61,9 +61,11 @@ _SHARE = re.compile(
     rf"\b(?:\d+|{NUMBER_WORDS}) (?:in|of|out of) (?:every |the )?(?:\d+|{NUMBER_WORDS})\b",
     re.IGNORECASE,
 )
-# What counts no things: money, shares, days of a month, times of day, telephone numbers, houses of a street.
+# What counts no things: money, shares, times of day, spans of time, measures.
+_MEASURES = "lbs?|kg|g|mg|oz|ft|in|mi|m|cm|mm|km|L|l|ml|gal|mph|km/h|hp|kW|kWh|W|V|Ah|MB|GB|TB|°[CF]?"
 _NO_COUNT = re.compile(
-    rf"{_CURRENCY} ?\d[\d.,]*|\b(?:{_CODE}) ?\d[\d.,]*|\d[\d.,]* ?(?:{_CURRENCY}|%|(?i:percent|per cent)\b)|(?i:{CLOCK.pattern})",
+    rf"\d+(?:[.,]\d+)* ?(?:(?i:{UNITS_OF_TIME})|{_MEASURES})(?![\w/])|{_CURRENCY} ?\d[\d.,]*|\b(?:{_CODE}) ?\d[\d.,]*|"
+    rf"\d[\d.,]* ?(?:{_CURRENCY}|%|(?i:percent|per cent)\b)|(?i:{CLOCK.pattern})",
 )
 _NO_AMOUNT = re.compile(
     rf"\b(?i:{MONTHS}|{SHORT_MONTHS})\b\.? \d{{1,2}}(?:st|nd|rd|th)?\b|"

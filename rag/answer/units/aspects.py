@@ -17,6 +17,7 @@ _PERIOD = re.compile(
     r"(?<![\d.,$€£¥-])(?:1[5-9]|20)\d\d(?![\d%-])|\b(?:January|February|March|April|June|July|August|September|October|"
     r"November|December)\b|\b(?:first|second|third|fourth) quarter\b|\bQ[1-4]\b"
 )
+_YEAR_NAMED = re.compile(r"(?<![\w.,$€£¥/-])(?:FY ?)?((?:1[5-9]|20)\d\d)(?![\d%]|[.,]\d)")
 # Words that tell one of several like statements from the others, though searches pass them over.
 _QUALIFIER = re.compile(
     r"\b(?:all|only|every|each|both|(?:first|last)(?! names?\b)|latest|"
@@ -89,6 +90,12 @@ def missing_periods(question: str, text: str) -> int:
     """How many years, months and quarters of a question a text does not name."""
     told = text.casefold()
     return sum(period.casefold() not in told for period in {match.group() for match in _PERIOD.finditer(question)})
+
+
+def tells_another_year(question: str, told: str, text: str) -> bool:
+    """Whether a question names a year, what is told with a text does not, and the text names another."""
+    asked = set(_YEAR_NAMED.findall(question))
+    return bool(asked) and not asked & set(_YEAR_NAMED.findall(told)) and bool(_YEAR_NAMED.search(text))
 
 
 def lacks_negation(question: str, text: str) -> bool:

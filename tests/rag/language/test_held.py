@@ -54,6 +54,8 @@ from rag.language.held import holds
         ("How many lamps were sold?", "They were sold for $3,148,800.00 on August 7, 2023 at 7:30.", False),
         ("How many lamps were sold?", "40 % were sold.", False),
         ("How many lamps were sold?", "1,200 were sold.", True),
+        ("How many lamps are to be put up?", "Duration: 15 weeks 5. Put up under the contract: lamps", False),
+        ("How many lamps are there?", "They weigh 12,320 lb (5 kg).", False),
         ("How many dollars were paid?", "They paid $300.", True),
         ("How many lamps are there?", "Call (870) 931-0505.", False),
         ("What is the booking number?", "Booking of Ann Lee", False),

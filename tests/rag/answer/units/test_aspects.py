@@ -9,6 +9,7 @@ from rag.answer.units.aspects import (
     lacks_negation,
     missing_periods,
     sides_of,
+    tells_another_year,
     tells_deadline,
 )
 
@@ -73,3 +74,22 @@ def test_a_comparison_has_two_sides(question: str, first: str, second: str) -> N
 
 def test_a_question_that_compares_nothing_has_no_sides() -> None:
     assert sides_of("How hard is oak?") is None
+
+
+@pytest.mark.parametrize(
+    ("question", "told", "text", "another"),
+    [
+        ("How many lamps were sold in 2019?", "Lamps. In 2017 12 were sold.", "In 2017 12 were sold.", True),
+        ("How many lamps were sold in FY 2019?", "FY2018: 12 lamps", "FY2018: 12 lamps", True),
+        (
+            "How many lamps were sold in 2019?",
+            "Lamps in 2019. Since 2017 12 were sold.",
+            "Since 2017 12 were sold.",
+            False,
+        ),
+        ("How many lamps were sold in 2019?", "12 were sold.", "12 were sold.", False),
+        ("How many lamps were sold?", "In 2017 12 were sold.", "In 2017 12 were sold.", False),
+    ],
+)
+def test_an_answer_may_be_of_another_year(question: str, told: str, text: str, another: bool) -> None:
+    assert tells_another_year(question, told, text) is another
