@@ -193,16 +193,7 @@ def _places(passage: RankedPassage) -> list[Place]:
 
 
 def _is_hit(question: Question, passage: RankedPassage) -> bool:
-    if not question.answerable:
-        return False
-    places = _places(passage)
-    if not question.places:
-        return any(place.document in question.relevant for place in places)
-    return any(
-        place.document == gold.document and place.start <= gold.start and gold.end <= place.end
-        for gold in question.places
-        for place in places
-    )
+    return question.answerable and any(question.is_held(*place) for place in _places(passage))
 
 
 def _scored(outcomes: Sequence[Outcome]) -> tuple[Result, ...]:

@@ -54,6 +54,12 @@ class Question:
         """Documents judged relevant."""
         return frozenset(document for document, grade in self.relevance.items() if grade > 0)
 
+    def is_held(self, document: str | None, start: int, end: int) -> bool:
+        """Whether ``[start, end)`` of a document holds an answer whole; without places, whether the document is relevant."""
+        if not self.places:
+            return document in self.relevant
+        return any(place.document == document and start <= place.start and place.end <= end for place in self.places)
+
 
 @dataclass(frozen=True, slots=True)
 class GoldSet:

@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eval.scoring.measures import DEEPEST_PASSAGE, document_measures, span_measures
 from eval.training.samples import Sample, scores_of
 from rag.retrieval.ranking import Ranker
-
-_DEPTH = 10
 
 
 class LeftOut(NamedTuple):
@@ -32,12 +31,9 @@ def _ranking_measure(sample: Sample, ranker: Ranker) -> float:
 
     Only candidates of the second stage are seen here, so that nDCG@10 is a little low where they are of fewer than ten documents.
     """
-    order = np.argsort(-scores_of(sample, ranker), kind="stable")
+    order, name = np.argsort(-scores_of(sample, ranker), kind="stable"), sample.question.id
     if sample.question.places:
-        ranks = np.flatnonzero(sample.hits[order[:_DEPTH]])
-        return float(1 / (ranks[0] + 1)) if len(ranks) else 0.0
-    grades = sample.question.relevance
-    documents = list(dict.fromkeys(sample.sources[i] for i in order))[:_DEPTH]
-    gain = sum(max(grades.get(document or "", 0), 0) / np.log2(rank + 2) for rank, document in enumerate(documents))
-    ideal = sorted((grade for grade in grades.values() if grade > 0), reverse=True)[:_DEPTH]
-    return float(gain / sum(grade / np.log2(rank + 2) for rank, grade in enumerate(ideal))) if ideal else 0.0
+        ranks = np.flatnonzero(sample.hits[order[:DEEPEST_PASSAGE]]) + 1
+        return span_measures({name: ranks.tolist()})[name]["RR@10"]
+    documents = list(dict.fromkeys(sample.sources[i] or "" for i in order))
+    return document_measures({name: documents}, {name: sample.question.relevance})[name]["nDCG@10"]

@@ -73,7 +73,7 @@ def sample_of(collection: Collection, question: Question, ranker: Ranker) -> Sam
     """A question as its collection scores it with this ranker."""
     examined = collection.examiner.examine(question.text, ranker)
     n = len(examined.spans)
-    hits = np.array([_is_hit(question, examined.sources[i], *examined.spans[i]) for i in range(n)], dtype=bool)
+    hits = np.array([question.is_held(examined.sources[i], *examined.spans[i]) for i in range(n)], dtype=bool)
     in_chosen = np.isin(examined.signals.owner, examined.chosen)
     chosen = _restricted(examined.signals, examined.chosen, in_chosen)
     return Sample(
@@ -86,13 +86,6 @@ def sample_of(collection: Collection, question: Question, ranker: Ranker) -> Sam
         np.stack([getattr(examined.signals, name) for name in FIRST], axis=1),
         hits,
     )
-
-
-def _is_hit(question: Question, source: str | None, start: int, end: int) -> bool:
-    """Whether ``[start, end)`` of a document holds an answer whole; without places, whether the document is relevant."""
-    if question.places:
-        return any(place.document == source and start <= place.start and place.end <= end for place in question.places)
-    return source in question.relevant
 
 
 def _restricted(signals: Signals, chosen: NDArray[np.int64], in_chosen: Hits) -> Signals:
