@@ -30,6 +30,7 @@ DIM = 16
 
 Made = tuple[NewDocument, list[NewPassage]]
 Make = Callable[..., Made]
+Embed = Callable[..., Floats]
 
 
 def embed(text: str, dim: int = DIM) -> Floats:
@@ -168,7 +169,7 @@ def make_document() -> Make:
 
 
 @pytest.fixture(scope="session")
-def fake_embed() -> Callable[..., Floats]:
+def fake_embed() -> Embed:
     """The fake embedder: text to unit vector float32 (16,)."""
     return embed
 

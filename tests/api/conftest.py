@@ -42,6 +42,9 @@ from rag.viewing.pictures import Drawn
 from tests.conftest import tmp_path_in_memory as tmp_path
 
 __all__ = ["tmp_path"]  # many of these servers take in hundreds of documents, one after the other
+ClientOf = Callable[[Settings], TestClient]
+Connect = Callable[..., httpx.Client]
+ReadSettings = Callable[..., Settings]
 
 
 def fits(shape: Any, value: object) -> Any:
@@ -251,7 +254,7 @@ class FakeService:
 
 
 @pytest.fixture
-def read_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Settings]:
+def read_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ReadSettings:
     """Reads the settings of an environment that holds these variables and no others of ours."""
     for name in [name for name in os.environ if name.startswith("RAG_")]:
         monkeypatch.delenv(name)
@@ -274,7 +277,7 @@ def fake() -> FakeService:
 
 
 @pytest.fixture
-def client_of(fake: FakeService) -> Iterator[Callable[[Settings], TestClient]]:
+def client_of(fake: FakeService) -> Iterator[ClientOf]:
     """Makes a client of the fake service under the given settings."""
     opened: list[TestClient] = []
 
@@ -289,7 +292,7 @@ def client_of(fake: FakeService) -> Iterator[Callable[[Settings], TestClient]]:
 
 
 @pytest.fixture
-def client(client_of: Callable[[Settings], TestClient]) -> TestClient:
+def client(client_of: ClientOf) -> TestClient:
     """The fake service without a key."""
     return client_of(Settings())
 

@@ -1,7 +1,6 @@
 """Every failure is a problem detail with its status, and none tells of the inside."""
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ import index.errors
 from api.errors import ALL_KINDS, KINDS
 from api.settings import Settings
 from rag.shared import errors as rag_errors
+from tests.api.conftest import ClientOf
 
 pytestmark = pytest.mark.medium
 
@@ -148,9 +148,7 @@ def test_what_a_client_wrote_is_shown_cut_to_a_readable_length(client: TestClien
     assert len(response.content) < 20_000
 
 
-def test_a_body_above_the_limit_is_refused_by_its_header(
-    client_of: Callable[[Settings], TestClient], fake: Any
-) -> None:
+def test_a_body_above_the_limit_is_refused_by_its_header(client_of: ClientOf, fake: Any) -> None:
     client = client_of(Settings(max_json_bytes=1000))
     response = client.post("/v1/ask", json={"question": "a", "filter": {"k": "x" * 1000}})
     assert response.status_code == 413
@@ -160,9 +158,7 @@ def test_a_body_above_the_limit_is_refused_by_its_header(
 
 @pytest.mark.parametrize("path", ["/v1/ask", "/v1/documents"])
 @pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=XX"])
-def test_a_body_above_the_limit_is_cut_off_while_it_comes(
-    client_of: Callable[[Settings], TestClient], path: str, kind: str
-) -> None:
+def test_a_body_above_the_limit_is_cut_off_while_it_comes(client_of: ClientOf, path: str, kind: str) -> None:
     client = client_of(Settings(max_json_bytes=1000, max_upload_bytes=1000))
     sent = []
 
@@ -177,7 +173,7 @@ def test_a_body_above_the_limit_is_cut_off_while_it_comes(
     assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_uploads_may_be_larger_than_other_bodies(client_of: Callable[[Settings], TestClient]) -> None:
+def test_uploads_may_be_larger_than_other_bodies(client_of: ClientOf) -> None:
     client = client_of(Settings(max_json_bytes=1000, max_upload_bytes=100_000))
     assert client.post("/v1/documents", files={"file": ("a.txt", b"x" * 50_000)}).status_code == 201
 

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from rag.parsing.sandbox.confinement import measures
 from rag.shared.config import NAMES, Config, store_from
 from rag.shared.errors import BadInput
 from rag.shared.settings import SERVICE_NAMES
+from tests.api.conftest import ReadSettings
 
 pytestmark = pytest.mark.medium
 
@@ -27,7 +27,7 @@ def write(path: Path, text: str) -> str:
 
 
 def test_the_environment_goes_before_the_file_and_the_file_before_the_defaults(
-    read_settings: Callable[..., Settings], tmp_path: Path
+    read_settings: ReadSettings, tmp_path: Path
 ) -> None:
     file = write(
         tmp_path / "c.toml", '[serve]\nqueue = 7\ndeadline = 2.5\nallowed_hosts = ["docs.example"]\nkeys = "k.json"'
@@ -61,7 +61,7 @@ def test_the_engine_reads_the_same_file(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_and_told(
-    read_settings: Callable[..., Settings], tmp_path: Path, text: str, told: str
+    read_settings: ReadSettings, tmp_path: Path, text: str, told: str
 ) -> None:
     path = tmp_path / "c.toml"
     path.write_bytes(text.encode("latin-1"))
@@ -96,7 +96,7 @@ def test_the_engine_knows_the_names_of_the_service() -> None:
     assert sorted(SERVICE_NAMES) == sorted(Settings.names())
 
 
-def test_a_file_that_is_named_and_not_there_is_refused(read_settings: Callable[..., Settings], tmp_path: Path) -> None:
+def test_a_file_that_is_named_and_not_there_is_refused(read_settings: ReadSettings, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="RAG_CONFIG"):
         read_settings(RAG_CONFIG=str(tmp_path / "none.toml"))
 
@@ -138,7 +138,7 @@ def test_commands_that_need_no_service_load_none_of_its_libraries(tmp_path: Path
     assert loaded.stdout == "[]\n", loaded.stderr
 
 
-def test_the_public_address_is_one_without_a_slash_at_its_end(read_settings: Callable[..., Settings]) -> None:
+def test_the_public_address_is_one_without_a_slash_at_its_end(read_settings: ReadSettings) -> None:
     assert (
         read_settings(RAG_PUBLIC_URL="https://docs.example.org/footnote/").public_url
         == "https://docs.example.org/footnote"

@@ -20,6 +20,7 @@ from index.errors import DocumentNotFound, StoreError
 from index.postgres.store import PostgresStore
 from index.types import NewDocument, NewPassage, Scope
 from tests.cluster.nodes import Cluster, Network, cluster, wait_for
+from tests.conftest import Make
 
 # A cursor whose server is gone cannot be closed any more.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
@@ -38,7 +39,7 @@ class Load:
     """
 
     store: PostgresStore
-    make_document: Callable[..., Made]
+    make_document: Make
     stop: threading.Event = field(default_factory=threading.Event)
     acknowledged: dict[str, tuple[int, bool]] = field(default_factory=dict)
     deletions: dict[str, int] = field(default_factory=dict)
@@ -140,12 +141,12 @@ class Load:
             return version
 
 
-def document(make_document: Callable[..., Made], key: str, version: int) -> Made:
+def document(make_document: Make, key: str, version: int) -> Made:
     return make_document(" ".join(f"Version {version}. Part {part}." for part in range(3)), key=key)
 
 
 @contextmanager
-def load(nodes: Cluster, make_document: Callable[..., Made]) -> Iterator[Load]:
+def load(nodes: Cluster, make_document: Make) -> Iterator[Load]:
     """Clients at work within the block; what they saw is judged at its end."""
     with PostgresStore.create(nodes.address, dim=16, fingerprint="fake", settings={}) as store:
         assert store.words == "scan"
@@ -191,7 +192,7 @@ def wait_for_changes(clients: Load, nodes: Cluster, lost: int) -> None:
     wait_for(lambda: clients.n_changes > done + WRITERS, "a change after the loss")
 
 
-def test_whole_primaries_are_killed_under_load(nodes: Cluster, make_document: Callable[..., Made], long: bool) -> None:
+def test_whole_primaries_are_killed_under_load(nodes: Cluster, make_document: Make, long: bool) -> None:
     with load(nodes, make_document) as clients:
         for _ in range(LONG_KILLS if long else KILLS):
             time.sleep(3)
@@ -206,7 +207,7 @@ def test_whole_primaries_are_killed_under_load(nodes: Cluster, make_document: Ca
     os.geteuid() != 0 or subprocess.run(["ip", "netns"], capture_output=True).returncode != 0,
     reason="networks of their own need root and ip",
 )
-def test_primaries_are_cut_off_under_load(make_document: Callable[..., Made], long: bool) -> None:
+def test_primaries_are_cut_off_under_load(make_document: Make, long: bool) -> None:
     with Network() as network, cluster(network) as nodes:
         with load(nodes, make_document) as clients:
             for round_ in range(LONG_CUTS if long else CUTS):

@@ -1,7 +1,6 @@
 """Who may ask: the key, and the addresses that need one."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -13,6 +12,7 @@ from api.admission.keys import add_key
 from api.app import OPEN_PATHS, create_app
 from api.settings import Settings, is_loopback
 from rag.service import Service
+from tests.api.conftest import ClientOf, ReadSettings
 
 KEY = "s3cret-ключ"
 
@@ -25,7 +25,7 @@ class NothingIsDone:
 
 
 @pytest.fixture
-def guarded(client_of: Callable[[Settings], TestClient]) -> TestClient:
+def guarded(client_of: ClientOf) -> TestClient:
     return client_of(Settings(api_key=KEY))
 
 
@@ -124,12 +124,12 @@ def test_every_other_address_is_not(host: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "  ", "\n"])
-def test_a_blank_key_is_none(read_settings: Callable[..., Settings], value: str) -> None:
+def test_a_blank_key_is_none(read_settings: ReadSettings, value: str) -> None:
     assert read_settings(RAG_API_KEY=value).api_key is None
 
 
 def test_the_key_is_read_from_the_environment_and_kept_out_of_representations(
-    read_settings: Callable[..., Settings],
+    read_settings: ReadSettings,
 ) -> None:
     settings = read_settings(RAG_API_KEY=" s3cret\n")
     assert settings.api_key == "s3cret"

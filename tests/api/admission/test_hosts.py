@@ -1,6 +1,5 @@
 """Names that the service answers to, and pages that may send to it."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,12 +7,13 @@ from starlette.testclient import TestClient
 
 from api.settings import Settings
 from rag.shared.errors import BadInput
+from tests.api.conftest import ClientOf, ReadSettings
 
 LOOPBACK = ("127.0.0.1", "127.0.0.1")
 
 
 @pytest.fixture
-def local(client_of: Callable[[Settings], TestClient]) -> TestClient:
+def local(client_of: ClientOf) -> TestClient:
     return client_of(Settings(bound=LOOPBACK))
 
 
@@ -56,7 +56,7 @@ def test_any_other_name_is_a_problem_and_nothing_is_done(local: TestClient, fake
 
 
 def test_the_host_that_was_chosen_is_answered_and_no_other_address(
-    client_of: Callable[[Settings], TestClient],
+    client_of: ClientOf,
 ) -> None:
     client = client_of(Settings(bound=("docs.example", "192.0.2.7")))
     assert status(client, "docs.example:8000") == 200
@@ -65,18 +65,14 @@ def test_the_host_that_was_chosen_is_answered_and_no_other_address(
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
-def test_on_every_address_all_addresses_but_no_names_are_answered(
-    client_of: Callable[[Settings], TestClient], host: str
-) -> None:
+def test_on_every_address_all_addresses_but_no_names_are_answered(client_of: ClientOf, host: str) -> None:
     client = client_of(Settings(bound=(host, "0.0.0.0")))
     assert status(client, "192.0.2.8:8000") == 200
     assert status(client, "[2001:db8::1]:8000") == 200
     assert status(client, "docs.example") == 403
 
 
-def test_the_operator_adds_names(
-    client_of: Callable[[Settings], TestClient], read_settings: Callable[..., Settings]
-) -> None:
+def test_the_operator_adds_names(client_of: ClientOf, read_settings: ReadSettings) -> None:
     extra = read_settings(RAG_ALLOWED_HOSTS="docs.example, Wiki.example 192.0.2.8").extra_hosts
     client = client_of(Settings(bound=LOOPBACK, extra_hosts=extra))
     for host in ("docs.example", "wiki.example:8443", "192.0.2.8", "localhost"):
@@ -85,7 +81,7 @@ def test_the_operator_adds_names(
 
 
 @pytest.mark.parametrize("value", ["https://docs.example", "docs.example:80", "a,*", "*.example", "a/b"])
-def test_a_name_that_is_none_is_refused_at_the_start(read_settings: Callable[..., Settings], value: str) -> None:
+def test_a_name_that_is_none_is_refused_at_the_start(read_settings: ReadSettings, value: str) -> None:
     with pytest.raises(BadInput, match="RAG_ALLOWED_HOSTS"):
         read_settings(RAG_ALLOWED_HOSTS=value)
 
@@ -134,9 +130,7 @@ def test_one_foreign_origin_among_several_is_enough(local: TestClient) -> None:
         ("localhost:8000", "https://docs.example"),
     ],
 )
-def test_the_page_of_the_service_and_pages_of_added_names_may_send(
-    client_of: Callable[[Settings], TestClient], host: str, origin: str
-) -> None:
+def test_the_page_of_the_service_and_pages_of_added_names_may_send(client_of: ClientOf, host: str, origin: str) -> None:
     client = client_of(Settings(bound=LOOPBACK, extra_hosts=("docs.example",)))
     response = client.post("/v1/ask", headers={"Host": host, "Origin": origin}, json={"question": "a"})
     assert response.status_code == 200

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from api.admission import keys
@@ -20,6 +19,7 @@ from api.cli.key import key as command
 from api.settings import Settings
 from rag.shared.errors import BadInput
 from rag.shared.settings import Sources
+from tests.api.conftest import ClientOf
 
 READING = [
     ("POST", "/v1/ask", 200),
@@ -196,7 +196,7 @@ def test_the_wider_of_two_keys_counts(path: Path) -> None:
 
 @pytest.mark.parametrize(("method", "route", "expected"), READING + WRITING)
 def test_a_key_for_reading_reads_and_a_key_for_writing_does_both(
-    client_of: Callable[[Settings], TestClient], path: Path, method: str, route: str, expected: int
+    client_of: ClientOf, path: Path, method: str, route: str, expected: int
 ) -> None:
     reading, writing = (add_key(path, scope, scope)[1] for scope in keys.SCOPES)
     client = client_of(Settings(keys_file=path))
@@ -210,9 +210,7 @@ def test_a_key_for_reading_reads_and_a_key_for_writing_does_both(
     assert status(reading[:-1]) == 401
 
 
-def test_what_a_key_may_not_do_is_a_problem_and_not_done(
-    client_of: Callable[[Settings], TestClient], fake: Any, path: Path
-) -> None:
+def test_what_a_key_may_not_do_is_a_problem_and_not_done(client_of: ClientOf, fake: Any, path: Path) -> None:
     _, secret = add_key(path, "laptop", "read")
     client = client_of(Settings(keys_file=path))
     fake.fail_with = AssertionError("the service was asked")
@@ -222,9 +220,7 @@ def test_what_a_key_may_not_do_is_a_problem_and_not_done(
     assert response.json()["type"] == "/problems/forbidden"
 
 
-def test_the_key_of_the_environment_works_beside_those_of_the_file(
-    client_of: Callable[[Settings], TestClient], path: Path
-) -> None:
+def test_the_key_of_the_environment_works_beside_those_of_the_file(client_of: ClientOf, path: Path) -> None:
     add_key(path, "laptop", "read")
     client = client_of(Settings(api_key="environment", keys_file=path))
     assert client.post("/v1/documents", json={"text": "a"}, headers={"X-API-Key": "environment"}).status_code == 201
@@ -265,9 +261,7 @@ def test_every_command_has_help_with_an_example() -> None:
         assert "Example: rag key" in CliRunner().invoke(command, [*arguments, "--help"]).stdout
 
 
-def test_no_secret_is_logged(
-    client_of: Callable[[Settings], TestClient], path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_secret_is_logged(client_of: ClientOf, path: Path, caplog: pytest.LogCaptureFixture) -> None:
     _, secret = add_key(path, "laptop", "read")
     client = client_of(Settings(keys_file=path))
     with caplog.at_level(logging.DEBUG):

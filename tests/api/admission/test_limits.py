@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +23,7 @@ from api.app import create_app
 from api.settings import Settings
 from rag.service import Service
 from rag.shared.errors import BadInput
+from tests.api.conftest import ClientOf, ReadSettings
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.medium
@@ -57,7 +58,7 @@ def waiting(
     [("ask", "/v1/ask", ASK, 2 + 3), ("write", "/v1/documents", {"text": "a"}, 1 + 1)],
 )
 def test_what_finds_the_queue_full_is_turned_away_at_once_and_the_rest_is_answered(
-    client_of: Callable[[Settings], TestClient], fake: Any, lane: str, path: str, body: Any, places: int
+    client_of: ClientOf, fake: Any, lane: str, path: str, body: Any, places: int
 ) -> None:
     client = client_of(Settings(threads=2, queue=3))
     with waiting(client, fake, lane, path, body, places) as accepted:
@@ -74,7 +75,7 @@ def test_what_finds_the_queue_full_is_turned_away_at_once_and_the_rest_is_answer
     assert client.post(path, json=body).status_code in (200, 201)
 
 
-def test_a_full_queue_is_told_before_the_body_is_read(client_of: Callable[[Settings], TestClient], fake: Any) -> None:
+def test_a_full_queue_is_told_before_the_body_is_read(client_of: ClientOf, fake: Any) -> None:
     client = client_of(Settings(threads=2, queue=0))
     sent = []
 
@@ -88,7 +89,7 @@ def test_a_full_queue_is_told_before_the_body_is_read(client_of: Callable[[Setti
 
 
 def test_uploads_do_not_keep_questions_or_reading_waiting(
-    client_of: Callable[[Settings], TestClient], fake: Any, monkeypatch: pytest.MonkeyPatch
+    client_of: ClientOf, fake: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = client_of(Settings(threads=2, queue=4))
     gate = Event()
@@ -120,7 +121,7 @@ def until_it_has_begun(client: TestClient, lane: str, path: str, body: Any) -> l
 
 
 def test_work_that_takes_too_long_is_answered_at_its_deadline_and_waiting_work_is_dropped(
-    client_of: Callable[[Settings], TestClient], fake: Any
+    client_of: ClientOf, fake: Any
 ) -> None:
     client = client_of(Settings(threads=1, queue=4, deadline_s=0.3))
     fake.gate = Event()
@@ -201,9 +202,7 @@ def test_work_of_a_client_that_left_is_dropped_where_it_has_not_begun(fake: Any)
     assert sorted(query.question for query in fake.queries) == ["number 0", "number 2"]
 
 
-def test_a_document_that_nobody_waits_for_any_more_does_not_go_in(
-    client_of: Callable[[Settings], TestClient], fake: Any
-) -> None:
+def test_a_document_that_nobody_waits_for_any_more_does_not_go_in(client_of: ClientOf, fake: Any) -> None:
     client = client_of(Settings(threads=2, upload_deadline_s=0.3))
     fake.gate = Event()
     try:
@@ -315,7 +314,7 @@ def test_half_sent_uploads_keep_neither_deletions_nor_other_keys_out(
 # --- rates
 
 
-def test_each_key_has_its_own_rate(client_of: Callable[[Settings], TestClient], tmp_path: Path) -> None:
+def test_each_key_has_its_own_rate(client_of: ClientOf, tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     often, seldom = (add_key(path, name, "read")[1] for name in ("often", "seldom"))
     client = client_of(Settings(keys_file=path, rate=0.01, burst_size=3))
@@ -355,7 +354,7 @@ def test_tokens_come_back_at_the_rate_and_never_beyond_the_burst() -> None:
     assert passed(5) == 3
 
 
-def test_no_rate_counts_unless_one_is_set(read_settings: Callable[..., Settings]) -> None:
+def test_no_rate_counts_unless_one_is_set(read_settings: ReadSettings) -> None:
     assert read_settings().rate is None
     assert read_settings(RAG_RATE=" ").rate is None
     assert read_settings(RAG_RATE="0").rate is None
@@ -369,7 +368,7 @@ def test_no_rate_counts_unless_one_is_set(read_settings: Callable[..., Settings]
 )
 @pytest.mark.parametrize("value", ["-1", "much", "nan", "1e99"])
 def test_a_limit_that_is_no_sensible_number_is_refused_at_the_start(
-    read_settings: Callable[..., Settings], name: str, value: str
+    read_settings: ReadSettings, name: str, value: str
 ) -> None:
     with pytest.raises(BadInput, match=name):
         read_settings(**{name: value})

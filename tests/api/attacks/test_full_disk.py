@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.conftest import Connect
+
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
 MEBIBYTE = 1024 * 1024
@@ -51,7 +53,7 @@ def assert_full(reply: httpx.Response) -> None:
 
 
 def test_a_full_disk_is_told_and_survived(
-    serve: Callable[..., Any], connect: Callable[..., httpx.Client], disks: tuple[Path, Path]
+    serve: Callable[..., Any], connect: Connect, disks: tuple[Path, Path]
 ) -> None:
     disk, temporary = disks
     _, told = serve("--store", str(disk / "store"), TMPDIR=str(temporary))

@@ -1,7 +1,6 @@
 """Asking: what a question may be, and what comes back."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from api.admission.keys import add_key
 from api.settings import Settings
 from index.types import Range
 from rag.shared.shapes import AnswerOut
-from tests.api.conftest import fits
+from tests.api.conftest import ClientOf, fits
 
 
 def ask(client: TestClient, **body: Any) -> Any:
@@ -190,7 +189,7 @@ def test_a_range_of_dates_or_numbers_reaches_the_search(client: TestClient, fake
 
 
 def test_a_note_may_name_only_the_collections_that_the_key_opens(
-    client_of: Callable[[Settings], TestClient], fake: Any, tmp_path: Path
+    client_of: ClientOf, fake: Any, tmp_path: Path
 ) -> None:
     path = tmp_path / "keys.json"
     some, every = add_key(path, "some", "read", ("minutes",))[1], add_key(path, "every", "read")[1]

@@ -1,7 +1,7 @@
 """A key made for some collections opens those, and of the others not even tells whether they are there."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from api.app import create_app
 from api.settings import Settings
 from rag.service import Service
 from rag.shared.errors import BadInput
+from tests.api.conftest import ClientOf
 
 Clients = dict[str, dict[str, str]]
 
@@ -30,9 +31,7 @@ def add(client: TestClient, headers: dict[str, str], text: str, collection: str,
     return client.post("/v1/documents", json={"text": text, "collection": collection, **more}, headers=headers)
 
 
-def test_what_a_key_does_not_open_is_as_if_it_were_not_there(
-    client_of: Callable[[Settings], TestClient], keys: tuple[Path, Clients]
-) -> None:
+def test_what_a_key_does_not_open_is_as_if_it_were_not_there(client_of: ClientOf, keys: tuple[Path, Clients]) -> None:
     path, who = keys
     client = client_of(Settings(keys_file=path))
     document = add(client, who["red"], "red secret", "red").json()["documents"][0]
@@ -70,7 +69,7 @@ def test_what_a_key_does_not_open_is_as_if_it_were_not_there(
 
 
 def test_a_key_opens_all_of_its_collections_and_a_key_for_all_opens_everything(
-    client_of: Callable[[Settings], TestClient], keys: tuple[Path, Clients]
+    client_of: ClientOf, keys: tuple[Path, Clients]
 ) -> None:
     path, who = keys
     client = client_of(Settings(keys_file=path))

@@ -1,7 +1,6 @@
 """Judged answers become a gold set; questions without an answer are listed; nothing is kept unless that is wanted."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from starlette.testclient import TestClient
 from api.admission.keys import add_key
 from api.settings import Settings
 from eval.sets.quotes import read_jsonl
+from tests.api.conftest import ClientOf
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def gold(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def client(client_of: Callable[[Settings], TestClient], gold: Path, fake: Any) -> TestClient:
+def client(client_of: ClientOf, gold: Path, fake: Any) -> TestClient:
     fake.intake.add_text(
         title="Fruit", text="Apples fall in autumn.", source="fruit", metadata={}, collection="default"
     )
@@ -80,7 +80,7 @@ def test_questions_without_an_answer_are_listed_counted_and_forgotten(client: Te
     assert client.get("/v1/unanswered").json() == {"questions": []}
 
 
-def test_nothing_is_kept_unless_that_is_wanted(client_of: Callable[[Settings], TestClient], tmp_path: Path) -> None:
+def test_nothing_is_kept_unless_that_is_wanted(client_of: ClientOf, tmp_path: Path) -> None:
     client = client_of(Settings())
     client.post("/v1/ask", json={"question": "Where is Perm?"})
     assert client.get("/v1/unanswered").json() == {"questions": []}
@@ -90,9 +90,7 @@ def test_nothing_is_kept_unless_that_is_wanted(client_of: Callable[[Settings], T
     assert not features["feedback"] and not features["unanswered"]
 
 
-def test_a_key_judges_and_sees_its_own_collections(
-    client_of: Callable[[Settings], TestClient], gold: Path, tmp_path: Path
-) -> None:
+def test_a_key_judges_and_sees_its_own_collections(client_of: ClientOf, gold: Path, tmp_path: Path) -> None:
     keys = tmp_path / "keys.json"
     _, reader = add_key(keys, "reader", "read", ("mine",))
     _, writer = add_key(keys, "writer", "write", ("mine",))

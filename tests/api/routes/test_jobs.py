@@ -1,6 +1,6 @@
 """Uploads that are taken in later: accepted with a job, which tells what becomes of them to whoever may know."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from api.admission.keys import add_key
 from api.settings import Settings
 from index.types import Job, Outcome, Upload
+from tests.api.conftest import ClientOf
 
 ASYNC = {"Prefer": "wait=5, respond-async"}
 
@@ -83,7 +84,7 @@ def test_a_job_that_is_not_there_is_not_found(client: TestClient, queue: MemoryQ
 
 
 def test_a_job_of_a_collection_that_the_key_does_not_open_is_not_found(
-    client_of: Callable[[Settings], TestClient], queue: MemoryQueue, tmp_path: Path
+    client_of: ClientOf, queue: MemoryQueue, tmp_path: Path
 ) -> None:
     keys = tmp_path / "keys.json"
     _, news = add_key(keys, "news", "write", ["news"])

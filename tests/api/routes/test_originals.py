@@ -1,6 +1,5 @@
 """The files of documents, as they were uploaded."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from api.app import create_app
 from api.schemas.responses import StructureOut
 from api.settings import Settings
 from rag.service import Service
-from tests.api.conftest import fits
+from tests.api.conftest import ClientOf, fits
 
 
 def send(client: TestClient, name: str, content: bytes, **fields: str) -> Any:
@@ -29,7 +28,7 @@ def test_an_uploaded_file_comes_back_byte_for_byte_to_be_saved(client: TestClien
 
 
 @pytest.mark.parametrize("keep", [True, False])
-def test_nothing_is_kept_where_that_is_switched_off(client_of: Callable[[Settings], TestClient], keep: bool) -> None:
+def test_nothing_is_kept_where_that_is_switched_off(client_of: ClientOf, keep: bool) -> None:
     client = client_of(Settings(keep_originals=keep))
     sent = send(client, "a.txt", b"Apples.").json()["documents"][0]
     reply = client.get(f"/v1/documents/{sent['id']}/original")
@@ -43,9 +42,7 @@ def test_a_text_has_no_file_and_no_document_has_none(client: TestClient) -> None
     assert client.get("/v1/documents/nothing/original").json()["type"] == "/problems/document-not-found"
 
 
-def test_a_key_opens_files_of_its_collections_only(
-    client_of: Callable[[Settings], TestClient], tmp_path: Path, fake: Any
-) -> None:
+def test_a_key_opens_files_of_its_collections_only(client_of: ClientOf, tmp_path: Path, fake: Any) -> None:
     from api.admission.keys import add_key
 
     path = tmp_path / "keys.json"

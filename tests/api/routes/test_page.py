@@ -1,7 +1,6 @@
 """The page's files as they are served; what the page does is tested in browser/."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from starlette.testclient import TestClient
 
 from api.routes.page import PATHS
 from api.settings import Settings
+from tests.api.conftest import ClientOf
 
 WEB = Path(__file__).parents[3] / "api" / "web"
 FILES = [path for path in WEB.rglob("*") if path.is_file()]
@@ -49,7 +49,7 @@ def test_no_other_name_is_served(client: TestClient, path: str) -> None:
     assert client.get("http://testserver" + path).status_code == 404
 
 
-def test_the_page_needs_no_key_and_nothing_else_opens_with_it(client_of: Callable[[Settings], TestClient]) -> None:
+def test_the_page_needs_no_key_and_nothing_else_opens_with_it(client_of: ClientOf) -> None:
     client = client_of(Settings(api_key="k"))
     assert {client.get(path).status_code for path in PATHS} == {200}
     assert client.get("/web/none.js").status_code == 401

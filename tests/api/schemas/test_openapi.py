@@ -1,12 +1,13 @@
 """The description of the service is whole, and what the service answers fits it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from api.settings import Settings
+from tests.api.conftest import ClientOf
 
 pytestmark = pytest.mark.medium
 
@@ -95,7 +96,7 @@ def test_the_kinds_of_problem_are_listed(description: Any) -> None:
         assert f"`{uri}`" in description["info"]["description"]
 
 
-def test_a_key_is_described_where_one_is_needed(client_of: Callable[[Settings], TestClient]) -> None:
+def test_a_key_is_described_where_one_is_needed(client_of: ClientOf) -> None:
     client = client_of(Settings(api_key="k"))
     description = client.get("/openapi.json", headers={"X-API-Key": "k"}).json()
     for _, path, operation in operations(description):

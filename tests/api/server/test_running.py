@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 
 from api.admission.keys import add_key, revoke_key
-from tests.api.conftest import RAG, Server
+from tests.api.conftest import RAG, Connect, Server
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.model
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.model
 
 @pytest.mark.slow
 def test_keys_open_and_close_a_running_server_within_a_second(
-    serve: Callable[..., Server], connect: Callable[..., httpx.Client], tmp_path: Path
+    serve: Callable[..., Server], connect: Connect, tmp_path: Path
 ) -> None:
     path = tmp_path / "keys.json"
     _, first = add_key(path, "first", "read")
@@ -41,7 +40,7 @@ def test_keys_open_and_close_a_running_server_within_a_second(
 
 @pytest.mark.slow
 def test_readiness_ends_at_once_while_others_go_on_being_answered(
-    serve: Callable[..., Server], connect: Callable[..., httpx.Client]
+    serve: Callable[..., Server], connect: Connect
 ) -> None:
     process, told = serve(RAG_STOP_DELAY="600")
     with connect(told) as client:
@@ -56,7 +55,7 @@ def test_readiness_ends_at_once_while_others_go_on_being_answered(
 
 @pytest.mark.slow
 def test_what_is_under_way_is_finished_when_nothing_new_is_taken_any_more(
-    serve: Callable[..., Server], connect: Callable[..., httpx.Client]
+    serve: Callable[..., Server], connect: Connect
 ) -> None:
     process, told = serve()
     address = (told["url"].removeprefix("http://").partition(":")[0], int(told["url"].rpartition(":")[2]))
@@ -91,9 +90,7 @@ def test_a_setting_that_cannot_be_used_ends_the_start_with_2(tmp_path: Path, nam
 
 
 @pytest.mark.slow
-def test_logs_are_json_lines_and_metrics_are_counted(
-    serve: Callable[..., Server], connect: Callable[..., httpx.Client]
-) -> None:
+def test_logs_are_json_lines_and_metrics_are_counted(serve: Callable[..., Server], connect: Connect) -> None:
     process, told = serve("--log-format", "json")
     with connect(told) as client:
         client.post("/v1/documents", json={"text": "The ferry waited nine hours."})

@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from threading import Event
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from api.settings import Settings
 from api.telemetry.logs import FORMATS, JsonLines, TextLines, configure, where
 from index.errors import StoreDamaged
+from tests.api.conftest import ClientOf
 
 pytestmark = pytest.mark.medium
 
@@ -22,7 +23,7 @@ SAMPLE = re.compile(r"([a-z_]+)(?:\{((?:[a-z_]+=\"(?:[^\"\\]|\\.)*\",?)*)\})? (\
 
 
 @pytest.fixture
-def measured(client_of: Callable[[Settings], TestClient]) -> TestClient:
+def measured(client_of: ClientOf) -> TestClient:
     return client_of(Settings())
 
 
@@ -88,9 +89,7 @@ def test_the_queue_is_shown_while_it_is_full_and_the_store_cannot_be_read(measur
     assert values['footnote_places{lane="ask"}'] > 0 and values['footnote_inside{lane="ask"}'] == 0
 
 
-def test_a_busy_service_still_answers_with_what_it_knows(
-    client_of: Callable[[Settings], TestClient], fake: Any
-) -> None:
+def test_a_busy_service_still_answers_with_what_it_knows(client_of: ClientOf, fake: Any) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     client = client_of(Settings(threads=1, queue=0))
@@ -109,7 +108,7 @@ def test_a_busy_service_still_answers_with_what_it_knows(
     assert values['footnote_requests_total{method="GET",route="/v1/documents",status="503"}'] == 1
 
 
-def test_metrics_need_a_key_where_there_is_one(client_of: Callable[[Settings], TestClient]) -> None:
+def test_metrics_need_a_key_where_there_is_one(client_of: ClientOf) -> None:
     client = client_of(Settings(api_key="k"))
     assert client.get("/metrics").status_code == 401
     assert samples(client, **{"X-API-Key": "k"})["footnote_store_readable"] == 1
@@ -117,7 +116,7 @@ def test_metrics_need_a_key_where_there_is_one(client_of: Callable[[Settings], T
     assert operation["security"] and "401" in operation["responses"]
 
 
-def test_metrics_can_be_switched_off(client_of: Callable[[Settings], TestClient]) -> None:
+def test_metrics_can_be_switched_off(client_of: ClientOf) -> None:
     assert client_of(Settings(metrics=False)).get("/metrics").status_code == 404
 
 
@@ -154,7 +153,7 @@ def restored() -> Iterator[None]:
 
 @pytest.mark.parametrize("lines", FORMATS)
 def test_no_question_no_text_and_no_name_of_a_document_is_logged(
-    client_of: Callable[[Settings], TestClient],
+    client_of: ClientOf,
     fake: Any,
     capsys: pytest.CaptureFixture[str],
     restored: None,
@@ -181,7 +180,7 @@ def test_no_question_no_text_and_no_name_of_a_document_is_logged(
 
 
 def test_a_request_is_one_line_with_the_id_that_the_client_gave_or_got(
-    client_of: Callable[[Settings], TestClient], fake: Any, capsys: pytest.CaptureFixture[str], restored: None
+    client_of: ClientOf, fake: Any, capsys: pytest.CaptureFixture[str], restored: None
 ) -> None:
     configure("json")
     client = client_of(Settings(api_key="k"))

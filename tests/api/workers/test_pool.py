@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -27,6 +26,7 @@ from rag.service import Service
 from rag.shared.config import Config
 from rag.shared.errors import BadInput
 from rag.shared.types import Query
+from tests.api.conftest import Connect
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.medium
@@ -235,7 +235,7 @@ def test_until_they_are_started_the_service_itself_answers(service: Service) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_they_end_with_the_service_and_not_before_it(
-    number: signal.Signals, serve: Callable[..., Any], connect: Callable[..., httpx.Client]
+    number: signal.Signals, serve: Callable[..., Any], connect: Connect
 ) -> None:
     process, about = serve("--workers", "2")
     with connect(about) as client:

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.settings import Settings
-from tests.api.conftest import FakeService, client_of, fake
+from tests.api.conftest import ClientOf, FakeService, client_of, fake
 
 __all__ = ["FakeService", "client_of", "fake"]
 
@@ -25,6 +25,6 @@ class InProcess(httpx.BaseTransport):
 
 
 @pytest.fixture
-def client_of_app(client_of: Callable[[Settings], TestClient]) -> Callable[[Settings], InProcess]:
+def client_of_app(client_of: ClientOf) -> Callable[[Settings], InProcess]:
     """Makes a transport to the fake service under the given settings."""
     return lambda settings: InProcess(client_of(settings))

@@ -1,7 +1,7 @@
 """Both searches against plain references, over every way in which passages can be spread over base and delta."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from index.errors import DimensionMismatch
 from index.local.views.lexical import analyze
 from index.stores import create_store, open_store
 from index.types import Floats, Ids, NewDocument, NewPassage, Scope
-from tests.conftest import Made, Make
+from tests.conftest import Embed, Made, Make
 from tests.index.conftest import is_filled
 from tests.waiting import wait_until
 
@@ -161,7 +161,7 @@ def assert_ranked(ranked: tuple[Floats, Ids], ids: list[int], scores: Any, k: in
 
 
 @pytest.mark.slow
-def test_nearest_agrees_with_the_product_of_all_vectors(world: World, fake_embed: Callable[..., Floats]) -> None:
+def test_nearest_agrees_with_the_product_of_all_vectors(world: World, fake_embed: Embed) -> None:
     with world.store.read() as reader:
         for scope in SCOPES:
             passages = list(world.passages(reader, scope))
@@ -194,7 +194,7 @@ def test_matching_agrees_with_bm25_over_all_passages_of_the_collection(world: Wo
 
 
 def test_results_do_not_depend_on_when_checkpoints_were_made(
-    tmp_path: Path, make_document: Make, fake_embed: Callable[..., Floats]
+    tmp_path: Path, make_document: Make, fake_embed: Embed
 ) -> None:
     results = []
     for every in (1000, 4, 9):
@@ -212,7 +212,7 @@ def test_results_do_not_depend_on_when_checkpoints_were_made(
 
 @pytest.mark.parametrize("checkpoint_after", [0, 13, 30])
 def test_equal_passages_are_cut_at_k_by_lower_id(
-    empty_store: Store, make_document: Make, fake_embed: Callable[..., Floats], checkpoint_after: int
+    empty_store: Store, make_document: Make, fake_embed: Embed, checkpoint_after: int
 ) -> None:
     for number in range(30):
         empty_store.add(*make_document("The same sentence.", key=str(number)))
@@ -255,7 +255,7 @@ def test_word_signs_come_back_as_they_were_given_in_the_order_asked(empty_store:
     np.testing.assert_array_equal(words.signs, np.concatenate([*passages[1].word_signs, *passages[0].word_signs]))
 
 
-def test_an_empty_store_finds_nothing(empty_store: Store, fake_embed: Callable[..., Floats]) -> None:
+def test_an_empty_store_finds_nothing(empty_store: Store, fake_embed: Embed) -> None:
     with empty_store.read() as reader:
         assert reader.nearest(fake_embed("x"), 5, Scope())[1].tolist() == []
         assert reader.matching(["cat"], 5, Scope())[1].tolist() == []

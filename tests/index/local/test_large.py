@@ -3,7 +3,7 @@
 import shutil
 import threading
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from index.local.store import Store
 from index.local.upkeep.repair import repair
 from index.local.views.vectors import ClusteredIndex, VectorIndex, bitmap, inner_products, write_clustered, write_purged
 from index.types import Floats, Ids, Scope
-from tests.conftest import Make
+from tests.conftest import Embed, Make
 
 pytestmark = pytest.mark.medium
 
@@ -148,7 +148,7 @@ def text(number: int) -> str:
     return " ".join(f"Sentence {n} of text {number}." for n in range(8))
 
 
-def answers(store: Store, fake_embed: Callable[..., Floats]) -> list[list[object]]:
+def answers(store: Store, fake_embed: Embed) -> list[list[object]]:
     with store.read() as reader:
         return [
             array.tolist()
@@ -162,7 +162,7 @@ def answers(store: Store, fake_embed: Callable[..., Floats]) -> list[list[object
 
 
 @pytest.mark.slow
-def test_a_restart_changes_nothing(large: Store, make_document: Make, fake_embed: Callable[..., Floats]) -> None:
+def test_a_restart_changes_nothing(large: Store, make_document: Make, fake_embed: Embed) -> None:
     for number in range(5):
         large.add(*make_document("Another text. " + text(number), key=str(number)))
     for checkpoint in (False, True):
@@ -196,7 +196,7 @@ def test_what_was_replaced_stays_buried_until_a_delete_removes_it_from_all_files
 
 @pytest.mark.slow
 def test_questions_are_answered_while_lists_are_built_and_taken_over(
-    large: Store, make_document: Make, fake_embed: Callable[..., Floats]
+    large: Store, make_document: Make, fake_embed: Embed
 ) -> None:
     for number in range(50, 90):
         large.add(*make_document(text(number), key=str(number)))
@@ -212,9 +212,7 @@ def test_questions_are_answered_while_lists_are_built_and_taken_over(
     assert lists is not None and len(lists.ids) == 360 and answers(large, fake_embed) == expected
 
 
-def test_without_its_builder_a_store_reads_all_vectors(
-    large: Store, make_document: Make, fake_embed: Callable[..., Floats]
-) -> None:
+def test_without_its_builder_a_store_reads_all_vectors(large: Store, make_document: Make, fake_embed: Embed) -> None:
     for number in range(50, 90):
         large.add(*make_document(text(number), key=str(number)))
     expected = answers(large, fake_embed)
@@ -239,7 +237,7 @@ def test_inner_products_are_to_the_last_bit_those_of_a_search(dim: int) -> None:
     assert len(inner_products(rows[:0, :dim], vector)) == 0
 
 
-def test_an_index_is_built_without_a_larger_copy_of_its_vectors(fake_embed: Callable[..., Floats]) -> None:
+def test_an_index_is_built_without_a_larger_copy_of_its_vectors(fake_embed: Embed) -> None:
     ids = np.arange(1, 20_001)
     packed = np.tile(fake_embed("a").astype("<f2"), len(ids)).tobytes()
     tracemalloc.start()

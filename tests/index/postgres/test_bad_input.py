@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -25,6 +25,7 @@ from index.postgres.connection import Database, without_password
 from index.postgres.store import PostgresStore
 from index.stores import create_store, open_store
 from index.types import NewDocument, NewPassage, Scope
+from tests.conftest import Make
 
 pytestmark = pytest.mark.slow
 Made = tuple[NewDocument, list[NewPassage]]
@@ -135,7 +136,7 @@ def test_a_newer_format_and_a_lost_part_are_refused(store: PostgresStore, addres
         reader.candidates([1])
 
 
-def test_nul_becomes_a_mark_that_moves_no_position(store: PostgresStore, make_document: Callable[..., Made]) -> None:
+def test_nul_becomes_a_mark_that_moves_no_position(store: PostgresStore, make_document: Make) -> None:
     made = make_document("A\0cat. On\0a mat.", key="a\0b", title="T\0", source="s\0", metadata={"k\0": ["v\0", 1]})
     document = store.add(*made).document
     assert (
@@ -151,7 +152,7 @@ def test_nul_becomes_a_mark_that_moves_no_position(store: PostgresStore, make_do
 
 
 def test_a_cancelled_statement_changes_nothing_and_is_told(
-    store: PostgresStore, address: str, make_document: Callable[..., Made]
+    store: PostgresStore, address: str, make_document: Make
 ) -> None:
     with admin(address) as other, other.transaction():
         other.execute("LOCK TABLE footnote.documents")
@@ -171,7 +172,7 @@ def cancel_writers(address: str) -> None:
 
 
 def test_a_pool_that_runs_dry_is_told_and_recovers(
-    address: str, monkeypatch: pytest.MonkeyPatch, make_document: Callable[..., Made]
+    address: str, monkeypatch: pytest.MonkeyPatch, make_document: Make
 ) -> None:
     monkeypatch.setattr(connection, "_CONNECTIONS", 1)
     monkeypatch.setattr(PostgresStore, "lock_timeout_s", 0.5, raising=False)
@@ -192,7 +193,7 @@ def test_a_full_disk_is_told_as_such() -> None:
 
 @pytest.mark.parametrize("committed", [False, True])
 def test_a_server_that_goes_away_in_commit_is_asked_what_became_of_it(
-    store: PostgresStore, make_document: Callable[..., Made], monkeypatch: pytest.MonkeyPatch, committed: bool
+    store: PostgresStore, make_document: Make, monkeypatch: pytest.MonkeyPatch, committed: bool
 ) -> None:
     kept = store.add(*make_document("Kept.", key="kept")).document
     lost: list[bool] = []
@@ -219,7 +220,7 @@ def test_a_server_that_goes_away_in_commit_is_asked_what_became_of_it(
 
 
 def test_connections_that_the_server_ended_are_replaced(
-    store: PostgresStore, address: str, make_document: Callable[..., Made]
+    store: PostgresStore, address: str, make_document: Make
 ) -> None:
     store.add(*make_document("A cat.", key="1"))
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -12,13 +12,14 @@ from index.errors import StoreDamaged, StoreMissing, StoreReplaced, StoreUnwrita
 from index.postgres.store import PostgresStore
 from index.stores import open_store, restore, snapshot
 from index.types import FailedFile, NewDocument, NewPassage, Scope
+from tests.conftest import Make
 
 pytestmark = pytest.mark.slow
 Made = tuple[NewDocument, list[NewPassage]]
 WORDS = "cat dog bird fish moon river stone light winter".split()
 
 
-def fill(store: Store, make_document: Callable[..., Made]) -> None:
+def fill(store: Store, make_document: Make) -> None:
     for number in range(12):
         text = ". ".join(f"The {WORDS[(number + i) % 9]} and the {WORDS[(number * i) % 9]}" for i in range(5)) + "."
         metadata: dict[str, Any] = {"number": number, "tags": ["a", str(number % 3)]}
@@ -51,7 +52,7 @@ def everything(store: Store, fake_embed: Callable[..., np.ndarray]) -> list[Any]
 def test_a_snapshot_is_a_store_in_a_directory_and_comes_back(
     store: PostgresStore,
     databases: Callable[[], str],
-    make_document: Callable[..., Made],
+    make_document: Make,
     fake_embed: Callable[..., Any],
     tmp_path: Path,
 ) -> None:
@@ -69,7 +70,7 @@ def test_a_snapshot_is_a_store_in_a_directory_and_comes_back(
 
 
 def test_a_restore_over_a_store_is_asked_for_and_noticed(
-    store: PostgresStore, address: str, make_document: Callable[..., Made], tmp_path: Path
+    store: PostgresStore, address: str, make_document: Make, tmp_path: Path
 ) -> None:
     fill(store, make_document)
     snapshot(store, tmp_path / "copy")

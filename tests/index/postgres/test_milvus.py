@@ -1,7 +1,7 @@
 """Milvus proposes, PostgreSQL decides: what is lost there is put again, and what is away is done without."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from index.postgres.connection import without_password
 from index.postgres.store import PostgresStore
 from index.stores import open_store
 from index.types import NewDocument, NewPassage, Scope
+from tests.conftest import Make
 from tests.index.conftest import is_filled
 from tests.waiting import wait_until
 
@@ -35,14 +36,14 @@ def viewed(address: str, milvus: Any, monkeypatch: pytest.MonkeyPatch) -> Iterat
         yield made
 
 
-def fill(store: PostgresStore, make_document: Callable[..., Made], n: int) -> None:
+def fill(store: PostgresStore, make_document: Make, n: int) -> None:
     rng = np.random.default_rng(0)
     for number in range(n):
         text = " ".join(" ".join(rng.choice(WORDS, 3)).capitalize() + "." for _ in range(4))
         store.add(*make_document(text, key=f"{number}", collection="ab"[number % 2]))
 
 
-def lists(store: PostgresStore, make_document: Callable[..., Made]) -> list[Any]:
+def lists(store: PostgresStore, make_document: Make) -> list[Any]:
     """Both lists of some questions, by Milvus and by PostgreSQL alone: the second must be the first."""
     searching = store.searching
     made = []
@@ -74,7 +75,7 @@ def proposed(store: PostgresStore, word: str = "ship") -> list[int] | None:
     return None if ids is None else sorted(ids)
 
 
-def test_it_fills_itself_and_follows_what_changes(viewed: PostgresStore, make_document: Callable[..., Made]) -> None:
+def test_it_fills_itself_and_follows_what_changes(viewed: PostgresStore, make_document: Make) -> None:
     fill(viewed, make_document, 20)
     assert proposed(viewed) is None
     wait_until(lambda: proposed(viewed))
@@ -107,7 +108,7 @@ def test_an_address_of_another_form_is_refused_and_a_password_is_not_said(store:
 
 def test_questions_go_on_without_it_and_it_is_filled_again(
     viewed: PostgresStore,
-    make_document: Callable[..., Made],
+    make_document: Make,
     milvus: Any,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -127,9 +128,7 @@ def test_questions_go_on_without_it_and_it_is_filled_again(
     assert with_another != filled and lists(viewed, make_document) != expected
 
 
-def test_a_view_that_lost_passages_is_filled_again(
-    viewed: PostgresStore, make_document: Callable[..., Made], milvus: Any
-) -> None:
+def test_a_view_that_lost_passages_is_filled_again(viewed: PostgresStore, make_document: Make, milvus: Any) -> None:
     fill(viewed, make_document, 10)
     whole = wait_until(lambda: proposed(viewed))
     view = viewed.searching.view

@@ -1,20 +1,19 @@
 """A store changed over to other vectors beside its use."""
 
-from collections.abc import Callable
-
 import pytest
 
 from index.errors import StoreLocked, StoreReplaced
 from index.postgres.store import PostgresStore
 from index.stores import abandon_rebuilding, open_store, rebuilding
 from index.types import NewDocument, NewPassage, Scope
+from tests.conftest import Make
 
 pytestmark = pytest.mark.slow
 Made = tuple[NewDocument, list[NewPassage]]
 
 
 def test_the_new_vectors_take_over_with_what_changed_meanwhile(
-    store: PostgresStore, address: str, make_document: Callable[..., Made]
+    store: PostgresStore, address: str, make_document: Make
 ) -> None:
     kept, gone, changed = (store.add(*make_document(f"A {word}.", key=word)).document for word in ("cat", "dog", "cow"))
     store.set_note("colour", "blue")

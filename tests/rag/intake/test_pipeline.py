@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from index.local.store import Store
-from index.types import Change, Floats
+from index.types import Change
 from rag.intake import pipeline
 from rag.intake.prepare import Cut, Prepared, passage_input, prepare_incoming
 from rag.model.embedding import TOGETHER, VECTORS_TOGETHER, PassageInput, PassageVectors
 from rag.shared.types import Check, Failure, Incoming, IngestProgress, go_on
+from tests.conftest import Embed
 from tests.signalled import signalled
 
 pytestmark = pytest.mark.medium
@@ -27,7 +28,7 @@ DIM = 16
 class FakeEmbedder:
     """Vectors that depend on nothing but the text, with the look-ahead of the real one. groups: sizes of what it was given."""
 
-    def __init__(self, fake_embed: Callable[..., Floats]) -> None:
+    def __init__(self, fake_embed: Embed) -> None:
         self.groups: list[int] = []
         self.n_vectors: list[int] = []
         self._embed = fake_embed
@@ -54,7 +55,7 @@ class FakeEmbedder:
 
 
 @pytest.fixture
-def embedder(fake_embed: Callable[..., Floats]) -> Any:
+def embedder(fake_embed: Embed) -> Any:
     return FakeEmbedder(fake_embed)
 
 

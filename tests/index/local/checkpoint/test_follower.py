@@ -14,8 +14,8 @@ import pytest
 from index.local.checkpoint import follower
 from index.local.store import Store
 from index.local.views.state import replayed
-from index.types import Floats, Scope
-from tests.conftest import Make
+from index.types import Scope
+from tests.conftest import Embed, Make
 
 pytestmark = pytest.mark.medium
 
@@ -72,7 +72,7 @@ def test_a_checkpoint_of_another_process_is_taken_over_when_it_saves_a_long_repl
 
 
 def test_a_reader_keeps_its_state_while_others_write(
-    empty_store: Store, make_document: Make, fake_embed: Callable[..., Floats]
+    empty_store: Store, make_document: Make, fake_embed: Embed
 ) -> None:
     first = empty_store.add(*make_document("A cat.", key="1")).document
     with empty_store.read() as reader:
@@ -86,9 +86,7 @@ def test_a_reader_keeps_its_state_while_others_write(
         assert reader.text(first.id) == "A cat."
 
 
-def test_replaying_the_log_twice_equals_once(
-    empty_store: Store, make_document: Make, fake_embed: Callable[..., Floats]
-) -> None:
+def test_replaying_the_log_twice_equals_once(empty_store: Store, make_document: Make, fake_embed: Embed) -> None:
     ids = [empty_store.add(*make_document(f"Text {n}. And so on. Again.", key=str(n))).document.id for n in range(6)]
     empty_store.checkpoint()
     old = empty_store._follower.views()
@@ -110,7 +108,7 @@ def test_replaying_the_log_twice_equals_once(
 
 @pytest.mark.slow
 def test_threads_that_write_and_read_at_once_never_see_half_a_change(
-    empty_store: Store, make_document: Make, fake_embed: Callable[..., Floats]
+    empty_store: Store, make_document: Make, fake_embed: Embed
 ) -> None:
     """Each version of a document has its own word in each of its passages: whoever sees one must see exactly all."""
     problems: list[BaseException] = []

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,8 @@ from index.local.checkpoint.manifest import PARTS
 from index.local.store import Store
 from index.local.upkeep.repair import repair
 from index.local.views import scan
-from index.types import Finding, Floats, Scope
-from tests.conftest import Make
+from index.types import Finding, Scope
+from tests.conftest import Embed, Make
 from tests.index.tampering import Damage, delete_manifest, delete_views, flip_in
 from tests.reliability.mounts import fill, small_disk
 from tests.waiting import is_running, wait_until
@@ -53,7 +52,7 @@ def kept(store_path: Path, make_document: Make) -> Path:
     return filled(store_path, make_document)
 
 
-def answers(store: Store, embed: Callable[..., Floats]) -> Answers:
+def answers(store: Store, embed: Embed) -> Answers:
     rankings = []
     with store.read() as reader:
         for scope in SCOPES:
@@ -73,7 +72,7 @@ def quick_retry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(view_rebuild, "_FIRST_PAUSE_S", 0.05)
 
 
-def expected_of(path: Path, embed: Callable[..., Floats]) -> Answers:
+def expected_of(path: Path, embed: Embed) -> Answers:
     with Store.open(path) as store:
         expected = answers(store, embed)
     assert sum(len(ids) > 20 for _, ids in expected) >= 3
@@ -82,7 +81,7 @@ def expected_of(path: Path, embed: Callable[..., Floats]) -> Answers:
 
 @pytest.mark.parametrize(("damage", "parts"), DAMAGES)
 def test_what_is_missing_is_answered_from_the_rows_with_the_same_ids_order_and_scores(
-    kept: Path, fake_embed: Callable[..., Floats], make_document: Make, damage: Damage, parts: tuple[str, ...]
+    kept: Path, fake_embed: Embed, make_document: Make, damage: Damage, parts: tuple[str, ...]
 ) -> None:
     expected = expected_of(kept, fake_embed)
     damage(kept)
@@ -105,7 +104,7 @@ def test_what_is_missing_is_answered_from_the_rows_with_the_same_ids_order_and_s
 
 @pytest.mark.parametrize("view", ["nearest", "matching"])
 def test_the_comparison_finds_a_missing_view_that_is_passed_over(
-    kept: Path, fake_embed: Callable[..., Floats], monkeypatch: pytest.MonkeyPatch, view: str
+    kept: Path, fake_embed: Embed, monkeypatch: pytest.MonkeyPatch, view: str
 ) -> None:
     expected = expected_of(kept, fake_embed)
     delete_views(kept)
@@ -132,7 +131,7 @@ def test_a_deletion_while_views_are_missing_leaves_nothing_in_what_was_damaged(
 
 
 def test_views_are_built_behind_what_is_asked_and_taken_over_when_they_are_there(
-    kept: Path, fake_embed: Callable[..., Floats], caplog: pytest.LogCaptureFixture
+    kept: Path, fake_embed: Embed, caplog: pytest.LogCaptureFixture
 ) -> None:
     expected = expected_of(kept, fake_embed)
     delete_views(kept)
@@ -152,7 +151,7 @@ def test_views_are_built_behind_what_is_asked_and_taken_over_when_they_are_there
         assert store.rebuilt == ()
 
 
-def test_a_killed_build_is_begun_again(kept: Path, fake_embed: Callable[..., Floats], quick_retry: None) -> None:
+def test_a_killed_build_is_begun_again(kept: Path, fake_embed: Embed, quick_retry: None) -> None:
     expected = expected_of(kept, fake_embed)
     delete_views(kept)
     with Store.open(kept, views="behind") as store:
@@ -180,9 +179,7 @@ with Store.open(sys.argv[1], views="behind") as store, store.writers_waiting():
 """
 
 
-def test_the_build_ends_with_a_killed_process_and_the_next_open_does_it(
-    kept: Path, fake_embed: Callable[..., Floats]
-) -> None:
+def test_the_build_ends_with_a_killed_process_and_the_next_open_does_it(kept: Path, fake_embed: Embed) -> None:
     expected = expected_of(kept, fake_embed)
     delete_views(kept)
     with subprocess.Popen([sys.executable, "-c", KILLED, str(kept)], stdout=subprocess.PIPE, text=True) as process:
@@ -218,7 +215,7 @@ def test_another_store_in_the_place_ends_the_build(kept: Path, tmp_path: Path, m
         assert not rebuild._thread.is_alive()
 
 
-def test_closing_ends_the_build_and_the_next_open_does_it(kept: Path, fake_embed: Callable[..., Floats]) -> None:
+def test_closing_ends_the_build_and_the_next_open_does_it(kept: Path, fake_embed: Embed) -> None:
     expected = expected_of(kept, fake_embed)
     delete_views(kept)
     with Store.open(kept) as other:
@@ -233,7 +230,7 @@ def test_closing_ends_the_build_and_the_next_open_does_it(kept: Path, fake_embed
 def test_without_room_for_the_views_questions_are_answered_and_it_is_said(
     tmp_path: Path,
     make_document: Make,
-    fake_embed: Callable[..., Floats],
+    fake_embed: Embed,
     quick_retry: None,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
