@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-_MAX_NAME = 120
+_MAX_NAME = 300  # characters of what names a column, as the questions of a survey do
+_MAX_GROUP = 120
 _MAX_HEADER = 4
 # Merged cells beyond these are layout or hostile.
 _MAX_COLUMNS, _MAX_ROWS, _MAX_FILLED = 300, 1000, 100_000
@@ -112,7 +113,7 @@ def lay_out(rows: Sequence[Sequence[Cell]], n_header: int | None = None) -> Tabl
     group = ""
     for row in below:
         if wide := _over_all(row, width):
-            group = wide if len(wide) <= _MAX_NAME else ""
+            group = wide if len(wide) <= _MAX_GROUP else ""
             body.append(Row([wide]))
         elif any(place.cell.text for place in row if not place.below):
             body.append(Row([_value(place) for place in row], group))

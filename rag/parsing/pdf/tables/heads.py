@@ -49,11 +49,13 @@ def n_header(lines: Sequence[Sequence[str]], bold: Sequence[bool], n_above: int 
 
     n_above: how many stand above a line drawn across.
     """
+    if len(lines[0]) == 2 and lines[0][0].endswith((":", "：")):
+        return 0  # a label with what it says
     below = lines[len(lines) // 2 :]
     if n_above and (
         n_above <= _FEW_NAMES <= len(lines) - n_above - 1
         and not says_value(lines[0][0])
-        and not any(map(MONEY.search, chain(*lines[:n_above])))
+        and not any(MONEY.search(cell) or _MEASURE.fullmatch(cell) for cell in chain(*lines[:n_above]))
         or not any(any(map(says_value, cells[1:])) and not _is_of_names(cells, below) for cells in lines[:n_above])
     ):
         return n_above + _n_more(lines[n_above:])
@@ -61,7 +63,9 @@ def n_header(lines: Sequence[Sequence[str]], bold: Sequence[bool], n_above: int 
         (
             at
             for at, cells in enumerate(lines)
-            if any(map(says_value, cells[1:])) and not (at < 2 and is_header(cells)) and not _is_of_names(cells, below)
+            if any(map(says_value, cells[1:]))
+            and not (at < 2 and is_header(cells) and not any(map(_MEASURE.fullmatch, cells)))
+            and not _is_of_names(cells, below)
         ),
         None,
     )
@@ -80,7 +84,7 @@ def n_header(lines: Sequence[Sequence[str]], bold: Sequence[bool], n_above: int 
 def _n_more(lines: Sequence[Sequence[str]]) -> int:
     """How many lines go on with the names above them: all up to the first with values, where each is of several columns."""
     first = next((at for at, cells in enumerate(lines) if any(map(says_value, cells[1:]))), 0)
-    are_names = first <= _MAX_NAMES and not any(map(_is_label, lines[:first]))
+    are_names = len(lines[0]) > 2 and first <= _MAX_NAMES and not any(map(_is_label, lines[:first]))
     return first if are_names and _have_values(lines[first:]) else 0
 
 

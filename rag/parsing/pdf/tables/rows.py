@@ -99,6 +99,11 @@ def lay_out_rows(runs: Sequence[Sequence[Word]], columns: Sequence[Column], n_ab
     return Table(header, names, [Row(line.cells, line.group) for line in body])
 
 
+def names_over(lines: Sequence[Sequence[Word]], columns: Sequence[Column]) -> list[str]:
+    """Of each column what lines of names over several columns say of it, from the top."""
+    return _names([*(cells_of(line, columns) for line in lines), {}], columns)
+
+
 def _is_more(cells: Sequence[str], above: Sequence[str], filled: Sequence[int]) -> bool:
     """Whether a line goes on with the cells of the row above it: they begin in small letters, or it has no label and no values."""
     if all(cells[at][:1].islower() and above[at] for at in filled) and (

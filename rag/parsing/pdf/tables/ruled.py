@@ -3,14 +3,14 @@
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
 from rag.parsing.pdf.objects.rulings import Ruling, Rulings
 from rag.parsing.pdf.tables.aligned import columns_of
 from rag.parsing.pdf.tables.heads import is_leading, n_header, says_value, without_leaders
-from rag.parsing.pdf.tables.rows import Column, lay_out_rows
+from rag.parsing.pdf.tables.rows import Column, lay_out_rows, names_over
 from rag.parsing.pdf.words import Word, joined, rows_of, runs_of, text_of
 from rag.parsing.structure.tables import Cell, Table, lay_out
 
@@ -25,6 +25,8 @@ _OPEN = 0.1  # of the cells: as many may have several values on one line
 _LEVEL = 0.6
 _MAX_LABEL = 60  # characters of a label beside the lines of its table
 _FAR = 150.0  # points that it stands from them at most
+_MAX_NAME = 40  # characters of a name above the lines of its table
+_ABOVE = 1.0  # of its height that it stands above them at most
 _MAX_TABLES = 100  # of a page
 _BLANK = 0.8  # of its height that a line stands below what is above it, where a row ends
 
@@ -68,6 +70,9 @@ def take_ruled(words: Sequence[Word], rulings: Rulings) -> tuple[list[Word], lis
         inside = [word for word in rest if xs[0] < _middle(word)[0] < xs[-1] and ys[-1] < _middle(word)[1] < ys[0]]
         table = _table(inside, xs, ys, across, [*down, Ruling(xs[0], ys[-1], ys[0])]) if inside else None
         if table is not None:
+            above = _names_above(rest, xs, ys[0])
+            table = _with_names(table, above, xs)
+            inside += [word for run in above for word in run.words]
             taken = set(map(id, inside))
             rest = [word for word in rest if id(word) not in taken]
             tables.append(Ruled(table, as_wide_as(lines_of(inside), xs[0], xs[-1])))
@@ -98,6 +103,31 @@ def _labels(words: Sequence[Word], left: float, ys: Sequence[float]) -> list[Wor
     depths = [-y for y in ys]
     rows = {bisect_right(depths, -(line[0].y0 + line[0].y1) / 2) for line in lines}
     return beside if len(rows) >= _LEVEL * (len(ys) - 1) and len(lines) <= len(ys) else []
+
+
+def _names_above(words: Sequence[Word], xs: Sequence[float], top: float) -> list[Word]:
+    """The names over several columns that stand on the line above those of a table, as runs; none where there are none."""
+    near = [
+        word
+        for word in words
+        if xs[0] - _NEAR < word.x0
+        and word.x1 < xs[-1] + _NEAR
+        and -_NEAR < word.y0 - top < _ABOVE * (word.y1 - word.y0)
+    ]
+    lines = lines_of(near)
+    runs = lines[-1] if lines else []
+    is_line = 1 < len(runs) < len(xs) and all(len(run.text) <= _MAX_NAME and run.x0 > xs[1] - _NEAR for run in runs)
+    return runs if is_line else []
+
+
+def _with_names(table: Table, above: Sequence[Word], xs: Sequence[float]) -> Table:
+    """A table with names above those that it has."""
+    if not above or table.names and len(table.names) != len(xs) - 1:
+        return table
+    over = names_over([above], [Column(left, right) for left, right in pairwise(xs)])
+    own = table.names or [""] * len(over)
+    names = [" ".join(filter(None, pair)) for pair in zip(over, own, strict=True)]
+    return replace(table, header=[[run.text for run in above], *table.header], names=names)
 
 
 def _middle(word: Word) -> tuple[float, float]:

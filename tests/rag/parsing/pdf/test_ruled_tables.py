@@ -366,3 +366,20 @@ def test_a_row_with_an_amount_of_money_names_no_columns(read: Read) -> None:
     body = [[f"Lamp {n}", str(n), f"{n}0.00", f"$ {n}1.50"] for n in range(6)]
     rows = rows_of(read("a.pdf", pdf(lambda canvas: banded(canvas, body[:1], body[1:]))))
     assert len(rows) == 6 and not any(name for row in rows for name in row)
+
+
+def test_names_above_the_lines_of_a_table_are_of_the_columns_below_them(read: Read) -> None:
+    rows = [
+        ["Quay", "Ships", "Tons", "Ships", "Tons"],
+        *([f"Quay {n}", *(f"{n}{at}1" for at in range(4))] for n in range(4)),
+    ]
+
+    def draw(canvas: Canvas) -> None:
+        grid(canvas, rows, [100, 60, 60, 60, 60], n_bold=1)
+        canvas.drawCentredString(LEFT + 160, TOP + 4, "1784")
+        canvas.drawCentredString(LEFT + 280, TOP + 4, "1785")
+
+    parsed = read("a.pdf", pdf(draw))
+    names = ["Quay", "1784 Ships", "1784 Tons", "1785 Ships", "1785 Tons"]
+    assert rows_of(parsed) == [dict(zip(names, row, strict=True)) for row in rows[1:]]
+    assert parsed.text.startswith("1784\t1785\nQuay")

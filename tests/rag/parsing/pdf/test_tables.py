@@ -186,23 +186,29 @@ def test_parts_of_sentences_beside_each_other_are_no_cells(read: Read) -> None:
     assert not rows_of(read("a.pdf", pdf(lambda canvas: draw_rows(canvas, 700, rows))))
 
 
-def test_what_a_thing_measures_names_no_column(read: Read) -> None:
-    values = [
-        "31.7 gal (120 L)",
-        "12,270 lb (5 565 kg)",
-        "9 ft 10 in (3.0 m)",
-        "1.3 mph (2.1 kph)",
-        "203 in3 (3 319 cc)",
-    ]
-    rows: list[list[Cell]] = [[(72, f"Boat {n}"), (250, value)] for n, value in enumerate(values)]
+@pytest.mark.parametrize("n_above", [1, 3])
+@pytest.mark.parametrize(
+    ("label", "values"),
+    [
+        (
+            "Boat",
+            ["31.7 gal (120 L)", "12,270 lb (5 565 kg)", "9 ft 10 in (3.0 m)", "1.3 mph (2.1 kph)", "203 in3 (3 cc)"],
+        ),
+        ("Boat:", ["Otter", "Heron", "Oak", "Salt", "Parish"]),
+    ],
+)
+def test_what_a_thing_measures_or_is_names_no_column(
+    read: Read, label: str, values: Sequence[str], n_above: int
+) -> None:
+    rows: list[list[Cell]] = [[(72, f"{n}. {label}"), (250, value)] for n, value in enumerate(values)]
 
     def draw(canvas: Canvas) -> None:
-        for y in (715, 667, 637):
+        for y in (715, 709 - 14 * n_above, 637):
             canvas.line(72, y, 400, y)
         draw_rows(canvas, 700, rows)
 
     assert [text for _, text in lines_of_rows(read("a.pdf", pdf(draw)))] == [
-        f"Boat {n}\t{value}" for n, value in enumerate(values)
+        f"{n}. {label}\t{value}" for n, value in enumerate(values)
     ]
 
 

@@ -218,13 +218,14 @@ def test_an_empty_corner_does_not_keep_a_row_of_header_cells_from_naming_the_col
         (["Region", "2022", "2023", "2024"], True),
         (["", "2023", "2024"], True),
         (["Item", "2024-01", "2024-02", "2024-03", "Sum"], True),
+        (["Keeper", "What " + "do you think of the toll at the north quay " * 4, "Why"], True),
         (["Arnes", "1784", "1927"], False),
         (["Arnes", "1784", "48.5"], False),
         (["2022", "2023", "2024"], False),
         (["Arnes", "2024-05-01", "2024-03-01", "2024-04-01"], False),
     ],
 )
-def test_years_and_days_in_a_row_name_columns(row: list[str], names: bool) -> None:
+def test_years_days_and_long_questions_in_a_row_name_columns(row: list[str], names: bool) -> None:
     assert is_header(row) is names
 
 
