@@ -25,6 +25,7 @@ from rag.language.held import NAMED, STRICT
 from rag.language.names import is_near, is_short_for_part, names_in
 from rag.retrieval.references import asks_for_part
 from rag.retrieval.retrieve import Retrieved
+from rag.shared.types import ROW
 
 FEATURES = (
     *("score", "late", "gap", "agreement"),
@@ -44,8 +45,8 @@ OF_NAMED_PART = 0.8
 # Of something in such a part, at least: it is there, and quoting it leaves little to doubt.
 IN_NAMED_PART = 0.5
 # Of an answer without the number or date that is asked for, or of another year, at most. (Of some thirty such answers on real files
-# none was right, of those on public sets, where a number may be told in words, few.) Names are told by capitals alone, and not
-# counted.
+# none was right, of those on public sets, where a number may be told in words, few.) Names are told by capitals alone, and count
+# in rows only.
 WITHOUT_THE_THING = 0.3
 # Why nothing is answered, in the words of the contract, and what that means.
 ABSTAIN_REASONS: Mapping[str, str] = {
@@ -143,7 +144,8 @@ def confidence_of(retrieved: Retrieved, documents: Mapping[int, Document], chose
     if chosen:
         weights, features = load_weights().confidence, evidence(retrieved, documents, chosen)
         sure = _probability(weights["intercept"] + sum(weights[name] * features[name] for name in FEATURES))
-        lacks_the_thing = kind_asked(asked) in STRICT - NAMED and not any(unit.holds for unit in chosen)
+        told_surely = STRICT if chosen[0].kind == ROW else STRICT - NAMED
+        lacks_the_thing = kind_asked(asked) in told_surely and not any(unit.holds for unit in chosen)
         if lacks_the_thing or _of_another_year(retrieved, documents, chosen):
             sure = min(sure, WITHOUT_THE_THING)
     if asks_for_part(asked) and any(group[0] in retrieved.named for group in retrieved.groups):

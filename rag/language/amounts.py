@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from rag.language.asked import UNITS_OF_TIME, once_a_question
 from rag.language.dates import CLOCK, MONTHS, SHORT_MONTHS, YEAR
 
+_DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d[\d.,:/-]*\d|\d")
 NUMBER_WORDS = (
     "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|"
@@ -64,27 +65,30 @@ _SHARE = re.compile(
 # What counts no things: money, shares, times of day, spans of time, measures.
 _MEASURES = "lbs?|kg|g|mg|oz|ft|in|mi|m|cm|mm|km|L|l|ml|gal|mph|km/h|hp|kW|kWh|W|V|Ah|MB|GB|TB|°[CF]?"
 _NO_COUNT = re.compile(
-    rf"\d+(?:[.,]\d+)* ?(?:(?i:{UNITS_OF_TIME})|{_MEASURES})(?![\w/])|{_CURRENCY} ?\d[\d.,]*|\b(?:{_CODE}) ?\d[\d.,]*|"
+    rf"\d+(?:[.,]\d+| \d{{3}})* ?(?:(?i:{UNITS_OF_TIME})|{_MEASURES})(?![\w/])|{_CURRENCY} ?\d[\d.,]*|\b(?:{_CODE}) ?\d[\d.,]*|"
     rf"\d[\d.,]* ?(?:{_CURRENCY}|%|(?i:percent|per cent)\b)|(?i:{CLOCK.pattern})",
 )
 _NO_AMOUNT = re.compile(
     rf"\b(?i:{MONTHS}|{SHORT_MONTHS})\b\.? \d{{1,2}}(?:st|nd|rd|th)?\b|"
     rf"\b\d{{1,2}}(?:st|nd|rd|th|\.)? (?i:of )?(?i:{MONTHS}|{SHORT_MONTHS})\b|"
     r"(?<![\w.])\d{1,4}(?:\.\d{1,2}\.|/\d{1,2}/|-\d{1,2}-)\d{2,4}\b|\(\d{2,4}\)[ -]?\d[\d -]{4,}|\+\d[\d ()-]{6,}|"
-    r"\b\d{1,5} (?:[A-Z][\w.'’-]* ){1,4}(?:St|Street|Ave|Avenue|Road|Rd|Blvd|Boulevard|Lane|Ln|Drive|Dr|Court|Ct|Square|Sq)\b|"
+    r"\b(?:\d+/)?\d{1,5} (?:[A-Z][\w.'’-]* ){1,4}(?:St|Street|Ave|Avenue|Road|Rd|Blvd|Boulevard|Lane|Ln|Drive|Dr|Court|"
+    r"Ct|Square|Sq)\b|"
     r"\b[A-Z]{2} \d{5}\b"
 )
 
 
 def holds_amount(text: str, question: str, *, is_row: bool) -> bool:
     """Whether a text has an amount such as a question asks for.  is_row: of a table, whose head has the unit of its numbers."""
-    return (is_row or _is_of_sort(text, question)) and bool(amounts_in(text, question))
+    return _is_of_sort(text, question, is_row) and bool(amounts_in(text, question))
 
 
-def _is_of_sort(text: str, question: str) -> bool:
-    """Whether a text tells money or a share where a question asks for that."""
+def _is_of_sort(text: str, question: str, is_row: bool) -> bool:
+    """Whether a text tells money or a share where a question asks for that, or a row a number without a unit."""
+    if is_row and _asks_for_money(question) and _DIGIT.search(_NO_COUNT.sub(" ", text)):
+        return True
     if _asks_for_share(question):
-        return bool(_SHARE.search(text))
+        return is_row or bool(_SHARE.search(text))
     if _asks_for_money(question):
         return bool(_MONEY.search(text) or _MAY_BE_SHARE.search(question) and _SHARE.search(text))
     return True

@@ -147,7 +147,7 @@ _PATTERNS = tuple(
         ),
         (
             Kind.PLACE,
-            rf"\b(?:in |to |from |on )?(?:which|what) (?:[\w-]+ )?(?:{_PLACES})\b|"
+            rf"^\W*(?:where|wo|où|dónde|dove|waar|onde)\b|\b(?:in |to |from |on )?(?:which|what) (?:[\w-]+ )?(?:{_PLACES})\b|"
             r"\bwelche[rmn] (?:stadt|land)\b|\b(?:quelle ville|quel pays|quel continent)\b|\bqué (?:ciudad|país)\b",
         ),
         (

@@ -66,11 +66,13 @@ _CALLS = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W_][\w'’&-]*")
+# What a line begins with that says what follows: "Date of birth: 1956".
+_COLUMN = re.compile(r"^[^:\n]{1,40}: ", re.MULTILINE)
 _ADDRESS = re.compile(r"<?\bhttps?://\S+")
 _UNCASED = re.compile(r"[\u0590-\u08ff\u0900-\u1cff\u2e80-\u9fff\uac00-\ud7ff]")
-_NO_NAMES = frozenset("i monday tuesday wednesday thursday friday saturday sunday".split()) | frozenset(
-    MONTHS.split("|")
-)
+_NO_NAMES = frozenset(
+    "i true false yes no monday tuesday wednesday thursday friday saturday sunday".split()
+) | frozenset(MONTHS.split("|"))
 _POINTS_BACK = re.compile(
     r"(?<!\W)\W*+(?:this|that|these|those|it|they|he|she|there|such|here|its|their|his|her|then|thus|however|instead|"
     r"for example)\b",
@@ -127,7 +129,7 @@ def has_new_name(text: str, question: str) -> bool:
     """Whether a text has a name, told by its capital letter, that the question does not have; True of a script without them."""
     if _UNCASED.search(text):
         return True
-    text = _ADDRESS.sub(" ", text)
+    text = _COLUMN.sub("", _ADDRESS.sub(" ", text))
     asked = _words(question)
     common = common_words("en")
     for word in _WORD.finditer(text):

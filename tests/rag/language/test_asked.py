@@ -36,6 +36,8 @@ from rag.language.names import is_short_for_part, names_in
         ("Who wrote the report?", Kind.PERSON),
         ("Which company insures the van?", Kind.ORGANISATION),
         ("In which city did they meet?", Kind.PLACE),
+        ("Where did they meet?", Kind.PLACE),
+        ("Wo liegt der See?", Kind.PLACE),
         ("Why did the pump fail?", Kind.REASON),
         ("How do I reset the router?", Kind.STEPS),
         ("Which flag turns colours off?", Kind.STEPS),

@@ -66,6 +66,9 @@ from rag.language.held import holds
         ("What is the number of the invoice?", "Invoice 12", True),
         ("How fast is it?", "It runs 3d-cube.", False),
         ("Who gives the talk?", "Click <https://example.com/MTEyLVRaTS03>.", False),
+        ("Where was Ann Lee born?", "Name: Ann Lee\nWork: actor\nHas kids: TRUE\nDate of birth: 1956-10-21", False),
+        ("Where was Ann Lee born?", "Name: Ann Lee\nHome: Rome", True),
+        ("Where was Ann Lee born?", "Ann Lee was born in Rome.", True),
         ("How many lamps are left?", "There are no lamps left.", True),
         ("What is a young goat called?", "A goat is a farm animal.", False),
         ("What is a young goat called?", "The young of a goat are called kids.", True),
@@ -79,6 +82,7 @@ def test_a_text_holds_what_is_asked_for(question: str, text: str, held: bool) ->
 
 
 def test_a_row_has_its_unit_in_the_head() -> None:
-    assert holds(Kind.NUMBER, "Red lamp\t12 days", "What does the red lamp cost?", is_row=True)
+    assert holds(Kind.NUMBER, "Red lamp\t12", "What does the red lamp cost?", is_row=True)
+    assert not holds(Kind.NUMBER, "Long arm\t12,320 lb (5 590 kg)", "What does the long arm cost?", is_row=True)
     assert holds(Kind.DURATION, "Red lamp\t12", "How many hours does the red lamp burn?", is_row=True)
     assert not holds(Kind.DURATION, "Red lamp: 12 rods", "How many hours does the red lamp burn?")
