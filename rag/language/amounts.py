@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from rag.language.asked import UNITS_OF_TIME, once_a_question
+from rag.language.asked import UNITS_OF_TIME, by_first_letter, once_a_question
 from rag.language.dates import CLOCK, MONTHS, SHORT_MONTHS, YEAR
 
 _DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d[\d.,:/-]*\d|\d")
-NUMBER_WORDS = (
+NUMBER_WORDS = by_first_letter(
     "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|"
-    "(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundreds?|thousands?|millions?|billions?|dozens?|twice|half|quarter|third|"
+    "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundreds?|thousands?|millions?|billions?|dozens?|twice|half|quarter|third|"
     "zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|hundert|tausend|deux|trois|quatre|cinq|sept|huit|neuf|dix|"
     "cent|mille|"
     "dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|cien|mil|one|single|none|no|zero|never|once"
@@ -68,9 +68,10 @@ _NO_COUNT = re.compile(
     rf"\d+(?:[.,]\d+| \d{{3}})* ?(?:(?i:{UNITS_OF_TIME})|{_MEASURES})(?![\w/])|{_CURRENCY} ?\d[\d.,]*|\b(?:{_CODE}) ?\d[\d.,]*|"
     rf"\d[\d.,]* ?(?:{_CURRENCY}|%|(?i:percent|per cent)\b)|(?i:{CLOCK.pattern})",
 )
+_MONTH = by_first_letter(f"{MONTHS}|{SHORT_MONTHS}")
 _NO_AMOUNT = re.compile(
-    rf"\b(?i:{MONTHS}|{SHORT_MONTHS})\b\.? \d{{1,2}}(?:st|nd|rd|th)?\b|"
-    rf"\b\d{{1,2}}(?:st|nd|rd|th|\.)? (?i:of )?(?i:{MONTHS}|{SHORT_MONTHS})\b|"
+    rf"\b(?i:{_MONTH})\b\.? \d{{1,2}}(?:st|nd|rd|th)?\b|"
+    rf"\b\d{{1,2}}(?:st|nd|rd|th|\.)? (?i:of )?(?i:{_MONTH})\b|"
     r"(?<![\w.])\d{1,4}(?:\.\d{1,2}\.|/\d{1,2}/|-\d{1,2}-)\d{2,4}\b|\(\d{2,4}\)[ -]?\d[\d -]{4,}|\+\d[\d ()-]{6,}|"
     r"\b(?:\d+/)?\d{1,5} (?:[A-Z][\w.'’-]* ){1,4}(?:St|Street|Ave|Avenue|Road|Rd|Blvd|Boulevard|Lane|Ln|Drive|Dr|Court|"
     r"Ct|Square|Sq)\b|"

@@ -23,6 +23,14 @@ UNITS_OF_TIME = (
 once_a_question = lru_cache(maxsize=256)
 
 
+def by_first_letter(words: str) -> str:
+    """A pattern for the same whole words: where case does not count, the engine tries each of them in turn at every place."""
+    endings: dict[str, list[str]] = {}
+    for word in words.split("|"):
+        endings.setdefault(word[0], []).append(word[1:])
+    return "|".join(f"{letter}(?:{'|'.join(each)})" for letter, each in endings.items())
+
+
 class Kind(Enum):
     """What is asked for. The value is the name that people read."""
 

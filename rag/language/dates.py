@@ -2,7 +2,7 @@
 
 import re
 
-from rag.language.asked import UNITS_OF_TIME
+from rag.language.asked import UNITS_OF_TIME, by_first_letter
 
 MONTHS = (
     "january|february|march|april|june|july|august|september|october|november|december|januar|februar|märz|juni|juli|oktober|"
@@ -25,7 +25,7 @@ DATE = re.compile(
     r"(?<![\d./-])\d{1,4}(?:\.\d{1,2}\.|/\d{1,2}/|-\d{1,2}-)\d{2,4}(?![\d./-]\d)|"
     rf"\b\d{{1,2}}[-./](?:{SHORT_MONTHS})[-./]\d{{2,4}}\b|\b\d{{1,4}} BCE?\b|"
     rf"\b\d+ (?:million |billion )?(?:{UNITS_OF_TIME}) ago\b|"
-    rf"\b(?:{MONTHS})\b|\b\d{{1,2}} (?:{SHORT_MONTHS})\b|\b(?:{SHORT_MONTHS})\.? \d{{1,2}}\b|\b{WEEKDAYS}\b|"
+    rf"\b(?:{by_first_letter(MONTHS)})\b|\b\d{{1,2}} (?:{SHORT_MONTHS})\b|\b(?:{SHORT_MONTHS})\.? \d{{1,2}}\b|\b{WEEKDAYS}\b|"
     r"\b(?:\d{1,2}(?:st|nd|rd|th)|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|\w+teenth|twentieth)"
     r"[- ]centur(?:y|ies)\b|\b(?:dynast(?:y|ies)|middle ages|antiquity|(?:stone|bronze|iron|ice) age)\b|\d{1,4} ?年|\d{1,2} ?月",
     re.IGNORECASE,

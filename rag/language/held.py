@@ -98,8 +98,8 @@ def holds(kind: Kind, text: str, question: str, *, is_row: bool = False) -> bool
     if kind is Kind.DATE:
         return (
             bool(DATE.search(without(_dates(question), text)))
-            or bool(_OCCASION.search(without(_names(question), text)) or CLOCK.search(text))
-            and not _happened(question)
+            or not _happened(question)
+            and bool(_OCCASION.search(without(_names(question), text)) or CLOCK.search(text))
         )
     if kind is Kind.TIME:
         return bool(CLOCK.search(text))
