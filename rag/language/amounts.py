@@ -102,11 +102,17 @@ def amounts_in(text: str, question: str) -> Sequence[str]:
     For a question how many there are, none of money, of a share or of a time either.
     """
     told = YEAR.sub(" ", _COUNTS_NOTHING.sub(" ", _NO_AMOUNT.sub(" ", without(numbers_in(question), text))))
-    if not _COUNTS.search(question):
-        told = _HARDLY_AMOUNTS.sub(" ", told)
-    elif not (_asks_for_money(question) or _asks_for_share(question) or _MONEY.search(question)):
-        told = _NO_COUNT.sub(" ", told)
+    if (no_amount := _no_amount_to(question)) is not None:
+        told = no_amount.sub(" ", told)
     return [told[match.end() :] for match in _AMOUNT.finditer(told)]
+
+
+@once_a_question
+def _no_amount_to(question: str) -> re.Pattern[str] | None:
+    if not _COUNTS.search(question):
+        return _HARDLY_AMOUNTS
+    is_of_money = _asks_for_money(question) or _asks_for_share(question) or _MONEY.search(question)
+    return None if is_of_money else _NO_COUNT
 
 
 @once_a_question

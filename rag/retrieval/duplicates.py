@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ def same_statement(first: str, second: str) -> bool:
     None of these may be a number or a negation. One word in the place of another, or two that changed places, can be all that
     is said: on which day, or who beat whom.
     """
-    fewer, more = sorted((_WORD.findall(first.casefold()), _WORD.findall(second.casefold())), key=len)
+    fewer, more = sorted((_words(first), _words(second)), key=len)
     if len(fewer) < _SHARED_WORDS * len(more) or not set(fewer) <= set(more):
         return False
     rest = iter(more)
@@ -32,6 +33,12 @@ def same_statement(first: str, second: str) -> bool:
         return False
     added = Counter(more) - Counter(fewer)
     return not any(word in _NEGATIONS or any(letter.isdigit() for letter in word) for word in added)
+
+
+@lru_cache(maxsize=16)
+def _words(text: str) -> list[str]:
+    """The words of a text that is compared with several."""
+    return _WORD.findall(text.casefold())
 
 
 def group_duplicates(candidates: Candidates, order: Ids, limit: int, text_of: Callable[[int], str]) -> list[list[int]]:

@@ -64,7 +64,7 @@ def find_references(question: str) -> list[Place]:
 
 def asks_for_part(question: str) -> bool:
     """Whether a question asks for a part by its number ("What does clause 7.3 say?") and for nothing in particular in it."""
-    return bool(_ASKS_FOR_IT.fullmatch(_ASKED.sub("", question)) and _ASKED.search(question))
+    return bool(_ASKED.search(question) and _ASKS_FOR_IT.fullmatch(_ASKED.sub("", question)))
 
 
 def named_sentences(

@@ -116,7 +116,12 @@ def _qualifiers(question: str) -> frozenset[str]:
 
 def tells_deadline(question: str, text: str) -> bool:
     """Whether a question asks for the last day of something, and a text tells it: "no later than 3 May"."""
-    return bool(_ASKS_FOR_DEADLINE.search(question)) and bool(_TELLS_DEADLINE.search(text))
+    return _asks_for_deadline(question) and bool(_TELLS_DEADLINE.search(text))
+
+
+@once_a_question
+def _asks_for_deadline(question: str) -> bool:
+    return bool(_ASKS_FOR_DEADLINE.search(question))
 
 
 def sides_of(question: str) -> tuple[frozenset[str], frozenset[str]] | None:
