@@ -70,7 +70,8 @@ def evidence(retrieved: Retrieved, documents: Mapping[int, Document], chosen: Se
     gap: how far the first passage is ahead of the last of the five best.
     agreement: how many of these put its passage first: all that it is ranked by, its vector, its best sentence's, BM25.
     names_missing: how many names and numbers of the question are in no passage of its document that was looked at, its title,
-    its headings and the head of its table, nor short for what is.  names_unknown: how many have a word that no document has.
+    the words of its file's name, its headings and the head of its table, nor short for what is.
+    names_unknown: how many have a word that no document has.
     periods_missing: how many years, months and quarters of the question are not in the passages, titles and headings of the chosen
     units.
     negation_missing: whether the question denies something, and the unit nothing.
@@ -80,8 +81,11 @@ def evidence(retrieved: Retrieved, documents: Mapping[int, Document], chosen: Se
     question, signals = retrieved.question, retrieved.signals
     position = retrieved.groups[unit.passage][0]
     passage = retrieved.passages[position]
-    title = documents[passage.id].title
-    missing, unknown = _doubtful_names(retrieved, passage, f"{title}\n{unit.told}", numbered=unit.named)
+    document = documents[passage.id]
+    title = document.title
+    file_name = (document.source or "").rsplit("/", 1)[-1]
+    told = "\n".join((title, *_WORD.findall(file_name), unit.told))
+    missing, unknown = _doubtful_names(retrieved, passage, told, numbered=unit.named)
     best = sorted(retrieved.scores.tolist(), reverse=True)[:_PASSAGES]
     return {
         "score": unit.score,

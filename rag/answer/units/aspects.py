@@ -29,6 +29,8 @@ _NEGATION = re.compile(
     r"geen)\b|n['’]t\b",
     re.IGNORECASE,
 )
+# Sets one thing against another, or says that it is bad.
+_DENIES_NOTHING = re.compile(r"\b(?:(?:and|or|if) not|no (?:good|use|matter))\b", re.IGNORECASE)
 # Asks for the last day of something, and tells it.
 _ASKS_FOR_DEADLINE = re.compile(
     r"\b(?:deadlines?|due|(?:by|until) when|latest|expir(?:e|es|y)|(?:bis|spätestens) wann|frist|date limite|plazo|fecha límite|"
@@ -100,7 +102,7 @@ def tells_another_year(question: str, told: str, text: str) -> bool:
 
 def lacks_negation(question: str, text: str) -> bool:
     """Whether a question denies something, and a text denies nothing: what is so tells little of what is not."""
-    return bool(_NEGATION.search(question)) and not _NEGATION.search(text)
+    return bool(_NEGATION.search(_DENIES_NOTHING.sub(" ", question))) and not _NEGATION.search(text)
 
 
 def has_qualifier(question: str, text: str) -> bool:
