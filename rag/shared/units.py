@@ -6,6 +6,7 @@ which is its place among the sentences, its kind, its context, its head and the 
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 
 from index.types import Passage, Span
 from rag.shared.types import TableRow, Unit
@@ -34,6 +35,7 @@ def pack(units: Sequence[Unit]) -> str:
     )
 
 
+@lru_cache(maxsize=64)  # for the choice of an answer, and again for what is shown of it
 def units_of(passage: Passage) -> tuple[Unit, ...]:
     """The units of a stored passage, one for each of its sentences, in their order; positions are those of the document."""
     units = [Unit(span) for span in passage.sentences]
