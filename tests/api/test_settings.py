@@ -127,17 +127,6 @@ def test_the_command_shows_every_setting_with_its_source_and_no_secret(tmp_path:
     assert run(tmp_path, "config", RAG_PORT="70000").returncode == 2
 
 
-@pytest.mark.skipif(not RAG.exists(), reason="the console command `rag` is not installed")
-def test_commands_that_need_no_service_load_none_of_its_libraries(tmp_path: Path) -> None:
-    """`rag --help` stays quick: what reads settings of the service is loaded by the commands that need them."""
-    script = (
-        "import sys; from rag.cli.main import build; build();"
-        "print(sorted({'pydantic', 'pydantic_settings', 'fastapi'} & set(sys.modules)))"
-    )
-    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
-    assert loaded.stdout == "[]\n", loaded.stderr
-
-
 def test_the_public_address_is_one_without_a_slash_at_its_end(read_settings: ReadSettings) -> None:
     assert (
         read_settings(RAG_PUBLIC_URL="https://docs.example.org/footnote/").public_url

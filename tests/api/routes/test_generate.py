@@ -68,9 +68,11 @@ def test_an_extractive_answer_streams_too(asking: TestClient) -> None:
     assert names[0] == "search" and names[-1] == "done" and not asking.app.state.service.language_model._name  # type: ignore[attr-defined]
 
 
-def test_a_model_that_fails_leaves_the_extract_with_a_note(asking: TestClient, stub: Stub) -> None:
-    stub.status = 500
-    stub.formats = ()
+@pytest.mark.parametrize("status", [500, 200])
+def test_a_model_that_fails_or_replies_nonsense_leaves_the_extract_with_a_note(
+    asking: TestClient, stub: Stub, status: int
+) -> None:
+    stub.status, stub.reply = status, lambda _: "Apples? I like apples."
     body = ask(asking).json()
     assert body["answered"] and "generated" not in body["answer"] and "quoted" in body["notes"][0]
 
@@ -81,12 +83,6 @@ def test_a_model_that_breaks_off_leaves_what_was_borne_out_with_a_note(asking: T
     assert whole["answer"]["text"] == TRUE[0] and "end early" in whole["notes"][0]
     *_, (_, streamed) = events(ask(asking, accept="text/event-stream").text)
     assert streamed["answer"] == whole["answer"] and streamed["notes"] == whole["notes"]
-
-
-def test_a_model_that_replies_nonsense_leaves_the_extract_with_a_note(asking: TestClient, stub: Stub) -> None:
-    stub.reply = lambda _: "Apples? I like apples."
-    body = ask(asking).json()
-    assert body["answered"] and "generated" not in body["answer"] and "quoted" in body["notes"][0]
 
 
 def test_a_model_that_finds_nothing_abstains(asking: TestClient, stub: Stub) -> None:

@@ -203,15 +203,6 @@ def test_a_chart_tells_what_was_drawn_and_where(run_rag: Callable[..., Any], tmp
     assert lost.code == 2 and "name a file in a folder that exists" in lost.err
 
 
-def test_help_imports_neither_numpy_nor_an_engine() -> None:
-    program = (
-        "import sys, rag.cli.main as main; main.build(); "
-        "print(*({'numpy', 'faiss', 'openvino', 'fastapi', 'rich.console', 'torch'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
-
-
 @pytest.mark.model
 @pytest.mark.slow
 def test_every_door_answers_a_benchmarks_questions(seeds_store: Path) -> None:

@@ -68,16 +68,6 @@ def test_a_place_with_other_files_is_no_store(rag: Rag, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_store_that_lost_its_database_is_not_replaced(seeded: Rag, tmp_path: Path) -> None:
-    for path in (tmp_path / ".rag").glob("store.db*"):
-        path.unlink()
-    for arguments in (["ask", QUESTION], ["add", "article.txt"], ["verify"]):
-        result = seeded(*arguments)
-        assert result.code == 3 and "store.db" in result.err
-    assert not (tmp_path / ".rag" / "store.db").exists()
-
-
-@pytest.mark.slow
 def test_a_store_of_another_model_is_refused(seeded: Rag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import shutil
 

@@ -56,9 +56,8 @@ def test_a_command_of_its_own_loads_no_other(command: str) -> None:
 def test_the_help_and_plugged_in_commands_have_all_of_them(wanted: str) -> None:
     modules = imported_by(f"from rag.cli.main import build; build({wanted!r})")
     assert {"rag.cli.documents.watch", "api.cli.serve", "eval.cli.evaluate"} <= modules
-    assert (
-        modules & {"numpy", "pydantic", "rag.service", "api.admission.keys", "fastapi", "importlib.metadata"} == set()
-    )
+    large = {"numpy", "pydantic", "fastapi", "faiss", "openvino", "torch", "rich.console", "importlib.metadata"}
+    assert modules & {"rag.service", "api.admission.keys", *large} == set()
 
 
 def test_plugged_in_commands_are_those_that_were_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

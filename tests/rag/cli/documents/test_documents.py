@@ -16,17 +16,6 @@ Rag = Callable[..., Any]
 
 
 @pytest.mark.slow
-def test_adding_again_skips_and_a_changed_file_is_replaced(added: Rag, tmp_path: Path) -> None:
-    again = added("add", "article.txt", "--json").json
-    assert (again["added"], again["updated"], again["skipped"]) == (0, 0, 1)
-    (tmp_path / "article.txt").write_text("The talks ended. Nobody signed anything at all.", encoding="utf-8")
-    changed = added("add", "article.txt", "--json").json
-    assert (changed["added"], changed["updated"], changed["passages"]) == (0, 1, 1)
-    answer = added("ask", "who signed?", "--json").json
-    assert [passage["text"] for passage in answer["passages"]] == ["The talks ended. Nobody signed anything at all."]
-
-
-@pytest.mark.slow
 def test_copies_under_other_titles_are_shown_once(seeded: Rag, tmp_path: Path) -> None:
     for name in ("copy.txt", "Quarterly budget 2019.txt"):
         (tmp_path / name).write_bytes(SEED.read_bytes())
