@@ -19,7 +19,8 @@ NUMBER_WORDS = by_first_letter(
 _COUNTS_NOTHING = re.compile(
     r"\[[\d,\s–-]+\]|https?://\S+|\b(?:table|figure|fig\.|section|sec\.|chapter|pages?|pp?\.|article|art\.|clause|step|"
     r"volume|vol\.|"
-    r"version|appendix|item|paragraph|rule)\s*\d[\w.()–-]*|§+\s*[\d.]+|\b[A-Za-z]+[-–_]?\d[\w–-]*|\b\d+(?:[-–]\d+){2,}\b|\b\dd\b|"
+    r"version|appendix|item|paragraph|rule|regulation|directive|ordinance|resolution|act|law|règlement|résolution|loi|décret|"
+    r"demande|verordnung|gesetz|no\.|nr\.|n°)\s*\d[\w.()–-]*|§+\s*[\d.]+|\b[A-Za-z]+[-–_]?\d[\w–-]*|\b\d+(?:[-–]\d+){2,}\b|\b\dd\b|"
     r"^\s*\(?\d{1,3}[.)]\s|(?<=\s)\d{1,2}\.\s(?=(?-i:[A-Z]))",
     re.IGNORECASE,
 )
@@ -74,7 +75,7 @@ _NO_AMOUNT = re.compile(
     rf"\b\d{{1,2}}(?:st|nd|rd|th|\.)? (?i:of )?(?i:{_MONTH})\b|"
     r"(?<![\w.])\d{1,4}(?:\.\d{1,2}\.|/\d{1,2}/|-\d{1,2}-)\d{2,4}\b|\(\d{2,4}\)[ -]?\d[\d -]{4,}|\+\d[\d ()-]{6,}|"
     r"\b(?:\d+/)?\d{1,5} (?:[A-Z][\w.'’-]* ){1,4}(?:St|Street|Ave|Avenue|Road|Rd|Blvd|Boulevard|Lane|Ln|Drive|Dr|Court|"
-    r"Ct|Square|Sq)\b|"
+    r"Ct|Square|Sq)\b|\b\d{1,5}, ?(?:rue|avenue|boulevard|chemin|place|allée|route|impasse|quai)\b|"
     r"\b[A-Z]{2} \d{5}\b"
 )
 

@@ -56,6 +56,8 @@ from rag.language.held import holds
         ("How many lamps were sold?", "1,200 were sold.", True),
         ("How many lamps are to be put up?", "Duration: 15 weeks 5. Put up under the contract: lamps", False),
         ("How many lamps are there?", "They weigh 12,320 lb (5 kg).", False),
+        ("How many flats are built?", "Vu le règlement 1274 et la demande 2023-0379, au 1069, boulevard Nord", False),
+        ("How many flats are built?", "Un immeuble de 43 logements", True),
         ("How many dollars were paid?", "They paid $300.", True),
         ("How many lamps are there?", "Call (870) 931-0505.", False),
         ("What is the booking number?", "Booking of Ann Lee", False),
