@@ -10,6 +10,8 @@ from rag.parsing.pdf.objects.rulings import NO_RULINGS, Point, rulings_of
 from rag.parsing.pdf.words import Word
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in points
+Ems = tuple[float, float]
+_LEAST_BOX, _MOST_BOX = 0.5, 2.0  # heights of a letter's box in the size of its type, by the font
 _MARKED = re.compile(r"^(.*[^\W\d_]{3,}[.,;:!?)\"'”’]*)(\d{1,3}|[*†‡§¶]{1,3}|[a-z])$")
 _RAISED = 0.85  # of a word's type: a smaller character at its end is a mark of reference
 
@@ -39,15 +41,27 @@ def turned_point(x: float, y: float, turn: int, width: float, height: float) -> 
 
 
 def turned_word(
-    text: str, first: Box, last: Box, quarters: int, width: float, height: float, *, bold: bool = False
+    text: str,
+    first: Box,
+    last: Box,
+    quarters: int,
+    width: float,
+    height: float,
+    *,
+    ems: Ems = (0, 0),
+    bold: bool = False,
 ) -> TurnedWord:
-    """A word by the boxes of its first and last character on the page as shown, which is ``width`` by ``height``."""
+    """A word by the boxes of its first and last character on the page as shown, which is ``width`` by ``height``.
+
+    ems: the sizes in which they are set; the heights of their boxes count where these are not given or cannot be.
+    """
     if quarters:
         if quarters % 2:
             width, height = height, width
         first, last = (turned(box, 90 * quarters, width, height) for box in (first, last))
     x0, low, x1, high = first
     size, other = high - low, last[3] - last[1]
+    em = ems[1] if size < _RAISED * other else ems[0]
     if other < _RAISED * size:
         if last[1] > low + 0.2 * size:  # the mark of a footnote is no part of the word
             text = _MARKED.sub(r"\1 \2", text)
@@ -56,7 +70,8 @@ def turned_word(
     else:
         low, high, size = min(low, last[1]), max(high, last[3]), max(size, other)
     box = min(x0, last[0]), low, max(x1, last[2]), high
-    return TurnedWord(quarters, Word(text, *box, round(2 * size) / 2, bold=bold))
+    is_set = _LEAST_BOX * em < size < _MOST_BOX * em
+    return TurnedWord(quarters, Word(text, *box, round(2 * (em if is_set else size)) / 2, bold=bold))
 
 
 def read_directions(

@@ -282,17 +282,19 @@ def _page(document: "PdfDocument", index: int, gutters: Gutters) -> tuple[Page, 
                 return turned(shown, turn, width, height)
 
             words = []
-            is_bold = _weights(layer)
+            is_bold, em = _weights(layer), _ems(layer)
             for first, end, text in _spans(layer):
                 quarters = -(round(raw.FPDFText_GetCharAngle(layer, first) / _QUARTER) + turn // 90) % 4
                 begin = place(first)
                 last = place(end - 1) if end - first > 1 else begin
+                is_even = abs(begin[3] - begin[1] - last[3] + last[1]) < 0.1
+                ems = em(first), 0.0 if is_even else em(end - 1)
                 parts = [(text, begin, last)]
                 if quarters % 2 == 0 and len(text) == end - first and _is_of_cells(text, begin, last):
                     parts = [(letter, place(at), place(at)) for at, letter in enumerate(text, first)]
                 for part, start, stop in parts:
                     part = part.translate(_LIGATURES)
-                    words.append(turned_word(part, start, stop, quarters, width, height, bold=is_bold(first)))
+                    words.append(turned_word(part, start, stop, quarters, width, height, ems=ems, bold=is_bold(first)))
             fields = [
                 entry._replace(box=turned((x0 - left, y0 - bottom, x1 - left, y1 - bottom), turn, width, height))
                 for entry in entries.fields
@@ -376,6 +378,20 @@ def _weights(layer: "PdfTextPage") -> Callable[[int], bool]:
         return known[font] or bool(flags.value & _FORCED_BOLD)
 
     return is_bold
+
+
+def _ems(layer: "PdfTextPage") -> Callable[[int], float]:
+    """What gives the size in points in which a character is set, 0 where that is not known."""
+    from pypdfium2 import raw
+
+    matrix = raw.FS_MATRIX()
+
+    def em(at: int) -> float:
+        if not raw.FPDFText_GetMatrix(layer, at, matrix):
+            return 0.0
+        return float(raw.FPDFText_GetFontSize(layer, at) * (matrix.c**2 + matrix.d**2) ** 0.5)
+
+    return em
 
 
 def _is_of_cells(text: str, first: Box, last: Box) -> bool:

@@ -39,6 +39,7 @@ _FILLED_IN = re.compile(
     r":\s*$|[$€£¥]\s?-?\d|[☐☒]|[-_=]{4,}"
 )  # as forms and receipts are, which say not by whom they are
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_AMOUNT = re.compile(r"[$€£¥₹]\s?-?\d[\d.,' ]*$|\d[.,]\d\d\s?[$€£¥₹]$")
 
 
 def write_pages(builder: TextBuilder, pages: list[Page], bookmarks: dict[int, dict[str, int]]) -> None:
@@ -124,6 +125,8 @@ class _Writer:
         """The level of a heading, None for other lines; also for those that go on in small letters below, in whatever type."""
         text = _text(group)
         if group[0].table or group[0].turned or len(text) > _MAX_HEADING or not any(map(str.isalpha, text)):
+            return None
+        if _AMOUNT.search(text):  # the sum of a bill, however large
             return None
         if headings:
             level = headings.get(heading_key(text)) or headings.get(re.sub(r"[\W_]+", "", text.casefold()))

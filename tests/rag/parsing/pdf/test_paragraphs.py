@@ -65,6 +65,28 @@ def test_a_number_in_brackets_begins_an_item_only_where_a_line_ended(read: Read,
     assert [kind for kind, _ in kinds(parsed)] == [PROSE, ITEM]
 
 
+def test_fonts_of_one_size_are_of_one_paragraph_whatever_their_boxes(read: Read) -> None:
+    lines = textwrap.wrap(prose(3, 6), 62)
+
+    def draw(canvas: Canvas) -> None:
+        for at, line in enumerate(lines):
+            canvas.setFont("Helvetica-Bold" if at == 1 else "Courier", 12)
+            canvas.drawString(50, 780 - 15 * at, line)
+
+    parsed = read("a.pdf", pdf(draw))
+    assert (kinds(parsed), [section.path for section in parsed.sections]) == ([(PROSE, " ".join(lines))], [()])
+
+
+def test_the_sum_of_a_bill_in_large_type_is_no_heading(read: Read) -> None:
+    def draw(canvas: Canvas) -> None:
+        y = lines_at(canvas, 72, 780, textwrap.wrap(prose(1, 6), 80))
+        y = lines_at(canvas, 72, y - 20, ["In all $ 821.14"], size=14)
+        lines_at(canvas, 72, y - 20, textwrap.wrap(prose(2, 6), 80))
+
+    parsed = read("a.pdf", pdf(draw))
+    assert "In all $ 821.14" in [text for _, text in kinds(parsed)]
+
+
 def test_entries_that_hang_are_one_paragraph_each(read: Read) -> None:
     entries = [f"Arnes, {'ABCDEF'[n]}. and {prose(n, 2)} {1990 + n}." for n in range(6)]
 
