@@ -163,7 +163,7 @@ def _of_passage(
     ]
     scores = passed_on(list(zip(quoted, scores, strict=True)), gaps, kept)
     named = {part.sentence: part.opens for part in retrieved.named.get(position, ())}
-    return [
+    candidates = [
         Candidate(
             rank,
             span,
@@ -181,6 +181,20 @@ def _of_passage(
         )
         for stretch, span, text, score, is_held in zip(whole, spans, quoted, scores, held, strict=True)
     ]
+    if kind not in STRICT:
+        return candidates
+    return [each for each in candidates if not any(_tells_all(item, each) for item in candidates)]
+
+
+def _tells_all(item: Candidate, whole: Candidate) -> bool:
+    """Whether an item of a list has the thing asked for, and is as near to the question as all of the list."""
+    return (
+        item.holds
+        and item.late >= whole.late
+        and len(item.text) < len(whole.text)
+        and whole.span.start <= item.span.start
+        and item.span.end <= whole.span.end
+    )
 
 
 def _with_label(stretch: Stretch, units: Sequence[Unit], texts: Sequence[str], kind: Kind, asked: str) -> Stretch:

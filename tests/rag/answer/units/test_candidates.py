@@ -48,12 +48,26 @@ Colour of the rods.
 
 Those that we sell for ships are as yellow as brass, and for houses as white as the rods of a church.
 """
+PLAN = """# Care of the red lamp
+
+The plan is:
+
+- Headlight: clean it with 2 spoons of oil
+- Wick: raise it from 10 mm to 20 mm once a day
+- Glass: turn it 3 times
+"""
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("documents")
-    for name, text in (("table.md", TABLE), ("manual.md", MANUAL), ("letter.md", LETTER), ("sheet.md", SHEET)):
+    for name, text in (
+        ("table.md", TABLE),
+        ("manual.md", MANUAL),
+        ("letter.md", LETTER),
+        ("sheet.md", SHEET),
+        ("plan.md", PLAN),
+    ):
         (folder / name).write_text(text)
     with Service.create(tmp_path_factory.mktemp("store") / "store", Config.from_environment()) as service:
         service.intake.add_paths([Path(folder)])
@@ -105,6 +119,11 @@ def test_the_parts_of_an_answer_are_verbatim_where_they_say(service: Service) ->
         text = service.text(part.citation.document_id)
         assert text[slice(*part.citation.span)] == part.text == part.citation.cited_text
         assert part.text in answer.passages[part.passage].text
+
+
+def test_one_item_of_a_list_answers_that_has_the_number(service: Service) -> None:
+    answer = text_of(service.ask(Query("To how many mm is the wick raised?")))
+    assert "20 mm" in answer and "spoons" not in answer
 
 
 def test_an_answer_without_the_number_that_is_asked_for_is_not_given(service: Service) -> None:
