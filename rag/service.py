@@ -8,7 +8,6 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import cached_property
 from threading import Lock
-from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 from index.backend import DELETE_TOGETHER, Place, Store
@@ -387,7 +386,5 @@ class Service:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
