@@ -62,17 +62,16 @@ def opened(filled: FakeService, client: TestClient) -> OpenAI:
 
 
 class Running(NamedTuple):
-    """A real server with the seeds in its default collection, a second one, and its keys."""
+    """A real server with the seeds in its default collection, and its keys."""
 
     url: str
     write_key: str
     read_key: str
-    other_key: str
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One server for a module: a key that writes, one that reads, and one for the collection `other` alone."""
+    """One server for a module: a key that writes and one that reads."""
     if not RAG.exists():
         pytest.skip("the console command `rag` is not installed")
     folder = tmp_path_factory.mktemp("doors")
@@ -80,7 +79,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     environment |= {"RAG_KEYS": str(folder / "keys.json"), "XDG_CONFIG_HOME": str(folder)}
     environment |= {"RAG_STORE": str(folder / "store"), "RAG_PUBLIC_URL": "https://docs.example.org"}
     environment |= {"RAG_DEADLINE": "600"}
-    (folder / "other.txt").write_text("The heron stands in the reeds. It waits for fish.", encoding="utf-8")
 
     def rag(*arguments: str) -> dict[str, Any]:
         done = subprocess.run(
@@ -89,9 +87,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         return dict(json.loads(done.stdout))
 
     rag("add", str(SEEDS))
-    rag("add", str(folder / "other.txt"), "--collection", "other")
     write, read = (rag("key", "add", scope, "--scope", scope)["key"] for scope in ("write", "read"))
-    other = rag("key", "add", "other", "--scope", "write", "--collection", "other")["key"]
     command = [str(RAG), "serve", "--port", "0", "--workers", "0", "--json", "--mcp-write"]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
@@ -99,7 +95,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     line = process.stdout.readline()
     if not line:
         pytest.fail((folder / "log").read_text(encoding="utf-8"))
-    yield Running(json.loads(line)["url"], write, read, other)
+    yield Running(json.loads(line)["url"], write, read)
     process.terminate()
     assert process.wait(300) == 0
     process.stdout.close()

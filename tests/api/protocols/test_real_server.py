@@ -60,15 +60,6 @@ def test_openai_awaits_a_stream(running: Running) -> None:
     assert "Zelensky" in anyio.run(main)
 
 
-def test_openai_searches_files_for_a_response(running: Running) -> None:
-    search: Any = {"type": "file_search", "vector_store_ids": ["default"], "max_num_results": 4}
-    made = client_of(running, running.read_key).responses.create(
-        model="footnote/default", input=QUESTION, tools=[search], include=["file_search_call.results"]
-    )
-    call = made.output[0]
-    assert call.type == "file_search_call" and call.results is not None and len(call.results) == 4
-
-
 def test_openai_embeds_with_the_store_s_model(running: Running) -> None:
     # Vectors come packed unless asked otherwise, which the client's own types do not say.
     client = client_of(running, running.read_key, strict=False)
@@ -100,16 +91,6 @@ def test_openai_adds_a_file_that_is_then_found_and_deleted(running: Running) -> 
     assert client.files.delete(kept.id).deleted
     with pytest.raises(openai.NotFoundError):
         client.vector_stores.search("birds", query="owl")
-
-
-def test_a_key_for_reading_adds_nothing_and_one_of_a_collection_sees_no_other(running: Running) -> None:
-    with pytest.raises(openai.PermissionDeniedError):
-        client_of(running, running.read_key).files.create(file=("a.txt", b"x"), purpose="assistants")
-    limited = client_of(running, running.other_key)
-    assert [store.id for store in limited.vector_stores.list()] == ["other"]
-    for model in ("footnote/default", "footnote/nothing"):
-        with pytest.raises(openai.PermissionDeniedError):
-            limited.chat.completions.create(model=model, messages=[{"role": "user", "content": "x"}])
 
 
 async def search_fetch_verify(client: Client, collection: str = "default") -> None:

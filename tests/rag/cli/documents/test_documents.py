@@ -45,19 +45,6 @@ def test_a_damaged_text_is_in_as_the_utf8_that_it_is_and_a_note_says_so(rag: Rag
     assert rag("show", "f.txt").out == f"{text}\ufffdFin de l'été.\n"
 
 
-def test_sync_removes_documents_whose_file_is_gone(rag: Rag, tmp_path: Path) -> None:
-    folder = tmp_path / "notes"
-    (folder / "deep").mkdir(parents=True)
-    (folder / "a.txt").write_text("Alpha is the first letter.", encoding="utf-8")
-    (folder / "deep" / "b.md").write_text("# Beta\n\nBeta is the second letter.", encoding="utf-8")
-    assert rag("add", folder).code == 0
-    (folder / "deep" / "b.md").unlink()
-    assert rag("add", folder, "--json").json["deleted"] == 0
-    synced = rag("add", folder, "--sync", "--json")
-    assert synced.code == 0 and synced.json["deleted"] == 1
-    assert [document["title"] for document in rag("list", "--json").json] == ["a"]
-
-
 def test_a_bad_file_is_reported_and_the_rest_goes_in(rag: Rag, tmp_path: Path) -> None:
     (tmp_path / "good.txt").write_text("Water boils at 100 degrees.", encoding="utf-8")
     (tmp_path / "picture.txt").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00")
