@@ -63,13 +63,14 @@ _SHARE = re.compile(
     rf"\b(?:\d+|{NUMBER_WORDS}) (?:in|of|out of) (?:every |the )?(?:\d+|{NUMBER_WORDS})\b",
     re.IGNORECASE,
 )
-# What counts no things: money, shares, times of day, spans of time, measures.
 _MEASURES = "lbs?|kg|g|mg|oz|ft|in|mi|m|cm|mm|km|L|l|ml|gal|mph|km/h|hp|kW|kWh|W|V|Ah|MB|GB|TB|°[CF]?"
+# What counts no things: money, shares, times of day, spans of time, measures.
 _NO_COUNT = re.compile(
     rf"\d+(?:[.,]\d+| \d{{3}})* ?(?:(?i:{UNITS_OF_TIME})|{_MEASURES})(?![\w/])|{_CURRENCY} ?\d[\d.,]*|\b(?:{_CODE}) ?\d[\d.,]*|"
     rf"\d[\d.,]* ?(?:{_CURRENCY}|%|(?i:percent|per cent)\b)|(?i:{CLOCK.pattern})",
 )
 _MONTH = by_first_letter(f"{MONTHS}|{SHORT_MONTHS}")
+# What is no amount of anything: days of a month, dates, telephone numbers, houses of a street.
 _NO_AMOUNT = re.compile(
     rf"\b(?i:{_MONTH})\b\.? \d{{1,2}}(?:st|nd|rd|th)?\b|"
     rf"\b\d{{1,2}}(?:st|nd|rd|th|\.)? (?i:of )?(?i:{_MONTH})\b|"
