@@ -57,7 +57,7 @@ def create_app(service: Service, settings: Settings, answerers: Answerers | None
         app.state.staging.close()
         await mcp.close()
         # A document half-way in must not find its store closed.
-        app.state.idle = lanes.close(settings.drain_s)
+        app.state.idle = lanes.close(app.state.drain_s)
 
     around = [Middleware(Observe, metrics=counted, open_paths=OPEN_PATHS), Middleware(SecurityHeaders)]
     around += [Middleware(DoorErrors), Middleware(LastCatch)]
@@ -98,6 +98,7 @@ def create_app(service: Service, settings: Settings, answerers: Answerers | None
     app.state.metrics = counted
     app.state.lanes = lanes
     app.state.stopping = False
+    app.state.drain_s = settings.drain_s
     app.state.batches = batches.Batches()
     app.state.staging = Staging(4 * settings.max_upload_bytes)
     # A key's rate is counted, and a span is made, further in.

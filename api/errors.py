@@ -82,6 +82,10 @@ class JobNotFound(Refused):
     """No job has this id."""
 
 
+class NotKept(Refused):
+    """The file that keeps questions cannot be used."""
+
+
 class DeadlineExceeded(Refused):
     """A request took longer than it may."""
 
@@ -143,6 +147,9 @@ KINDS: Mapping[type[Exception], Kind] = {
     OriginalNotFound: Kind(404, "original-not-found", "The file of this document is not here"),
     PageNotFound: Kind(404, "page-not-found", "This page is not there"),
     JobNotFound: Kind(404, "job-not-found", "No job has this id"),
+    NotKept: Kind(
+        503, "not-kept", "The file that keeps this cannot be used", "The operator finds the reason in the log."
+    ),
     DeadlineExceeded: Kind(
         503,
         "deadline-exceeded",

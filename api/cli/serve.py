@@ -226,13 +226,19 @@ def _run(serving: _Serving, on_ready: Callable[[], None]) -> None:
     from api.server.memory import collecting_when_idle
 
     state = serving.app.state
+
+    def on_stop(at_once: bool) -> None:
+        state.stopping = True
+        if at_once:
+            state.drain_s = 0
+
     with collecting_when_idle(lambda: state.lanes.write.running > 0):
         server.run(
             serving.app,
             state.door,
             serving.bound,
             on_ready=on_ready,
-            on_stop=lambda: setattr(state, "stopping", True),
+            on_stop=on_stop,
             linger_s=serving.settings.linger_s,
         )
 

@@ -216,7 +216,7 @@ class _Server(uvicorn.Server):
     """A server that says when it listens and when it is told to stop."""
 
     def __init__(
-        self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None], linger_s: float
+        self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[bool], None], linger_s: float
     ) -> None:
         super().__init__(config)
         self.on_ready = on_ready
@@ -229,8 +229,8 @@ class _Server(uvicorn.Server):
             self.on_ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.on_stop()
         super().handle_exit(sig, frame)
+        self.on_stop(self.force_exit)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Go on serving for a while, so that whoever asks for readiness learns of the end, then drain."""
@@ -239,6 +239,8 @@ class _Server(uvicorn.Server):
         while loop.time() < ends_at and not self.force_exit:
             await asyncio.sleep(0.05)
         await super().shutdown(sockets=sockets)
+        if self.force_exit:  # uvicorn then leaves open what the application holds
+            await self.lifespan.shutdown()
 
 
 def run(
@@ -246,13 +248,14 @@ def run(
     door: Door | None,
     bound: socket.socket,
     on_ready: Callable[[], None],
-    on_stop: Callable[[], None],
+    on_stop: Callable[[bool], None],
     linger_s: float,
 ) -> None:
     """Serve until SIGTERM, SIGINT or SIGHUP, then let requests finish (30 s at most) and return. Raises CannotListen.
 
     To be called within ``stopping.interruptible``.  door: refuses a request by its head where it can.  on_ready: called when it
-    listens.  on_stop: called from the signal's handler, at once.  linger_s: seconds after it in which new requests are still taken.
+    listens.  on_stop: called from the signal's handler, at once, and told whether to wait for nothing, as a second SIGINT wants it.
+    linger_s: seconds after it in which new requests are still taken.
     """
     config = uvicorn.Config(
         app,

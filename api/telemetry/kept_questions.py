@@ -6,6 +6,7 @@ Questions are private: nothing is kept unless the operator wants it. Each file i
 import errno
 import hashlib
 import json
+import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,11 +14,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from api.errors import NotKept
 from api.schemas.responses import FeedbackOut, UnansweredQuestionOut
-from index.errors import StoreFull, StoreUnwritable
+from index.errors import StoreFull
 from rag.shared.errors import BadInput
 from rag.shared.files import replace_file
 
+logger = logging.getLogger(__name__)
 MOST_JUDGED, MOST_UNANSWERED = 10_000, 1000
 
 
@@ -29,13 +32,13 @@ class _Lines:
         self._mutex = Lock()
 
     def _read(self) -> list[Any]:
-        """The objects, in order; lines that are none are passed over.  Raises StoreUnwritable."""
+        """The objects, in order; lines that are none are passed over.  Raises NotKept."""
         try:
             content = self._path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return []
         except (OSError, UnicodeDecodeError) as error:
-            raise StoreUnwritable(f"{self._path} cannot be read: {error}") from error
+            raise NotKept(f"{self._path} cannot be read: {error}") from error
         lines = []
         for line in content.splitlines():
             try:
@@ -48,7 +51,7 @@ class _Lines:
 
     @contextmanager
     def _changing(self) -> Iterator[list[Any]]:
-        """The objects, to be changed in place; on disk when the block has ended well.  Raises StoreFull, StoreUnwritable."""
+        """The objects, to be changed in place; on disk when the block has ended well.  Raises StoreFull, NotKept."""
         with self._mutex:
             lines = self._read()
             yield lines
@@ -58,7 +61,7 @@ class _Lines:
                 replace_file(self._path, text, private=True)
             except OSError as error:
                 full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-                raise (StoreFull if full else StoreUnwritable)(f"{self._path} cannot be written: {error}") from error
+                raise (StoreFull if full else NotKept)(f"{self._path} cannot be written: {error}") from error
 
 
 class Judged(_Lines):
@@ -85,10 +88,17 @@ class Unanswered(_Lines):
     """Questions that the documents did not answer, each once, the latest last; the oldest go first."""
 
     def note(self, question: str, collection: str, reason: str) -> None:
-        """A question had no answer."""
+        """A question had no answer. Where that cannot be kept, the log says so: whoever asked needs nothing of it."""
+        try:
+            self._add(question, collection, reason)
+        except (StoreFull, NotKept) as error:
+            logger.warning("a question without an answer is not kept: %s", error)
+
+    def _add(self, question: str, collection: str, reason: str) -> None:
         with self._changing() as lines:
             same = [line for line in lines if (line.get("question"), line.get("collection")) == (question, collection)]
-            count = sum(int(line.get("count", 1)) for line in same) + 1
+            counts = [line.get("count") for line in same]
+            count = sum(count if isinstance(count, int) else 1 for count in counts) + 1
             lines[:] = [line for line in lines if line not in same][1 - MOST_UNANSWERED :]
             now = datetime.now(UTC).isoformat(timespec="seconds")
             lines.append(

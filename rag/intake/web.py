@@ -140,7 +140,7 @@ def _resolve(target: _Target, allow_private: bool) -> list[str]:
     for address in addresses:
         if not allow_private and not is_public(address):
             raise BadInput(
-                f"{target.host} is {address}, which is not a public address: it is fetched only with --allow-private-addresses"
+                f"{target.host} is at {address}, not a public address: it is fetched only with --allow-private-addresses"
             )
     return addresses
 

@@ -1,6 +1,8 @@
 """Names and texts as they can be stored and shown: as UTF-8, and without what a terminal would obey."""
 
 _ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+# What turns the direction of the letters behind it, so that a name shows as another.
+_TURNING = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 _IN_TEXT = {code: shown for code, shown in _ESCAPED.items() if chr(code) not in "\t\n"}
 
 
@@ -25,4 +27,4 @@ def visible(text: str) -> str:
 
 def visible_line(text: str) -> str:
     r"""A title or name on one line, with control characters as ``\x0a``."""
-    return text.translate(_ESCAPED)
+    return text.translate(_ESCAPED | _TURNING)

@@ -112,11 +112,27 @@ def test_a_key_judges_and_sees_its_own_collections(client_of: ClientOf, gold: Pa
     assert ask("GET", "/v1/features", reader).json()["unanswered"] is False
 
 
+def test_a_file_that_cannot_be_used_keeps_nobody_from_an_answer(
+    client: TestClient, gold: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for path in (gold, gold.with_name("unanswered.jsonl")):
+        path.mkdir(parents=True)
+    reply = client.post("/v1/ask", json={"question": "Where is Perm?"})
+    assert (reply.status_code, reply.json()["answered"]) == (200, False)
+    assert "unanswered.jsonl" in caplog.text
+    refused = [
+        client.get("/v1/unanswered"),
+        client.post("/v1/feedback", json={"question": "When?", "citations": []}),
+    ]
+    assert [(reply.status_code, reply.json()["type"]) for reply in refused] == [(503, "/problems/not-kept")] * 2
+
+
 def test_lines_that_are_none_are_passed_over(client: TestClient, gold: Path) -> None:
     path = gold.with_name("unanswered.jsonl")
     path.parent.mkdir(exist_ok=True)
     path.write_text(
         'nonsense\n[1]\n{"question": "Q", "collection": "default", "reason": "no_match", "count": 1, "last_at": "2026"}\n'
+        '{"question": "Where is Perm?", "collection": "default", "count": "many"}\n'
     )
     client.post("/v1/ask", json={"question": "Where is Perm?"})
     assert [entry["question"] for entry in client.get("/v1/unanswered").json()["questions"]] == ["Where is Perm?", "Q"]

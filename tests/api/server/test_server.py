@@ -4,13 +4,16 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
-from api.server.server import CannotListen, bind, url_of
+from api.server.server import CannotListen, bind, run, url_of
+from api.server.stopping import interruptible
 from tests.api.conftest import RAG, Server
 
 installed = pytest.mark.skipif(not RAG.exists(), reason="the console command `rag` is not installed")
@@ -46,6 +49,26 @@ def test_a_server_keeps_what_it_acknowledged_and_stops_with_0(
         [RAG, "list", "--store", told["store"], "--json"], capture_output=True, text=True, check=True
     )
     assert added.json()["documents"][0]["id"] in listed.stdout
+
+
+def test_an_interruption_told_twice_waits_for_nothing_but_closes_what_the_application_holds(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told: list[bool | str] = []
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        told.append("closed")
+
+    def interrupt_twice() -> None:
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+
+    with interruptible():
+        run(Starlette(lifespan=lifespan), None, bind("127.0.0.1", 0), interrupt_twice, told.append, linger_s=0)
+    assert told[:3] == [False, True, "closed"]
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.slow

@@ -37,6 +37,7 @@ Rag = Callable[..., Any]
         (["verify", "no-such-file.json"], "cannot be read"),
         (["frobnicate"], "frobnicate"),
         (["ask", "what?", "--nonsense"], "--nonsense"),
+        (["list", "--store", "mysql://localhost/documents"], "postgresql://"),
     ],
     ids=lambda value: str(value)[:40],
 )

@@ -25,6 +25,7 @@ def test_what_is_not_utf8_is_shown_as_bytes() -> None:
 def test_what_a_terminal_would_obey_is_made_visible() -> None:
     assert visible("\x1b]0;owned\x07red\x9b1m\nnext\tline") == "\\x1b]0;owned\\x07red\\x9b1m\nnext\tline"
     assert visible_line("two\nlines\tand ü") == "two\\x0alines\\x09and ü"
+    assert visible_line("fdp\u202etxt.exe") == "fdp\\u202etxt.exe"
 
 
 @pytest.mark.parametrize("as_folder", [True, False])
