@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 from index.errors import StoreDamaged
 
 if TYPE_CHECKING:
+    from index.candidates import Candidates, WordSigns
     from index.types import (
-        Candidates,
         Change,
         Document,
         FailedFile,
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
         Scope,
         Span,
         TermStatistics,
-        WordSigns,
     )
 
 # Where a store is: its directory, or the address of its database.

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from index.errors import DocumentNotFound
+from index.local.database.listing import DOCUMENT_COLUMNS, unpack_document
 from index.local.database.notes import NOTE
-from index.local.database.rows import DOCUMENT_COLUMNS, ID_LENGTH, PASSAGE_COLUMNS, unpack_document, unpack_passage
+from index.local.database.rows import ID_LENGTH, PASSAGE_COLUMNS, unpack_passage
 from index.statistics import CountingReader
 from index.types import DOCUMENT_IDS, Condition, Document, Excluded, FailedFile, Ids, Passage, Range, Scope, Span
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from index import backend
+from index.candidates import WordSigns
 from index.errors import DimensionMismatch
 from index.local.database.rows import hash_term, sign_bytes
 from index.local.views.bm25 import Weights, inverse_frequency
-from index.types import Floats, TermStatistics, WordSigns
+from index.types import Floats, TermStatistics
 
 _MOST_KNOWN = 50_000  # terms whose frequency is kept: words that nobody wrote are without number
 

@@ -3,14 +3,15 @@
 Nothing of an engine is imported before a store of its kind is opened.
 """
 
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from index.backend import Place, Progress, Rebuilding, Snapshot, Store, is_database
 
 if TYPE_CHECKING:
+    from index.local.database.listing import Rows
     from index.local.store import Store as LocalStore
     from index.postgres.store import PostgresStore
     from index.types import Finding, JsonScalar
@@ -48,9 +49,21 @@ def read_settings(place: Place) -> "Mapping[str, JsonScalar]":
     if is_database(place):
         with _postgres().open(str(place)) as store:
             return store.settings
-    from index.local.database.settings import read_settings as read_local
+    from index.local.database.listing import read_settings as read_local
 
     return read_local(Path(place))
+
+
+@contextmanager
+def read_rows(place: Place) -> "Iterator[Rows | None]":
+    """What there is to list in a store, read at once; None where that is not known before it is opened."""
+    if is_database(place):
+        yield None
+        return
+    from index.local.database.listing import read_rows as read_local
+
+    with read_local(Path(place)) as rows:
+        yield rows
 
 
 def _postgres() -> "type[PostgresStore]":

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from index.candidates import Candidates, WordSigns
 from index.local.database import filters
 from index.local.database.connection import Connection
-from index.local.database.rows import DOCUMENT_COLUMNS, id_array, rows_of
+from index.local.database.listing import DOCUMENT_COLUMNS
+from index.local.database.rows import id_array, rows_of
 from index.local.views import scan
 from index.local.views.arrays import PassageRows
 from index.local.views.bm25 import TermRows, best_matches
@@ -17,7 +19,7 @@ from index.local.views.ids import NO_IDS, among
 from index.local.views.state import Known, Views
 from index.local.views.vectors import Bitmap, bitmap
 from index.reader import RowReader, Where
-from index.types import Candidates, Floats, Ids, Range, Scope, WordSigns
+from index.types import Floats, Ids, Range, Scope
 
 _NO_SCORES: Floats = np.empty(0, dtype=np.float32)
 
@@ -55,7 +57,7 @@ class Reader(RowReader):
         collection = None if self.collections() == [scope.collection] else scope.collection
         return best_matches(parts, weights, k, collection, documents, self._term_rows)
 
-    def candidates(self, ids: Sequence[int] | Ids) -> Candidates:
+    def candidates(self, ids: "Sequence[int] | Ids") -> Candidates:
         rows = self._rows(np.asarray(ids, dtype=np.int64))
         return Candidates(
             ids=rows.ids,
@@ -65,7 +67,7 @@ class Reader(RowReader):
             term_counts=rows.term_counts,
         )
 
-    def word_signs(self, ids: Sequence[int] | Ids) -> WordSigns:
+    def word_signs(self, ids: "Sequence[int] | Ids") -> WordSigns:
         return self._unpacked_signs(list(self._embeddings("word_counts, word_signs", ids)))
 
     def fields(self, collection: str, limit: int) -> list[str]:
@@ -82,7 +84,7 @@ class Reader(RowReader):
     def _select(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         return list(self._connection.execute(query, values))
 
-    def _joined(self, columns: str, tables: str, ids: Sequence[int] | Ids) -> Iterator[Any]:
+    def _joined(self, columns: str, tables: str, ids: "Sequence[int] | Ids") -> Iterator[Any]:
         return rows_of(self._connection, f"SELECT {columns} FROM carray(?) c CROSS JOIN {tables}", ids)
 
     def _read_languages(self, collection: str) -> Iterator[tuple[str]]:
@@ -161,7 +163,7 @@ class Reader(RowReader):
         """Numbers of the documents whose metadata the scope allows."""
         return [number for (number,) in self._matching_documents(scope, "d.number")]
 
-    def _embeddings(self, columns: str, ids: Ids | Sequence[int]) -> Iterator[Any]:
+    def _embeddings(self, columns: str, ids: "Ids | Sequence[int]") -> Iterator[Any]:
         """The ids of those passages that there are, each with these columns, in the order asked."""
         return self._joined(f"e.passage, {columns}", "embeddings e ON e.passage = c.value", ids)
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import DocumentNotFound
-from index.local.database.rows import DOCUMENT_COLUMNS, Counts, DocumentRow, document_id, unpack_document
+from index.local.database.listing import DOCUMENT_COLUMNS, unpack_document
+from index.local.database.rows import Counts, DocumentRow, document_id
 from index.local.system.clock import now
 from index.postgres.connection import Connection
 from index.postgres.schema import COMMIT_LOCK, LOCK_SPACE

@@ -9,8 +9,9 @@ from psycopg import sql
 
 from index.backend import Progress, Snapshot
 from index.errors import StoreUnwritable
+from index.local.database.listing import DOCUMENT_COLUMNS
 from index.local.database.notes import NOTE
-from index.local.database.rows import DOCUMENT_COLUMNS, DocumentRow, packed_columns, stored_documents
+from index.local.database.rows import DocumentRow, packed_columns, stored_documents
 from index.local.opening.layout import create_files
 from index.local.system.lock import WriterLock
 from index.local.system.names import LOCK

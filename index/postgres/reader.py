@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from index import statistics
-from index.local.database.rows import DOCUMENT_COLUMNS
+from index.candidates import Candidates, WordSigns
+from index.local.database.listing import DOCUMENT_COLUMNS
 from index.local.views.arrays import PassageRows
 from index.postgres import lists
 from index.postgres.connection import Connection, storable
 from index.reader import LAST, RowReader, Where
-from index.types import Candidates, Floats, Ids, Range, Scope, WordSigns
+from index.types import Floats, Ids, Range, Scope
 
 # Characters of keys that indexes hold: an index row has no room for long ones.
 _INDEXED = {"d.key": 200, "m.key": 100}
@@ -51,12 +52,12 @@ class Reader(RowReader):
             return np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
         return lists.matching(self._connection, selection, weights, k, self._searching)
 
-    def candidates(self, ids: Sequence[int] | Ids) -> Candidates:
+    def candidates(self, ids: "Sequence[int] | Ids") -> Candidates:
         columns = "e.passage, e.terms, e.term_counts, e.vector, e.sentence_vectors"
         rows = PassageRows.of(self._joined(columns, "payload e ON e.passage = c.value", ids), self._searching.dim)
         return Candidates(rows.ids, rows.vectors, rows.n_rows - 1, rows.terms, rows.term_counts)
 
-    def word_signs(self, ids: Sequence[int] | Ids) -> WordSigns:
+    def word_signs(self, ids: "Sequence[int] | Ids") -> WordSigns:
         columns = "e.passage, e.word_counts, e.word_signs"
         return self._unpacked_signs(self._joined(columns, "signs e ON e.passage = c.value", ids))
 
@@ -70,7 +71,7 @@ class Reader(RowReader):
     def _select(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         return self._connection.execute(query.replace("?", "%s"), values, binary=True).fetchall()
 
-    def _joined(self, columns: str, tables: str, ids: Sequence[int] | Ids) -> list[Any]:
+    def _joined(self, columns: str, tables: str, ids: "Sequence[int] | Ids") -> list[Any]:
         if not len(ids):
             return []
         numbers = "unnest(?::bigint[]) WITH ORDINALITY AS c (value, place)"

@@ -8,8 +8,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from index.candidates import Candidates
 from index.local.views.vectors import inner_products
-from index.types import Candidates, Ids
+from index.types import Ids
 
 # Only passages this close in meaning, or of the same terms, are compared word by word.
 _NEAR_COSINE = 0.9

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from index.backend import Reader
+from index.candidates import Candidates
 from index.local.views.ids import without
-from index.types import Candidates, Floats, Ids, Passage, Scope
+from index.types import Floats, Ids, Passage, Scope
 from rag.model.cross_encoders import RERANKED, AnyReranker, reordered
 from rag.model.embedding import QuestionVectors
 from rag.retrieval.duplicates import group_duplicates

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from index.candidates import Candidates, WordSigns
 from index.local.views.bm25 import occurrences
 from index.local.views.lexical import K1, B
 from index.local.views.vectors import inner_products
-from index.types import Candidates, Floats, Ids, Signs, TermStatistics, WordSigns
+from index.types import Floats, Ids, Signs, TermStatistics
 
 # A function or question word counts for this share of its idf: what a passage must hold is what the question is about.
 FUNCTION_WORD_SHARE = 0.2
@@ -231,7 +232,7 @@ def _phrases(occurring: _Occurrences, question: QuestionTerms, context_rows: Ids
     return _weighted(held, (question.weights[:-1] + question.weights[1:]) / np.float32(2))
 
 
-def _weighted(values: NDArray[np.bool_] | Floats, weights: Floats) -> Floats:
+def _weighted(values: "NDArray[np.bool_] | Floats", weights: Floats) -> Floats:
     """Weighted sum over the last axis: float32 (n,). (Not a BLAS product: its threads would cost more than these few terms.)"""
     total: Floats = np.einsum("ij,j->i", values.astype(np.float32, copy=False), weights.astype(np.float32, copy=False))
     return total

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from index.errors import DocumentNotFound
 from index.local.database.connection import Connection
 from index.local.database.failures import forget_failures
-from index.local.database.rows import DOCUMENT_COLUMNS, Counts, DocumentRow, PassageRow, unpack_document
+from index.local.database.listing import DOCUMENT_COLUMNS, unpack_document
+from index.local.database.rows import Counts, DocumentRow, PassageRow
 from index.local.system.clock import now
 from index.types import Document
 

@@ -14,13 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import DimensionMismatch
-from index.types import Document, Floats, Ids, Metadata, NewDocument, NewPassage, Passage, Signs, Span
+from index.local.database.listing import unpack_document
+from index.types import Floats, Ids, Metadata, NewDocument, NewPassage, Passage, Signs, Span
 
 ID_LENGTH = 16  # hex digits of a document id
-DOCUMENT_COLUMNS = (
-    "d.id, d.collection, d.key, d.title, d.source, d.metadata, d.text_sha256, d.content_sha256, d.n_characters,"
-    " d.n_passages, d.added_at, d.language"
-)
 T = TypeVar("T")
 
 _LENGTH_TOLERANCE = 0.01
@@ -102,7 +99,7 @@ class Counts:
             self.names.update(passage.body)
 
 
-def id_array(ids: Sequence[int] | Ids) -> "apsw.CArrayBinding":
+def id_array(ids: "Sequence[int] | Ids") -> "apsw.CArrayBinding":
     """Integers to be read in SQL as ``carray(?)``, in their order; at least one."""
     return apsw.carray(np.ascontiguousarray(ids, dtype=np.int64))
 
@@ -245,7 +242,7 @@ def unpack_terms(terms: bytes, term_counts: bytes) -> tuple[list[int], list[int]
     return hashes[:n_context], hashes[n_context:]
 
 
-def rows_of(connection: apsw.Connection, query: str, ids: Sequence[int] | Ids) -> Iterator[Any]:
+def rows_of(connection: apsw.Connection, query: str, ids: "Sequence[int] | Ids") -> Iterator[Any]:
     """The rows of a query that reads ids as ``carray(?)``, for some thousand of them at a time."""
     for start in range(0, len(ids), _READ_TOGETHER):
         yield from connection.execute(query, (id_array(ids[start : start + _READ_TOGETHER]),))
@@ -263,12 +260,6 @@ def check_positions(span: Span, sentences: Sequence[Span], n_characters: int) ->
                 f"sentence [{sentence[0]}, {sentence[1]}) is empty, out of order or outside span [{start}, {end})"
             )
         last = sentence[1]
-
-
-def unpack_document(row: Sequence[Any]) -> Document:
-    """A document from DOCUMENT_COLUMNS."""
-    identifier, collection, key, title, source, metadata, *rest = row
-    return Document(identifier, collection, key, title, source, json.loads(metadata), *rest)
 
 
 def unpack_passage(row: Sequence[Any]) -> Passage:

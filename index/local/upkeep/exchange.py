@@ -8,8 +8,9 @@ from pathlib import Path
 from index.local.database.connection import Database
 from index.local.database.documents import write_document
 from index.local.database.failures import write_failures
+from index.local.database.listing import DOCUMENT_COLUMNS
 from index.local.database.notes import write_notes
-from index.local.database.rows import DOCUMENT_COLUMNS, DocumentRow, packed_columns, stored_documents
+from index.local.database.rows import DocumentRow, packed_columns, stored_documents
 from index.local.store import Store
 from index.local.system.names import DATABASE
 from index.types import FailedFile

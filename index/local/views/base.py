@@ -20,7 +20,7 @@ class BaseVectors:
     """
 
     def __init__(
-        self, recent: VectorIndex, lists: ClusteredIndex | None, buried: Ids, missing: Ids | None = None
+        self, recent: VectorIndex, lists: ClusteredIndex | None, buried: Ids, missing: "Ids | None" = None
     ) -> None:
         """buried: ids in the lists that were passages no more.  missing: all ids, where the vectors themselves are missing."""
         self.recent = recent

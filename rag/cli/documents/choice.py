@@ -1,7 +1,7 @@
 """Which documents and collections a person means by what was typed."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,9 @@ def all_documents(service: "Service", collection: str | None) -> "Iterator[Docum
         yield from reader.every_document(collection)
 
 
-def matching(service: "Service", patterns: Sequence[str], collection: str | None) -> "list[Document]":
-    """Documents whose source, file name or title fits a pattern (``*`` stands for slashes too), in the order they came."""
-    return [document for document in all_documents(service, collection) if _fits(document, patterns)]
+def matching(documents: "Iterable[Document]", patterns: Sequence[str]) -> "list[Document]":
+    """Those whose source, file name or title fits a pattern (``*`` stands for slashes too)."""
+    return [document for document in documents if _fits(document, patterns)]
 
 
 def the_document(service: "Service", reference: str, collection: str | None) -> "Document":
@@ -34,7 +34,7 @@ def the_document(service: "Service", reference: str, collection: str | None) -> 
     if not candidates and os.sep not in reference:
         candidates = [document for document in all_documents(service, collection) if file_name(document) == reference]
     if not candidates:
-        note = unknown_collection(service, collection)
+        note = unknown_collection(service.collections(), collection)
         raise DocumentNotFound(note or f"no document {reference!r}: rag list shows what is there")
     if len(candidates) > 1:
         named = ", ".join(f"{document.id} ({document.source or document.title})" for document in candidates[:5])
@@ -49,7 +49,7 @@ def documents_meant(service: "Service", references: Sequence[str], collection: s
     chosen: dict[str, Document] = {}
     for reference in references:
         if any(sign in reference for sign in "*?[") and not service.find(reference, collection):
-            documents = matching(service, [reference], collection)
+            documents = matching(all_documents(service, collection), [reference])
             if not documents:
                 raise DocumentNotFound(f"no document matches {reference!r}: rag list shows what is there")
         else:
@@ -63,10 +63,10 @@ def file_name(document: "Document") -> str:
     return (document.source or "").rpartition("/")[2]
 
 
-def unknown_collection(service: "Service", collection: str | None) -> str | None:
-    """What to say of a collection that holds nothing while others do; None for one that is there."""
-    names = list(service.collections()) if collection is not None else []
-    if not names or collection in names:
+def unknown_collection(names: Iterable[str], collection: str | None) -> str | None:
+    """What to say of a collection that holds nothing while others, of these names, do; None for one that is there."""
+    names = list(names)
+    if collection is None or not names or collection in names:
         return None
     return f"there is no collection {collection!r}: there {'is' if len(names) == 1 else 'are'} {', '.join(names)}"
 

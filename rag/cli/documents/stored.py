@@ -1,11 +1,12 @@
 """``rag list``, ``show`` and ``rm``: the documents that are in the store."""
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.cli.documents.choice import all_documents, documents_meant, matching, the_document, unknown_collection
+from rag.cli.documents.choice import documents_meant, matching, the_document, unknown_collection
 from rag.cli.documents.options import CollectionFilter
 from rag.cli.output import (
     NO_WIDTH,
@@ -16,13 +17,16 @@ from rag.cli.output import (
     message,
     open_service,
     print_json,
+    store_path,
 )
 from rag.shared.errors import BadInput
 from rag.shared.printable import visible, visible_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from index.backend import Reader
+    from index.local.database.listing import Rows
     from index.types import Document, Span
     from rag.service import Service
 
@@ -48,10 +52,12 @@ def list_documents(
     if failed:
         _list_failed(collection, store, json)
         return
-    with errors(), open_service(store) as service:
-        documents = matching(service, patterns, collection) if patterns else list(all_documents(service, collection))
-        if note := unknown_collection(service, collection):
+    with errors(), _rows(store) as rows:
+        documents = list(rows.every_document(collection))
+        if note := unknown_collection(rows.collections(), collection):
             message(note)
+    if patterns:
+        documents = matching(documents, patterns)
     if json:
         from rag.shared.serialization import document_json
 
@@ -61,6 +67,21 @@ def list_documents(
     else:
         for row in (_COLUMNS, *map(_row, documents)):
             typer.echo("\t".join(row))
+
+
+@contextmanager
+def _rows(option: str | None) -> "Iterator[Reader | Rows]":
+    """What there is to list in the chosen store: from its rows alone, unless something has to be done or refused first."""
+    from index.stores import read_rows
+    from rag.shared.config import Config
+
+    model = Config.from_environment().model
+    with read_rows(store_path(option)) as rows:
+        if rows is not None and model in (None, rows.settings["model"]):
+            yield rows
+            return
+    with open_service(option) as service, service.store.read() as reader:
+        yield reader
 
 
 def _row(document: "Document") -> tuple[str, ...]:
@@ -94,8 +115,8 @@ def _print_table(documents: "Sequence[Document]") -> None:
 
 
 def _list_failed(collection: str | None, store: str | None, json: bool) -> None:
-    with errors(), open_service(store) as service:
-        failures = service.failures(collection)
+    with errors(), _rows(store) as rows:
+        failures = rows.failures(collection)
     if json:
         from rag.shared.serialization import failed_file_json
 
@@ -193,7 +214,7 @@ def remove(
 
 def _require_collection(service: "Service", collection: str) -> None:
     """Raises BadInput for a collection that is not there, unless files failed in it, which its removal forgets."""
-    if (note := unknown_collection(service, collection)) and not service.failures(collection):
+    if (note := unknown_collection(service.collections(), collection)) and not service.failures(collection):
         raise BadInput(note)
 
 

@@ -77,6 +77,13 @@ def test_plugged_in_commands_are_those_that_were_declared(tmp_path: Path, monkey
 
 
 @pytest.mark.slow
+def test_a_list_waits_for_no_search_files(seeded: Callable[..., Any]) -> None:
+    modules = imported_by("import rag.cli.main as m; m.build('list')(['list'], standalone_mode=False)")
+    assert "index.local.database.listing" in modules
+    assert modules & {"numpy", "faiss", "tantivy", "rag.service", "importlib.resources", "zipfile"} == set()
+
+
+@pytest.mark.slow
 def test_an_answer_waits_for_nothing_that_it_does_not_use(seeded: Callable[..., Any]) -> None:
     question = (
         "import rag.cli.main as m; m.build('ask')(['ask', 'why did Zelensky refuse to sign?'], standalone_mode=False)"

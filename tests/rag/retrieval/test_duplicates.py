@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from index.types import Candidates
+from index.candidates import Candidates
 from rag.retrieval.duplicates import group_duplicates, same_statement
 
 BASE = (

@@ -5,7 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from index.types import Candidates
+from index.candidates import Candidates
 from rag.retrieval.ranking import statement_scores
 from rag.retrieval.retrieve import Scored, asks, ranking_of, states
 from rag.retrieval.signals import Signals

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from index.types import Candidates, Floats, TermStatistics, WordSigns
+from index.candidates import Candidates, WordSigns
+from index.types import Floats, TermStatistics
 from rag.retrieval import signals
 from rag.retrieval.signals import (
     QuestionTerms,

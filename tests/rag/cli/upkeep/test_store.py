@@ -61,7 +61,7 @@ def test_a_want_of_memory_is_told_in_a_line(rag: Rag, monkeypatch: pytest.Monkey
         raise error
 
     monkeypatch.setattr(Store, "open", fail)
-    told = rag("list")
+    told = rag("status")
     assert told.code == 1 and told.out == ""
     assert told.err == "rag: there is not enough memory: free some, or raise the limit that was set (ulimit -v)\n"
 
