@@ -10,7 +10,7 @@ from threading import Lock
 from index.backend import Reader, Store
 from index.types import Floats, JsonScalar, Scope
 from rag.answer.cache import AnswerCache
-from rag.answer.compose import compose
+from rag.answer.compose import compose, with_quoted_first
 from rag.answer.confidence import (
     REFIT_NOTE,
     answers,
@@ -91,6 +91,7 @@ def answer_question(
     sure = confidence_of(retrieved, documents, chosen)
     if refit is not None:
         sure = refit.apply(sure)
+    retrieved, chosen = with_quoted_first(retrieved, chosen)
     units = _within(query.k, chosen, candidates, asked) if answers(sure, query.max_risk) else []
     composed = compose(retrieved, documents, units, k=query.k, explain=query.explain)
     finished = time.perf_counter()

@@ -1,6 +1,7 @@
 """The answer to a question: which sentences, from which passages, cited where; or none."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from index.types import Document, Floats, Ids, Passage, Span
 from rag.answer.citations import cite, cite_part
 from rag.answer.units.candidates import Candidate
-from rag.retrieval.retrieve import Retrieved
+from rag.retrieval.retrieve import Retrieved, states
 from rag.shared.types import AnswerPart, AnswerText, Citation, DocumentRef, ListedRow, Occurrence, RankedPassage, Signal
 from rag.shared.units import units_of
 
@@ -18,6 +19,23 @@ class Composed(NamedTuple):
 
     answer: AnswerText | None
     passages: tuple[RankedPassage, ...]
+
+
+def with_quoted_first(retrieved: Retrieved, chosen: Sequence[Candidate]) -> tuple[Retrieved, list[Candidate]]:
+    """The groups of the passages in which the chosen units stand before all others, in the order of the units; and these units.
+
+    A unit is chosen by more than passages are ranked by, so its passage answers more often than the first does
+    (eval/reports/LOG.md). Passages about a claim, and what a cross-encoder has ordered, stay in their order.
+    """
+    if retrieved.reranked or states(retrieved.question.text):
+        return retrieved, list(chosen)
+    ranks = list(dict.fromkeys((*(unit.passage for unit in chosen), *range(len(retrieved.groups)))))
+    groups = [retrieved.groups[rank] for rank in ranks]
+    leaders = [leader for leader, *_ in groups]
+    order = retrieved.order.copy()
+    order[leaders] = np.maximum.accumulate(order[leaders[::-1]])[::-1]  # scores descend
+    quoted = [unit._replace(passage=ranks.index(unit.passage)) for unit in chosen]
+    return replace(retrieved, groups=groups, order=order), quoted
 
 
 def compose(

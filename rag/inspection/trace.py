@@ -23,7 +23,8 @@ class TracedPassage:
 
     dense, lexical: rank among all passages of the collection in each view, within the best ``DEEPEST``.
     candidate: whether it was among those that are scored.  second_stage: whether it was scored word by word.
-    rank: in the final order, near-duplicates as one; ranked_with: the passage that it is a near-duplicate of and listed with.
+    rank: among all, before those that are quoted come first, near-duplicates as one.
+    ranked_with: the passage that it is a near-duplicate of and listed with.
     score, signals: of candidates only; higher is better; ``late`` is NaN where it was not computed.
     """
 
