@@ -18,7 +18,8 @@ class Stub:
     """url: with /v1.  requests: bodies that came.  formats: kinds of ``response_format`` that it takes.
 
     before_piece: called before each piece is sent.  breaks_off: whether it ends in the middle.  status: of every reply but 200.
-    usage: in the last chunk.
+    usage: in the last chunk.  before_refusal: called before a ``response_format`` is refused.  endless: whether it sends one line
+    that does not end.
     """
 
     reply: Reply
@@ -29,6 +30,8 @@ class Stub:
     breaks_off: bool = False
     status: int = 200
     usage: dict[str, int] | None = None
+    before_refusal: Callable[[], object] = lambda: None
+    endless: bool = False
 
 
 def sentences_reply(*sentences: tuple[str, list[str]]) -> str:
@@ -61,6 +64,7 @@ def serve(reply: Reply, **behaviour: Any) -> Iterator[Stub]:
             stub.requests.append(body)
             wanted = (body.get("response_format") or {}).get("type")
             if wanted is not None and wanted not in stub.formats:
+                stub.before_refusal()
                 return self._send(b'{"error": "unknown response_format"}', "application/json", 400)
             if stub.status != 200:
                 return self._send(b"{}", "application/json", stub.status)
@@ -68,6 +72,8 @@ def serve(reply: Reply, **behaviour: Any) -> Iterator[Stub]:
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
             self.end_headers()
+            while stub.endless:
+                self.wfile.write(b"x" * 65_536)
             pieces = [text[at : at + PIECE] for at in range(0, len(text), PIECE)]
             for piece in pieces[: len(pieces) // 2] if stub.breaks_off else pieces:
                 stub.before_piece()

@@ -11,6 +11,7 @@ from rag.shared.errors import LanguageModelFailed
 
 MAX_REPLY_CHARACTERS = 32_000
 MAX_TOKENS = 1024
+_MAX_LINE = 1 << 20
 _CONNECT_S = 5.0
 _UNKNOWN_FORMAT = (400, 404, 415, 422, 500, 501)
 
@@ -66,14 +67,15 @@ class LanguageModel:
             "stream": True,
         }
         deadline = time.monotonic() + self._timeout_s
+        strict = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
         while True:
-            strict = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
-            shape = (strict, {"type": "json_object"}, None)[self._format] if schema else None
+            asked = self._format
+            shape = (strict, {"type": "json_object"}, None)[asked] if schema is not None else None
             try:
                 yield from self._stream(body | ({"response_format": shape} if shape else {}), deadline, told)
                 return
             except _FormatRefused:  # servers refuse what they do not know: the next is less strict
-                self._format += 1
+                self._format = max(self._format, asked + 1)
 
     def _stream(self, body: dict[str, Any], deadline: float, told: dict[str, Any] | None) -> Iterator[str]:
         n_characters = 0
@@ -84,13 +86,9 @@ class LanguageModel:
         ):
             if response.status_code in _UNKNOWN_FORMAT and "response_format" in body:
                 raise _FormatRefused
-            if response.is_error:
-                response.read()
             response.raise_for_status()
             is_done = False
-            for line in response.iter_lines():
-                if time.monotonic() > deadline:
-                    raise LanguageModelFailed(f"the language model took longer than {self._timeout_s:g} s")
+            for line in self._lines(response.iter_text(), deadline):
                 if not line.startswith("data:"):
                     continue
                 data = line.removeprefix("data:").strip()
@@ -110,6 +108,18 @@ class LanguageModel:
                     yield piece
             if not is_done:
                 raise LanguageModelFailed("the language model broke off in the middle of its reply")
+
+    def _lines(self, pieces: Iterator[str], deadline: float) -> Iterator[str]:
+        """The lines of a reply as they come.  Raises LanguageModelFailed past the deadline, and for a line that does not end."""
+        unfinished = ""
+        for piece in pieces:
+            if time.monotonic() > deadline:
+                raise LanguageModelFailed(f"the language model took longer than {self._timeout_s:g} s")
+            *lines, unfinished = (unfinished + piece).split("\n")
+            if len(unfinished) > _MAX_LINE:
+                raise LanguageModelFailed("a line of the language model's reply does not end")
+            yield from lines
+        yield unfinished
 
     def _client(self) -> Any:
         import httpx

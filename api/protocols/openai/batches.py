@@ -58,9 +58,11 @@ class Batches:
     def keep(self, batch: Batch) -> None:
         """Remember a batch; the oldest are forgotten."""
         with self._lock:
-            self._kept[batch.id] = batch
-            while len(self._kept) > _MAX_KEPT or next(iter(self._kept.values())).created_at < time.time() - KEPT_S:
+            while self._kept and (
+                len(self._kept) >= _MAX_KEPT or next(iter(self._kept.values())).created_at < time.time() - KEPT_S
+            ):
                 self._kept.popitem(last=False)
+            self._kept[batch.id] = batch
 
     def get(self, batch_id: str, collection: str, owner: str) -> Batch:
         """Raises DocumentNotFound for any other owner or collection."""

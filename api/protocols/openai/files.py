@@ -100,9 +100,13 @@ def put_in(call: Call, collection: str, file: FileIn) -> Json:
     waiting = call.waiting(file.file_id)
     if waiting is None:
         return _stored_json(call.document_in(collection, file.file_id), file.file_id)
+    try:
+        content = waiting.path.read_bytes()
+    except FileNotFoundError as error:  # it was deleted, or its hour has passed, a moment ago
+        raise DocumentNotFound(f"no file has the id {file.file_id} any more") from error
     change = call.service.intake.add_file(
         waiting.name,
-        waiting.path.read_bytes(),
+        content,
         collection=collection,
         metadata=file.attributes or {},
         keep=keeps_originals(call.request),

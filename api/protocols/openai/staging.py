@@ -1,5 +1,6 @@
 """Files that were sent and belong to no collection yet: they wait on disk, for an hour, to be put into a vector store."""
 
+import errno
 import tempfile
 import time
 from collections.abc import Callable
@@ -43,20 +44,33 @@ class Staging:
         self._folder: Path | None = None
 
     def add(self, name: str, content: bytes, purpose: str, owner: str) -> StagedFile:
-        """The file, kept from now on.  Raises StoreFull when too much is waiting."""
+        """The file, kept from now on.  Raises StoreFull when too much is waiting, or there is no room."""
         with self._lock:
             self._forget_old()
             waiting = sum(file.n_bytes for file in self._files.values())
             if len(self._files) >= _MAX_FILES or waiting + len(content) > self._max_bytes:
                 raise StoreFull("too many files wait to be put into a vector store")
-            if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="footnote-files-"))
             file_id = f"file-{uuid4().hex}"
-            path = self._folder / file_id
-            path.write_bytes(content)
+            path = self._written(file_id, content)
             file = StagedFile(file_id, name, purpose, len(content), self._clock(), owner, path)
             self._files[file_id] = file
             return file
+
+    def _written(self, file_id: str, content: bytes) -> Path:
+        """The path of a new file with this content.  Raises StoreFull, and leaves nothing then."""
+        path = None
+        try:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="footnote-files-"))
+            path = self._folder / file_id
+            path.write_bytes(content)
+        except OSError as error:
+            if path is not None:
+                path.unlink(missing_ok=True)
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise StoreFull(f"no space is left for files that wait ({error.strerror})") from error
+        return path
 
     def get(self, file_id: str, owner: str) -> StagedFile | None:
         """The file that this owner sent; None for any other."""

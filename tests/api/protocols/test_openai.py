@@ -1,7 +1,11 @@
 """OpenAI's own client, unchanged: it finds collections, files and answers here, and every response fits its types."""
 
+import errno
 import json
+import tempfile
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import openai
@@ -10,6 +14,8 @@ from openai import OpenAI
 from starlette.testclient import TestClient
 
 from api.admission.keys import add_key
+from api.protocols.openai.batches import Batch, Batches
+from api.protocols.openai.staging import KEPT_S
 from api.settings import Settings
 from rag.generation.language_model import LanguageModel
 from rag.shared.errors import BadInput
@@ -377,6 +383,36 @@ def test_files_go_in_together_and_those_that_cannot_are_told(opened: OpenAI) -> 
         "default", query="heron", filters={"type": "eq", "key": "kind", "value": "bird"}
     )
     assert [result.filename for result in found.data] == ["a.txt"]
+
+
+def test_a_batch_that_took_longer_than_batches_are_remembered_is_remembered() -> None:
+    batches, began = Batches(), time.time() - 2 * KEPT_S
+    for batch_id in ("first", "second"):
+        batches.keep(Batch(batch_id, "default", "", began))
+        assert batches.get(batch_id, "default", "").created_at == began
+
+
+def test_a_file_for_which_there_is_no_room_is_told_so_and_leaves_nothing(
+    opened: OpenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        write(path, content[:1])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "write_bytes", full)
+        with pytest.raises(openai.InternalServerError) as refused:
+            sent(opened, ("a.txt", b"A heron waits."))
+    assert refused.value.status_code == 507
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name.startswith("file-")]
+    gone = sent(opened, ("a.txt", b"A heron waits."))[0]
+    next((tmp_path / "temporary").rglob(gone)).unlink()
+    with pytest.raises(openai.NotFoundError):
+        opened.vector_stores.files.create("default", file_id=gone)
 
 
 def test_a_batch_without_files_or_of_another_vector_store_is_refused(opened: OpenAI) -> None:

@@ -1,6 +1,8 @@
 """Generated answers against a server that is good, slow, broken, injected, and without support of schemas."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -85,6 +87,19 @@ def test_a_server_without_schemas_is_asked_for_less(formats: tuple[str, ...]) ->
         assert [sentence.verdict for sentence in generated(stub)] == ["supported"]
 
 
+def test_questions_that_are_refused_at_the_same_time_find_one_form_that_is_taken() -> None:
+    n_questions = 4
+    together = Barrier(n_questions)
+    with (
+        serve(lambda _: "yes", formats=("json_object",), before_refusal=together.wait) as stub,
+        ThreadPoolExecutor(n_questions) as threads,
+    ):
+        model = LanguageModel(stub.url, "m")
+        replies = threads.map(lambda _: "".join(model.stream([], schema={"type": "object"})), range(n_questions))
+        assert list(replies) == ["yes"] * n_questions
+    assert [request["response_format"]["type"] for request in stub.requests[n_questions:]] == ["json_object"] * 4
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "reply",
@@ -141,6 +156,7 @@ def test_a_document_that_gives_orders_is_data() -> None:
         ({"status": 500, "formats": ()}, 300.0),
         ({"status": 401}, 300.0),
         ({"breaks_off": True}, 300.0),
+        ({"endless": True}, 300.0),
         ({"before_piece": lambda: time.sleep(1)}, 0.5),
     ],
 )
