@@ -192,6 +192,15 @@ def _tell_of_namesakes() -> None:
             )
 
 
+def _has_folder() -> bool:
+    """Whether the folder that this process is in is still there."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def main() -> None:
     """Run ``rag`` and end the process with its exit code."""
     # What is imported stays: looking through it for garbage every 700 objects is a tenth of what a command takes to start.
@@ -217,6 +226,9 @@ def main() -> None:
         typer.echo("rag: stopped", err=True)
         sys.exit(INTERRUPTED)
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not _has_folder():
+            message("the current folder is no longer there: go to another one with cd")
+            sys.exit(USAGE)
         if error.filename is not None or error.errno not in _UNWRITABLE:
             raise
         message(f"the output cannot be written: {error.strerror}")

@@ -123,6 +123,14 @@ def test_output_that_cannot_be_written_is_told_in_one_line(rag: Rag, tmp_path: P
     assert (result.returncode, result.stderr) == (1, "rag: the output cannot be written: No space left on device\n")
 
 
+def test_a_folder_that_was_removed_below_a_command_is_told_in_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    result = run_apart("list", cwd=folder, preexec_fn=folder.rmdir)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "rag: the current folder is no longer there: go to another one with cd\n"
+
+
 def test_output_in_another_encoding_loses_no_json_and_ends_no_command(rag: Rag, tmp_path: Path) -> None:
     text = "Für den Bär ist “Tee” da: 🫖."
     (tmp_path / "note.txt").write_text(text, encoding="utf-8")
