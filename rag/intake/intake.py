@@ -13,7 +13,7 @@ from rag.intake import pipeline
 from rag.intake import prepare as ingest
 from rag.intake.folders import Found, IgnoreRules, find_files, without_pictures
 from rag.intake.notes import reading_notes
-from rag.intake.reading import FileReader, Planned, file_of, is_below, is_gone, plan
+from rag.intake.reading import FileReader, Planned, file_of, is_gone, places_of, plan
 from rag.language.languages import language_note, languages_of
 from rag.model.cache import DEFAULT_MODEL
 from rag.model.embedding import TextEmbedder
@@ -285,24 +285,23 @@ class Intake:
         files, pictures = without_pictures(files, options)
         gone = self._gone(paths, collection) if sync else []
         # A path whose documents are about to be removed is no mistake.
-        missing = [failure for failure in missing if not any(is_below(key, [failure.path]) for _, key in gone)]
+        of_gone = {place for _, key in gone for place in places_of(key)}
+        missing = [failure for failure in missing if os.path.abspath(failure.path) not in of_gone]
         return files, pictures, missing, gone
 
     def _gone(self, paths: Sequence[Path], collection: str) -> list[tuple[str, str]]:
         """Id ("" for one that had failed) and key of files that were of ``paths`` and are no longer there, or ignored by now."""
-        folders = [path for path in paths if path.is_dir()]
-        named = {os.path.abspath(path) for path in paths}
-        rules = IgnoreRules(folders)
+        # Thousands of files may be named, and each of thousands of documents be looked for among them.
+        named = {os.path.abspath(path).rstrip(os.sep): path for path in paths}
+        folders = {place: path for place, path in named.items() if path.is_dir()}
+        rules = IgnoreRules([*folders.values()])
 
         def is_out(key: str) -> bool:
-            if not is_below(key, paths):
+            if named.keys().isdisjoint(places_of(key)):
                 return False
             file = file_of(key)
-            return (
-                is_gone(key)
-                or file not in named
-                and any(is_below(file, [folder]) and rules.ignores_anywhere(folder, file) for folder in folders)
-            )
+            around = [folders[place] for place in places_of(file) if place in folders]
+            return is_gone(key) or file not in named and any(rules.ignores_anywhere(folder, file) for folder in around)
 
         with self._store.read() as reader:
             documents = reader.every_document(collection)

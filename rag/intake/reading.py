@@ -17,6 +17,7 @@ from rag.shared.errors import ContentTooLarge, RagError
 from rag.shared.printable import as_utf8, is_utf8
 from rag.shared.types import SEPARATOR, Check, Failure, ParsedText, ParseOptions, go_on
 
+_OF_ARCHIVE = SEPARATOR.removesuffix("/")
 _NOTE_TOGETHER = 200  # failures, which are few or many alike (a folder of pictures)
 
 
@@ -259,10 +260,10 @@ def is_gone(key: str) -> bool:
     return os.path.isdir(place)
 
 
-def is_below(key: str, paths: Sequence[str | Path]) -> bool:
-    """Whether a document's key is one of these files, in one of these archives, or below one of these folders."""
-    roots = [os.path.abspath(path) for path in paths]
-    return any(key == root or key.startswith((root.rstrip(os.sep) + os.sep, root + SEPARATOR)) for root in roots)
+def places_of(key: str) -> list[str]:
+    """What a document's key is below, in full and without an end of ``/``: its file, the archives and folders that this is in."""
+    above = [key[:place] for place, letter in enumerate(key) if letter == os.sep]
+    return [key, *above, *(path.removesuffix(_OF_ARCHIVE) for path in above if path.endswith(_OF_ARCHIVE))]
 
 
 def _inside(place: str, path: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from index.local.reader import Reader
 from index.types import FailedFile
+from rag.intake.reading import places_of
 from rag.service import Service
 from rag.shared.types import Failure, IngestReport, ParseOptions
 from tests.rag.parsing.containers import tarred, zipped
@@ -90,6 +91,13 @@ def test_only_documents_below_what_is_named_are_removed(service: Service) -> Non
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can look everywhere")
+def test_a_file_is_below_its_folders_and_archives_alone() -> None:
+    assert set(places_of("/notes/a.zip!/b/c.txt")) == {
+        *("/notes/a.zip!/b/c.txt", "/notes/a.zip!/b", "/notes/a.zip!", "/notes/a.zip", "/notes", ""),
+    }
+    assert "/notes/a" not in places_of("/notes/a!") and "/notes/a" not in places_of("/notes/ab/c")
+
+
 def test_a_file_that_cannot_be_looked_at_is_not_taken_for_gone(service: Service) -> None:
     Path("docs/in").mkdir(parents=True)
     Path("docs/in/a.txt").write_text(BRIDGE)
