@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 
 from rag.language.asked import UNITS_OF_TIME, by_first_letter, once_a_question
 from rag.language.dates import CLOCK, MONTHS, SHORT_MONTHS, YEAR
+from rag.language.patterns import late
 
-_DIGIT = re.compile(r"\d")
-_NUMBER = re.compile(r"\d[\d.,:/-]*\d|\d")
+_DIGIT = late(r"\d")
+_NUMBER = late(r"\d[\d.,:/-]*\d|\d")
 NUMBER_WORDS = by_first_letter(
     "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|"
     "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundreds?|thousands?|millions?|billions?|dozens?|twice|half|quarter|third|"
@@ -16,7 +17,7 @@ NUMBER_WORDS = by_first_letter(
     "dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|cien|mil|one|single|none|no|zero|never|once"
 )
 # Numbers that count nothing: references, places in a document, identifiers, links.
-_COUNTS_NOTHING = re.compile(
+_COUNTS_NOTHING = late(
     r"\[[\d,\s–-]+\]|https?://\S+|\b(?:table|figure|fig\.|section|sec\.|chapter|pages?|pp?\.|article|art\.|clause|step|"
     r"volume|vol\.|"
     r"version|appendix|item|paragraph|rule|regulation|directive|ordinance|resolution|act|law|règlement|résolution|loi|décret|"
@@ -24,12 +25,12 @@ _COUNTS_NOTHING = re.compile(
     r"^\s*\(?\d{1,3}[.)]\s|(?<=\s)\d{1,2}\.\s(?=(?-i:[A-Z]))",
     re.IGNORECASE,
 )
-_AMOUNT = re.compile(rf"\d[\d.,]*|\b(?:{NUMBER_WORDS})\b|[二三四五六七八九十百千万亿两]", re.IGNORECASE)
+_AMOUNT = late(rf"\d[\d.,]*|\b(?:{NUMBER_WORDS})\b|[二三四五六七八九十百千万亿两]", re.IGNORECASE)
 # A number of things may be told by these; a price, a rate or a size is not.
-_HARDLY_AMOUNTS = re.compile(r"\b(?:one|single|none|no|never|once)\b", re.IGNORECASE)
-_COUNTS = re.compile(r"\b(?:how (?:many|often)|wie (?:viele|oft)|combien|cuánt[oa]s|quant[ie])\b", re.IGNORECASE)
+_HARDLY_AMOUNTS = late(r"\b(?:one|single|none|no|never|once)\b", re.IGNORECASE)
+_COUNTS = late(r"\b(?:how (?:many|often)|wie (?:viele|oft)|combien|cuánt[oa]s|quant[ie])\b", re.IGNORECASE)
 # Asks for an amount of money, and tells it: by a currency, or a number such as 12.50.
-_ASKS_FOR_MONEY = re.compile(
+_ASKS_FOR_MONEY = late(
     r"^(?!.*\b(?:how (?:many|long)|percent\w*|proportion|wie viele|combien de|cuánt[oa]s)\b).*"
     r"\b(?:costs?|prices?|priced|salary|wages?|penalty|rents?|fees?|paid|pay|charged?|earns?|spen[dt]|"
     r"(?:sub|grand )total|bill(?:ed)?|invoiced|amount due|balance|VAT|revenues?|turnover|"
@@ -37,13 +38,13 @@ _ASKS_FOR_MONEY = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 # Such amounts are also told as a share of something.
-_MAY_BE_SHARE = re.compile(r"\b(?:penalty|rents?|fees?|charged?|VAT|tax)\b", re.IGNORECASE)
+_MAY_BE_SHARE = late(r"\b(?:penalty|rents?|fees?|charged?|VAT|tax)\b", re.IGNORECASE)
 _CURRENCY = "[$€£¥₩₹₽₺₪]"
 _CODE = (
     "USD|EUR|GBP|CHF|JPY|CNY|RMB|AUD|CAD|NZD|SEK|NOK|DKK|ISK|PLN|CZK|HUF|RON|BGN|UAH|RUB|TRY|INR|PKR|IDR|MYR|SGD|HKD|THB|PHP|VND|"
     "KRW|BRL|MXN|ARS|CLP|COP|PEN|ZAR|NGN|KES|EGP|ILS|AED|SAR|QAR|KWD"
 )
-_MONEY = re.compile(
+_MONEY = late(
     rf"{_CURRENCY} ?\d|\d ?{_CURRENCY}|\d ?(?:{_CODE})\b|\b(?:{_CODE}) ?\d|"
     r"(?<![\w.,–-])\d{1,3}(?:[.,]\d{2,3})+(?![\w–-]| ?%| [a-z])|"
     r"\d (?:per|an?|each)\b|(?i:\b(?:costs?|prices?|fees?|rent|salary|wages?|paid|pays?|worth|charged?):? (?:is |of |was |at )?\d|"
@@ -52,12 +53,12 @@ _MONEY = re.compile(
     r"koruny?|zloty|forints?|shillings?|guineas?|guilders?|florins?|ducats?|millions?|billions?|free)\b)",
 )
 # Asks for a part of a whole, and tells it.
-_ASKS_FOR_SHARE = re.compile(
+_ASKS_FOR_SHARE = late(
     r"\b(?:percent\w*|per cent|proportion|(?:interest|tax|VAT|growth|inflation|unemployment|error|success|turnout) rate|prozent\w*|"
     r"pourcentage|porcentaje|percentuale)\b",
     re.IGNORECASE,
 )
-_SHARE = re.compile(
+_SHARE = late(
     rf"\d ?(?:%|‰)|\b(?:percent|per cent|pct|prozent|pour cent|por ciento|per cento|half|thirds?|quarters?|fifths?|tenths?|none|"
     r"all|basis points)\b|(?<![\d.,$€£])0[.,]\d|"
     rf"\b(?:\d+|{NUMBER_WORDS}) (?:in|of|out of) (?:every |the )?(?:\d+|{NUMBER_WORDS})\b",
@@ -65,13 +66,13 @@ _SHARE = re.compile(
 )
 _MEASURES = "lbs?|kg|g|mg|oz|ft|in|mi|m|cm|mm|km|L|l|ml|gal|mph|km/h|hp|kW|kWh|W|V|Ah|MB|GB|TB|°[CF]?"
 # What counts no things: money, shares, times of day, spans of time, measures.
-_NO_COUNT = re.compile(
+_NO_COUNT = late(
     rf"\d+(?:[.,]\d+| \d{{3}})* ?(?:(?i:{UNITS_OF_TIME})|{_MEASURES})(?![\w/])|{_CURRENCY} ?\d[\d.,]*|\b(?:{_CODE}) ?\d[\d.,]*|"
     rf"\d[\d.,]* ?(?:{_CURRENCY}|%|(?i:percent|per cent)\b)|(?i:{CLOCK.pattern})",
 )
 _MONTH = by_first_letter(f"{MONTHS}|{SHORT_MONTHS}")
 # What is no amount of anything: days of a month, dates, telephone numbers, houses of a street.
-_NO_AMOUNT = re.compile(
+_NO_AMOUNT = late(
     rf"\b(?i:{_MONTH})\b\.? \d{{1,2}}(?:st|nd|rd|th)?\b|"
     rf"\b\d{{1,2}}(?:st|nd|rd|th|\.)? (?i:of )?(?i:{_MONTH})\b|"
     r"(?<![\w.])\d{1,4}(?:\.\d{1,2}\.|/\d{1,2}/|-\d{1,2}-)\d{2,4}\b|\(\d{2,4}\)[ -]?\d[\d -]{4,}|\+\d[\d ()-]{6,}|"

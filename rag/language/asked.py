@@ -8,6 +8,8 @@ import re
 from enum import Enum
 from functools import lru_cache
 
+from rag.language.patterns import late
+
 UNITS_OF_TIME = (
     "(?:milli)?seconds?|minutes?|hours?|(?:business |working |calendar )?days?|nights?|weeks?|months?|quarters?|years?|"
     "decades?|"
@@ -33,6 +35,9 @@ def by_first_letter(words: str) -> str:
 
 class Kind(Enum):
     """What is asked for. The value is the name that people read."""
+
+    # By identity, as they are compared. Enum's own is written in Python, and called a hundred times a question.
+    __hash__ = object.__hash__
 
     NUMBER = "number"
     CODE = "identifier"
@@ -94,7 +99,9 @@ _PLACES = "city|cities|country|countries|towns?|villages?|continents?|county|cou
 _INSTRUCTIONS = "commands?|flags?|options?|settings?|arguments?|environment variables?|parameters?|switch(?:es)?"
 # Of those that begin at the same word the first counts.
 _PATTERNS = tuple(
-    (kind, re.compile(f"{pattern}|{others}" if (others := _IN_OTHER_LANGUAGES.get(kind)) else pattern, re.IGNORECASE))
+    f"(?P<{kind.name}>{pattern}|{_IN_OTHER_LANGUAGES[kind]})"
+    if kind in _IN_OTHER_LANGUAGES
+    else f"(?P<{kind.name}>{pattern})"
     for kind, pattern in (
         (Kind.EMAIL, r"\b(?:what|which|welche|quelle|cuál)\b.{0,60}\be-?mail(?:[- ]address|adresse)?\b"),
         (
@@ -187,24 +194,21 @@ _PATTERNS = tuple(
         ),
     )
 )
+_ASKED = late("|".join(_PATTERNS), re.IGNORECASE)
 
 
 @once_a_question
 def kind_asked(question: str) -> Kind:
     """What a question asks for; OTHER where its words do not say. The first question word decides."""
-    places = [
-        (match.start(), number, kind)
-        for number, (kind, pattern) in enumerate(_PATTERNS)
-        if (match := pattern.search(question))
-    ]
-    return min(places, key=lambda place: place[:2])[2] if places else Kind.OTHER
+    match = _ASKED.search(question)
+    return Kind[match.lastgroup] if match and match.lastgroup else Kind.OTHER
 
 
-_MAIL = re.compile(
+_MAIL = late(
     r"\b(?:e-?mails?|mails?|sent|send(?:er)?|subject|recipients?|received|cc|addressed|wrote|message|written)\b",
     re.IGNORECASE,
 )
-_AUTHOR = re.compile(
+_AUTHOR = late(
     r"\b(?:wr[io]te|written|writes|authors?|authored|co-authors?|published|affiliat\w+|universit\w+|institutions?|employ\w+|"
     r"écrit\w*|auteurs?|geschrieben|verfasst|autor\w*|escrib\w+|escrito|scritto|autore|autori)\b",
     re.IGNORECASE,

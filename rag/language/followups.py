@@ -8,30 +8,31 @@ from collections.abc import Sequence
 
 from rag.language.languages import common_words
 from rag.language.names import names_in
+from rag.language.patterns import late
 from rag.shared.types import Turn
 
-_OPENING = re.compile(
+_OPENING = late(
     r"^\W*(?:(?:and|but|or|so|ok(?:ay)?)\b\W*)?(?:(?:what|how) about\b|und|et|y|(?:and|but|or|"
     r"so)\b)\W*(?:was ist mit\b\W*)?",
     re.IGNORECASE,
 )
-_POINTS_BACK = re.compile(r"\b(?:it|its|they|them|their|he|him|his|she|her|this|that|these|those|one)\b", re.IGNORECASE)
+_POINTS_BACK = late(r"\b(?:it|its|they|them|their|he|him|his|she|her|this|that|these|those|one)\b", re.IGNORECASE)
 # Words that look as if they pointed back and do not.
-_POINTS_NOWHERE = re.compile(
+_POINTS_NOWHERE = late(
     r"\bit (?:is |was )?(?:that|possible|true)\b|\b(?:this|that|these|those) (?!is|was|are|were|do|does|did)\w+|\b(?:say|"
     r"mean|know|said) that\b"
     r"|\bone of\b|\bis it that\b",
     re.IGNORECASE,
 )
-_ASKS = re.compile(
+_ASKS = late(
     r"\b(?:who|whom|whose|what|which|when|where|why|how|wer|was|wann|wo|warum|wie|qui|quand|où|comment)\b",
     re.IGNORECASE,
 )
-_VERB = re.compile(r"\b(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b")
-_PREPOSITION = re.compile(
+_VERB = late(r"\b(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b")
+_PREPOSITION = late(
     r"^(in|on|at|for|of|to|from|by|with|during|since|under|over|für|bei|pour|dans|en|à)\s+", re.IGNORECASE
 )
-_DATE = re.compile(r"\b(?:[A-Z][a-z]+ )?(?:1[5-9]|20)\d\d\b")
+_DATE = late(r"\b(?:[A-Z][a-z]+ )?(?:1[5-9]|20)\d\d\b")
 _LONGEST_FRAGMENT = 6  # words
 _MOST_TAKEN = 8  # words
 

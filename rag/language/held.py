@@ -8,23 +8,24 @@ from rag.language.asked import UNITS_OF_TIME, Kind, kind_asked, once_a_question
 from rag.language.dates import CLOCK, DATE, MONTHS
 from rag.language.languages import common_words
 from rag.language.names import names_in
+from rag.language.patterns import late
 
 # Told by their names.
 NAMED = frozenset((Kind.PERSON, Kind.ORGANISATION, Kind.PLACE))
 # A text without such a thing is not the whole answer. Reasons, steps and definitions are only likelier in some words.
 STRICT = NAMED | {Kind.NUMBER, Kind.CODE, Kind.EMAIL, Kind.DURATION, Kind.DATE, Kind.TIME}
 
-_OCCASION = re.compile(
+_OCCASION = late(
     r"\b(?:after|before|until|once|as soon as|during|upon|within|when|while|since|at the (?:end|beginning|time)|annually|"
     r"daily|weekly|"
     r"monthly|every|each|today|tomorrow|yesterday|summer|winter|spring|autumn|"
     rf"\d+ (?:{UNITS_OF_TIME}) (?:later|ago))\b",
     re.IGNORECASE,
 )
-_DIGIT = re.compile(r"\d")
-_ASKS_FOR_PHONE = re.compile(r"phone|\bfax\b|\bmobile\b|téléphone|teléfono", re.IGNORECASE)
-_PHONE_NUMBER = re.compile(r"\d(?:[ ()./-]{0,2}\d){5}")
-_LASTS = re.compile(
+_DIGIT = late(r"\d")
+_ASKS_FOR_PHONE = late(r"phone|\bfax\b|\bmobile\b|téléphone|teléfono", re.IGNORECASE)
+_PHONE_NUMBER = late(r"\d(?:[ ()./-]{0,2}\d){5}")
+_LASTS = late(
     rf"(?:(?<![\d.,])\d[\d.,]*+|\b(?:{NUMBER_WORDS}|an?|few|several|many)\b)\)?[\s-]*(?:[a-z]+ )?"
     rf"(?:{UNITS_OF_TIME}|mins?|hrs?|secs?|ms|h|s)\b|"
     r"\b(?:until|indefinite\w*|permanent\w*|forever|lifetime|century|decade|from .{3,40} (?:to|until))\b|\d{4} ?[–-] ?\d{2,4}|"
@@ -34,7 +35,7 @@ _LASTS = re.compile(
     r"[\d一二三四五六七八九十]+ ?[年月天日]",
     re.IGNORECASE,
 )
-_REASON = re.compile(
+_REASON = late(
     r"\b(?:because|due to|owing to|since|so that|in order to|to (?:avoid|prevent|ensure|reduce|allow|protect|keep|make|"
     r"help|give)|"
     r"therefore|thus|hence|reasons?|caused?|causes|as a result|leads? to|result(?:s|ed)? (?:in|from)|thanks to|weil|denn|"
@@ -42,43 +43,43 @@ _REASON = re.compile(
     r"parce que|car|porque|perché)\b",
     re.IGNORECASE,
 )
-_STEPS = re.compile(
+_STEPS = late(
     r"`[^`\n]+`|^[ \t]*+(?:\$|>|#) ?\S|\s--?[a-z][\w-]+|^[ \t]*+(?:[-*•]|\(?\d{1,2}[.)])?[ \t]*+(?:to\b.{3,80},|use|run|"
     r"set|add|open|click|select|press|install|create|pass|enter|choose|go|type|call|submit|send|remove|delete|make|turn|put|take|write)\b|"
     r"\b(?:you|users?|one) (?:can|may|must|should|need|have to)\b|\bby \w+ing\b|\bcan be \w+ed\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_DEFINES = re.compile(
+_DEFINES = late(
     r"\b(?:is|are|was|were|means?|refers? to|denotes?|describes?|stands for|defined as|called|known as|consists? of|ist|"
     r"sind|bedeutet|"
     r"est|sont|désigne|es|son)\b",
     re.IGNORECASE,
 )
 # Asks for the name of a thing, and tells it.
-_CALLED = re.compile(
+_CALLED = late(
     r"\b(?:called|named|known as)\W*$|"
     r"^\W*(?:comment s['’]appel|wie (?:hei(?:ß|ss)|nennt man)|cómo se llama|come si chiama|hoe heet)",
     re.IGNORECASE,
 )
-_CALLS = re.compile(
+_CALLS = late(
     r"\b(?:called|named|known as|termed|name (?:is|was|for|of)|appelée?s?|nommée?s?|genannt|hei(?:ß|ss)t|namens|llamad[oa]s?|"
     r"chiamat[oaie]|genaamd|heet)\b",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"[^\W_][\w'’&-]*")
+_WORD = late(r"[^\W_][\w'’&-]*")
 # What a line begins with that says what follows: "Date of birth: 1956".
-_COLUMN = re.compile(r"^[^:\n]{1,40}: ", re.MULTILINE)
-_ADDRESS = re.compile(r"<?\bhttps?://\S+")
-_UNCASED = re.compile(r"[\u0590-\u08ff\u0900-\u1cff\u2e80-\u9fff\uac00-\ud7ff]")
+_COLUMN = late(r"^[^:\n]{1,40}: ", re.MULTILINE)
+_ADDRESS = late(r"<?\bhttps?://\S+")
+_UNCASED = late(r"[\u0590-\u08ff\u0900-\u1cff\u2e80-\u9fff\uac00-\ud7ff]")
 _NO_NAMES = frozenset(
     "i true false yes no monday tuesday wednesday thursday friday saturday sunday".split()
 ) | frozenset(MONTHS.split("|"))
-_POINTS_BACK = re.compile(
+_POINTS_BACK = late(
     r"(?<!\W)\W*+(?:this|that|these|those|it|they|he|she|there|such|here|its|their|his|her|then|thus|however|instead|"
     r"for example)\b",
     re.I,
 )
-_SENTENCE_END = re.compile(r"[.!?:]['\"”’)\]\d]*\s+$")
+_SENTENCE_END = late(r"[.!?:]['\"”’)\]\d]*\s+$")
 
 
 def holds(kind: Kind, text: str, question: str, *, is_row: bool = False) -> bool:
@@ -129,7 +130,8 @@ def has_new_name(text: str, question: str) -> bool:
     """Whether a text has a name, told by its capital letter, that the question does not have; True of a script without them."""
     if _UNCASED.search(text):
         return True
-    text = _COLUMN.sub("", _ADDRESS.sub(" ", text))
+    if ":" in text:
+        text = _COLUMN.sub("", _ADDRESS.sub(" ", text))
     asked = _words(question)
     common = common_words("en")
     for word in _WORD.finditer(text):

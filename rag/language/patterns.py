@@ -1,0 +1,21 @@
+"""Patterns that are compiled when they are first used: of what is asked for a question needs few, and all take 50 ms of a start."""
+
+import re
+from typing import Any, cast
+
+
+class _Late:
+    """As the pattern, whose methods are found in it one by one."""
+
+    def __init__(self, pattern: str, flags: int) -> None:
+        self._arguments = pattern, flags
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(re.compile(*self._arguments), name)
+        setattr(self, name, method)
+        return method
+
+
+def late(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    """The pattern, as ``re.compile`` gives it."""
+    return cast(re.Pattern[str], _Late(pattern, flags))
