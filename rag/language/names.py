@@ -75,7 +75,7 @@ def _quoted(question: str) -> list[Span]:
 def _tokens(question: str) -> Iterator[Span]:
     for match in _TOKEN.finditer(question):
         word = match.group().rstrip(".:'’")
-        word = re.sub(r"['’]s?$", "", word)
+        word = word[:-2] if word.endswith(("'s", "’s")) else word
         if word:
             yield Span(match.start(), match.start() + len(word))
 
@@ -95,4 +95,4 @@ def _is_name(question: str, span: Span, shouted: bool) -> bool:
 
 
 def _is_code(word: str) -> bool:
-    return any(character.isdigit() for character in word) or bool(_CODE.search(word))
+    return bool(_CODE.search(word)) or not word.isalpha() and any(character.isdigit() for character in word)

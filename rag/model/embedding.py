@@ -6,9 +6,11 @@ nothing is cut off. Models whose pooling is not the mean get their sentence vect
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -117,14 +119,14 @@ class TextEmbedder(Protocol):
 class _Window:
     """One row of a batch. Pairs (rows[i], columns[i]) say that token columns[i] counts for the window's vector rows[i].
 
-    targets: int64, to which of its passage's vectors (the passage, its sentences, then its words) each vector of the window adds.
+    targets: to which of its passage's vectors (the passage, its sentences, then its words) each vector of the window adds.
     """
 
     passage: int
-    tokens: Ids
-    rows: Ids
-    columns: Ids
-    targets: Ids
+    tokens: list[int]
+    rows: list[int]
+    columns: list[int]
+    targets: list[int]
 
 
 class Embedder:
@@ -260,30 +262,19 @@ class Embedder:
         encodings = self._tokenizer.encode_batch([passage.text for passage in passages], add_special_tokens=False)
         windows = []
         for number, (passage, encoding) in enumerate(zip(passages, encodings, strict=True)):
-            before = contexts[passage.context]
-            ids = np.array(encoding.ids, dtype=np.int64)
-            starts = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)[:, 0]
-            sentence, word = _owners(passage.sentences, starts), _owners(passage.words, starts)
+            before, ids = contexts[passage.context], encoding.ids
+            starts = [start for start, _ in encoding.offsets]
             room = self.info.window_tokens - len(before) - len(self._suffix)
             n_windows = max(1, -(-len(ids) // room))
-            for part in np.array_split(np.arange(len(ids)), n_windows):
-                tokens = np.concatenate([before, ids[part], self._suffix]).astype(np.int64)
-                columns = len(before) + np.arange(len(part))
-                in_sentence, in_word = sentence[part] >= 0, word[part] >= 0
-                wanted = np.concatenate(
-                    [1 + sentence[part][in_sentence], 1 + len(passage.sentences) + word[part][in_word]]
-                )
-                is_target = np.zeros(passage.n_vectors, dtype=np.bool_)
-                is_target[0] = True  # the passage's own row, whose weights _inputs fills in
-                is_target[wanted] = True
-                rows = (np.cumsum(is_target) - 1)[wanted]
-                columns = np.concatenate([columns[in_sentence], columns[in_word]])
-                windows.append(_Window(number, tokens, rows, columns, np.flatnonzero(is_target)))
+            bounds = [0, *accumulate((len(ids) + n_windows - 1 - part) // n_windows for part in range(n_windows))]
+            for begin, end in pairwise(bounds):
+                tokens = [*before, *ids[begin:end], *self._suffix]
+                windows.append(_Window(number, tokens, *_targets(passage, starts[begin:end], len(before))))
         return windows
 
-    def _context_tokens(self, prompt: str, context: str) -> Ids:
+    def _context_tokens(self, prompt: str, context: str) -> list[int]:
         ids = self._tokenizer.encode(prompt + context, add_special_tokens=False).ids if prompt or context else []
-        return np.array(self._prefix + ids[:MAX_CONTEXT_TOKENS], dtype=np.int64)
+        return self._prefix + ids[:MAX_CONTEXT_TOKENS]
 
     def _inputs(self, batch: list[_Window], step: int = _TOKENS_STEP) -> tuple[Ids, Ids, Floats]:
         """input_ids and attention_mask int64 (rows, tokens), pool float32 (rows, vectors, tokens)."""
@@ -315,13 +306,23 @@ def _rounded(n: int, step: int) -> int:
     return -(-n // step) * step
 
 
-def _owners(spans: tuple[Span, ...], starts: Ids) -> Ids:
-    """For each token, by where it starts, the number of the span that it lies in, or -1: int64 (n_tokens,)."""
-    if not spans:
-        return np.full(len(starts), -1)
-    firsts, ends = np.array(spans, dtype=np.int64).T
-    owner = np.searchsorted(firsts, starts, side="right") - 1
-    return np.where((owner >= 0) & (starts < ends[owner]), owner, -1)
+def _targets(passage: PassageInput, starts: Sequence[int], first: int) -> tuple[list[int], list[int], list[int]]:
+    """rows, columns and targets of a ``_Window``. starts: where each token of its text starts; first: the column of the first.
+
+    Plain loops: for the 15 tokens of a question numpy takes longer, and most so when the model has just filled the caches.
+    """
+    rows, columns = [], []
+    targets = [0]  # the passage's own row, whose weights _inputs fills in
+    for number, spans in ((1, passage.sentences), (1 + len(passage.sentences), passage.words)):
+        begins = [span.start for span in spans]
+        for column, start in enumerate(starts, first):
+            at = bisect_right(begins, start) - 1
+            if at >= 0 and start < spans[at].end:
+                if targets[-1] != number + at:
+                    targets.append(number + at)
+                rows.append(len(targets) - 1)
+                columns.append(column)
+    return rows, columns, targets
 
 
 def _collect(batch: list[_Window], pooled: Floats, sums: list[Floats]) -> None:

@@ -15,7 +15,7 @@ def places(ids: Ids, wanted: Ids) -> Ids:
     (600 of 100,000: 0.07 ms instead of 0.25 in a question that has other things in the processor's caches.)
     """
     if len(ids) and int(ids[-1]) - int(ids[0]) == len(ids) - 1:
-        differences: Ids = np.clip(wanted - ids[0], 0, len(ids))
+        differences: Ids = np.minimum(np.maximum(wanted - ids[0], 0), len(ids))  # np.clip takes four times as long
         return differences
     return np.searchsorted(ids, wanted)
 
