@@ -316,6 +316,8 @@ class Store(backend.Store):
                     self._follower.checkpoint(lists)
                     if unfinished:
                         erase(self, [], 0)
+            except StoreLocked:  # who writes now will do it
+                pass
             except StoreError as error:  # all can be read without; the next writer will do it
                 _log.warning("%s: the views were not written: %s", self.path, error)
 

@@ -7,6 +7,8 @@ import pytest
 
 from index.errors import StoreDamaged, StoreMissing, StoreUnwritable
 from index.local.store import Store
+from index.local.system.lock import WriterLock
+from index.local.system.names import LOCK
 from index.types import Scope
 from tests.conftest import Make
 from tests.index.tampering import change_rows
@@ -50,6 +52,18 @@ def test_an_interrupted_creation_is_made_again(store_path: Path) -> None:
     (store_path / "writer.lock").write_text("{}")
     with Store.create(store_path, dim=4, fingerprint="f", settings={}) as store:
         assert store.verify() == []
+
+
+def test_what_was_interrupted_is_left_to_whoever_writes_without_a_word(
+    store_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    create(store_path).close()
+    (store_path / "manifest.json").unlink()
+    with WriterLock(store_path / LOCK).held(0), Store.open(store_path) as store:
+        assert store._follower.interrupted
+    assert caplog.text == ""
+    Store.open(store_path).close()
+    assert (store_path / "manifest.json").exists()
 
 
 def test_a_creation_interrupted_before_its_first_checkpoint_is_finished(store_path: Path) -> None:
