@@ -14,6 +14,7 @@ from api.protocols.asking import last, written
 from api.protocols.links import Links
 from api.schemas.openapi import problems
 from api.schemas.requests import AskIn
+from api.workers.messages import sent_event
 from rag.generation.answering import Event, extract_events, stand_alone
 from rag.shared.serialization import Json
 from rag.shared.shapes import AnswerOut
@@ -60,13 +61,12 @@ async def ask(
     if form == "anthropic":
         return JSONResponse(search_results(made, Links.of(request)))
     if not is_generated:
-        return StreamingResponse(_lines(extract_events(made)), media_type=_EVENTS)
+        return StreamingResponse(_sent(extract_events(made)), media_type=_EVENTS)
     events = written(request, made, body.question)
     if is_streamed:
-        return StreamingResponse(_lines(events), media_type=_EVENTS)
+        return StreamingResponse(_sent(events), media_type=_EVENTS)
     return Response(to_json(await run_in_threadpool(last, events)), media_type="application/json")
 
 
-def _lines(events: Iterator[Event]) -> Iterator[bytes]:
-    for name, value in events:
-        yield b"event: " + name.encode() + b"\ndata: " + to_json(value) + b"\n\n"
+def _sent(events: Iterator[Event]) -> Iterator[bytes]:
+    return (sent_event(value, name) for name, value in events)

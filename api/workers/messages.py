@@ -33,6 +33,10 @@ class Unexpected(Exception):
     """Something went wrong for which there is no error of its own; where is in the log of the process in which it happened."""
 
 
+# What is the end of a line to Python's ``splitlines``, and so to clients that read events by it.
+_LINE_ENDS = {"\u0085".encode(): rb"\u0085", "\u2028".encode(): rb"\u2028", "\u2029".encode(): rb"\u2029"}
+
+
 class Answered(NamedTuple):
     """body: JSON.  answered: False for an abstention.  stages: milliseconds spent in each."""
 
@@ -46,3 +50,12 @@ def answer(service: "Service", query: Query) -> Answered:
     outcome = service.ask(query)
     # The bytes are those of ``json``, in a sixth of the time.
     return Answered(to_json(answer_json(outcome)), outcome.answered, asdict(outcome.timings_ms))
+
+
+def sent_event(value: object, name: str = "") -> bytes:
+    """A server-sent event with this value as JSON."""
+    data = to_json(value)
+    for end, escaped in _LINE_ENDS.items():
+        data = data.replace(end, escaped)
+    head = b"event: " + name.encode() + b"\n" if name else b""
+    return head + b"data: " + data + b"\n\n"

@@ -6,7 +6,6 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import language_model_of, service_of
@@ -14,6 +13,7 @@ from api.protocols.asking import Made, ask, last, query_of, written
 from api.protocols.citing import CitedSentence, cited_sentences, text_of
 from api.protocols.filters import ways_or_all
 from api.protocols.openai.conversation import Asked
+from api.workers.messages import sent_event
 from rag.generation.answering import Event, stand_alone
 
 Mode = Literal["extract", "generate"] | None
@@ -111,8 +111,7 @@ def _stream(form: Form, pieces: Iterator[Piece], *, waits: bool = False) -> Stre
 
     def lines() -> Iterator[bytes]:
         for event in form.events(pieces):
-            name = f"event: {event['type']}\n".encode() if "type" in event else b""
-            yield name + b"data: " + to_json(event) + b"\n\n"
+            yield sent_event(event, event.get("type", ""))
         if form.end:
             yield form.end
 

@@ -158,6 +158,16 @@ def test_the_last_event_of_a_service_is_the_whole_answer(client_of_app: Callable
     assert last["event"] == "done" and last["data"]["answered"] is answer["answered"] is False
 
 
+def test_a_text_may_hold_what_some_take_for_the_end_of_a_line(
+    client_of_app: Callable[..., InProcess], fake: FakeService
+) -> None:
+    text = "The board\u2028met\u2029on\u0085Monday."
+    fake.add_text(title=None, text=text, source=None, metadata={}, collection="default")
+    with Client("http://testserver", transport=client_of_app(Settings())) as client:
+        *_, last = client.ask_events("board")
+    assert last["data"]["passages"][0]["text"] == text
+
+
 def test_a_service_that_does_not_stream_answers_at_once() -> None:
     [event] = client_of(lambda request: httpx.Response(200, json={"answered": False})).ask_events("anything")
     assert event == {"event": "done", "data": {"answered": False}}
