@@ -40,7 +40,7 @@ class _Lines:
         except (OSError, UnicodeDecodeError) as error:
             raise NotKept(f"{self._path} cannot be read: {error}") from error
         lines = []
-        for line in content.splitlines():
+        for line in content.split("\n"):
             try:
                 value = json.loads(line)
             except ValueError:

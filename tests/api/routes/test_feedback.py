@@ -45,6 +45,16 @@ def test_a_judged_answer_is_a_line_that_evaluation_reads(client: TestClient, gol
     assert gold.stat().st_mode & 0o777 == 0o600
 
 
+def test_what_some_take_for_the_end_of_a_line_is_kept(client: TestClient, gold: Path) -> None:
+    questions = ["Which\u2028line?", "And\u0085which?"]
+    for question in questions:
+        client.post("/v1/ask", json={"question": question})
+        assert client.post("/v1/feedback", json={"question": question, "citations": []}).status_code == 201
+    assert [question.text for question in read_jsonl(gold)] == questions
+    listed = client.get("/v1/unanswered").json()["questions"]
+    assert [entry["question"] for entry in listed] == questions[::-1]
+
+
 def test_a_later_word_replaces_an_earlier_one(client: TestClient, gold: Path) -> None:
     client.post("/v1/feedback", json={"question": "When?", "citations": []})
     client.post("/v1/feedback", json={"question": "When?", "citations": [citation(client)]})
