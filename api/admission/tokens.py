@@ -3,6 +3,7 @@
 A client that has none is told by the resource metadata (RFC 9728) who gives them out.
 """
 
+import asyncio
 import hashlib
 import json
 import time
@@ -47,6 +48,7 @@ class Tokens:
         self._clock = clock
         self._keys: dict[str, PyJWK] = {}
         self._fetched_at = float("-inf")
+        self._reading = asyncio.Lock()
 
     async def find(self, secrets_sent: Sequence[bytes]) -> Grant | None:
         """What the first valid token of these allows; None when none is valid."""
@@ -76,15 +78,20 @@ class Tokens:
         return _grant_of(claims)
 
     async def _key(self, kid: str) -> "PyJWK | None":
-        age = self._clock() - self._fetched_at
-        if age > _KEPT_S or (kid not in self._keys and age > _AGAIN_S):
-            self._fetched_at = (
-                self._clock()
-            )  # also when it fails: a flood of tokens is no flood of requests to the issuer
-            self._keys = await anyio.to_thread.run_sync(self._read_keys) or self._keys
+        # Who comes while the keys are read waits for them, unless his is known.
+        if self._is_due(kid) and not (kid in self._keys and self._reading.locked()):
+            async with self._reading:
+                if self._is_due(kid):
+                    self._keys = await anyio.to_thread.run_sync(self._read_keys) or self._keys
+                    # Also when it fails: a flood of tokens is no flood of requests to the issuer.
+                    self._fetched_at = self._clock()
         if not kid and len(self._keys) == 1:
             return next(iter(self._keys.values()))
         return self._keys.get(kid)
+
+    def _is_due(self, kid: str) -> bool:
+        age = self._clock() - self._fetched_at
+        return age > _KEPT_S or (kid not in self._keys and age > _AGAIN_S)
 
     def _read_keys(self) -> "dict[str, PyJWK]":
         from jwt import PyJWKSet, PyJWTError

@@ -1,5 +1,6 @@
 """Access tokens of an issuer open what their scope says, and nothing opens with any other."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -94,6 +95,16 @@ def test_a_flood_of_unknown_keys_is_no_flood_at_the_issuer() -> None:
     now[0] = 7200.0
     issuer.is_down = True
     assert grant(token(), tokens) is not None, "known keys still hold while the issuer is down"
+
+
+def test_tokens_that_come_while_the_issuer_is_asked_wait_for_its_keys() -> None:
+    issuer = Issuer()
+    tokens = Tokens(ISSUER, AUDIENCE, issuer.fetch)
+
+    async def together() -> list[Grant | None]:
+        return await asyncio.gather(*(tokens.find([token()]) for _ in range(3)))
+
+    assert None not in anyio.run(together, backend="asyncio") and issuer.n_asked == 2
 
 
 def test_tokens_must_be_for_this_service() -> None:
