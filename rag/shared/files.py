@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from index.local.system.files import sync_directory
+
 _PRIVATE = 0o600
 
 
@@ -20,6 +22,7 @@ def replace_file(path: Path, text: str, *, private: bool = False) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
+        sync_directory(path.parent)
     finally:
         beside.unlink(missing_ok=True)
 

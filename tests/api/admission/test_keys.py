@@ -17,6 +17,7 @@ from api.admission import keys
 from api.admission.keys import Grant, KeyRing, KeysUnusable, add_key, path_from, read_keys, revoke_key
 from api.cli.key import key as command
 from api.settings import Settings
+from index.local.system import files
 from rag.shared.errors import BadInput
 from rag.shared.settings import Sources
 from tests.api.conftest import ClientOf
@@ -61,6 +62,21 @@ def test_only_the_hash_is_kept_and_only_the_user_may_look(path: Path) -> None:
     assert secret not in path.read_text() and len(secret) >= 43
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_key_is_revoked_also_after_a_loss_of_power(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    durable: list[list[keys.Key]] = []
+
+    class Disk(files.System):
+        def sync(self, fd: int) -> None:
+            super().sync(fd)
+            if os.path.samestat(os.fstat(fd), path.parent.stat()):
+                durable.append(read_keys(path))
+
+    add_key(path, "laptop", "read")
+    monkeypatch.setattr(files, "system", Disk())
+    revoke_key(path, "laptop")
+    assert durable == [[]]
 
 
 def test_no_two_keys_are_alike(path: Path) -> None:
