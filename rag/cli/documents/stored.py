@@ -47,6 +47,8 @@ def list_documents(
 ) -> None:
     """List the documents, in the order they came; into a pipe with tabs between the columns.
 
+    Times are those of UTC.
+
     Example: rag list '*.pdf' --collection default
     """
     if failed:
