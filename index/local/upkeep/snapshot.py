@@ -34,7 +34,7 @@ def take(store: Store, target: Path, progress: Progress | None = None) -> Snapsh
     Raises StoreUnwritable for a place that holds something or cannot be written, StoreFull, and StoreDamaged when the copy does not
     verify: then the store itself is not whole. Nothing is left at ``target`` in each of these cases.
     """
-    if target.absolute().is_relative_to(store.path.absolute()):
+    if target.resolve().is_relative_to(store.path.resolve()):
         raise StoreUnwritable(f"{target} lies in the store itself: choose a place outside of {store.path}")
     return made(store.place, target, store.copy_to, progress)
 
@@ -69,7 +69,7 @@ def restore(source: Path, target: Path, *, overwrite: bool = False, progress: Pr
     other files are at ``target``, StoreLocked, StoreFull.
     """
     _require_snapshot(source)
-    if target.absolute().is_relative_to(source.absolute()):
+    if target.resolve().is_relative_to(source.resolve()):
         raise StoreUnwritable(f"{target} lies in what is to be restored: choose another place for the store")
     with translated_files(target):
         occupied = _occupied(target)

@@ -39,6 +39,17 @@ def contents(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
+def test_no_copy_is_put_into_what_it_is_of_whatever_way_leads_there(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(store.path)
+    before = set(contents(store.path))
+    for place in (store.path / "copy", tmp_path / "link" / "copy"):
+        with pytest.raises(StoreUnwritable, match="lies in"):
+            snapshot.take(store, place)
+        with pytest.raises(StoreUnwritable, match="lies in"):
+            snapshot.restore(store.path, place)
+    assert set(contents(store.path)) == before
+
+
 def test_a_snapshot_is_a_store_of_one_moment(store: Store, make_document: Make, tmp_path: Path) -> None:
     taken = snapshot.take(store, tmp_path / "deep" / "copy")
     assert (taken.generation, taken.documents, taken.passages) == (12, 12, 24)
