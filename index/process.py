@@ -90,7 +90,7 @@ class Worker:
         """Send messages, which it has to take within so many seconds."""
         ends_at = time.monotonic() + seconds
         for message in messages:
-            for part in (len(message).to_bytes(_LENGTH, "little"), message):
+            for part in _parts(message):
                 rest = memoryview(part)
                 while rest:
                     n_sent = self._exchange(partial(self._socket.send, rest[:_PART]), ends_at, check)
@@ -170,13 +170,18 @@ def parents_socket() -> socket.socket:
 def send(connection: socket.socket, *messages: bytes) -> None:
     """In a worker: send messages."""
     for message in messages:
-        connection.sendall(len(message).to_bytes(_LENGTH, "little"))
-        connection.sendall(message)
+        for part in _parts(message):
+            connection.sendall(part)
 
 
 def receive(connection: socket.socket, limit: int = sys.maxsize) -> bytes:
     """In a worker: the next message.  Raises EOFError when the other side has closed, ValueError for more than ``limit`` bytes."""
     return _message(connection.recv, limit)
+
+
+def _parts(message: bytes) -> tuple[bytes, memoryview]:
+    """A message as it is sent: its length together with how it begins, for which who waits wakes up once, and what is left."""
+    return len(message).to_bytes(_LENGTH, "little") + message[:_PART], memoryview(message)[_PART:]
 
 
 def _message(receive_part: Callable[[int], bytes], limit: int) -> bytes:
