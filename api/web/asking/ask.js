@@ -254,6 +254,7 @@ box.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   byId("ask").requestSubmit();
+  box.select(); // what is typed next is the next question
 });
 byId("ask-view").addEventListener("keydown", move);
 byId("new-conversation").addEventListener("click", () => {
