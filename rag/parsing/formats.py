@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePath
 
-from rag.parsing.archives.container import Archive, is_document
+from rag.parsing.archives.container import NOT_READ, Archive, is_document
 from rag.parsing.archives.members import is_archive
 from rag.parsing.data import csv, json
 from rag.parsing.data.csv import parse_csv
@@ -77,6 +77,8 @@ _TEXTS = ("HTML page", "Markdown file", "subtitles", "notebook", "JSON file", "t
 _SIGNATURES = (
     (b"\x7fELF", "a program"),
     (b"SQLite format 3\x00", "a database"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive, which has to be unpacked first"),
+    (b"Rar!\x1a\x07", "a RAR archive, which has to be unpacked first"),
 )
 
 
@@ -231,6 +233,9 @@ def _container_parser(content: bytes) -> tuple[str, Callable[[bytes, str], Parse
         return "EPUB book", parse_epub
     if "xl/workbook.xml" in archive:
         return "Excel workbook", parse_xlsx
+    for part, message in NOT_READ:
+        if any(map(part.fullmatch, archive.names)):
+            raise UnsupportedFormat(message)
     raise UnsupportedFormat(f"this is a document of a kind that is not read; {KNOWN}")
 
 

@@ -18,11 +18,22 @@ _STEP = 1 << 20
 _DOCUMENT_PART = re.compile(
     r"word/document\d*\.xml|ppt/presentation\d*\.xml|xl/workbook\.xml|META-INF/(?:container|manifest)\.xml|mimetype"
 )
+# Documents that no parser here reads: a part by which they are known, and what to say of them.
+NOT_READ = (
+    (re.compile(r"xl/workbook\.bin"), "this is a binary Excel workbook (XLSB): save it as XLSX"),
+    (
+        re.compile(r"Index/Document\.iwa|(?:Metadata/B|b)uildVersionHistory\.plist"),
+        "this is a document of Pages, Numbers or Keynote: export it as PDF, DOCX, XLSX or PPTX",
+    ),
+    (re.compile(r"visio/document\.xml"), "this is a Visio drawing: export it as PDF"),
+    (re.compile(r"[^/]+\.fdseq"), "this is an XPS document: print it to a PDF"),
+)
 
 
 def is_document(content: bytes) -> bool:
     """Whether a ZIP file is a document (office file, book) and no archive of files.  Raises as ``Archive``."""
-    return any(_DOCUMENT_PART.fullmatch(name) for name in Archive(content).names)
+    known = (_DOCUMENT_PART, *(part for part, _ in NOT_READ))
+    return any(part.fullmatch(name) for name in Archive(content).names for part in known)
 
 
 class Archive:

@@ -7,6 +7,7 @@ import datetime
 import io
 import re
 import warnings
+import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
@@ -20,6 +21,8 @@ from rag.parsing.structure.builder import TextBuilder, plain
 from rag.shared.types import ParsedText
 
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^<>]*?\bref=[\"']([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})")
+# Names of the strict variant of the format, which openpyxl does not know, and what they are called in the common one.
+_STRICT, _COMMON = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/"), rb"http://schemas.openxmlformats.org/\1/2006/"
 # Higher ones, and more of them, are layout or hostile.
 _BOLD_ROWS = 20
 _MAX_ROWS = 1_048_576  # that a sheet can have: the rows before one that claims to stand further down would be made up
@@ -30,6 +33,7 @@ def parse_xlsx(content: bytes, name: str) -> ParsedText:
     """Rows of the visible sheets as records, under the path of sheet and "row 12". Formulas give their stored values."""
     import openpyxl
 
+    content = _common(content)
     archive = Archive(content)
     archive.check()
     title, metadata = properties(archive)
@@ -46,6 +50,18 @@ def parse_xlsx(content: bytes, name: str) -> ParsedText:
         finally:
             book.close()
     return builder.build(title=plain(title) or name, metadata=metadata)
+
+
+def _common(content: bytes) -> bytes:
+    """The workbook in the common variant of the format."""
+    archive = Archive(content)
+    if not _STRICT.search(archive.read(main_part(archive))):
+        return content
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as container:
+        for name in archive.names:
+            container.writestr(name, _STRICT.sub(_COMMON, archive.read(name)))
+    return written.getvalue()
 
 
 def _parts(archive: Archive) -> dict[str, str]:

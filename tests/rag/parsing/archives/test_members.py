@@ -10,7 +10,8 @@ import pytest
 
 from rag.parsing.archives import members as module
 from rag.parsing.archives.members import is_archive, members
-from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent
+from rag.parsing.formats import parse
+from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from tests.rag.parsing.containers import tarred, zipped
 
 TEXT = b"The ship Aurora left Oslo on 3 March."
@@ -101,3 +102,21 @@ def test_a_damaged_document_in_an_archive_costs_itself_alone() -> None:
     content = zipped({"a.docx": b"PK\x03\x04" + bytes(100), "b.txt": TEXT})
     assert [member.path for member in members("a.zip", content)] == ["a.docx", "b.txt"]
     assert not is_archive(b"PK\x03\x04" + bytes(100))
+
+
+@pytest.mark.parametrize(
+    ("part", "advice"),
+    [
+        ("Index/Document.iwa", "export it as PDF"),
+        ("buildVersionHistory.plist", "export it as PDF"),
+        ("xl/workbook.bin", "save it as XLSX"),
+        ("visio/document.xml", "export it as PDF"),
+        ("FixedDocSeq.fdseq", "print it to a PDF"),
+    ],
+)
+def test_a_document_of_a_kind_that_is_not_read_is_refused_as_one(part: str, advice: str) -> None:
+    """Not unpacked into dozens of parts, of which none can be read."""
+    content = zipped({part: b"\x00\x01", "preview.jpg": b"\xff\xd8\xff"})
+    assert not is_archive(content)
+    with pytest.raises(UnsupportedFormat, match=advice):
+        parse("b.numbers", content)

@@ -1,6 +1,7 @@
 """Excel workbooks."""
 
 import datetime
+import re
 from collections.abc import Callable
 
 import openpyxl
@@ -9,7 +10,7 @@ import pytest
 from rag.parsing.formats import parse
 from rag.shared.errors import ContentTooLarge, UnreadableContent
 from rag.shared.types import ParsedText
-from tests.rag.parsing.containers import rewritten, saved
+from tests.rag.parsing.containers import rewritten, saved, unzipped, zipped
 
 pytestmark = pytest.mark.medium
 
@@ -46,6 +47,18 @@ def test_a_row_is_a_passage_under_its_sheet_and_number(read: Read, path_of: Path
 @pytest.mark.parametrize("name", ["b.xlsx", "b.csv", "b"])
 def test_a_workbook_is_told_by_its_content(name: str) -> None:
     assert parse(name, saved(book({"A": ROWS}))).text.startswith("Name: Arnes")
+
+
+def test_the_strict_variant_of_the_format_is_read() -> None:
+    """What "Strict Open XML Spreadsheet" writes: the same parts with other namespaces."""
+    common = saved(book({"Bridges": ROWS}))
+    strict = {
+        name: re.sub(rb"http://schemas\.openxmlformats\.org/(\w+)/2006/", rb"http://purl.oclc.org/ooxml/\1/", part)
+        for name, part in unzipped(common).items()
+        if not name.startswith(("docProps", "[Content_Types]", "_rels"))
+    }
+    assert b"purl.oclc.org/ooxml/spreadsheetml/main" in strict["xl/worksheets/sheet1.xml"]
+    assert parse("b.xlsx", zipped(unzipped(common) | strict)).text == parse("b.xlsx", common).text != ""
 
 
 @pytest.mark.parametrize(
