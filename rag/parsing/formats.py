@@ -150,7 +150,7 @@ def _parser(suffix: str, content: bytes, options: ParseOptions) -> tuple[str, Ca
             raise UnsupportedFormat(f"this is {kind}; {KNOWN}")
     if (start := content[:1024].find(b"%PDF-")) >= 0 and not content[:start].strip(_BLANK_BYTES):
         if b"obj" not in content:
-            raise UnsupportedFormat(f"this is the beginning of a PDF; {KNOWN}")
+            raise UnsupportedFormat(f"this is only the beginning of a PDF, cut short or damaged; {KNOWN}")
         return "PDF", lambda content, name: parse_pdf(content, name, ocr=options.ocr, passwords=options.passwords)
     if content.startswith(b"{\\rtf"):
         return "RTF document", parse_rtf
@@ -219,7 +219,7 @@ def _beginning(content: bytes) -> str:
 def _container_parser(content: bytes) -> tuple[str, Callable[[bytes, str], ParsedText]]:
     """By the names in a ZIP container, whatever the file is called."""
     if len(content) < _SHORTEST_ZIP:
-        raise UnsupportedFormat(f"this is the beginning of a ZIP container; {KNOWN}")
+        raise UnsupportedFormat(f"this is only the beginning of a ZIP container, cut short or damaged; {KNOWN}")
     archive = Archive(content)
     if any(re.fullmatch(r"word/document\d*\.xml", name) for name in archive.names):
         return "Word document", parse_docx

@@ -1,6 +1,7 @@
 """Files that are written whole or not at all."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from index.local.system.files import sync_directory
@@ -22,7 +23,8 @@ def replace_file(path: Path, text: str, *, private: bool = False) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-        sync_directory(path.parent)
+        with suppress(OSError):  # not every file system does that, nor may everybody
+            sync_directory(path.parent)
     finally:
         beside.unlink(missing_ok=True)
 
