@@ -19,7 +19,7 @@ class Stub:
 
     before_piece: called before each piece is sent.  breaks_off: whether it ends in the middle.  status: of every reply but 200.
     usage: in the last chunk.  before_refusal: called before a ``response_format`` is refused.  endless: whether it sends one line
-    that does not end.
+    that does not end.  instead: what it sends in place of each event.
     """
 
     reply: Reply
@@ -32,6 +32,7 @@ class Stub:
     usage: dict[str, int] | None = None
     before_refusal: Callable[[], object] = lambda: None
     endless: bool = False
+    instead: str = ""
 
 
 def sentences_reply(*sentences: tuple[str, list[str]]) -> str:
@@ -85,7 +86,7 @@ def serve(reply: Reply, **behaviour: Any) -> Iterator[Stub]:
                 self._event("[DONE]")
 
         def _event(self, data: str) -> None:
-            self.wfile.write(f"data: {data}\n\n".encode())
+            self.wfile.write(f"data: {stub.instead or data}\n\n".encode())
             self.wfile.flush()
 
         def _send(self, content: bytes, kind: str, status: int = 200) -> None:

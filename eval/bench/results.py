@@ -75,7 +75,7 @@ def read_rows(path: Path) -> list[Row]:
             saved = json.loads(line)
             about = ("bench", "case", "machine", "versions", "commit")
             rows.append(Row(saved["bench"], saved["case"], {k: v for k, v in saved.items() if k not in about}))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise BadInput(f"{path}:{number} is no result line of rag bench ({error})") from error
     return rows
 

@@ -29,7 +29,7 @@ def objects_of(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise GoldError(f"{path}:{number}: not JSON ({error}): write one JSON object a line") from error
         if not isinstance(row, dict):
             raise GoldError(f"{path}:{number}: a JSON object is expected, not {type(row).__name__}")

@@ -140,7 +140,7 @@ class LanguageModel:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
             raise LanguageModelFailed(f"{self.url} cannot be reached ({reason}): look at RAG_LLM_URL") from error
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
             raise LanguageModelFailed(f"{self.url} does not speak as OpenAI's chat completions do") from error
 
 

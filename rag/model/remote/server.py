@@ -109,7 +109,7 @@ class ModelServer:
             raise _Busy(f"{address} cannot be reached ({reason}): start the server, or correct the address") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ModelUnavailable(f"{self.setting}: {address} cannot be used: {error}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelUnavailable(f"{self.setting}: {address} does not reply with JSON") from error
 
 

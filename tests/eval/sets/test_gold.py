@@ -86,6 +86,7 @@ def test_numbers_are_taken_as_ids(folder: Path, write_lines: WriteLines) -> None
     ("name", "rows", "message"),
     [
         ("queries.jsonl", ["{"], "queries.jsonl:1: not JSON"),
+        ("queries.jsonl", ["[" * 100_000], "queries.jsonl:1: not JSON"),
         ("queries.jsonl", [PURR, "[]"], "queries.jsonl:2: a JSON object is expected, not list"),
         ("queries.jsonl", [PURR, {"_id": "q9"}], "queries.jsonl:2: 'text' must be a text"),
         ("queries.jsonl", [PURR, {"_id": "q9", "text": " "}], "queries.jsonl:2: 'text' must be a text"),

@@ -157,6 +157,7 @@ def test_a_document_that_gives_orders_is_data() -> None:
         ({"status": 401}, 300.0),
         ({"breaks_off": True}, 300.0),
         ({"endless": True}, 300.0),
+        ({"instead": "[" * 100_000}, 300.0),
         ({"before_piece": lambda: time.sleep(1)}, 0.5),
     ],
 )
