@@ -172,7 +172,7 @@ def respelled(question: str, reader: Reader, scope: Scope, embedder: TextEmbedde
 
 
 def _within(k: int, chosen: Sequence[Candidate], candidates: Sequence[Candidate], asked: str) -> list[Candidate]:
-    """The chosen units that stand in the first k passages, or the best of those that do."""
+    """The chosen units that stand in the first k passages, or the best of those that do: then no passage was put before others."""
     return [unit for unit in chosen if unit.passage < k] or choose(
         [candidate for candidate in candidates if candidate.passage < k], kind_asked(asked), asked
     )

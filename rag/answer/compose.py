@@ -13,6 +13,9 @@ from rag.retrieval.retrieve import Retrieved, states
 from rag.shared.types import AnswerPart, AnswerText, Citation, DocumentRef, ListedRow, Occurrence, RankedPassage, Signal
 from rag.shared.units import units_of
 
+# What part of the first passage's evidence another one has that is put before it, at least.
+_AS_MUCH = 0.7
+
 
 class Composed(NamedTuple):
     """The parts of an answer that come from what was retrieved."""
@@ -25,11 +28,14 @@ def with_quoted_first(retrieved: Retrieved, chosen: Sequence[Candidate]) -> tupl
     """The groups of the passages in which the chosen units stand before all others, in the order of the units; and these units.
 
     A unit is chosen by more than passages are ranked by, so its passage answers more often than the first does
-    (eval/reports/LOG.md). Passages about a claim, and what a cross-encoder has ordered, stay in their order.
+    (eval/reports/LOG.md). One that says far less of what is asked about than the first passage stays behind it. Passages about a
+    claim, and what a cross-encoder has ordered, stay in their order.
     """
-    if retrieved.reranked or states(retrieved.question.text):
+    if not chosen or retrieved.reranked or states(retrieved.question.text):
         return retrieved, list(chosen)
-    ranks = list(dict.fromkeys((*(unit.passage for unit in chosen), *range(len(retrieved.groups)))))
+    said = [retrieved.signals.evidence[leader] for leader, *_ in retrieved.groups]
+    quoted_ranks = (unit.passage for unit in chosen if said[unit.passage] >= _AS_MUCH * said[0])
+    ranks = list(dict.fromkeys((*quoted_ranks, *range(len(retrieved.groups)))))
     groups = [retrieved.groups[rank] for rank in ranks]
     leaders = [leader for leader, *_ in groups]
     order = retrieved.order.copy()

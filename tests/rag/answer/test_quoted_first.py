@@ -47,3 +47,10 @@ def test_passages_about_a_claim_stay_in_their_order(article: Service) -> None:
     assert of_claim is not None and of_question is not None
     assert of_claim.citations != tuple(range(len(of_claim.citations)))
     assert of_question.citations == tuple(range(len(of_question.citations)))
+
+
+def test_a_passage_without_the_code_is_not_put_before_the_one_that_has_it(service: Service) -> None:
+    for number in range(8):
+        text = f"Text {number}. More of it. And Quetzalcoatlus{number}."
+        service.intake.add_text(title="Title", text=text, source=f"s{number}", metadata={})
+    assert "Quetzalcoatlus5" in service.ask(Query("Where is Quetzalcoatlus5?")).passages[0].text
