@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from rag.parsing.pdf.tables.heads import says_value
-from rag.parsing.pdf.tables.rows import Column, lay_out_rows, nearest
+from rag.parsing.pdf.tables.rows import Column, lay_out_rows, nearest, parts_of
 from rag.parsing.pdf.words import Word
 from rag.parsing.structure.tables import Table
 
@@ -92,7 +92,12 @@ def _grids(rows: Sequence[Sequence[Word]], first: int, last: int, depth: int) ->
     widest = max(range(len(pitches)), key=pitches.__getitem__)
     columns = columns_of(rows[first : last + 1]) if pitches[widest] <= _MAX_PITCH * median(pitches) else None
     if columns is not None:
-        return [Grid(first, last, columns, lay_out_rows(rows[first : last + 1], columns))]
+        grids = []
+        for start, end in parts_of(rows[first : last + 1], columns):
+            part = rows[first + start : first + end]
+            own = columns_of(part) or columns
+            grids.append(Grid(first + start, first + end - 1, own, lay_out_rows(part, own)))
+        return grids
     cut = first + widest + 1
     if pitches[widest] < 1.15 * median(pitches):
         counts = [len(row) for row in rows[first : last + 1]]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rag.parsing.pdf.objects.rulings import Ruling, Rulings
 from rag.parsing.pdf.tables.aligned import columns_of, is_prose
 from rag.parsing.pdf.tables.heads import says_value
-from rag.parsing.pdf.tables.rows import lay_out_rows
+from rag.parsing.pdf.tables.rows import lay_out_rows, parts_of
 from rag.parsing.pdf.tables.ruled import NARROW, Ruled, as_wide_as, lines_of, take_ruled
 from rag.parsing.pdf.words import Word, rows_of
 from rag.parsing.structure.tables import Table
@@ -19,6 +19,7 @@ _WIDE = 0.6  # of the table's width: a run of words as wide is text
 _LONG = 50  # characters of it
 _MAX_TEXT = 0.2  # share of the lines of a table that may be text
 _NAMES = 3  # runs of a line that names columns, at least
+_MAX_NAME = 40  # characters of a name
 _MAX_BANDS, _MAX_STACKS = 200, 50
 _LEVEL = 2.0  # points by which the words of one line differ in height
 _MOST = 0.8  # of the rows
@@ -42,13 +43,17 @@ def _take_banded(words: Sequence[Word], across: Sequence[Ruling]) -> tuple[list[
         for word in rest:
             if x0 <= word.x0 and word.x1 <= x1:
                 bands[bisect_left(depths, -(word.y0 + word.y1) / 2)].append(word)
-        for group in map(_from_names, _groups(bands[1:-1])):
-            table = _table(group)
-            inside = [word for band in group for word in band]
+        groups = _groups(bands[1:-1])
+        if groups and groups[0][0] is bands[1] and (names := _names_above(bands[0], lines[0])):
+            groups[0].insert(0, names)
+        for group in map(_from_names, groups):
+            parts = _parts(group)
+            inside = [word for part, _ in parts for row in part for run in row for word in run.words]
             taken = set(map(id, inside))
-            if table is not None and not _lacks_labels(table, inside, [word for word in rest if id(word) not in taken]):
-                rest = [word for word in rest if id(word) not in taken]
-                tables.append(Ruled(table, as_wide_as(lines_of(inside), lines[0].low, lines[0].high)))
+            beside = [word for word in rest if id(word) not in taken]
+            if parts and not _lack_labels([table for _, table in parts], inside, beside):
+                rest = beside
+                tables += [Ruled(table, as_wide_as(rows, lines[0].low, lines[0].high)) for rows, table in parts]
     return rest, tables
 
 
@@ -76,6 +81,15 @@ def _groups(bands: Sequence[list[Word]]) -> list[list[list[Word]]]:
     return [group for group in groups if group]
 
 
+def _names_above(band: Sequence[Word], line: Ruling) -> list[Word]:
+    """The words of the names of columns that stand just above a line alone; none where there are none."""
+    rows = lines_of(band)
+    if not rows or len(rows[-1]) < _NAMES or any(says_value(run.text) or len(run.text) > _MAX_NAME for run in rows[-1]):
+        return []
+    low, high = min(run.y0 for run in rows[-1]), max(run.y1 for run in rows[-1])
+    return [word for run in rows[-1] for word in run.words] if -_SAME < low - line.at < high - low else []
+
+
 def _from_names(bands: list[list[Word]]) -> list[list[Word]]:
     """The bands from that of the names on, where what stands above it is hardly a table, as the head of a letter."""
     for at, band in enumerate(bands[1:-1], 1):
@@ -93,9 +107,9 @@ def _is_text(band: Sequence[Word]) -> bool:
     return n_text > _MAX_TEXT * len(rows) or all(len(row) == 1 for row in rows) and len(rows) > 1
 
 
-def _lacks_labels(table: Table, inside: Sequence[Word], beside: Sequence[Word]) -> bool:
+def _lack_labels(tables: Sequence[Table], inside: Sequence[Word], beside: Sequence[Word]) -> bool:
     """Whether lines stand above and below the values of a table alone: its labels are left of them, on the same lines."""
-    first = [row.cells[0] for row in table.rows if row.cells[0]]
+    first = [row.cells[0] for table in tables for row in table.rows if row.cells[0]]
     if sum(map(says_value, first)) < _MOST * len(first):
         return False
     left = min(word.x0 for word in inside)
@@ -105,15 +119,22 @@ def _lacks_labels(table: Table, inside: Sequence[Word], beside: Sequence[Word]) 
     return sum(on_lines) > _MOST * len(rows)
 
 
-def _table(bands: Sequence[list[Word]]) -> Table | None:
-    """The table of bands of words between lines; None where these are no table's."""
+def _parts(bands: Sequence[list[Word]]) -> list[tuple[Sequence[list[Word]], Table]]:
+    """The tables of bands of words between lines, with their lines; none where these are no table's."""
     rows = [lines_of(band) for band in bands]
     height = len(rows[0]) if len(rows) > 1 and len(rows[0]) <= _MAX_HEAD else 0
     all_rows = [row for band in rows for row in band]
     body = all_rows[height:]
     if len(body) < 2 or not any(len(row) > 1 for row in body):
-        return None
+        return []
     if is_prose([run.text for row in body for run in row]):
-        return None
+        return []
     columns = columns_of(body) or columns_of(all_rows)
-    return lay_out_rows(all_rows, columns, height or None) if columns is not None else None
+    if columns is None:
+        return []
+    tables = []
+    for start, end in parts_of(all_rows, columns):
+        part = all_rows[start:end]
+        own = columns_of(part) or columns if start else columns
+        tables.append((part, lay_out_rows(part, own, height or None if not start and height < end else None)))
+    return tables

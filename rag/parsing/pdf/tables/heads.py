@@ -64,7 +64,7 @@ def n_header(lines: Sequence[Sequence[str]], bold: Sequence[bool], n_above: int 
             at
             for at, cells in enumerate(lines)
             if any(map(says_value, cells[1:]))
-            and not (at < 2 and is_header(cells) and not any(map(_MEASURE.fullmatch, cells)))
+            and not (at < 2 and is_header(cells) and not any(map(_MEASURE.fullmatch, cells)) and not _is_row(lines, at))
             and not _is_of_names(cells, below)
         ),
         None,
@@ -79,6 +79,11 @@ def n_header(lines: Sequence[Sequence[str]], bold: Sequence[bool], n_above: int 
     while first > 1 and _is_label(lines[first - 1]) and any(sum(map(bool, cells)) > 1 for cells in lines[: first - 1]):
         first -= 1  # it names the rows below it
     return first if any(sum(map(bool, cells)) > 1 for cells in lines[:first]) else 0
+
+
+def _is_row(lines: Sequence[Sequence[str]], at: int) -> bool:
+    """Whether a line is the first row below a line that names all columns: a label, and nothing but values."""
+    return at > 0 and all((*lines[at - 1], *lines[at])) and all(map(says_value, lines[at][1:]))
 
 
 def _n_more(lines: Sequence[Sequence[str]]) -> int:

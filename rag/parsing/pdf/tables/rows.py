@@ -10,6 +10,9 @@ from rag.parsing.pdf.words import TYPED_LINE, Word, joined
 from rag.parsing.structure.tables import Row, Table
 
 _GAP = 0.5  # of the type's size: what parts cells is wider
+_FEW_NAMES, _MOST = 2, 0.6  # names on a line between rows, at least; share of them that have values below them
+_MANY = 0.4  # of the cells of the row above them that are values
+_MAX_NAME = 40  # characters of such a name
 _BETWEEN = 0.85  # of its height: a label so near to the row above and the one below stands between them
 
 
@@ -97,6 +100,39 @@ def lay_out_rows(runs: Sequence[Sequence[Word]], columns: Sequence[Column], n_ab
     _label(body)
     header = [[text for text in line if text] for line in lines[:height]]
     return Table(header, names, [Row(line.cells, line.group) for line in body])
+
+
+def parts_of(runs: Sequence[Sequence[Word]], columns: Sequence[Column]) -> list[tuple[int, int]]:
+    """The lines of a table in parts, first and end of each: all but the first have names of columns of their own.
+
+    A label above such names is in no part.
+    """
+    lines = [_texts(cells_of(row, columns), len(columns)) for row in runs]
+    bold = [all(run.bold for run in row) for row in runs]
+    starts = [0, *(at for at in range(2, len(runs) - 1) if _names_anew(lines, bold, at))]
+    ends = [at - (not any(lines[at - 1][1:]) and not says_value(lines[at - 1][0])) for at in starts[1:]]
+    return list(zip(starts, [*ends, len(runs)], strict=True))
+
+
+def _names_anew(lines: Sequence[Sequence[str]], bold: Sequence[bool], at: int) -> bool:
+    """Whether a line between rows names columns: in bold or capitals as no row beside it, or by the names above all rows."""
+    named = [column for column, text in enumerate(lines[at]) if column and text]
+    names = [lines[at][column] for column in named]
+    n_values = sum(says_value(name) and any(map(str.isdecimal, name)) for name in names)  # "No" may be a name
+    heads = [line for line in lines[:2] if line is lines[0] or not any(map(says_value, line))]
+    is_repeated = n_values < len(names) and any(set(names) <= set(line) for line in heads)
+    if len(named) < _FEW_NAMES or n_values and not is_repeated or max(map(len, names)) > _MAX_NAME:
+        return False
+    n_below = sum(says_value(lines[at + 1][column]) for column in named)
+    if not is_repeated and n_below < max(_FEW_NAMES, _MOST * len(named)):
+        return False
+    row = next((above for above in range(at - 1, -1, -1) if any(lines[above][1:])), 0)
+    cells = [text for text in lines[row][1:] if text]
+    if not cells or sum(map(says_value, cells)) < _MANY * len(cells):
+        return False
+    is_bold = bold[at] and not bold[row] and not bold[at + 1]
+    is_capital = all(map(str.isupper, names)) and not any(lines[beside][0].isupper() for beside in (row, at + 1))
+    return is_repeated or is_bold or is_capital
 
 
 def names_over(lines: Sequence[Sequence[Word]], columns: Sequence[Column]) -> list[str]:

@@ -236,3 +236,25 @@ def test_the_head_of_a_letter_is_no_part_of_the_table_below_it(read: Read) -> No
     ]  # fmt: skip
     assert ("--- By water ---", "Salt\t3\t$ 42.00") in lines_of_rows(parsed)
     assert "In all $ 62.00" in [text for _, text in lines_of_rows(parsed)]
+
+
+def test_a_row_of_nothing_but_values_below_the_names_of_all_columns_is_a_row(read: Read) -> None:
+    rows: list[list[Cell]] = [[(72, "Rope"), (200, "Length"), (300, "Number"), (400, "Strength")]]
+    rows += [[(72, f"rope {n}"), (200, f"{n * 4} kb"), (300, f"{n}.0M"), (400, f"{n}.8x")] for n in range(1, 5)]
+    parsed = read("a.pdf", pdf(lambda canvas: draw_rows(canvas, 700, rows)))
+    assert rows_of(parsed)[0] == ("", {"Rope": "rope 1", "Length": "4 kb", "Number": "1.0M", "Strength": "1.8x"})
+
+
+def test_names_between_rows_are_those_of_the_rows_below_them(read: Read) -> None:
+    rows: list[list[Cell]] = [[(200, "1905"), (300, "1906"), (400, "Change")]]
+    rows += [[(72, f"Quay {n}"), (200, f"{n * 31}"), (300, f"{n * 32}"), (400, f"{n}%")] for n in range(1, 6)]
+    rows += [[(72, "Ships and their masters")], [(200, "1905"), (300, "1906"), (400, "Change")]]
+    rows += [[(72, f"Ship {n}"), (200, f"{n * 41}"), (300, f"{n * 42}"), (400, f"{n}%")] for n in range(1, 4)]
+    rows += [[(72, "MASTERS"), (200, "YEARS"), (300, "SHIPS"), (400, "LOSSES")]]
+    rows += [[(72, f"Master {n}"), (200, f"{n * 7}"), (300, f"{n * 2}"), (400, f"{n * 3}")] for n in range(1, 4)]
+    said = rows_of(read("a.pdf", pdf(lambda canvas: draw_rows(canvas, 760, rows))))
+    assert [list(row.values())[0] for _, row in said] == [
+        *[f"Quay {n}" for n in range(1, 6)], *[f"Ship {n}" for n in range(1, 4)], *[f"Master {n}" for n in range(1, 4)]
+    ]  # fmt: skip
+    assert said[5][1] == {"": "Ship 1", "1905": "41", "1906": "42", "Change": "1%"}
+    assert said[-1][1] == {"MASTERS": "Master 3", "YEARS": "21", "SHIPS": "6", "LOSSES": "9"}
