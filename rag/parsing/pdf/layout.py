@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from rag.parsing.pdf.contents import whole_contents
 from rag.parsing.pdf.objects.rulings import NO_RULINGS, Rulings
 from rag.parsing.pdf.tables.aligned import find_tables
 from rag.parsing.pdf.tables.banded import take_tables
@@ -90,7 +91,7 @@ def read_lines(words: Sequence[Word], gutters: Gutters | None = None, rulings: R
     """
     rest, tables = take_tables(words, rulings)
     table_of = {id(run): table for table in tables for run in table.runs}
-    runs = [*runs_of(rest), *(run for table in tables for run in table.runs)]
+    runs = [*whole_contents(runs_of(rest)), *(run for table in tables for run in table.runs)]
     lines: list[Line] = []
     for number, column in enumerate(_columns(runs, 0, set() if gutters is None else gutters)):
         left, right = min(run.x0 for run in column), max(run.x1 for run in column)

@@ -136,7 +136,9 @@ class _Writer:
                 level = None
             if below and below[0].text[:1].islower() and below[0].size not in self._levels:
                 level = None if below[0].column == group[0].column else level
-        return 1 if level is None and is_references(text) else level
+        if level is None and is_references(text) and (not below or self._level(below, headings, []) is None):
+            return 1  # one above another heading is a line of the contents
+        return level
 
     def _kind(self, page: Page, group: list[Line], level: int | None) -> str:
         """What lines are beside running text, or "". On the first page, what stands between title and text is by whom it is."""

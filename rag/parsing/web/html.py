@@ -29,6 +29,7 @@ _BLOCKS = frozenset(
 )
 _LISTS = frozenset(("ul", "ol", "dl"))
 _MAX_CELL = 1000
+_MAX_TERM = 100
 _CELLS = ("td", "th")
 _HEAD, _NAMES, _VALUES = "head", "names", "values"  # kinds of rows
 _TO_THE_END = 65_534  # what rowspan="0" means, in a table of one part
@@ -103,6 +104,7 @@ class _Walk:
         self._text: list[str] = []
         self._tight = False
         self._lists = 0  # that are open
+        self._term = ""  # what the next paragraph defines
         self._breaks = 0
 
     def walk(self, root: "LexborNode", left_out: set[int]) -> None:
@@ -120,7 +122,10 @@ class _Walk:
                 continue
             tag = node.tag or ""
             if leaving:
-                self.flush()
+                if tag == "dt":
+                    self._keep_term()
+                else:
+                    self.flush(ends_term=tag == "dl")
                 self._lists -= tag in _LISTS
                 continue
             if (
@@ -134,13 +139,13 @@ class _Walk:
             if tag == "br":
                 self._line_break()
             elif tag in HEADINGS:
-                self.flush()
+                self.flush(ends_term=True)
                 self._builder.add_heading(_text_of(node, left_out), HEADINGS[tag])
             elif tag in ("pre", "listing", "xmp"):
-                self.flush()
+                self.flush(ends_term=True)
                 self._builder.add_block(_text_of(node, left_out), whole=True, listed=self._lists > 0)
             elif tag == "table" and (table := _data_table(node, left_out)) is not None:
-                self.flush()
+                self.flush(ends_term=True)
                 caption, said = table
                 self._builder.add_table(said, caption or captions.get(node.mem_id, ""))
             else:
@@ -154,13 +159,23 @@ class _Walk:
                     captions[found[0].mem_id] = _text_of(found[1], left_out)
                     captioned.add(found[1].mem_id)
                 stack += [(inner, False) for inner in _last_first(node)]
-        self.flush()
+        self.flush(ends_term=True)
 
-    def flush(self) -> None:
-        """End the block whose text has been collected."""
+    def _keep_term(self) -> None:
+        """Keep the term that has been collected for the paragraph that says what it is; a long one is a paragraph."""
+        term = plain("".join(self._text))
+        if 0 < len(term) <= _MAX_TERM:
+            self._text.clear()
+            self._term = ", ".join(filter(None, (self._term, term)))
+
+    def flush(self, *, ends_term: bool = False) -> None:
+        """End the block whose text has been collected. ends_term: whether what comes next defines no term."""
         text = plain("".join(self._text))
         self._text.clear()
         self._breaks = 0
+        if self._term and (text or ends_term):
+            text = f"{self._term.removesuffix(':')}: {text}" if text else self._term
+            self._term = ""
         if text:
             self._builder.add_block(text, tight=self._tight, listed=self._lists > 0)
             self._tight = False

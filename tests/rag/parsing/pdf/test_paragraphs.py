@@ -136,6 +136,31 @@ def test_lines_of_contents_are_apart(read: Read) -> None:
     ] * 4
 
 
+def test_a_line_of_contents_is_one_with_its_number_and_its_page(read: Read) -> None:
+    def draw(canvas: Canvas) -> None:
+        canvas.setFont("Times-Roman", 10)
+        for number in range(1, 9):
+            canvas.drawString(72, 780 - 13 * number, f"1.{number}")
+            canvas.drawString(110, 780 - 13 * number, f"Of bridge {number} {'.' * (60 - number)}")
+            canvas.drawRightString(400, 780 - 13 * number, str(number * 3))
+
+    told = kinds(read("a.pdf", pdf(draw)))
+    assert [(kind, text.replace(".", "")) for kind, text in told] == [
+        (MENU, f"1{number} Of bridge {number}  {number * 3}") for number in range(1, 9)
+    ]
+
+
+def test_a_line_of_the_contents_opens_no_bibliography(read: Read) -> None:
+    def draw(canvas: Canvas) -> None:
+        y = lines_at(canvas, 72, 780, ["Bridges"], size=24, pitch=30)
+        y = lines_at(canvas, 72, y, ["Changes", "Ferries", "References"], pitch=30)
+        y = lines_at(canvas, 72, y, ["Changes"], size=16, pitch=30)
+        lines_at(canvas, 72, y, textwrap.wrap(prose(1, 12), 80))
+
+    told = dict((text, kind) for kind, text in kinds(read("a.pdf", pdf(draw))))
+    assert told[prose(1, 12)] == PROSE
+
+
 def test_who_wrote_a_paper_is_told_apart_and_a_stamp_in_the_margin_is_no_title(read: Read) -> None:
     def draw(canvas: Canvas) -> None:
         canvas.setFont("Times-Bold", 18)

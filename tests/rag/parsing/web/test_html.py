@@ -180,3 +180,14 @@ def test_an_empty_page_is_an_empty_text() -> None:
 def test_a_page_nested_without_end_is_refused() -> None:
     with pytest.raises(ContentTooLarge, match="levels deep"):
         parse("x.html", b"<!doctype html>" + b"<div>" * 1_000_000)
+
+
+def test_a_term_stands_with_what_it_means(read: Read) -> None:
+    body = "<p>Words of the toll house are told here, as they were used on the river in the days of the ferry.</p><dl>"
+    body += "<dt>Ferry</dt><dd><p>A boat that <b>crosses</b> the river.</p><p>It has a bell.</p></dd>"
+    body += "<dt>Toll</dt><dt>Fee:</dt><dd>What is paid.</dd><dt>Quay</dt></dl><p>The end.</p>"
+    text = read("a.html", page(f"<main><h1>Words</h1>{body}</main>").encode()).text
+    lines = [line for line in text.split("\n") if line]
+    assert lines[2:] == [
+        "Ferry: A boat that crosses the river.", "It has a bell.", "Toll, Fee: What is paid.", "Quay", "The end."
+    ]  # fmt: skip
