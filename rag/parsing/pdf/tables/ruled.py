@@ -1,6 +1,6 @@
 """Tables whose cells have lines around them: rows and columns are where the lines are, also of cells over several."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from rag.parsing.pdf.tables.aligned import columns_of
 from rag.parsing.pdf.tables.heads import is_leading, n_header, says_value, without_leaders
 from rag.parsing.pdf.tables.rows import Column, lay_out_rows, names_over
 from rag.parsing.pdf.words import Word, joined, rows_of, runs_of, text_of
-from rag.parsing.structure.tables import Cell, Table, lay_out
+from rag.parsing.structure.tables import Cell, Row, Table, lay_out
 
 _NEAR = 3.0  # points by which lines that meet may miss each other
 NARROW = 6.0  # points: lines closer to each other are the sides of one line, or of cells with a gap between them
@@ -23,6 +23,8 @@ _LONG = 300  # characters of a cell: where most have more, the lines part a page
 _MIN_FILLED = 0.2  # share of the cells that have text
 _OPEN = 0.1  # of the cells: as many may have several values on one line
 _LEVEL = 0.6
+_MAX_HEAD = 6  # lines
+_LEVELLED = 0.95  # of the lines of cells that hold several rows
 _MAX_LABEL = 60  # characters of a label beside the lines of its table
 _FAR = 150.0  # points that it stands from them at most
 _MAX_NAME = 40  # characters of a name above the lines of its table
@@ -237,8 +239,8 @@ def _table(
         by_row[boxes[number].top][number] = cell
     if not any(len(row) > 1 for row in by_row):
         return None
-    if any(_is_stack([*row.values()]) for row in by_row):
-        return _parted_by_walls(words, xs)
+    if (stack := next((at for at, row in enumerate(by_row) if _is_stack([*row.values()])), None)) is not None:
+        return _parted_by_walls(words, xs, ys[max(stack - 1, 0)])
     cells: list[list[Cell]] = []
     texts: list[list[str]] = []
     bold: list[bool] = []
@@ -278,10 +280,27 @@ def _is_open(cell: _Lines) -> bool:
 
 
 def _is_stack(cells: Sequence[_Lines]) -> bool:
-    """Whether the cells of a row between lines hold several rows, one under the other: values on lines of their own."""
-    valued = [len(cell) for cell in cells if all(says_value(run.text) for line in cell for run in line)]
-    height = max(valued, default=0)
-    return height > 2 and sum(len(cell) >= _LEVEL * height for cell in cells) >= max(2, _LEVEL * len(cells))
+    """Whether the cells of a row between lines hold several rows, one under the other: values on lines of their own.
+
+    They are as tall as the others, or stand on the lines of the tallest, where not every row has all values.
+    """
+    valued = [cell for cell in cells if all(says_value(run.text) for line in cell for run in line)]
+    height = max(map(len, valued), default=0)
+    if height > 2 and sum(len(cell) >= _LEVEL * height for cell in cells) >= max(2, _LEVEL * len(cells)):
+        return True
+    if height <= 2 or sum(len(cell) > 1 for cell in valued) < 2:
+        return False
+    levels = sorted(_level(line) for line in max(cells, key=len))
+    others = [_level(line) for cell in cells for line in cell]
+    return sum(_is_among(level, levels) for level in others) >= _LEVELLED * len(others)
+
+
+def _level(line: Sequence[Word]) -> float:
+    return (line[0].y0 + line[0].y1) / 2
+
+
+def _is_among(level: float, levels: Sequence[float]) -> bool:
+    return bisect_left(levels, level - _NEAR) < bisect_right(levels, level + _NEAR)
 
 
 def _parts(row: dict[int, _Lines]) -> list[dict[int, _Lines]]:
@@ -326,9 +345,15 @@ def _parted_by_gaps(words: Sequence[Word]) -> Table | None:
     return lay_out_rows(rows, columns) if columns is not None else None
 
 
-def _parted_by_walls(words: Sequence[Word], xs: Sequence[float]) -> Table:
-    """A table in which lines part the columns, and not all of the rows."""
-    return lay_out_rows(lines_of(words), [Column(left, right) for left, right in zip(xs, xs[1:], strict=False)])
+def _parted_by_walls(words: Sequence[Word], xs: Sequence[float], top: float) -> Table:
+    """A table in which lines part the columns, and not all of the rows. top: more lines above it are no head, but text."""
+    lines = lines_of(words)
+    columns = [Column(left, right) for left, right in pairwise(xs)]
+    above = [Row([" ".join(run.text for run in line)]) for line in lines if _level(line) > top]
+    if len(above) <= _MAX_HEAD:
+        return lay_out_rows(lines, columns)
+    table = lay_out_rows(lines[len(above) :], columns)
+    return replace(table, header=[], rows=[*above, *(Row(["\t".join(line)]) for line in table.header), *table.rows])
 
 
 def as_wide_as(lines: Sequence[Sequence[Word]], left: float, right: float) -> tuple[Word, ...]:

@@ -383,3 +383,11 @@ def test_names_above_the_lines_of_a_table_are_of_the_columns_below_them(read: Re
     names = ["Quay", "1784 Ships", "1784 Tons", "1785 Ships", "1785 Tons"]
     assert rows_of(parsed) == [dict(zip(names, row, strict=True)) for row in rows[1:]]
     assert parsed.text.startswith("1784\t1785\nQuay")
+
+
+def test_values_that_stand_on_the_lines_of_their_labels_are_rows_also_where_some_have_none(read: Read) -> None:
+    head = ["Paid for", "Hours", "Rate", "Sum"]
+    paid = [[f"Bell {n}", f"{n},50" if n < 3 else "", "2,00" if n > 6 else "", f"{n}0,00"] for n in range(1, 9)]
+    rows = [head, ["\n".join(texts) for texts in zip(*paid, strict=True)]]
+    said = rows_of(read("a.pdf", pdf(lambda canvas: grid(canvas, rows, [150, 100, 100, 100]))))
+    assert said == [dict(zip(head, row, strict=True)) for row in paid]
