@@ -258,3 +258,12 @@ def test_names_between_rows_are_those_of_the_rows_below_them(read: Read) -> None
     ]  # fmt: skip
     assert said[5][1] == {"": "Ship 1", "1905": "41", "1906": "42", "Change": "1%"}
     assert said[-1][1] == {"MASTERS": "Master 3", "YEARS": "21", "SHIPS": "6", "LOSSES": "9"}
+
+
+def test_what_stands_below_labels_is_what_they_say(read: Read) -> None:
+    def draw(canvas: Canvas) -> None:
+        y = lines_at(canvas, 72, 780, ["Receipt of the ferry", "Paid by: Ada Arnes"])
+        y = draw_rows(canvas, y - 12, [[(72, "Booking"), (300, "Paid in")], [(72, "IBZY2087"), (300, "Cash")]])
+        lines_at(canvas, 72, y - 12, ["All payments are made in favour of the parish."])
+
+    assert rows_of(read("a.pdf", pdf(draw))) == [("", {"Booking": "IBZY2087", "Paid in": "Cash"})]
