@@ -119,7 +119,7 @@ def _lack_labels(tables: Sequence[Table], inside: Sequence[Word], beside: Sequen
     return sum(on_lines) > _MOST * len(rows)
 
 
-def _parts(bands: Sequence[list[Word]]) -> list[tuple[Sequence[list[Word]], Table]]:
+def _parts(bands: Sequence[list[Word]]) -> list[tuple[list[list[Word]], Table]]:
     """The tables of bands of words between lines, with their lines; none where these are no table's."""
     rows = [lines_of(band) for band in bands]
     height = len(rows[0]) if len(rows) > 1 and len(rows[0]) <= _MAX_HEAD else 0
