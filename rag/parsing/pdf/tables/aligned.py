@@ -17,6 +17,7 @@ from rag.parsing.structure.tables import Row, Table
 
 _MIN_ROWS = 3
 _MAX_LONELY = 2  # rows of one cell between rows of several
+_MAX_WRAPPED = 8  # of those in which a cell goes on
 _MAX_PITCH = 2.6  # times the usual distance of rows that two of one table stand apart
 _MAX_GAP = 4.0  # times the height of the type, where the usual distance is not known
 _FILLED = 0.45  # share of the cells of a table that say something
@@ -30,6 +31,7 @@ _MAX_CONFLICTS = 0.1
 _LONG_CELL = 32
 _LONG_PART, _MANY = 25, 0.4  # characters of parts of sentences; share that begins in small letters
 _LONG_LINE = 70
+_ACROSS = 3  # columns that a line of text goes over
 _MAX_SPLITS = 8
 _DIGIT = re.compile(r"\d")
 _DIGITS = re.compile(r"\d\D?\d|\d\s?%")
@@ -89,7 +91,7 @@ def _stretches(rows: Sequence[Sequence[Word]]) -> Iterator[tuple[int, int]]:
             yield first or 0, last
             first = last = None
             continue
-        if last is not None and (_is_apart(rows[number - 1], row) or number - last > _MAX_LONELY and len(row) < 2):
+        if last is not None and (_is_apart(rows[number - 1], row) or _is_beyond(row, rows[last], number - last)):
             yield first or 0, last
             first = last = None
         if len(row) > 1:
@@ -99,6 +101,12 @@ def _stretches(rows: Sequence[Sequence[Word]]) -> Iterator[tuple[int, int]]:
             first = last = None
     if last is not None:
         yield first or 0, last
+
+
+def _is_beyond(row: Sequence[Word], cells: Sequence[Word], distance: int) -> bool:
+    """Whether a line of one cell stands too far below the last line of several: less far where a cell of that goes on in it."""
+    goes_on = len(cells) > 2 and any(abs(row[0].x0 - cell.x0) <= _NEAR for cell in cells[1:])
+    return len(row) < 2 and distance > (_MAX_WRAPPED if goes_on else _MAX_LONELY)
 
 
 def _is_apart(above: Sequence[Word], below: Sequence[Word]) -> bool:
@@ -119,17 +127,33 @@ def _grids(rows: Sequence[Sequence[Word]], first: int, last: int, depth: int) ->
     columns = columns_of(rows[first : last + 1]) if pitches[widest] <= _MAX_PITCH * median(pitches) else None
     if columns is not None:
         grids = []
-        for start, end in parts_of(rows[first : last + 1], columns):
+        after = _after(rows[first : last + 1], columns)
+        beyond = _trimmed(rows, first + after, last, depth) if first + after <= last else []
+        for start, end in parts_of(rows[first : first + after], columns):
             part = rows[first + start : first + end]
             own = columns_of(part) or columns
             grids.append(Grid(first + start, first + end - 1, own, lay_out_rows(part, own)))
-        return grids
+        return grids + beyond
     cut = first + widest + 1
     if pitches[widest] < 1.15 * median(pitches):
         counts = [len(row) for row in rows[first : last + 1]]
         steps = [abs(before - after) for before, after in zip(counts, counts[1:], strict=False)]
         cut = first + max(range(len(steps)), key=steps.__getitem__) + 1
     return _trimmed(rows, first, cut - 1, depth) + _trimmed(rows, cut, last, depth)
+
+
+def _after(rows: Sequence[Sequence[Word]], columns: Sequence[Column]) -> int:
+    """How many lines of a table there are before the text that follows it: lines of words over several of its columns."""
+    most = max(map(len, rows))
+    full = max(at for at, row in enumerate(rows) if len(row) >= _FULL_ROW * most)
+    return next(
+        (at for at in range(full + 1, len(rows)) if any(_is_across(run, columns) for run in rows[at])), len(rows)
+    )
+
+
+def _is_across(run: Word, columns: Sequence[Column]) -> bool:
+    n_columns = sum(min(run.x1, column.x1) - max(run.x0, column.x0) > 0 for column in columns)
+    return n_columns >= _ACROSS and len(run.text) > _LONG_CELL
 
 
 def _trimmed(rows: Sequence[Sequence[Word]], first: int, last: int, depth: int) -> list[Grid]:

@@ -225,9 +225,10 @@ def _texts(cells: dict[int, list[Word]], width: int) -> list[str]:
 def _names(header: Sequence[dict[int, list[Word]]], columns: Sequence[Column]) -> list[str]:
     """Of each column what the lines above it say, from the top."""
     parts: list[list[str]] = [[] for _ in columns]
+    full = next((at for at, cells in enumerate(header) if len(cells) == len(columns)), len(header) - 1)
     for number, cells in enumerate(header):
         runs = sorted((run for line in cells.values() for run in line), key=lambda run: run.x0)
-        spans = _spans(runs, columns) if number + 1 < len(header) else [(nearest(run, columns),) * 2 for run in runs]
+        spans = _spans(runs, columns) if number < full else [(nearest(run, columns),) * 2 for run in runs]
         for run, (first, last) in zip(runs, spans, strict=True):
             for at in range(first, last + 1):
                 parts[at].append(run.text)

@@ -267,3 +267,25 @@ def test_what_stands_below_labels_is_what_they_say(read: Read) -> None:
         lines_at(canvas, 72, y - 12, ["All payments are made in favour of the parish."])
 
     assert rows_of(read("a.pdf", pdf(draw))) == [("", {"Booking": "IBZY2087", "Paid in": "Cash"})]
+
+
+def test_a_cell_of_many_lines_and_the_text_below_a_table_leave_it_whole(read: Read) -> None:
+    def draw(canvas: Canvas) -> None:
+        rows: list[list[Cell]] = [
+            [(72, "Date"), (150, "Ship"), (250, "Ship"), (350, "Owner"), (470, "Tons")],
+            [(250, "port"), (350, "of it"), (470, "(net)")],
+            [(72, "19-Sep-13"), (150, "Otter"), (250, "Arnes"), (350, "International"), (470, "20")],
+            *[[(350, text)] for text in ("Mining and", "Ferries of", "the North", "Company")],
+            *[
+                [(72, f"{n}-Aug-13"), (150, f"Ship {n}"), (250, "Arnes"), (350, "A. Dahl"), (470, f"{n}0")]
+                for n in (2, 3, 4)
+            ],
+        ]
+        y = draw_rows(canvas, 760, rows, pitch=12)
+        below = "The rules of that year made the trade of ships more open"
+        draw_rows(canvas, y, [[(72, below), (360, f"and the {what} grew.")] for what in ("port", "trade")], pitch=12)
+
+    said = rows_of(read("a.pdf", pdf(draw)))
+    assert [row["Date"] for _, row in said] == ["19-Sep-13", "2-Aug-13", "3-Aug-13", "4-Aug-13"]
+    assert said[0][1]["Owner of it"] == "International Mining and Ferries of the North Company"
+    assert list(said[0][1]) == ["Date", "Ship", "Ship port", "Owner of it", "Tons (net)"]
