@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from rag.parsing.pdf.contents import whole_contents
 from rag.parsing.pdf.objects.rulings import NO_RULINGS, Rulings
-from rag.parsing.pdf.tables.aligned import find_tables
+from rag.parsing.pdf.tables.aligned import find_tables, is_pair
 from rag.parsing.pdf.tables.banded import take_tables
 from rag.parsing.pdf.tables.heads import is_leading, says_value
 from rag.parsing.pdf.words import Word, rows_of, runs_of
@@ -118,11 +118,29 @@ def _read_rows(rows: Sequence[list[Word]], left: float, right: float, number: in
     lines: list[Line] = []
     after = 0
     for grid in find_tables(rows):
-        lines += [_line(row, left, right, number) for row in rows[after : grid.first]]
+        lines += _read_text(rows, after, grid.first, left, right, number)
         after = grid.last + 1
         of_table = [_line(row, left, right, number) for row in rows[grid.first : after]]
         lines.append(_whole(of_table, grid.table))
-    return lines + [_line(row, left, right, number) for row in rows[after:]]
+    return lines + _read_text(rows, after, len(rows), left, right, number)
+
+
+def _read_text(rows: Sequence[list[Word]], first: int, end: int, left: float, right: float, number: int) -> list[Line]:
+    """The lines of rows that are no table's. Labels of which each has what it says below it are lines of their own with that."""
+    lines: list[Line] = []
+    at = first
+    while at < end:
+        if at + 1 < end and is_pair(rows, at):
+            pairs = zip(rows[at], rows[at + 1], strict=True)
+            lines += [
+                _line([label._replace(text=label.text.rstrip(":") + ":"), said], left, right, number)
+                for label, said in pairs
+            ]
+            at += 2
+        else:
+            lines.append(_line(rows[at], left, right, number))
+            at += 1
+    return lines
 
 
 def _whole(rows: Sequence[Line], table: Table) -> Line:

@@ -13,7 +13,7 @@ from statistics import median
 from rag.parsing.pdf.tables.heads import says_value
 from rag.parsing.pdf.tables.rows import Column, lay_out_rows, nearest, parts_of
 from rag.parsing.pdf.words import Word
-from rag.parsing.structure.tables import Row, Table
+from rag.parsing.structure.tables import Table
 
 _MIN_ROWS = 3
 _MAX_LONELY = 2  # rows of one cell between rows of several
@@ -57,12 +57,10 @@ def find_tables(rows: Sequence[Sequence[Word]]) -> list[Grid]:
     grids = []
     for first, last in _stretches(rows):
         grids += _grids(rows, first, last, 0)
-    taken = {at for grid in grids for at in range(grid.first, grid.last + 1)}
-    grids += [_pair(rows, at) for at in range(len(rows) - 1) if not {at, at + 1} & taken and _is_pair(rows, at)]
-    return sorted(grids, key=lambda grid: grid.first)
+    return grids
 
 
-def _is_pair(rows: Sequence[Sequence[Word]], at: int) -> bool:
+def is_pair(rows: Sequence[Sequence[Word]], at: int) -> bool:
     """Whether a line is of labels and the next one of what they say, each below its label, as on receipts."""
     labels, said = rows[at : at + 2]
     far = _BESIDE * _pitch(labels, said)
@@ -71,16 +69,12 @@ def _is_pair(rows: Sequence[Sequence[Word]], at: int) -> bool:
         and not _is_apart(labels, said)
         and all(abs(label.x0 - value.x0) <= _NEAR for label, value in zip(labels, said, strict=True))
         and all(len(label.text) <= _LONG_CELL and not _DIGIT.search(label.text) for label in labels)
+        and len({label.text.endswith(":") for label in labels}) == 1
+        and not any(value.text.endswith(":") for value in said)
         and sum(_DIGITS.search(value.text) is not None for value in said) * 2 >= len(said)
         and all(len(above) < 2 or _pitch(above, labels) > far for above in rows[max(at - 1, 0) : at])
         and all(len(below) < 2 or _pitch(said, below) > far for below in rows[at + 2 : at + 3])
     )
-
-
-def _pair(rows: Sequence[Sequence[Word]], at: int) -> Grid:
-    labels, said = ([run.text for run in row] for row in rows[at : at + 2])
-    columns = tuple(Column(run.x0, run.x1) for run in rows[at + 1])
-    return Grid(at, at + 1, columns, Table([labels], labels, [Row(said)]))
 
 
 def _stretches(rows: Sequence[Sequence[Word]]) -> Iterator[tuple[int, int]]:

@@ -266,7 +266,7 @@ def test_what_stands_below_labels_is_what_they_say(read: Read) -> None:
         y = draw_rows(canvas, y - 12, [[(72, "Booking"), (300, "Paid in")], [(72, "IBZY2087"), (300, "Cash")]])
         lines_at(canvas, 72, y - 12, ["All payments are made in favour of the parish."])
 
-    assert rows_of(read("a.pdf", pdf(draw))) == [("", {"Booking": "IBZY2087", "Paid in": "Cash"})]
+    assert "Booking: IBZY2087\n\nPaid in: Cash\n\n" in read("a.pdf", pdf(draw)).text
 
 
 def test_a_cell_of_many_lines_and_the_text_below_a_table_leave_it_whole(read: Read) -> None:
@@ -275,11 +275,11 @@ def test_a_cell_of_many_lines_and_the_text_below_a_table_leave_it_whole(read: Re
             [(72, "Date"), (150, "Ship"), (250, "Ship"), (350, "Owner"), (470, "Tons")],
             [(250, "port"), (350, "of it"), (470, "(net)")],
             [(72, "19-Sep-13"), (150, "Otter"), (250, "Arnes"), (350, "International"), (470, "20")],
-            *[[(350, text)] for text in ("Mining and", "Ferries of", "the North", "Company")],
-            *[
-                [(72, f"{n}-Aug-13"), (150, f"Ship {n}"), (250, "Arnes"), (350, "A. Dahl"), (470, f"{n}0")]
-                for n in (2, 3, 4)
-            ],
+        ]
+        rows += [[(350, text)] for text in ("Mining and", "Ferries of", "the North", "Company")]
+        rows += [
+            [(72, f"{n}-Aug-13"), (150, f"Ship {n}"), (250, "Arnes"), (350, "A. Dahl"), (470, f"{n}0")]
+            for n in (2, 3, 4)
         ]
         y = draw_rows(canvas, 760, rows, pitch=12)
         below = "The rules of that year made the trade of ships more open"
