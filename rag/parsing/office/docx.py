@@ -16,7 +16,7 @@ from rag.parsing.office.lists.numbering import Label, Numbering
 from rag.parsing.office.ooxml import chosen, is_on, main_part, number_of, properties, relations, value_of
 from rag.parsing.shared.xml import attribute, child, local, parse_xml
 from rag.parsing.structure.builder import Item, TextBuilder, plain
-from rag.parsing.structure.tables import Cell, joined_down, lay_out, n_covered
+from rag.parsing.structure.tables import Cell, is_value, joined_down, lay_out, n_covered
 from rag.shared.types import ParsedText
 
 _SKIPPED = frozenset(
@@ -29,6 +29,7 @@ _BOLD_LEVEL = 10  # of a paragraph that is a heading by its bold type: below tho
 _MAX_BOLD = 100  # characters of one
 _SENTENCE_END = re.compile(r"[.!:;,。：]['\"’”)]*$")
 _MAX_CELL = 1000
+_Merged = tuple[Cell, bool | None]  # a cell, and whether it begins to cover rows or goes on with the one above
 _MAX_ANCESTORS = 20  # of a style: a chain that closes on itself ends there
 _NO_LIST = "0"  # the id that takes a paragraph out of the list that its style is in
 
@@ -336,12 +337,14 @@ class _Reader:
 
     def _table(self, element: Element) -> None:
         rows: list[list[Element]] = []
+        skipped: list[str | None] = []  # of each row the columns before its first cell
         n_headed = 0  # of the first rows, those that are repeated on every page
         for row in _children(element, "tr"):
             if _is_deleted(row):
                 continue
             n_headed += n_headed == len(rows) and is_on(child(child(row, "trPr"), "tblHeader"))
             rows.append(list(_children(row, "tc")))
+            skipped.append(value_of(child(row, "trPr"), "gridBefore"))
         self.flush()
         notes: list[Element] = []
         texts = [[plain("\n".join(self._plain_paragraphs(cell, notes))) for cell in cells] for cells in rows]
@@ -353,7 +356,8 @@ class _Reader:
                     self.read(cell)
         else:
             merged = [[*map(_merge, cells, said)] for cells, said in zip(rows, texts, strict=True)]
-            self.builder.add_table(lay_out(joined_down(merged), n_headed or None))
+            placed = [_after(n_covered(n), cells) if n else cells for n, cells in zip(skipped, merged, strict=True)]
+            self.builder.add_table(lay_out(joined_down(placed), n_headed or None))
             self._add_notes(notes)
 
 
@@ -378,7 +382,15 @@ def _is_unfilled(control: Element) -> bool:
     return is_on(child(child(control, "sdtPr"), "showingPlcHdr"))
 
 
-def _merge(cell: Element, text: str) -> tuple[Cell, bool | None]:
+def _after(n_skipped: int, cells: list[_Merged]) -> list[_Merged]:
+    """The cells of a row that begins after some columns: a label covers these too, before a value they are empty."""
+    if not cells or is_value(cells[0][0].text):
+        return [(Cell("", n_skipped), None), *cells]
+    (first, begins), *others = cells
+    return [(first._replace(across=first.across + n_skipped), begins), *others]
+
+
+def _merge(cell: Element, text: str) -> _Merged:
     """A cell with the columns that it covers, and whether it begins to cover rows or goes on with the one above."""
     format_ = child(cell, "tcPr")
     merge = child(format_, "vMerge")

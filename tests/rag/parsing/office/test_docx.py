@@ -241,3 +241,22 @@ def test_old_and_encrypted_office_files_say_what_to_do(stream: str, message: str
     content = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + stream.encode("utf-16-le") + bytes(100)
     with pytest.raises(RagError, match=message):
         parse("x.docx", content)
+
+
+@pytest.mark.parametrize("first", ["Losses", "7"])
+def test_a_row_that_begins_after_some_columns_has_its_values_where_they_stand(first: str) -> None:
+    document = docx.Document()
+    table = document.add_table(rows=0, cols=4)
+    for texts in (("Quay", "", "1905", "1906"), ("North", "old", "12", "14"), ("South", "new", "31", "33")):
+        for cell, text in zip(table.add_row().cells, texts, strict=True):
+            cell.text = text
+    row = table.add_row()
+    for cell, text in zip(row.cells, ("gone", first, "5", "6"), strict=True):
+        cell.text = text
+    row._tr.remove(row._tr.tc_lst[0])
+    row._tr.get_or_add_trPr().append(element(f'<w:gridBefore {W} w:val="1"/>'))
+    parsed = parse("t.docx", saved(document))
+    last = parsed.blocks[-1].row
+    assert last is not None
+    said = [parsed.text[slice(*span)] for span in last.cells]
+    assert said == [first, "", "5", "6"] if first == "Losses" else ["", "7", "5", "6"]
