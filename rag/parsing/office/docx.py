@@ -5,7 +5,7 @@ The numbers of headings, clauses and list items stand before their text, as Word
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
@@ -29,6 +29,7 @@ _BOLD_LEVEL = 10  # of a paragraph that is a heading by its bold type: below tho
 _MAX_BOLD = 100  # characters of one
 _SENTENCE_END = re.compile(r"[.!:;,。：]['\"’”)]*$")
 _MAX_CELL = 1000
+_LABELLED = 2  # cells of a row that is a label with what it says
 _Merged = tuple[Cell, bool | None]  # a cell, and whether it begins to cover rows or goes on with the one above
 _MAX_ANCESTORS = 20  # of a style: a chain that closes on itself ends there
 _NO_LIST = "0"  # the id that takes a paragraph out of the list that its style is in
@@ -357,7 +358,8 @@ class _Reader:
         else:
             merged = [[*map(_merge, cells, said)] for cells, said in zip(rows, texts, strict=True)]
             placed = [_after(n_covered(n), cells) if n else cells for n, cells in zip(skipped, merged, strict=True)]
-            self.builder.add_table(lay_out(joined_down(placed), n_headed or None))
+            n_header = n_headed or (0 if _are_labelled(rows) else None)
+            self.builder.add_table(lay_out(joined_down(placed), n_header))
             self._add_notes(notes)
 
 
@@ -380,6 +382,17 @@ def _is_deleted(row: Element) -> bool:
 def _is_unfilled(control: Element) -> bool:
     """Whether a content control shows what is to be filled in, and nothing that was."""
     return is_on(child(child(control, "sdtPr"), "showingPlcHdr"))
+
+
+def _are_labelled(rows: Sequence[Sequence[Element]]) -> bool:
+    """Whether rows are labels with what they say, as on cover sheets: the labels are shaded, in all rows, and they alone."""
+    pairs = [[_shade(cell) for cell in cells] for cells in rows if len(cells) == _LABELLED]
+    return len(pairs) > 1 and all(label and label == pairs[0][0] and said != label for label, said in pairs)
+
+
+def _shade(cell: Element) -> str:
+    fill = attribute(child(child(cell, "tcPr"), "shd"), "fill") or ""
+    return "" if fill in ("auto", "FFFFFF") else fill
 
 
 def _after(n_skipped: int, cells: list[_Merged]) -> list[_Merged]:

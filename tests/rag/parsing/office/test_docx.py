@@ -260,3 +260,17 @@ def test_a_row_that_begins_after_some_columns_has_its_values_where_they_stand(fi
     assert last is not None
     said = [parsed.text[slice(*span)] for span in last.cells]
     assert said == [first, "", "5", "6"] if first == "Losses" else ["", "7", "5", "6"]
+
+
+@pytest.mark.parametrize("in_all", [True, False])
+def test_labels_that_alone_are_shaded_name_no_columns(in_all: bool) -> None:
+    document = docx.Document()
+    table = document.add_table(rows=0, cols=2)
+    for number, texts in enumerate((("Term", "of five years"), ("Courts", "those of Arnes"), ("Law", "of Norwell"))):
+        cells = table.add_row().cells
+        cells[0].text, cells[1].text = texts
+        if in_all or not number:
+            cells[0]._tc.get_or_add_tcPr().append(element(f'<w:shd {W} w:val="clear" w:fill="D9D9D9"/>'))
+    parsed = parse("t.docx", saved(document))
+    rows = [block.row.head for block in parsed.blocks if block.row is not None]
+    assert rows == ([("", "")] * 3 if in_all else [("Term", "of five years")] * 2)
