@@ -10,8 +10,9 @@ import math
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from rag.parsing.pdf.headers import drop_repeated
@@ -21,7 +22,7 @@ from rag.parsing.pdf.objects.entries import read_entries, with_entries
 from rag.parsing.pdf.objects.rulings import read_figures
 from rag.parsing.pdf.objects.streams import is_damaged, suspect
 from rag.parsing.pdf.orientation import Box, read_directions, turned, turned_point, turned_word
-from rag.parsing.pdf.recognition.ocr import HINT, PicturesOnly, recognise
+from rag.parsing.pdf.recognition.ocr import HINT, PicturesOnly, engine, recognise
 from rag.parsing.pdf.words import HYPHEN_AT_LINE_END
 from rag.parsing.pdf.writing import heading_key, printed_title, write_pages
 from rag.parsing.shared.passwords import PROTECTED, PROTECTED_BY_OTHER
@@ -31,7 +32,7 @@ from rag.shared.errors import ContentTooLarge, UnreadableContent
 from rag.shared.types import ParsedText
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument, PdfTextPage
+    from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
 
 MAX_PAGES = 20_000
 _SAVE_AGAIN = "save or download it again"
@@ -54,6 +55,8 @@ _UNMAPPED = re.compile("[\ufffd\ue000-\uf8ff\x00-\x01\x03-\x08\x0e-\x1f]")
 _MAX_UNMAPPED = 0.3
 _SIGNS = re.compile(r"[!\"#$%&'*+/<=>?@\[\\\]^`{|}~]")  # of which a text without a map of its letters is full
 _MAX_SIGNS = 0.3
+_MOST_SPOILED = 20  # letters that forms have in fonts without a map of their own
+_SAMPLE = 50  # pages by which a file is told to be full of them
 _RECOGNISED_DPI = 200
 _MAX_PIXELS = 25_000_000
 _BOLD = re.compile(rb"bold|black|heavy|demi|CMBX|SFBX|L-Medi|-BD\b", re.I)  # in the name of a font
@@ -72,11 +75,16 @@ def parse_pdf(content: bytes, name: str, *, ocr: bool = False, passwords: Sequen
     layer = _read(content, ocr, passwords)
     _require_text(layer, ocr)
     mend_letters(layer.pages)
-    if _is_unmapped(layer.pages):
-        if not ocr:
+    if unmapped := _unmapped(layer.pages):
+        if ocr:
+            layer = _read(content, ocr, passwords, pictures=unmapped)
+            _require_text(layer, ocr)
+            mend_letters(layer.pages)
+        elif _is_for_recognition(len(unmapped), sum(bool(page.lines) for page in layer.pages)):
             raise PicturesOnly(f"its fonts do not say which letters they show: {HINT}")
-        layer = _read(content, ocr, passwords, as_pictures=True)
-        _require_text(layer, ocr)
+        for page in layer.pages:
+            if page.number in unmapped and page.number not in layer.recognised:
+                page.lines = []
     pages, stated = layer.pages, layer.stated
     without_text = [page.number for page in pages if not page.lines]
     drop_repeated(pages)
@@ -140,11 +148,25 @@ class _Layer:
     is_cut: bool = False
 
 
-def _is_unmapped(pages: Sequence[Page]) -> bool:
-    """Whether letters are missing, or stand for others, because the fonts do not say which they are."""
-    sample = "".join(line.text for page in pages[:50] for line in page.lines)
-    n_unmapped, n_signs = len(_UNMAPPED.findall(sample)), len(_SIGNS.findall(sample))
-    return n_unmapped > _MAX_UNMAPPED * len(sample) or n_signs > _MAX_SIGNS * len(sample)
+def _unmapped(pages: Sequence[Page]) -> set[int]:
+    """The numbers of pages whose letters are missing, or stand for others, because the fonts do not say which they are.
+
+    Pages of signs are such pages only in a file that is full of them.
+    """
+    texts = {page.number: "".join(line.text for line in page.lines) for page in pages}
+    sample = "".join(islice(texts.values(), _SAMPLE))
+    full_of_signs = len(_SIGNS.findall(sample)) > _MAX_SIGNS * len(sample)
+    return {
+        number
+        for number, text in texts.items()
+        if len(_UNMAPPED.findall(text)) > _MAX_UNMAPPED * len(text)
+        or (full_of_signs and len(_SIGNS.findall(text)) > _MAX_SIGNS * len(text))
+    }
+
+
+def _is_for_recognition(n_unmapped: int, n_pages: int) -> bool:
+    """Whether all pages are unmapped, or, where something can recognise them, more than half."""
+    return n_unmapped == n_pages or 2 * n_unmapped > n_pages and engine() is not None
 
 
 def _require_text(layer: _Layer, ocr: bool) -> None:
@@ -173,8 +195,8 @@ def _opened(content: bytes, passwords: Sequence[str]) -> "PdfDocument":
     return pypdfium2.PdfDocument(content, password=passwords[-1])
 
 
-def _read(content: bytes, ocr: bool, passwords: Sequence[str], *, as_pictures: bool = False) -> _Layer:
-    """The pages of a file. as_pictures: whether the text of all is recognised, and not of those without text alone."""
+def _read(content: bytes, ocr: bool, passwords: Sequence[str], *, pictures: Collection[int] = ()) -> _Layer:
+    """The pages of a file. pictures: numbers of those whose text is recognised beside that of those without text."""
     import pypdfium2
 
     with _PDFIUM:
@@ -201,7 +223,12 @@ def _read(content: bytes, ocr: bool, passwords: Sequence[str], *, as_pictures: b
         for index in range(n_pages):
             try:
                 with _PDFIUM:
-                    page, is_empty = _page(document, index, gutters)
+                    try:
+                        page, is_empty = _page(document, index, gutters)
+                    except _Spoiled:
+                        document.close()
+                        document = _opened(content, passwords)
+                        page, is_empty = _page(document, index, gutters, is_drawn_on=False)
                     if (layer.is_cut and is_empty) or (
                         (suspected.damage or is_empty)
                         and is_damaged(_alone(document, index), checksums=suspected.checksums, is_empty=is_empty)
@@ -211,7 +238,7 @@ def _read(content: bytes, ocr: bool, passwords: Sequence[str], *, as_pictures: b
             except pypdfium2.PdfiumError:
                 layer.not_read.append(index + 1)
                 continue
-            if ocr and (as_pictures or not page.lines):
+            if ocr and (page.number in pictures or not page.lines):
                 if len(layer.recognised) >= _MAX_RECOGNISED:
                     raise ContentTooLarge(f"more than {_MAX_RECOGNISED} pages without text: split the file")
                 with _PDFIUM:
@@ -259,16 +286,27 @@ def _bookmarks(document: "PdfDocument") -> dict[int, dict[str, int]]:
     return dict(headings)
 
 
-def _page(document: "PdfDocument", index: int, gutters: Gutters) -> tuple[Page, bool]:
-    """A page with its lines as it is shown; and whether nothing at all is drawn on it. gutters: as of ``read_lines``."""
+class _Spoiled(Exception):
+    """Drawing on a page what its forms show took its fonts' letters from it."""
+
+
+def _page(document: "PdfDocument", index: int, gutters: Gutters, *, is_drawn_on: bool = True) -> tuple[Page, bool]:
+    """A page with its lines as it is shown; and whether nothing at all is drawn on it. gutters: as of ``read_lines``.
+
+    is_drawn_on: whether it is read with what PDFium draws of its forms, else with their values alone.  Raises _Spoiled then.
+    """
     from pypdfium2 import raw
 
     page = document[index]
     try:
         entries = read_entries(page)
-        if entries.are_drawn and raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY) == raw.FLATTEN_SUCCESS:
-            page.close()  # read anew, with what the forms show
-            page = document[index]
+        if is_drawn_on and entries.are_drawn:
+            n_unmapped = _n_unmapped(page)
+            if raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY) == raw.FLATTEN_SUCCESS:
+                page.close()  # read anew
+                page = document[index]
+                if _n_unmapped(page) > n_unmapped + _MOST_SPOILED:
+                    raise _Spoiled
         width, height = page.get_size()
         turn = page.get_rotation()
         layer = page.get_textpage()
@@ -312,6 +350,14 @@ def _page(document: "PdfDocument", index: int, gutters: Gutters) -> tuple[Page, 
             layer.close()
     finally:
         page.close()
+
+
+def _n_unmapped(page: "PdfPage") -> int:
+    layer = page.get_textpage()
+    try:
+        return len(_UNMAPPED.findall("".join(text for _, _, text in _spans(layer))))
+    finally:
+        layer.close()
 
 
 def _alone(document: "PdfDocument", index: int) -> bytes:

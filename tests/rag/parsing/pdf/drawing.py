@@ -63,3 +63,29 @@ def book(n_pages: int, header: str = "The Bridges of Arnes", number: str = "Page
             canvas.showPage()
 
     return pdf(draw), facts, " ".join(bodies)
+
+
+def form_with_shared_fonts(text: str, value: str) -> bytes:
+    """A page with a text and a field, whose font stands with all pages and has codes of its own, told by a map alone."""
+    letters = sorted(set(text))
+    codes = bytes(letters.index(letter) + 1 for letter in text).hex()
+    pairs = " ".join(f"<{number:02x}> <{ord(letter):04x}>" for number, letter in enumerate(letters, 1))
+    content = f"BT /F1 12 Tf 72 700 Td <{codes}> Tj ET"
+    cmap = (
+        "/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <00> <ff> endcodespacerange "
+        f"{len(letters)} beginbfchar {pairs} endbfchar endcmap end"
+    )
+    widths = " ".join(["500"] * len(letters))
+    objects = (
+        "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R] >> >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 /Resources << /Font << /F1 5 0 R >> >> >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Annots [6 0 R] >>",
+        f"<< /Length {len(content)} >>\nstream\n{content}\nendstream",
+        f"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /FirstChar 1 /LastChar {len(letters)} "
+        f"/Widths [{widths}] /ToUnicode 7 0 R >>",
+        f"<< /Type /Annot /Subtype /Widget /FT /Tx /T (a) /V ({value}) /Rect [72 640 222 658] /AP << /N 8 0 R >> >>",
+        f"<< /Length {len(cmap)} >>\nstream\n{cmap}\nendstream",
+        "<< /Type /XObject /Subtype /Form /BBox [0 0 150 18] /Resources << >> /Length 0 >>\nstream\n\nendstream",
+    )
+    parts = (f"{number} 0 obj\n{part}\nendobj\n" for number, part in enumerate(objects, 1))
+    return f"%PDF-1.4\n{''.join(parts)}trailer\n<< /Size 9 /Root 1 0 R >>\n%%EOF\n".encode()

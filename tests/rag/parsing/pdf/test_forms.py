@@ -5,7 +5,7 @@ from collections.abc import Callable
 from reportlab.pdfgen.canvas import Canvas
 
 from rag.shared.types import BYLINE, MARGIN, ROW, ParsedText
-from tests.rag.parsing.pdf.drawing import pdf
+from tests.rag.parsing.pdf.drawing import form_with_shared_fonts, pdf
 
 Read = Callable[[str, bytes], ParsedText]
 
@@ -42,6 +42,12 @@ def test_a_value_is_read_where_the_file_does_not_draw_it(read: Read) -> None:
     content = pdf(draw, pageCompression=0)
     assert b"/AP " in content
     assert lines_of(read("a.pdf", content.replace(b"/AP ", b"/XX "))) == ["Name of the ship: Otter"]
+
+
+def test_a_form_whose_fonts_stand_with_all_pages_keeps_its_letters(read: Read) -> None:
+    """PDFium loses such fonts where it draws the fields on the page."""
+    content = form_with_shared_fonts("The ferry sails from Arnes at noon", "Otter")
+    assert lines_of(read("a.pdf", content)) == ["The ferry sails from Arnes at noon", "Otter"]
 
 
 def test_boxes_to_fill_in_are_no_table(read: Read) -> None:

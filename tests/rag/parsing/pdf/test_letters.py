@@ -66,6 +66,19 @@ def test_a_text_of_signs_is_refused(read: Read) -> None:
         read("a.pdf", pdf(draw))
 
 
+def test_pages_of_signs_are_left_out_and_the_others_are_read(read: Read) -> None:
+    signs = "!\"#$%&'*+/<=>?@"
+
+    def draw(canvas: Canvas) -> None:
+        lines_at(canvas, 72, 780, ["The ferry sails from Arnes at noon."])
+        canvas.showPage()
+        lines_at(canvas, 72, 780, [" ".join(signs[n : n + 5] for n in range(k % 5, 9, 2)) for k in range(20)])
+
+    parsed = read("a.pdf", pdf(draw))
+    assert parsed.text == "The ferry sails from Arnes at noon."
+    assert parsed.metadata["pages_without_text"] == [2]
+
+
 def test_the_mark_of_a_footnote_is_no_part_of_its_word(read: Read) -> None:
     def draw(canvas: Canvas) -> None:
         text = canvas.beginText(72, 700)
