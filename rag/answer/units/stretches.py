@@ -48,11 +48,6 @@ def is_whole(text: str) -> bool:
     return bool(_ENDS.search(text)) and not _ANNOUNCES.search(text)
 
 
-def announces(text: str) -> bool:
-    """Whether a text ends in a colon."""
-    return bool(_ANNOUNCES.search(text))
-
-
 def _torn_until(units: Sequence[Unit], texts: Sequence[str], number: int) -> int:
     """The last of the units that a sentence, or the lines above a text that name who wrote it, are torn into."""
     last = number
