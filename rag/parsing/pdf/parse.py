@@ -220,15 +220,17 @@ def _read(content: bytes, ocr: bool, passwords: Sequence[str], *, pictures: Coll
         gutters: Gutters = set()
         suspected = suspect(content)
         layer.is_cut = _is_cut(content)
+        is_drawn_on = True
         for index in range(n_pages):
             try:
                 with _PDFIUM:
                     try:
-                        page, is_empty = _page(document, index, gutters)
+                        page, is_empty = _page(document, index, gutters, is_drawn_on=is_drawn_on)
                     except _Spoiled:
+                        is_drawn_on = False  # nor on the pages that follow, which have their fonts from the same place
                         document.close()
                         document = _opened(content, passwords)
-                        page, is_empty = _page(document, index, gutters, is_drawn_on=False)
+                        page, is_empty = _page(document, index, gutters, is_drawn_on=is_drawn_on)
                     if (layer.is_cut and is_empty) or (
                         (suspected.damage or is_empty)
                         and is_damaged(_alone(document, index), checksums=suspected.checksums, is_empty=is_empty)
@@ -290,7 +292,7 @@ class _Spoiled(Exception):
     """Drawing on a page what its forms show took its fonts' letters from it."""
 
 
-def _page(document: "PdfDocument", index: int, gutters: Gutters, *, is_drawn_on: bool = True) -> tuple[Page, bool]:
+def _page(document: "PdfDocument", index: int, gutters: Gutters, *, is_drawn_on: bool) -> tuple[Page, bool]:
     """A page with its lines as it is shown; and whether nothing at all is drawn on it. gutters: as of ``read_lines``.
 
     is_drawn_on: whether it is read with what PDFium draws of its forms, else with their values alone.  Raises _Spoiled then.
