@@ -26,6 +26,10 @@ _LEFT_OUT = frozenset(
     "variable-decls user-field-decls forms annotation annotation-end note-citation ruby-text hidden-text hidden-paragraph "
     "number".split()
 )
+_ASIDE = frozenset(
+    "note-body text-box rect custom-shape ellipse circle polygon regular-polygon path connector caption".split()
+)
+_OF_PICTURES = "{urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0}"
 _MAX_CELL = 1000
 _MAX_BLANKS = 1000
 
@@ -209,7 +213,7 @@ def _rows(table: Element, headed: bool = False) -> Iterator[tuple[Element, bool]
 
 
 def _runs(element: Element, aside: list[Element]) -> Iterator[str]:
-    """The running text below a paragraph; notes and text boxes on the way are put aside."""
+    """The running text below a paragraph, without what is said of pictures; notes, boxes and shapes on the way are put aside."""
     yield element.text or ""
     for inner in element:
         tag = local(inner.tag)
@@ -218,9 +222,9 @@ def _runs(element: Element, aside: list[Element]) -> Iterator[str]:
             yield " " * min(int(count), _MAX_BLANKS) if count.isdecimal() else " "
         elif tag in ("tab", "line-break"):
             yield "\n"
-        elif tag in ("note-body", "text-box"):
+        elif tag in _ASIDE:
             aside.append(inner)
-        elif tag not in _LEFT_OUT:
+        elif tag not in _LEFT_OUT and not inner.tag.startswith(_OF_PICTURES):
             yield from _runs(inner, aside)
         yield inner.tail or ""
 

@@ -20,6 +20,7 @@ NAMES = " ".join(
         "style": "style:1.0",
         "meta": "meta:1.0",
         "draw": "drawing:1.0",
+        "svg": "svg-compatible:1.0",
     }.items()
 )
 BODY = (
@@ -91,6 +92,10 @@ def test_title_and_metadata_are_read() -> None:
         (
             "<text:p><draw:frame><draw:text-box><text:p>In a box.</text:p></draw:text-box></draw:frame>Before.</text:p>",
             "Before.\n\nIn a box.",
+        ),
+        (
+            "<text:p>Before.<draw:rect><svg:title>Box</svg:title><text:p>In it.</text:p><text:p>Too.</text:p></draw:rect></text:p>",
+            "Before.\n\nIn it.\n\nToo.",
         ),
         ("<text:table-of-content><text:p>Damage 3</text:p></text:table-of-content><text:p>kept</text:p>", "kept"),
         ("<text:section><text:p>inside</text:p></text:section>", "inside"),
