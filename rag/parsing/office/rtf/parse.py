@@ -19,6 +19,7 @@ _TOKEN = re.compile(
     rb"\\([A-Za-z]{1,32})(-?\d{1,10})? ?|\\'([0-9A-Fa-f]{2})|\\([^A-Za-z])|([{}])|[\r\n]+|([^\\{}\r\n]+)", re.S
 )
 _MAX_DEPTH = 500
+_MOST_BLANKS = 16  # at the beginning of a group
 _LEFT_OUT = frozenset(
     "colortbl pict object header headerl headerr headerf footer footerl footerr footerf fldinst themedata "
     "colorschememapping datastore latentstyles listtable listoverridetable revtbl rsidtbl generator xmlnstbl pgptbl "
@@ -99,6 +100,7 @@ class _Reader:
 
     def read(self, content: bytes, name: str) -> ParsedText:
         position, end = 0, len(content)
+        begun = 0  # where the innermost group begins
         while position < end:
             token = _TOKEN.match(content, position)
             if token is None:
@@ -119,11 +121,16 @@ class _Reader:
             elif brace == b"{":
                 self._stack.append(self._state)
                 self._skipping = 0
+                begun = position
                 if len(self._stack) > _MAX_DEPTH:
                     raise ContentTooLarge(f"its groups nest more than {_MAX_DEPTH} levels deep")
             elif brace == b"}":
                 if self._stack:
                     self._close_group()
+            elif (
+                symbol == b"*"
+            ):  # further on in a group, as some programs write it, it marks nothing that may be left out
+                self._starred = token.start() - begun <= _MOST_BLANKS and not content[begun : token.start()].strip()
             elif symbol is not None:
                 self._symbol(symbol.decode("latin-1"))
             elif run is not None:
@@ -181,9 +188,7 @@ class _Reader:
                 self._state = replace(self._state, target=target)
 
     def _symbol(self, symbol: str) -> None:
-        if symbol == "*":
-            self._starred = True
-        elif symbol in "\\{}":
+        if symbol in "\\{}":
             self._add(symbol)
         elif symbol == "~":
             self._add(" ")

@@ -62,6 +62,7 @@ def test_the_info_group_is_metadata() -> None:
         (r"See {\field{\*\fldinst{HYPERLINK x}}{\fldrslt the page}}\par", "See the page"),
         (r"Text{\footnote A note.} goes on.\par Next.\par", "Text goes on.\n\nA note.\n\nNext."),
         (r"a{\*\unknown secret}b\par", "ab"),
+        (r"a{\fs24\i0\*\cs7\cf0 shown}b\par", "ashownb"),
         (r"a\unknownword1 b\par", "ab"),
         (r"one\par two", "one\n\ntwo"),
         (r"x{\pict\bin3 }}}}y\par", "xy"),
