@@ -115,7 +115,9 @@ def serve_and_kill(place: Path, clients: list[Client], after_s: float) -> None:
         time.sleep(after_s)
     for thread in threads:
         thread.join()
-    assert problems == [] and process.returncode == -signal.SIGKILL
+    for problem in problems:
+        raise problem
+    assert process.returncode == -signal.SIGKILL
 
 
 def kill_servers(place: Path, seed: int, n_kills: int) -> Counter[str]:
@@ -156,7 +158,8 @@ def storing_late(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_kill_of_a_server_finds_a_document_that_was_acknowledged_and_not_stored(tmp_path: Path) -> None:
     with pytest.raises(AssertionError) as failed:
         kill_servers(tmp_path, 7, 30)  # until one is killed between an acknowledgement and the next change
-    assert "compare" in {entry.name for entry in failed.traceback}
+    # Or whoever deletes it at once is told that it is not there.
+    assert {"compare", "_change"} & {entry.name for entry in failed.traceback}
 
 
 def change_files(folder: Path, rng: random.Random, number: int) -> None:
