@@ -25,11 +25,11 @@ class Composed(NamedTuple):
 
 
 def with_quoted_first(retrieved: Retrieved, chosen: Sequence[Candidate]) -> tuple[Retrieved, list[Candidate]]:
-    """The groups of the passages in which the chosen units stand before all others, in the order of the units; and these units.
+    """The same with the passages of the chosen units before all others, in the units' order; and the units by their new ranks.
 
-    A unit is chosen by more than passages are ranked by, so its passage answers more often than the first does
-    (eval/reports/LOG.md). One that says far less of what is asked about than the first passage stays behind it. Passages about a
-    claim, and what a cross-encoder has ordered, stay in their order.
+    More signals choose a unit than rank a passage, so its passage answers more often than the first does (eval/reports/LOG.md, 36).
+    One that says far less of what is asked about than the first passage stays behind it. Passages about a claim, and what a
+    cross-encoder has ordered, stay in their order.
     """
     if not chosen or retrieved.reranked or states(retrieved.question.text):
         return retrieved, list(chosen)

@@ -166,7 +166,7 @@ def _unmapped(pages: Sequence[Page]) -> set[int]:
 
 def _is_for_recognition(n_unmapped: int, n_pages: int) -> bool:
     """Whether all pages are unmapped, or, where something can recognise them, more than half."""
-    return n_unmapped == n_pages or 2 * n_unmapped > n_pages and engine() is not None
+    return n_unmapped == n_pages or (2 * n_unmapped > n_pages and engine() is not None)
 
 
 def _require_text(layer: _Layer, ocr: bool) -> None:
