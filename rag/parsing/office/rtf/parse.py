@@ -127,9 +127,8 @@ class _Reader:
             elif brace == b"}":
                 if self._stack:
                     self._close_group()
-            elif (
-                symbol == b"*"
-            ):  # further on in a group, as some programs write it, it marks nothing that may be left out
+            elif symbol == b"*":
+                # Further on in a group, as some programs write it, it marks nothing that may be left out.
                 self._starred = token.start() - begun <= _MOST_BLANKS and not content[begun : token.start()].strip()
             elif symbol is not None:
                 self._symbol(symbol.decode("latin-1"))
