@@ -1,6 +1,7 @@
 """JSON and JSON Lines: each record a passage of its own, a line a field, under the path of its place in the file."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from rag.parsing.shared.encoding import decode
@@ -20,39 +21,36 @@ _ABOUT = {
     "language": ("language", "lang"),
     "url": ("url", "link"),
 }
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
+# Neither blank nor what some programs write before each of several values (RFC 7464).
+_SIGN = re.compile(r"[^ \t\n\r\x1e]")
 
 # What the standard parser gives, with numbers left as they are written.
 Json = dict[str, "Json"] | list["Json"] | str | bool | None
 
 
 def parse_json(content: bytes, name: str, fields: Sequence[str] = ()) -> ParsedText:
-    """One value, or one to a line. fields: names of those to take, with all below them, dots between names; none for all.
+    """One value, or several one after the other.
+
+    fields: names of those to take, with all below them, dots between names; none for all.
 
     Raises UnreadableContent, naming the line, where it is no JSON, and where no record has any of the fields.
     """
-    text = decode(content)
     builder = _Records(fields)
-    value: Json = None
     try:
-        value = _load(text)
-    except json.JSONDecodeError as error:
-        if not is_lines(text):
-            raise UnreadableContent(f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
-        for number, line in enumerate(text.split("\n"), 1):
-            if line.strip():
-                try:
-                    record = _load(line)
-                except json.JSONDecodeError as damage:
-                    raise UnreadableContent(f"not JSON: {damage.msg} in line {number}") from damage
-                _add_record(builder, record, (f"line {number}",))
+        values = _values(decode(content))
     except RecursionError as error:
         raise UnreadableContent(f"its values nest more than {_MAX_DEPTH} levels deep") from error
+    if len(values) == 1:
+        _add_value(builder, values[0][1])
     else:
-        _add_value(builder, value)
+        is_a_line_each = len({line for line, _ in values}) == len(values)
+        for number, (line, value) in enumerate(values, 1):
+            _add_record(builder, value, (f"line {line}" if is_a_line_each else f"value {number}",))
     if fields and not builder.n_characters:
         there = ", ".join(sorted(builder.names)[:20])
         raise UnreadableContent(f"no record has a field {' or '.join(fields)}: there are {there or 'none'}")
-    title, metadata = _about(value)
+    title, metadata = _about(values[0][1] if len(values) == 1 else None)
     return builder.build(title=title or name, metadata=metadata)
 
 
@@ -105,8 +103,32 @@ def is_lines(text: str) -> bool:
 
 
 def _load(text: str) -> Json:
-    value: Json = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+    value: Json = _DECODER.decode(text)
     return value
+
+
+def _values(text: str) -> list[tuple[int, Json]]:
+    """The values that stand one after the other in a text, each with the number of the line in which it begins.
+
+    The first of several is an object or list, so is one on the line of another: a date is not three numbers.
+    """
+    values: list[tuple[int, Json]] = []
+    line, start, end = 1, 0, 0
+    while (sign := _SIGN.search(text, end)) is not None or not values:
+        before, start = start, sign.start() if sign is not None else len(text)
+        line += text.count("\n", before, start)
+        try:
+            value, end = _DECODER.raw_decode(text, start)
+            is_beside = line == values[-1][0] if values else _SIGN.search(text, end) is not None
+            if is_beside and not isinstance(value, (dict, list)):
+                raise json.JSONDecodeError("no object or list beside another value", text, start)
+        except json.JSONDecodeError as error:
+            begun = f", in what begins in line {line}" if error.lineno != line else ""
+            raise UnreadableContent(
+                f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}{begun}"
+            ) from error
+        values.append((line, value))
+    return values
 
 
 def _add_value(builder: TextBuilder, value: Json) -> None:

@@ -39,6 +39,27 @@ def test_each_line_of_json_lines_is_a_passage(name: str, read: Read, path_of: Pa
     assert path_of(parsed, "Sør-Elv") == ("line 3",)
 
 
+@pytest.mark.parametrize(
+    ("between", "paths"),
+    [
+        ("\n", [("line 1",), ("line 2",)]),
+        ("", [("value 1",), ("value 2",)]),
+        (" ", [("value 1",), ("value 2",)]),
+        ("\n\x1e", [("line 1",), ("line 2",)]),
+    ],
+)
+def test_values_one_after_the_other_are_a_passage_each(between: str, paths: list[tuple[str]], read: Read) -> None:
+    parsed = read("bridges.json", between.join(json.dumps(record) for record in RECORDS).encode())
+    assert parsed.text == TEXT
+    assert [section.path for section in parsed.sections] == paths
+
+
+def test_values_over_several_lines_are_named_by_the_line_in_which_they_begin(read: Read, path_of: PathOf) -> None:
+    parsed = read("bridges.json", "\n".join(json.dumps(record, indent=2) for record in RECORDS).encode())
+    assert parsed.text == TEXT
+    assert path_of(parsed, "Sør-Elv") == ("line 14",)
+
+
 def test_records_inside_an_object_are_passages_of_their_own(read: Read, path_of: PathOf) -> None:
     parsed = read("b.json", json.dumps({"source": "survey", "bridges": RECORDS}).encode())
     assert parsed.text == "source: survey\n\n" + TEXT
@@ -64,6 +85,17 @@ def test_a_broken_file_is_refused_with_the_place() -> None:
         parse("a.json", b"{\n  a: 1}")
     with pytest.raises(UnreadableContent, match="line 4"):
         parse("a.jsonl", b'{"a": 1}\n{"a": 2}\n{"a": 3}\n{"a": \n')
+    with pytest.raises(UnreadableContent, match="line 2"):
+        parse("a.jsonl", b'{"a": 1}\n{"a": \n{"a": 3}\n{"a": 4}\n')
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"a": 1} and more', '{"a": 1}\n{"b": 2', '{"a": 1}, {"b": 2}', '{"a": 1}}', "[1] Smith 2019", "2019-01-01"],
+)
+def test_what_follows_a_value_is_refused_where_it_is_no_value(text: str) -> None:
+    with pytest.raises(UnreadableContent, match="not JSON: .* in line"):
+        parse("a.json", text.encode())
 
 
 @pytest.mark.parametrize(
