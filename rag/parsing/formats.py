@@ -14,7 +14,7 @@ from rag.parsing.data.json import parse_json
 from rag.parsing.mail import msg
 from rag.parsing.mail.eml import parse_mail, read_eml
 from rag.parsing.office import odp, ods, odt
-from rag.parsing.office.docx import parse_docx
+from rag.parsing.office.docx.parse import parse_docx
 from rag.parsing.office.odp import parse_odp
 from rag.parsing.office.ods import parse_ods
 from rag.parsing.office.odt import parse_odt

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.medium
 PARSERS = {
     "rag.parsing.pdf.parse",
     "rag.parsing.web.html",
-    "rag.parsing.office.docx",
+    "rag.parsing.office.docx.parse",
     "rag.parsing.archives.members",
     "markdown_it",
     "yaml",

@@ -5,50 +5,31 @@ The numbers of headings, clauses and list items stand before their text, as Word
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element
 
 from rag.parsing.archives.container import Archive
 from rag.parsing.office.charts import add_figures
+from rag.parsing.office.docx.cells import are_labelled, as_cell, begun_after, children_named, is_deleted
+from rag.parsing.office.docx.styles import Style, is_bold, read_styles
 from rag.parsing.office.lists.docx import read_lists
 from rag.parsing.office.lists.numbering import Label, Numbering
 from rag.parsing.office.ooxml import chosen, is_on, main_part, number_of, properties, relations, value_of
 from rag.parsing.shared.xml import attribute, child, local, parse_xml
 from rag.parsing.structure.builder import Item, TextBuilder, plain
-from rag.parsing.structure.tables import Cell, is_value, joined_down, lay_out, n_covered
+from rag.parsing.structure.tables import joined_down, lay_out, n_covered
 from rag.shared.types import ParsedText
 
 _SKIPPED = frozenset(
     "del moveFrom instrText delText delInstrText rPr pPr sdtPr sdtEndPr tblPr tblGrid trPr tcPr sectPr fldData "
     "annotationRef rt".split()
 )
-_HEADING_NAME = re.compile(r"heading (\d)")
 _NO_HEADING = 9  # outline level of body text
 _BOLD_LEVEL = 10  # of a paragraph that is a heading by its bold type: below those that say that they are
 _MAX_BOLD = 100  # characters of one
 _SENTENCE_END = re.compile(r"[.!:;,。：]['\"’”)]*$")
 _MAX_CELL = 1000
-_LABELLED = 2  # cells of a row that is a label with what it says
-_Merged = tuple[Cell, bool | None]  # a cell, and whether it begins to cover rows or goes on with the one above
-_MAX_ANCESTORS = 20  # of a style: a chain that closes on itself ends there
 _NO_LIST = "0"  # the id that takes a paragraph out of the list that its style is in
-
-
-@dataclass(frozen=True, slots=True)
-class _Style:
-    """list_id, list_level: of the list that its paragraphs are in, None where there is none or it is not said.
-
-    chain: the style itself and those that it is based on, up to the one that names the list.
-    """
-
-    name: str = ""
-    outline: int | None = None
-    listed: bool = False
-    bold: bool = False
-    list_id: str | None = None
-    list_level: int | None = None
-    chain: tuple[str, ...] = ()
 
 
 def parse_docx(content: bytes, name: str) -> ParsedText:
@@ -57,7 +38,7 @@ def parse_docx(content: bytes, name: str) -> ParsedText:
     part = main_part(archive)
     related = {kind: place for kind, place in relations(archive, part).values() if place in archive}
     root = parse_xml(archive.read(part))
-    styles = _styles(archive, related.get("styles"))
+    styles = read_styles(archive, related.get("styles"))
     style_lists = {name: style.list_id for name, style in styles.items() if style.list_id}
     lists = read_lists(parse_xml(archive.read(related["numbering"])), style_lists) if "numbering" in related else {}
     reader = _Reader(
@@ -78,54 +59,6 @@ def parse_docx(content: bytes, name: str) -> ParsedText:
     )
 
 
-def _styles(archive: Archive, part: str | None) -> dict[str, _Style]:
-    """Style id -> the style, with what it has of those that it is based on."""
-    if part is None:
-        return {}
-    elements = {
-        attribute(element, "styleId") or "": element
-        for element in parse_xml(archive.read(part))
-        if local(element.tag) == "style"
-    }
-    return {style_id: _style(style_id, elements) for style_id in elements}
-
-
-def _style(style_id: str, elements: Mapping[str, Element]) -> _Style:
-    outline = bold = list_id = list_level = None
-    listed = False
-    chain: list[str] = []
-    at: str | None = style_id
-    for _ in range(_MAX_ANCESTORS):
-        if at is None or at not in elements:
-            break
-        element = elements[at]
-        name = _name(element)
-        format_ = child(element, "pPr")
-        level = number_of(child(format_, "outlineLvl"))
-        if level is None and (found := _HEADING_NAME.fullmatch(name)):
-            level = int(found[1]) - 1
-        outline = level if outline is None else outline
-        bold = _is_bold(element) if bold is None else bold
-        place = child(format_, "numPr")
-        listed = listed or place is not None or name.startswith("list ")
-        if list_id is None:
-            chain.append(at)
-            list_id = value_of(place, "numId")
-            list_level = number_of(child(place, "ilvl")) if place is not None and list_level is None else list_level
-        at = value_of(element, "basedOn")
-    return _Style(_name(elements[style_id]), outline, listed, bool(bold), list_id, list_level, tuple(chain))
-
-
-def _is_bold(styled: Element) -> bool | None:
-    """Whether a style or run is set in bold type, where it says so."""
-    bold = child(child(styled, "rPr"), "b")
-    return None if bold is None else is_on(bold)
-
-
-def _name(style: Element) -> str:
-    return (value_of(style, "name") or "").lower()
-
-
 def _notes(archive: Archive, part: str | None) -> dict[str, Element]:
     if part is None:
         return {}
@@ -143,7 +76,7 @@ class _Reader:
         self,
         archive: Archive,
         related: dict[str, tuple[str, str]],
-        styles: dict[str, _Style],
+        styles: dict[str, Style],
         numbering: Numbering,
         notes: dict[str, dict[str, Element]],
     ) -> None:
@@ -169,9 +102,7 @@ class _Reader:
                 self.number(chosen(element), numbering)
             elif tag == "txbxContent":
                 self.number(element, numbering.anew())
-            elif not (
-                tag in _SKIPPED or tag == "sdt" and _is_unfilled(element) or tag == "tr" and _is_deleted(element)
-            ):
+            elif not (tag in _SKIPPED or tag == "sdt" and _is_unfilled(element) or tag == "tr" and is_deleted(element)):
                 self.number(element, numbering)
 
     def _count(self, paragraph: Element, numbering: Numbering) -> None:
@@ -194,8 +125,8 @@ class _Reader:
                 self._labels[id(paragraph)] = label, Item(list_id, level)
         self.number(paragraph, numbering)  # text boxes in it
 
-    def _style_of(self, paragraph_format: Element | None) -> _Style:
-        return self._styles.get(value_of(paragraph_format, "pStyle") or "", _Style())
+    def _style_of(self, paragraph_format: Element | None) -> Style:
+        return self._styles.get(value_of(paragraph_format, "pStyle") or "", Style())
 
     def read(self, body: Iterable[Element]) -> None:
         """Add all paragraphs and tables below an element."""
@@ -257,11 +188,11 @@ class _Reader:
                 self.read(box)
         self._add_notes(notes)
 
-    def _is_set_bold(self, paragraph: Element, style: _Style) -> bool:
+    def _is_set_bold(self, paragraph: Element, style: Style) -> bool:
         """Whether all that a paragraph shows is set in bold type."""
         for run in paragraph.iter():
             if local(run.tag) == "r" and any(local(inner.tag) == "t" and (inner.text or "").strip() for inner in run):
-                own = _is_bold(run)
+                own = is_bold(run)
                 named = self._styles.get(value_of(child(run, "rPr"), "rStyle") or "", style)
                 if not (style.bold or named.bold if own is None else own):
                     return False
@@ -340,11 +271,11 @@ class _Reader:
         rows: list[list[Element]] = []
         skipped: list[str | None] = []  # of each row the columns before its first cell
         n_headed = 0  # of the first rows, those that are repeated on every page
-        for row in _children(element, "tr"):
-            if _is_deleted(row):
+        for row in children_named(element, "tr"):
+            if is_deleted(row):
                 continue
             n_headed += n_headed == len(rows) and is_on(child(child(row, "trPr"), "tblHeader"))
-            rows.append(list(_children(row, "tc")))
+            rows.append(list(children_named(row, "tc")))
             skipped.append(value_of(child(row, "trPr"), "gridBefore"))
         self.flush()
         notes: list[Element] = []
@@ -356,9 +287,11 @@ class _Reader:
                 for cell in cells:
                     self.read(cell)
         else:
-            merged = [[*map(_merge, cells, said)] for cells, said in zip(rows, texts, strict=True)]
-            placed = [_after(n_covered(n), cells) if n else cells for n, cells in zip(skipped, merged, strict=True)]
-            n_header = n_headed or (0 if _are_labelled(rows) else None)
+            merged = [[*map(as_cell, cells, said)] for cells, said in zip(rows, texts, strict=True)]
+            placed = [
+                begun_after(n_covered(n), cells) if n else cells for n, cells in zip(skipped, merged, strict=True)
+            ]
+            n_header = n_headed or (0 if are_labelled(rows) else None)
             self.builder.add_table(lay_out(joined_down(placed), n_header))
             self._add_notes(notes)
 
@@ -374,48 +307,6 @@ def _ends_hidden(paragraph_format: Element | None) -> bool:
     return is_on(child(child(paragraph_format, "rPr"), "vanish"))
 
 
-def _is_deleted(row: Element) -> bool:
-    """Whether a row of a table was deleted."""
-    return is_on(child(child(row, "trPr"), "del"))
-
-
 def _is_unfilled(control: Element) -> bool:
     """Whether a content control shows what is to be filled in, and nothing that was."""
     return is_on(child(child(control, "sdtPr"), "showingPlcHdr"))
-
-
-def _are_labelled(rows: Sequence[Sequence[Element]]) -> bool:
-    """Whether rows are labels with what they say, as on cover sheets: the labels are shaded, in all rows, and they alone."""
-    pairs = [[_shade(cell) for cell in cells] for cells in rows if len(cells) == _LABELLED]
-    return len(pairs) > 1 and all(label and label == pairs[0][0] and said != label for label, said in pairs)
-
-
-def _shade(cell: Element) -> str:
-    fill = attribute(child(child(cell, "tcPr"), "shd"), "fill") or ""
-    return "" if fill in ("auto", "FFFFFF") else fill
-
-
-def _after(n_skipped: int, cells: list[_Merged]) -> list[_Merged]:
-    """The cells of a row that begins after some columns: a label covers these too, before a value they are empty."""
-    if not cells or is_value(cells[0][0].text):
-        return [(Cell("", n_skipped), None), *cells]
-    (first, begins), *others = cells
-    return [(first._replace(across=first.across + n_skipped), begins), *others]
-
-
-def _merge(cell: Element, text: str) -> _Merged:
-    """A cell with the columns that it covers, and whether it begins to cover rows or goes on with the one above."""
-    format_ = child(cell, "tcPr")
-    merge = child(format_, "vMerge")
-    begins = None if merge is None else attribute(merge, "val") == "restart"
-    return Cell(text, n_covered(value_of(format_, "gridSpan"))), begins
-
-
-def _children(element: Element, name: str) -> Iterator[Element]:
-    """Children of this local name, also those inside content controls and tracked insertions."""
-    for inner in element:
-        tag = local(inner.tag)
-        if tag == name:
-            yield inner
-        elif tag in ("sdt", "sdtContent", "ins", "customXml", "moveTo"):
-            yield from _children(inner, name)

@@ -1,0 +1,1 @@
+"""What text, headings and tables does a Word document (DOCX) hold?"""
