@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 from rag.parsing.archives.container import Archive
 from rag.parsing.office.charts import add_figures
 from rag.parsing.office.docx.cells import are_labelled, as_cell, begun_after, children_named, is_deleted
+from rag.parsing.office.docx.omissions import empty_omissions, read_prompts
 from rag.parsing.office.docx.styles import Style, is_bold, read_styles
 from rag.parsing.office.lists.docx import read_lists
 from rag.parsing.office.lists.numbering import Label, Numbering
@@ -41,13 +42,11 @@ def parse_docx(content: bytes, name: str) -> ParsedText:
     styles = read_styles(archive, related.get("styles"))
     style_lists = {name: style.list_id for name, style in styles.items() if style.list_id}
     lists = read_lists(parse_xml(archive.read(related["numbering"])), style_lists) if "numbering" in related else {}
-    reader = _Reader(
-        archive,
-        relations(archive, part),
-        styles,
-        Numbering(lists),
-        {kind: _notes(archive, related.get(f"{kind}s")) for kind in ("footnote", "endnote")},
-    )
+    notes = {kind: _notes(archive, related.get(f"{kind}s")) for kind in ("footnote", "endnote")}
+    prompts = read_prompts(archive, related.get("glossaryDocument"))
+    for tree in (root, *(note for of_kind in notes.values() for note in of_kind.values())):
+        empty_omissions(tree, prompts, styles)
+    reader = _Reader(archive, relations(archive, part), styles, Numbering(lists), notes)
     body = child(root, "body")
     if body is not None:
         reader.number(body)
@@ -102,7 +101,7 @@ class _Reader:
                 self.number(chosen(element), numbering)
             elif tag == "txbxContent":
                 self.number(element, numbering.anew())
-            elif not (tag in _SKIPPED or tag == "sdt" and _is_unfilled(element) or tag == "tr" and is_deleted(element)):
+            elif not (tag in _SKIPPED or tag == "tr" and is_deleted(element)):
                 self.number(element, numbering)
 
     def _count(self, paragraph: Element, numbering: Numbering) -> None:
@@ -136,13 +135,6 @@ class _Reader:
                 self._paragraph(element)
             elif tag == "tbl":
                 self._table(element)
-            elif tag == "sdt":
-                galleries = (
-                    attribute(inner, "val") for inner in element.iter() if local(inner.tag) == "docPartGallery"
-                )
-                inner = child(element, "sdtContent")
-                if inner is not None and next(galleries, None) != "Table of Contents" and not _is_unfilled(element):
-                    self.read(inner)
             elif tag == "AlternateContent":
                 self.read(chosen(element))
             elif tag not in _SKIPPED:
@@ -242,8 +234,6 @@ class _Reader:
                 boxes.append(inner)
             elif tag == "graphicData" and (attribute(inner, "uri") or "").endswith(("/chart", "/diagram")):
                 boxes.append(inner)
-            elif tag == "sdt" and _is_unfilled(inner):
-                continue
             elif tag == "AlternateContent":
                 yield from self._runs(chosen(inner), boxes, notes)
             elif tag == "r":
@@ -264,7 +254,7 @@ class _Reader:
                     yield from self._plain_paragraphs(box, notes)
             elif tag == "AlternateContent":
                 yield from self._plain_paragraphs(chosen(inner), notes)
-            elif tag not in _SKIPPED and not (tag == "sdt" and _is_unfilled(inner)):
+            elif tag not in _SKIPPED:
                 yield from self._plain_paragraphs(inner, notes)
 
     def _table(self, element: Element) -> None:
@@ -305,8 +295,3 @@ def _ends_deleted(paragraph_format: Element | None) -> bool:
 def _ends_hidden(paragraph_format: Element | None) -> bool:
     """Whether the mark that ends a paragraph is hidden."""
     return is_on(child(child(paragraph_format, "rPr"), "vanish"))
-
-
-def _is_unfilled(control: Element) -> bool:
-    """Whether a content control shows what is to be filled in, and nothing that was."""
-    return is_on(child(child(control, "sdtPr"), "showingPlcHdr"))

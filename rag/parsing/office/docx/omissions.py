@@ -1,0 +1,65 @@
+"""What stands in a Word document and is none of its text: prompts of controls that nothing was filled into, tables of contents."""
+
+import re
+from collections.abc import Mapping
+from xml.etree.ElementTree import Element
+
+from rag.parsing.archives.container import Archive
+from rag.parsing.office.docx.styles import Style
+from rag.parsing.office.ooxml import is_on, value_of
+from rag.parsing.shared.xml import attribute, child, local, parse_xml
+
+_CONTENTS = "Table of Contents"
+_PROMPT_ID, _PROMPT_STYLE = "PlaceholderText", "placeholder text"  # the name is the same in all languages
+# Prompts as Word and its templates word them, for a file that does not hold the one of a control.
+_PROMPT = re.compile(r"\[.*\]|(?:click|tap|choose|select|enter|type) (?:or|here|to|an?|the|your|any)\b.*", re.I)
+
+
+def read_prompts(archive: Archive, glossary: str | None) -> dict[str, str]:
+    """Name -> text of the parts of a glossary, among which are the prompts of controls."""
+    parts = parse_xml(archive.read(glossary)).iter() if glossary is not None else ()
+    return {
+        value_of(child(part, "docPartPr"), "name") or "": _text(_texts(part))
+        for part in parts
+        if local(part.tag) == "docPart"
+    }
+
+
+def empty_omissions(root: Element, prompts: Mapping[str, str], styles: Mapping[str, Style]) -> None:
+    """Take the letters out of what is none of the text. The paragraphs stay, as they count in lists."""
+    for control in root.iter():
+        if local(control.tag) == "sdt":
+            about = child(control, "sdtPr")
+            prompt = prompts.get(value_of(child(about, "placeholder"), "docPart") or "")
+            if _is_contents(about) or (is_on(child(about, "showingPlcHdr")) and _is_unfilled(control, prompt, styles)):
+                _empty(_texts(control))
+
+
+def _is_contents(about: Element | None) -> bool:
+    galleries = about.iter() if about is not None else ()
+    return any(local(inner.tag) == "docPartGallery" and attribute(inner, "val") == _CONTENTS for inner in galleries)
+
+
+def _is_unfilled(control: Element, prompt: str | None, styles: Mapping[str, Style]) -> bool:
+    """Whether a control that is marked as not filled in shows its prompt: programs fill controls in and leave the mark."""
+    text = _text(_texts(control))
+    if prompt is not None:
+        return text == prompt
+    runs = [run for run in control.iter() if local(run.tag) == "r" and _text(_texts(run))]
+    names = (value_of(child(run, "rPr"), "rStyle") or "" for run in runs)
+    return _PROMPT.fullmatch(text) is not None or all(
+        name == _PROMPT_ID or name in styles and styles[name].name == _PROMPT_STYLE for name in names
+    )
+
+
+def _texts(element: Element) -> list[Element]:
+    return [inner for inner in element.iter() if local(inner.tag) == "t"]
+
+
+def _text(texts: list[Element]) -> str:
+    return " ".join("".join(text.text or "" for text in texts).split())
+
+
+def _empty(texts: list[Element]) -> None:
+    for text in texts:
+        text.text = ""
