@@ -10,6 +10,7 @@ from rag.parsing.office.ooxml import is_on, value_of
 from rag.parsing.shared.xml import attribute, child, local, parse_xml
 
 _CONTENTS = "Table of Contents"
+_CONTENTS_FIELD = re.compile(r"\s*TOC\b", re.I)
 _PROMPT_ID, _PROMPT_STYLE = "PlaceholderText", "placeholder text"  # the name is the same in all languages
 # Prompts as Word and its templates word them, for a file that does not hold the one of a control.
 _PROMPT = re.compile(r"\[.*\]|(?:click|tap|choose|select|enter|type) (?:or|here|to|an?|the|your|any)\b.*", re.I)
@@ -33,6 +34,7 @@ def empty_omissions(root: Element, prompts: Mapping[str, str], styles: Mapping[s
             prompt = prompts.get(value_of(child(about, "placeholder"), "docPart") or "")
             if _is_contents(about) or (is_on(child(about, "showingPlcHdr")) and _is_unfilled(control, prompt, styles)):
                 _empty(_texts(control))
+    _empty_contents(root)
 
 
 def _is_contents(about: Element | None) -> bool:
@@ -50,6 +52,24 @@ def _is_unfilled(control: Element, prompt: str | None, styles: Mapping[str, Styl
     return _PROMPT.fullmatch(text) is not None or all(
         name == _PROMPT_ID or name in styles and styles[name].name == _PROMPT_STYLE for name in names
     )
+
+
+def _empty_contents(root: Element) -> None:
+    """Empty what the fields show that are tables of contents. One without an end shows nothing that can be told from the text."""
+    fields: list[str] = []  # the instructions of those that are open, the outermost first
+    shown: list[Element] = []
+    for element in root.iter():
+        tag = local(element.tag)
+        if tag == "fldChar" and attribute(element, "fldCharType") == "begin":
+            fields.append("")
+        elif tag == "fldChar" and attribute(element, "fldCharType") == "end" and fields:
+            if _CONTENTS_FIELD.match(fields.pop()) and not any(map(_CONTENTS_FIELD.match, fields)):
+                _empty(shown)
+                shown = []
+        elif tag == "instrText" and fields:
+            fields[-1] += element.text or ""
+        elif tag == "t" and any(map(_CONTENTS_FIELD.match, fields)):
+            shown.append(element)
 
 
 def _texts(element: Element) -> list[Element]:

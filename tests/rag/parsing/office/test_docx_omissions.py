@@ -89,3 +89,39 @@ def test_a_control_around_a_table_of_contents_is_read_but_for_that(read: Read) -
     text = "<w:p><w:r><w:t>The bridge is old.</w:t></w:r></w:p>"
     outer = f"<w:sdt {W}><w:sdtContent>{contents}{text}</w:sdtContent></w:sdt>"
     assert read("a.docx", document_with(outer)).text == "The bridge is old."
+
+
+def field(instruction: str, *lines: str, style: str = "Heading1", ends: bool = True) -> list[str]:
+    """Paragraphs that a field shows, each with the number of its page in a field of its own."""
+
+    def sign(kind: str) -> str:
+        return f"<w:r><w:fldChar w:fldCharType='{kind}'/></w:r>"
+
+    def code(text: str) -> str:
+        return f"<w:r><w:instrText>{text[:3]}</w:instrText><w:instrText>{text[3:]}</w:instrText></w:r>"
+
+    number = f"{sign('begin')}{code(' PAGEREF a ')}{sign('separate')}<w:r><w:t>3</w:t></w:r>{sign('end')}"
+    shown = [f"<w:r><w:t>{line}</w:t><w:tab/></w:r>{number}" for line in lines]
+    shown[0] = f"{sign('begin')}{code(instruction)}{sign('separate')}{shown[0]}"
+    about = f"<w:pPr><w:pStyle w:val='{style}'/></w:pPr>"
+    return [
+        *(f"<w:p {W}>{about}{line}</w:p>" for line in shown),
+        f"<w:p {W}>{sign('end') if ends else ''}</w:p>",
+    ]
+
+
+HEADING = f"<w:p {W}><w:pPr><w:pStyle w:val='Heading1'/></w:pPr><w:r><w:t>Damage</w:t></w:r></w:p>"
+TEXT = f"<w:p {W}><w:r><w:t>A flood took the arch.</w:t></w:r></w:p>"
+
+
+def test_lines_of_a_table_of_contents_that_look_like_headings_are_left_out(read: Read) -> None:
+    parsed = read("a.docx", document_with(*field(' TOC \\o "1-3" ', "Damage", "Repairs"), HEADING, TEXT))
+    assert parsed.text == "Damage\n\nA flood took the arch."
+    assert [section.path for section in parsed.sections] == [("Damage",)]
+
+
+def test_other_fields_and_one_without_an_end_stay_in_the_text(read: Read) -> None:
+    other = read("a.docx", document_with(*field(" REF a ", "Repairs", style="Normal"), HEADING, TEXT))
+    assert other.text == "Repairs 3\n\nDamage\n\nA flood took the arch."
+    endless = read("a.docx", document_with(*field(" TOC ", "Repairs", ends=False), HEADING, TEXT))
+    assert endless.text.endswith("Damage\n\nA flood took the arch.")
