@@ -19,9 +19,10 @@ NUMBER_WORDS = by_first_letter(
 # Numbers that count nothing: references, places in a document, identifiers, links.
 _COUNTS_NOTHING = late(
     r"\[[\d,\s–-]+\]|https?://\S+|\b(?:table|figure|fig\.|section|sec\.|chapter|pages?|pp?\.|article|art\.|clause|step|"
-    r"volume|vol\.|"
+    r"volume|vol\.|exhibit|schedule|annex|form|"
     r"version|appendix|item|paragraph|rule|regulation|directive|ordinance|resolution|act|law|règlement|résolution|loi|décret|"
     r"demande|verordnung|gesetz|no\.|nr\.|n°)\s*\d[\w.()–-]*|§+\s*[\d.]+|\b[A-Za-z]+[-–_]?\d[\w–-]*|\b\d+(?:[-–]\d+){2,}\b|\b\dd\b|"
+    r"(?<=[^\W\d] )\(\d\)(?= )|"
     r"^\s*\(?\d{1,3}[.)]\s|(?<=\s)\d{1,2}\.\s(?=(?-i:[A-Z]))",
     re.IGNORECASE,
 )
@@ -33,7 +34,8 @@ _COUNTS = late(r"\b(?:how (?:many|often)|wie (?:viele|oft)|combien|cuánt[oa]s|q
 _ASKS_FOR_MONEY = late(
     r"^(?!.*\b(?:how (?:many|long)|percent\w*|proportion|wie viele|combien de|cuánt[oa]s)\b).*"
     r"\b(?:costs?|prices?|priced|salary|wages?|penalty|rents?|fees?|paid|pay|charged?|earns?|spen[dt]|"
-    r"(?:sub|grand )total|bill(?:ed)?|invoiced|amount due|balance|VAT|revenues?|turnover|"
+    r"(?:sub|grand )total|bill(?:ed)?|invoiced|amount due|balance|VAT|revenues?|turnover|income|earnings|profits?|"
+    r"money|donat\w+|"
     r"kostet?|kosten|preis|coûte\w*|prix|cuestan?|precio|costan?|prezzo)\b",
     re.IGNORECASE | re.DOTALL,
 )
@@ -71,10 +73,11 @@ _NO_COUNT = late(
     rf"\d[\d.,]* ?(?:{_CURRENCY}|%|(?i:percent|per cent)\b)|(?i:{CLOCK.pattern})",
 )
 _MONTH = by_first_letter(f"{MONTHS}|{SHORT_MONTHS}")
-# What is no amount of anything: days of a month, dates, telephone numbers, houses of a street.
+# What is no amount of anything: days of a month, dates, places in an order, telephone numbers, houses of a street.
 _NO_AMOUNT = late(
     rf"\b(?i:{_MONTH})\b\.? \d{{1,2}}(?:st|nd|rd|th)?\b|"
     rf"\b\d{{1,2}}(?:st|nd|rd|th|\.)? (?i:of )?(?i:{_MONTH})\b|"
+    r"\b\d+(?:st|nd|rd|th)\b|"
     r"(?<![\w.])\d{1,4}(?:\.\d{1,2}\.|/\d{1,2}/|-\d{1,2}-)\d{2,4}\b|\(\d{2,4}\)[ -]?\d[\d -]{4,}|\+\d[\d ()-]{6,}|"
     r"\b(?:\d+/)?\d{1,5} (?:[A-Z][\w.'’-]* ){1,4}(?:St|Street|Ave|Avenue|Road|Rd|Blvd|Boulevard|Lane|Ln|Drive|Dr|Court|"
     r"Ct|Square|Sq)\b|\b\d{1,5}, ?(?:rue|avenue|boulevard|chemin|place|allée|route|impasse|quai)\b|"

@@ -10,11 +10,13 @@ from functools import lru_cache
 
 from rag.language.patterns import late
 
-UNITS_OF_TIME = (
+_ENGLISH_UNITS_OF_TIME = (
     "(?:milli)?seconds?|minutes?|hours?|(?:business |working |calendar )?days?|nights?|weeks?|months?|quarters?|years?|"
-    "decades?|"
-    "century|centuries|sekunden?|minuten?|stunden?|tagen?|tage?|wochen?|monate?n?|jahre?n?|secondes?|heures?|jours?|"
-    "semaines?|mois|"
+    "decades?|century|centuries"
+)
+UNITS_OF_TIME = (
+    f"{_ENGLISH_UNITS_OF_TIME}|"
+    "sekunden?|minuten?|stunden?|tagen?|tage?|wochen?|monate?n?|jahre?n?|secondes?|heures?|jours?|semaines?|mois|"
     "ans?|années?|segundos?|minutos?|horas?|días?|dias?|semanas?|mes(?:es)?|años?|anos?|secondi|minuti|giorni|settimane|"
     "mesi|anni|"
     "dagen|weken|jaren"
@@ -78,13 +80,19 @@ _IN_OTHER_LANGUAGES = {
     r"cum (?:pot|se|să)|как (?:мне|можно|нужно)|πώς (?:μπορώ|να))\b|كيف (?:أ|يمكن)|எப்படி",
 }
 
+_DURATIONS = (
+    "duration|run ?time|notice|time (?:limit|span|lag)|half-life|lifespan|"
+    "(?:incubation|notice|waiting|grace|trial|probation|warranty|retention) period|"
+    "(?:mean|average|median|doubling|response|waiting|processing|delivery|lead) time"
+)
 _COUNTED = (
     "number|percentage|amount|price|prices|cost|costs|fee|fees|salary|wage|population|total|speed|rate|size|weight|height|"
     "length|"
     "width|depth|temperature|dose|dosage|score|accuracy|ratio|torque|age|sum|balance|intensity|capacity|sales|revenue|profit|"
     "concentration|level|count|strength|density|pressure|voltage|premium|discount|deposit|"
     "frequency|distance|area|budget|limit|threshold|speedup|tax|turnover|average|maximum|minimum|rent|penalty|charge|"
-    "value|yield"
+    "value|yield|income|money|debt|deficit|tuition|prevalence|incidence|wavelength|thickness|diameter|volume|altitude|elevation|"
+    "humidity|temperatures|ages|wages|salaries|premiums|speeds|sizes|weights|heights|lengths|distances"
 )
 _ORGANISATIONS = (
     "company|companies|organi[sz]ations?|university|universities|agency|agencies|institutions?|institutes?|banks?|"
@@ -111,18 +119,19 @@ _PATTERNS = tuple(
         ),
         (
             Kind.DURATION,
-            rf"\bhow (?:long|old)\b|\bhow (?:many|much) (?:[\w-]+ )?(?:{UNITS_OF_TIME})\b|\bhow much (?:time|notice)\b|"
+            rf"\bhow (?:long|old)\b|\bhow (?:many|much) (?:[\w-]+ )?(?:{_ENGLISH_UNITS_OF_TIME})\b|\bhow much (?:time|notice)\b|"
             rf"\bwie (?:lange|alt)\b|\bwie viele (?:{UNITS_OF_TIME})\b|\bcombien de (?:temps|{UNITS_OF_TIME})\b|"
             rf"\bcuánt[oa]s? (?:tiempo|{UNITS_OF_TIME})\b|"
-            r"\bwhat (?:is|was) the (?:duration|runtime|run time|notice|time (?:limit|span))\b|"
+            rf"\bwhat (?:is|was) the (?:[\w-]+ ){{0,3}}?(?:{_DURATIONS})\b|"
             r"多久|多长时间",
         ),
         (
             Kind.DATE,
             r"^\W*(?:(?:and|but|so|by|since|until)\b\W*)*when\b|"
             r"^(?!.*\b(?:what|which|who|whom|whose|where|why|how)\b.*\bwhen\b).*\bwhen (?:did|does|do|is|was|were|will|"
-            r"are|has|have)\b|\b(?:in |on |by |from )?(?:what|which) (?:date|day|year|month|century|decade|season|"
-            r"time (?:frame|period))\b|"
+            r"are|has|have)\b|\b(?:in |on |by |from )?(?:what|which) (?:dates?|days?|years?|months?|week|"
+            r"weekend|century|centuries|decades?|season|time (?:frame|period))\b|\b(?:until|since|by|from) when\b|"
+            r"^(?!.*\b(?:what|which|who|whom|whose|where|why|how)\b).*\bwhen\W*$|"
             r"\bwhat (?:is|was|are|were) the (?:[\w-]+ ){0,3}(?:date|deadline|year|day)\b|\bwann\b|\bquand\b|\bcuándo\b|"
             r"\bquando\b|"
             r"\bwanneer\b|\bwelche[nms]? (?:jahr|datum|tag)\b|\bquelle (?:date|année)\b|\bqué (?:año|fecha)\b|"
@@ -152,7 +161,11 @@ _PATTERNS = tuple(
             rf"\bwie ?viele?\b|\bwie (?:hoch|groß|schnell|weit|schwer|"
             rf"teuer)\b|"
             r"\bwhat (?:did|does|do|would|will|is|was) .{1,80}\b(?:costs?|weigh|priced|earn)\b|\bcombien\b|"
-            r"\bcuánt[oa]s?\b|\bquant[oaie]s?\b|\bhoeveel\b|多少|几[个天年次名]|いくつ|いくら",
+            r"\bcuánt[oa]s?\b|\bquant[oaie]s?\b|\bhoeveel\b|"
+            r"\b(?:welche[rnms]?|wie lautet (?:der|die|das)) (?:\w*betrag|preis|anzahl|summe|temperatur)\b|"
+            r"\bquel(?:le)? (?:somme|(?:est |était )?(?:le |la )?(?:montant|prix|nombre|taux|pourcentage))\b|"
+            r"\b(?:qué|cuál es (?:el|la)) (?:cantidad|precio|importe|porcentaje|suma)\b|"
+            r"\bqual (?:è|era) (?:il |l['’])(?:prezzo|importo|totale|numero)\b|多少|几[个天年次名]|いくつ|いくら",
         ),
         (
             Kind.ORGANISATION,
