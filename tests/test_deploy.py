@@ -70,6 +70,13 @@ def test_the_image_runs_as_another_user_and_its_versions_are_those_of_the_lock()
     assert sum(line.startswith("FROM ") for line in lines) == 2
 
 
+def test_the_build_of_the_image_is_sent_what_it_copies() -> None:
+    steps = [line.split() for line in (ROOT / "deploy" / "Dockerfile").read_text().splitlines()]
+    copied = {source for step in steps if step[:1] == ["COPY"] and "--from" not in step[1] for source in step[1:-1]}
+    ignored = (ROOT / "deploy" / "Dockerfile.dockerignore").read_text().splitlines()
+    assert copied <= {line[1:] for line in ignored if line.startswith("!")}
+
+
 @pytest.mark.parametrize(
     ("values", "kinds"),
     [
