@@ -135,6 +135,6 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   byId("main").focus();
 });
 
+ask.learnFeatures();
 route();
-ask.learnFeatures().catch(() => {}); // without them the page shows less
 if (view !== "documents") learnCollections().catch(() => {}); // asked again, with its error in words, by whatever is done next

@@ -23,6 +23,7 @@ let asked = null; // { question, collection, where, only, link } of what is on s
 let answered = null; // the answer to it, once it is there
 let only = null; // { id, title } of the document that alone is asked
 let canGenerate = false;
+let learned = Promise.resolve(); // what the service can do
 
 /** Puts the cursor into the question box. */
 export function focusQuestion() {
@@ -67,8 +68,12 @@ export function askOnly(source) {
   focusQuestion();
 }
 
-/** Learns what the service can do. */
-export async function learnFeatures() {
+/** Learns what the service can do; questions wait for it. */
+export function learnFeatures() {
+  learned = learn().catch(() => {}); // without it the page shows less
+}
+
+async function learn() {
   const features = await request("v1/features");
   canGenerate = features.generate;
   enable(features.feedback);
@@ -110,6 +115,7 @@ async function ask(question) {
   byId("announce").textContent = "Searching…";
   const slow = setTimeout(() => (byId("searching").hidden = mine !== running), SLOW_MS);
   try {
+    await learned;
     const json = requestOf(question);
     const answer = json.mode === "generate" ? await written(json, mine) : await request("v1/ask", { method: "POST", json, signal: mine.signal });
     if (mine !== running) return;

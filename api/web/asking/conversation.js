@@ -1,6 +1,6 @@
 /** The conversation so far: what a follow-up may leave out, and what is shown above the question. */
 
-import { element } from "../base/text.js";
+import { element, slice } from "../base/text.js";
 import { piecesOf, shownPieces } from "./answer.js";
 
 const MOST = 10; // turns that are kept
@@ -11,7 +11,7 @@ let turns = [];
 
 /** What a question is asked with, oldest first. */
 export function history() {
-  return turns.map(({ question, answer }) => ({ question, answer: answer.slice(0, MAX_ANSWER) }));
+  return turns.map(({ question, answer }) => ({ question, answer: slice(answer, 0, MAX_ANSWER) }));
 }
 
 /** The turns, as they can be kept with an address and given to `put` again. */

@@ -33,7 +33,7 @@ export function clear() {
 }
 
 function places(words) {
-  const pattern = new RegExp(words.trim().split(/\s+/).map((word) => word.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&")).join("\\s+"), "giu");
+  const pattern = new RegExp(words.trim().split(/\s+/).map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")).join("\\s+"), "giu");
   const nodes = [];
   const walker = document.createTreeWalker(body, NodeFilter.SHOW_TEXT);
   let length = 0;

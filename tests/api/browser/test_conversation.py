@@ -56,6 +56,17 @@ def test_a_follow_up_is_asked_with_what_came_before_which_stays_on_show(page: An
     page.find("#close-reader").click()
 
 
+def test_a_long_answer_is_cut_between_characters_for_a_follow_up(page: Any) -> None:
+    sent = page.driver.execute_async_script(
+        "const [done] = arguments; import('/web/asking/conversation.js').then((conversation) => {"
+        "  const answer = { text: 'x'.repeat(1999) + '\\u{1F600}'.repeat(9), citations: [], parts: [] };"
+        "  conversation.add({ question: 'q', answered: true, answer, passages: [] });"
+        "  const sent = conversation.history(); conversation.put([]); done(sent[0].answer.slice(1999));"
+        "})"
+    )
+    assert sent == "\N{GRINNING FACE}"
+
+
 def test_back_goes_through_a_conversation_and_a_link_to_a_follow_up_stands_alone(
     page: Any, client: httpx.Client
 ) -> None:
@@ -180,8 +191,10 @@ def test_a_model_s_sentences_come_one_by_one_each_with_its_support(page_with: An
     page.wait(lambda: page.all("#cited"))
     assert page.cited() == FERRIES["Anholt"]
     page.find("#close-reader").click()
+    page.wait(lambda: "#q=" in page.driver.current_url)
     page.driver.refresh()
-    page.wait(lambda: page.find("#generate").is_selected())  # remembered
+    page.wait(lambda: page.all(".answer .written"))  # asked again in the same way, which is remembered
+    assert page.find("#generate").is_selected()
 
 
 def test_a_model_that_breaks_off_leaves_the_quoted_answer_with_a_note(page_with: Any, stub: Stub) -> None:

@@ -143,6 +143,9 @@ def test_a_text_is_searched_where_it_stands(page: Any, article: Any) -> None:
     )
     assert place == ["Munich", True]
     page.find("#reader-find").clear()
+    page.find("#reader-find").send_keys("war-torn" + Keys.ENTER)
+    page.wait_for_text("#reader-status", "“war-torn”: 1 of ")
+    page.find("#reader-find").clear()
     page.find("#reader-find").send_keys("zzz" + Keys.ENTER)
     page.wait_for_text("#reader-status", "not in the text")
 
