@@ -98,6 +98,8 @@ class AsyncClient:
                 added = await self._json(call)
             except Problem as problem:
                 added = calls.partly_added(problem)
+            except (OSError, UnicodeEncodeError) as error:
+                added = calls.not_read(call, error)
             done["documents"] += added.get("documents", [])
             done["failed"] += added.get("failed", [])
         return done
@@ -121,7 +123,7 @@ class AsyncClient:
         return await self._json(calls.delete(document_id))
 
     async def _json(self, call: calls.Call[T]) -> T:
-        taken: T = (await self._send(call)).json()
+        taken: T = calls.taken(await self._send(call))
         return taken
 
     async def _send(self, call: calls.Call[T], *, stream: bool = False) -> httpx.Response:

@@ -26,6 +26,8 @@ RETRIES = 3
 MAX_WAIT_S = 30.0
 _FIRST_WAIT_S = 0.5
 _BUSY = (429, 503)
+# What is wrong with the address or the key stays wrong.
+_NEVER_SENT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,15 @@ def _present(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def headers(key: str | None) -> dict[str, str]:
     """Of every request."""
-    return {"Authorization": f"Bearer {key}"} if key else {}
+    return {"Authorization": f"Bearer {key.strip()}"} if key else {}  # one read from a file ends with its line
+
+
+def taken(response: httpx.Response) -> Any:
+    """The JSON of a reply.  Raises Problem where it is of something else than the service."""
+    try:
+        return response.json()
+    except ValueError as error:
+        raise problem_of(response) from error
 
 
 def problem_of(response: httpx.Response) -> Problem:
@@ -128,6 +138,14 @@ def partly_added(problem: Problem) -> Added:
     if not problem.body.get("failed"):
         raise problem
     return {"documents": problem.body.get("documents", []), "failed": problem.body["failed"]}
+
+
+def not_read(call: Call[Added], error: OSError | UnicodeEncodeError) -> Added:
+    """What an upload did whose file cannot be read, or not be named, here."""
+    reason = error.strerror if isinstance(error, OSError) else None
+    name = "/".join([*filter(None, [call.fields.get("folder")]), call.files[0].name])
+    shown = name.encode(errors="replace").decode()
+    return {"documents": [], "failed": [{"name": shown, "reason": reason or "its name is not Unicode: rename it"}]}
 
 
 def retry_after_s(response: httpx.Response) -> float | None:
@@ -148,7 +166,7 @@ def wait_before_again(outcome: httpx.Response | httpx.TransportError, n_left: in
     Raises Unreachable, and Problem of a response that has been read, where it is not to be sent again.
     """
     if isinstance(outcome, httpx.TransportError):
-        if not n_left:
+        if not n_left or isinstance(outcome, _NEVER_SENT):
             raise Unreachable(f"{outcome.request.url} cannot be reached: {outcome}") from outcome
         asked_s = None
     else:

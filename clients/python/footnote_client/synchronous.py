@@ -98,6 +98,8 @@ class Client:
                 added = self._json(call)
             except Problem as problem:
                 added = calls.partly_added(problem)
+            except (OSError, UnicodeEncodeError) as error:
+                added = calls.not_read(call, error)
             done["documents"] += added.get("documents", [])
             done["failed"] += added.get("failed", [])
         return done
@@ -120,7 +122,7 @@ class Client:
         return self._json(calls.delete(document_id))
 
     def _json(self, call: calls.Call[T]) -> T:
-        taken: T = self._send(call).json()
+        taken: T = calls.taken(self._send(call))
         return taken
 
     def _send(self, call: calls.Call[T], *, stream: bool = False) -> httpx.Response:

@@ -66,6 +66,25 @@ def test_folders_go_in_with_the_names_of_their_folders(
         assert {document["collection"] for document in client.documents("notes")} == {"notes"}
 
 
+def test_a_file_that_cannot_be_read_or_named_is_told_and_the_rest_goes_in(
+    client_of_app: Callable[..., InProcess], fake: FakeService, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "one.txt").write_text("One.")
+    strange = notes / "strange\udcff.txt"
+    try:
+        strange.write_text("Strange.")
+    except (OSError, UnicodeEncodeError):
+        pytest.skip("file names are Unicode here")
+    (tmp_path / "two.txt").write_text("Two.")
+    with Client("http://testserver", transport=client_of_app(Settings())) as client:
+        added = client.add(tmp_path / "gone.txt", notes, tmp_path / "two.txt")
+    assert [document["source"] for document in added["documents"]] == ["notes/one.txt", "two.txt"]
+    assert [failed["name"] for failed in added["failed"]] == ["gone.txt", "notes/strange?.txt"]
+    assert all(failed["reason"] for failed in added["failed"])
+
+
 def test_lists_are_read_page_after_page(client_of_app: Callable[..., InProcess], fake: FakeService) -> None:
     for number in range(203):
         fake.add_text(title=None, text=f"Text {number}.", source=None, metadata={}, collection="default")
@@ -116,6 +135,28 @@ def test_what_will_not_pass_is_told_at_once(naps: list[float], response: httpx.R
     with pytest.raises(Problem):
         client_of(answers(response)).verify([])
     assert naps == []
+
+
+def test_what_is_wrong_with_the_address_is_told_at_once(naps: list[float]) -> None:
+    with pytest.raises(Unreachable, match="unsupported protocol"):
+        Client("footnote:8000").verify([])
+    assert naps == []
+
+
+def test_a_key_may_end_with_its_line() -> None:
+    sent: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers["authorization"])
+        return done()
+
+    client_of(handler, key="footnote_k\n").verify([])
+    assert sent == ["Bearer footnote_k"]
+
+
+def test_a_reply_that_is_not_the_service_s_is_a_problem() -> None:
+    with pytest.raises(Problem, match="<html>"):
+        client_of(answers(httpx.Response(200, text="<html>Welcome</html>"))).ask("who?")
 
 
 def test_a_service_out_of_reach_is_tried_again(naps: list[float]) -> None:
