@@ -32,6 +32,7 @@ ENGINES = {
     "pymilvus": {"index/postgres/milvus.py"},
     "pypdfium2": {
         "rag/parsing/pdf/objects/entries.py",
+        "rag/parsing/pdf/objects/page.py",
         "rag/parsing/pdf/objects/rulings.py",
         "rag/parsing/pdf/parse.py",
         "rag/viewing/pictures.py",

@@ -1,1 +1,1 @@
-"""What do the objects of a PDF hold beside its text: whole streams, lines, entries of forms?"""
+"""What do the objects of a PDF hold: the words of its pages, whole streams, lines, entries of forms?"""
