@@ -120,9 +120,8 @@ _PATTERNS = tuple(
         (
             Kind.DURATION,
             rf"\bhow (?:long|old)\b|\bhow (?:many|much) (?:[\w-]+ )?(?:{_ENGLISH_UNITS_OF_TIME})\b|\bhow much (?:time|notice)\b|"
-            rf"\bwie (?:lange|alt)\b|\bwie viele (?:{UNITS_OF_TIME})\b|\bcombien de (?:temps|{UNITS_OF_TIME})\b|"
-            rf"\bcuánt[oa]s? (?:tiempo|{UNITS_OF_TIME})\b|"
-            rf"\bwhat (?:is|was) the (?:[\w-]+ ){{0,3}}?(?:{_DURATIONS})\b|"
+            rf"\bwie (?:lange|alt)\b|\b(?:wie viele|combien de|cuánt[oa]s?) (?:{UNITS_OF_TIME})\b|"
+            rf"\bcombien de temps\b|\bcuánt[oa]s? tiempo\b|\bwhat (?:is|was) the (?:[\w-]+ ){{0,3}}?(?:{_DURATIONS})\b|"
             r"多久|多长时间",
         ),
         (
@@ -156,8 +155,8 @@ _PATTERNS = tuple(
             r"\bhow (?:many|much|far|fast|tall|high|big|large|heavy|deep|wide|thick|steep|strong|loud|"
             r"dense|hot|warm|cold|expensive)\b|"
             r"\bwhat (?:percent(?:age)?|proportion|number|amount|price)\b|"
-            rf"\bwhat(?:['’]s| is| was| are| were) (?:the |[\w'’-]+ |[\w-]+['’]s? )(?:[\w'’-]+ ){{0,3}}(?:{_COUNTED})\b|"
-            rf"\b(?:at |to |by )?what (?:(?!\w+[^\Ws]s )[\w-]+ )?(?:{_COUNTED})\b|"
+            rf"\b(?:what(?:['’]s| is| was| are| were) (?:the |[\w'’-]+ |[\w-]+['’]s? )(?:[\w'’-]+ ){{0,3}}|"
+            rf"(?:at |to |by )?what (?:(?!\w+[^\Ws]s )[\w-]+ )?)(?:{_COUNTED})\b|"
             rf"\bwie ?viele?\b|\bwie (?:hoch|groß|schnell|weit|schwer|"
             rf"teuer)\b|"
             r"\bwhat (?:did|does|do|would|will|is|was) .{1,80}\b(?:costs?|weigh|priced|earn)\b|\bcombien\b|"

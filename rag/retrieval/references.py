@@ -17,6 +17,7 @@ _KINDS = (
 _KIND = rf"(?:\b(?:{_KINDS})\b\.?|§{{1,2}})\s*"
 _DOTTED = r"\d{1,4}(?:\.\d{1,4})"
 _SUB = r"(?:\s?\([a-z0-9]{1,5}\))"
+_DIGIT = late(r"\d")
 # Without a word before it only what can be no amount or year alone.
 _ASKED = late(rf"{_KIND}({_DOTTED}*{_SUB}*)(?![\w%])|(?<![\w.,$€£])({_DOTTED}+{_SUB}*)(?![\w%])", re.I)
 # Of running text ("Article 34 TFEU says") a number after a word is no opening.
@@ -60,13 +61,15 @@ class Named(NamedTuple):
 
 def find_references(question: str) -> list[Place]:
     """The numbers of the parts that a question refers to, level by level: ("7", "3", "b")."""
-    places = (_parts(number[1] or number[2]) for number in _ASKED.finditer(question))
+    places = (
+        _parts(number[1] or number[2]) for number in (_ASKED.finditer(question) if _DIGIT.search(question) else ())
+    )
     return list(dict.fromkeys(filter(None, places)))[:_MOST]
 
 
 def asks_for_part(question: str) -> bool:
     """Whether a question asks for a part by its number ("What does clause 7.3 say?") and for nothing in particular in it."""
-    return bool(_ASKED.search(question) and _ASKS_FOR_IT.fullmatch(_ASKED.sub("", question)))
+    return bool(find_references(question) and _ASKS_FOR_IT.fullmatch(_ASKED.sub("", question)))
 
 
 def named_sentences(

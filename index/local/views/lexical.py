@@ -33,7 +33,7 @@ _LOCK = ".tantivy-meta.lock"
 _SMALL_HEAP = 15_000_000  # bytes, tantivy's minimum
 _LARGE_HEAP = 60_000_000  # 20,000 passages: 1.0 s, against 2.2 s with the small one
 # Scripts that put no blanks between words: Han, Kana, Thai, Lao, Myanmar, Khmer. (Korean does use blanks.)
-_UNSPACED = re.compile(
+_UNSPACED = (  # compiled when first used
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff]+"
 )
@@ -44,7 +44,6 @@ STEMMERS = {
     "fr": "french", "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese",
     "ro": "romanian", "ru": "russian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
 }  # fmt: skip
-_ERROR_NUMBER = re.compile(r"\(os error (\d+)\)")
 
 
 @functools.cache
@@ -228,7 +227,7 @@ _SCHEMA = _schema()
 def _cut(word: str) -> Iterator[str]:
     """A word in pieces: pairs of neighbouring characters where its script has no blanks."""
     end = 0
-    for run in _UNSPACED.finditer(word):
+    for run in re.finditer(_UNSPACED, word):
         if run.start() > end:
             yield word[end : run.start()]
         characters = run.group()
@@ -268,6 +267,6 @@ def _file_errors() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        if number := _ERROR_NUMBER.search(str(error)):
+        if number := re.search(r"\(os error (\d+)\)", str(error)):
             raise OSError(int(number[1]), str(error)) from error
         raise
