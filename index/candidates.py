@@ -1,6 +1,6 @@
 """Passages as they are scored: n of them in flat arrays."""
 
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from index.types import Ids, Signs, Terms
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
+class Candidates(NamedTuple):
     """What scoring needs of n passages, as flat arrays; segment 0 of a passage's terms is its context, then one per sentence.
 
     ids: int64 (n,).  vectors: float16 (n + n_sentences, dim), of each passage its own, then its sentences'.
@@ -25,8 +24,7 @@ class Candidates:
 
     def joined(self, others: "Candidates") -> "Candidates":
         """These, then the others."""
-        pairs = ((getattr(self, each.name), getattr(others, each.name)) for each in fields(self))
-        return Candidates(*map(np.concatenate, pairs))
+        return Candidates(*map(np.concatenate, zip(*[self, others], strict=True)))
 
     @property
     def firsts(self) -> Ids:
@@ -54,8 +52,7 @@ class Candidates:
         return np.delete(self.vectors, self.firsts, axis=0)
 
 
-@dataclass(frozen=True, slots=True)
-class WordSigns:
+class WordSigns(NamedTuple):
     """The words of n passages. signs: uint8 (n_words in all, ceil(dim / 8)), a bit per vector component, first component highest.
 
     ids: int64 (n,).  word_counts: int64 (n_sentences in all,), words per sentence; sentence_counts: int64 (n,).

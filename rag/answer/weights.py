@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 FILE = Path(__file__).with_name("answering.json")
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(NamedTuple):
     """unit: of what speaks for a unit, on the scale of log-odds.  confidence: a logistic model of ``evidence`` with "intercept"."""
 
     unit: Mapping[str, float]

@@ -1,8 +1,8 @@
 """A question as it is searched: its terms in the languages of the documents, and how much each of them tells."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +14,7 @@ from rag.language.languages import common_words, question_language, terms_of_que
 from rag.retrieval.signals import FUNCTION_WORD_SHARE_LATE, FUNCTION_WORDS, QuestionTerms, question_terms
 
 
-@dataclass(frozen=True, slots=True)
-class AnalyzedQuestion:
+class AnalyzedQuestion(NamedTuple):
     """A question analyzed once, for everything that is scored by it.
 
     words: spans of the text.  terms: as the documents of the collection have them, in order, with repetition.

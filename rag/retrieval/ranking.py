@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +17,7 @@ from index.types import Floats, Ids, Span
 from rag.retrieval.signals import Signals
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(NamedTuple):
     """All candidates of a question and what they are scored by: what training needs of a search.
 
     chosen: int64 (m,), ascending, the candidates for which ``late`` was computed.  late: float32 (n_sentences,), late interaction

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -66,8 +67,7 @@ def states(text: str) -> bool:
     return text.rstrip().endswith((".", "!")) and not asks(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """All candidates of a question with their signals. Fields as of ``Retrieved``.
 
     chosen: int64 (m,), ascending, the candidates of the second stage, for which alone ``late`` is known.

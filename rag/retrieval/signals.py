@@ -7,6 +7,7 @@ word vectors of the passage's own forward pass, of which the store keeps the sig
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +43,7 @@ FUNCTION_WORDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionTerms:
+class QuestionTerms(NamedTuple):
     """The distinct terms of a question in the order of their first use; all arrays are (n_terms,).
 
     hashes: uint32.  idf: float32.  weights: float32, the idf, less for function words.  unknown: bool, in no passage.
@@ -198,8 +198,7 @@ def _bit_products(packed: Signs, vectors: Floats) -> Floats:
     return products
 
 
-@dataclass(frozen=True, slots=True)
-class _Occurrences:
+class _Occurrences(NamedTuple):
     """Where question terms stand, in order of their places; all int64 (n_found,). term: index into the question's terms.
 
     segment: of the candidates' terms (context or sentence).  place: position among all terms of all candidates.

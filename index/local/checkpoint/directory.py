@@ -14,7 +14,6 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +83,7 @@ def load_whole(store: Path, dim: int, connection: Connection, damage: Checkpoint
     except CheckpointDamaged:
         pass
     missing = BaseVectors(VectorIndex.build(NO_IDS, b"", dim), None, NO_IDS, passage_ids(connection))
-    return replace(empty_base(dim), sequence=sequence, vectors=missing, missing=PARTS)
+    return empty_base(dim)._replace(sequence=sequence, vectors=missing, missing=PARTS)
 
 
 def lists_undamaged(store: Path, manifest: Manifest) -> bool:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from index.errors import DocumentNotFound
 from index.local.database.connection import Connection
@@ -14,8 +14,7 @@ from index.local.system.clock import now
 from index.types import Document
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(NamedTuple):
     """What a removed document leaves: its former number, and the ids that its passages had."""
 
     number: int

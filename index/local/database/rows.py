@@ -44,16 +44,14 @@ class StoredPassage(NamedTuple):
     word_signs: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class PassageRow:
+class PassageRow(NamedTuple):
     """A checked passage, packed, to be written. body: the distinct terms of its sentences by hash."""
 
     packed: StoredPassage
     body: Mapping[int, str]
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentRow:
+class DocumentRow(NamedTuple):
     """A checked document, packed."""
 
     id: str

@@ -4,8 +4,8 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from index.errors import NoPlace
 from index.local import originals
@@ -29,8 +29,7 @@ _LEFTOVERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class StoreMeta:
+class StoreMeta(NamedTuple):
     """What a store is and was made with, as long as it lives. dim: length of its vectors."""
 
     id: str

@@ -1,7 +1,7 @@
 """A directory made ready to be used as a store: a swap finished, the database opened, its format brought up to date."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from index.errors import NoPlace, StoreMissing, StoreReplaced
 from index.local.database.connection import Database
@@ -13,8 +13,7 @@ from index.local.system.lock import WriterLock
 from index.local.system.names import DATABASE, LOCK
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """What a store works with. The database is open, and for the caller to close."""
 
     lock: WriterLock

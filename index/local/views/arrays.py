@@ -12,10 +12,9 @@ import mmap
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +33,7 @@ _ID, _FIRST_ROW, _N_ROWS, _FIRST_TERM, _N_TERMS, _TERMS_SUM, _ROWS_SUM = range(7
 _N_NUMBERS, _COLUMNS = 5, 7
 
 
-@dataclass(frozen=True, slots=True)
-class PassageRows:
+class PassageRows(NamedTuple):
     """Rows of n passages, as flat arrays: for each passage one for itself, then one for each sentence.
 
     ids, n_rows, n_terms: int64 (n,).  vectors: float16 (sum of n_rows, dim).  term_counts: int64 (sum of n_rows,), of the context,
@@ -68,7 +66,7 @@ class PassageRows:
         """The parts, of which there is at least one, one after another."""
         if len(parts) == 1:
             return parts[0]
-        return cls(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls)))
+        return cls(*map(np.concatenate, zip(*parts, strict=True)))
 
     def places(self, ids: Ids) -> Ids:
         """Where those of these ids stand that are here, if all here are in ascending order."""

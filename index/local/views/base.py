@@ -1,7 +1,7 @@
 """The search files of one checkpoint, as they are searched: vectors, postings, and the rows from which passages are scored."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +58,7 @@ class BaseVectors:
             yield self.recent.ids, self.recent.codes()
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(NamedTuple):
     """The views of a checkpoint. name: its directory under ``views``, "" for none; sequence: the last change it holds.
 
     buried: ids that are in its files and were passages no more, int64 ascending; only large stores have any.

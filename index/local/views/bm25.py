@@ -6,7 +6,7 @@ for more until nothing that it has not proposed could enter the best k.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,7 @@ from index.types import Floats, Ids, Terms
 _SLACK = 1.0001
 
 
-@dataclass(frozen=True, slots=True)
-class TermRows:
+class TermRows(NamedTuple):
     """Stored terms of passages: ids int64 (n,); lengths int64 (n,); terms uint32 (sum of lengths,), in order."""
 
     ids: Ids
@@ -38,8 +37,7 @@ class TermRows:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(NamedTuple):
     """What BM25 needs of a collection: idf per term hash, and the mean number of terms of a passage, its context included."""
 
     idf: dict[int, float]
