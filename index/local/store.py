@@ -14,7 +14,6 @@ from index.local import originals
 from index.local.checkpoint import directory as checkpoint
 from index.local.checkpoint.follower import Follower
 from index.local.checkpoint.rebuild import ViewRebuild
-from index.local.checks.verify import check_store, check_unused_originals
 from index.local.database.connection import Connection
 from index.local.database.documents import (
     Removed,
@@ -235,6 +234,8 @@ class Store(backend.Store):
             self._view_rebuild.stop()
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
+        from index.local.checks.verify import check_store, check_unused_originals
+
         with self._follower.state() as (connection, views):
             findings = check_store(self.path, connection, views, self.rebuilt, progress)
         return findings + check_unused_originals(self.path, self._database)

@@ -41,7 +41,7 @@ _COMMANDS = {
     "version": "rag.cli.main:version",
 }
 _HELP = "help"
-_YOUNG = 50_000  # new objects until the young ones are looked through
+_YOUNG = 100_000  # new objects until the young ones are looked through
 # Those that take paths: an empty one would be the current folder.
 _OF_PATHS = ("add", "watch", "snapshot", "restore")
 

@@ -33,6 +33,7 @@ DEFAULT_MODEL = "all-MiniLM-L6-v2"
 _INSTALLED = "footnote_model"  # the folder beside the packages that the installation put the default model into
 _REINSTALL = "install Footnote again, from the folder of the project: pip install --force-reinstall --no-deps ."
 _DEFAULT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+PROBE = "A probe sentence: the quick brown fox signed 17 agreements in Kyiv."
 # Raised when conversion changes what comes out: older conversions are then made again and older stores refused.
 _CONVERSION = 1
 _NEEDED = ("model.xml", "model-int8.xml", "tokenizer.json")
@@ -42,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What the engine must know of a converted model. probe: the reference's unit vector of ``conversion.PROBE``."""
+    """What the engine must know of a converted model. probe: the reference's unit vector of ``PROBE``."""
 
     name: str
     fingerprint: str

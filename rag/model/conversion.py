@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from index.types import Floats
+from rag.model.cache import PROBE
 from rag.model.devices.precision import quantize_weights
 from rag.model.encoder import EncoderFiles, LoadedModel, build_encoder, read_encoder
 from rag.model.engine import load_openvino
@@ -19,7 +20,6 @@ from rag.shared.errors import ModelUnavailable
 
 # Longer windows cost attention quadratically and gain passages of a few sentences nothing.
 MAX_WINDOW_TOKENS = 512
-PROBE = "A probe sentence: the quick brown fox signed 17 agreements in Kyiv."
 
 
 def convert(folder: Path, destination: Path) -> dict[str, Any]:

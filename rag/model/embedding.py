@@ -9,7 +9,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
 from threading import Lock
@@ -19,8 +18,7 @@ import numpy as np
 
 from index.types import Floats, Ids, Signs, Span
 from rag.model.batching import Begun, Coalescer, in_turn
-from rag.model.cache import ModelInfo
-from rag.model.conversion import PROBE
+from rag.model.cache import PROBE, ModelInfo
 from rag.model.devices.engine import open_engine
 from rag.shared.errors import ModelDamaged
 from rag.shared.types import Check, go_on
@@ -115,8 +113,7 @@ class TextEmbedder(Protocol):
     ) -> Iterator[list[PassageVectors]]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
+class _Window(NamedTuple):
     """One row of a batch. Pairs (rows[i], columns[i]) say that token columns[i] counts for the window's vector rows[i].
 
     targets: to which of its passage's vectors (the passage, its sentences, then its words) each vector of the window adds.
