@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from rag.parsing.shared.encoding import decode
 from rag.parsing.structure.builder import TextBuilder, Values, plain
@@ -37,20 +38,20 @@ def parse_json(content: bytes, name: str, fields: Sequence[str] = ()) -> ParsedT
     Raises UnreadableContent, naming the line, where it is no JSON, and where no record has any of the fields.
     """
     builder = _Records(fields)
+    values = _values(decode(content))
     try:
-        values = _values(decode(content))
+        first, second = next(values), next(values, None)
+        if second is None:
+            _add_value(builder, first[1], ())
+        else:
+            for place, value in chain((first, second), values):
+                (_add_value if _is_records(value) else _add_record)(builder, value, (place,))
     except RecursionError as error:
         raise UnreadableContent(f"its values nest more than {_MAX_DEPTH} levels deep") from error
-    if len(values) == 1:
-        _add_value(builder, values[0][1])
-    else:
-        is_a_line_each = len({line for line, _ in values}) == len(values)
-        for number, (line, value) in enumerate(values, 1):
-            _add_record(builder, value, (f"line {line}" if is_a_line_each else f"value {number}",))
     if fields and not builder.n_characters:
         there = ", ".join(sorted(builder.names)[:20])
         raise UnreadableContent(f"no record has a field {' or '.join(fields)}: there are {there or 'none'}")
-    title, metadata = _about(values[0][1] if len(values) == 1 else None)
+    title, metadata = _about(first[1] if second is None else None)
     return builder.build(title=title or name, metadata=metadata)
 
 
@@ -107,31 +108,33 @@ def _load(text: str) -> Json:
     return value
 
 
-def _values(text: str) -> list[tuple[int, Json]]:
-    """The values that stand one after the other in a text, each with the number of the line in which it begins.
+def _values(text: str) -> Iterator[tuple[str, Json]]:
+    """The values that stand one after the other in a text, each with its place: the line in which it begins.
 
     The first of several is an object or list, so is one on the line of another: a date is not three numbers.
     """
-    values: list[tuple[int, Json]] = []
-    line, start, end = 1, 0, 0
-    while (sign := _SIGN.search(text, end)) is not None or not values:
+    line = 1  # in which a value begins
+    start = end = n_values = n_beside = 0
+    while (sign := _SIGN.search(text, end)) is not None or not n_values:
         before, start = start, sign.start() if sign is not None else len(text)
-        line += text.count("\n", before, start)
+        n_lines = text.count("\n", before, start)
+        line += n_lines
+        n_beside = n_beside + 1 if n_values and not n_lines else 0
         try:
             value, end = _DECODER.raw_decode(text, start)
-            is_beside = line == values[-1][0] if values else _SIGN.search(text, end) is not None
-            if is_beside and not isinstance(value, (dict, list)):
+            is_alone = not n_beside if n_values else _SIGN.search(text, end) is None
+            if not is_alone and not isinstance(value, (dict, list)):
                 raise json.JSONDecodeError("no object or list beside another value", text, start)
         except json.JSONDecodeError as error:
             begun = f", in what begins in line {line}" if error.lineno != line else ""
             raise UnreadableContent(
                 f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}{begun}"
             ) from error
-        values.append((line, value))
-    return values
+        n_values += 1
+        yield f"line {line}, value {n_beside + 1}" if n_beside else f"line {line}", value
 
 
-def _add_value(builder: TextBuilder, value: Json) -> None:
+def _add_value(builder: TextBuilder, value: Json, above: tuple[str, ...]) -> None:
     """A list of records, or the first such list inside an object, record by record; what else there is as one record."""
     lists: dict[tuple[str, ...], Json] = {}
     if isinstance(value, list):
@@ -140,10 +143,10 @@ def _add_value(builder: TextBuilder, value: Json) -> None:
         lists = {(key,): inner for key, inner in value.items() if _is_records(inner)}
         value = {key: inner for key, inner in value.items() if (key,) not in lists}
     if () not in lists:
-        _add_record(builder, value, ())
+        _add_record(builder, value, above)
     for path, records in lists.items():
         for number, record in enumerate(records if isinstance(records, list) else (), 1):
-            _add_record(builder, record, (*path, f"record {number}"))
+            _add_record(builder, record, (*above, *path, f"record {number}"))
 
 
 def _is_records(value: Json) -> bool:

@@ -43,8 +43,8 @@ def test_each_line_of_json_lines_is_a_passage(name: str, read: Read, path_of: Pa
     ("between", "paths"),
     [
         ("\n", [("line 1",), ("line 2",)]),
-        ("", [("value 1",), ("value 2",)]),
-        (" ", [("value 1",), ("value 2",)]),
+        ("", [("line 1",), ("line 1, value 2",)]),
+        (" ", [("line 1",), ("line 1, value 2",)]),
         ("\n\x1e", [("line 1",), ("line 2",)]),
     ],
 )
@@ -58,6 +58,12 @@ def test_values_over_several_lines_are_named_by_the_line_in_which_they_begin(rea
     parsed = read("bridges.json", "\n".join(json.dumps(record, indent=2) for record in RECORDS).encode())
     assert parsed.text == TEXT
     assert path_of(parsed, "Sør-Elv") == ("line 14",)
+
+
+def test_records_of_several_lists_are_passages_of_their_own(read: Read) -> None:
+    parsed = read("bridges.json", "\n".join(json.dumps([record]) for record in RECORDS).encode())
+    assert parsed.text == TEXT
+    assert [section.path for section in parsed.sections] == [("line 1", "record 1"), ("line 2", "record 1")]
 
 
 def test_records_inside_an_object_are_passages_of_their_own(read: Read, path_of: PathOf) -> None:
