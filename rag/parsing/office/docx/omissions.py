@@ -66,6 +66,8 @@ def _empty_contents(root: Element) -> None:
             if _CONTENTS_FIELD.match(fields.pop()) and not any(map(_CONTENTS_FIELD.match, fields)):
                 _empty(shown)
                 shown = []
+        elif tag == "fldSimple" and _CONTENTS_FIELD.match(attribute(element, "instr") or ""):
+            _empty(_texts(element))
         elif tag == "instrText" and fields:
             fields[-1] += element.text or ""
         elif tag == "t" and any(map(_CONTENTS_FIELD.match, fields)):

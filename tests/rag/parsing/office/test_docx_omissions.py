@@ -120,6 +120,14 @@ def test_lines_of_a_table_of_contents_that_look_like_headings_are_left_out(read:
     assert [section.path for section in parsed.sections] == [("Damage",)]
 
 
+def test_a_table_of_contents_in_one_paragraph_is_left_out(read: Read) -> None:
+    shown = "<w:r><w:t>Damage</w:t><w:tab/><w:t>3</w:t><w:br/></w:r>"
+    contents = (
+        f"<w:p {W}><w:pPr><w:pStyle w:val='Heading1'/></w:pPr><w:fldSimple w:instr=' TOC '>{shown}</w:fldSimple></w:p>"
+    )
+    assert read("a.docx", document_with(contents, TEXT)).text == "A flood took the arch."
+
+
 def test_other_fields_and_one_without_an_end_stay_in_the_text(read: Read) -> None:
     other = read("a.docx", document_with(*field(" REF a ", "Repairs", style="Normal"), HEADING, TEXT))
     assert other.text == "Repairs 3\n\nDamage\n\nA flood took the arch."
