@@ -123,9 +123,12 @@ UNAUTHORIZED = Kind(401, "unauthorized", "A valid key is required")
 FORBIDDEN = Kind(403, "forbidden", "This key may not do that")
 FOREIGN_HOST = Kind(403, "foreign-host", "This service does not answer to that name")
 FOREIGN_ORIGIN = Kind(403, "foreign-origin", "Pages of other sites may not do this")
-NOT_FOUND = Kind(404, "not-found", "Nothing is here", "`/openapi.json` lists the paths.")
+NOT_FOUND = Kind(404, "not-found", "Nothing is here", "Nothing is at this path: `/openapi.json` lists those that are.")
 NOT_ALLOWED = Kind(
-    405, "method-not-allowed", "This method is not offered here", "The `Allow` header names those that are."
+    405,
+    "method-not-allowed",
+    "This method is not offered here",
+    "This path has other methods: the `Allow` header names them.",
 )
 TOO_SLOW = Kind(408, "body-too-slow", "The body came too slowly")
 TOO_MANY = Kind(429, "too-many-requests", "This key asks too often")

@@ -119,12 +119,18 @@ def put_in(call: Call, collection: str, file: FileIn) -> Json:
 
 @router.get(_IN_STORE)
 async def list_files_of(
-    collection: str, call: CallDep, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
+    collection: str,
+    call: CallDep,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    after: str | None = None,
+    status: Annotated[str | None, Query(alias="filter")] = None,
 ) -> JSONResponse:
-    """The documents of a collection, as its files."""
+    """The documents of a collection, as its files; what failed is none of them."""
 
     def read() -> Json:
         call.require(collection)
+        if status not in (None, "completed"):
+            return page_of([])
         documents, has_more = call.documents(collection, after, limit)
         return page_of([_stored_json(document, document.id) for document in documents], has_more=has_more)
 

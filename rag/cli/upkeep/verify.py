@@ -54,7 +54,7 @@ def _verify_answer(answer: str, store: str | None, json: bool) -> bool:
 
 def _read(answer: str) -> object:
     try:
-        return jsonlib.loads(sys.stdin.read() if answer == "-" else Path(answer).read_text(encoding="utf-8"))
+        return jsonlib.loads(sys.stdin.read() if answer == "-" else Path(answer).read_bytes())
     except OSError as error:
         raise BadInput(f"{answer} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

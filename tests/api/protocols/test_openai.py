@@ -149,8 +149,8 @@ def test_a_file_goes_into_a_vector_store_and_out_again(opened: OpenAI) -> None:
         vector_store_id="notes", file=("heron.txt", b"The heron waits."), attributes={"year": 2026}
     )
     assert kept.status == "completed" and kept.vector_store_id == "notes" and kept.attributes == {"year": 2026}
-    listed = opened.vector_stores.files.list("notes").data
-    assert len(listed) == 1
+    listed = opened.vector_stores.files.list("notes", filter="completed").data
+    assert len(listed) == 1 and opened.vector_stores.files.list("notes", filter="failed").data == []
     assert opened.files.retrieve(listed[0].id).filename == "heron.txt"
     content = opened.vector_stores.files.content(kept.id, vector_store_id="notes").data
     assert content[0].text == "The heron waits."
