@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rag.generation.checks import Entailment
+from rag.generation.checks import SUPPORTED, Entailment
 from rag.generation.generate import generate_sentences, generated_answer, rewritten
 from rag.generation.language_model import ChatModel
 from rag.shared.errors import LanguageModelFailed
@@ -43,15 +43,15 @@ def answer_events(extract: Json, question: str, model: ChatModel, entails: Entai
         try:
             for sentence in generate_sentences(asked, passages, languages, model, entails):
                 sentences.append(sentence)
-                if sentence.verdict == "supported":
+                if sentence.verdict == SUPPORTED:
                     yield "sentence", generated_sentence_json(sentence)
             _put_in(whole, sentences, passages, model.name)
         except LanguageModelFailed as error:
-            if generated_answer(model.name, sentences) is None:
-                _note(whole, f"the answer is quoted, not written: {error}")
-            else:  # what was shown is not taken back
+            if any(sentence.verdict == SUPPORTED for sentence in sentences):  # what was shown is not taken back
                 _put_in(whole, sentences, passages, model.name)
                 _note(whole, f"the answer may end early: {error}")
+            else:  # the model may not even have a name
+                _note(whole, f"the answer is quoted, not written: {error}")
     yield "done", whole
 
 

@@ -77,6 +77,13 @@ def test_a_model_that_fails_or_replies_nonsense_leaves_the_extract_with_a_note(
     assert body["answered"] and "generated" not in body["answer"] and "quoted" in body["notes"][0]
 
 
+def test_a_server_that_cannot_even_be_asked_for_its_models_leaves_the_extract_with_a_note(asking: TestClient) -> None:
+    asking.app.state.service.language_model = LanguageModel("no-address")  # type: ignore[attr-defined]
+    body = ask(asking).json()
+    assert body["answered"] and "generated" not in body["answer"] and "quoted" in body["notes"][0]
+    assert events(ask(asking, accept="text/event-stream").text)[-1] == ("done", body)
+
+
 def test_a_model_that_breaks_off_leaves_what_was_borne_out_with_a_note(asking: TestClient, stub: Stub) -> None:
     stub.reply, stub.breaks_off = lambda _: sentences_reply(TRUE, *[FALSE] * 3), True
     whole = ask(asking).json()
