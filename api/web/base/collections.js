@@ -9,6 +9,7 @@ const picker = document.getElementById("collection");
 const known = new Set(["default"]);
 const listeners = [];
 let onlyKnown = false;
+let isRemembered = true; // nobody has chosen one since the page was opened
 let current = lasting.get("collection");
 if (typeof current !== "string" || !current) current = "default";
 known.add(current);
@@ -27,6 +28,7 @@ export function onCollection(listener) {
 export function learn(names, limited = false) {
   if (limited) known.clear();
   for (const name of names) known.add(name);
+  if (!isRemembered) known.add(current); // that it is closed is said of what is asked
   onlyKnown ||= limited;
   if (onlyKnown && names.length && !known.has(current)) choose(names[0]);
   else show();
@@ -43,6 +45,7 @@ function show() {
 
 /** Makes this collection the current one. */
 export function choose(name) {
+  isRemembered = false;
   if (name === current) return;
   known.add(name);
   current = name;

@@ -111,9 +111,10 @@ def _present(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def headers(key: str | None) -> dict[str, str]:
+def headers(key: str | None) -> dict[bytes, bytes]:
     """Of every request."""
-    return {"Authorization": f"Bearer {key.strip()}"} if key else {}  # one read from a file ends with its line
+    # One that is read from a file ends with its line.
+    return {b"Authorization": f"Bearer {key.strip()}".encode()} if key else {}
 
 
 def taken(response: httpx.Response) -> Any:

@@ -1,9 +1,12 @@
 """The page of a server that wants a key."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+
+from api.admission.keys import add_key
 
 pytestmark = pytest.mark.model
 
@@ -41,3 +44,15 @@ def test_the_page_asks_for_the_key_and_keeps_it_for_the_tab(page_with: Any) -> N
     page.wait(lambda: page.find("#key-dialog").is_displayed())
     page.find("#key-dialog button[value=cancel]").click()
     page.wait_for_text("#documents-error", "wants a key")
+
+
+@pytest.mark.slow
+def test_a_link_to_a_collection_that_the_key_does_not_open_says_so(page_with: Any, tmp_path: Path) -> None:
+    _, secret = add_key(tmp_path / "keys.json", "reader", "read", ["minutes"])
+    page, url = page_with()
+    page.js("sessionStorage.setItem('footnote.key', JSON.stringify(arguments[0]))", secret)
+    page.driver.get(f"{url}/web/icon.svg")
+    page.driver.get(f"{url}/#q=When+does+it+open%3F&in=letters")
+    page.wait(lambda: "minutes" in page.texts("#collection option"))
+    page.wait_for_text("#ask-error", "This key opens")
+    assert page.find("#collection").get_attribute("value") == "letters"

@@ -143,15 +143,15 @@ def test_what_is_wrong_with_the_address_is_told_at_once(naps: list[float]) -> No
     assert naps == []
 
 
-def test_a_key_may_end_with_its_line() -> None:
+def test_a_key_is_any_text_and_may_end_with_its_line() -> None:
     sent: list[str] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
         sent.append(request.headers["authorization"])
         return done()
 
-    client_of(handler, key="footnote_k\n").verify([])
-    assert sent == ["Bearer footnote_k"]
+    client_of(handler, key="ключ\n").verify([])
+    assert sent == ["Bearer ключ"]
 
 
 def test_a_reply_that_is_not_the_service_s_is_a_problem() -> None:
