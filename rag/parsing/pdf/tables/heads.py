@@ -9,7 +9,7 @@ from rag.parsing.structure.tables import is_header, is_value
 _MAX_NAMES, _MAX_WRAPPED = 5, 12  # lines of names; of names that are broken into many
 _LEADERS = re.compile(r"\s*(?:\.\s?){4,}$")
 _NUMBER = re.compile(
-    r"(?!\W{0,2}\d\d\s?%\s?C\.?I)"  # "95% CI" is a name
+    r"(?!\W{0,2}(?:\d\d\s?%\s?C\.?I|000['’]?s?\W?$))"  # "95% CI" is a name, "$000" a unit
     r"[~≈<>≤≥±]?\s?[-+−–(]?\s?[$€£¥₹]?\s?-?\d[\d\s.,:/'’×x%‰°+-]*\s?(?:%|[$€£¥]|\w{1,3})?[)*†‡]?\d?|[-–—]|n/?a",
     re.I,
 )
@@ -18,9 +18,10 @@ _MEASURE = re.compile(
 )  # with what it is in other units: "12,270 lb (5 565 kg)"
 _PERIOD = re.compile(
     r"(?:FY\s?|Q[1-4]\s)?(?:19|20)\d\d(?:\s?[-–/]\s?(?:19|20)?\d\d)?(?:\s?Q[1-4]|[*†‡]|\s?\(?[a-z]\)?)?"
-    r"|\d{1,3}\s?[-–]\s?\d{1,3}\+?",
+    r"|\d{1,3}\s?[-–]\s?\d{1,3}\+?|\d{1,2}[./]\d{1,2}[./](?:19|20)?\d\d|(?:19|20)\d\d-\d\d-\d\d",
     re.I,
-)  # what names columns although it is a number: years, and ranges as of ages
+)  # what names columns although it is a number: years, ranges as of ages, days
+_BEGUN = re.compile(r"\d[-–]$")
 _FEW_NAMES = 2  # lines above a line drawn across, which name columns also by numbers
 MONEY = re.compile(r"[$€£¥₹]\s?\d|\d[.,]\d\d\b")  # names no column
 _MAX_LABELLED = 2  # lines of names that have a label as rows do
@@ -66,6 +67,7 @@ def n_header(lines: Sequence[Sequence[str]], bold: Sequence[bool], n_above: int 
             if any(map(says_value, cells[1:]))
             and not (at < 2 and is_header(cells) and not any(map(_MEASURE.fullmatch, cells)) and not _is_row(lines, at))
             and not _is_of_names(cells, below)
+            and not any(map(_begins_ranges, lines[max(at - 1, 0) : at + 1]))
         ),
         None,
     )
@@ -130,7 +132,7 @@ def _is_of_names(cells: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     below: lines of the table further down.
     """
     values = [(column, text) for column, text in enumerate(cells) if column and says_value(text)]
-    if says_value(cells[0]) and not _PERIOD.fullmatch(cells[0]):
+    if says_value(cells[0]) and not _PERIOD.fullmatch(cells[0]) or any(text.endswith(":") for text in cells):
         return False
     counted = [text.strip("()[]. ") for _, text in values]
     if len(values) > 2 and counted in ([str(at + first) for at in range(len(counted))] for first in (1, 2)):
@@ -139,6 +141,11 @@ def _is_of_names(cells: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
         return False
     others = [line[column] for line in below for column, _ in values if line[column]]
     return sum(_PERIOD.fullmatch(text) is not None for text in others) <= _FEW * len(others)
+
+
+def _begins_ranges(cells: Sequence[str]) -> bool:
+    """Whether a line of names begins ranges that the next one ends: "$10,000–" above "14,999"."""
+    return sum(_BEGUN.search(text) is not None for text in cells) > 1
 
 
 def _are_wrapped(lines: Sequence[Sequence[str]]) -> bool:

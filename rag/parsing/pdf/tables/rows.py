@@ -10,6 +10,10 @@ from rag.parsing.pdf.words import TYPED_LINE, Word, joined
 from rag.parsing.structure.tables import Row, Table
 
 _GAP = 0.5  # of the type's size: what parts cells is wider
+_MANY_PIECES, _OFF = (
+    5,
+    0.5,
+)  # over as many columns; of the type's size, by which they may miss the places of their columns
 _FEW_NAMES, _MOST = 2, 0.6  # names on a line between rows, at least; share of them that have values below them
 _MANY = 0.4  # of the cells of the row above them that are values
 _MAX_NAME = 40  # characters of such a name
@@ -53,11 +57,21 @@ def _parted(run: Word, columns: Sequence[Column]) -> list[Word]:
         else:
             pieces.append([word])
         before = at
+    if len(pieces) >= _MANY_PIECES and all(_is_aligned(piece, columns) for piece in pieces):
+        return [joined(piece) for piece in pieces]
     gaps = [after[0].x0 - piece[-1].x1 for piece, after in zip(pieces, pieces[1:], strict=False)]
     within = [b.x0 - a.x1 for piece in pieces for a, b in zip(piece, piece[1:], strict=False)]
     if gaps and min(gaps) < (1.5 * max(within) if within else _GAP * run.size):
         return [run]
     return [joined(piece) for piece in pieces]
+
+
+def _is_aligned(words: Sequence[Word], columns: Sequence[Column]) -> bool:
+    """Whether words begin, end or have their middle where their column does, which those of running text do not."""
+    left, right = words[0].x0, words[-1].x1
+    column = columns[nearest(words[0], columns)]
+    off = (left - column.x0, right - column.x1, (left + right - column.x0 - column.x1) / 2)
+    return min(map(abs, off)) < _OFF * words[0].size
 
 
 def lay_out_rows(runs: Sequence[Sequence[Word]], columns: Sequence[Column], n_above: int | None = None) -> Table:

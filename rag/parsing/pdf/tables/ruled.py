@@ -30,6 +30,7 @@ _FAR = 150.0  # points that it stands from them at most
 _MAX_NAME = 40  # characters of a name above the lines of its table
 _ABOVE = 1.0  # of its height that it stands above them at most
 _MAX_TABLES = 100  # of a page
+_CENTRED = 0.2  # of the width of its columns that a name may stand beside their middle
 _BLANK = 0.8  # of its height that a line stands below what is above it, where a row ends
 
 
@@ -249,22 +250,45 @@ def _table(
         own = [number for number, box in enumerate(boxes) if box.top == top]
         parts = _parts(by_row[top]) if all(boxes[number].bottom == top for number in own) else [by_row[top]]
         for part in parts:
-            row = [without_leaders(text_of(part.get(number, []))) for number in own]
-            cells.append([boxes[number].cell(text) for number, text in zip(own, row, strict=True)])
-            if any(row):
+            row = [piece for number in own for piece in _shared(boxes[number], part.get(number, []), xs)]
+            cells.append([box.cell(text) for box, text in row])
+            if any(text for _, text in row):
                 tops.append(top)
                 texts.append([""] * (len(xs) - 1))
                 bold.append(all(run.bold for cell in part.values() for line in cell for run in line))
-                for number, text in zip(own, row, strict=True):
-                    texts[-1][boxes[number].left] = text
+                for box, text in row:
+                    texts[-1][box.left] = text
     if len(texts) < 2:
         return None
     height = n_header(texts, bold)
     while 0 < height < len(tops) and tops[height - 1] == tops[height]:
         height -= 1  # no line parts what names the columns from what does not
+    if height:
+        last = max(box.bottom for box in boxes if box.left == 0 and box.top <= tops[height - 1])
+        beside = bisect_right(tops, last)  # what stands beside the name of the labels names columns too
+        height = beside if beside - height < _MAX_HEAD and beside < len(tops) else height
     # Rows without text, which only other cells reach into, are counted too.
     filled = [at for at, row in enumerate(cells) if any(cell.text for cell in row)]
     return lay_out(cells, filled[height] if height < len(filled) else len(cells))
+
+
+def _shared(box: _Box, lines: _Lines, xs: Sequence[float]) -> list[tuple[_Box, str]]:
+    """A cell with its text: or cells, where several texts share those columns evenly, as names of columns without lines between."""
+    n_columns = box.right - box.left + 1
+    runs = lines[0] if len(lines) == 1 else []
+    width = n_columns // len(runs) if len(runs) > 1 and n_columns % len(runs) == 0 else 0
+    shares = (
+        [replace(box, left=left, right=left + width - 1) for left in range(box.left, box.right + 1, width)]
+        if width
+        else []
+    )
+    if shares and all(
+        abs(_middle(run)[0] - (xs[share.left] + xs[share.right + 1]) / 2)
+        < _CENTRED * (xs[share.right + 1] - xs[share.left])
+        for share, run in zip(shares, runs, strict=True)
+    ):
+        return [(share, without_leaders(run.text)) for share, run in zip(shares, runs, strict=True)]
+    return [(box, without_leaders(text_of(lines)))]
 
 
 def lines_of(words: Sequence[Word]) -> list[list[Word]]:

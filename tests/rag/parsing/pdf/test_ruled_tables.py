@@ -391,3 +391,57 @@ def test_values_that_stand_on_the_lines_of_their_labels_are_rows_also_where_some
     rows = [head, ["\n".join(texts) for texts in zip(*paid, strict=True)]]
     said = rows_of(read("a.pdf", pdf(lambda canvas: grid(canvas, rows, [150, 100, 100, 100]))))
     assert said == [dict(zip(head, row, strict=True)) for row in paid]
+
+
+def test_names_that_share_columns_evenly_name_those_below_them(read: Read) -> None:
+    """No line parts the days, which stand over an amount and a share each, and the amounts are in thousands."""
+    widths = [110.0, 70.0, 40.0, 70.0, 40.0]
+    rows = [
+        ["Loan", "$000's", "%", "$000's", "%"],
+        ["Ships", "4,151", "25.0", "4,090", "27.5"],
+        ["Mills", "361", "2.2", "331", "2.1"],
+    ]
+
+    def draw(canvas: Canvas) -> None:
+        low = TOP - 18 * 4
+        for y in (TOP, TOP - 18):
+            canvas.line(LEFT + 110 * (y < TOP), y, LEFT + 330, y)
+        for at in range(2, 5):
+            canvas.line(LEFT, TOP - 18 * at, LEFT + 330, TOP - 18 * at)
+        for x, top in ((0, TOP), (110, TOP), (330, TOP), (180, TOP - 18), (220, TOP - 18), (290, TOP - 18)):
+            canvas.line(LEFT + x, top, LEFT + x, low)
+        for x, day in ((LEFT + 165, "12/31/2009"), (LEFT + 275, "6/30/2011")):
+            canvas.setFont("Helvetica", SIZE)
+            canvas.drawCentredString(x, TOP - 13, day)
+        for at, row in enumerate(rows):
+            x = LEFT
+            for text, width in zip(row, widths, strict=True):
+                cell(canvas, x, TOP - 18 * (at + 1) - 1, text)
+                x += width
+
+    parsed = read("a.pdf", pdf(draw))
+    assert rows_of(parsed)[0] == {
+        "Loan": "Ships", "12/31/2009 $000's": "4,151", "12/31/2009 %": "25.0", "6/30/2011 $000's": "4,090", "6/30/2011 %": "27.5"
+    }  # fmt: skip
+
+
+def test_what_stands_beside_the_name_of_the_labels_names_columns(read: Read) -> None:
+    def draw(canvas: Canvas) -> None:
+        for at in range(5):
+            canvas.line(LEFT + 120 * (at == 1), TOP - 18 * at, LEFT + 330, TOP - 18 * at)
+        for x, top in ((0, TOP), (120, TOP), (330, TOP), (190, TOP - 18), (260, TOP - 18)):
+            canvas.line(LEFT + x, top, LEFT + x, TOP - 72)
+        cell(canvas, LEFT, TOP - 9, "Illness")
+        cell(canvas, LEFT + 120, TOP, "How often was the doctor called?")
+        for at, row in enumerate(
+            (["", "No", "Once", "Often"], ["Cold", "228", "163", "99"], ["Cough", "421", "49", "16"])
+        ):
+            for x, text in zip((0, 120, 190, 260), row, strict=True):
+                cell(canvas, LEFT + x, TOP - 18 * (at + 1), text)
+
+    asked = "How often was the doctor called?"
+    parsed = read("a.pdf", pdf(draw))
+    assert rows_of(parsed) == [
+        {"Illness": "Cold", f"{asked} No": "228", f"{asked} Once": "163", f"{asked} Often": "99"},
+        {"Illness": "Cough", f"{asked} No": "421", f"{asked} Once": "49", f"{asked} Often": "16"},
+    ]

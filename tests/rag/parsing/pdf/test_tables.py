@@ -289,3 +289,29 @@ def test_a_cell_of_many_lines_and_the_text_below_a_table_leave_it_whole(read: Re
     assert [row["Date"] for _, row in said] == ["19-Sep-13", "2-Aug-13", "3-Aug-13", "4-Aug-13"]
     assert said[0][1]["Owner of it"] == "International Mining and Ferries of the North Company"
     assert list(said[0][1]) == ["Date", "Ship", "Ship port", "Owner of it", "Tons (net)"]
+
+
+def test_ranges_that_go_on_below_name_columns_that_nearly_touch(read: Read) -> None:
+    columns = (230, 275, 320, 365, 410)
+    names = (
+        ("Less than", "$1,000"),
+        ("$1,000–", "1,999"),
+        ("$2,000–", "3,999"),
+        ("$4,000–", "7,999"),
+        ("$8,000", "or more"),
+    )
+
+    def draw(canvas: Canvas) -> None:
+        canvas.setFont("Helvetica", 10)
+        for x, (above, below) in zip(columns, names, strict=True):
+            canvas.drawCentredString(x, 700, above)
+            canvas.drawCentredString(x, 686, below)
+        canvas.drawString(72, 686, "Debtors")
+        for at in range(1, 7):
+            canvas.drawString(72, 686 - 14 * at, f"Guild {at}")
+            for x in columns:
+                canvas.drawCentredString(x, 686 - 14 * at, f"{at}{x % 9}.{x % 7}")
+
+    parsed = read("a.pdf", pdf(draw))
+    assert list(rows_of(parsed)[0][1]) == ["Debtors", *(" ".join(each) for each in names)]
+    assert len(rows_of(parsed)) == 6
