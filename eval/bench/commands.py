@@ -33,7 +33,7 @@ class Server(NamedTuple):
 def rag_command() -> list[str]:
     """How people start ``rag``: the console script beside this interpreter."""
     script = Path(sys.executable).with_name("rag")
-    return [str(script)] if script.exists() else [sys.executable, "-c", "from rag.cli.main import main; main()"]
+    return [str(script)] if script.exists() else [sys.executable, "-c", "from rag.cli.start import main; main()"]
 
 
 def run(what: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:

@@ -41,7 +41,6 @@ _COMMANDS = {
     "version": "rag.cli.main:version",
 }
 _HELP = "help"
-_YOUNG = 100_000  # new objects until the young ones are looked through
 # Those that take paths: an empty one would be the current folder.
 _OF_PATHS = ("add", "watch", "snapshot", "restore")
 
@@ -203,8 +202,6 @@ def _has_folder() -> bool:
 
 def main() -> None:
     """Run ``rag`` and end the process with its exit code."""
-    # What is imported stays: looking through it for garbage every 700 objects is a tenth of what a command takes to start.
-    gc.set_threshold(_YOUNG, 20, 100)
     _hold_standard_streams()
     arguments = sys.argv[1:] or ["--help"]
     _refuse(arguments)

@@ -4,7 +4,6 @@ import errno
 import fcntl
 import json
 import os
-import socket
 import sys
 import threading
 import time
@@ -146,7 +145,7 @@ class WriterLock:
 def _note(acknowledged: int) -> bytes:
     content = {
         "pid": os.getpid(),
-        "host": socket.gethostname(),
+        "host": os.uname().nodename,
         "command": _command(),
         "since": now(),
         "acknowledged": acknowledged,

@@ -60,6 +60,16 @@ def test_the_help_and_plugged_in_commands_have_all_of_them(wanted: str) -> None:
     assert modules & {"rag.service", "api.admission.keys", *large} == set()
 
 
+def test_what_a_command_imports_is_not_looked_through_for_garbage() -> None:
+    program = (
+        "import gc, sys\nfrom rag.cli.start import main\nlooks = []\nsys.argv = ['rag', 'help', 'ask']\n"
+        "gc.callbacks.append(lambda phase, facts: looks.append(phase))\n"
+        "try:\n    main()\nfinally:\n    print(looks, 'typer' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "[] True"
+
+
 def test_plugged_in_commands_are_those_that_were_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     declared = {entry.name: entry.value for entry in entry_points(group="footnote.commands")}
     assert "serve" in declared
