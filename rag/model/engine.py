@@ -2,11 +2,13 @@
 
 import os
 import sys
+from types import ModuleType
 from typing import Any
 
 _TELEMETRY = "openvino_telemetry"
 _CONVERTER = "openvino.tools.ovc"
 _THREADS = "OPENBLAS_NUM_THREADS"
+_HELP_OF_NUMPY = ("numpy._core._add_newdocs", "numpy._core._add_newdocs_scalars")
 
 
 def load_openvino() -> Any:
@@ -39,12 +41,15 @@ def _refuse(module: str) -> None:
         sys.modules[module] = None  # type: ignore[assignment]
 
 
-def load_numpy() -> None:
+def load_numpy(*, helps: bool = True) -> None:
     """To be called before anything imports numpy: its OpenBLAS reads once, when it is loaded, how many threads to start.
 
     No product here is large enough for threads. Starting and spinning they take a tenth of a second of two cores. What the
     environment says comes first, and is left as it was: child processes may be of other programs.
+    helps: whether ``help`` shall say something of numpy; else a sixth of importing it is saved.
     """
+    if not helps:
+        sys.modules.update((module, ModuleType(module)) for module in _HELP_OF_NUMPY if module not in sys.modules)
     ours = _THREADS not in os.environ
     os.environ.setdefault(_THREADS, "1")
     try:

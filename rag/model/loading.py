@@ -78,6 +78,7 @@ def begin_loading(store: Place, config: Config) -> "Future[TextEmbedder] | None"
         return None
     other = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
     converted = other.submit(read_converted, str(kept["model_fingerprint"]), config)
+    load_numpy(helps=False)
     embedder = _import_embedder()
     loading: Future[TextEmbedder] = other.submit(
         lambda: embedder(*converted.result(), precision=config.precision, threads=config.threads, device=config.device)

@@ -1,4 +1,4 @@
-"""Numpy as Footnote loads it: in the calling thread only."""
+"""Numpy as Footnote loads it: in the calling thread only, and with its help or without."""
 
 import os
 import subprocess
@@ -27,3 +27,12 @@ def test_a_product_runs_in_one_thread_unless_the_environment_says_otherwise(give
         environment["OPENBLAS_NUM_THREADS"] = given
     ended = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, check=True, env=environment)
     assert ended.stdout.split() == [str(threads), str(given)]
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_help_on_numpy_is_left_out_where_nobody_asks_for_it(helps: bool) -> None:
+    program = (
+        f"from rag.model.engine import load_numpy; load_numpy(helps={helps}); import numpy; print(numpy.array.__doc__)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (ended.stdout.strip() != "None") is helps
