@@ -414,10 +414,10 @@ def test_names_that_share_columns_evenly_name_those_below_them(read: Read) -> No
             canvas.setFont("Helvetica", SIZE)
             canvas.drawCentredString(x, TOP - 13, day)
         for at, row in enumerate(rows):
-            x = LEFT
+            left = LEFT
             for text, width in zip(row, widths, strict=True):
-                cell(canvas, x, TOP - 18 * (at + 1) - 1, text)
-                x += width
+                cell(canvas, left, TOP - 18 * (at + 1) - 1, text)
+                left += width
 
     parsed = read("a.pdf", pdf(draw))
     assert rows_of(parsed)[0] == {
