@@ -410,9 +410,9 @@ def test_names_that_share_columns_evenly_name_those_below_them(read: Read) -> No
             canvas.line(LEFT, TOP - 18 * at, LEFT + 330, TOP - 18 * at)
         for x, top in ((0, TOP), (110, TOP), (330, TOP), (180, TOP - 18), (220, TOP - 18), (290, TOP - 18)):
             canvas.line(LEFT + x, top, LEFT + x, low)
-        for x, day in ((LEFT + 165, "12/31/2009"), (LEFT + 275, "6/30/2011")):
+        for middle, day in ((LEFT + 165, "12/31/2009"), (LEFT + 275, "6/30/2011")):
             canvas.setFont("Helvetica", SIZE)
-            canvas.drawCentredString(x, TOP - 13, day)
+            canvas.drawCentredString(middle, TOP - 13, day)
         for at, row in enumerate(rows):
             left = LEFT
             for text, width in zip(row, widths, strict=True):
