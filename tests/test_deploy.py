@@ -123,6 +123,14 @@ def test_the_chart_refuses_a_secret_in_an_address_and_asks_milvus_from_services_
     assert stores == {"service": [f"{address}&milvus=http://milvus:19530"], "worker": [address]}
 
 
+def test_the_unit_leaves_parsers_the_calls_by_which_they_confine_themselves() -> None:
+    unit = (ROOT / "deploy" / "footnote.service").read_text()
+    allowed = {
+        call for calls in re.findall(r"^SystemCallFilter=(?!~)(.*)", unit, re.MULTILINE) for call in calls.split()
+    }
+    assert {"seccomp", *(f"landlock_{does}" for does in ("create_ruleset", "add_rule", "restrict_self"))} <= allowed
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
 def test_the_unit_is_one_and_closes_what_it_does_not_need() -> None:
     unit = str(ROOT / "deploy" / "footnote.service")
