@@ -131,7 +131,9 @@ _PATTERNS = tuple(
             r"are|has|have)\b|\b(?:in |on |by |from )?(?:what|which) (?:dates?|days?|years?|months?|week|"
             r"weekend|century|centuries|decades?|season|time (?:frame|period))\b|\b(?:until|since|by|from) when\b|"
             r"^(?!.*\b(?:what|which|who|whom|whose|where|why|how)\b).*\bwhen\W*$|"
-            r"\bwhat (?:is|was|are|were) the (?:[\w-]+ ){0,3}(?:date|deadline|year|day)\b|\bwann\b|\bquand\b|\bcuándo\b|"
+            r"\bwhat (?:is|was|are|were) the (?:[\w-]+ ){0,3}(?:date|deadline|(?:year|day)"
+            rf"(?! (?:[\w-]+ ){{0,4}}(?:{_COUNTED})))\b|"
+            r"\bwann\b|\bquand\b|\bcuándo\b|"
             r"\bquando\b|"
             r"\bwanneer\b|\bwelche[nms]? (?:jahr|datum|tag)\b|\bquelle (?:date|année)\b|\bqué (?:año|fecha)\b|"
             r"什么时候|何时|哪一?年|いつ",

@@ -90,6 +90,7 @@ def _completing(ordered: Sequence[Candidate], kind: Kind, longest: int) -> list[
         and abs(other.span.start - first.span.start) <= _NEAR
         and len(other.text) <= longest
         and not _repeats(other, first)
+        and not (kind in STRICT and _stands_beside(other, first))
     )
     return [*islice(beside, 1)]
 

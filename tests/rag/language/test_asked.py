@@ -24,6 +24,8 @@ from rag.language.asked import Kind, kind_asked
         ("Quel est le montant de la facture ?", Kind.NUMBER),
         ("¿Cuál es el importe de la factura?", Kind.NUMBER),
         ("Qual è il prezzo della lampada?", Kind.NUMBER),
+        ("What is the six year fixed rate?", Kind.NUMBER),
+        ("What was the first year of the fair?", Kind.DATE),
         ("In which week is the fair?", Kind.DATE),
         ("In what years was the shop closed?", Kind.DATE),
         ("The shop was closed until when?", Kind.DATE),

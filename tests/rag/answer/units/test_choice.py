@@ -92,6 +92,15 @@ def test_a_unit_that_lacks_the_reason_stands_with_the_one_near_it_that_has_it() 
     assert texts(claim, far, kind=Kind.REASON) == ["Oak is dear."]
 
 
+def test_a_row_that_lacks_the_place_asked_for_is_not_completed_by_another_row() -> None:
+    born, other = (
+        candidate(text, score, at, told="Name Died in", holds=holds)._replace(kind=ROW)
+        for text, score, at, holds in (("Ann Lee", 20.0, 0, False), ("Bo Ray\tLarvik", 12.0, 20, True))
+    )
+    assert texts(born, other, kind=Kind.PLACE) == ["Ann Lee"]
+    assert texts(born, other._replace(kind=PROSE), kind=Kind.PLACE) == ["Ann Lee", "Bo Ray\tLarvik"]
+
+
 def test_steps_that_are_told_without_the_command_stand_with_it() -> None:
     way, flag = candidate("Sort the output.", 20.0, holds=False), candidate("Use `--sort path`.", 12.0, 60)
     assert texts(way, flag, kind=Kind.STEPS) == ["Sort the output.", "Use `--sort path`."]
