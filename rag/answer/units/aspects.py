@@ -43,6 +43,12 @@ _TELLS_DEADLINE = late(
     r"entro|até)\b[^.;\n]{0,25}\d",
     re.IGNORECASE,
 )
+# Asks who signed, and is a line that signs.
+_ASKS_WHO_SIGNED = late(
+    r"\b(?:who|which|whose|wer|qui|quién|chi)\b.*\b(?:sign(?:s|ed|atur\w+)|unterschrieb\w*|unterzeichnet\w*|signée?|firmó|firmato)\b",
+    re.IGNORECASE,
+)
+_SIGNS = late(r"^\W*(?:by|signed|signature|name):|/s/|\bsigned by\b", re.IGNORECASE | re.MULTILINE)
 _WORD = r"[\w.'’+/-]+"
 _SIDE = (
     rf"(?<![\w.'’+/-])({_WORD}(?: {_WORD}){{0,3}}?)"  # begins a word: no question takes time that grows with its square
@@ -127,6 +133,16 @@ def tells_deadline(question: str, text: str) -> bool:
 @once_a_question
 def _asks_for_deadline(question: str) -> bool:
     return bool(_ASKS_FOR_DEADLINE.search(question))
+
+
+def signs(question: str, text: str) -> bool:
+    """Whether a question asks who signed, and a text signs: "By: /s/ Ann Lee"."""
+    return _asks_who_signed(question) and bool(_SIGNS.search(text))
+
+
+@once_a_question
+def _asks_who_signed(question: str) -> bool:
+    return bool(_ASKS_WHO_SIGNED.search(question))
 
 
 def sides_of(question: str) -> tuple[frozenset[str], frozenset[str]] | None:

@@ -9,6 +9,7 @@ from rag.answer.units.aspects import (
     lacks_negation,
     missing_periods,
     sides_of,
+    signs,
     tells_another_year,
     tells_deadline,
 )
@@ -49,6 +50,16 @@ def test_the_last_day_of_something_is_told_by_its_words() -> None:
     assert not tells_deadline("When is the deadline for comments?", "The notice is dated May 3.")
     assert not tells_deadline("When is the deadline for comments?", "It is as it was before the notice.")
     assert not tells_deadline("When was the comment written?", "It was written by May.")
+
+
+def test_a_line_that_signs_tells_who_signed() -> None:
+    question = "Who signed the lease for the harbour?"
+    assert signs(question, "By: /s/ Ann Lee")
+    assert signs(question, "HARBOUR OF LARVIK\nName: Ann Lee")
+    assert signs("Wer hat den Vertrag unterzeichnet?", "Signed by Ann Lee")
+    assert not signs(question, "The lease was changed by the harbour.")
+    assert not signs("Who runs the harbour?", "By: /s/ Ann Lee")
+    assert not signs("How many ships signed off?", "By: /s/ Ann Lee")
 
 
 def test_words_that_tell_like_statements_apart_are_told() -> None:
