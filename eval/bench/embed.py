@@ -25,7 +25,7 @@ from rag.model.cache import converted_model, find_model
 from rag.model.devices.openvino_engine import BATCH_TOKENS
 from rag.model.devices.precision import is_rounded, options, quantized
 from rag.model.embedding import Embedder, PassageInput
-from rag.model.engine import load_openvino
+from rag.model.engine import load_openvino, load_operations
 from rag.model.reference import load_reference
 from rag.shared.config import Config
 
@@ -146,7 +146,7 @@ def _chain(openvino: Any, shapes: list[tuple[int, int]], precision: str) -> tupl
 
     A product that does not fit the one before it takes its columns repeated, or only some of them.
     """
-    ops = openvino.opset13
+    ops = load_operations()
     random = np.random.default_rng(0)
     width = shapes[0][0]
     tokens = ops.parameter([BATCH_TOKENS, width], np.float32)

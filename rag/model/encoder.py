@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.types import Floats
-from rag.model.engine import load_openvino
+from rag.model.engine import load_openvino, load_operations
 
 _ACTIVATIONS = {"gelu": "ERF", "gelu_new": "TANH", "gelu_pytorch_tanh": "TANH"}
 _FAMILIES = ("bert", "roberta", "xlm-roberta")
@@ -103,8 +103,7 @@ class _Builder:
     """Names of methods are those of the parts in the papers. weights: by the names that transformers gives them."""
 
     def __init__(self, config: dict[str, Any], weights: dict[str, NDArray[Any]]) -> None:
-        openvino = load_openvino()
-        self._openvino, self._ops, self._config = openvino, openvino.opset13, config
+        self._openvino, self._ops, self._config = load_openvino(), load_operations(), config
         prefix = next((p for p in ("", "bert.", "roberta.") if f"{p}embeddings.word_embeddings.weight" in weights), "")
         self._weights = {name.removeprefix(prefix): weight.astype(np.float32) for name, weight in weights.items()}
         self._heads: int = config["num_attention_heads"]

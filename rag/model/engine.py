@@ -2,6 +2,8 @@
 
 import os
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,16 +14,36 @@ _HELP_OF_NUMPY = ("numpy._core._add_newdocs", "numpy._core._add_newdocs_scalars"
 
 
 def load_openvino() -> Any:
-    """The openvino module without its converter, which takes longer to import than all the rest."""
+    """The openvino module without what running a model needs nothing of: its converter, which takes longer to import than all the
+    rest, and its operations, all versions of which take as long as the rest.
+    """
     first = "openvino" not in sys.modules
+    operations = _operations() if first else []
     if first:
         _refuse(_TELEMETRY)
         _refuse(_CONVERTER)
+        sys.modules.update((module, ModuleType(module)) for module in operations)
     import openvino
 
-    if first:
-        sys.modules.pop(_CONVERTER, None)  # so that load_converter can import it
+    for module in (_CONVERTER, *operations) if first else ():  # so that they can be imported where they are needed
+        sys.modules.pop(module, None)
+        vars(openvino).pop(module.removeprefix("openvino."), None)
     return openvino
+
+
+def _operations() -> list[str]:
+    """The names of the modules that hold the operations of graphs, one a version."""
+    spec = find_spec("openvino")
+    folders = spec.submodule_search_locations or [] if spec else []
+    return [f"openvino.{path.name}" for folder in folders for path in Path(folder).glob("opset*")]
+
+
+def load_operations() -> Any:
+    """The module of the operations that graphs are built of."""
+    load_openvino()
+    from openvino import opset13
+
+    return opset13
 
 
 def load_converter() -> Any:

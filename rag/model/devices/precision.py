@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from index.local.system.files import let_read
-from rag.model.engine import load_openvino
+from rag.model.engine import load_openvino, load_operations
 from rag.shared.config import MEASURED_PRECISIONS
 
 _log = logging.getLogger(__name__)
@@ -146,7 +146,7 @@ def quantized(weights: Any) -> Any:
     """The float32 (outputs, inputs) weights as a node of the graph that makes them from int8: the engine multiplies the bytes."""
     import numpy as np
 
-    ops = load_openvino().opset13
+    ops = load_operations()
     n_outputs, n_inputs = weights.shape
     group = GROUP if n_inputs % GROUP == 0 else n_inputs
     grouped = weights.astype(np.float32).reshape(n_outputs, n_inputs // group, group)

@@ -36,3 +36,15 @@ def test_help_on_numpy_is_left_out_where_nobody_asks_for_it(helps: bool) -> None
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert (ended.stdout.strip() != "None") is helps
+
+
+def test_the_engine_waits_for_no_operations_which_can_be_had_all_the_same() -> None:
+    program = """
+import sys
+from rag.model.engine import load_openvino, load_operations
+openvino = load_openvino()
+print([module for module in sys.modules if "opset" in module], hasattr(openvino, "opset13"))
+print(load_operations() is openvino.opset13, load_operations().parameter.__name__)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines() == ["[] False", "True parameter"]
