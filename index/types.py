@@ -136,8 +136,7 @@ class Scope:
     where: Mapping[str, Condition] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class TermStatistics:
+class TermStatistics(NamedTuple):
     """Passage frequencies of a collection, exact and independent of how the views are laid out."""
 
     n_passages: int
@@ -145,8 +144,7 @@ class TermStatistics:
     df: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What one delete removed, counted once nothing of it can be found any more."""
 
     document_id: str
@@ -156,8 +154,7 @@ class Receipt:
     remaining: int
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What writing one document did: ``outcome`` is "added", "updated" or "skipped"."""
 
     document: Document
@@ -201,8 +198,7 @@ class Finding:
 JobState = Literal["waiting", "running", "done", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(NamedTuple):
     """One file or text to take in.
 
     key: uploads of one key and collection are taken in one after the other, in the order in which they came.
@@ -215,16 +211,14 @@ class Upload:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of an upload, as JSON: the documents that it is, and what of it did not go in and why."""
 
     documents: Sequence[Mapping[str, object]] = ()
     failed: Sequence[Mapping[str, object]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """What was put at once. state: "failed" when none of it went in, and "done" when some of it did."""
 
     id: str

@@ -7,9 +7,9 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import platformdirs
 
@@ -29,8 +29,7 @@ SERVICE_NAMES = (
 _OTHERS = ("config", "ocr_languages", "peers_torch")
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """A value as someone gave it. source: where.  place: as messages name it, with the value.  folder: of relative paths."""
 
     value: str
@@ -57,8 +56,7 @@ def settings_of(kind: "type[DataclassInstance]") -> dict[str, Field[Any]]:
     return {entry.metadata["name"] or entry.name: entry for entry in fields(kind) if entry.metadata}
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(NamedTuple):
     """An environment and a settings file. path: of the file, None where there is none.  tables: what it says, "" its top level."""
 
     environment: Mapping[str, str]
