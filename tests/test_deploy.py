@@ -85,7 +85,7 @@ def test_the_build_of_the_image_is_sent_what_it_copies() -> None:
             {
                 "database": {"create": False},
                 "ingress": {"enabled": True, "className": "any", "tlsSecret": "tls"},
-                "worker": {"env": [{"name": "RAG_LOG_LEVEL", "value": "debug"}]},
+                "worker": {"env": [{"name": "RAG_QUEUE", "value": "32"}]},
             },
             {"Deployment", "Ingress", "PodDisruptionBudget", "Service"},
         ),

@@ -90,6 +90,8 @@ export class Client {
 }
 
 function taken<T>(answered: { data?: T; error?: unknown; response: Response }): T {
-  if (answered.data === undefined) throw new Problem(answered.response.status, (answered.error ?? {}) as object);
-  return answered.data;
+  const { data, error, response } = answered;
+  if (data !== undefined) return data;
+  // What stands before the service answers in words of its own.
+  throw new Problem(response.status, typeof error === "string" ? { title: response.statusText, detail: error.slice(0, 300) } : (error ?? {}));
 }

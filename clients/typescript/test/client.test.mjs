@@ -29,6 +29,8 @@ test("a busy service is asked again when it says, and what will not pass is told
   assert.equal(sent[0], sent[1]);
   const later = async () => json(503, { title: "busy", detail: "Later." }, { "Retry-After": "3600" });
   await assert.rejects(new Client("http://footnote", { fetch: later }).verify([]), /503 busy: Later/);
+  const proxy = async () => new Response("no such host", { status: 502, statusText: "Bad Gateway" });
+  await assert.rejects(new Client("http://footnote", { fetch: proxy }).verify([]), /502 Bad Gateway: no such host/);
 });
 
 test("the key goes with every request", async () => {
