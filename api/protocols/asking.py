@@ -3,15 +3,18 @@
 Every answer of every door is made in ``ask``: what answers are made of, and when their parts come, changes there alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import Any, TypeVar, cast
 
+from anyio import CancelScope
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import StreamingResponse
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
+from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from api.deps import Run, access_of, generations_of, language_model_of, make_answer, service_of
 from api.errors import CollectionNotFound
@@ -23,6 +26,8 @@ from rag.shared.serialization import Json
 from rag.shared.types import Query, Turn
 
 T = TypeVar("T")
+Events = Generator[Event, None, None]
+EVENTS = "text/event-stream"
 Made = dict[str, Any]  # an answer as JSON, as ``rag.shared.serialization.answer_json`` writes it
 
 # Forms of one question: wordings, collections and combinations of conditions, each of which is answered by itself.
@@ -95,27 +100,47 @@ async def ask(request: Request, queries: Sequence[Query], shape: Callable[[Made]
     return await run(work)
 
 
-def written(request: Request, extract: Made, question: str) -> Iterator[Event]:
+def written(request: Request, extract: Made, question: str) -> Events:
     """The events of an answer that a language model writes.  Raises Overloaded at once where as many are being written as may be.
 
-    extract: the extractive answer.  question: as it was asked.
+    extract: the extractive answer.  question: as it was asked.  Closing the events gives their place back.
     """
     model, entails, places = language_model_of(request), service_of(request).entailment, generations_of(request)
     if not places.acquire(blocking=False):
         raise Overloaded("as many answers are being written as may be at once")
 
-    def events() -> Iterator[Event]:
+    def events() -> Events:
         try:
+            yield "begun", {}
             yield from answer_events(extract, question, model, entails)
         finally:
             places.release()
 
     begun = events()
-    # One that has begun gives its place back also where nobody reads on.
-    return chain((next(begun),), begun)
+    next(begun)  # closing one that has not begun would not give its place back
+    return begun
 
 
-def last(events: Iterator[Event]) -> Made:
+class EventStream(StreamingResponse):
+    """Server-sent events. What makes them is closed when their client leaves: their memory may be freed much later.
+
+    lines: the events as they are sent.  made_by: what they are made of, where that holds a place.
+    """
+
+    def __init__(self, lines: Iterable[bytes] | AsyncIterable[bytes], made_by: Events | None = None) -> None:
+        super().__init__(lines, media_type=EVENTS)
+        self._made_by = made_by
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if self._made_by is not None:
+                with CancelScope(shield=True):
+                    await run_in_threadpool(self._made_by.close)
+
+
+def last(events: Events) -> Made:
     """The whole answer, which the last event holds."""
     *_, (_, whole) = events
     return whole

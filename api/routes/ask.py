@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic_core import from_json, to_json
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import Run, access_of, language_model_of, make_answer, require_json, unanswered_of
 from api.protocols.anthropic import search_results
-from api.protocols.asking import last, written
+from api.protocols.asking import EVENTS, EventStream, last, written
 from api.protocols.links import Links
 from api.schemas.openapi import problems
 from api.schemas.requests import AskIn
@@ -20,8 +20,6 @@ from rag.shared.serialization import Json
 from rag.shared.shapes import AnswerOut
 
 router = APIRouter(tags=["ask"])
-
-_EVENTS = "text/event-stream"
 
 
 @router.post(
@@ -54,17 +52,17 @@ async def ask(
     if not extract.answered and (kept := unanswered_of(request)) is not None:
         reason = cast(Json, from_json(extract.body))["abstain_reason"]
         await run_in_threadpool(kept.note, body.question, body.collection, str(reason))
-    is_streamed = _EVENTS in request.headers.get("accept", "")
+    is_streamed = EVENTS in request.headers.get("accept", "")
     if not is_generated and not is_streamed and form == "footnote":
         return Response(extract.body, media_type="application/json")
     made = cast(Json, from_json(extract.body))
     if form == "anthropic":
         return JSONResponse(search_results(made, Links.of(request)))
     if not is_generated:
-        return StreamingResponse(_sent(extract_events(made)), media_type=_EVENTS)
+        return EventStream(_sent(extract_events(made)))
     events = written(request, made, body.question)
     if is_streamed:
-        return StreamingResponse(_sent(events), media_type=_EVENTS)
+        return EventStream(_sent(events), events)
     return Response(to_json(await run_in_threadpool(last, events)), media_type="application/json")
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple, Protocol
 
 from fastapi import Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import language_model_of, service_of
-from api.protocols.asking import Made, ask, last, query_of, written
+from api.protocols.asking import EventStream, Made, ask, last, query_of, written
 from api.protocols.citing import CitedSentence, cited_sentences, text_of
 from api.protocols.filters import ways_or_all
 from api.protocols.openai.conversation import Asked
@@ -64,14 +64,14 @@ async def reply(
     if mode == "extract" or mode is None and not service_of(request).has_language_model:
 
         def shape(made: Made) -> Response:
-            return _stream(form, quoted_pieces(made)) if is_streamed else JSONResponse(form.whole(made))
+            return EventStream(_at_once(form, made)) if is_streamed else JSONResponse(form.whole(made))
 
         return await ask(request, queries, shape)
     alone = await run_in_threadpool(stand_alone, queries[0], language_model_of(request))
     queries = [replace(query, question=alone.question, history=alone.history) for query in queries]
     events = written(request, await ask(request, queries, lambda made: made), asked.question)
     if is_streamed:
-        return _stream(form, written_pieces(events), waits=True)
+        return EventStream(_lines(form, written_pieces(events)), events)
     return JSONResponse(form.whole(await run_in_threadpool(last, events)))
 
 
@@ -106,17 +106,15 @@ def written_pieces(events: Iterator[Event]) -> Iterator[Piece]:
             yield from quoted_pieces(event)
 
 
-def _stream(form: Form, pieces: Iterator[Piece], *, waits: bool = False) -> StreamingResponse:
-    """Server-sent events. waits: whether pieces are yet to come, so that they are waited for in threads."""
+def _lines(form: Form, pieces: Iterator[Piece]) -> Iterator[bytes]:
+    """Server-sent events."""
+    for event in form.events(pieces):
+        yield sent_event(event, event.get("type", ""))
+    if form.end:
+        yield form.end
 
-    def lines() -> Iterator[bytes]:
-        for event in form.events(pieces):
-            yield sent_event(event, event.get("type", ""))
-        if form.end:
-            yield form.end
 
-    async def at_once() -> AsyncIterator[bytes]:
-        for line in lines():
-            yield line
-
-    return StreamingResponse(lines() if waits else at_once(), media_type="text/event-stream")
+async def _at_once(form: Form, made: Made) -> AsyncIterator[bytes]:
+    """The same of an answer that is there, whose pieces need not be waited for in threads."""
+    for line in _lines(form, quoted_pieces(made)):
+        yield line

@@ -1,9 +1,11 @@
 """Generated answers over HTTP, against a language model's stub."""
 
+import gc
 import json
 from collections.abc import Iterator
 from typing import Any
 
+import anyio
 import pytest
 from starlette.testclient import TestClient
 
@@ -124,3 +126,52 @@ def test_more_at_once_than_there_are_places_is_refused(asking: TestClient) -> No
     for _ in range(taken):
         places.release()
     assert ask(asking).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/ask", {"question": "When do Apples fall?", "mode": "generate"}),
+        (
+            "/openai/v1/chat/completions",
+            {"model": "footnote", "messages": [{"role": "user", "content": "When do Apples fall?"}], "stream": True},
+        ),
+    ],
+)
+def test_clients_that_leave_make_place_for_others(asking: TestClient, path: str, body: dict[str, Any]) -> None:
+    async def leave() -> None:
+        begun = anyio.Event()
+        waiting = [{"type": "http.request", "body": json.dumps(body).encode()}]
+
+        async def receive() -> dict[str, Any]:
+            if waiting:
+                return waiting.pop()
+            await begun.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            if message.get("body"):
+                begun.set()
+                await anyio.sleep(0)
+
+        names = {"host": "testserver", "content-type": "application/json", "accept": "text/event-stream"}
+        headers = [(name.encode(), value.encode()) for name, value in names.items()]
+        request = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "http",
+        }
+        address = {"path": path, "raw_path": path.encode(), "query_string": b"", "root_path": ""}
+        who = {"client": ("127.0.0.1", 1), "server": ("testserver", 80), "headers": headers, "state": {}}
+        await asking.app({**request, **address, **who}, receive, send)  # type: ignore[arg-type]
+
+    assert asking.portal is not None
+    gc.disable()  # what frees memory would free the place with it, some day
+    try:
+        for _ in range(Settings().generations):
+            asking.portal.call(leave)
+        assert ask(asking).status_code == 200
+    finally:
+        gc.enable()
