@@ -2,42 +2,44 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from index.types import Change, Document, FailedFile, Finding, Job, Receipt, Span
 from rag.shared.errors import BadInput
-from rag.shared.shapes import (
-    AddedOut,
-    AnswerOut,
-    AnswerTextOut,
-    CheckOut,
-    CitationOut,
-    DocumentOut,
-    FailedOut,
-    GeneratedSentenceOut,
-    GeneratedTextOut,
-    JobOut,
-    OccurrenceOut,
-    PassageOut,
-    ReceiptOut,
-    SpanOut,
-)
-from rag.shared.types import (
-    Answer,
-    AnswerText,
-    Citation,
-    CitationCheck,
-    GeneratedAnswer,
-    GeneratedSentence,
-    IngestReport,
-    Occurrence,
-    RankedPassage,
-)
+
+if TYPE_CHECKING:
+    from rag.shared.shapes import (
+        AddedOut,
+        AnswerOut,
+        AnswerTextOut,
+        CheckOut,
+        CitationOut,
+        DocumentOut,
+        FailedOut,
+        GeneratedSentenceOut,
+        GeneratedTextOut,
+        JobOut,
+        OccurrenceOut,
+        PassageOut,
+        ReceiptOut,
+        SpanOut,
+    )
+    from rag.shared.types import (
+        Answer,
+        AnswerText,
+        Citation,
+        CitationCheck,
+        GeneratedAnswer,
+        GeneratedSentence,
+        IngestReport,
+        Occurrence,
+        RankedPassage,
+    )
 
 Json = dict[str, object]
 
 
-def answer_json(answer: Answer) -> Json:
+def answer_json(answer: "Answer") -> Json:
     """An answer as users get it."""
     shown: AnswerOut = {
         "question": answer.question,
@@ -60,7 +62,7 @@ def answer_json(answer: Answer) -> Json:
     return dict(shown)
 
 
-def _answer_text_json(text: AnswerText) -> AnswerTextOut:
+def _answer_text_json(text: "AnswerText") -> "AnswerTextOut":
     return {
         "text": text.text,
         "citations": list(text.citations),
@@ -71,7 +73,7 @@ def _answer_text_json(text: AnswerText) -> AnswerTextOut:
     }
 
 
-def generated_json(answer: GeneratedAnswer, passages: list[int], extract: object) -> Json:
+def generated_json(answer: "GeneratedAnswer", passages: list[int], extract: object) -> Json:
     """A generated answer.  passages: numbers of those that it cites.  extract: the extractive answer, which stands beside it."""
     shown: GeneratedTextOut = {
         "text": " ".join(sentence.text for sentence in answer.sentences),
@@ -80,17 +82,17 @@ def generated_json(answer: GeneratedAnswer, passages: list[int], extract: object
         "model": answer.model,
         "sentences": [_sentence_json(sentence) for sentence in answer.sentences],
         "dropped": answer.dropped,
-        "extract": cast(AnswerTextOut | None, extract),
+        "extract": cast("AnswerTextOut | None", extract),
     }
     return dict(shown)
 
 
-def generated_sentence_json(sentence: GeneratedSentence) -> Json:
+def generated_sentence_json(sentence: "GeneratedSentence") -> Json:
     """A sentence that a language model wrote and that is supported, with what bears it out."""
     return dict(_sentence_json(sentence))
 
 
-def _sentence_json(sentence: GeneratedSentence) -> GeneratedSentenceOut:
+def _sentence_json(sentence: "GeneratedSentence") -> "GeneratedSentenceOut":
     return {
         "text": sentence.text,
         "support": sentence.support,
@@ -99,7 +101,7 @@ def _sentence_json(sentence: GeneratedSentence) -> GeneratedSentenceOut:
     }
 
 
-def _passage_json(passage: RankedPassage) -> PassageOut:
+def _passage_json(passage: "RankedPassage") -> "PassageOut":
     shown: PassageOut = {
         "rank": passage.rank,
         "score": passage.score,
@@ -126,15 +128,15 @@ def _passage_json(passage: RankedPassage) -> PassageOut:
     return shown
 
 
-def _span_json(span: Span) -> SpanOut:
+def _span_json(span: Span) -> "SpanOut":
     return {"start_char_index": span.start, "end_char_index": span.end}
 
 
-def _occurrence_json(place: Occurrence) -> OccurrenceOut:
+def _occurrence_json(place: "Occurrence") -> "OccurrenceOut":
     return {"id": place.id, "title": place.title, "source": place.source, **_span_json(place.span)}
 
 
-def _citation_json(citation: Citation) -> CitationOut:
+def _citation_json(citation: "Citation") -> "CitationOut":
     return {
         "type": "char_location",
         "document_id": citation.document_id,
@@ -145,8 +147,10 @@ def _citation_json(citation: Citation) -> CitationOut:
     }
 
 
-def citation_from_json(value: object) -> Citation:
+def citation_from_json(value: object) -> "Citation":
     """A citation as an answer carries it; BadInput names the field that is missing or of the wrong kind."""
+    from rag.shared.types import Citation
+
     if not isinstance(value, Mapping):
         raise BadInput("a citation must be a JSON object as in an answer's passages")
 
@@ -165,13 +169,13 @@ def citation_from_json(value: object) -> Citation:
     )
 
 
-def check_json(check: CitationCheck) -> CheckOut:
+def check_json(check: "CitationCheck") -> "CheckOut":
     """The outcome of one check; the new place when the quote moved."""
     shown: CheckOut = {"status": check.status, "document_id": check.document_id}
     return shown if check.span is None else {**shown, **_span_json(check.span)}
 
 
-def document_json(document: Document) -> DocumentOut:
+def document_json(document: Document) -> "DocumentOut":
     """A document without its text; ``sha256`` is of the stored text, ``content_sha256`` of the file as it was given."""
     return {
         "id": document.id,
@@ -187,23 +191,23 @@ def document_json(document: Document) -> DocumentOut:
     }
 
 
-def change_json(change: Change) -> AddedOut:
+def change_json(change: Change) -> "AddedOut":
     """A document that was handed over, and whether it was added, updated or skipped."""
     outcome = cast(Literal["added", "updated", "skipped"], change.outcome)
     return {**document_json(change.document), "outcome": outcome}
 
 
-def job_json(job: Job) -> JobOut:
+def job_json(job: Job) -> "JobOut":
     """An upload that is taken in by a worker, as it is now."""
     return {
         "id": job.id,
         "state": job.state,
-        "documents": cast(list[AddedOut], list(job.outcome.documents)),
-        "failed": cast(list[FailedOut], list(job.outcome.failed)),
+        "documents": cast("list[AddedOut]", list(job.outcome.documents)),
+        "failed": cast("list[FailedOut]", list(job.outcome.failed)),
     }
 
 
-def receipt_json(receipt: Receipt) -> ReceiptOut:
+def receipt_json(receipt: Receipt) -> "ReceiptOut":
     """What a delete removed."""
     return {
         "document_id": receipt.document_id,
@@ -224,6 +228,6 @@ def failed_file_json(failed: FailedFile) -> Json:
     return {"path": failed.source, "collection": failed.collection, "reason": failed.reason, "at": failed.at}
 
 
-def report_json(report: IngestReport) -> Json:
+def report_json(report: "IngestReport") -> Json:
     """What an ingest did."""
     return {name: value for name, value in asdict(report).items() if name not in ("cpu_s", "languages")}

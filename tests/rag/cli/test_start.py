@@ -42,6 +42,11 @@ def test_what_finds_a_model_imports_nothing_large() -> None:
     assert "rag.model.cache" in modules and modules & {"numpy", "openvino", "tokenizers", "importlib.metadata"} == set()
 
 
+def test_json_is_written_without_the_shapes_that_describe_it() -> None:
+    modules = imported_by("import rag.shared.serialization")
+    assert modules & {"typing_extensions", "rag.shared.shapes", "rag.shared.types"} == set()
+
+
 @pytest.mark.parametrize("command", ["ask", "list", "add"])
 def test_a_command_of_its_own_loads_no_other(command: str) -> None:
     modules = imported_by(f"from rag.cli.main import build; build({command!r})")
