@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -28,7 +28,19 @@ class McpDoor:
             async with self._starting:
                 if self._manager is None:
                     self._manager = await self._start()
-        await self._manager.handle_request(scope, receive, send)
+        has_left = False
+
+        async def receive_or_leave() -> Message:
+            nonlocal has_left
+            message = await receive()
+            has_left = has_left or message["type"] == "http.disconnect"
+            return message
+
+        async def send_if_there(message: Message) -> None:
+            if not has_left:  # a body that its client does not finish is told as an error of the server
+                await send(message)
+
+        await self._manager.handle_request(scope, receive_or_leave, send_if_there)
 
     async def _start(self) -> "StreamableHTTPSessionManager":
         manager = await anyio.to_thread.run_sync(self._make_manager)  # imports take half a second

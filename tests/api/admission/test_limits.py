@@ -180,6 +180,16 @@ def whole(body: Any) -> Message:
     return {"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}
 
 
+def test_a_client_of_mcp_that_leaves_before_its_body_is_whole_is_no_error(client: TestClient) -> None:
+    request = Request(client.app, path="/mcp")
+    request.left.set()
+    assert client.portal is not None
+    client.portal.call(request.app, request.scope, request.receive, request.send)
+    assert request.sent == []
+    counted = client.get("/metrics").text
+    assert 'route="/mcp",status="499"' in counted and 'route="/mcp",status="500"' not in counted
+
+
 def test_work_of_a_client_that_left_is_dropped_where_it_has_not_begun(fake: Any) -> None:
     app = create_app(cast(Service, fake), Settings(threads=1, queue=4))
     fake.gate = Event()
