@@ -115,7 +115,17 @@ def _settings() -> Check:
 
 def _sandbox() -> Check:
     from rag.parsing.sandbox.confinement import measures
+    from rag.parsing.sandbox.pool import Sandbox
 
+    sandbox = Sandbox()
+    try:
+        sandbox.parse("doctor.md", b"# All is well")
+    except RagError as error:
+        return Check(
+            "sandbox", False, f"only plain text can be read: {error}", "docs/security.md says what has to be allowed"
+        )
+    finally:
+        sandbox.close()
     if measured := measures():
         return Check("sandbox", True, f"processes that parse files are confined by {', '.join(measured)}")
     detail = "processes that parse files are bounded by limits alone: this system offers no more"

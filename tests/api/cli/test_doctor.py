@@ -1,6 +1,10 @@
 """``rag doctor``, ``rag config set`` and ``unset``."""
 
+import json
+import platform
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -11,6 +15,7 @@ import pytest
 
 from api.cli.config import edit
 from rag.shared.errors import BadInput
+from tests.api.conftest import RAG
 from tests.embedding_stub import serve_embeddings, words_vector
 from tests.ports import free_port
 
@@ -179,3 +184,25 @@ def test_a_model_behind_a_server_is_asked_for_a_sign_of_life(rag: Rag, monkeypat
     monkeypatch.setattr("api.cli.doctor._PATIENCE_S", 3)
     gone = rag("doctor", "--json")
     assert gone.code == 1 and "cannot be reached" in checks(gone)["model"]["detail"]
+
+
+_REFUSED = """
+import ctypes, os, struct, sys
+code = struct.pack("=HBBI HBBI HBBI HBBI", 0x20, 0, 0, 0, 0x15, 0, 1, int(sys.argv[1]), 0x06, 0, 0, 0x50001, 0x06, 0, 0, 0x7FFF0000)
+held = ctypes.create_string_buffer(code)
+assert ctypes.CDLL(None).prctl(38, 1, 0, 0, 0) == 0
+assert ctypes.CDLL(None).prctl(22, 2, struct.pack("=H6xQ", 4, ctypes.addressof(held))) == 0
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or platform.machine() != "x86_64", reason="of one kind of machine"
+)
+def test_a_system_that_lets_no_process_be_confined_is_told(rag: Rag) -> None:
+    seccomp = "317"
+    command = [sys.executable, "-c", _REFUSED, seccomp, str(RAG), "doctor", "--json"]
+    seen = json.loads(subprocess.run(command, capture_output=True, text=True).stdout)["checks"]
+    [sandbox] = [check for check in seen if check["name"] == "sandbox"]
+    assert not sandbox["ok"] and "cannot be confined" in sandbox["detail"] and sandbox["advice"]
