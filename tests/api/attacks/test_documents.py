@@ -125,9 +125,9 @@ def test_three_hundred_hostile_files_neither_end_the_server_nor_swell_it(
                 bent[(step * 7919 + number * 104_729) % len(bent)] ^= 1 << step % 8
             files.append((turn, name, bytes(bent[: len(bent) * (30 - turn) // 30]) or b"\0"))
     resident_after, statuses = [], set()
-    for time in ("first", "second"):
+    for sending in ("first", "second"):
         for turn, name, content in files[:300]:
-            reply = upload(attacker, f"{turn}-{name}", content, collection=f"{time}-{turn}")
+            reply = upload(attacker, f"{turn}-{name}", content, collection=f"{sending}-{turn}")
             statuses.add(reply.status_code)
             assert reply.status_code in (201, 413, 415, 422), (turn, name, reply.text[:300])
         resident_after.append(resident(process))

@@ -21,7 +21,7 @@ _PERIOD = re.compile(
     r"|\d{1,3}\s?[-–]\s?\d{1,3}\+?|\d{1,2}[./]\d{1,2}[./](?:19|20)?\d\d|(?:19|20)\d\d-\d\d-\d\d",
     re.I,
 )  # what names columns although it is a number: years, ranges as of ages, days
-_BEGUN = re.compile(r"\d[-–]$")
+_BEGUN = re.compile(r"\d[-–]$")  # a range whose end stands on the next line
 _FEW_NAMES = 2  # lines above a line drawn across, which name columns also by numbers
 MONEY = re.compile(r"[$€£¥₹]\s?\d|\d[.,]\d\d\b")  # names no column
 _MAX_LABELLED = 2  # lines of names that have a label as rows do

@@ -10,10 +10,8 @@ from rag.parsing.pdf.words import TYPED_LINE, Word, joined
 from rag.parsing.structure.tables import Row, Table
 
 _GAP = 0.5  # of the type's size: what parts cells is wider
-_MANY_PIECES, _OFF = (
-    5,
-    0.5,
-)  # over as many columns; of the type's size, by which they may miss the places of their columns
+_MANY_PIECES = 5  # of a run, each over a column of its own
+_OFF = 0.5  # of the type's size, by which such a piece may miss the place of its column
 _FEW_NAMES, _MOST = 2, 0.6  # names on a line between rows, at least; share of them that have values below them
 _MANY = 0.4  # of the cells of the row above them that are values
 _MAX_NAME = 40  # characters of such a name
