@@ -9,7 +9,6 @@ of terms of its segment (context, then sentences). ``terms`` holds all terms, th
 """
 
 import mmap
-import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -108,19 +107,16 @@ class Segment:
         self.path = path
         self.dim = dim
         words = _row_words(dim)
-        with files.reading(path / _TERMS) as file:
-            tail = np.fromfile(file, dtype="<i8", offset=max(os.fstat(file.fileno()).st_size - 24, 0))
-        if len(tail) != 3 or min(tail) < 0:
-            raise ValueError(f"{path / _TERMS} has no totals")
-        n, n_rows, n_terms = (int(total) for total in tail)
-        self.row_file = OpenFile(path / _ROWS)
-        if self.row_file.size() != 8 * n_rows * words:
-            raise ValueError(f"{path / _ROWS} does not have the size that its totals say")
-        if (path / _TERMS).stat().st_size != _padded(4 * n_terms) + 8 * _COLUMNS * n + 24:
+        self.row_file, self.term_file = OpenFile(path / _ROWS), OpenFile(path / _TERMS)
+        size = self.term_file.size()
+        tail = np.zeros(3, dtype="<i8")
+        self.term_file.read(tail.data.cast("B"), max(size - tail.nbytes, 0))
+        n, self.n_rows, self.n_terms = tail.tolist()
+        if min(tail) < 0 or size != _padded(4 * self.n_terms) + 8 * _COLUMNS * n + tail.nbytes:
             raise ValueError(f"{path / _TERMS} does not have the size that its totals say")
-        self.n_rows = n_rows
-        self.terms: Terms = _mapped(path / _TERMS, np.dtype("<u4"), 0, n_terms)
-        table = _mapped(path / _TERMS, np.dtype("<i8"), _padded(4 * n_terms), _COLUMNS * n)
+        if self.row_file.size() != 8 * self.n_rows * words:
+            raise ValueError(f"{path / _ROWS} does not have the size that its totals say")
+        table = _mapped(path / _TERMS, np.dtype("<i8"), _padded(4 * self.n_terms), _COLUMNS * n)
         self._table: Ids = table.reshape(n, _COLUMNS)
         self.ids: Ids = np.array(self._table[:, _ID])
 
@@ -202,7 +198,7 @@ def _lines(shares: _Shares) -> tuple[Ids, Ids]:
     parts = [segment.lines(ids) for segment, ids in shares]
     lines = np.concatenate([np.empty((0, _COLUMNS), dtype=np.int64), *parts]) if len(parts) != 1 else parts[0]
     owners = np.repeat(np.arange(len(parts)), [len(own) for own in parts])
-    sizes = np.array([(segment.n_rows, len(segment.terms)) for segment, _ in shares], dtype=np.int64).reshape(-1, 2)
+    sizes = np.array([(segment.n_rows, segment.n_terms) for segment, _ in shares], dtype=np.int64).reshape(-1, 2)
     most_rows, most_terms = sizes[owners].T
     possible = (
         (lines[:, _FIRST_ROW] >= 0)
@@ -215,23 +211,12 @@ def _lines(shares: _Shares) -> tuple[Ids, Ids]:
     return (lines, owners) if possible.all() else (lines[possible], owners[possible])
 
 
-def _terms(shares: _Shares, lines: Ids, owners: Ids) -> Terms:
-    """The terms of the passages of these lines, one after another."""
-    wanted = spread(lines[:, _FIRST_TERM], lines[:, _N_TERMS])  # (sum of n_terms,)
-    if len(shares) == 1:
-        return shares[0][0].terms[wanted]
-    # The terms of the lines before each share's first, and of all.
-    bounds = np.append(0, np.cumsum(lines[:, _N_TERMS]))[np.searchsorted(owners, np.arange(len(shares) + 1))].tolist()
-    parts = [
-        segment.terms[wanted[begin:end]] for (segment, _), (begin, end) in zip(shares, pairwise(bounds), strict=True)
-    ]
-    return np.concatenate([np.empty(0, dtype=np.uint32), *parts])
-
-
 def _lines_and_terms(shares: _Shares) -> tuple[Ids, Ids, Terms]:
     """As ``_lines``, with their terms; without those of which a line or the terms are damaged, whose sizes could be anything."""
     lines, owners = _lines(shares)
-    terms = _terms(shares, lines, owners)
+    term_files = [segment.term_file for segment, _ in shares]
+    content = _read(term_files, owners, 4 * lines[:, _FIRST_TERM], 4 * lines[:, _N_TERMS])
+    terms = content.view("<u4")  # (sum of n_terms,)
     whole = _sums(lines, 4 * lines[:, _N_TERMS], terms) == lines[:, _TERMS_SUM]  # (m,)
     if whole.all():
         return lines, owners, terms
@@ -242,7 +227,9 @@ def _rows(shares: _Shares, dim: int) -> PassageRows:
     """Passages of the shares that are there and whole."""
     lines, owners, terms = _lines_and_terms(shares)
     ids, n_rows, n_terms = lines[:, _ID], lines[:, _N_ROWS], lines[:, _N_TERMS]  # (m,), each
-    rows = _read_rows(shares, lines, owners, _row_words(dim))  # (sum of n_rows, words)
+    width = 8 * _row_words(dim)
+    content = _read([segment.row_file for segment, _ in shares], owners, width * lines[:, _FIRST_ROW], width * n_rows)
+    rows = content.view("<u8").reshape(-1, width // 8)  # (sum of n_rows, words)
     counts = rows[:, -1].view(np.int64)  # (sum of n_rows,)
     read = PassageRows(ids, n_rows, rows.view("<f2")[:, :dim], counts, n_terms, terms)
     if not len(lines):
@@ -252,23 +239,25 @@ def _rows(shares: _Shares, dim: int) -> PassageRows:
     return read if whole.all() else read.taken(np.flatnonzero(whole))
 
 
-def _read_rows(shares: _Shares, lines: Ids, owners: Ids, words: int) -> NDArray[np.uint64]:
-    """The rows of the passages of these lines, one after another: uint64 (sum of n_rows, words). What cannot be read is 0."""
-    first, n_rows = lines[:, _FIRST_ROW], lines[:, _N_ROWS]  # (m,), both
-    rows = np.empty((int(n_rows.sum()), words), dtype="<u8")
-    if not len(lines):
-        return rows
+def _read(opened: Sequence[OpenFile], owners: Ids, begins: Ids, sizes: Ids) -> NDArray[np.uint8]:
+    """Runs of bytes of the files, one after another. What cannot be read is 0.
+
+    owners: whose each run is.  begins, sizes: in bytes.  int64 (m,), all three.
+    """
+    content = np.empty(int(sizes.sum()), dtype=np.uint8)
+    if not len(content):
+        return content
     # Runs that lie one after another are one.
-    apart = (first[1:] != first[:-1] + n_rows[:-1]) | (owners[1:] != owners[:-1])  # (m - 1,)
-    begins = np.flatnonzero(np.append(True, apart))  # (n_runs,)
+    apart = (begins[1:] != begins[:-1] + sizes[:-1]) | (owners[1:] != owners[:-1])  # (m - 1,)
+    firsts = np.flatnonzero(np.append(True, apart))  # (n_runs,)
     runs = zip(
-        [shares[owner][0].row_file for owner in owners[begins].tolist()],
-        (first[begins] * 8 * words).tolist(),
-        (np.add.reduceat(n_rows, begins) * 8 * words).tolist(),
+        [opened[owner] for owner in owners[firsts].tolist()],
+        begins[firsts].tolist(),
+        np.add.reduceat(sizes, firsts).tolist(),
         strict=True,
     )
-    read_runs(rows.data.cast("B"), runs)
-    return rows
+    read_runs(content.data, runs)
+    return content
 
 
 def write_segment(path: Path, blocks: Iterable[PassageRows], dim: int) -> None:
