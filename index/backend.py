@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from urllib.parse import urlsplit, urlunsplit
 
 from index.errors import StoreDamaged
 
@@ -361,6 +362,22 @@ def require_healthy(findings: "Sequence[Finding]", what: str, remedy: str) -> No
 def is_database(place: Place) -> bool:
     """Whether a store's place is the address of a database."""
     return isinstance(place, str) and place.startswith(_DATABASES)
+
+
+def without_password(place: Place) -> str:
+    """A store's place as people may read it: a database's address without what opens it."""
+    if not is_database(place):
+        return str(place)
+    parts = urlsplit(without(str(place), "password", "milvus"))
+    user, at, hosts = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=user.partition(":")[0] + at + hosts))
+
+
+def without(address: str, *names: str) -> str:
+    """A database's address without those parameters."""
+    parts = urlsplit(address)
+    query = "&".join(part for part in parts.query.split("&") if part and part.partition("=")[0] not in names)
+    return urlunsplit(parts._replace(query=query))
 
 
 def keeps_originals(place: Place) -> bool:

@@ -23,7 +23,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A setting, as rag con
 
 @config.callback(invoke_without_command=True)
 def show(context: typer.Context, json: JsonOption = False) -> None:
-    """Show every setting, its value and where it comes from; keys are not shown.
+    """Show every setting, its value and where it comes from; keys and passwords are not shown.
 
     A setting NAME is RAG_NAME in the environment, else NAME in the settings file (TOML): $RAG_CONFIG, else config.toml beside
     the user's settings. `rag config set NAME VALUE` writes it there.
@@ -83,10 +83,10 @@ def unset(name: Name, json: JsonOption = False) -> None:
 
 def _rows(sources: "Sources") -> list[dict[str, object]]:
     from api.settings import Settings
-    from rag.shared.config import Config, store_from
+    from rag.shared.config import Config, store_from, without_password
     from rag.shared.settings import SERVE, settings_of
 
-    rows = [_row("store", "", store_from(sources.environment), sources)]
+    rows = [_row("store", "", without_password(store_from(sources.environment)), sources)]
     for table, values in (("", Config.from_environment(sources.environment)), (SERVE, Settings.read(sources))):
         for name, entry in settings_of(type(values)).items():
             value = getattr(values, entry.name)

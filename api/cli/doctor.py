@@ -176,8 +176,9 @@ def _remote_model(name: str, kept: "Mapping[str, JsonScalar]", config: "Config")
 def _store(config: "Config", place: "Place") -> Check:
     from index.errors import StoreError, StoreMissing
     from rag.service import Service
-    from rag.shared.config import is_database
+    from rag.shared.config import is_database, without_password
 
+    where = without_password(place)
     try:
         with Service.open(place, config) as service:
             documents, passages = service.counts()
@@ -186,10 +187,10 @@ def _store(config: "Config", place: "Place") -> Check:
     except StoreMissing as error:
         if not is_database(place) and Path(place).exists() and not (Path(place).is_dir() and not os.listdir(place)):
             return Check("store", False, str(error), "choose another place with --store or RAG_STORE")
-        return Check("store", True, f"none at {place} yet: rag add PATH makes it")
+        return Check("store", True, f"none at {where} yet: rag add PATH makes it")
     except (StoreError, RagError) as error:
         return Check("store", False, str(error), "rag verify says more where it can be opened")
-    detail = f"{place}: {documents} documents, {passages} passages"
+    detail = f"{where}: {documents} documents, {passages} passages"
     if rebuilt:
         return Check("store", False, f"{detail}; search files were missing or damaged", "rag repair makes them again")
     return Check("store", True, detail, "rag list --failed names files that could not be taken in" if failures else "")

@@ -10,13 +10,14 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 from psycopg import conninfo, sql
 from psycopg.types.string import StrDumperUnknown
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
+from index.backend import without, without_password
 from index.errors import StoreError, StoreUnreachable, StoreUnwritable
 from index.postgres.errors import AGAIN, is_lost, reason, store_error
 
@@ -55,20 +56,6 @@ class _Text(StrDumperUnknown):
         return super().dump(storable(obj))
 
 
-def without_password(address: str) -> str:
-    """A database's address as messages say it."""
-    parts = urlsplit(_without(address, "password", "milvus"))
-    user, at, hosts = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=user.partition(":")[0] + at + hosts))
-
-
-def _without(address: str, *names: str) -> str:
-    """An address without those parameters."""
-    parts = urlsplit(address)
-    query = "&".join(part for part in parts.query.split("&") if part and part.partition("=")[0] not in names)
-    return urlunsplit(parts._replace(query=query))
-
-
 class Database:
     """Connections to one database.
 
@@ -81,7 +68,7 @@ class Database:
         # Not libpq's: the address of a Milvus that is a view of the store.
         self.milvus = parse_qs(urlsplit(address).query).get("milvus", [""])[0]
         self.address = address
-        address = _without(address, "milvus")
+        address = without(address, "milvus")
         self.place = without_password(address)
         self.schema = schema
         self.written = 0  # the last change that this process made: no older state is read here from then on

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
+from psycopg.errors import InsufficientPrivilege
 
 from index.errors import NoPlace, StoreDamaged, StoreMissing, StoreUnwritable
 from index.local.system.clock import now
@@ -271,17 +272,30 @@ def _extensions(connection: Connection, place: str) -> str:
         raise StoreUnwritable(
             f"the server of {place} has no pgvector: install the extension 'vector' 0.8 or newer there"
         )
-    connection.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
+    _make_extension(connection, place, "vector")
     if (version := _version(connection, "vector")) < _VECTOR:
         raise StoreUnwritable(
             f"{place} has pgvector {_shown(version)}, and 0.8 or newer is needed: install it and ALTER EXTENSION vector UPDATE"
         )
-    row = connection.execute("SHOW shared_preload_libraries").fetchone()
-    if "pg_textsearch" not in available or "pg_textsearch" not in str(row and row[0]):
+    # The setting is shown to few; to others, what a superuser made tells that it is loaded.
+    row = connection.execute("SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries'").fetchone()
+    loaded = "pg_textsearch" in row[0] if row else any(_version(connection, "pg_textsearch"))
+    if "pg_textsearch" not in available or not loaded:
         return "scan"
-    connection.execute("CREATE EXTENSION IF NOT EXISTS pg_textsearch SCHEMA public")
+    _make_extension(connection, place, "pg_textsearch")
     _require_words(connection, place, "index")
     return "index"
+
+
+def _make_extension(connection: Connection, place: str, name: str) -> None:
+    """Make an extension where it is not there yet.  Raises StoreUnwritable for a user who may not."""
+    try:
+        connection.execute(f"CREATE EXTENSION IF NOT EXISTS {name} SCHEMA public")
+    except InsufficientPrivilege as error:
+        raise StoreUnwritable(
+            f"{place} does not let this user make the extension {name}: let a superuser run CREATE EXTENSION {name} in that "
+            "database, then try again"
+        ) from error
 
 
 def _require_words(connection: Connection, place: str, words: str) -> None:

@@ -52,8 +52,10 @@ def store_path(option: str | None) -> "Place":
         return path
     if not is_utf8(full := os.path.abspath(path)):
         fail(f"the store's path is not UTF-8 ({as_utf8(full)}): rename that folder or choose another", USAGE)
-    if re.match(r"\w\w+:/", str(path)):
-        fail(f"{path} is no store's address: give a directory, or postgresql://... for one in a database", USAGE)
+    if scheme := re.match(r"\w[\w+.-]+:/", str(path)):
+        fail(
+            f"{scheme[0]}/... is no store's address: give a directory, or postgresql://... for one in a database", USAGE
+        )
     return path
 
 

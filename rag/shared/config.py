@@ -11,6 +11,7 @@ import platformdirs
 from index.backend import Place as Place  # api has it from here, as the next
 from index.backend import is_database as is_database
 from index.backend import keeps_originals as keeps_originals
+from index.backend import without_password as without_password
 from index.local.system.cores import usable_cores as usable_cores
 from rag.shared.settings import Sources, one_of, path, setting, settings_of, text, whole
 

@@ -52,6 +52,19 @@ def test_a_sound_set_up_has_a_line_for_each_part_and_ends_with_0(rag: Rag) -> No
     assert shown.code == 0 and all(line.startswith(("ok    ", "      ")) for line in shown.out.splitlines())
 
 
+@pytest.mark.slow
+def test_the_password_of_a_database_is_shown_nowhere(
+    rag: Rag, databases: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = databases().replace("@", ":secret@")
+    monkeypatch.setenv("RAG_STORE", address)
+    assert "secret" not in rag("config").out and address.replace(":secret", "") in rag("config").out
+    said = checks(rag("doctor", "--json"))["store"]["detail"]
+    assert said.startswith("none at postgresql://") and "secret" not in said
+    said = rag("list", "--store", "postgresql+psycopg://me:secret@host/documents")
+    assert said.code == 2 and "postgresql://..." in said.err and "secret" not in said.err
+
+
 def test_each_thing_that_is_wrong_says_what_to_do_and_ends_with_1(
     rag: Rag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
+from index.backend import without_password
 from index.errors import (
     NoPlace,
     StoreDamaged,
@@ -21,7 +23,7 @@ from index.errors import (
     StoreUnwritable,
 )
 from index.postgres import connection, schema
-from index.postgres.connection import Database, without_password
+from index.postgres.connection import Database
 from index.postgres.store import PostgresStore
 from index.stores import create_store, open_store
 from index.types import NewDocument, NewPassage, Scope
@@ -68,20 +70,38 @@ def test_tables_of_another_program_are_left_alone(address: str) -> None:
         assert opened.execute("SELECT count(*) FROM footnote.meta").fetchone() == (0,)
 
 
-def test_a_user_without_rights_is_told_so(address: str) -> None:
-    parts = urlsplit(address)
-    limited = urlunsplit(parts._replace(netloc=f"footnote_limited@{parts.netloc.rpartition('@')[2]}"))
+@pytest.fixture
+def limited(address: str) -> Iterator[str]:
+    """The address of the same database for a user who is no superuser and owns nothing."""
+    name, parts = f"footnote_{uuid.uuid4().hex[:8]}", urlsplit(address)
     with admin(address) as opened:
-        if opened.execute("SELECT 1 FROM pg_roles WHERE rolname = 'footnote_limited'").fetchone() is None:
-            opened.execute("CREATE ROLE footnote_limited LOGIN")
+        opened.execute(f"CREATE ROLE {name} LOGIN")
+    yield urlunsplit(parts._replace(netloc=f"{name}@{parts.netloc.rpartition('@')[2]}"))
+    with admin(address) as opened:
+        opened.execute(f"REASSIGN OWNED BY {name} TO CURRENT_USER; DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+def test_a_user_without_rights_is_told_so(address: str, limited: str) -> None:
+    with admin(address) as opened:
         opened.execute("CREATE EXTENSION vector; CREATE EXTENSION pg_textsearch")
     with pytest.raises(StoreUnwritable, match="owner"):
         create(limited)
     create(address).close()
     with pytest.raises(StoreUnwritable, match="owner"):
         open_store(limited)
+
+
+def test_the_databases_owner_makes_a_store_once_a_superuser_has_made_the_extensions(address: str, limited: str) -> None:
     with admin(address) as opened:
-        opened.execute("DROP ROLE footnote_limited")
+        opened.execute(f"ALTER DATABASE {urlsplit(address).path[1:]} OWNER TO {urlsplit(limited).username}")
+        with pytest.raises(StoreUnwritable, match="superuser run CREATE EXTENSION vector"):
+            create(limited)
+        opened.execute("CREATE EXTENSION vector")
+        with create(limited) as store:
+            assert store.words == "scan" and not store.verify()
+        opened.execute("DROP SCHEMA footnote CASCADE; CREATE EXTENSION pg_textsearch")
+    with create(limited) as store:
+        assert store.words == "index" and not store.verify()
 
 
 def test_a_server_without_the_extension_is_told_so(address: str, monkeypatch: pytest.MonkeyPatch) -> None:

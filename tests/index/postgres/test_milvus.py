@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from index.backend import without_password
 from index.errors import StoreUnreachable
 from index.local.database.rows import hash_term
 from index.local.views.lexical import analyze
-from index.postgres.connection import without_password
 from index.postgres.store import PostgresStore
 from index.stores import open_store
 from index.types import NewDocument, NewPassage, Scope
