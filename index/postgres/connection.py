@@ -92,11 +92,11 @@ class Database:
         """A connection of its own, to one that may be written to where there are several.  Raises StoreUnreachable."""
         try:
             connection = psycopg.connect(self.writable, autocommit=True)
+            self._configure(connection)
         except psycopg.Error as error:
             raise StoreUnreachable(
                 f"{self.place} cannot be reached ({reason(error)}): check the address, the user and that the server runs"
             ) from error
-        self._configure(connection)
         return connection
 
     @contextmanager

@@ -5,6 +5,7 @@ holds a word.
 """
 
 import json
+import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,15 +24,22 @@ LOCK_SPACE = 0x466F6F74
 CREATE_LOCK, COMMIT_LOCK, REBUILD_LOCK, VIEW_LOCK = 1, 2, 3, 4
 WORDS_INDEX = "passages_words"
 _VECTOR = (0, 8, 0)
-# Below, what is written after its index was opened is not found on a standby, nor after it took over, and no error tells (seen).
-_WORDS_ON_STANDBYS = (1, 4, 0)
+# Below, an index of words loses what was written to it when its server is started again, and does not find it on a standby, nor
+# after that took over; no error tells (seen with 1.0.0).
+_DURABLE_WORDS = (1, 4, 0)
+
+_log = logging.getLogger(__name__)
+_FORGETFUL = (
+    "%s has pg_textsearch %s, whose indexes forget words when the server is started again: words are answered from the stored "
+    "terms; docs/scale.md says how to have an index of them, with 1.4 or newer"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Meta:
     """What a store is and was made with. instance: of these tables, others when a store is restored or changed over.
 
-    words: whether an index answers for them ("index"), or the stored terms ("scan").
+    words: whether there is an index of them ("index") or not ("scan").  asks_index: whether it is asked, else the stored terms.
     """
 
     id: str
@@ -40,6 +48,7 @@ class Meta:
     fingerprint: str
     settings: dict[str, JsonScalar]
     words: str
+    asks_index: bool
     format_version: int
 
 
@@ -219,7 +228,8 @@ def read_meta(database: Database) -> Meta:
             raise too_new(database.place, meta.format_version, FORMAT_VERSION)
         if meta.format_version < FORMAT_VERSION:
             _migrate(connection, meta)
-        _require_words(connection, database.place, meta.words)
+        if meta.words == "index" and not meta.asks_index:
+            _log.warning(_FORGETFUL, database.place, _shown(_version(connection, "pg_textsearch")))
         return meta
 
 
@@ -255,6 +265,7 @@ def _read_meta(connection: Connection, database: Database) -> Meta | None:
             meta["fingerprint"],
             settings,
             meta["words"],
+            meta["words"] == "index" and _version(connection, "pg_textsearch") >= _DURABLE_WORDS,
             int(meta["format"]),
         )
     except (KeyError, ValueError) as error:
@@ -279,11 +290,14 @@ def _extensions(connection: Connection, place: str) -> str:
         )
     # The setting is shown to few; to others, what a superuser made tells that it is loaded.
     row = connection.execute("SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries'").fetchone()
-    loaded = "pg_textsearch" in row[0] if row else any(_version(connection, "pg_textsearch"))
-    if "pg_textsearch" not in available or not loaded:
+    made = _version(connection, "pg_textsearch")
+    if "pg_textsearch" not in available or not ("pg_textsearch" in row[0] if row else any(made)):
+        return "scan"
+    version = made if any(made) else _numbers(available["pg_textsearch"])
+    if version < _DURABLE_WORDS:
+        _log.warning(_FORGETFUL, place, _shown(version))
         return "scan"
     _make_extension(connection, place, "pg_textsearch")
-    _require_words(connection, place, "index")
     return "index"
 
 
@@ -296,20 +310,6 @@ def _make_extension(connection: Connection, place: str, name: str) -> None:
             f"{place} does not let this user make the extension {name}: let a superuser run CREATE EXTENSION {name} in that "
             "database, then try again"
         ) from error
-
-
-def _require_words(connection: Connection, place: str, words: str) -> None:
-    """Raises StoreUnwritable for a words index that would be wrong without a word."""
-    if words != "index":
-        return
-    version = _version(connection, "pg_textsearch")
-    row = connection.execute("SELECT pg_is_in_recovery() OR EXISTS (SELECT FROM pg_stat_replication)").fetchone()
-    if version < _WORDS_ON_STANDBYS and row and row[0]:
-        raise StoreUnwritable(
-            f"{place} has standbys and pg_textsearch {_shown(version)}, which is wrong on standbys and after a failover: "
-            "install 1.4 or newer and ALTER EXTENSION pg_textsearch UPDATE, or leave it out of shared_preload_libraries before the "
-            "store is created"
-        )
 
 
 def exists(connection: Connection, database: Database) -> bool:
@@ -327,8 +327,11 @@ def new_token() -> str:
 
 def _version(connection: Connection, extension: str) -> tuple[int, ...]:
     row = connection.execute("SELECT extversion FROM pg_extension WHERE extname = %s", (extension,)).fetchone()
-    parts = str(row[0] if row else "0").split("-")[0].split(".")
-    return tuple(int(part) for part in parts if part.isdecimal())
+    return _numbers(str(row[0] if row else "0"))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("-")[0].split(".") if part.isdecimal())
 
 
 def _shown(version: tuple[int, ...]) -> str:

@@ -28,7 +28,7 @@ T = TypeVar("T")
 class PostgresStore(backend.Store):
     """A store whose rows and indexes lie in one schema of a database.
 
-    words: what answers for them, an index ("index") or the stored terms ("scan").
+    words: whether there is an index of them ("index") or not ("scan").
     lock_timeout_s: how long a write tries again when the server goes or others are in its way; may be set.
     """
 
@@ -47,7 +47,7 @@ class PostgresStore(backend.Store):
         self.format_version = schema.FORMAT_VERSION
         self.lock_timeout_s = 30.0
         self._view = _view(database)
-        self.searching = Searching(meta.dim, SCAN_VECTORS, SCAN_WORDS, meta.words == "index", self._view)
+        self.searching = Searching(meta.dim, SCAN_VECTORS, SCAN_WORDS, meta.asks_index, self._view)
         self._known = Known()
         self._replaced = False
 

@@ -1,5 +1,8 @@
 """What a database can do to a store: each its message or its retry, and nothing acknowledged is lost."""
 
+import os
+import signal
+import socket
 import threading
 import time
 import uuid
@@ -23,7 +26,6 @@ from index.errors import (
     StoreUnwritable,
 )
 from index.postgres import connection, schema
-from index.postgres.connection import Database
 from index.postgres.store import PostgresStore
 from index.stores import create_store, open_store
 from index.types import NewDocument, NewPassage, Scope
@@ -53,6 +55,20 @@ def test_a_server_that_is_not_there_is_told_without_the_password(where: str) -> 
     with pytest.raises(StoreUnreachable) as told:
         open_store(f"postgresql://user:secret@{where}?password=hidden")
     assert "user@" in str(told.value) and "secret" not in str(told.value) and "hidden" not in str(told.value)
+
+
+def test_a_server_that_goes_as_soon_as_one_is_connected_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def leave() -> None:
+            with server.accept()[0] as accepted:
+                accepted.recv(4096)
+                accepted.sendall(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I")  # let in, and ready for a statement
+                accepted.recv(4096)
+
+        threading.Thread(target=leave).start()
+        with pytest.raises(StoreUnreachable, match="check the address"):
+            open_store(f"postgresql://me@127.0.0.1:{server.getsockname()[1]}/db?sslmode=disable&gssencmode=disable")
 
 
 def test_an_address_is_said_without_its_password() -> None:
@@ -112,29 +128,35 @@ def test_a_server_without_the_extension_is_told_so(address: str, monkeypatch: py
         open_store(address)
 
 
-def test_a_words_index_that_is_wrong_on_standbys_is_refused_where_there_is_one(
-    store: PostgresStore, address: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("makes_index", [True, False])
+def test_words_are_found_when_the_server_was_started_again(
+    address: str, make_document: Make, monkeypatch: pytest.MonkeyPatch, makes_index: bool
 ) -> None:
-    if store.words != "index":
-        pytest.skip("this server has no pg_textsearch")
-    original = schema._version
+    if "FOOTNOTE_TEST_DATABASE" in os.environ:
+        pytest.skip("a server of its own is needed")
+    durable = (1, 4, 0)
+    if not makes_index:
+        monkeypatch.setattr(schema, "_DURABLE_WORDS", durable)
+    monkeypatch.setattr("index.postgres.store.SCAN_WORDS", -1)
+    with create(address) as store:
+        store.add(*make_document("A cat sat. On a mat."))
+        with store.reading() as (connection, _):
+            process = connection.info.backend_pid
+        os.kill(process, signal.SIGKILL)  # which the server takes for a fault of its memory: it starts again
+    monkeypatch.setattr(schema, "_DURABLE_WORDS", durable)
+    with reopened(address) as store:
+        with store.read() as reader:
+            assert len(reader.matching(["cat"], 5, Scope())[1]) == 1
+        assert store.add(*make_document("A dog sat.")).outcome == "added" and store.verify() == []
 
-    class Standing:
-        """A connection that sees a standby."""
 
-        def __init__(self, opened: Any) -> None:
-            self._opened = opened
-
-        def execute(self, query: str, *values: Any) -> Any:
-            seen = query.replace("EXISTS (SELECT FROM pg_stat_replication)", "TRUE")
-            return self._opened.execute(seen, *values)
-
-    with Database(address).connected() as opened:
-        monkeypatch.setattr(schema, "_version", lambda _, name: (1, 3, 9) if "text" in name else original(opened, name))
-        with pytest.raises(StoreUnwritable, match=r"1\.3\.9.*standbys.*1\.4"):
-            schema._require_words(Standing(opened), address, "index")  # type: ignore[arg-type]
-        monkeypatch.setattr(schema, "_version", lambda *_: (1, 4, 0))
-        schema._require_words(Standing(opened), address, "index")  # type: ignore[arg-type]
+def reopened(address: str) -> PostgresStore:
+    """The store of a server that is starting."""
+    while True:
+        try:
+            return PostgresStore.open(address)
+        except StoreUnreachable:
+            time.sleep(0.1)
 
 
 def test_another_model_or_other_settings_are_refused(store: PostgresStore, address: str) -> None:
