@@ -1,6 +1,6 @@
 """Which words of an answer come from where: each of its sentences with its place in the answer and in a document."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from api.protocols.links import Links
@@ -16,12 +16,14 @@ class CitedSentence(NamedTuple):
     """``answer_text[start:end]``, verbatim from a listed passage, or written by a language model from what is cited.
 
     passage: its index in the answer.  source: the place in the document, in the fields of a citation.
+    cells: of a table row that does not name its columns itself, each with the name of its column.
     """
 
     start: int
     end: int
     passage: int
     source: dict[str, Any]
+    cells: Sequence[Mapping[str, str]] = ()
 
 
 def text_of(made: Made) -> str:
@@ -45,7 +47,7 @@ def cited_sentences(made: Made, first: int = 0) -> list[CitedSentence]:
     for part in made["answer"].get("parts", ()):
         start = text.index(part["text"], position)
         position = start + len(part["text"])
-        cited.append(CitedSentence(start, position, part["passage"], source_of(part)))
+        cited.append(CitedSentence(start, position, part["passage"], source_of(part), part.get("cells", ())))
     return cited
 
 

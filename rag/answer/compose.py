@@ -8,9 +8,20 @@ import numpy as np
 
 from index.types import Document, Floats, Ids, Passage, Span
 from rag.answer.citations import cite, cite_part
+from rag.answer.rows import named_cells
 from rag.answer.units.candidates import Candidate
 from rag.retrieval.retrieve import Retrieved, states
-from rag.shared.types import AnswerPart, AnswerText, Citation, DocumentRef, ListedRow, Occurrence, RankedPassage, Signal
+from rag.shared.types import (
+    AnswerPart,
+    AnswerText,
+    Citation,
+    DocumentRef,
+    ListedRow,
+    NamedCell,
+    Occurrence,
+    RankedPassage,
+    Signal,
+)
 from rag.shared.units import units_of
 
 # What part of the first passage's evidence another one has that is put before it, at least.
@@ -105,8 +116,17 @@ def _answer_text(chosen: Sequence[Candidate], passages: Sequence[RankedPassage])
     for sentence in ordered:
         passage = passages[sentence.passage]
         goes_on = bool(parts) and _goes_on(parts[-1].citation, sentence.span, passage)
-        parts.append(AnswerPart(sentence.text, cite_part(passage.citation, sentence.span), sentence.passage, goes_on))
+        citation = cite_part(passage.citation, sentence.span)
+        cells = _cells_of(sentence, passage.rows)
+        parts.append(AnswerPart(sentence.text, citation, sentence.passage, goes_on, cells))
     return AnswerText(tuple(s.text for s in chosen), tuple(dict.fromkeys(s.passage for s in chosen)), tuple(parts))
+
+
+def _cells_of(sentence: Candidate, rows: Sequence[ListedRow]) -> tuple[NamedCell, ...]:
+    """The cells of the row that a unit is, where they tell more than its text."""
+    row = next((row for row in rows if row.span == sentence.span), None)
+    cells = named_cells(row.head, row.cells) if row is not None else ()
+    return cells if len(cells) > 1 and not all(cell.name in sentence.text for cell in cells) else ()
 
 
 def _goes_on(before: Citation, span: Span, passage: RankedPassage) -> bool:

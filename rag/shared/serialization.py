@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rag.shared.shapes import (
         AddedOut,
         AnswerOut,
+        AnswerPartOut,
         AnswerTextOut,
         CheckOut,
         CitationOut,
@@ -22,16 +23,19 @@ if TYPE_CHECKING:
         OccurrenceOut,
         PassageOut,
         ReceiptOut,
+        RowOut,
         SpanOut,
     )
     from rag.shared.types import (
         Answer,
+        AnswerPart,
         AnswerText,
         Citation,
         CitationCheck,
         GeneratedAnswer,
         GeneratedSentence,
         IngestReport,
+        ListedRow,
         Occurrence,
         RankedPassage,
     )
@@ -66,11 +70,15 @@ def _answer_text_json(text: "AnswerText") -> "AnswerTextOut":
     return {
         "text": text.text,
         "citations": list(text.citations),
-        "parts": [
-            {"text": part.text, "citation": _citation_json(part.citation), "passage": part.passage}
-            for part in text.parts
-        ],
+        "parts": [_part_json(part) for part in text.parts],
     }
+
+
+def _part_json(part: "AnswerPart") -> "AnswerPartOut":
+    shown: AnswerPartOut = {"text": part.text, "citation": _citation_json(part.citation), "passage": part.passage}
+    if part.cells:
+        shown["cells"] = [{"name": name, "text": text} for name, text in part.cells]
+    return shown
 
 
 def generated_json(answer: "GeneratedAnswer", passages: list[int], extract: object) -> Json:
@@ -167,6 +175,21 @@ def citation_from_json(value: object) -> "Citation":
         span=Span(int(str(field("start_char_index", int))), int(str(field("end_char_index", int)))),
         document_sha256=str(field("document_sha256", str)),
     )
+
+
+def rows_from_json(rows: "list[RowOut]") -> "list[ListedRow]":
+    """The rows of a listed passage."""
+    from rag.shared.types import ListedRow
+
+    return [
+        ListedRow(
+            tuple(row["head"]),
+            tuple(row["cells"]),
+            Span(row["span"]["start_char_index"], row["span"]["end_char_index"]),
+            row["group"],
+        )
+        for row in rows
+    ]
 
 
 def check_json(check: "CitationCheck") -> "CheckOut":

@@ -65,10 +65,18 @@ class PassageOut(TypedDict):
     explain: Annotated[NotRequired[dict[str, SignalOut]], "Only when asked for."]
 
 
+class NamedCellOut(TypedDict):
+    name: Annotated[str, "Of its column, empty for one without."]
+    text: str
+
+
 class AnswerPartOut(TypedDict):
     text: Annotated[str, "A unit that answers, verbatim: a sentence, a clause, a row of a table, a command."]
     citation: CitationOut
     passage: Annotated[int, "Index of the passage that it stands in."]
+    cells: Annotated[
+        NotRequired[list[NamedCellOut]], "Of a table row that does not name its columns itself: what stands in each."
+    ]
 
 
 class AnswerTextOut(TypedDict):

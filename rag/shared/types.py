@@ -237,17 +237,26 @@ class RankedPassage:
     rows: tuple[ListedRow, ...] = ()
 
 
+class NamedCell(NamedTuple):
+    """A cell of a table row and the name of its column, "" for one without."""
+
+    name: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerPart:
     """A unit that answers, verbatim. citation: of the unit alone.  passage: index of the passage that it stands in.
 
     goes_on: whether it stands right behind the part before it.
+    cells: of a table row that does not name its columns itself, what stands in each.
     """
 
     text: str
     citation: Citation
     passage: int
     goes_on: bool = False
+    cells: tuple[NamedCell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What each tool does. Their docstrings are read by models that choose among them."""
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -152,6 +153,7 @@ async def ask(
             "url": link_of(sentence.source, links),
             "collection": collection,
             "citation": {**made["passages"][sentence.passage]["citation"], **sentence.source},
+            **({"cells": sentence.cells} if sentence.cells else {}),
         }
         for sentence in cited_sentences(made)
     ]
@@ -164,13 +166,22 @@ def as_text(answer: Structured) -> str:
         near = [f"- {passage['title']}: {passage['url']}" for passage in answer["passages"][:3]]
         nearest = "\n".join(["The nearest passages, which do not answer it:", *near]) if near else ""
         return f"The documents do not hold the answer (confidence {answer['confidence']:.2f}).\n{nearest}".strip()
-    cited = [f"{sentence['text']} [{number}]" for number, sentence in enumerate(answer["sentences"], start=1)]
+    cited = [
+        f"{sentence['text']}{_told(sentence.get('cells', ()))} [{number}]"
+        for number, sentence in enumerate(answer["sentences"], start=1)
+    ]
     sources = [
         f"[{number}] {sentence['title']}, characters {sentence['citation']['start_char_index']}-"
         f"{sentence['citation']['end_char_index']} of document {sentence['citation']['document_id']}: {sentence['url']}"
         for number, sentence in enumerate(answer["sentences"], start=1)
     ]
     return "\n".join([" ".join(cited), f"(confidence {answer['confidence']:.2f})", "", *sources])
+
+
+def _told(cells: Sequence[Mapping[str, str]]) -> str:
+    """What the columns of a row are called, behind it; nothing for what is no row."""
+    named = "; ".join(f"{cell['name']}: {cell['text']}" for cell in cells)
+    return f" ({named})" if named else ""
 
 
 @tool("Check quotations")

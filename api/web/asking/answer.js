@@ -20,6 +20,7 @@ export function answerCard(answer) {
     { class: "answer", "aria-labelledby": "answer-title" },
     element("h2", { id: "answer-title", class: "sr" }, "Answer"),
     element("p", { class: "sentences", dir: "auto" }, ...shownPieces(piecesOf(answer))),
+    ...rowsOf(answer.answer),
     generated ? writtenBy(answer.answer) : null,
     generated && extract ? inTheirWords(extract, answer.passages) : null,
     confidenceLine(answer, copyMenu(quotationsOf(answer), "the answer")),
@@ -54,6 +55,15 @@ function partsOf({ text, citations, parts = [] }, passages) {
   // What the parts do not add up to is shown as it is, with the passages that it is from.
   if (pieces.length === parts.length && done === text.length && parts.length) return pieces;
   return [{ before: "", text, places: citations.map((number) => placeOf(passages[number].citation, passages)) }];
+}
+
+/** The rows of tables among the parts, each cell under the name of its column. */
+function rowsOf({ parts = [] }) {
+  return parts.filter(({ cells }) => cells).map(({ cells }) => element("dl", { class: "cells", dir: "auto" }, ...cells.map(namedCell)));
+}
+
+function namedCell({ name, text }) {
+  return element("div", {}, element("dt", {}, name), element("dd", {}, text));
 }
 
 function pieceOf({ text, support, citations }, passages) {

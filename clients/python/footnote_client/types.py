@@ -54,12 +54,23 @@ class Passage(TypedDict):
     also_in: list[dict[str, Any]]
 
 
-class Part(TypedDict):
-    """A unit that answers, verbatim; ``passage`` is an index into the passages."""
+class NamedCell(TypedDict):
+    """A cell of a table row and the name of its column."""
 
+    name: str
+    text: str
+
+
+class _Part(TypedDict):
     text: str
     citation: Citation
     passage: int
+
+
+class Part(_Part, total=False):
+    """A unit that answers, verbatim; ``passage`` is an index into the passages.  cells: of a table row, what stands in each."""
+
+    cells: list[NamedCell]
 
 
 class Sentence(TypedDict):

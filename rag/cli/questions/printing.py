@@ -1,6 +1,7 @@
 """An answer as it reads in a terminal: the sentences that answer, then the passages, each below the place where it stands."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from index.types import Span
-    from rag.shared.types import Answer, AnswerText, DocumentRef, Occurrence, RankedPassage
+    from rag.shared.types import Answer, AnswerText, DocumentRef, NamedCell, Occurrence, RankedPassage
 
 _INDENT = 4
 _REASONS = {
@@ -32,6 +33,9 @@ def print_answer(answer: "Answer", out: "Console") -> None:
     sure = f"({_percent(answer.confidence)} sure" + (")" if answer.calibrated else ", not calibrated)")
     if answer.answer is not None:
         out.print(_answer_text(answer.answer))
+        for part in answer.answer.parts:
+            if part.cells:
+                _print_cells(part.cells, out)
     else:
         out.print(Text(_REASONS[answer.abstain_reason or "low_confidence"], style="bold"))
         for note in answer.notes:
@@ -63,6 +67,17 @@ def _answer_text(answer: "AnswerText") -> "Text":
         if number + 1 == len(answer.parts) or answer.parts[number + 1].passage != part.passage:
             text.append(f" [{part.passage + 1}]")
     return text
+
+
+def _print_cells(cells: "Sequence[NamedCell]", out: "Console") -> None:
+    """``Permit: 209 · Handgun: 3,062``, indented below the row that it reads."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    told = Text(" · ", "dim").join(
+        Text.assemble((f"{visible_line(name)}: " if name else "", "dim"), visible_line(text)) for name, text in cells
+    )
+    out.print(Padding(told, (0, 0, 0, _INDENT)) if out.is_terminal else Text(" " * _INDENT) + told)
 
 
 def _print_passage(passage: "RankedPassage", out: "Console") -> None:

@@ -41,6 +41,15 @@ def test_a_question_brings_sentences_and_then_passages(page: Any, article: Any, 
     )
 
 
+def test_a_row_of_a_table_is_shown_under_the_names_of_its_columns(page: Any, client: httpx.Client) -> None:
+    table = "# Lamps sold\n\n| Town | Red lamps | Blue lamps |\n|---|---|---|\n| Alden | 118 | 2,204 |\n| Alder | 93 | 4,017 |\n"
+    added = client.post("/v1/documents", files={"file": ("lamps.md", table.encode())}).json()["documents"]
+    page.ask("How many blue lamps were sold in Alder?")
+    assert page.texts(".cells dt") == ["Town", "Red lamps", "Blue lamps"]
+    assert page.texts(".cells dd") == ["Alder", "93", "4,017"]
+    client.delete(f"/v1/documents/{added[0]['id']}")
+
+
 def test_highlights_are_the_sentences_of_the_answer(page: Any, article: Any, client: httpx.Client) -> None:
     answer = client.post("/v1/ask", json={"question": QUESTION}).json()
     text = stored_text(client, article)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from api.protocols.mcp.caller import LocalCaller
 from api.protocols.mcp.server import make_server
 from api.settings import Settings
 from rag.service import Service
+from rag.shared.types import Answer, NamedCell, Query
 from tests.api.conftest import FakeService
 
 MODES = ["legacy", "auto", *MODERN_PROTOCOL_VERSIONS]
@@ -92,6 +94,28 @@ def test_it_searches_fetches_asks_and_verifies(filled: FakeService, mode: str) -
         assert [one["status"] for one in checked.structured_content["results"]] == ["valid", "changed"]
 
     over_http(filled, use, mode=mode)
+
+
+def test_a_model_reads_a_row_with_the_names_of_its_columns(
+    filled: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = filled.ask
+
+    def with_cells(query: Query) -> Answer:
+        answer = ask(query)
+        assert answer.answer is not None
+        cells = (NamedCell("Town", "Alder"), NamedCell("Blue lamps", "4,017"))
+        parts = tuple(replace(part, cells=cells) for part in answer.answer.parts)
+        return replace(answer, answer=replace(answer.answer, parts=parts))
+
+    async def use(client: Client) -> None:
+        answer = await client.call_tool("ask", {"question": "the board?"})
+        assert "(Town: Alder; Blue lamps: 4,017) [1]" in answer.content[0].text  # type: ignore[union-attr]
+        [sentence] = answer.structured_content["sentences"]
+        assert sentence["cells"][1] == {"name": "Blue lamps", "text": "4,017"}
+
+    monkeypatch.setattr(filled, "ask", with_cells)
+    in_memory(filled, use)
 
 
 @pytest.mark.parametrize("version", HANDSHAKE_PROTOCOL_VERSIONS)

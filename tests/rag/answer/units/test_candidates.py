@@ -86,6 +86,12 @@ def test_a_table_answers_with_the_row_that_is_asked_for(service: Service) -> Non
     assert ("Alder", "93", "4,017") in [row.cells for row in rows]
 
 
+def test_a_row_that_answers_tells_what_its_columns_are_called(service: Service) -> None:
+    answer = service.ask(Query("How many blue lamps were sold in Alder?")).answer
+    assert answer is not None
+    assert answer.parts[0].cells == (("Town", "Alder"), ("Red lamps", "93"), ("Blue lamps", "4,017"))
+
+
 def test_a_row_that_is_called_by_the_question_answers(service: Service) -> None:
     assert "7,198" in text_of(service.ask(Query("What was the total of blue lamps sold in the towns?")))
 

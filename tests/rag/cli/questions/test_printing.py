@@ -1,6 +1,7 @@
 """How an answer's places stand in a terminal. No model is loaded."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,18 @@ from rich.console import Console
 
 from index.types import Span
 from rag.cli.questions.printing import print_answer
-from rag.shared.types import Answer, Citation, DocumentRef, IndexState, Occurrence, RankedPassage, Timings
+from rag.shared.types import (
+    Answer,
+    AnswerPart,
+    AnswerText,
+    Citation,
+    DocumentRef,
+    IndexState,
+    NamedCell,
+    Occurrence,
+    RankedPassage,
+    Timings,
+)
 
 
 def answer_from(
@@ -40,6 +52,15 @@ def printed(answer: Answer, columns: int, *, terminal: bool = False) -> list[str
     )
     print_answer(answer, out)
     return file.getvalue().splitlines()
+
+
+def test_a_row_of_a_table_is_followed_by_its_cells_with_their_names() -> None:
+    answer = answer_from("ferries.pdf")
+    (passage,) = answer.passages
+    part = AnswerPart("Berg\t9:00\t3", passage.citation, 0, cells=(NamedCell("Ferry", "Berg"), NamedCell("", "9:00")))
+    text = AnswerText((part.text,), (0,), (part,))
+    lines = printed(replace(answer, answered=True, abstain_reason=None, answer=text), 80)
+    assert lines[1] == "    Ferry: Berg · 9:00"
 
 
 def test_a_place_names_the_page_or_the_row() -> None:
