@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from rag.generation.checks import SUPPORTED, Entailment
+from rag.generation.evidence import OfferedPassage
 from rag.generation.generate import generate_sentences, generated_answer, rewritten
 from rag.generation.language_model import ChatModel
 from rag.shared.errors import LanguageModelFailed
-from rag.shared.serialization import Json, citation_from_json, generated_json, generated_sentence_json
+from rag.shared.serialization import Json, citation_from_json, generated_json, generated_sentence_json, rows_from_json
 from rag.shared.types import Citation, GeneratedSentence, Query
 
 Event = tuple[str, Json]
@@ -37,11 +38,11 @@ def answer_events(extract: Json, question: str, model: ChatModel, entails: Entai
     yield "search", {"question": question, "asked_as": whole["asked_as"], "passages": whole["passages"]}
     if whole["answered"]:
         sentences: list[GeneratedSentence] = []
-        passages = [citation_from_json(passage["citation"]) for passage in _passages(whole)]
-        languages = [str(passage["document"]["metadata"].get("language", "en")) for passage in _passages(whole)]
+        offered = [_offered(passage) for passage in _passages(whole)]
+        passages = [passage.citation for passage in offered]
         asked = str(whole["asked_as"] or whole["corrected_question"] or question)
         try:
-            for sentence in generate_sentences(asked, passages, languages, model, entails):
+            for sentence in generate_sentences(asked, offered, model, entails):
                 sentences.append(sentence)
                 if sentence.verdict == SUPPORTED:
                     yield "sentence", generated_sentence_json(sentence)
@@ -86,6 +87,12 @@ def passage_of(citation: Citation, passages: Sequence[Citation]) -> int:
         for number, passage in enumerate(passages)
         if passage.document_id == citation.document_id and passage.span.start <= citation.span.start < passage.span.end
     )
+
+
+def _offered(passage: dict[str, Any]) -> OfferedPassage:
+    """A listed passage as the model may cite it."""
+    language = str(passage["document"]["metadata"].get("language", "en"))
+    return OfferedPassage(citation_from_json(passage["citation"]), language, rows_from_json(passage.get("rows", [])))
 
 
 def _passages(whole: Json) -> list[dict[str, Any]]:

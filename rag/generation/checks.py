@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from rag.generation.statements import Statement, folded, read_statement
-from rag.shared.types import Citation
+from rag.shared.types import Citation, NamedCell
 
 SUPPORTED, UNSUPPORTED, UNVERIFIABLE = "supported", "unsupported", "unverifiable"
 # Share of the sentence's content words that the cited sentences hold. Fitted on altered sentences of squad2 and xquad.
@@ -32,8 +32,16 @@ class Verdict(NamedTuple):
     reason: str = ""
 
 
-def check_sentence(text: str, cited: Sequence[Citation], entails: Entailment | None = None) -> Verdict:
-    """Whether the cited sentences bear a sentence out.  entails: a model of entailment that has the last word, if there is one."""
+def check_sentence(
+    text: str,
+    cited: Sequence[Citation],
+    entails: Entailment | None = None,
+    rows: Sequence[Sequence[NamedCell]] = (),
+) -> Verdict:
+    """Whether the cited sentences bear a sentence out.
+
+    entails: a model of entailment that has the last word, if there is one.  rows: cells of the table rows that are cited.
+    """
     if not cited:
         return Verdict(UNVERIFIABLE, 0.0, "it cites no sentence that was offered")
     sentence = read_statement(text)
@@ -51,7 +59,7 @@ def check_sentence(text: str, cited: Sequence[Citation], entails: Entailment | N
     ):
         if reason := guard(sentence, sources):
             return Verdict(UNSUPPORTED, 0.0, reason)
-    if reason := _merged(sentence, sources, cited):
+    if reason := _wrong_column(sentence, rows) or _merged(sentence, sources, cited):
         return Verdict(UNSUPPORTED, 0.0, reason)
     known = frozenset().union(*(source.words for source in sources))
     cover = _cover(sentence.words, known)
@@ -122,6 +130,22 @@ def _turned_direction(sentence: Statement, sources: Sequence[Statement]) -> str:
     downs = frozenset().union(*(source.downs for source in sources))
     if sentence.ups - ups and downs - sentence.downs or sentence.downs - downs and ups - sentence.ups:
         return "it turns a comparison of the cited sentences around"
+    return ""
+
+
+def _wrong_column(sentence: Statement, rows: Sequence[Sequence[NamedCell]]) -> str:
+    """A number that the sentence tells under the name of another column of its row, whose own numbers it does not tell."""
+    told = sentence.words | sentence.numbers
+    for row in rows:
+        covers = []  # how much of its column's name the sentence has, and its numbers, of each cell with both
+        for name, text in row:
+            column, numbers = read_statement(name), read_statement(text).numbers
+            if numbers and column.words | column.numbers:
+                covers.append((_cover(column.words | column.numbers, told), numbers))
+        others = max((cover for cover, numbers in covers if not numbers & sentence.numbers), default=0.0)
+        for number in sentence.numbers:
+            if max((cover for cover, numbers in covers if number in numbers), default=others) < others:
+                return f"the number {number} stands in another column of the cited row"
     return ""
 
 

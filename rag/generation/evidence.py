@@ -1,44 +1,77 @@
 """Passages cut into numbered sentences: what a model may cite. It cites numbers, so that no quotation can be miscopied."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from index.types import Span
 from rag.answer.citations import cite_part
+from rag.answer.rows import named_cells
 from rag.language.sentences import split_sentences
-from rag.shared.types import Citation
+from rag.shared.types import Citation, ListedRow, NamedCell
 
 # A small model reads this in a few seconds, and what answers stands in the first passages or nowhere.
 MAX_SENTENCES = 80
 MAX_CHARACTERS = 16_000
 
 
+class OfferedPassage(NamedTuple):
+    """A passage that may be cited: all of it, its language as ISO 639 code, and the rows of its tables, in order."""
+
+    citation: Citation
+    language: str = "en"
+    rows: Sequence[ListedRow] = ()
+
+
 class Evidence(NamedTuple):
-    """A sentence that may be cited. id: "S1", "S2", ...; passage: the rank (0-based) of the passage it stands in."""
+    """A sentence or a table row that may be cited. id: "S1", "S2", ...; passage: the rank (0-based) of the passage it stands in.
+
+    text: as the model reads it, a row with the names of its columns.  cells: of such a row.
+    """
 
     id: str
     text: str
     citation: Citation
     passage: int
+    cells: Sequence[NamedCell] = ()
 
 
-def number_sentences(passages: Sequence[Citation], languages: Sequence[str]) -> tuple[Evidence, ...]:
-    """The sentences of passages, best passage first, each once, as far as there is room.
-
-    passages: a citation of each whole passage.  languages: of each, as ISO 639 code.
-    """
+def number_sentences(passages: Sequence[OfferedPassage]) -> tuple[Evidence, ...]:
+    """The sentences and rows of passages, best passage first, each once, as far as there is room."""
     sentences: list[Evidence] = []
     seen: set[tuple[str, Span]] = set()  # passages of one document overlap
     room = MAX_CHARACTERS
-    for rank, (passage, language) in enumerate(zip(passages, languages, strict=True)):
-        for start, end in split_sentences(passage.cited_text, language=language):
-            span = Span(passage.span.start + start, passage.span.start + end)
-            if (passage.document_id, span) in seen:
+    for rank, passage in enumerate(passages):
+        for span, row in _pieces(passage):
+            if (passage.citation.document_id, span) in seen:
                 continue
-            room -= end - start
+            citation = cite_part(passage.citation, span)
+            cells = named_cells(row.head, row.cells) if row is not None else ()
+            text = _told(cells, row.group, citation.cited_text) if row is not None else citation.cited_text
+            room -= len(text)
             if room < 0 or len(sentences) == MAX_SENTENCES:
                 return tuple(sentences)
-            seen.add((passage.document_id, span))
-            text = passage.cited_text[start:end]
-            sentences.append(Evidence(f"S{len(sentences) + 1}", text, cite_part(passage, span), rank))
+            seen.add((passage.citation.document_id, span))
+            sentences.append(Evidence(f"S{len(sentences) + 1}", text, citation, rank, cells))
     return tuple(sentences)
+
+
+def _pieces(passage: OfferedPassage) -> Iterator[tuple[Span, ListedRow | None]]:
+    """Where the sentences and the rows of a passage stand in its document, in order."""
+    citation, language, rows = passage
+    begin, text = citation.span.start, citation.cited_text
+    position = 0
+    for row in (*rows, None):
+        end = row.span.start - begin if row is not None else len(text)
+        for sentence in split_sentences(text, position, end, language):
+            yield Span(begin + sentence.start, begin + sentence.end), None
+        if row is not None:
+            yield row.span, row
+            position = row.span.end - begin
+
+
+def _told(cells: Sequence[NamedCell], group: str, text: str) -> str:
+    """A row with the names of its columns and its group, as it stands where that has the names."""
+    if len(cells) < 2 or all(cell.name in text for cell in cells):
+        return text
+    told = "; ".join(f"{name}: {value}" if name else value for name, value in cells)
+    return f"{group}: {told}" if group else told

@@ -1,23 +1,23 @@
 """A generated answer, sentence by sentence: the model cites numbers, and what the cited sentences do not bear out is not shown."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rag.generation.checks import SUPPORTED, Entailment, check_sentence
 from rag.generation.drafts import Draft, read_reply
-from rag.generation.evidence import Evidence, number_sentences
+from rag.generation.evidence import Evidence, OfferedPassage, number_sentences
 from rag.generation.language_model import ChatModel
 from rag.generation.prompt import Messages, answer_messages, answer_schema, repair_messages, rewrite_messages
 from rag.shared.errors import LanguageModelFailed
-from rag.shared.types import Citation, GeneratedAnswer, GeneratedSentence, Turn
+from rag.shared.types import GeneratedAnswer, GeneratedSentence, Turn
 
 _LONGEST_QUESTION = 2000
 
 
 def generate_sentences(
     question: str,
-    passages: Sequence[Citation],
-    languages: Sequence[str],
+    passages: Sequence[OfferedPassage],
     model: ChatModel,
     entails: Entailment | None = None,
 ) -> Iterator[GeneratedSentence]:
@@ -26,7 +26,7 @@ def generate_sentences(
     Sentences that are not supported go back to the model once, all together.
     Raises LanguageModelFailed, also for a reply that cannot be read.
     """
-    evidence = number_sentences(passages, languages)
+    evidence = number_sentences(passages)
     offered = {sentence.id: sentence for sentence in evidence}
     messages, schema = answer_messages(question, evidence), answer_schema(evidence)
     reply = ""
@@ -87,6 +87,8 @@ def _drafts(model: ChatModel, messages: Messages, schema: dict[str, Any]) -> Ite
 
 
 def _checked(draft: Draft, offered: dict[str, Evidence], entails: Entailment | None) -> tuple[GeneratedSentence, str]:
-    cited = tuple(offered[number].citation for number in draft.evidence if number in offered)
-    verdict = check_sentence(draft.text, cited, entails)
-    return GeneratedSentence(draft.text, verdict.support, verdict.verdict, cited), verdict.reason
+    cited = [offered[number] for number in draft.evidence if number in offered]
+    as_read = [replace(sentence.citation, cited_text=sentence.text) for sentence in cited]
+    verdict = check_sentence(draft.text, as_read, entails, [sentence.cells for sentence in cited if sentence.cells])
+    citations = tuple(sentence.citation for sentence in cited)
+    return GeneratedSentence(draft.text, verdict.support, verdict.verdict, citations), verdict.reason

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from index.types import Span
+from rag.generation.evidence import OfferedPassage
 from rag.generation.generate import generate_sentences, generated_answer, rewritten
 from rag.generation.language_model import LanguageModel
 from rag.shared.errors import LanguageModelFailed
-from rag.shared.types import Citation, GeneratedSentence, Turn
+from rag.shared.types import Citation, GeneratedSentence, ListedRow, Turn
 from tests.language_model_stub import Stub, offered, sentences_reply, serve
 
 pytestmark = pytest.mark.medium
@@ -26,7 +27,7 @@ GOOD = ("The bridge was closed on 3 May 2021.", ["S1"])
 
 def generated(stub: Stub, passage: Citation = PASSAGE, *, timeout_s: float = 300.0) -> list[GeneratedSentence]:
     model = LanguageModel(stub.url, timeout_s=timeout_s)
-    return list(generate_sentences("When was the bridge closed?", [passage], ["en"], model))
+    return list(generate_sentences("When was the bridge closed?", [OfferedPassage(passage)], model))
 
 
 def test_a_sentence_that_is_borne_out_cites_the_characters_of_the_document() -> None:
@@ -35,6 +36,40 @@ def test_a_sentence_that_is_borne_out_cites_the_characters_of_the_document() -> 
     assert sentence.verdict == "supported"
     (citation,) = sentence.citations
     assert citation.cited_text == "The bridge was closed on 3 May 2021." and citation.span == Span(100, 136)
+
+
+LAMPS = "Lamps sold by the shops.\nTown\tRed\tBlue\nAlder\t93\t4,017\nAldin\t12\t977"
+
+
+def lamps() -> OfferedPassage:
+    """A passage that ends in two rows of a table."""
+    rows = []
+    for cells in (("Alder", "93", "4,017"), ("Aldin", "12", "977")):
+        row = "\t".join(cells)
+        start = 100 + LAMPS.index(row)
+        rows.append(ListedRow(("Town", "Red lamps", "Blue lamps"), cells, Span(start, start + len(row)), "1890"))
+    return OfferedPassage(Citation("d1", "Lamps", LAMPS, Span(100, 100 + len(LAMPS)), "0" * 64), rows=rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("In 1890 Alder sold 4,017 blue lamps.", "supported"),
+        ("Alder sold 93 red lamps and 4,017 blue lamps.", "supported"),
+        ("The town Alder sold 4,017 lamps in 1890.", "supported"),
+        ("In 1890 Alder sold 4,017 red lamps.", "unsupported"),
+    ],
+)
+def test_a_row_is_read_with_the_names_of_its_columns_and_cited_as_it_stands(text: str, verdict: str) -> None:
+    def reply(body: dict[str, Any]) -> str:
+        [number] = [number for number, told in offered(body).items() if "Alder" in told]
+        assert offered(body)[number] == "1890: Town: Alder; Red lamps: 93; Blue lamps: 4,017"
+        return sentences_reply((text, [number]))
+
+    with serve(reply) as stub:
+        sentences = list(generate_sentences("How many blue lamps?", [lamps()], LanguageModel(stub.url)))
+    assert [sentence.verdict for sentence in sentences] == [verdict]
+    assert [citation.cited_text for citation in sentences[0].citations] == ["Alder\t93\t4,017"]
 
 
 @pytest.mark.slow
@@ -176,7 +211,7 @@ def test_a_server_that_is_not_there_says_so() -> None:
 def test_sentences_come_before_the_reply_has_ended() -> None:
     other = ("It reopened in June.", ["S2"])
     with serve(lambda _: sentences_reply(GOOD, other, other, other), breaks_off=True) as stub:
-        first = next(iter(generate_sentences("When?", [PASSAGE], ["en"], LanguageModel(stub.url))))
+        first = next(iter(generate_sentences("When?", [OfferedPassage(PASSAGE)], LanguageModel(stub.url))))
     assert first.text == GOOD[0]
 
 
