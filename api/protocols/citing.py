@@ -27,8 +27,20 @@ class CitedSentence(NamedTuple):
 
 
 def text_of(made: Made) -> str:
-    """What a person is shown: the answer, or that there is none."""
-    return str(made["answer"]["text"]) if made["answer"] else _ABSTAINED
+    """What a person is shown: the answer, behind each table row the names of its columns, or that there is none."""
+    if not made["answer"]:
+        return _ABSTAINED
+    text, position = str(made["answer"]["text"]), 0
+    for part in made["answer"].get("parts", ()):
+        position = text.index(part["text"], position) + len(part["text"])
+        text = text[:position] + told(part.get("cells", ())) + text[position:]
+    return text
+
+
+def told(cells: Sequence[Mapping[str, str]]) -> str:
+    """The cells of a row with the names of their columns, as they are put behind it; nothing for what is no row."""
+    named = "; ".join(f"{cell['name']}: {cell['text']}" if cell["name"] else cell["text"] for cell in cells)
+    return f" ({named})" if named else ""
 
 
 def cited_sentences(made: Made, first: int = 0) -> list[CitedSentence]:

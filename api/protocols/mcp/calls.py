@@ -1,14 +1,13 @@
 """What each tool does. Their docstrings are read by models that choose among them."""
 
 import re
-from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
 
 from api.deps import Access
 from api.protocols.asking import query_of
-from api.protocols.citing import cited_sentences, link_of, name_of, source_of, summary, text_of
+from api.protocols.citing import cited_sentences, link_of, name_of, source_of, summary, text_of, told
 from api.protocols.links import Links
 from api.protocols.mcp.arguments import (
     MAX_LISTED,
@@ -167,7 +166,7 @@ def as_text(answer: Structured) -> str:
         nearest = "\n".join(["The nearest passages, which do not answer it:", *near]) if near else ""
         return f"The documents do not hold the answer (confidence {answer['confidence']:.2f}).\n{nearest}".strip()
     cited = [
-        f"{sentence['text']}{_told(sentence.get('cells', ()))} [{number}]"
+        f"{sentence['text']}{told(sentence.get('cells', ()))} [{number}]"
         for number, sentence in enumerate(answer["sentences"], start=1)
     ]
     sources = [
@@ -176,12 +175,6 @@ def as_text(answer: Structured) -> str:
         for number, sentence in enumerate(answer["sentences"], start=1)
     ]
     return "\n".join([" ".join(cited), f"(confidence {answer['confidence']:.2f})", "", *sources])
-
-
-def _told(cells: Sequence[Mapping[str, str]]) -> str:
-    """What the columns of a row are called, behind it; nothing for what is no row."""
-    named = "; ".join(f"{cell['name']}: {cell['text']}" for cell in cells)
-    return f" ({named})" if named else ""
 
 
 @tool("Check quotations")

@@ -1,0 +1,27 @@
+"""An answer as text for a person, and which of its words come from where."""
+
+from api.protocols.citing import cited_sentences, text_of
+
+LEAD, ROW = "Lamps sold:", "Alder\t93\t4,017"
+CELLS = [{"name": "Town", "text": "Alder"}, {"name": "", "text": "93"}, {"name": "Blue lamps", "text": "4,017"}]
+
+
+def part(text: str, start: int) -> dict[str, object]:
+    citation = {
+        "document_id": "d1",
+        "start_char_index": start,
+        "end_char_index": start + len(text),
+        "document_sha256": "0" * 64,
+        "cited_text": text,
+    }
+    return {"text": text, "citation": citation, "passage": 0}
+
+
+def test_a_row_has_the_names_of_its_columns_behind_it_and_is_cited_without_them() -> None:
+    parts = [{**part(ROW, 40), "cells": CELLS}, part(ROW, 90), part(LEAD, 120)]
+    made = {"answer": {"text": f"{ROW} … {ROW} {LEAD}", "parts": parts}, "passages": []}
+    text = text_of(made)
+    assert text == f"{ROW} (Town: Alder; 93; Blue lamps: 4,017) … {ROW} {LEAD}"
+    cited = cited_sentences(made)
+    assert [text[sentence.start : sentence.end] for sentence in cited] == [ROW, ROW, LEAD]
+    assert [sentence.start for sentence in cited] == [0, text.rindex(ROW), text.index(LEAD)]
