@@ -18,7 +18,12 @@ async def main(question: str) -> None:
     async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
         async with Client(streamable_http_client(f"{base}/mcp", http_client=http)) as client:
             print("tools:", ", ".join(tool.name for tool in (await client.list_tools()).tools))
-            found = (await client.call_tool("search", {"query": question, "top_k": 3})).structured_content
+            listed = (await client.call_tool("list_collections", {})).structured_content["collections"]
+            names = [collection["name"] for collection in listed]
+            if not names:
+                sys.exit("no document is there yet: add some, then ask again")
+            where = {"collection": "default" if "default" in names else names[0]}
+            found = (await client.call_tool("search", {"query": question, "top_k": 3, **where})).structured_content
             for result in found["results"]:
                 print(f"search: {result['id']}  {result['title']}\n        {result['url']}")
             passage = (await client.call_tool("fetch", {"id": found["results"][0]["id"]})).structured_content
@@ -31,7 +36,7 @@ async def main(question: str) -> None:
                     await client.call_tool("verify", {"quote": words, "document_id": place["document_id"]})
                 ).structured_content["results"][0]
                 print(f"verify: {checked['status']}: ...{words[-60:]}")
-            answer = await client.call_tool("ask", {"question": question})
+            answer = await client.call_tool("ask", {"question": question, **where})
             print("ask:   ", answer.content[0].text)
 
 

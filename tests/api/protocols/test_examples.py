@@ -5,14 +5,16 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 
-from tests.api.conftest import RAG
+from tests.api.conftest import RAG, Server
 from tests.api.protocols.conftest import Running
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -51,6 +53,19 @@ def test_the_examples_of_clients_print_what_they_find(running: Running) -> None:
     assert message["content"][0]["type"] == "search_result"
     records = json.loads(run(running, running.read_key, ["sh", str(EXAMPLES / "dify_retrieval.sh")]))["records"]
     assert len(records) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.model
+def test_the_client_of_mcp_asks_the_collection_that_is_there(serve: Callable[..., Server], connect: Any) -> None:
+    _, told = serve("--workers", "0")
+    running = Running(told["url"], "none", "none")
+    with pytest.raises(AssertionError, match="no document is there yet"):
+        python(running, running.read_key, "mcp_client.py", QUESTION)
+    with connect(told) as client:
+        text = (ROOT / "seeds" / "us-ukraine-minerals-deal.txt").read_text(encoding="utf-8")
+        client.post("/v1/documents", json={"title": "Deal", "text": text, "collection": "news"}).raise_for_status()
+    assert "verify: valid" in python(running, running.read_key, "mcp_client.py", QUESTION)
 
 
 @pytest.mark.slow
