@@ -74,7 +74,8 @@ def _checks(store: str | None) -> Iterator[Check]:
         lambda: _port(settings),
         lambda: _keys(settings),
         _recognition,
-        _model_server,
+        lambda: _model_server(config),
+        lambda: _verifier(config),
     ):
         if (check := _seen(look)) is not None:
             yield check
@@ -259,16 +260,14 @@ def _recognition() -> Check:
     return Check("ocr", True, f"{name}: --ocr reads scans and pictures")
 
 
-def _model_server() -> Check | None:
+def _model_server(config: "Config") -> Check | None:
     """Whether the server that generates answers can be reached, where one is named."""
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
-    address = os.environ.get("RAG_LLM_URL", "").strip()
-    if not address:
+    if (address := config.llm_url) is None:
         return None
-    key = os.environ.get("RAG_LLM_KEY", "").strip()
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    headers = {"Authorization": f"Bearer {config.llm_key}"} if config.llm_key else {}
     advice = "start it, or correct RAG_LLM_URL (the address before /models, such as http://127.0.0.1:11434/v1)"
     try:
         with urlopen(Request(f"{address.rstrip('/')}/models", headers=headers), timeout=_PATIENCE_S):
@@ -277,3 +276,16 @@ def _model_server() -> Check | None:
         return Check("model server", False, f"{address}/models: {error.code} {error.reason}", advice)
     except (OSError, ValueError) as error:
         return Check("model server", False, f"{address} cannot be reached: {error}", advice)
+
+
+def _verifier(config: "Config") -> Check | None:
+    """Whether what checks generated answers can be loaded, where one is named."""
+    from rag.model.cross_encoders import EntailmentModel
+
+    if config.verifier is None:
+        return None
+    try:
+        EntailmentModel(config.verifier)
+    except RagError as error:
+        return Check("verifier", False, str(error), "no answer is generated meanwhile, and rag serve does not start")
+    return Check("verifier", True, f"{config.verifier} is loaded")

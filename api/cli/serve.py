@@ -186,6 +186,8 @@ def _opened(place: "Place", settings: "Settings") -> "Iterator[_Serving]":
         ) as answerers,
     ):
         _tell_of_views(service, say)
+        if service.has_language_model:
+            _ = service.entailment  # one that cannot be loaded is told now
         started = _start_answering(service, answerers)
         from api.app import create_app
 

@@ -70,6 +70,7 @@ def test_each_thing_that_is_wrong_says_what_to_do_and_ends_with_1(
 ) -> None:
     monkeypatch.setenv("RAG_MODLE", "x")
     monkeypatch.setenv("RAG_LLM_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("RAG_VERIFIER", "nowhere")
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "one.txt").write_text("Dear Anna.")
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -79,11 +80,14 @@ def test_each_thing_that_is_wrong_says_what_to_do_and_ends_with_1(
         result = rag("doctor", "--store", "letters", "--json")
     seen = checks(result)
     wrong = [name for name, check in seen.items() if not check["ok"]]
-    assert result.code == 1 and wrong == ["settings", "store", "port", "model server"]
+    assert result.code == 1 and wrong == ["settings", "store", "port", "model server", "verifier"]
     assert "RAG_MODLE (is RAG_MODEL meant?)" in seen["settings"]["detail"]
+    assert "RAG_VERIFIER=nowhere: it cannot be loaded" in seen["verifier"]["detail"]
     assert all(seen[name]["advice"] for name in wrong)
     shown = rag("doctor", "--store", "letters")
     assert shown.code == 1 and "MEND  store: " in shown.out
+    served = rag("serve", "--port", "0", "--workers", "0", "--store", "other")
+    assert served.code == 1 and "RAG_VERIFIER=nowhere: it cannot be loaded" in served.err
 
 
 def test_a_setting_that_cannot_be_read_hides_nothing_else(rag: Rag, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +123,8 @@ def test_servers_that_answer_are_told_from_those_that_do_not(
     monkeypatch.setenv("RAG_PORT", server.rpartition(":")[2])
     seen = checks(rag("doctor", "--json"))
     assert seen["model server"]["ok"] and "a service answers there" in seen["port"]["detail"]
-    monkeypatch.setenv("RAG_LLM_URL", f"{server}/other")
+    monkeypatch.delenv("RAG_LLM_URL")
+    assert rag("config", "set", "llm_url", f"{server}/other").code == 0
     wrong = checks(rag("doctor", "--json"))["model server"]
     assert not wrong["ok"] and "404" in wrong["detail"]
 
