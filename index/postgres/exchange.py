@@ -1,7 +1,5 @@
 """A database's store copied into a directory, and brought back from one: of a snapshot each way, all or nothing."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from index.postgres.connection import Connection, Database
 from index.postgres.documents import write_document, write_failures
 from index.postgres.errors import translated
 from index.postgres.store import PostgresStore
+from index.process import PassingFolder
 
 _LOCK_TIMEOUT_S = 30.0
 _TOGETHER = 100  # documents read at a time
@@ -53,10 +52,10 @@ def restore(source: Path, address: str, *, overwrite: bool = False, progress: Pr
     holds a store and ``overwrite`` is not said.
     """
     database = Database(address)
-    building = Path(tempfile.mkdtemp(prefix="footnote-restore-"))
+    building = PassingFolder("restore")
     try:
         with (
-            checked_copy(source, building / "store", progress) as (copied, generation),
+            checked_copy(source, building.path / "store", progress) as (copied, generation),
             translated(database.place),
             database.connected() as connection,
             connection.transaction(),
@@ -85,7 +84,7 @@ def restore(source: Path, address: str, *, overwrite: bool = False, progress: Pr
         return Snapshot(source, database.place, generation, documents, passages, size)
     finally:
         database.close()
-        shutil.rmtree(building, ignore_errors=True)
+        building.close()
 
 
 def _packed_documents(connection: Connection) -> Iterator[tuple[DocumentRow, str]]:

@@ -1,19 +1,19 @@
 """Files that were sent and belong to no collection yet: they wait on disk, for an hour, to be put into a vector store."""
 
 import errno
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from shutil import rmtree
 from threading import Lock
 from uuid import uuid4
 
 from index.errors import StoreFull
+from index.process import PassingFolder, remove_left
 
 KEPT_S = 3600
 _MAX_FILES = 1000
+_KIND = "files"
 
 
 @dataclass(slots=True)
@@ -41,7 +41,8 @@ class Staging:
         self._clock = clock
         self._lock = Lock()
         self._files: dict[str, StagedFile] = {}
-        self._folder: Path | None = None
+        self._folder: PassingFolder | None = None
+        remove_left(_KIND)
 
     def add(self, name: str, content: bytes, purpose: str, owner: str) -> StagedFile:
         """The file, kept from now on.  Raises StoreFull when too much is waiting, or there is no room."""
@@ -61,8 +62,8 @@ class Staging:
         path = None
         try:
             if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="footnote-files-"))
-            path = self._folder / file_id
+                self._folder = PassingFolder(_KIND)
+            path = self._folder.path / file_id
             path.write_bytes(content)
         except OSError as error:
             if path is not None:
@@ -96,7 +97,7 @@ class Staging:
         with self._lock:
             self._files.clear()
             if self._folder is not None:
-                rmtree(self._folder, ignore_errors=True)
+                self._folder.close()
                 self._folder = None
 
     def _forget_old(self) -> None:
