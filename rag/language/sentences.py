@@ -11,13 +11,16 @@ from index.types import Span
 from rag.language.abbreviations import Abbreviations, abbreviations
 from rag.shared.types import Check, go_on
 
-_END = re.compile(r"[.!?…][.!?…\"'”’»“)\]]*+(?=\s|$)|[。！？｡][。！？｡”’」』）]*+|[।॥؟۔።။]++")
+# "[1]", "[note 2]", "¹": which note the sentence before it has.
+_NOTE_MARKS = r"(?:\[(?:\d{1,3}|[a-z]|[a-z]{1,8} \d{1,3}|citation needed)\]|[⁰¹²³⁴-⁹])*+"
+_END = re.compile(r"[.!?…][.!?…\"'”’»“)\]]*+" + _NOTE_MARKS + r"(?=\s|$)|[。！？｡][。！？｡”’」』）]*+|[।॥؟۔።။]++")
 _WORD_BEFORE = re.compile(r"[^\s\"'“‘«„¿¡(\[]*$")
 _NEXT = re.compile(r"\s*+[\"'“‘«„¿¡(\[]*+")
 _NEXT_WORD = re.compile(r"[^\W\d_]+")
 _ITEM = re.compile(r"[ \t]*+(?:[-*+•‣◦▪–]|\(?\d{1,3}[.)]|\(?[A-Za-z][.)]|#{1,6}|\|)[ \t]")
 # What a line is not broken within: a word, a link of Markdown, code between backticks.
 _UNBROKEN = re.compile(r"!?\[[^\]\n]*\](?:\([^)\n]*\)|\[[^\]\n]*\])\S*|`[^`\n]+`\S*|\S+")
+_BLANK = re.compile(r"\s")
 _BLANK_LINE = re.compile(r"\n[ \t\f\v\r]*+\n\s*+")
 _LOOK_BACK = 40
 _STRETCH = 100_000
@@ -109,7 +112,7 @@ def _marks(text: str, start: int, end: int, check: Check) -> Iterator[re.Match[s
     width = _STRETCH
     while start < end:
         check()
-        edge = min(end, start + width)
+        edge = _edge(text, start + width, end)
         after = edge
         for mark in _END.finditer(text, start, edge):
             if mark.end() == edge < end:  # it may go on beyond
@@ -118,6 +121,14 @@ def _marks(text: str, start: int, end: int, check: Check) -> Iterator[re.Match[s
             yield mark
         width = _STRETCH if after > start else 2 * width
         start = after
+
+
+def _edge(text: str, near: int, end: int) -> int:
+    """Where a stretch ends: behind the next white space that no bracket is open at, so that no mark of a note is cut in two."""
+    for blank in _BLANK.finditer(text, min(near, end), min(near + _STRETCH, end)):
+        if "[" not in text[max(0, blank.end() - _LOOK_BACK) : blank.end()].rpartition("]")[2]:
+            return blank.end()
+    return min(near, end)
 
 
 def _ends_sentence(text: str, opened: int, mark: re.Match[str], end: int, known: Abbreviations) -> bool:

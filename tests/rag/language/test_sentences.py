@@ -37,6 +37,16 @@ def test_abbreviations_initials_and_decimals_do_not_end_a_sentence(text: str) ->
         ("They moved to the U.S. The law changed.", ["They moved to the U.S.", "The law changed."]),
         ("It was sold by Acme Inc. The price was low.", ["It was sold by Acme Inc.", "The price was low."]),
         ("Wait… What happened? Nothing.", ["Wait…", "What happened?", "Nothing."]),
+        (
+            "It is rare.[1][23] Few know it.[note 2] Is it?[a] Yes.",
+            ["It is rare.[1][23]", "Few know it.[note 2]", "Is it?[a]", "Yes."],
+        ),
+        (
+            "It is rare.¹² Few know it.[citation needed] Yes.",
+            ["It is rare.¹²", "Few know it.[citation needed]", "Yes."],
+        ),
+        ("As told by Smith et al.[4] it is rare.", ["As told by Smith et al.[4] it is rare."]),
+        ("It is read as a list.[0] and a map.", ["It is read as a list.[0] and a map."]),
         ("彼は来た。彼女は去った。終わり", ["彼は来た。", "彼女は去った。", "終わり"]),
         ("वह आया। वह गया।", ["वह आया।", "वह गया।"]),
         ("Он пришёл. Она ушла.", ["Он пришёл.", "Она ушла."]),
@@ -98,7 +108,7 @@ def test_nothing_comes_of_white_space(text: str) -> None:
     assert sentences(text) == []
 
 
-@given(text=st.text(alphabet="aB .!”。\n", max_size=60), width=st.integers(1, 9))
+@given(text=st.text(alphabet="aB .!”。\n[1]", max_size=60), width=st.integers(1, 9))
 def test_looking_for_ends_stretch_by_stretch_changes_nothing(text: str, width: int) -> None:
     whole = split_sentences(text)
     with pytest.MonkeyPatch.context() as within:
