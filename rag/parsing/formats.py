@@ -148,7 +148,9 @@ def _parser(suffix: str, content: bytes, options: ParseOptions) -> tuple[str, Ca
     for signature, kind in _SIGNATURES:
         if content.startswith(signature):
             raise UnsupportedFormat(f"this is {kind}; {KNOWN}")
-    if (start := content[:1024].find(b"%PDF-")) >= 0 and not content[:start].strip(_BLANK_BYTES):
+    start = content[:1024].find(b"%PDF-")
+    # Readers take a PDF behind anything, such as the end of another one or the head of a download.
+    if start >= 0 and (not content[:start].strip(_BLANK_BYTES) or suffix == ".pdf" and b"startxref" in content):
         if b"obj" not in content:
             raise UnsupportedFormat(f"this is only the beginning of a PDF, cut short or damaged; {KNOWN}")
         return "PDF", lambda content, name: parse_pdf(content, name, ocr=options.ocr, passwords=options.passwords)

@@ -7,6 +7,11 @@ from typing import NamedTuple
 
 _RAISED = 0.85  # of the type beside it: smaller words are marks of reference and the like
 _CLOSING = ".,;:!?)]}”’»"
+_MARKS = re.compile(r"[\W\d_]{1,12}")  # of reference and the like, without letters
+_TO_FILL_IN = re.compile(r"\W*_{2,}\W*")
+_SIGN, _AMOUNT = re.compile(r"[$€£¥₹]"), re.compile(r"\(?\d[\d.,]*\)?|[—–-]")
+_WITHIN = 0.25  # of a line's height by which a run may overlap the words that it stands between or beside
+_FAR = 10.0  # times its size that a sign stands before its amount, where all signs of a table stand under each other
 _UNSPACED = "\u2e7f"  # from here on up to Hangul words have no blanks between them
 TYPED_LINE = re.compile(r"[-_=–—*]{4,}")  # drawn with letters, as on receipts
 HYPHEN_AT_LINE_END = "\x02"  # what PDFium gives for a hyphen at which a word is broken
@@ -74,7 +79,10 @@ class _Run:
 
 
 def runs_of(words: Sequence[Word]) -> list[Word]:
-    """Words that follow each other on a baseline without a gap wider than a letter is high, joined."""
+    """Words that follow each other on a baseline without a gap wider than a letter is high, joined.
+
+    What is drawn later between or beside the words of a run is part of it: marks of reference, what is filled in, a currency's sign.
+    """
     runs: list[Word] = []
     run: _Run | None = None
     for word in words:
@@ -86,7 +94,37 @@ def runs_of(words: Sequence[Word]) -> list[Word]:
         run = _Run(word)
     if run is not None:
         runs.append(run.done())
-    return runs
+    return _whole(runs)
+
+
+def _whole(runs: Sequence[Word]) -> list[Word]:
+    kept = {id(run): run for run in runs}
+    for row in rows_of(runs):
+        row.sort(key=lambda run: run.x0)
+        key, before = id(row[0]), row[0]
+        for run in row[1:]:
+            if words := _together(before, run):
+                before = kept[key] = joined(words)
+                del kept[id(run)]
+            else:
+                key, before = id(run), run
+    return [*kept.values()]
+
+
+def _together(before: Word, run: Word) -> list[Word]:
+    """The words of two runs of a line as those of one, none where they are two. before: begins further to the left."""
+    words, gap, height = before.words, run.x0 - before.x1, before.y1 - before.y0
+    if run.x1 <= before.x1 + _WITHIN * height:
+        at = sum(word.x0 + word.x1 <= run.x0 + run.x1 for word in words)
+        beside = words[max(at - 1, 0) : at + 1]
+        overlaps = (min(word.x1, run.x1) - max(word.x0, run.x0) > _WITHIN * height for word in beside)
+        is_free = not any(
+            overlap and (len(words) == 1 or not _TO_FILL_IN.fullmatch(word.text)) for word, overlap in zip(beside, overlaps, strict=True)
+        )
+        return [*words[:at], *run.words, *words[at:]] if is_free else []
+    is_mark = run.size < _RAISED * before.size and abs(gap) < 2 * _WITHIN * height and _MARKS.fullmatch(run.text)
+    is_amount = _SIGN.fullmatch(before.text) and _AMOUNT.fullmatch(run.text) and 0 < gap < _FAR * run.size
+    return [*words, *run.words] if is_mark or is_amount else []
 
 
 def joined(words: Sequence[Word]) -> Word:

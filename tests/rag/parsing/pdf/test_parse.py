@@ -146,3 +146,8 @@ def test_many_threads_read_at_once() -> None:
     for thread in threads:
         thread.join()
     assert found == [True] * 8
+
+
+def test_a_file_is_read_behind_what_stands_before_it() -> None:
+    content = pdf(lambda canvas: canvas.drawString(72, 700, "The toll keeper was born in 1501."))
+    assert "born in 1501" in parse("a.pdf", b"%%EOF\r\n" + content).text

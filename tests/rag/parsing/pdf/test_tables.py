@@ -48,6 +48,15 @@ def test_a_table_without_lines_has_rows_with_the_names_of_their_columns(read: Re
     assert prose(1, 5) in parsed.text and prose(2, 5) in parsed.text
 
 
+def test_the_signs_of_a_currency_that_stand_under_each_other_are_no_column(read: Read) -> None:
+    rows: list[list[Cell]] = [[(-320, "2021"), (-420, "2022")]]
+    for n, quay in enumerate(("North", "South", "West", "All"), 1):
+        signs: list[Cell] = [(270, "$"), (370, "$")] if quay in ("North", "All") else []
+        rows.append([(72, quay), *signs, (-320, f"{n * 311:,}"), (-420, f"{n * 1311:,}")])
+    parsed = read("a.pdf", pdf(lambda canvas: draw_rows(canvas, 700, rows)))
+    assert [row["2022"] for _, row in rows_of(parsed)] == ["$ 1,311", "2,622", "3,933", "$ 5,244"]
+
+
 def test_values_that_stand_close_to_each_other_are_no_column_of_text(read: Read) -> None:
     rows: list[list[Cell]] = [[(72, "Quay"), (200, "Ships"), (320, "Tons, share (and its bounds)")]]
     rows += [[(72, f"Quay {n}"), (200, f"{n * 31}"), (320, f"{n * 311} {n}0.5 ({n}0.1–{n}0.9)")] for n in range(1, 10)]
