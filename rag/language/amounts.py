@@ -29,14 +29,18 @@ _COUNTS_NOTHING = late(
 _AMOUNT = late(rf"\d[\d.,]*|\b(?:{NUMBER_WORDS})\b|[二三四五六七八九十百千万亿两]", re.IGNORECASE)
 # A number of things may be told by these; a price, a rate or a size is not.
 _HARDLY_AMOUNTS = late(r"\b(?:one|single|none|no|never|once)\b", re.IGNORECASE)
-_COUNTS = late(r"\b(?:how (?:many|often)|wie (?:viele|oft)|combien|cuánt[oa]s|quant[ie])\b", re.IGNORECASE)
+_COUNTS = late(
+    r"\b(?:how (?:many|often)|wie (?:viele|oft)|combien (?:de|y a)|cuánt[oa]s|quant[ie])\b|\bcombien d['’]",
+    re.IGNORECASE,
+)
 # Asks for an amount of money, and tells it: by a currency, or a number such as 12.50.
 _ASKS_FOR_MONEY = late(
     r"^(?!.*\b(?:how (?:many|long)|percent\w*|proportion|wie viele|combien de|cuánt[oa]s)\b).*"
     r"\b(?:costs?|prices?|priced|salary|wages?|penalty|rents?|fees?|paid|pay|charged?|earns?|spen[dt]|"
     r"(?:sub|grand )total|bill(?:ed)?|invoiced|amount due|balance|VAT|revenues?|turnover|income|earnings|profits?|"
     r"money|donat\w+|"
-    r"kostet?|kosten|preis|coûte\w*|prix|cuestan?|precio|costan?|prezzo)\b",
+    r"kostet?|kosten|preis|(?:be|ge)?zahl(?:en|t|te)|beitrag|gebühr(?:en)?|coûte\w*|prix|pa(?:yer|ie|yé)|cuestan?|precio|pag(?:ar|a|o)|"
+    r"costan?|prezzo|pagare|pagato)\b",
     re.IGNORECASE | re.DOTALL,
 )
 # Such amounts are also told as a share of something.

@@ -101,7 +101,9 @@ _ORGANISATIONS = (
 )
 _PEOPLE = (
     "person|man|woman|boy|girl|child|son|daughter|wife|husband|mother|father|brother|sister|boyfriend|girlfriend|friend|president|"
-    "director|manager|author|king|queen|leader|founder|singer|actor|actress|doctor|teacher|officer|minister|owner|captain|coach"
+    "director|manager|author|king|queen|leader|founder|singer|actor|actress|doctor|teacher|officer|minister|owner|captain|coach|"
+    "judge|lawyer|attorney|witness|journalist|reporter|scientist|engineer|accountant|secretary|professor|governor|senator|pilot|"
+    "chef|nurse|mayor|editor|player|driver|artist|writer|poet|painter|composer|philosopher|general|emperor|pope"
 )
 _PLACES = "city|cities|country|countries|towns?|villages?|continents?|county|counties|islands?|continent"
 _INSTRUCTIONS = "commands?|flags?|options?|settings?|arguments?|environment variables?|parameters?|switch(?:es)?"
@@ -182,6 +184,7 @@ _PATTERNS = tuple(
         (
             Kind.PERSON,
             rf"\bname of (?:[\w'’-]+ ){{0,4}}(?:{_PEOPLE})\b|"
+            rf"\b(?:which|what) (?:[\w-]+ )?(?:{_PEOPLE})s?\b|"
             r"^(?:\W|\b(?:and|but|so|then|or)\b)*(?:who|whom|whose)\b|\b(?:by|to|with|from|for) whom\b|"
             r"\bwho (?:is|was|are|were|did|does|has|had)\b|^\W*(?:von )?(?:wer|wen|wem|wessen)\b|"
             r"^\W*(?:par |à |de |avec )?qui\b|\bqui[eé]n(?:es)?\b|^\W*(?:di |da )?chi\b|^\W*(?:por )?quem\b|谁|誰|だれ",

@@ -8,7 +8,7 @@ from rag.language.asked import UNITS_OF_TIME, Kind, kind_asked, once_a_question
 from rag.language.dates import CLOCK, DATE, MONTHS
 from rag.language.languages import common_words
 from rag.language.names import names_in
-from rag.language.patterns import late
+from rag.language.patterns import BULLETS, late
 
 # Told by their names.
 NAMED = frozenset((Kind.PERSON, Kind.ORGANISATION, Kind.PLACE))
@@ -139,7 +139,7 @@ def has_new_name(text: str, question: str) -> bool:
         if not written[0].isupper() or written.casefold() in asked or written.casefold() in _NO_NAMES:
             continue
         before = text[: word.start()]
-        opens = not before.strip(" \t\n\"'“‘([*-•|") or bool(_SENTENCE_END.search(before))
+        opens = not before.strip(f" \t\n\"'“‘([*|-{BULLETS}") or bool(_SENTENCE_END.search(before))
         if not opens or written.casefold() not in common and _capital_follows(text, word.end()):
             return True
     return False

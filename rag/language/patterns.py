@@ -3,6 +3,9 @@
 import re
 from typing import Any, cast
 
+# What items of a list begin with beside "-" and "*", for a set of characters: as word processors and pages draw them.
+BULLETS = "•‣⁃◦▪▫●○■□◆◇❖►▸➢➤✓✔·∙–"
+
 
 class _Late:
     """As the pattern, whose methods are found in it one by one."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from index.types import Span
 from rag.language.abbreviations import Abbreviations, abbreviations
+from rag.language.patterns import BULLETS
 from rag.shared.types import Check, go_on
 
 # "[1]", "[note 2]", "¹": which note the sentence before it has.
@@ -17,7 +18,7 @@ _END = re.compile(r"[.!?…][.!?…\"'”’»“)\]]*+" + _NOTE_MARKS + r"(?=\s
 _WORD_BEFORE = re.compile(r"[^\s\"'“‘«„¿¡(\[]*$")
 _NEXT = re.compile(r"\s*+[\"'“‘«„¿¡(\[]*+")
 _NEXT_WORD = re.compile(r"[^\W\d_]+")
-_ITEM = re.compile(r"[ \t]*+(?:[-*+•‣◦▪–]|\(?\d{1,3}[.)]|\(?[A-Za-z][.)]|#{1,6}|\|)[ \t]")
+_ITEM = re.compile(rf"[ \t]*+(?:[-*+{BULLETS}]|\(?\d{{1,3}}[.)]|\(?[A-Za-z][.)]|#{{1,6}}|\|)[ \t]")
 # What a line is not broken within: a word, a link of Markdown, code between backticks.
 _UNBROKEN = re.compile(r"!?\[[^\]\n]*\](?:\([^)\n]*\)|\[[^\]\n]*\])\S*|`[^`\n]+`\S*|\S+")
 _BLANK = re.compile(r"\s")
@@ -142,10 +143,10 @@ def _ends_sentence(text: str, opened: int, mark: re.Match[str], end: int, known:
     if marks[0] != "." or len(marks) > 1 and marks[1] in ".!?":
         return True
     before = _WORD_BEFORE.search(text, max(opened, mark.start() - _LOOK_BACK), mark.start())
-    word = before.group() if before else ""
+    word = before.group().lstrip("*_") if before else ""
     if (
         before is not None
-        and before.start() <= opened + 1
+        and not any(map(str.isalnum, text[opened : before.start()]))
         and re.fullmatch(r"\(?(?:\d{1,3}(?:\.\d{1,3})*|[A-Za-z]|[ivxIVX]{1,5})", word)
     ):
         return False  # "1.", "7.3." or "a." opens a list item

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from index.local.views.lexical import analyze, analyze_word
 from rag.language.amounts import amounts_in
-from rag.language.asked import once_a_question
+from rag.language.asked import Kind, once_a_question
 from rag.language.patterns import late
 from rag.retrieval.question import function_terms
 
@@ -49,6 +49,18 @@ _ASKS_WHO_SIGNED = late(
     re.IGNORECASE,
 )
 _SIGNS = late(r"^\W*(?:by|signed|signature|name):|/s/|\bsigned by\b", re.IGNORECASE | re.MULTILINE)
+# By what a form or a list calls the thing asked for.
+_LABELS = {
+    Kind.PLACE: "location|address|venue|place|where|site|ort|adresse|lieu|lugar|dirección|luogo|indirizzo",
+    Kind.TIME: "time|hours|uhrzeit|heures?|hora|ora",
+    Kind.DURATION: "duration|length|time|runtime|term|period|dauer|durée|duración|durata",
+}
+_LABELLED = {
+    kind: late(
+        rf"^[^\w\n]*(?:[\w-]+[ /]){{0,2}}(?:{labels})(?:[ /][\w-]+){{0,2}} ?:\s*\w", re.IGNORECASE | re.MULTILINE
+    )
+    for kind, labels in _LABELS.items()
+}
 _WORD = r"[\w.'’+/-]+"
 _SIDE = (
     rf"(?<![\w.'’+/-])({_WORD}(?: {_WORD}){{0,3}}?)"  # begins a word: no question takes time that grows with its square
@@ -143,6 +155,11 @@ def signs(question: str, text: str) -> bool:
 @once_a_question
 def _asks_who_signed(question: str) -> bool:
     return bool(_ASKS_WHO_SIGNED.search(question))
+
+
+def is_labelled(kind: Kind, text: str) -> bool:
+    """Whether a line of a text is called by the kind of thing that is asked for: "Location: Town Hall"."""
+    return kind in _LABELLED and bool(_LABELLED[kind].search(text))
 
 
 def sides_of(question: str) -> tuple[frozenset[str], frozenset[str]] | None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from index.local.views.lexical import analyze
 from index.types import Passage, Span
-from rag.answer.units.aspects import counted_terms, counts, has_qualifier, signs, tells_deadline
+from rag.answer.units.aspects import counted_terms, counts, has_qualifier, is_labelled, signs, tells_deadline
 from rag.answer.units.leads import passed_on
 from rag.answer.units.stretches import Stretch, is_whole, span_of, stretches, texts_of
 from rag.answer.weights import load_weights
@@ -153,6 +153,7 @@ def _of_passage(
             + weights["qualifier"] * has_qualifier(asked, text)
             + weights["deadline"] * (is_held and kind in STRICT and tells_deadline(asked, text))
             + weights["signed"] * signs(asked, text)
+            + weights["labelled"] * (is_held and is_labelled(kind, text))
             + weights["counted"] * counts(text, asked, counted)
             + weights["byline"] * (units[stretch.first].kind == BYLINE and asks_for_author(asked))
             - weights["apart"] * _is_apart(units[stretch.first], asked)

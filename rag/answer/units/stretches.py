@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from index.types import Span
+from rag.language.patterns import BULLETS
 from rag.shared.types import BYLINE, CODE, ITEM, PROSE, ROW, Unit
 
 # Characters up to which units are put together: a list longer than that is quoted in part.
@@ -16,7 +17,7 @@ _CLOSING = r"[\s\"'”’»“)\]*_`]*$"
 _ANNOUNCES = re.compile(r"[:：]" + _CLOSING)
 _ENDS = re.compile(r"[.!?…:;。！？；：](?:\[\d+\])*" + _CLOSING)
 _GOES_ON = re.compile(r"[\s\"'“‘(\[]*[a-zà-öø-ÿ]")
-_LISTED = re.compile(r"[ \t]*(?:[-*+•‣◦▪–][ \t]|\(?\d{1,3}[.)][ \t]|\(?[A-Za-z][.)][ \t])")
+_LISTED = re.compile(rf"[ \t]*(?:[-*+{BULLETS}][ \t]|\(?\d{{1,3}}[.)][ \t]|\(?[A-Za-z][.)][ \t])")
 
 
 class Stretch(NamedTuple):

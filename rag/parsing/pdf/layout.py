@@ -296,8 +296,11 @@ def _is_prose(runs: list[Word]) -> bool:
         return False
     left, right = min(run.x0 for run in runs), max(run.x1 for run in runs)
     full = (run.text for run in runs if len(run.text) >= _MIN_CHARACTERS and run.x1 - run.x0 > _FULL * (right - left))
-    # A row of numbers is no line of text.
-    n_full = sum(any(map(str.isalpha, text)) or not any(map(str.isdecimal, text)) for text in full)
+    # A row of numbers is no line of text, nor is a label of a form.
+    n_full = sum(
+        not text.endswith((":", "：")) and (any(map(str.isalpha, text)) or not any(map(str.isdecimal, text)))
+        for text in full
+    )
     return n_full >= max(_MIN_ROWS, _MIN_FULL * sum(1 for _ in rows_of(runs)))
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from rag.language.patterns import BULLETS
 from rag.parsing.pdf.layout import Line, Page
 from rag.parsing.pdf.words import HYPHEN_AT_LINE_END, TYPED_LINE, blank_between
 from rag.parsing.structure.builder import Item, TextBuilder, plain
@@ -11,7 +12,8 @@ from rag.shared.types import ITEM
 _HYPHENS = (HYPHEN_AT_LINE_END, "-", "\u00ad", "\u2010")
 # What begins an item wherever it stands at the start of a line, and what does so where the line before it was at an end.
 _BULLET = re.compile(
-    r"(?:[•‣◦▪–∙·*\uf0b7\uf0a7➢✓□☐☒]|\(?\d{1,2}[.)]|\[\d{1,3}\]|\(?[a-z][.)]|\((?:[A-Za-z]|[ivxlc]{1,6}|[IVXLC]{1,6}|\d{1,3})\)|[ivx]{1,6}[.)]|[A-Z]\))\s"
+    rf"(?:[{BULLETS}*\uf0b7\uf0a7☐☒]|"
+    r"\(?\d{1,2}[.)]|\[\d{1,3}\]|\(?[a-z][.)]|\((?:[A-Za-z]|[ivxlc]{1,6}|[IVXLC]{1,6}|\d{1,3})\)|[ivx]{1,6}[.)]|[A-Z]\))\s"
 )
 _NUMBERED = re.compile(r"\(\d{1,3}\)|\[\d{1,3}\]")  # "thirty (30) days" and "as in [12]" go over the end of a line too
 _LISTING = re.compile(r"(?:,|\b(?:and|or|und|oder|et|ou|y|o|e))$")
@@ -136,7 +138,8 @@ def _starts_paragraph(group: list[Line], line: Line, pitch: float, usual: float,
         return True
     if is_drawn(before.text) or is_drawn(line.text) or _AMOUNT.search(before.text) and not line.text[:1].islower():
         return True
-    if _KEY.match(line.text) and (_KEY.match(before.text) or _BULLET.match(before.text)):
+    is_lower = line.text[:1].islower()
+    if _KEY.match(line.text) and (_KEY.match(before.text) or _BULLET.match(before.text) and not is_lower):
         return True
     if before.text.endswith(HYPHEN_AT_LINE_END):
         return False
@@ -167,7 +170,6 @@ def _starts_paragraph(group: list[Line], line: Line, pitch: float, usual: float,
         return False
     if indented > _DEEP * line.size and not (len(group) == 1 and (is_hanging or is_item(group))):
         return short or ended or len(group) > 1
-    is_lower = line.text[:1].islower()
     far = room > _FAR_SHORT * width and not is_lower
     return short and (ended or not is_lower and len(group) == 1) or far
 

@@ -81,7 +81,7 @@ class _Run:
 def runs_of(words: Sequence[Word]) -> list[Word]:
     """Words that follow each other on a baseline without a gap wider than a letter is high, joined.
 
-    What is drawn later between or beside the words of a run is part of it: marks of reference, what is filled in, a currency's sign.
+    What is drawn later between or beside its words is part of a run: marks of reference, what is filled in, a currency's sign.
     """
     runs: list[Word] = []
     run: _Run | None = None
@@ -119,7 +119,8 @@ def _together(before: Word, run: Word) -> list[Word]:
         beside = words[max(at - 1, 0) : at + 1]
         overlaps = (min(word.x1, run.x1) - max(word.x0, run.x0) > _WITHIN * height for word in beside)
         is_free = not any(
-            overlap and (len(words) == 1 or not _TO_FILL_IN.fullmatch(word.text)) for word, overlap in zip(beside, overlaps, strict=True)
+            overlap and (len(words) == 1 or not _TO_FILL_IN.fullmatch(word.text))
+            for word, overlap in zip(beside, overlaps, strict=True)
         )
         return [*words[:at], *run.words, *words[at:]] if is_free else []
     is_mark = run.size < _RAISED * before.size and abs(gap) < 2 * _WITHIN * height and _MARKS.fullmatch(run.text)

@@ -2,12 +2,13 @@
 
 import re
 
+from rag.language.patterns import BULLETS
 from rag.language.sentences import split_sentences, trim
 from rag.shared.types import ITEM, PROSE, Block
 
 _MAX_LEAD_IN = 300
 # How an item of a list begins that is written with its mark.
-ITEM_START = re.compile(r"[ \t]*+(?:[-*+•‣◦▪–]|\(?\d{1,3}[.)]|\(?[A-Za-z][.)])[ \t]+\S")
+ITEM_START = re.compile(rf"[ \t]*+(?:[-*+{BULLETS}]|\(?\d{{1,3}}[.)]|\(?[A-Za-z][.)])[ \t]+\S")
 _COLONS = (":", "：")
 _BLANK = re.compile(r"[ \t\f\v\r]*")
 _INDENTED = re.compile(r"(?: {2}|\t)")

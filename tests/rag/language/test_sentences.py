@@ -68,7 +68,13 @@ def test_blank_lines_headings_and_list_items_stand_alone() -> None:
     ]
 
 
-@pytest.mark.parametrize("number", ["7.", "7.3.", "12.10.1.", "(a)", "a.", "iv."])
+@pytest.mark.parametrize("mark", "•●○■□◆➢✓–")
+def test_each_item_of_a_list_is_a_sentence_whatever_its_mark(mark: str) -> None:
+    items = [f"{mark} {'nets and ropes ' * 5}for the boats", f"{mark} {'tar and oakum ' * 5}for the hull"]
+    assert sentences("\n".join(items)) == items
+
+
+@pytest.mark.parametrize("number", ["7.", "7.3.", "12.10.1.", "(a)", "a.", "iv.", "- **7.", "* [7."])
 def test_the_number_of_a_clause_is_no_sentence_of_its_own(number: str) -> None:
     assert sentences(f"{number} The seller pays. The buyer does not.") == [
         f"{number} The seller pays.",

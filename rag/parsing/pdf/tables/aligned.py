@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from rag.language.patterns import BULLETS
 from rag.parsing.pdf.tables.heads import says_value
 from rag.parsing.pdf.tables.rows import Column, lay_out_rows, nearest, parts_of
 from rag.parsing.pdf.words import Word
@@ -36,7 +37,9 @@ _MAX_SPLITS = 8
 _DIGIT = re.compile(r"\d")
 _DIGITS = re.compile(r"\d\D?\d|\d\s?%")
 _BESIDE = 1.5  # times their distance that labels and what they say stand from lines of several cells
-_MARK = re.compile(r"[•‣◦▪–—∙·*\uf0b7-]|\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)]|\[\d{1,3}\]|\d+(?:\.\d+)+\.?")
+_MARK = re.compile(
+    rf"[{BULLETS}—*\uf0b7\uf0a7-]|\(?(?:\d{{1,3}}|[A-Za-z]|[ivxIVX]{{1,5}})[.)]|\[\d{{1,3}}\]|\d+(?:\.\d+)+\.?"
+)
 _CAPTION = re.compile(
     r"(?:(?:table|tab|figure|fig|tableau|tabelle|abbildung|abb|tabla|figura|tabella)\b\.?|表|图)\s?\d{1,3}[.:\s]", re.I
 )

@@ -324,3 +324,19 @@ def test_ranges_that_go_on_below_name_columns_that_nearly_touch(read: Read) -> N
     parsed = read("a.pdf", pdf(draw))
     assert list(rows_of(parsed)[0][1]) == ["Debtors", *(" ".join(each) for each in names)]
     assert len(rows_of(parsed)) == 6
+
+
+def test_labels_of_a_form_stand_with_what_they_say_though_some_say_nothing(read: Read) -> None:
+    labels = [
+        *("Make of the vessel:", "Year of manufacture:", "Certificate of the hull:", "Type of the last inspection:"),
+        *("Time since last inspection:", "Owner in the register:", "Master of the vessel:"),
+    ]
+    said = ["Otter", "", "Normal", "Yearly", "", "Ann Lee", "Bo Ek"]
+    right = ["Register:", "Category:", "Built at home:", "Serial number:", "Berths:", "Weight:", "Rated power:"]
+    rows: list[list[Cell]] = [
+        [(60, label), *([(215, value)] if value else []), (330, other), (450, f"B{number}")]
+        for number, (label, value, other) in enumerate(zip(labels, said, right, strict=True))
+    ]
+    text = read("a.pdf", pdf(lambda canvas: draw_rows(canvas, 700, rows))).text
+    assert "Owner in the register:\tAnn Lee\tWeight:\tB5" in text
+    assert "Make of the vessel:\tOtter\tRegister:\tB0" in text
