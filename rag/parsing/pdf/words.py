@@ -11,6 +11,7 @@ _MARKS = re.compile(r"[\W\d_]{1,12}")  # of reference and the like, without lett
 _TO_FILL_IN = re.compile(r"\W*_{2,}\W*")
 _SIGN, _AMOUNT = re.compile(r"[$€£¥₹]"), re.compile(r"\(?\d[\d.,]*\)?|[—–-]")
 _WITHIN = 0.25  # of a line's height by which a run may overlap the words that it stands between or beside
+_CLOSE = 0.5  # of a line's height: a sign as near to a run belongs to that
 _FAR = 10.0  # times its size that a sign stands before its amount, where all signs of a table stand under each other
 _UNSPACED = "\u2e7f"  # from here on up to Hangul words have no blanks between them
 TYPED_LINE = re.compile(r"[-_=–—*]{4,}")  # drawn with letters, as on receipts
@@ -46,8 +47,11 @@ class _Run:
     def goes_on_to(self, word: Word) -> bool:
         """Whether a word follows on the baseline without a gap wider than a letter is high."""
         height = self._height(word)
-        return abs(word.y0 + word.y1 - self._low - self._high) < height and -0.3 * height < word.x0 - self._right < min(
-            height, 1.2 * word.size + 2
+        widest = min(height, 1.2 * word.size + 2)
+        if _SIGN.fullmatch(word.text) and not self._parts[-1][-1].isalpha():
+            widest = min(widest, _CLOSE * height)  # it may stand before an amount of the next column
+        return (
+            abs(word.y0 + word.y1 - self._low - self._high) < height and -0.3 * height < word.x0 - self._right < widest
         )
 
     def add(self, word: Word) -> None:

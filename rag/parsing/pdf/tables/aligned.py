@@ -31,7 +31,7 @@ _MAX_ROUNDS = 4
 _MAX_CONFLICTS = 0.1
 _LONG_CELL = 32
 _LONG_PART, _MANY = 25, 0.4  # characters of parts of sentences; share that begins in small letters
-_LONG_LINE = 70
+_LONG_LINE, _LONG_LABEL = 70, 90  # characters of a line of text, and of one that names a group of rows
 _ACROSS = 3  # columns that a line of text goes over
 _MAX_SPLITS = 8
 _DIGIT = re.compile(r"\d")
@@ -93,7 +93,7 @@ def _stretches(rows: Sequence[Sequence[Word]]) -> Iterator[tuple[int, int]]:
             first = last = None
         if len(row) > 1:
             first, last = number if first is None else first, number
-        elif last is not None and len(row[0].text) > _LONG_LINE:
+        elif last is not None and len(row[0].text) > (_LONG_LABEL if row[0].text.endswith(":") else _LONG_LINE):
             yield first or 0, last
             first = last = None
     if last is not None:

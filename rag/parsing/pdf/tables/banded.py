@@ -2,14 +2,14 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rag.parsing.pdf.objects.rulings import Ruling, Rulings
 from rag.parsing.pdf.tables.aligned import columns_of, is_prose
 from rag.parsing.pdf.tables.heads import says_value
 from rag.parsing.pdf.tables.rows import lay_out_rows, parts_of
 from rag.parsing.pdf.tables.ruled import NARROW, Ruled, as_wide_as, lines_of, take_ruled
-from rag.parsing.pdf.words import Word, rows_of
+from rag.parsing.pdf.words import Word, rows_of, runs_of
 from rag.parsing.structure.tables import Table
 
 _SAME = 4.0  # points by which the ends of lines of one table differ
@@ -36,7 +36,9 @@ def _take_banded(words: Sequence[Word], across: Sequence[Ruling]) -> tuple[list[
     """The words that stand in no table between lines across, and those tables."""
     rest = list(words)
     tables: list[Ruled] = []
-    for lines in _stacks(across):
+    stacks = _stacks(across)
+    texts = [run for run in runs_of(words) if len(run.text) > _LONG] if stacks else []
+    for lines in stacks:
         x0, x1 = lines[0].low - _SAME, lines[0].high + _SAME
         depths = [-line.at for line in lines]
         bands: list[list[Word]] = [[] for _ in range(len(lines) + 1)]
@@ -51,7 +53,7 @@ def _take_banded(words: Sequence[Word], across: Sequence[Ruling]) -> tuple[list[
             inside = [word for part, _ in parts for row in part for run in row for word in run.words]
             taken = set(map(id, inside))
             beside = [word for word in rest if id(word) not in taken]
-            if parts and not _lack_labels([table for _, table in parts], inside, beside):
+            if parts and not (_tears(texts, taken) or _lack_labels([table for _, table in parts], inside, beside)):
                 rest = beside
                 tables += [Ruled(table, as_wide_as(rows, lines[0].low, lines[0].high)) for rows, table in parts]
     return rest, tables
@@ -117,6 +119,11 @@ def _lack_labels(tables: Sequence[Table], inside: Sequence[Word], beside: Sequen
     rows = [min(word.y0 for word in row) for row in rows_of(inside)]
     on_lines = (bisect_left(levels, level - _LEVEL) < bisect_left(levels, level + _LEVEL) for level in rows)
     return sum(on_lines) > _MOST * len(rows)
+
+
+def _tears(texts: Sequence[Word], taken: Collection[int]) -> bool:
+    """Whether a table would take words out of lines of text, whose other words stand beside it."""
+    return any(0 < sum(id(word) in taken for word in text.words) < len(text.words) for text in texts)
 
 
 def _parts(bands: Sequence[list[Word]]) -> list[tuple[list[list[Word]], Table]]:

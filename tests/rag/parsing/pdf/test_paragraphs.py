@@ -193,3 +193,9 @@ def test_larger_type_in_a_sentence_is_no_heading(read: Read, larger: int) -> Non
             y = lines_at(canvas, 72, y, part.split("\n"), size=size, pitch=13) - 8 * (number == larger)
 
     assert not [section.path for section in read("a.pdf", pdf(draw)).sections if section.path]
+
+
+def test_the_end_of_an_item_with_a_colon_is_no_field_of_a_form(read: Read) -> None:
+    lines = ["1. The keeper of the toll bridge of Arnes notes the ships that", "pass on each day:", "2. Nothing else."]
+    text = read("a.pdf", pdf(lambda canvas: lines_at(canvas, 72, 700, lines))).text
+    assert "the ships that pass on each day:" in text

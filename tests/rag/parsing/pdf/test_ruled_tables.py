@@ -445,3 +445,25 @@ def test_what_stands_beside_the_name_of_the_labels_names_columns(read: Read) -> 
         {"Illness": "Cold", f"{asked} No": "228", f"{asked} Once": "163", f"{asked} Often": "99"},
         {"Illness": "Cough", f"{asked} No": "421", f"{asked} Once": "49", f"{asked} Often": "16"},
     ]
+
+
+def test_lines_under_names_alone_take_nothing_out_of_the_text_below_the_table(read: Read) -> None:
+    text = textwrap.wrap(prose(1, 5), 95)
+
+    def draw(canvas: Canvas) -> None:
+        canvas.setFont("Helvetica", SIZE)
+        y = TOP
+        for part in range(2):
+            canvas.drawString(LEFT + 220, y, "North")
+            canvas.drawString(LEFT + 290, y, "South")
+            canvas.line(LEFT + 200, y - 4, LEFT + 340, y - 4)
+            for number, label in enumerate(("Ships", "Tons", "Crews", "Berths"), 1):
+                y -= 15
+                for x, said in ((0, label), (220, f"{part}{number}1"), (290, f"{part}{number}2")):
+                    canvas.drawString(LEFT + x, y, said)
+            y = lines_at(canvas, LEFT, y - 30, text) - 20
+            canvas.setFont("Helvetica", SIZE)
+
+    parsed = read("a.pdf", pdf(draw))
+    assert parsed.text.count(" ".join(text)) == 2
+    assert "Crews\t131\t132" in parsed.text

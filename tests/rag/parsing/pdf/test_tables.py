@@ -57,6 +57,13 @@ def test_the_signs_of_a_currency_that_stand_under_each_other_are_no_column(read:
     assert [row["2022"] for _, row in rows_of(parsed)] == ["$ 1,311", "2,622", "3,933", "$ 5,244"]
 
 
+def test_a_sign_close_behind_a_value_stands_with_the_amount_of_the_next_column(read: Read) -> None:
+    rows: list[list[Cell]] = [[(-320, "2021"), (-420, "2022")]]
+    rows += [[(72, quay), (-320, f"{n * 11} %"), (327, "$"), (-420, f"{n}")] for n, quay in enumerate("ABCD", 1)]
+    parsed = read("a.pdf", pdf(lambda canvas: draw_rows(canvas, 700, rows)))
+    assert [(row["2021"], row["2022"]) for _, row in rows_of(parsed)][:2] == [("11 %", "$ 1"), ("22 %", "$ 2")]
+
+
 def test_values_that_stand_close_to_each_other_are_no_column_of_text(read: Read) -> None:
     rows: list[list[Cell]] = [[(72, "Quay"), (200, "Ships"), (320, "Tons, share (and its bounds)")]]
     rows += [[(72, f"Quay {n}"), (200, f"{n * 31}"), (320, f"{n * 311} {n}0.5 ({n}0.1–{n}0.9)")] for n in range(1, 10)]
