@@ -1,7 +1,8 @@
 """Lines of pages joined to paragraphs, across columns and pages, with words broken at line ends made whole."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from rag.language.patterns import BULLETS
 from rag.parsing.pdf.layout import Line, Page
@@ -35,6 +36,10 @@ CAPTION = re.compile(
 FIGURE = re.compile(r"fig(?:ure|\.)?\s?\d{1,3}[.:]", re.I)
 _MAX_SOLD = 8  # lines of a thing sold, with the amount below it
 _GAP = 1.3  # times the usual distance of lines, between paragraphs
+_EVEN = 0.05  # of the distance of two lines, by which another is as wide
+_WIDEST = 3.0  # times the size of the type that lines of one text stand apart
+_LONG = 50  # characters of a full line
+_FULL_SHORT = 0.1  # of a column's width that a full line may end before its edge
 _DEEP = 0.7  # of the type's size: less is no indent
 _HANGING_LINES = 8  # on either side that are looked at
 _FAR_SHORT = 0.5  # of a column's width that a line ends before its right edge, whatever stands above it
@@ -63,21 +68,19 @@ def is_contents(text: str) -> bool:
 
 def paragraphs(page: Page) -> Iterator[list[Line]]:
     """The lines of a page by paragraph: told by gaps, indents, size, marks of items and columns."""
-    pitches = sorted(
-        before.y1 - line.y1
-        for before, line in zip(page.lines, page.lines[1:], strict=False)
-        if before.column == line.column and before.y1 > line.y1
-    )
-    pitch = pitches[len(pitches) // 3] if pitches else 0.0
+    pitch = _usual_pitch(pairwise(page.lines))
     sizes = sorted(line.size for line in page.lines)
     usual = sizes[len(sizes) // 2] if sizes else 0.0
     sold = _sold(page.lines, pitch)
+    by_size = {
+        size: _usual_pitch((a, b) for a, b in pairwise(page.lines) if a.size == b.size == size) for size in set(sizes)
+    }
     group: list[Line] = []
     for number, line in enumerate(page.lines):
+        goes_on = line.text[:1].islower() and len(page.lines[number - 1].text) >= _LONG
+        own = max(pitch, by_size[line.size] if goes_on else 0.0, _even_pitch(page.lines, number))
         starts = (
-            number not in sold
-            and group
-            and _starts_paragraph(group, line, pitch, usual, _is_hanging(page.lines, number))
+            number not in sold and group and _starts_paragraph(group, line, own, usual, _is_hanging(page.lines, number))
         )
         if starts:
             yield group
@@ -85,6 +88,40 @@ def paragraphs(page: Page) -> Iterator[list[Line]]:
         group.append(line)
     if group:
         yield group
+
+
+def _distance(before: Line, line: Line) -> float:
+    """How far below another a line stands, whatever taller signs they have if it goes on in small letters; 0 where beside it."""
+    if before.column != line.column:
+        return 0.0
+    top = before.y1 - line.y1
+    return min(top, before.y0 - line.y0) if line.text[:1].islower() else top
+
+
+def _usual_pitch(pairs: Iterable[tuple[Line, Line]]) -> float:
+    """The distance of lines that follow each other which a third of them do not exceed."""
+    distances = sorted(a.y1 - b.y1 for a, b in pairs if a.column == b.column and a.y1 > b.y1)
+    return distances[len(distances) // 3] if distances else 0.0
+
+
+def _even_pitch(lines: Sequence[Line], number: int) -> float:
+    """The distance of a line from the full one above it, where others are as far apart, as in text set wide; else 0."""
+    if not 0 < number < len(lines):
+        return 0.0
+    before, line = lines[number - 1], lines[number]
+    distance = _distance(before, line)
+    is_full = before.right - before.x1 < _FULL_SHORT * (before.right - before.left)
+    if (
+        not is_full
+        or len(before.text) < _LONG
+        or _SENTENCE_END.search(before.text)
+        or distance > _WIDEST * line.size
+        or before.size != line.size
+    ):
+        return 0.0
+    around = [_distance(above, below) for above, below in pairwise(lines[max(number - 2, 0) : number + 2])]
+    n_even = sum(abs(other - distance) < _EVEN * distance for other in around)
+    return distance if n_even > 2 - line.text[:1].islower() else 0.0
 
 
 def _sold(lines: Sequence[Line], pitch: float) -> set[int]:
@@ -98,7 +135,7 @@ def _sold(lines: Sequence[Line], pitch: float) -> set[int]:
             line.table is not None
             or is_drawn(line.text)
             or line.column != before.column
-            or before.y1 - line.y1 > _GAP * pitch
+            or _distance(before, line) > _GAP * pitch
         ):
             begins = number
         elif is_amount and 0 < number - begins <= _MAX_SOLD and not _AMOUNT.search(lines[begins].text):
@@ -155,7 +192,7 @@ def _starts_paragraph(group: list[Line], line: Line, pitch: float, usual: float,
     room = before.right - before.x1
     short = room > max(0.15 * width + line.size, _first_width(line) + 0.5 * line.size)
     ended = _SENTENCE_END.search(before.text) is not None
-    if before.y1 - line.y1 > _GAP * pitch or is_contents(before.text):
+    if _distance(before, line) > _GAP * pitch or is_contents(before.text):
         return True
     if _BULLET.match(line.text) and (short or ended or _LISTING.search(before.text) or not _NUMBERED.match(line.text)):
         return True

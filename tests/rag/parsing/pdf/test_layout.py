@@ -159,10 +159,19 @@ def test_a_hyphen_at_a_line_end_stays_in_words_that_have_one(read: Read) -> None
 
 def test_what_is_drawn_later_into_a_line_is_read_where_it_stands(read: Read) -> None:
     def draw(canvas: Canvas) -> None:
-        lines_at(canvas, 72, 700, ["Each speaker has __ minutes. The Quay", "of Arnes is closed in winter."], size=11, pitch=15)
+        lines_at(
+            canvas,
+            72,
+            700,
+            ["Each speaker has __ minutes. The Quay", "of Arnes is closed in winter."],
+            size=11,
+            pitch=15,
+        )
         canvas.drawString(72 + canvas.stringWidth("Each speaker has ", "Times-Roman", 11), 702, "2")
         canvas.setFont("Times-Roman", 6)
-        canvas.drawString(72 + canvas.stringWidth("Each speaker has __ minutes. The Quay", "Times-Roman", 11), 704, "(3)")
+        canvas.drawString(
+            72 + canvas.stringWidth("Each speaker has __ minutes. The Quay", "Times-Roman", 11), 704, "(3)"
+        )
 
     assert "Each speaker has 2 __ minutes. The Quay (3) of Arnes is closed" in read("a.pdf", pdf(draw)).text
 

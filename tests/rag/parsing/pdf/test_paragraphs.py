@@ -199,3 +199,33 @@ def test_the_end_of_an_item_with_a_colon_is_no_field_of_a_form(read: Read) -> No
     lines = ["1. The keeper of the toll bridge of Arnes notes the ships that", "pass on each day:", "2. Nothing else."]
     text = read("a.pdf", pdf(lambda canvas: lines_at(canvas, 72, 700, lines))).text
     assert "the ships that pass on each day:" in text
+
+
+def test_a_sentence_in_lines_further_apart_than_the_notes_below_it_is_one(read: Read) -> None:
+    sentences = [
+        f"The keeper of the toll bridge of Arnes notes the ships that pass in the night of {n} May." for n in range(9)
+    ]
+
+    def draw(canvas: Canvas) -> None:
+        y = 780.0
+        for sentence in sentences:
+            y = lines_at(canvas, 72, y, textwrap.wrap(sentence, 62), size=12, pitch=16) - 8
+        lines_at(canvas, 72, y - 30, [f"note {n}, see the register" for n in range(14)], size=8, pitch=9)
+
+    text = read("a.pdf", pdf(draw)).text
+    assert all(sentence in text for sentence in sentences)
+
+
+def test_lines_of_a_text_that_stand_far_apart_are_one_paragraph(read: Read) -> None:
+    sentence = "The court has heard that Keeper Vik Of Arnes kept no Register Of The Ships " * 3 + "in that year."
+
+    def draw(canvas: Canvas) -> None:
+        y = lines_at(
+            canvas, 72, 780, ["In the Court", "of Arnes", "Order", "Number 7", "of the year"], size=12, pitch=14
+        )
+        y = lines_at(canvas, 72, y - 20, textwrap.wrap(sentence, 70), size=12, pitch=27)
+        lines_at(
+            canvas, 72, y - 20, ["The clerk", "of the court", "of Arnes", "North quay", "Arnes"], size=12, pitch=14
+        )
+
+    assert "Arnes kept no Register Of The Ships The court has heard" in read("a.pdf", pdf(draw)).text
