@@ -48,6 +48,7 @@ from rag.language.asked import Kind, kind_asked
         ("Wie heißt der Fluss?", Kind.DEFINITION),
         ("What is Ann Lee's e-mail address?", Kind.EMAIL),
         ("Who wrote the report?", Kind.PERSON),
+        ("Which judge heard the case of the toll bridge?", Kind.PERSON),
         ("Which company insures the van?", Kind.ORGANISATION),
         ("In which city did they meet?", Kind.PLACE),
         ("Where did they meet?", Kind.PLACE),

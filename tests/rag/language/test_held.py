@@ -116,5 +116,11 @@ def test_a_row_has_its_unit_in_the_head() -> None:
     assert not holds(Kind.DURATION, "Red lamp: 12 rods", "How many hours does the red lamp burn?")
 
 
+def test_how_much_is_left_to_pay_is_told_by_a_sum_and_not_by_a_number_of_things() -> None:
+    assert holds(Kind.NUMBER, "Solde à payer\t470,15 €", "Combien reste-t-il à payer ?", is_row=True)
+    assert not holds(Kind.NUMBER, "Le solde est à payer sous 30 jours.", "Combien reste-t-il à payer ?")
+    assert not holds(Kind.NUMBER, "Les chaises coûtent 470,15 €.", "Combien de chaises y a-t-il ?")
+
+
 def test_a_sentence_that_points_back_is_told() -> None:
     assert points_back("This can be changed.") and not points_back("Thistles can be cut.")

@@ -6,6 +6,7 @@ from rag.answer.units.aspects import (
     counted_terms,
     counts,
     has_qualifier,
+    is_labelled,
     lacks_negation,
     missing_periods,
     sides_of,
@@ -13,6 +14,7 @@ from rag.answer.units.aspects import (
     tells_another_year,
     tells_deadline,
 )
+from rag.language.asked import Kind
 
 
 def counts_it(question: str, text: str) -> bool:
@@ -106,3 +108,10 @@ def test_a_question_that_compares_nothing_has_no_sides() -> None:
 )
 def test_an_answer_may_be_of_another_year(question: str, told: str, text: str, another: bool) -> None:
     assert tells_another_year(question, told, text) is another
+
+
+def test_a_line_is_called_by_the_kind_of_thing_asked_for() -> None:
+    assert is_labelled(Kind.PLACE, "Date: 6 June\nLocation/Address: Old Mill, Quay Street")
+    assert is_labelled(Kind.DURATION, "Duration: 15 weeks")
+    assert not is_labelled(Kind.PLACE, "The location of the mill is told below.")
+    assert not is_labelled(Kind.DATE, "Location: Old Mill")
