@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 
@@ -21,6 +21,8 @@ from footnote_client.types import Added, Answer, Asking, Check, Citation, Limits
 T = TypeVar("T")
 
 TIMEOUT_S = 60.0
+# For uploads and deletions, which a service gives 600 unless it is set otherwise.
+WRITE_TIMEOUT_S = 630.0
 RETRIES = 3
 # Waiting longer than this is for whoever asked to decide.
 MAX_WAIT_S = 30.0
@@ -42,9 +44,11 @@ class Call(Generic[T]):
     fields: dict[str, str] = field(default_factory=dict)
     accept: str = "application/json"
 
-    def arguments(self) -> dict[str, Any]:
-        """Keyword arguments of ``httpx.Client.build_request``."""
+    def arguments(self, timeout_s: float) -> dict[str, Any]:
+        """Keyword arguments of ``httpx.Client.build_request``.  timeout_s: of whatever is no upload and no deletion."""
         given: dict[str, Any] = {"method": self.method, "url": self.path, "headers": {"Accept": self.accept}}
+        if _writes(self.method, self.path):
+            given["timeout"] = httpx.Timeout(max(timeout_s, WRITE_TIMEOUT_S), connect=timeout_s)
         given["params"] = _present(self.query)
         if self.files:
             given["files"] = [("file", (path.name, path.read_bytes())) for path in self.files]
@@ -117,8 +121,20 @@ def headers(key: str | None) -> dict[bytes, bytes]:
     return {b"Authorization": f"Bearer {key.strip()}".encode()} if key else {}
 
 
-def taken(response: httpx.Response) -> Any:
+def _writes(method: str, path: str) -> bool:
+    return method != "GET" and path.startswith("/v1/documents")
+
+
+def is_gone(call: Call[Any], response: httpx.Response, attempt: int) -> bool:
+    """Whether a document that is not there was deleted by an attempt before, whose reply was lost."""
+    return call.method == "DELETE" and response.status_code == 404 and attempt > 0
+
+
+def taken(call: Call[Any], response: httpx.Response) -> Any:
     """The JSON of a reply.  Raises Problem where it is of something else than the service."""
+    if not response.is_success:  # ``is_gone``: nothing was left to remove
+        name = unquote(call.path.rpartition("/")[2])
+        return {"document_id": name, "passages": 0, "vectors": 0, "lexical": 0, "remaining": 0}
     try:
         return response.json()
     except ValueError as error:
@@ -167,8 +183,10 @@ def wait_before_again(outcome: httpx.Response | httpx.TransportError, n_left: in
     Raises Unreachable, and Problem of a response that has been read, where it is not to be sent again.
     """
     if isinstance(outcome, httpx.TransportError):
-        if not n_left or isinstance(outcome, _NEVER_SENT):
-            raise Unreachable(f"{outcome.request.url} cannot be reached: {outcome}") from outcome
+        request = outcome.request
+        late = isinstance(outcome, httpx.ReadTimeout) and _writes(request.method, request.url.path)
+        if not n_left or late or isinstance(outcome, _NEVER_SENT):
+            raise Unreachable(f"{request.url} cannot be reached: {outcome}") from outcome
         asked_s = None
     else:
         asked_s = retry_after_s(outcome)

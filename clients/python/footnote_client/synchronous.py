@@ -33,6 +33,7 @@ T = TypeVar("T")
 class Client:
     """One service.  url: such as http://127.0.0.1:8000.  key: of ``rag key add``, where the service asks for one.
 
+    timeout_s: for a reply; uploads and deletions have 630 s at least, and are not sent again when that has passed.
     retries: how often the same is sent again when the service is busy or out of reach.  transport: of httpx, for tests.
     Every method raises Problem or Unreachable.
     """
@@ -47,6 +48,7 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._retries = retries
+        self._timeout_s = timeout_s
         self._http = httpx.Client(
             base_url=url, headers=calls.headers(key), timeout=timeout_s, transport=transport, trust_env=False
         )
@@ -122,15 +124,15 @@ class Client:
         return self._json(calls.delete(document_id))
 
     def _json(self, call: calls.Call[T]) -> T:
-        taken: T = calls.taken(self._send(call))
+        taken: T = calls.taken(call, self._send(call))
         return taken
 
     def _send(self, call: calls.Call[T], *, stream: bool = False) -> httpx.Response:
         outcome: httpx.Response | httpx.TransportError
         for attempt in range(self._retries + 1):
             try:
-                outcome = self._http.send(self._http.build_request(**call.arguments()), stream=stream)
-                if outcome.is_success:
+                outcome = self._http.send(self._http.build_request(**call.arguments(self._timeout_s)), stream=stream)
+                if outcome.is_success or calls.is_gone(call, outcome, attempt):
                     return outcome
                 outcome.read()
             except httpx.TransportError as error:

@@ -166,6 +166,33 @@ def test_a_service_out_of_reach_is_tried_again(naps: list[float]) -> None:
     assert len(naps) == 1
 
 
+def test_uploads_and_deletions_have_the_time_that_a_service_gives_them_and_are_not_sent_again_then(
+    naps: list[float],
+) -> None:
+    allowed: list[float] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        allowed.append(request.extensions["timeout"]["read"])
+        raise httpx.ReadTimeout("late")
+
+    client = client_of(handler)
+    for attempt in (lambda: client.add(text="a"), lambda: client.delete("x")):
+        with pytest.raises(Unreachable, match="late"):
+            attempt()
+    assert allowed == [630, 630] and naps == []
+    with pytest.raises(Unreachable, match="late"):
+        client.verify([])
+    assert allowed[2:] == [60] * 4
+
+
+def test_a_deletion_whose_reply_was_lost_is_a_deletion(naps: list[float]) -> None:
+    gone = httpx.Response(404, json={"detail": "none"})
+    receipt = client_of(answers(httpx.ReadError("cut"), gone)).delete("a/b")
+    assert receipt == {"document_id": "a/b", "passages": 0, "vectors": 0, "lexical": 0, "remaining": 0}
+    with pytest.raises(Problem, match="none"):
+        client_of(answers(gone)).delete("x")
+
+
 EVENTS = (
     'event: search\ndata: {"passages": []}\n\n'
     ": a comment\n\n"
