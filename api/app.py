@@ -16,7 +16,7 @@ from api.admission.hosts import AllowedHosts, Hosts
 from api.admission.keys import KeyRing
 from api.admission.lanes import Lanes
 from api.admission.limits import Admission, BodyLimit, RateLimit
-from api.admission.middleware import LastCatch, SecurityHeaders
+from api.admission.middleware import HeadAsGet, LastCatch, SecurityHeaders
 from api.admission.paths import MCP_PATH, METADATA_PATHS
 from api.admission.tokens import metadata_url, tokens_of
 from api.protocols import dify
@@ -71,7 +71,7 @@ def create_app(service: Service, settings: Settings, answerers: Answerers | None
     if settings.rate is not None:
         around.append(Middleware(RateLimit, rate=settings.rate, burst=settings.burst, open_paths=OPEN_PATHS))
     around.append(Middleware(Admission, lanes=lanes, open_paths=OPEN_PATHS))
-    around.append(Middleware(BodyLimit, settings=settings))
+    around += [Middleware(BodyLimit, settings=settings), Middleware(HeadAsGet)]
     app = FastAPI(
         version=installed_version(),
         lifespan=lifespan,

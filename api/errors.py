@@ -303,10 +303,11 @@ async def _handle(request: Request, error: Exception) -> Response:
 def _methods_at(request: Request) -> list[str]:
     """The methods of a path. The framework names those of one route only, where each method has a route of its own."""
     routes = request.app.router.routes
+    answered_as = {method: "GET" if method == "HEAD" else method for method in _METHODS}
     return [
         method
-        for method in _METHODS
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+        for method, as_method in answered_as.items()
+        if any(route.matches({**request.scope, "method": as_method})[0] is Match.FULL for route in routes)
     ]
 
 

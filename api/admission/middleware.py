@@ -1,4 +1,4 @@
-"""What happens around every route: security headers, and the last catch."""
+"""What happens around every route: security headers, the last catch, and HEAD."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,3 +57,14 @@ class LastCatch:
             if started:
                 raise  # too late for another status: the server cuts the connection
             await response(scope, receive, send)
+
+
+class HeadAsGet:
+    """Lets a route answer HEAD as GET; the server sends nothing of the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = {**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope
+        await self.app(asked, receive, send)

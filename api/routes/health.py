@@ -12,14 +12,12 @@ from rag.shared.errors import Overloaded
 router = APIRouter(tags=["health"])
 
 
-@router.head("/livez", include_in_schema=False)
 @router.get("/livez", responses=problems(), summary="Is the process alive?")
 async def livez() -> StatusOut:
     """Answers from the event loop, so that busy workers do not make the process look dead."""
     return {"status": "alive"}
 
 
-@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=problems(503), summary="Can it answer questions?")
 async def readyz(call: CallDep) -> ReadyOut:
     """Reads the store in a worker: 503 when the store cannot be read or was moved, and once the service is told to stop."""

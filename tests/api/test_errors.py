@@ -106,9 +106,10 @@ def test_an_unknown_path_is_a_problem(client: TestClient, path: str) -> None:
     ("method", "path", "allowed"),
     [
         ("GET", "/v1/ask", "POST"),
-        ("PUT", "/v1/documents", "GET, POST"),
+        ("PUT", "/v1/documents", "GET, HEAD, POST"),
         ("OPTIONS", "/v1/ask", "POST"),
-        ("OPTIONS", "/v1/documents/x", "GET, DELETE"),
+        ("OPTIONS", "/v1/documents/x", "GET, HEAD, DELETE"),
+        ("HEAD", "/v1/ask", "POST"),
         ("POST", "/livez", "GET, HEAD"),
         ("POST", "/", "GET, HEAD"),
     ],
@@ -118,8 +119,15 @@ def test_another_method_is_a_problem_that_names_the_right_ones(
 ) -> None:
     response = client.request(method, path)
     assert response.status_code == 405
-    assert response.json()["type"] == "/problems/method-not-allowed"
+    assert method == "HEAD" or response.json()["type"] == "/problems/method-not-allowed"
     assert response.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["/v1/documents", "/v1/documents/x", "/openapi.json", "/openai/v1/models", "/metrics"])
+def test_what_has_get_has_head(client: TestClient, path: str) -> None:
+    whole, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert head.headers["content-type"] == whole.headers["content-type"]
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
