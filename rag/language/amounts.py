@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from rag.language.asked import UNITS_OF_TIME, by_first_letter, once_a_question
+from rag.language.asked import UNITS_OF_TIME, Kind, by_first_letter, kind_asked, once_a_question
 from rag.language.dates import CLOCK, MONTHS, SHORT_MONTHS, YEAR
 from rag.language.patterns import late
 
@@ -29,6 +29,9 @@ _COUNTS_NOTHING = late(
 _AMOUNT = late(rf"\d[\d.,]*|\b(?:{NUMBER_WORDS})\b|[二三四五六七八九十百千万亿两]", re.IGNORECASE)
 # A number of things may be told by these; a price, a rate or a size is not.
 _HARDLY_AMOUNTS = late(r"\b(?:one|single|none|no|never|once)\b", re.IGNORECASE)
+_SPAN_OF_TIME = (
+    rf"\b(?i:(?:\d+(?:[.,]\d+)?|{NUMBER_WORDS})(?:-? (?:and|or|to) (?:\d+|{NUMBER_WORDS}))?[ -](?:{UNITS_OF_TIME}))\b"
+)
 _COUNTS = late(
     r"\b(?:how (?:many|often)|wie (?:viele|oft)|combien (?:de|y a)|cuánt[oa]s|quant[ie])\b|\bcombien d['’]",
     re.IGNORECASE,
@@ -74,14 +77,15 @@ _MEASURES = "lbs?|kg|g|mg|oz|ft|in|mi|m|cm|mm|km|L|l|ml|gal|mph|km/h|hp|kW|kWh|W
 # What counts no things: money, shares, times of day, spans of time, measures.
 _NO_COUNT = late(
     rf"\d+(?:[.,]\d+| \d{{3}})* ?(?:(?i:{UNITS_OF_TIME})|{_MEASURES})(?![\w/])|{_CURRENCY} ?\d[\d.,]*|\b(?:{_CODE}) ?\d[\d.,]*|"
-    rf"\d[\d.,]* ?(?:{_CURRENCY}|%|(?i:percent|per cent)\b)|(?i:{CLOCK.pattern})",
+    rf"\d[\d.,]* ?(?:{_CURRENCY}|%|(?i:percent|per cent)\b)|(?i:{CLOCK.pattern})|"
+    f"{_SPAN_OF_TIME}",
 )
 _MONTH = by_first_letter(f"{MONTHS}|{SHORT_MONTHS}")
 # What is no amount of anything: days of a month, dates, places in an order, telephone numbers, houses of a street.
 _NO_AMOUNT = late(
     rf"\b(?i:{_MONTH})\b\.? \d{{1,2}}(?:st|nd|rd|th)?\b|"
     rf"\b\d{{1,2}}(?:st|nd|rd|th|\.)? (?i:of )?(?i:{_MONTH})\b|"
-    r"\b\d+(?:st|nd|rd|th)\b|"
+    r"\b\d+(?:st|nd|rd|th)\b|\b(?i:first|second|third|fourth|last|this|each) (?i:quarters?|half|part(?:y|ies)|person)\b|"
     r"(?<![\w.])\d{1,4}(?:\.\d{1,2}\.|/\d{1,2}/|-\d{1,2}-)\d{2,4}\b|\(\d{2,4}\)[ -]?\d[\d -]{4,}|\+\d[\d ()-]{6,}|"
     r"\b(?:\d+/)?\d{1,5} (?:[A-Z][\w.'’-]* ){1,4}(?:St|Street|Ave|Avenue|Road|Rd|Blvd|Boulevard|Lane|Ln|Drive|Dr|Court|"
     r"Ct|Square|Sq)\b|\b\d{1,5}, ?(?:rue|avenue|boulevard|chemin|place|allée|route|impasse|quai)\b|"
@@ -122,7 +126,7 @@ def _no_amount_to(question: str) -> re.Pattern[str] | None:
     if not _COUNTS.search(question):
         return _HARDLY_AMOUNTS
     is_of_money = _asks_for_money(question) or _asks_for_share(question) or _MONEY.search(question)
-    return None if is_of_money else _NO_COUNT
+    return None if is_of_money or kind_asked(question) is Kind.DURATION else _NO_COUNT
 
 
 @once_a_question

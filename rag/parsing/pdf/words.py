@@ -126,10 +126,16 @@ def _together(before: Word, run: Word) -> list[Word]:
             overlap and (len(words) == 1 or not _TO_FILL_IN.fullmatch(word.text))
             for word, overlap in zip(beside, overlaps, strict=True)
         )
-        return [*words[:at], *run.words, *words[at:]] if is_free else []
+        kept = [[word for word in part if not _is_filled(word, run)] for part in (words[:at], words[at:])]
+        return [*kept[0], *run.words, *kept[1]] if is_free else []
     is_mark = run.size < _RAISED * before.size and abs(gap) < 2 * _WITHIN * height and _MARKS.fullmatch(run.text)
     is_amount = _SIGN.fullmatch(before.text) and _AMOUNT.fullmatch(run.text) and 0 < gap < _FAR * run.size
     return [*words, *run.words] if is_mark or is_amount else []
+
+
+def _is_filled(blank: Word, run: Word) -> bool:
+    """Whether a word is a line to write on, on which a run stands."""
+    return not blank.text.strip("_") and min(blank.x1, run.x1) > max(blank.x0, run.x0)
 
 
 def joined(words: Sequence[Word]) -> Word:

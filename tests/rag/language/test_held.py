@@ -124,3 +124,11 @@ def test_how_much_is_left_to_pay_is_told_by_a_sum_and_not_by_a_number_of_things(
 
 def test_a_sentence_that_points_back_is_told() -> None:
     assert points_back("This can be changed.") and not points_back("Thistles can be cut.")
+
+
+def test_spans_of_time_and_quarters_count_no_people_and_no_money() -> None:
+    people = "How many people did the harbour employ?"
+    assert not holds(Kind.NUMBER, "Sales of the three- and nine-month periods were as follows.", people)
+    assert holds(Kind.NUMBER, "It had nine keepers in the three months.", people)
+    assert not holds(Kind.NUMBER, "Sales fell in the third quarter.", "How much did the harbour sell?")
+    assert holds(Kind.DURATION, "It runs for ninety days.", "After how many days does it run out?")

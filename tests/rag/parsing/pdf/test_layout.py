@@ -173,7 +173,7 @@ def test_what_is_drawn_later_into_a_line_is_read_where_it_stands(read: Read) -> 
             72 + canvas.stringWidth("Each speaker has __ minutes. The Quay", "Times-Roman", 11), 704, "(3)"
         )
 
-    assert "Each speaker has 2 __ minutes. The Quay (3) of Arnes is closed" in read("a.pdf", pdf(draw)).text
+    assert "Each speaker has 2 minutes. The Quay (3) of Arnes is closed" in read("a.pdf", pdf(draw)).text
 
 
 def test_a_mark_drawn_later_into_a_gap_of_its_line_stands_in_it(read: Read) -> None:
