@@ -47,11 +47,16 @@ class Reader(Protocol):
     generation: int
 
     def documents(
-        self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
+        self,
+        *,
+        collection: str | Collection[str] | None = None,
+        after: str | None = None,
+        limit: int = 100,
+        newest_first: bool = False,
     ) -> "list[Document]":
         """Up to ``limit`` documents in the order in which they first came; ``after`` is the id of the last one already seen.
 
-        collection: the name of one or the names of several, None for all.
+        collection: the name of one or the names of several, None for all.  newest_first: the other way round.
         Raises DocumentNotFound when there is no document ``after``.
         """
         ...

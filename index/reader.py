@@ -54,19 +54,24 @@ class RowReader(CountingReader):
         return "d.key >= ? AND d.key < ?", [prefix, prefix + LAST]
 
     def documents(
-        self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
+        self,
+        *,
+        collection: str | Collection[str] | None = None,
+        after: str | None = None,
+        limit: int = 100,
+        newest_first: bool = False,
     ) -> list[Document]:
-        number = 0
+        number, beyond, order = (2**63 - 1, "<", "DESC") if newest_first else (0, ">", "ASC")
         if after is not None:
             rows = self._select("SELECT number FROM documents WHERE id = ?", [after])
             if not rows:
                 raise DocumentNotFound(f"no document has the id {after}")
             number = rows[0][0]
-        condition, values = "d.number > ?", [number]
+        condition, values = f"d.number {beyond} ?", [number]
         if collection is not None:
             within, names = self._in_collections([collection] if isinstance(collection, str) else sorted(collection))
             condition, values = f"{condition} AND {within}", [*values, *names]
-        return self._documents(f"{condition} ORDER BY d.number LIMIT ?", [*values, limit])
+        return self._documents(f"{condition} ORDER BY d.number {order} LIMIT ?", [*values, limit])
 
     def document(self, document_id: str) -> Document:
         if (document := self.known(document_id)) is None:

@@ -231,12 +231,20 @@ class Service:
     # --- documents
 
     def documents(
-        self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
+        self,
+        *,
+        collection: str | Collection[str] | None = None,
+        after: str | None = None,
+        limit: int = 100,
+        newest_first: bool = False,
     ) -> list[Document]:
-        """Documents in the order they came, those behind the document ``after``.  Raises BadInput when that is not there."""
+        """Documents in the order they came, or the newest first, those behind the document ``after``.
+
+        Raises BadInput when that is not there.
+        """
         with self.store.read() as reader:
             try:
-                return reader.documents(collection=collection, after=after, limit=limit)
+                return reader.documents(collection=collection, after=after, limit=limit, newest_first=newest_first)
             except DocumentNotFound as error:
                 raise BadInput(f"no document {after!r} to go on from: begin the list again") from error
 

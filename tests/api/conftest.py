@@ -194,11 +194,16 @@ class FakeService:
         )
 
     def documents(
-        self, *, collection: str | Collection[str] | None = None, after: str | None = None, limit: int = 100
+        self,
+        *,
+        collection: str | Collection[str] | None = None,
+        after: str | None = None,
+        limit: int = 100,
+        newest_first: bool = False,
     ) -> list[Document]:
         self._work()
         wanted = [collection] if isinstance(collection, str) else collection
-        ids = list(self.stored)
+        ids = list(self.stored)[:: -1 if newest_first else 1]
         if after is not None and after not in ids:
             raise BadInput("unknown cursor")
         behind = [
@@ -218,6 +223,12 @@ class FakeService:
         if span is not None and not 0 <= span.start <= span.end <= len(text):
             raise BadInput("outside the text")
         return text if span is None else text[slice(*span)]
+
+    def delete_collection(self, collection: str) -> list[Receipt]:
+        receipts = [self.delete(document.id) for document in self.documents(collection=collection)]
+        if not receipts:
+            raise BadInput(f"there are: {', '.join({document.collection for document, _ in self.stored.values()})}")
+        return receipts
 
     def delete(self, document_id: str) -> Receipt:
         self.document(document_id)

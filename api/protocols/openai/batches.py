@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from api.deps import require_json
-from api.protocols.openai.call import Call, CallDep, Json
+from api.protocols.openai.call import Call, CallDep, Json, Order
 from api.protocols.openai.collections import Lenient, page_of
 from api.protocols.openai.files import FileIn, put_in
 from api.protocols.openai.staging import KEPT_S
@@ -127,9 +127,10 @@ async def list_files_of_batch(
     limit: Annotated[int, Query(ge=1, le=MAX_FILES)] = 20,
     after: str | None = None,
     status: Annotated[str | None, Query(alias="filter")] = None,
+    order: Order = "asc",
 ) -> JSONResponse:
     """The files of a batch, those behind ``after``, of one status or all."""
-    files = _batch(call, collection, batch_id).files
+    files = _batch(call, collection, batch_id).files[:: 1 if order == "asc" else -1]
     ids = [file["id"] for file in files]
     if after is not None and after not in ids:
         raise BadInput("after: no file of this batch has this id")

@@ -1,6 +1,6 @@
 """A request to OpenAI's interface with what it may use: its files and collections are those that its key opens."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import Depends, Request
 
@@ -11,6 +11,8 @@ from index.errors import DocumentNotFound
 from index.types import Document
 
 Json = dict[str, Any]
+
+Order = Literal["asc", "desc"]  # of lists: the oldest first, or the newest
 
 _MAX_ID = 200
 
@@ -62,11 +64,14 @@ class Call(deps.Call):
         return document
 
     def documents(
-        self, collection: str | frozenset[str] | None, after: str | None, limit: int
+        self, collection: str | frozenset[str] | None, after: str | None, limit: int, order: Order
     ) -> tuple[list[Document], bool]:
-        """A page of the documents, in the order they were added, and whether there are more.  Raises DocumentNotFound."""
+        """A page of the documents, by when they were added, and whether there are more.  Raises DocumentNotFound."""
         cursor = after and self.document(after).id
-        documents = self.service.documents(collection=collection, after=cursor, limit=limit + 1)
+        newest_first = order == "desc"
+        documents = self.service.documents(
+            collection=collection, after=cursor, limit=limit + 1, newest_first=newest_first
+        )
         return documents[:limit], len(documents) > limit
 
     def delete(self, document: Document) -> None:

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from starlette.datastructures import UploadFile
 
 from api.deps import keeps_originals, require_json
-from api.protocols.openai.call import Call, CallDep, Json
+from api.protocols.openai.call import Call, CallDep, Json, Order
 from api.protocols.openai.collections import Lenient, page_of
 from api.protocols.openai.staging import StagedFile
 from api.protocols.openai.vector_stores import attributes_of, require_auto, seconds_of
@@ -49,13 +49,18 @@ async def create_file(upload: UploadDep, call: CallDep) -> JSONResponse:
 
 @router.get("/files")
 async def list_files(
-    call: CallDep, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000, after: str | None = None
+    call: CallDep,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    after: str | None = None,
+    order: Order = "asc",
 ) -> JSONResponse:
     """The files that wait, then the documents that the key opens, as files."""
 
     def read() -> Json:
         waiting = call.staging.of(call.owner) if after is None else []
-        documents, has_more = call.documents(call.access.collections, after, limit)
+        if order == "desc":
+            waiting.reverse()
+        documents, has_more = call.documents(call.access.collections, after, limit, order)
         return page_of([*map(_file_json, waiting), *map(_file_json, documents)], has_more=has_more)
 
     return await call.run.json(read)
@@ -124,6 +129,7 @@ async def list_files_of(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     after: str | None = None,
     status: Annotated[str | None, Query(alias="filter")] = None,
+    order: Order = "asc",
 ) -> JSONResponse:
     """The documents of a collection, as its files; what failed is none of them."""
 
@@ -131,7 +137,7 @@ async def list_files_of(
         call.require(collection)
         if status not in (None, "completed"):
             return page_of([])
-        documents, has_more = call.documents(collection, after, limit)
+        documents, has_more = call.documents(collection, after, limit, order)
         return page_of([_stored_json(document, document.id) for document in documents], has_more=has_more)
 
     return await call.run.json(read)

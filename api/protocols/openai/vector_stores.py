@@ -9,11 +9,12 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from api.deps import require_json
+from api.errors import CollectionNotFound
 from api.protocols.asking import Made, ask, query_of
 from api.protocols.citing import link_of, name_of, relevance, source_of
 from api.protocols.filters import ways_or_all
 from api.protocols.links import Links
-from api.protocols.openai.call import Call, CallDep, Json
+from api.protocols.openai.call import Call, CallDep, Json, Order
 from api.protocols.openai.collections import Lenient, page_of
 from api.schemas.requests import CollectionName
 from index.types import Metadata
@@ -78,13 +79,18 @@ def results_of(made: Made, links: Links, threshold: float) -> list[Json]:
 
 @router.get("")
 async def list_vector_stores(
-    call: CallDep, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
+    call: CallDep,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    after: str | None = None,
+    order: Order = "asc",
 ) -> JSONResponse:
     """The collections that the key opens, by name."""
 
     def read() -> Json:
         counts = call.collections()
-        names = [name for name in counts if after is None or name > after]
+        names = sorted(counts, reverse=order == "desc")
+        if after is not None:
+            names = [name for name in names if (name < after if order == "desc" else name > after)]
         return page_of(
             [_store_json(call, name, counts[name][0]) for name in names[:limit]], has_more=len(names) > limit
         )
@@ -135,6 +141,24 @@ store_router = APIRouter(prefix="/openai/v1/vector_stores", include_in_schema=Fa
 async def get_vector_store(collection: str, call: CallDep) -> JSONResponse:
     """One collection."""
     return await call.run.json(lambda: _store_json(call, collection, call.require(collection)[0]))
+
+
+@store_router.delete("/{collection:path}")
+async def delete_vector_store(collection: str, call: CallDep) -> JSONResponse:
+    """Deletes a collection with all of its documents; answers once nothing of them can be found."""
+
+    def delete() -> Json:
+        call.require(collection)
+        try:
+            receipts = call.service.delete_collection(collection)
+        except BadInput as error:  # which names the other collections
+            raise CollectionNotFound(
+                f"There is no collection {collection!r}: none of its documents is here."
+            ) from error
+        call.metrics.documents.labels("deleted").inc(len(receipts))
+        return {"id": collection, "object": "vector_store.deleted", "deleted": True}
+
+    return await call.run.json(delete)
 
 
 def _store_json(call: Call, name: str, n_documents: int) -> Json:

@@ -28,6 +28,39 @@ def test_a_collection_is_a_vector_store(opened: OpenAI) -> None:
     assert len(found) == 1 and found[0].attributes == {"year": 2025, "tags": "board"}
 
 
+def test_lists_come_in_the_order_that_is_asked_for(opened: OpenAI) -> None:
+    ids = sent(opened, ("a.txt", b"One."), ("b.txt", b"Two."))
+    batch = opened.vector_stores.file_batches.create_and_poll("notes", file_ids=ids)
+    for listed in (
+        lambda order: opened.vector_stores.list(order=order),
+        lambda order: opened.vector_stores.files.list("notes", order=order),
+        lambda order: opened.vector_stores.file_batches.list_files(batch.id, vector_store_id="notes", order=order),
+    ):
+        forth, back = ([entry.id for entry in listed(order)] for order in ("asc", "desc"))
+        assert len(forth) > 1 and back == forth[::-1]
+    page = opened.vector_stores.list(order="desc", limit=1)
+    assert [store.id for store in page] == ["secret", "notes", "default"]
+    names = [file.filename for file in opened.files.list(order="desc")]
+    assert names[:2] == ["b.txt", "a.txt"] and len(names) == 7
+
+
+def test_a_vector_store_is_deleted_with_its_documents(
+    opened: OpenAI, filled: Any, client_of: Any, tmp_path: Any
+) -> None:
+    _, key = add_key(tmp_path / "keys.json", "one", "write", ["empty"])
+    limited = openai_client(client_of(Settings(keys_file=tmp_path / "keys.json")), key)
+    with pytest.raises(openai.NotFoundError) as told:
+        limited.vector_stores.delete("empty")
+    assert "secret" not in str(told.value)
+    with pytest.raises(openai.PermissionDeniedError):
+        limited.vector_stores.delete("secret")
+    deleted = opened.vector_stores.delete("default")
+    assert (deleted.id, deleted.deleted, deleted.object) == ("default", True, "vector_store.deleted")
+    assert {document.collection for document, _ in filled.stored.values()} == {"secret"}
+    with pytest.raises(openai.NotFoundError):
+        opened.vector_stores.delete("default")
+
+
 def test_a_file_goes_into_a_vector_store_and_out_again(opened: OpenAI) -> None:
     kept = opened.vector_stores.files.upload_and_poll(
         vector_store_id="notes", file=("heron.txt", b"The heron waits."), attributes={"year": 2026}

@@ -134,6 +134,8 @@ def test_documents_are_listed_page_by_page_in_the_order_of_their_first_coming(
         assert (reader.collections(), reader.counts(), reader.counts("even")) == (["even", "odd"], (7, 7), (4, 4))
         with pytest.raises(DocumentNotFound):
             reader.documents(after="nothing")
+        assert reader.documents(newest_first=True) == [*first, *rest][::-1]
+        assert reader.documents(newest_first=True, after=rest[0].id) == first[::-1]
 
 
 def test_a_document_is_found_by_id_its_beginning_or_source(empty_store: Store, make_document: Make) -> None:
