@@ -1,6 +1,6 @@
 """Which words of an answer come from where: each of its sentences with its place in the answer and in a document."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from api.protocols.links import Links
@@ -16,14 +16,14 @@ class CitedSentence(NamedTuple):
     """``answer_text[start:end]``, verbatim from a listed passage, or written by a language model from what is cited.
 
     passage: its index in the answer.  source: the place in the document, in the fields of a citation.
-    cells: of a table row that does not name its columns itself, each with the name of its column.
+    row: of a table row, its group and its cells with the names of their columns.
     """
 
     start: int
     end: int
     passage: int
     source: dict[str, Any]
-    cells: Sequence[Mapping[str, str]] = ()
+    row: str = ""
 
 
 def text_of(made: Made) -> str:
@@ -33,14 +33,20 @@ def text_of(made: Made) -> str:
     text, position = str(made["answer"]["text"]), 0
     for part in made["answer"].get("parts", ()):
         position = text.index(part["text"], position) + len(part["text"])
-        text = text[:position] + told(part.get("cells", ())) + text[position:]
+        text = with_row(text[:position], _row(part)) + text[position:]
     return text
 
 
-def told(cells: Sequence[Mapping[str, str]]) -> str:
-    """The cells of a row with the names of their columns, as they are put behind it; nothing for what is no row."""
+def _row(part: Mapping[str, Any]) -> str:
+    """The group of a row and its cells with the names of their columns; nothing for what is no row."""
+    cells = part.get("cells", ())
     named = "; ".join(f"{cell['name']}: {cell['text']}" if cell["name"] else cell["text"] for cell in cells)
-    return f" ({named})" if named else ""
+    return ": ".join(filter(None, (part.get("group"), named)))
+
+
+def with_row(text: str, row: str) -> str:
+    """A row as it stands and, behind it, what it says."""
+    return f"{text} ({row})" if row else text
 
 
 def cited_sentences(made: Made, first: int = 0) -> list[CitedSentence]:
@@ -59,7 +65,7 @@ def cited_sentences(made: Made, first: int = 0) -> list[CitedSentence]:
     for part in made["answer"].get("parts", ()):
         start = text.index(part["text"], position)
         position = start + len(part["text"])
-        cited.append(CitedSentence(start, position, part["passage"], source_of(part), part.get("cells", ())))
+        cited.append(CitedSentence(start, position, part["passage"], source_of(part), _row(part)))
     return cited
 
 

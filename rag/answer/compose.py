@@ -26,6 +26,8 @@ from rag.shared.units import units_of
 
 # What part of the first passage's evidence another one has that is put before it, at least.
 _AS_MUCH = 0.7
+# Characters; a longer one is a paragraph above the table.
+_LONGEST_GROUP = 200
 
 
 class Composed(NamedTuple):
@@ -117,16 +119,20 @@ def _answer_text(chosen: Sequence[Candidate], passages: Sequence[RankedPassage])
         passage = passages[sentence.passage]
         goes_on = bool(parts) and _goes_on(parts[-1].citation, sentence.span, passage)
         citation = cite_part(passage.citation, sentence.span)
-        cells = _cells_of(sentence, passage.rows)
-        parts.append(AnswerPart(sentence.text, citation, sentence.passage, goes_on, cells))
+        cells, group = _read_with(sentence, passage.rows)
+        parts.append(AnswerPart(sentence.text, citation, sentence.passage, goes_on, cells, group))
     return AnswerText(tuple(s.text for s in chosen), tuple(dict.fromkeys(s.passage for s in chosen)), tuple(parts))
 
 
-def _cells_of(sentence: Candidate, rows: Sequence[ListedRow]) -> tuple[NamedCell, ...]:
-    """The cells of the row that a unit is, where they tell more than its text."""
+def _read_with(sentence: Candidate, rows: Sequence[ListedRow]) -> tuple[tuple[NamedCell, ...], str]:
+    """The cells and the group of the row that a unit is, as far as they tell more than its text."""
     row = next((row for row in rows if row.span == sentence.span), None)
-    cells = named_cells(row.head, row.cells) if row is not None else ()
-    return cells if len(cells) > 1 and not all(cell.name in sentence.text for cell in cells) else ()
+    if row is None:
+        return (), ""
+    cells = named_cells(row.head, row.cells)
+    tells_more = len(cells) > 1 and not all(cell.name in sentence.text for cell in cells)
+    is_told = row.group in sentence.text or len(row.group) > _LONGEST_GROUP
+    return cells if tells_more else (), "" if is_told else row.group
 
 
 def _goes_on(before: Citation, span: Span, passage: RankedPassage) -> bool:

@@ -78,6 +78,8 @@ def _part_json(part: "AnswerPart") -> "AnswerPartOut":
     shown: AnswerPartOut = {"text": part.text, "citation": _citation_json(part.citation), "passage": part.passage}
     if part.cells:
         shown["cells"] = [{"name": name, "text": text} for name, text in part.cells]
+    if part.group:
+        shown["group"] = part.group
     return shown
 
 

@@ -77,6 +77,9 @@ class AnswerPartOut(TypedDict):
     cells: Annotated[
         NotRequired[list[NamedCellOut]], "Of a table row that does not name its columns itself: what stands in each."
     ]
+    group: Annotated[
+        NotRequired[str], "Of a table row: what stands over the rows of its group, such as their unit and period."
+    ]
 
 
 class AnswerTextOut(TypedDict):

@@ -250,6 +250,7 @@ class AnswerPart:
 
     goes_on: whether it stands right behind the part before it.
     cells: of a table row that does not name its columns itself, what stands in each.
+    group: of a table row, what stands over the rows of its group, such as their unit and period.
     """
 
     text: str
@@ -257,6 +258,7 @@ class AnswerPart:
     passage: int
     goes_on: bool = False
     cells: tuple[NamedCell, ...] = ()
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

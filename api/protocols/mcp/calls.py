@@ -7,7 +7,7 @@ from pydantic import Field
 
 from api.deps import Access
 from api.protocols.asking import query_of
-from api.protocols.citing import cited_sentences, link_of, name_of, source_of, summary, text_of, told
+from api.protocols.citing import cited_sentences, link_of, name_of, source_of, summary, text_of, with_row
 from api.protocols.links import Links
 from api.protocols.mcp.arguments import (
     MAX_LISTED,
@@ -152,7 +152,7 @@ async def ask(
             "url": link_of(sentence.source, links),
             "collection": collection,
             "citation": {**made["passages"][sentence.passage]["citation"], **sentence.source},
-            **({"cells": sentence.cells} if sentence.cells else {}),
+            **({"row": sentence.row} if sentence.row else {}),
         }
         for sentence in cited_sentences(made)
     ]
@@ -166,7 +166,7 @@ def as_text(answer: Structured) -> str:
         nearest = "\n".join(["The nearest passages, which do not answer it:", *near]) if near else ""
         return f"The documents do not hold the answer (confidence {answer['confidence']:.2f}).\n{nearest}".strip()
     cited = [
-        f"{sentence['text']}{told(sentence.get('cells', ()))} [{number}]"
+        f"{with_row(sentence['text'], sentence.get('row', ''))} [{number}]"
         for number, sentence in enumerate(answer["sentences"], start=1)
     ]
     sources = [

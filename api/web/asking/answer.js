@@ -57,9 +57,16 @@ function partsOf({ text, citations, parts = [] }, passages) {
   return [{ before: "", text, places: citations.map((number) => placeOf(passages[number].citation, passages)) }];
 }
 
-/** The rows of tables among the parts, each cell under the name of its column. */
+/** The rows of tables among the parts: what stands over their group, and each cell under the name of its column. */
 function rowsOf({ parts = [] }) {
-  return parts.filter(({ cells }) => cells).map(({ cells }) => element("dl", { class: "cells", dir: "auto" }, ...cells.map(namedCell)));
+  return parts.filter(({ cells, group }) => cells || group).map(({ cells = [], group }) =>
+    element(
+      "div",
+      { class: "row", dir: "auto" },
+      group ? element("p", { class: "hint" }, group) : null,
+      cells.length ? element("dl", { class: "cells" }, ...cells.map(namedCell)) : null,
+    ),
+  );
 }
 
 function namedCell({ name, text }) {

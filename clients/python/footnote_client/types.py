@@ -68,9 +68,12 @@ class _Part(TypedDict):
 
 
 class Part(_Part, total=False):
-    """A unit that answers, verbatim; ``passage`` is an index into the passages.  cells: of a table row, what stands in each."""
+    """A unit that answers, verbatim; ``passage`` is an index into the passages.  Of a table row: what stands in each cell, and
+    over the rows of its group.
+    """
 
     cells: list[NamedCell]
+    group: str
 
 
 class Sentence(TypedDict):

@@ -1,7 +1,6 @@
 """An answer as it reads in a terminal: the sentences that answer, then the passages, each below the place where it stands."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from index.types import Span
-    from rag.shared.types import Answer, AnswerText, DocumentRef, NamedCell, Occurrence, RankedPassage
+    from rag.shared.types import Answer, AnswerPart, AnswerText, DocumentRef, Occurrence, RankedPassage
 
 _INDENT = 4
 _REASONS = {
@@ -34,8 +33,8 @@ def print_answer(answer: "Answer", out: "Console") -> None:
     if answer.answer is not None:
         out.print(_answer_text(answer.answer))
         for part in answer.answer.parts:
-            if part.cells:
-                _print_cells(part.cells, out)
+            if part.cells or part.group:
+                _print_row(part, out)
     else:
         out.print(Text(_REASONS[answer.abstain_reason or "low_confidence"], style="bold"))
         for note in answer.notes:
@@ -69,14 +68,15 @@ def _answer_text(answer: "AnswerText") -> "Text":
     return text
 
 
-def _print_cells(cells: "Sequence[NamedCell]", out: "Console") -> None:
-    """``Permit: 209 · Handgun: 3,062``, indented below the row that it reads."""
+def _print_row(part: "AnswerPart", out: "Console") -> None:
+    """``Year 1890 · Permit: 209 · Handgun: 3,062``, indented below the row that it reads."""
     from rich.padding import Padding
     from rich.text import Text
 
-    told = Text(" · ", "dim").join(
-        Text.assemble((f"{visible_line(name)}: " if name else "", "dim"), visible_line(text)) for name, text in cells
-    )
+    pieces = [Text(visible_line(part.group), "dim italic")] if part.group else []
+    for name, text in part.cells:
+        pieces.append(Text.assemble((f"{visible_line(name)}: " if name else "", "dim"), visible_line(text)))
+    told = Text(" · ", "dim").join(pieces)
     out.print(Padding(told, (0, 0, 0, _INDENT)) if out.is_terminal else Text(" " * _INDENT) + told)
 
 

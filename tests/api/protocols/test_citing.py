@@ -18,10 +18,10 @@ def part(text: str, start: int) -> dict[str, object]:
 
 
 def test_a_row_has_the_names_of_its_columns_behind_it_and_is_cited_without_them() -> None:
-    parts = [{**part(ROW, 40), "cells": CELLS}, part(ROW, 90), part(LEAD, 120)]
+    parts = [{**part(ROW, 40), "cells": CELLS}, {**part(ROW, 90), "group": "1890"}, part(LEAD, 120)]
     made = {"answer": {"text": f"{ROW} … {ROW} {LEAD}", "parts": parts}, "passages": []}
     text = text_of(made)
-    assert text == f"{ROW} (Town: Alder; 93; Blue lamps: 4,017) … {ROW} {LEAD}"
+    assert text == f"{ROW} (Town: Alder; 93; Blue lamps: 4,017) … {ROW} (1890) {LEAD}"
     cited = cited_sentences(made)
     assert [text[sentence.start : sentence.end] for sentence in cited] == [ROW, ROW, LEAD]
     assert [sentence.start for sentence in cited] == [0, text.rindex(ROW), text.index(LEAD)]

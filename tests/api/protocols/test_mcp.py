@@ -105,14 +105,14 @@ def test_a_model_reads_a_row_with_the_names_of_its_columns(
         answer = ask(query)
         assert answer.answer is not None
         cells = (NamedCell("Town", "Alder"), NamedCell("Blue lamps", "4,017"))
-        parts = tuple(replace(part, cells=cells) for part in answer.answer.parts)
+        parts = tuple(replace(part, cells=cells, group="1890") for part in answer.answer.parts)
         return replace(answer, answer=replace(answer.answer, parts=parts))
 
     async def use(client: Client) -> None:
         answer = await client.call_tool("ask", {"question": "the board?"})
-        assert "(Town: Alder; Blue lamps: 4,017) [1]" in answer.content[0].text  # type: ignore[union-attr]
+        assert "(1890: Town: Alder; Blue lamps: 4,017) [1]" in answer.content[0].text  # type: ignore[union-attr]
         [sentence] = answer.structured_content["sentences"]
-        assert sentence["cells"][1] == {"name": "Blue lamps", "text": "4,017"}
+        assert sentence["row"] == "1890: Town: Alder; Blue lamps: 4,017"
 
     monkeypatch.setattr(filled, "ask", with_cells)
     in_memory(filled, use)

@@ -56,6 +56,15 @@ The plan is:
 - Wick: raise it from 10 mm to 20 mm once a day
 - Glass: turn it 3 times
 """
+FERRIES = """<h1>Ferries of the bay</h1>
+<table>
+<tr><th>Ferry</th><th>Cars</th><th>Cyclists</th></tr>
+<tr><td colspan=3>In summer</td></tr>
+<tr><td>Skua</td><td>31</td><td>120</td></tr>
+<tr><td colspan=3>In winter</td></tr>
+<tr><td>Gannet</td><td>18</td><td>44</td></tr>
+</table>
+"""
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +76,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         ("letter.md", LETTER),
         ("sheet.md", SHEET),
         ("plan.md", PLAN),
+        ("ferries.html", FERRIES),
     ):
         (folder / name).write_text(text)
     with Service.create(tmp_path_factory.mktemp("store") / "store", Config.from_environment()) as service:
@@ -90,6 +100,13 @@ def test_a_row_that_answers_tells_what_its_columns_are_called(service: Service) 
     answer = service.ask(Query("How many blue lamps were sold in Alder?")).answer
     assert answer is not None
     assert answer.parts[0].cells == (("Town", "Alder"), ("Red lamps", "93"), ("Blue lamps", "4,017"))
+
+
+def test_a_row_that_answers_tells_what_stands_over_its_group(service: Service) -> None:
+    answer = service.ask(Query("How many cyclists does the ferry Gannet take?")).answer
+    assert answer is not None
+    [part] = [part for part in answer.parts if "44" in part.text]
+    assert part.group == "In winter" and part.cells[2] == ("Cyclists", "44")
 
 
 def test_a_row_that_is_called_by_the_question_answers(service: Service) -> None:

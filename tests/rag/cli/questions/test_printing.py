@@ -57,10 +57,11 @@ def printed(answer: Answer, columns: int, *, terminal: bool = False) -> list[str
 def test_a_row_of_a_table_is_followed_by_its_cells_with_their_names() -> None:
     answer = answer_from("ferries.pdf")
     (passage,) = answer.passages
-    part = AnswerPart("Berg\t9:00\t3", passage.citation, 0, cells=(NamedCell("Ferry", "Berg"), NamedCell("", "9:00")))
+    cells = (NamedCell("Ferry", "Berg"), NamedCell("", "9:00"))
+    part = AnswerPart("Berg\t9:00\t3", passage.citation, 0, cells=cells, group="In 1890")
     text = AnswerText((part.text,), (0,), (part,))
     lines = printed(replace(answer, answered=True, abstain_reason=None, answer=text), 80)
-    assert lines[1] == "    Ferry: Berg · 9:00"
+    assert lines[1] == "    In 1890 · Ferry: Berg · 9:00"
 
 
 def test_a_place_names_the_page_or_the_row() -> None:
