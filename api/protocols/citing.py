@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from api.protocols.links import Links
+from rag.answer.rows import named_cells
 from rag.generation.answering import passage_of
 from rag.shared.serialization import citation_from_json
 
@@ -84,6 +85,15 @@ def name_of(passage: Mapping[str, Any]) -> str:
     """What the document of a passage is called: never empty."""
     document = passage["document"]
     return str(document["title"] or document["source"] or document["id"])
+
+
+def columns_of(passage: Mapping[str, Any]) -> str:
+    """The names of the columns of its tables, a line a table, where its text lacks some of them; nothing of one without tables."""
+    heads = dict.fromkeys(tuple(row["head"]) for row in passage.get("rows", ()))
+    lacking = [head for head in heads if not all(name in passage["text"] for name in head)]
+    return "\n".join(
+        "Columns: " + " | ".join(cell.name for cell in named_cells(head, head)) for head in lacking if any(head)
+    )
 
 
 def relevance(passage: Mapping[str, Any]) -> float:

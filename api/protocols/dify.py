@@ -9,7 +9,7 @@ from pydantic import Field
 
 from api.deps import require_json
 from api.protocols.asking import Made, ask, query_of
-from api.protocols.citing import link_of, name_of, relevance, source_of
+from api.protocols.citing import columns_of, link_of, name_of, relevance, source_of
 from api.protocols.filters import Where, ways_of
 from api.protocols.links import Links
 from api.protocols.openai.collections import Lenient
@@ -102,7 +102,7 @@ def _record(passage: Mapping[str, Any], links: Links) -> dict[str, Any]:
     own = {"url": link_of(source, links), "source": passage["document"]["source"], "page": passage["page"]}
     del source["cited_text"]
     return {
-        "content": passage["text"],
+        "content": "\n".join(filter(None, (columns_of(passage), passage["text"]))),
         "score": relevance(passage),
         "title": name_of(passage),
         "metadata": {**passage["document"]["metadata"], **own, **source},

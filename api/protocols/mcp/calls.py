@@ -7,7 +7,7 @@ from pydantic import Field
 
 from api.deps import Access
 from api.protocols.asking import query_of
-from api.protocols.citing import cited_sentences, link_of, name_of, source_of, summary, text_of, with_row
+from api.protocols.citing import cited_sentences, columns_of, link_of, name_of, source_of, summary, text_of, with_row
 from api.protocols.links import Links
 from api.protocols.mcp.arguments import (
     MAX_LISTED,
@@ -70,6 +70,7 @@ def _result(passage: Structured, links: Links) -> Structured:
         "page": passage["page"],
         "score": passage["score"],
         "citation": passage["citation"],
+        **({"columns": columns} if (columns := columns_of(passage)) else {}),
     }
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from api.deps import require_json
 from api.errors import CollectionNotFound
 from api.protocols.asking import Made, ask, query_of
-from api.protocols.citing import link_of, name_of, relevance, source_of
+from api.protocols.citing import columns_of, link_of, name_of, relevance, source_of
 from api.protocols.filters import ways_or_all
 from api.protocols.links import Links
 from api.protocols.openai.call import Call, CallDep, Json, Order
@@ -69,7 +69,7 @@ def results_of(made: Made, links: Links, threshold: float) -> list[Json]:
             "filename": passage["document"]["source"] or name_of(passage),
             "score": relevance(passage),
             "attributes": attributes_of(passage["document"]["metadata"]),
-            "content": [{"type": "text", "text": passage["text"]}],
+            "content": [{"type": "text", "text": text} for text in (passage["text"], columns_of(passage)) if text],
             "footnote": {**source_of(passage), "url": link_of(source_of(passage), links)},
         }
         for passage in made["passages"]

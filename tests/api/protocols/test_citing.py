@@ -1,6 +1,6 @@
 """An answer as text for a person, and which of its words come from where."""
 
-from api.protocols.citing import cited_sentences, text_of
+from api.protocols.citing import cited_sentences, columns_of, text_of
 
 LEAD, ROW = "Lamps sold:", "Alder\t93\t4,017"
 CELLS = [{"name": "Town", "text": "Alder"}, {"name": "", "text": "93"}, {"name": "Blue lamps", "text": "4,017"}]
@@ -25,3 +25,10 @@ def test_a_row_has_the_names_of_its_columns_behind_it_and_is_cited_without_them(
     cited = cited_sentences(made)
     assert [text[sentence.start : sentence.end] for sentence in cited] == [ROW, ROW, LEAD]
     assert [sentence.start for sentence in cited] == [0, text.rindex(ROW), text.index(LEAD)]
+
+
+def test_columns_are_named_once_a_table_where_the_text_lacks_their_names() -> None:
+    rows = [{"head": ["Town", "", "Blue lamps"]}, {"head": ["Town", "", "Blue lamps"]}, {"head": ["", ""]}]
+    assert columns_of({"text": ROW, "rows": rows}) == "Columns: Town | Blue lamps"
+    assert columns_of({"text": f"Town, Blue lamps\n{ROW}", "rows": rows}) == ""
+    assert columns_of({"text": ROW}) == ""
