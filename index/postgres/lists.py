@@ -36,6 +36,8 @@ _OPERATORS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
 # A dash behind a digit is a date's, not a number's; of two points in a number one is too many. What CAST takes is checked first.
 _NUMBER = r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?$"
 _DATE = r"^\d{4}($|-\d\d)"
+# CAST as SQLite does it, whatever somebody wrote: a number beyond a double's is refused by PostgreSQL, and ended every question.
+_AS_DOUBLE = "least(greatest(round(value::numeric, 300), -1e308), 1e308)::double precision"
 _NO_SCORES: Floats = np.empty(0, dtype=np.float32)
 _NO_IDS: Ids = np.empty(0, dtype=np.int64)
 
@@ -148,8 +150,8 @@ def documents_with(key: str, allowed: Sequence[str] | Range) -> tuple[str, list[
     ways: list[str] = []
     values: list[object] = [key, key]
     if numbers:
-        bounds = " AND ".join(f"value::double precision {_OPERATORS[name]} %s" for name in numbers)
-        ways.append(f"CASE WHEN value ~ %s THEN {bounds} ELSE FALSE END")
+        bounds = " AND ".join(f"{_AS_DOUBLE} {_OPERATORS[name]} %s" for name in numbers)
+        ways.append(f"CASE WHEN length(value) < 1000 AND value ~ %s THEN {bounds} ELSE FALSE END")
         values += [_NUMBER, *(float(bound) for bound in numbers.values())]
     if dates:
         conditions = ["value ~ %s"]

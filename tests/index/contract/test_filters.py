@@ -15,9 +15,9 @@ META: dict[str, dict[str, Any]] = {
     "b": {"date": "2025-03-01", "year": "2025", "size": "10", "tag": "y"},
     "c": {"date": "2025-03", "year": 2026, "size": -3},
     "d": {"date": "2025", "size": 1e-05, "year": "unknown"},
-    "e": {"date": "spring", "size": "1.2.3", "year": None, "version": "2..3"},
-    "f": {"date": "2026-01-01T08:30", "size": 1e20, "isbn": "978-3-16"},
-    "g": {},
+    "e": {"date": "spring", "size": "1.2.3", "year": None, "version": "2..3", "odd": "9" * 500},
+    "f": {"date": "2026-01-01T08:30", "size": 1e20, "isbn": "978-3-16", "odd": "-1e-400"},
+    "g": {"odd": "1e400"},
 }
 
 
@@ -64,6 +64,8 @@ def allowed_by(store: Store, fake_embed: Any, **where: Any) -> str:
         ("date", Range(gt="2026-01-01"), ""),
         ("date", Range(lte="2026-01-01"), "abcdf"),
         ("isbn", Range(gte="0"), ""),
+        ("odd", Range(gt="1"), "eg"),
+        ("odd", Range(lte="0", gt="-1e400"), "f"),
         ("nothing", Range(gte="0"), ""),
         ("tag", Excluded(["x"]), "bcdefg"),
         ("tag", Excluded(["x", "y"]), "cdefg"),
