@@ -173,7 +173,7 @@ class RangeIn(Input):
         bounds = {name: str(value) for name in ("gte", "gt", "lte", "lt") if (value := getattr(self, name)) is not None}
         if not bounds:
             raise BadInput("a range has at least one of gte, gt, lte and lt")
-        return make_range("the value", bounds)
+        return make_range("the field", bounds)
 
 
 def _askable(conditions: dict[str, Any]) -> dict[str, Any]:

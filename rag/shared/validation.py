@@ -108,7 +108,7 @@ def make_range(key: str, bounds: Mapping[str, str]) -> Range:
         raise BadInput(f"{key} is compared with a number and a date: use two of one kind")
     if _is_empty(bounds):
         written = " and ".join(f"{_SIGNS[name]} {bound}" for name, bound in bounds.items())
-        raise BadInput(f"no value of {key} is {written}: exchange the bounds")
+        raise BadInput(f"{key} cannot be {written}: exchange the bounds")
     return Range(**bounds)
 
 

@@ -57,6 +57,7 @@ def test_a_metadata_value_that_cannot_be_is_told_by_its_field(
         ('{"gte": 1e400}', "filter.a.gte", "numbers must be finite"),
         ('{"gte": "%s"}' % ("1" * 41), "filter.a.gte", "String should have at most 40 characters"),
         ("{}", "filter.a", "a range has at least one of gte, gt, lte and lt"),
+        ('{"gte": 2026, "lte": 2025}', "filter.a", "the field cannot be >= 2026 and <= 2025: exchange the bounds"),
     ],
 )
 def test_a_filter_that_cannot_be_is_told_by_its_field(
