@@ -4,8 +4,9 @@ Locks are taken in one order by everyone: documents by id, terms by collection a
 numbers are drawn under that last lock, so that the state of number n holds all changes up to n.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -13,11 +14,19 @@ from numpy.typing import NDArray
 
 from index.errors import DocumentNotFound
 from index.local.database.listing import DOCUMENT_COLUMNS, unpack_document
-from index.local.database.rows import Counts, DocumentRow, document_id
+from index.local.database.rows import (
+    Counts,
+    DocumentRow,
+    PassageRow,
+    StoredPassage,
+    document_id,
+    filter_pairs,
+    pack_metadata,
+)
 from index.local.system.clock import now
-from index.postgres.connection import Connection
+from index.postgres.connection import Connection, storable
 from index.postgres.schema import COMMIT_LOCK, LOCK_SPACE
-from index.types import Document, FailedFile
+from index.types import Document, FailedFile, Metadata, NewDocument
 
 T = TypeVar("T")
 # What is done in one transaction. With the token that goes into the log, where it changes documents.
@@ -42,6 +51,37 @@ class Removed:
     passages: tuple[int, ...]
     vectors: int
     lexical: int
+
+
+def storable_document(document: NewDocument) -> NewDocument:
+    """A document as ``storable``."""
+    changed = {
+        name: storable(getattr(document, name)) for name in ("key", "title", "text") if "\0" in getattr(document, name)
+    }
+    if document.source and "\0" in document.source:
+        changed["source"] = storable(document.source)
+    return replace(document, **changed, metadata=_storable_metadata(document.metadata))
+
+
+def storable_row(row: DocumentRow) -> DocumentRow:
+    """A packed document, such as one of a store in a directory, as ``storable``."""
+    new = storable_document(row.new)
+    passages = tuple(PassageRow(_storable_passage(packed), body) for packed, body in row.passages)
+    if new == row.new:
+        return row._replace(passages=passages)
+    return row._replace(
+        id=document_id(new.collection, new.key),
+        new=new,
+        text_sha256=hashlib.sha256(new.text.encode()).hexdigest(),
+        metadata=pack_metadata(new.metadata),
+        filters=filter_pairs(new.metadata),
+        passages=passages,
+    )
+
+
+def _storable_passage(packed: StoredPassage) -> StoredPassage:
+    text, context, layout = storable(packed.text), storable(packed.context), storable(packed.layout or "")
+    return packed._replace(text=text, context=context, layout=layout)
 
 
 def find_document(connection: Connection, identifier: str) -> Document | None:
@@ -291,3 +331,16 @@ def _stored(connection: Connection, identifier: str) -> Document:
     document = find_document(connection, identifier)
     assert document is not None  # written, or looked at, in this transaction
     return document
+
+
+def _storable_metadata(metadata: Metadata) -> Metadata:
+    """Metadata without U+0000. Numbers and other values stay; what is no metadata is left for whoever checks it."""
+
+    def kept(value: object) -> object:
+        if isinstance(value, list):
+            return [kept(element) for element in value]
+        return storable(value) if isinstance(value, str) else value
+
+    if "\0" not in repr(metadata) and "\\x00" not in repr(metadata):
+        return metadata
+    return {storable(key): kept(value) for key, value in metadata.items()}  # type: ignore[misc]

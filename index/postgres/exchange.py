@@ -17,7 +17,7 @@ from index.local.upkeep import exchange
 from index.local.upkeep.snapshot import checked_copy, made
 from index.postgres import schema
 from index.postgres.connection import Connection, Database
-from index.postgres.documents import write_document, write_failures
+from index.postgres.documents import storable_row, write_document, write_failures
 from index.postgres.errors import translated
 from index.postgres.store import PostgresStore
 from index.process import PassingFolder
@@ -73,7 +73,7 @@ def restore(source: Path, address: str, *, overwrite: bool = False, progress: Pr
             )
             token = schema.new_token()
             for row, added_at in exchange.packed_documents(copied):
-                write_document(connection, row, words == "index", token, added_at)
+                write_document(connection, storable_row(row), words == "index", token, added_at)
             with copied.read() as reader:
                 write_failures(connection, reader.failures())
                 notes = [(NOTE + name, text) for name, text in reader.notes().items()]

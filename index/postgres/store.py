@@ -16,7 +16,7 @@ from index.postgres import documents, schema
 from index.postgres.connection import SCHEMA, Connection, Database, storable
 from index.postgres.lists import SCAN_VECTORS, SCAN_WORDS, Searching
 from index.postgres.reader import Known, Reader
-from index.types import Change, Document, FailedFile, Finding, JsonScalar, Metadata, NewDocument, NewPassage, Receipt
+from index.types import Change, Document, FailedFile, Finding, JsonScalar, NewDocument, NewPassage, Receipt
 
 if TYPE_CHECKING:
     from index.postgres.milvus import MilvusView
@@ -225,21 +225,13 @@ class PostgresStore(backend.Store):
 
     def packed(self, document: NewDocument, passages: Sequence[NewPassage]) -> DocumentRow:
         """A document's rows as this store keeps them. Raises as ``add``."""
-        changed = {
-            name: storable(getattr(document, name))
-            for name in ("key", "title", "text")
-            if "\0" in getattr(document, name)
-        }
-        if document.source and "\0" in document.source:
-            changed["source"] = storable(document.source)
-        changed_document = replace(document, **changed, metadata=_storable_metadata(document.metadata))
         contexts = [
             replace(passage, context=storable(passage.context), layout=storable(passage.layout))
             if "\0" in passage.context + passage.layout
             else passage
             for passage in passages
         ]
-        return pack_document(changed_document, contexts, self.dim, analyze)
+        return pack_document(documents.storable_document(document), contexts, self.dim, analyze)
 
     def write(self, work: "documents.Work[T]") -> T:
         """What ``work`` gives, done in one durable transaction of the store that was opened."""
@@ -281,16 +273,3 @@ def _view(database: Database) -> "MilvusView | None":
             "a view in Milvus needs the extra [milvus]: pip install 'footnote-rag[milvus]'"
         ) from error
     return MilvusView(database.milvus, database)
-
-
-def _storable_metadata(metadata: Metadata) -> Metadata:
-    """Metadata without U+0000. Numbers and other values stay; what is no metadata is left for whoever checks it."""
-
-    def kept(value: object) -> object:
-        if isinstance(value, list):
-            return [kept(element) for element in value]
-        return storable(value) if isinstance(value, str) else value
-
-    if "\0" not in repr(metadata) and "\\x00" not in repr(metadata):
-        return metadata
-    return {storable(key): kept(value) for key, value in metadata.items()}  # type: ignore[misc]

@@ -9,6 +9,7 @@ import pytest
 
 from index.backend import Store
 from index.errors import StoreDamaged, StoreMissing, StoreReplaced, StoreUnwritable
+from index.local.store import Store as LocalStore
 from index.postgres.store import PostgresStore
 from index.stores import open_store, restore, snapshot
 from index.types import FailedFile, NewDocument, NewPassage, Scope
@@ -67,6 +68,20 @@ def test_a_snapshot_is_a_store_in_a_directory_and_comes_back(
     restore(tmp_path / "copy", other)
     with open_store(other) as restored:
         assert everything(restored, fake_embed) == expected and restored.verify() == []
+
+
+def test_a_directory_s_store_with_nul_comes_in_as_documents_with_nul_do(
+    address: str, make_document: Make, tmp_path: Path
+) -> None:
+    made = make_document("A\0cat. On\0a mat.", key="a\0b", title="T\0", source="s\0", metadata={"k\0": ["v\0", 1]})
+    with LocalStore.create(tmp_path / "store", dim=16, fingerprint="fake", settings={"model": "fake"}) as local:
+        local.add(*made)
+        local.add(*make_document("A dog.", key="dog"))
+    restore(tmp_path / "store", address)
+    with open_store(address) as restored:
+        assert restored.verify() == [] and restored.add(*made).outcome == "skipped"
+        with restored.read() as reader:
+            assert reader.counts() == (2, 2) and len(reader.find("s\ufffd")) == 1
 
 
 def test_a_restore_over_a_store_is_asked_for_and_noticed(
