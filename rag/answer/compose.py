@@ -120,7 +120,8 @@ def _answer_text(chosen: Sequence[Candidate], passages: Sequence[RankedPassage])
         goes_on = bool(parts) and _goes_on(parts[-1].citation, sentence.span, passage)
         citation = cite_part(passage.citation, sentence.span)
         cells, group = _read_with(sentence, passage.rows)
-        parts.append(AnswerPart(sentence.text, citation, sentence.passage, goes_on, cells, group))
+        likeliest = sentence is chosen[0]
+        parts.append(AnswerPart(sentence.text, citation, sentence.passage, goes_on, cells, group, likeliest))
     return AnswerText(tuple(s.text for s in chosen), tuple(dict.fromkeys(s.passage for s in chosen)), tuple(parts))
 
 

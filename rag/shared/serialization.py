@@ -75,7 +75,12 @@ def _answer_text_json(text: "AnswerText") -> "AnswerTextOut":
 
 
 def _part_json(part: "AnswerPart") -> "AnswerPartOut":
-    shown: AnswerPartOut = {"text": part.text, "citation": _citation_json(part.citation), "passage": part.passage}
+    shown: AnswerPartOut = {
+        "text": part.text,
+        "citation": _citation_json(part.citation),
+        "passage": part.passage,
+        "likeliest": part.likeliest,
+    }
     if part.cells:
         shown["cells"] = [{"name": name, "text": text} for name, text in part.cells]
     if part.group:

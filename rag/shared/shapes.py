@@ -74,6 +74,9 @@ class AnswerPartOut(TypedDict):
     text: Annotated[str, "A unit that answers, verbatim: a sentence, a clause, a row of a table, a command."]
     citation: CitationOut
     passage: Annotated[int, "Index of the passage that it stands in."]
+    likeliest: Annotated[
+        bool, "Whether no other part is likelier to be the answer; of several questions, one part of each."
+    ]
     cells: Annotated[
         NotRequired[list[NamedCellOut]], "Of a table row that does not name its columns itself: what stands in each."
     ]

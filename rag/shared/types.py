@@ -251,6 +251,7 @@ class AnswerPart:
     goes_on: whether it stands right behind the part before it.
     cells: of a table row that does not name its columns itself, what stands in each.
     group: of a table row, what stands over the rows of its group, such as their unit and period.
+    likeliest: whether no other part is likelier to be the answer.
     """
 
     text: str
@@ -259,6 +260,7 @@ class AnswerPart:
     goes_on: bool = False
     cells: tuple[NamedCell, ...] = ()
     group: str = ""
+    likeliest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,8 @@ export function growingCard() {
 }
 
 /**
- * The answer in pieces: `{ before, text, support, places: [{ rank, id, title, start, end }] }`.
- * before: what joins a piece to the one before it.
+ * The answer in pieces: `{ before, text, support, beside, places: [{ rank, id, title, start, end }] }`.
+ * before: what joins a piece to the one before it.  beside: whether another piece is likelier to be the answer.
  */
 export function piecesOf({ answer, passages }) {
   return answer.generated ? answer.sentences.map((sentence) => pieceOf(sentence, passages)) : partsOf(answer, passages);
@@ -46,10 +46,11 @@ export function piecesOf({ answer, passages }) {
 function partsOf({ text, citations, parts = [] }, passages) {
   let done = 0;
   const pieces = [];
+  const oneIsLikelier = parts.some(({ likeliest }) => likeliest);
   for (const part of parts) {
     const place = text.indexOf(part.text, done);
     if (place < 0) break;
-    pieces.push({ before: text.slice(done, place), text: part.text, places: [placeOf(part.citation, passages)] });
+    pieces.push({ before: text.slice(done, place), text: part.text, beside: oneIsLikelier && !part.likeliest, places: [placeOf(part.citation, passages)] });
     done = place + part.text.length;
   }
   // What the parts do not add up to is shown as it is, with the passages that it is from.
@@ -84,9 +85,9 @@ function placeOf({ document_id: id, document_title: title, start_char_index: sta
 
 /** Pieces as they are shown. */
 export function shownPieces(pieces) {
-  return pieces.flatMap(({ before, text, support, places }) => [
+  return pieces.flatMap(({ before, text, support, beside, places }) => [
     before,
-    element("span", { class: "sentence" }, text),
+    element("span", { class: beside ? "sentence beside" : "sentence" }, text),
     support === undefined ? null : supportOf(support),
     ...places.map(citationLink),
   ]);

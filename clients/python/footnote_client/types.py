@@ -65,6 +65,7 @@ class _Part(TypedDict):
     text: str
     citation: Citation
     passage: int
+    likeliest: bool
 
 
 class Part(_Part, total=False):

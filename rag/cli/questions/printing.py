@@ -52,17 +52,18 @@ def print_passages(answer: "Answer", out: "Console") -> None:
 
 
 def _answer_text(answer: "AnswerText") -> "Text":
-    """The units that answer, in the order of the document, each stretch followed by the number of its passage."""
+    """The units that answer, in the order of the document, the likeliest in bold, each stretch followed by its passage's number."""
     from rich.text import Text
 
     if not answer.parts:
         numbers = "".join(f"[{number + 1}]" for number in answer.citations)
         return Text.assemble((visible(answer.text), "bold"), f" {numbers}")
     text = Text()
+    none_is_likelier = not any(part.likeliest for part in answer.parts)
     for number, part in enumerate(answer.parts):
         if number:
-            text.append(" " if part.goes_on else " … ", "bold")
-        text.append(visible(part.text), "bold")
+            text.append(" " if part.goes_on else " … ")
+        text.append(visible(part.text), "bold" if part.likeliest or none_is_likelier else "")
         if number + 1 == len(answer.parts) or answer.parts[number + 1].passage != part.passage:
             text.append(f" [{part.passage + 1}]")
     return text

@@ -50,6 +50,14 @@ def test_a_row_of_a_table_is_shown_under_the_names_of_its_columns(page: Any, cli
     client.delete(f"/v1/documents/{added[0]['id']}")
 
 
+def test_all_but_the_likeliest_part_of_an_answer_are_quieter(page: Any, article: Any, client: httpx.Client) -> None:
+    question = "why did Zelensky refuse to sign?"
+    parts = client.post("/v1/ask", json={"question": question}).json()["answer"]["parts"]
+    page.ask(question)
+    assert len(parts) > 1
+    assert page.texts(".sentence.beside") == [part["text"] for part in parts if not part["likeliest"]]
+
+
 def test_highlights_are_the_sentences_of_the_answer(page: Any, article: Any, client: httpx.Client) -> None:
     answer = client.post("/v1/ask", json={"question": QUESTION}).json()
     text = stored_text(client, article)

@@ -99,6 +99,7 @@ def test_a_table_answers_with_the_row_that_is_asked_for(service: Service) -> Non
 def test_a_row_that_answers_tells_what_its_columns_are_called(service: Service) -> None:
     answer = service.ask(Query("How many blue lamps were sold in Alder?")).answer
     assert answer is not None
+    assert answer.parts[0].likeliest
     assert answer.parts[0].cells == (("Town", "Alder"), ("Red lamps", "93"), ("Blue lamps", "4,017"))
 
 

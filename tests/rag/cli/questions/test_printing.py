@@ -64,6 +64,18 @@ def test_a_row_of_a_table_is_followed_by_its_cells_with_their_names() -> None:
     assert lines[1] == "    In 1890 · Ferry: Berg · 9:00"
 
 
+@pytest.mark.parametrize(
+    ("likeliest", "bold"), [(True, ["It leaves at 9."]), (False, ["It is old.", "It leaves at 9."])]
+)
+def test_the_likeliest_part_alone_is_bold_where_one_is(likeliest: bool, bold: list[str]) -> None:
+    answer = answer_from("ferries.pdf")
+    citation = answer.passages[0].citation
+    parts = (AnswerPart("It is old.", citation, 0), AnswerPart("It leaves at 9.", citation, 0, likeliest=likeliest))
+    text = AnswerText(tuple(part.text for part in parts), (0,), parts)
+    line = printed(replace(answer, answered=True, abstain_reason=None, answer=text), 80, terminal=True)[0]
+    assert [part.text for part in parts if f"\x1b[1m{part.text}" in line] == bold
+
+
 def test_a_place_names_the_page_or_the_row() -> None:
     assert printed(answer_from("sample_contract.pdf", page=3), 80)[3] == "[1] sample_contract.pdf, page 3 (2271-2293)"
     rows = answer_from("prices.xlsx", section=("Sheet1", "row 12"))
