@@ -1,17 +1,20 @@
-"""PDF pages drawn by reportlab: prose in lines, and a book whose text runs on from page to page."""
+"""PDF pages drawn by reportlab: prose in lines, tables, and a book whose text runs on from page to page."""
 
 import io
 import random
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
+
+from rag.shared.types import ROW, ParsedText
 
 Draw = Callable[[Canvas], object]
 
 WIDTH, HEIGHT = A4
 NOUNS = "bridge river arch builder flood winter timber stone village carriage toll lantern railing parish ferry".split()
+TOP, LEFT, SIZE = 700.0, 72.0, 10.0  # of tables
 VERBS = "crossed carried repaired guarded painted measured closed opened damaged widened".split()
 
 
@@ -89,3 +92,36 @@ def form_with_shared_fonts(text: str, value: str) -> bytes:
     )
     parts = (f"{number} 0 obj\n{part}\nendobj\n" for number, part in enumerate(objects, 1))
     return f"%PDF-1.4\n{''.join(parts)}trailer\n<< /Size 9 /Root 1 0 R >>\n%%EOF\n".encode()
+
+
+def cell(canvas: Canvas, column: float, y: float, text: str, *, bold: bool = False) -> None:
+    """Draw the lines of a cell from its top on."""
+    canvas.setFont("Helvetica-Bold" if bold else "Helvetica", SIZE)
+    for number, line in enumerate(text.split("\n")):
+        canvas.drawString(column + 4, y - 11 - 12 * number, line)
+
+
+def grid(canvas: Canvas, rows: Sequence[Sequence[str]], widths: Sequence[float], *, n_bold: int = 0) -> float:
+    """Draw a table with all of its lines; where it ends."""
+    y = TOP
+    right = LEFT + sum(widths)
+    canvas.line(LEFT, y, right, y)
+    for number, row in enumerate(rows):
+        height = 6 + 12 * max(text.count("\n") + 1 for text in row)
+        x = LEFT
+        for text, width in zip(row, widths, strict=True):
+            cell(canvas, x, y, text, bold=number < n_bold)
+            canvas.line(x, y, x, y - height)
+            x += width
+        canvas.line(right, y, right, y - height)
+        y -= height
+        canvas.line(LEFT, y, right, y)
+    return y
+
+
+def rows_of(parsed: ParsedText) -> list[dict[str, str]]:
+    return [
+        {name: parsed.text[slice(*span)] for name, span in zip(*block.row, strict=True)}
+        for block in parsed.blocks
+        if block.kind == ROW and block.row is not None
+    ]
