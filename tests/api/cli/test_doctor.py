@@ -86,8 +86,9 @@ def test_each_thing_that_is_wrong_says_what_to_do_and_ends_with_1(
     assert all(seen[name]["advice"] for name in wrong)
     shown = rag("doctor", "--store", "letters")
     assert shown.code == 1 and "MEND  store: " in shown.out
-    served = rag("serve", "--port", "0", "--workers", "0", "--store", "other")
-    assert served.code == 1 and "RAG_VERIFIER=nowhere: it cannot be loaded" in served.err
+    command = [str(RAG), "serve", "--port", "0", "--workers", "0", "--store", "other"]  # apart: it says where logs go
+    served = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert served.returncode == 1 and "RAG_VERIFIER=nowhere: it cannot be loaded" in served.stderr
 
 
 def test_a_setting_that_cannot_be_read_hides_nothing_else(rag: Rag, monkeypatch: pytest.MonkeyPatch) -> None:
