@@ -27,11 +27,16 @@ _VECTOR = (0, 8, 0)
 # Below, an index of words loses what was written to it when its server is started again, and does not find it on a standby, nor
 # after that took over; no error tells (seen with 1.0.0).
 _DURABLE_WORDS = (1, 4, 0)
+# Which start of which server this is. A crash of one of its processes begins no other server, but its statistics anew.
+_STARTED = (
+    "extract(epoch FROM pg_postmaster_start_time()) || ' ' ||"
+    " coalesce((SELECT extract(epoch FROM stats_reset) FROM pg_stat_wal), 0)"
+)
 
 _log = logging.getLogger(__name__)
 _FORGETFUL = (
-    "%s has pg_textsearch %s, whose indexes forget words when the server is started again: words are answered from the stored "
-    "terms; docs/scale.md says how to have an index of them, with 1.4 or newer"
+    "%s has pg_textsearch %s, whose indexes forget words when the server is started again: since then words are answered from the "
+    "stored terms, in time that grows with the passages; docs/scale.md says how to have an index again"
 )
 
 
@@ -39,7 +44,8 @@ _FORGETFUL = (
 class Meta:
     """What a store is and was made with. instance: of these tables, others when a store is restored or changed over.
 
-    words: whether there is an index of them ("index") or not ("scan").  asks_index: whether it is asked, else the stored terms.
+    words: whether there is an index of them ("index") or not ("scan").  keeps_words: whether it has them all for ever, or until the
+    server is started again.
     """
 
     id: str
@@ -48,7 +54,7 @@ class Meta:
     fingerprint: str
     settings: dict[str, JsonScalar]
     words: str
-    asks_index: bool
+    keeps_words: bool
     format_version: int
 
 
@@ -212,7 +218,22 @@ def create_tables(
     }
     with connection.cursor() as cursor:
         cursor.executemany("INSERT INTO meta VALUES (%s, %s)", list(meta.items()))
+    connection.execute(f"INSERT INTO meta VALUES ('words_since', {_STARTED})")
     return words
+
+
+def remembers_words(connection: Connection) -> bool:
+    """Whether the server is the one that the index of words was made on, and has not been started again."""
+    row = connection.execute(f"SELECT (SELECT value FROM meta WHERE key = 'words_since') = {_STARTED}").fetchone()
+    return bool(row and row[0])
+
+
+def drop_forgotten_words(connection: Connection) -> None:
+    """Remove an index of words whose server has been started again: it would refuse what is written, or have that alone."""
+    if remembers_words(connection):
+        return
+    connection.execute(f"DROP INDEX IF EXISTS {WORDS_INDEX}")
+    connection.execute("UPDATE meta SET value = 'scan' WHERE key = 'words' AND value <> 'scan'")
 
 
 def read_meta(database: Database) -> Meta:
@@ -228,7 +249,7 @@ def read_meta(database: Database) -> Meta:
             raise too_new(database.place, meta.format_version, FORMAT_VERSION)
         if meta.format_version < FORMAT_VERSION:
             _migrate(connection, meta)
-        if meta.words == "index" and not meta.asks_index:
+        if meta.words == "index" and not meta.keeps_words and not remembers_words(connection):
             _log.warning(_FORGETFUL, database.place, _shown(_version(connection, "pg_textsearch")))
         return meta
 
@@ -265,7 +286,7 @@ def _read_meta(connection: Connection, database: Database) -> Meta | None:
             meta["fingerprint"],
             settings,
             meta["words"],
-            meta["words"] == "index" and _version(connection, "pg_textsearch") >= _DURABLE_WORDS,
+            _version(connection, "pg_textsearch") >= _DURABLE_WORDS,
             int(meta["format"]),
         )
     except (KeyError, ValueError) as error:
@@ -290,12 +311,8 @@ def _extensions(connection: Connection, place: str) -> str:
         )
     # The setting is shown to few; to others, what a superuser made tells that it is loaded.
     row = connection.execute("SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries'").fetchone()
-    made = _version(connection, "pg_textsearch")
-    if "pg_textsearch" not in available or not ("pg_textsearch" in row[0] if row else any(made)):
-        return "scan"
-    version = made if any(made) else _numbers(available["pg_textsearch"])
-    if version < _DURABLE_WORDS:
-        _log.warning(_FORGETFUL, place, _shown(version))
+    is_loaded = "pg_textsearch" in row[0] if row else any(_version(connection, "pg_textsearch"))
+    if "pg_textsearch" not in available or not is_loaded:
         return "scan"
     _make_extension(connection, place, "pg_textsearch")
     return "index"

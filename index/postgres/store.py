@@ -47,7 +47,9 @@ class PostgresStore(backend.Store):
         self.format_version = schema.FORMAT_VERSION
         self.lock_timeout_s = 30.0
         self._view = _view(database)
-        self.searching = Searching(meta.dim, SCAN_VECTORS, SCAN_WORDS, meta.asks_index, self._view)
+        self.searching = Searching(
+            meta.dim, SCAN_VECTORS, SCAN_WORDS, meta.words == "index", meta.keeps_words, self._view
+        )
         self._known = Known()
         self._replaced = False
 
@@ -239,6 +241,8 @@ class PostgresStore(backend.Store):
         def checked(connection: Connection, token: str) -> T:
             row = connection.execute("SELECT value FROM meta WHERE key = 'instance'").fetchone()
             self._require_same(row[0] if row else None)
+            if self.words == "index" and not self.searching.keeps_words:
+                schema.drop_forgotten_words(connection)
             return work(connection, token)
 
         return self.database.write(checked, documents.DONE, self.lock_timeout_s)

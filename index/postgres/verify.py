@@ -13,7 +13,7 @@ from index.local.checks.row_checks import Against, Tally, check_name, check_pass
 from index.local.database.rows import StoredPassage, packed_columns
 from index.postgres.connection import Connection
 from index.postgres.documents import unpacked_half, words_of
-from index.postgres.lists import Searching
+from index.postgres.lists import Searching, has_all_words
 from index.postgres.schema import WORDS_INDEX
 from index.types import Finding
 
@@ -142,7 +142,7 @@ def _indexes(connection: Connection, searching: Searching) -> Iterator[Finding]:
     if missing:
         detail = f"does not find {len(missing)} of {len(rows)} passages by their own vectors, as {missing[0]}"
         yield Finding("vectors-index", "passages_vector", detail, _REBUILD.format("passages_vector"))
-    if not searching.has_words:
+    if not has_all_words(connection, searching):
         return
     lost = [passage for passage, _, words in rows if words and not _found_by_words(connection, passage, words)]
     if lost:

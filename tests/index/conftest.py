@@ -1,4 +1,4 @@
-"""A Milvus, for the stores that have it as a view; and indexes of words, for those in PostgreSQL."""
+"""A Milvus, for the stores that have it as a view."""
 
 import importlib.util
 import os
@@ -15,15 +15,6 @@ from tests.conftest import tmp_path_in_memory as tmp_path
 from tests.ports import free_port
 
 __all__ = ["tmp_path"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def index_of_words() -> Iterator[None]:
-    """The wheel's pg_textsearch is too old to be asked; tests ask it all the same, for none but one starts the server again."""
-    with pytest.MonkeyPatch.context() as patch:
-        if importlib.util.find_spec("psycopg"):
-            patch.setattr("index.postgres.schema._DURABLE_WORDS", (1, 0, 0))
-        yield
 
 
 @pytest.fixture(scope="session")

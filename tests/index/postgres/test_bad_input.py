@@ -128,35 +128,32 @@ def test_a_server_without_the_extension_is_told_so(address: str, monkeypatch: py
         open_store(address)
 
 
-@pytest.mark.parametrize("makes_index", [True, False])
 def test_words_are_found_when_the_server_was_started_again(
-    address: str, make_document: Make, monkeypatch: pytest.MonkeyPatch, makes_index: bool
+    address: str, make_document: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if "FOOTNOTE_TEST_DATABASE" in os.environ:
         pytest.skip("a server of its own is needed")
-    durable = (1, 4, 0)
-    if not makes_index:
-        monkeypatch.setattr(schema, "_DURABLE_WORDS", durable)
     monkeypatch.setattr("index.postgres.store.SCAN_WORDS", -1)
+
+    def n_matching(word: str) -> int:
+        with store.read() as reader:
+            return len(reader.matching([word], 5, Scope())[1])
+
     with create(address) as store:
         store.add(*make_document("A cat sat. On a mat."))
-        with store.reading() as (connection, _):
-            process = connection.info.backend_pid
+        with store.reading() as (opened, _):
+            assert schema.remembers_words(opened)
+            process = opened.info.backend_pid
+        assert n_matching("cat") == 1
         os.kill(process, signal.SIGKILL)  # which the server takes for a fault of its memory: it starts again
-    monkeypatch.setattr(schema, "_DURABLE_WORDS", durable)
-    with reopened(address) as store:
-        with store.read() as reader:
-            assert len(reader.matching(["cat"], 5, Scope())[1]) == 1
-        assert store.add(*make_document("A dog sat.")).outcome == "added" and store.verify() == []
-
-
-def reopened(address: str) -> PostgresStore:
-    """The store of a server that is starting."""
-    while True:
-        try:
-            return PostgresStore.open(address)
-        except StoreUnreachable:
-            time.sleep(0.1)
+        assert n_matching("cat") == 1
+        with store.reading() as (opened, _):
+            assert not schema.remembers_words(opened)
+        assert store.add(*make_document("A dog sat.")).outcome == "added"
+        assert (n_matching("cat"), n_matching("dog")) == (1, 1) and store.verify() == []
+    with PostgresStore.open(address) as store:
+        assert store.words == "scan"
+        assert (n_matching("cat"), n_matching("dog")) == (1, 1)
 
 
 def test_another_model_or_other_settings_are_refused(store: PostgresStore, address: str) -> None:
