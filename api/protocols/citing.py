@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from api.protocols.links import Links
-from rag.answer.rows import named_cells
+from rag.answer.rows import named_cells, told
 from rag.generation.answering import passage_of
 from rag.shared.serialization import citation_from_json
+from rag.shared.types import NamedCell
 
 Made = Mapping[str, Any]
 
@@ -40,9 +41,7 @@ def text_of(made: Made) -> str:
 
 def _row(part: Mapping[str, Any]) -> str:
     """The group of a row and its cells with the names of their columns; nothing for what is no row."""
-    cells = part.get("cells", ())
-    named = "; ".join(f"{cell['name']}: {cell['text']}" if cell["name"] else cell["text"] for cell in cells)
-    return ": ".join(filter(None, (part.get("group"), named)))
+    return told([NamedCell(**cell) for cell in part.get("cells", ())], part.get("group", ""))
 
 
 def with_row(text: str, row: str) -> str:

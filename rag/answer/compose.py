@@ -8,7 +8,7 @@ import numpy as np
 
 from index.types import Document, Floats, Ids, Passage, Span
 from rag.answer.citations import cite, cite_part
-from rag.answer.rows import named_cells
+from rag.answer.rows import named_cells, tell_more
 from rag.answer.units.candidates import Candidate
 from rag.retrieval.retrieve import Retrieved, states
 from rag.shared.types import (
@@ -131,9 +131,8 @@ def _read_with(sentence: Candidate, rows: Sequence[ListedRow]) -> tuple[tuple[Na
     if row is None:
         return (), ""
     cells = named_cells(row.head, row.cells)
-    tells_more = len(cells) > 1 and not all(cell.name in sentence.text for cell in cells)
     is_told = row.group in sentence.text or len(row.group) > _LONGEST_GROUP
-    return cells if tells_more else (), "" if is_told else row.group
+    return cells if tell_more(cells, sentence.text) else (), "" if is_told else row.group
 
 
 def _goes_on(before: Citation, span: Span, passage: RankedPassage) -> bool:

@@ -23,3 +23,14 @@ def named_cells(head: Sequence[str], cells: Sequence[str]) -> tuple[NamedCell, .
     longest = [begin for begin in captions if len(begin) == n]
     own = [" ".join(words[n:] if tuple(words[:n]) in longest else words) for words in names]
     return tuple(NamedCell(name, text) for name, text in zip(own, cells, strict=True) if text)
+
+
+def tell_more(cells: Sequence[NamedCell], text: str) -> bool:
+    """Whether cells say more than the text of their row: there are several, and it lacks a name."""
+    return len(cells) > 1 and not all(cell.name in text for cell in cells)
+
+
+def told(cells: Sequence[NamedCell], group: str) -> str:
+    """What a row says in one line: "In 1890: Town: Alder; Red lamps: 93"."""
+    named = "; ".join(f"{name}: {text}" if name else text for name, text in cells)
+    return ": ".join(filter(None, (group, named)))

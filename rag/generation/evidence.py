@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from index.types import Span
 from rag.answer.citations import cite_part
-from rag.answer.rows import named_cells
+from rag.answer.rows import named_cells, tell_more, told
 from rag.language.sentences import split_sentences
 from rag.shared.types import Citation, ListedRow, NamedCell
 
@@ -46,7 +46,9 @@ def number_sentences(passages: Sequence[OfferedPassage]) -> tuple[Evidence, ...]
                 continue
             citation = cite_part(passage.citation, span)
             cells = named_cells(row.head, row.cells) if row is not None else ()
-            text = _told(cells, row.group, citation.cited_text) if row is not None else citation.cited_text
+            text = citation.cited_text
+            if row is not None and tell_more(cells, text):
+                text = told(cells, row.group)
             room -= len(text)
             if room < 0 or len(sentences) == MAX_SENTENCES:
                 return tuple(sentences)
@@ -67,11 +69,3 @@ def _pieces(passage: OfferedPassage) -> Iterator[tuple[Span, ListedRow | None]]:
         if row is not None:
             yield row.span, row
             position = row.span.end - begin
-
-
-def _told(cells: Sequence[NamedCell], group: str, text: str) -> str:
-    """A row with the names of its columns and its group, as it stands where that has the names."""
-    if len(cells) < 2 or all(cell.name in text for cell in cells):
-        return text
-    told = "; ".join(f"{name}: {value}" if name else value for name, value in cells)
-    return f"{group}: {told}" if group else told
