@@ -122,7 +122,7 @@ def test_api_and_eval_use_of_the_index_only_its_values_and_errors() -> None:
         if name.startswith(("api/", "eval/")) and name not in BELOW_THE_SERVICE:
             for node in nodes(path):
                 if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "index":
-                    assert node.module in ("index.types", "index.errors", "index.process"), path
+                    assert node.module in ("index.types", "index.errors", "index.process", "index.temporary"), path
 
 
 @pytest.mark.parametrize("package", sorted(ALLOWED))

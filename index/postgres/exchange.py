@@ -20,7 +20,7 @@ from index.postgres.connection import Connection, Database
 from index.postgres.documents import storable_row, write_document, write_failures
 from index.postgres.errors import translated
 from index.postgres.store import PostgresStore
-from index.process import PassingFolder
+from index.temporary import PassingFolder
 
 _LOCK_TIMEOUT_S = 30.0
 _TOGETHER = 100  # documents read at a time

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from index.process import PassingFolder, Worker, WorkerEnded, outcome
+from index.process import Worker, WorkerEnded, outcome
 from tests.waiting import is_running, wait_until
 
 pytestmark = pytest.mark.medium
@@ -127,21 +127,3 @@ def test_what_forbids_inspection_is_undumpable() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["1", "0"]
-
-
-def test_a_passing_folder_goes_with_its_process_also_when_that_is_killed(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)
-    make = "folder = __import__('index.process').process.PassingFolder('test')\n(folder.path / 'file').touch()\n"
-    worker = start(f"{make}connection = parents_socket()\nsend(connection, b'made')\nreceive(connection)\n")
-    assert worker.receive(100) == b"made"
-    own = PassingFolder("test")
-    [other] = set(tmp_path.glob("footnote-test-*")) - {own.path}
-    worker.kill()
-    wait_until(lambda: not is_running(worker.pid))
-    PassingFolder("test").close()
-    assert not other.exists() and own.path.exists()
-    own.close()
-    assert not own.path.exists()

@@ -9,7 +9,7 @@ from threading import Lock
 from uuid import uuid4
 
 from index.errors import StoreFull
-from index.process import PassingFolder, remove_left
+from index.temporary import PassingFolder, remove_left
 
 KEPT_S = 3600
 _MAX_FILES = 1000
