@@ -21,6 +21,7 @@ from rag.answer.units.aspects import lacks_negation, missing_periods, tells_anot
 from rag.answer.units.candidates import Candidate
 from rag.answer.weights import FILE, load_weights
 from rag.language.asked import kind_asked
+from rag.language.days import told_otherwise
 from rag.language.held import NAMED, STRICT
 from rag.language.names import is_near, is_short_for_part, names_in
 from rag.retrieval.references import asks_for_part
@@ -115,6 +116,8 @@ def _doubtful_names(retrieved: Retrieved, passage: Passage, told: str, *, number
         names = [name for name in names if not any(character.isdigit() for character in name)]
     of_document = (other.text for other in retrieved.passages.values() if other.document_id == passage.document_id)
     document = "\n".join((told, *passage.section, *of_document))
+    dates = told_otherwise(question.text, document)
+    document = "\n".join((document, *dates))
     folded = document.casefold()
     absent = {name for name in names if name.casefold() not in folded}
     in_none = {
@@ -122,6 +125,7 @@ def _doubtful_names(retrieved: Retrieved, passage: Passage, told: str, *, number
     }
     if not absent and not in_none:
         return 0, 0
+    dated = set(analyze(" ".join(dates)))
     terms, words = set(analyze(document)), {word.casefold() for word in _WORD.findall(document)}
     missing = unknown = 0
     for name in names:
@@ -129,7 +133,7 @@ def _doubtful_names(retrieved: Retrieved, passage: Passage, told: str, *, number
         if is_short_for_part(name, document):
             continue
         missing += name in absent and not all(own <= terms or is_near(part, words) for part, own in parts)
-        unknown += any(not own.isdisjoint(in_none) and not is_near(part, words) for part, own in parts)
+        unknown += any(not own.isdisjoint(in_none - dated) and not is_near(part, words) for part, own in parts)
     return missing, unknown
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from index.local.views.lexical import analyze, analyze_word
 from rag.language.amounts import amounts_in
 from rag.language.asked import Kind, once_a_question
+from rag.language.days import told_otherwise
 from rag.language.patterns import late
 from rag.retrieval.question import function_terms
 
@@ -111,14 +112,21 @@ def counts(text: str, question: str, terms: frozenset[str]) -> bool:
 
 def missing_periods(question: str, text: str) -> int:
     """How many years, months and quarters of a question a text does not name."""
-    told = text.casefold()
+    told = _with_dates(question, text).casefold()
     return sum(period.casefold() not in told for period in {match.group() for match in _PERIOD.finditer(question)})
 
 
 def tells_another_year(question: str, told: str, text: str) -> bool:
     """Whether a question names a year, what is told with a text does not, and the text names another."""
     asked = set(_YEAR_NAMED.findall(question))
-    return bool(asked) and not asked & set(_YEAR_NAMED.findall(told)) and bool(_YEAR_NAMED.search(text))
+    if not asked or asked & set(_YEAR_NAMED.findall(_with_dates(question, told))):
+        return False
+    return bool(_YEAR_NAMED.search(text))
+
+
+def _with_dates(question: str, text: str) -> str:
+    """A text with the dates of a question that it tells in other words."""
+    return "\n".join((text, *told_otherwise(question, text)))
 
 
 def lacks_negation(question: str, text: str) -> bool:

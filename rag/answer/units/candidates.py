@@ -12,6 +12,7 @@ from rag.answer.units.leads import passed_on
 from rag.answer.units.stretches import Stretch, is_whole, span_of, stretches, texts_of
 from rag.answer.weights import load_weights
 from rag.language.asked import Kind, asks_about_mail, asks_for_author, kind_asked, once_a_question
+from rag.language.days import told_otherwise
 from rag.language.held import NAMED, STRICT, asks_for_name, holds, points_back
 from rag.retrieval.question import function_terms
 from rag.retrieval.retrieve import Retrieved
@@ -88,7 +89,7 @@ def _with_rows_told_apart(candidates: list[Candidate], retrieved: Retrieved) -> 
     heads = {head: set(analyze(head)) for head in {candidate.told for candidate in candidates if candidate.cells}}
     for number, candidate in enumerate(candidates):
         if candidate.cells:
-            terms = set(analyze(candidate.cells))
+            terms = set(analyze(" ".join((candidate.cells, *told_otherwise(retrieved.question.text, candidate.cells)))))
             own[number] = sum(weight for term, weight in weights.items() if term in terms) / total
             terms |= heads[candidate.told]
             told[number] = sum(weight for term, weight in weights.items() if term in terms) / total
@@ -152,6 +153,7 @@ def _of_passage(
             + weights["kind" if asks_for_name(asked) else _HELD.get(kind, "kind")] * is_held
             + weights["qualifier"] * has_qualifier(asked, text)
             + weights["deadline"] * (is_held and kind in STRICT and tells_deadline(asked, text))
+            + weights["dated"] * bool(told_otherwise(asked, text))
             + weights["signed"] * signs(asked, text)
             + weights["labelled"] * (is_held and is_labelled(kind, text))
             + weights["counted"] * counts(text, asked, counted)

@@ -6,13 +6,24 @@ import time
 import pytest
 
 from rag.answer.units import aspects
-from rag.language import asked, held
+from rag.language import asked, days, held
 from rag.parsing.pdf import paragraphs
 
 pytestmark = pytest.mark.medium
 
-TRAPS = ["a" * 2000, "A" * 2000, "a " * 1000, "A. " * 660, "\n" * 2000, "1," * 1000, "a-" * 1000, "how many " * 220]
-MODULES = (aspects, asked, held, paragraphs)
+TRAPS = [
+    "a" * 2000,
+    "A" * 2000,
+    "a " * 1000,
+    "A. " * 660,
+    "\n" * 2000,
+    "1," * 1000,
+    "a-" * 1000,
+    "how many " * 220,
+    "1/" * 1000,
+    "1 May " * 330,
+]
+MODULES = (aspects, asked, days, held, paragraphs)
 
 
 def expressions() -> list[re.Pattern[str]]:

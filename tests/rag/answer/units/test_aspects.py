@@ -103,6 +103,7 @@ def test_a_question_that_compares_nothing_has_no_sides() -> None:
             False,
         ),
         ("How many lamps were sold in 2019?", "12 were sold.", "12 were sold.", False),
+        ("How many lamps were sold on 1 May 2019?", "2019-05-01: 9 of 2017", "2019-05-01: 9 of 2017", False),
         ("How many lamps were sold?", "In 2017 12 were sold.", "In 2017 12 were sold.", False),
     ],
 )

@@ -56,6 +56,10 @@ The plan is:
 - Wick: raise it from 10 mm to 20 mm once a day
 - Glass: turn it 3 times
 """
+# Half a year of days, of which no two have the same number.
+VISITS = "Date,Guests in the garden\n" + "".join(
+    f"2031-{month:02}-{day:02},{100 * month + 10 * day}\n" for month in range(5, 11) for day in range(1, 29)
+)
 FERRIES = """<h1>Ferries of the bay</h1>
 <table>
 <tr><th>Ferry</th><th>Cars</th><th>Cyclists</th></tr>
@@ -77,6 +81,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         ("sheet.md", SHEET),
         ("plan.md", PLAN),
         ("ferries.html", FERRIES),
+        ("visits.csv", VISITS),
     ):
         (folder / name).write_text(text)
     with Service.create(tmp_path_factory.mktemp("store") / "store", Config.from_environment()) as service:
@@ -157,3 +162,14 @@ def test_an_answer_without_the_number_that_is_asked_for_is_not_given(service: Se
 def test_passages_can_be_passed_over_as_if_they_were_in_no_document(service: Service) -> None:
     weighed = service.inspector.weigh("How many visitors did the fair have?", lambda text: "320 visitors" in text)
     assert weighed is not None and "320" not in weighed.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "guests"), [("on 7 October 2031", "1070"), ("on June 5th, 2031", "650"), ("am 7. Oktober 2031", "1070")]
+)
+def test_a_row_of_a_day_answers_a_question_that_writes_the_day_in_words(
+    service: Service, asked: str, guests: str
+) -> None:
+    answer = service.ask(Query(f"How many guests were in the garden {asked}?")).answer
+    assert answer is not None
+    assert answer.sentences[0].endswith(f": {guests}")
