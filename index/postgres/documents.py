@@ -25,7 +25,7 @@ from index.local.database.rows import (
 )
 from index.local.system.clock import now
 from index.postgres.connection import Connection, storable
-from index.postgres.schema import COMMIT_LOCK, LOCK_SPACE
+from index.postgres.schema import COMMIT_LOCK, LOCK_SPACE, has_words
 from index.types import Document, FailedFile, Metadata, NewDocument
 
 T = TypeVar("T")
@@ -93,7 +93,6 @@ def find_document(connection: Connection, identifier: str) -> Document | None:
 def write_document(
     connection: Connection,
     row: DocumentRow,
-    words: bool,
     token: str,
     added_at: str | None = None,
     *,
@@ -101,7 +100,7 @@ def write_document(
 ) -> tuple[str, Document, int]:
     """Add the document, replace it, or leave it when nothing of it differs.
 
-    words: whether an index answers for them.  added_at: None for now.  anew: write it whatever is there.
+    added_at: None for now.  anew: write it whatever is there.
     Returns "added", "updated" or "skipped", what is stored, and the number of the last change.
     """
     new = row.new
@@ -115,7 +114,7 @@ def write_document(
         return "skipped", _stored(connection, row.id), 0
     removed, changes = _clear(connection, [known[0]]) if known else ([], {})
     number = _write_row(connection, row, added_at or now())
-    _write_passages(connection, number, row, words)
+    _write_passages(connection, number, row)
     forget_failures(connection, new.collection, [new.key])
     changes.setdefault(new.collection, Counts()).add_document(row.passages)
     outcome = "updated" if removed else "added"
@@ -228,9 +227,10 @@ def _write_row(connection: Connection, row: DocumentRow, added_at: str) -> int:
     return number
 
 
-def _write_passages(connection: Connection, number: int, row: DocumentRow, words: bool) -> None:
+def _write_passages(connection: Connection, number: int, row: DocumentRow) -> None:
     if not row.passages:
         return
+    words = has_words(connection)
     query = "SELECT nextval(pg_get_serial_sequence('passages', 'id')) FROM generate_series(1, %s)"
     ids = sorted(identifier for (identifier,) in connection.execute(query, (len(row.passages),)))
     # The fields of a passage are in the order of the columns of all three tables.

@@ -68,12 +68,10 @@ def restore(source: Path, address: str, *, overwrite: bool = False, progress: Pr
                     )
                 connection.execute("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE")
                 connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(database.schema)))
-            words = schema.create_tables(
-                connection, database, copied.dim, copied.fingerprint, copied.settings, copied.id
-            )
+            schema.create_tables(connection, database, copied.dim, copied.fingerprint, copied.settings, copied.id)
             token = schema.new_token()
             for row, added_at in exchange.packed_documents(copied):
-                write_document(connection, storable_row(row), words == "index", token, added_at)
+                write_document(connection, storable_row(row), token, added_at)
             with copied.read() as reader:
                 write_failures(connection, reader.failures())
                 notes = [(NOTE + name, text) for name, text in reader.notes().items()]

@@ -19,7 +19,7 @@ from index.local.views.bm25 import TermRows, Weights, best_of
 from index.local.views.vectors import best, inner_products
 from index.postgres.connection import Connection
 from index.postgres.documents import unpacked_half
-from index.postgres.schema import WORDS_INDEX, remembers_words
+from index.postgres.schema import WORDS_INDEX, has_all_words
 from index.types import Floats, Ids, Range
 
 if TYPE_CHECKING:
@@ -44,17 +44,14 @@ _NO_IDS: Ids = np.empty(0, dtype=np.int64)
 
 @dataclass(frozen=True, slots=True)
 class Searching:
-    """How the lists of a store are answered. dim: of the vectors.  has_words: whether there is an index of words.
+    """How the lists of a store are answered. dim: of the vectors.
 
-    keeps_words: whether that has them all for ever, or until the server is started again.
     scan_vectors, scan_words: passages of a scope up to which it is scanned.  view: what is asked before PostgreSQL's indexes.
     """
 
     dim: int
     scan_vectors: int
     scan_words: int
-    has_words: bool
-    keeps_words: bool
     view: "MilvusView | None"
 
 
@@ -111,7 +108,7 @@ def matching(
     ids = None
     if searching.view is not None and scope.n > searching.scan_words:
         ids = searching.view.matching(connection, scope.collection, scope.documents, words, n_proposed)
-    if ids is None and (scope.n <= searching.scan_words or not has_all_words(connection, searching)):
+    if ids is None and (scope.n <= searching.scan_words or not has_all_words(connection)):
         with connection.cursor(name="terms", binary=True) as cursor:
             cursor.itersize = _TOGETHER
             cursor.execute(
@@ -130,11 +127,6 @@ def matching(
         f"SELECT p.id, e.terms FROM passages p JOIN payload e ON e.passage = p.id WHERE {condition} AND p.id = ANY(%s)"
     )
     return best_of(_blocks(connection.execute(query, [*values, ids], binary=True)), weights, k)
-
-
-def has_all_words(connection: Connection, searching: Searching) -> bool:
-    """Whether the index of words has all of them now."""
-    return searching.has_words and (searching.keeps_words or remembers_words(connection))
 
 
 def _blocks(rows: Iterable[tuple[Any, ...]]) -> Iterator[TermRows]:

@@ -42,9 +42,7 @@ class Rebuilding(backend.Rebuilding):
             if reader.known(old.id) != old:
                 return False
         self._made.write(
-            lambda connection, token: documents.write_document(
-                connection, row, self._made.words == "index", token, old.added_at, anew=True
-            )
+            lambda connection, token: documents.write_document(connection, row, token, old.added_at, anew=True)
         )
         return True
 

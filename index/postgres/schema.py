@@ -24,14 +24,19 @@ LOCK_SPACE = 0x466F6F74
 CREATE_LOCK, COMMIT_LOCK, REBUILD_LOCK, VIEW_LOCK = 1, 2, 3, 4
 WORDS_INDEX = "passages_words"
 _VECTOR = (0, 8, 0)
-# Below, an index of words loses what was written to it when its server is started again, and does not find it on a standby, nor
-# after that took over; no error tells (seen with 1.0.0).
-_DURABLE_WORDS = (1, 4, 0)
 # Which start of which server this is. A crash of one of its processes begins no other server, but its statistics anew.
 _STARTED = (
     "extract(epoch FROM pg_postmaster_start_time()) || ' ' ||"
     " coalesce((SELECT extract(epoch FROM stats_reset) FROM pg_stat_wal), 0)"
 )
+# Whether there is an index of words, and whether it has them all. Before 1.4 one loses what was written to it when its server is
+# started again, and does not find it on a standby, nor after that took over; no error tells (seen with 1.0.0).
+_WORDS = f"""
+    SELECT coalesce((SELECT value FROM meta WHERE key = 'words') = 'index', false), coalesce(
+        (SELECT regexp_match(extversion, '^(\\d+)\\.(\\d+)')::integer[] >= '{{1,4}}' FROM pg_extension
+            WHERE extname = 'pg_textsearch')
+        OR (SELECT value FROM meta WHERE key = 'words_since') = {_STARTED}, false)
+"""
 
 _log = logging.getLogger(__name__)
 _FORGETFUL = (
@@ -44,8 +49,7 @@ _FORGETFUL = (
 class Meta:
     """What a store is and was made with. instance: of these tables, others when a store is restored or changed over.
 
-    words: whether there is an index of them ("index") or not ("scan").  keeps_words: whether it has them all for ever, or until the
-    server is started again.
+    words: whether there was an index of them ("index") or not ("scan").
     """
 
     id: str
@@ -54,7 +58,6 @@ class Meta:
     fingerprint: str
     settings: dict[str, JsonScalar]
     words: str
-    keeps_words: bool
     format_version: int
 
 
@@ -199,8 +202,8 @@ def create_tables(
     fingerprint: str,
     settings: Mapping[str, JsonScalar],
     identifier: str | None = None,
-) -> str:
-    """Make the tables of a store within a transaction; what will answer for words there: "index" or "scan"."""
+) -> None:
+    """Make the tables of a store within a transaction."""
     words = _extensions(connection, database.place)
     connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(database.schema)))
     connection.execute("CREATE TABLE meta (key text PRIMARY KEY, value text NOT NULL)")
@@ -219,21 +222,35 @@ def create_tables(
     with connection.cursor() as cursor:
         cursor.executemany("INSERT INTO meta VALUES (%s, %s)", list(meta.items()))
     connection.execute(f"INSERT INTO meta VALUES ('words_since', {_STARTED})")
-    return words
 
 
-def remembers_words(connection: Connection) -> bool:
-    """Whether the server is the one that the index of words was made on, and has not been started again."""
-    row = connection.execute(f"SELECT (SELECT value FROM meta WHERE key = 'words_since') = {_STARTED}").fetchone()
+def has_all_words(connection: Connection) -> bool:
+    """Whether there is an index of words that has all of them now."""
+    return _words(connection) == (True, True)
+
+
+def has_words(connection: Connection) -> bool:
+    """Whether there is an index of words, which is so until the transaction ends."""
+    cursor = connection.execute(
+        "LOCK TABLE passages IN ROW EXCLUSIVE MODE; SELECT value = 'index' FROM meta WHERE key = 'words'"
+    )
+    cursor.nextset()
+    row = cursor.fetchone()
     return bool(row and row[0])
 
 
 def drop_forgotten_words(connection: Connection) -> None:
     """Remove an index of words whose server has been started again: it would refuse what is written, or have that alone."""
-    if remembers_words(connection):
-        return
-    connection.execute(f"DROP INDEX IF EXISTS {WORDS_INDEX}")
-    connection.execute("UPDATE meta SET value = 'scan' WHERE key = 'words' AND value <> 'scan'")
+    if _words(connection) == (True, False):
+        connection.execute(f"DROP INDEX IF EXISTS {WORDS_INDEX}")
+        connection.execute("UPDATE meta SET value = 'scan' WHERE key = 'words'")
+
+
+def _words(connection: Connection) -> tuple[bool, bool]:
+    """Whether there is an index of words, and whether one has forgotten none."""
+    row = connection.execute(_WORDS).fetchone()
+    assert row is not None  # it is of no table
+    return bool(row[0]), bool(row[1])
 
 
 def read_meta(database: Database) -> Meta:
@@ -249,7 +266,7 @@ def read_meta(database: Database) -> Meta:
             raise too_new(database.place, meta.format_version, FORMAT_VERSION)
         if meta.format_version < FORMAT_VERSION:
             _migrate(connection, meta)
-        if meta.words == "index" and not meta.keeps_words and not remembers_words(connection):
+        if _words(connection) == (True, False):
             _log.warning(_FORGETFUL, database.place, _shown(_version(connection, "pg_textsearch")))
         return meta
 
@@ -286,7 +303,6 @@ def _read_meta(connection: Connection, database: Database) -> Meta | None:
             meta["fingerprint"],
             settings,
             meta["words"],
-            _version(connection, "pg_textsearch") >= _DURABLE_WORDS,
             int(meta["format"]),
         )
     except (KeyError, ValueError) as error:

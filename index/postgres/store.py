@@ -28,7 +28,6 @@ T = TypeVar("T")
 class PostgresStore(backend.Store):
     """A store whose rows and indexes lie in one schema of a database.
 
-    words: whether there is an index of them ("index") or not ("scan").
     lock_timeout_s: how long a write tries again when the server goes or others are in its way; may be set.
     """
 
@@ -42,14 +41,11 @@ class PostgresStore(backend.Store):
         self.place = database.place
         self.id, self.dim, self.fingerprint = meta.id, meta.dim, meta.fingerprint
         self.settings: Mapping[str, JsonScalar] = meta.settings
-        self.words = meta.words
         self._instance = meta.instance
         self.format_version = schema.FORMAT_VERSION
         self.lock_timeout_s = 30.0
         self._view = _view(database)
-        self.searching = Searching(
-            meta.dim, SCAN_VECTORS, SCAN_WORDS, meta.words == "index", meta.keeps_words, self._view
-        )
+        self.searching = Searching(meta.dim, SCAN_VECTORS, SCAN_WORDS, self._view)
         self._known = Known()
         self._replaced = False
 
@@ -132,7 +128,7 @@ class PostgresStore(backend.Store):
         """As ``index.backend.Store.add``. U+0000, which PostgreSQL's text cannot hold, is stored as U+FFFD. Keeps no originals."""
         row = self.packed(document, passages)
         outcome, stored, sequence = self.write(
-            lambda connection, token: documents.write_document(connection, row, self.words == "index", token)
+            lambda connection, token: documents.write_document(connection, row, token)
         )
         self._wrote(sequence)
         return Change(stored, outcome)
@@ -144,7 +140,7 @@ class PostgresStore(backend.Store):
             documents.lock_documents(connection, [old.id])
             if documents.find_document(connection, old.id) != old:
                 return None
-            return documents.write_document(connection, row, self.words == "index", token, old.added_at, anew=True)[2]
+            return documents.write_document(connection, row, token, old.added_at, anew=True)[2]
 
         sequence = self.write(work)
         self._wrote(sequence or 0)
@@ -206,7 +202,7 @@ class PostgresStore(backend.Store):
         from index.postgres.verify import check_store
 
         with self.reading() as (connection, _):
-            return check_store(connection, self.searching, progress)
+            return check_store(connection, self.dim, progress)
 
     @property
     def replaced(self) -> bool:
@@ -241,8 +237,7 @@ class PostgresStore(backend.Store):
         def checked(connection: Connection, token: str) -> T:
             row = connection.execute("SELECT value FROM meta WHERE key = 'instance'").fetchone()
             self._require_same(row[0] if row else None)
-            if self.words == "index" and not self.searching.keeps_words:
-                schema.drop_forgotten_words(connection)
+            schema.drop_forgotten_words(connection)
             return work(connection, token)
 
         return self.database.write(checked, documents.DONE, self.lock_timeout_s)

@@ -13,8 +13,7 @@ from index.local.checks.row_checks import Against, Tally, check_name, check_pass
 from index.local.database.rows import StoredPassage, packed_columns
 from index.postgres.connection import Connection
 from index.postgres.documents import unpacked_half, words_of
-from index.postgres.lists import Searching, has_all_words
-from index.postgres.schema import WORDS_INDEX
+from index.postgres.schema import WORDS_INDEX, has_all_words
 from index.types import Finding
 
 _SAMPLE = 1000
@@ -22,21 +21,21 @@ _BACKUP = "bring the store back from a backup, or with `rag restore SRC --overwr
 _REBUILD = "`REINDEX INDEX CONCURRENTLY {}` in the store's schema"
 
 
-def check_store(connection: Connection, searching: Searching, progress: Progress | None) -> list[Finding]:
+def check_store(connection: Connection, dim: int, progress: Progress | None) -> list[Finding]:
     """Everything that does not fit together; empty for a healthy store. Of each kind the first hundred are listed."""
-    tally = Tally()
+    tally, has_words = Tally(), has_all_words(connection)
     checks = (
-        _documents(connection, searching, tally, progress),
+        _documents(connection, dim, has_words, tally, progress),
         _counters(connection, tally),
         _log(connection, tally),
         _orphans(connection),
-        _indexes(connection, searching),
+        _indexes(connection, has_words),
     )
     return listed(chain.from_iterable(checks))
 
 
 def _documents(
-    connection: Connection, searching: Searching, tally: Tally, progress: Progress | None
+    connection: Connection, dim: int, has_words: bool, tally: Tally, progress: Progress | None
 ) -> Iterator[Finding]:
     """Each document with its filters and passages."""
     row = connection.execute("SELECT count(*) FROM passages").fetchone()
@@ -55,8 +54,8 @@ def _documents(
             whole = hashlib.sha256(text.encode()).hexdigest() == sha256 and len(text) == n_characters
             if not whole:
                 yield Finding("text", where, "its text is not the one that was stored", remedy)
-            against = Against(collection, text, whole, language, searching.dim, remedy, remedy)
-            yield from _passages(connection, searching, number, against, tally)
+            against = Against(collection, text, whole, language, dim, remedy, remedy)
+            yield from _passages(connection, has_words, number, against, tally)
             if len(tally.passages) - before != n_passages:
                 detail = f"should have {n_passages} passages, has {len(tally.passages) - before}"
                 yield Finding("passage-order", where, detail, remedy)
@@ -65,7 +64,7 @@ def _documents(
 
 
 def _passages(
-    connection: Connection, searching: Searching, number: int, against: Against, tally: Tally
+    connection: Connection, has_words: bool, number: int, against: Against, tally: Tally
 ) -> Iterator[Finding]:
     """Each passage of a document, and what indexes hold of it against what is scored."""
     rows = connection.execute(
@@ -84,7 +83,7 @@ def _passages(
         if unpacked_half(searched).tobytes() != stored.vector:
             detail = "the vector that is searched is not the one that is scored"
             yield Finding("vector", where, detail, against.remedy)
-        if searching.has_words and words != words_of(stored.terms):
+        if has_words and words != words_of(stored.terms):
             yield Finding("words", where, "the words that are searched are not its terms", against.remedy)
 
 
@@ -126,7 +125,7 @@ def _orphans(connection: Connection) -> Iterator[Finding]:
             yield Finding("orphan", table, f"has {row[0]} rows that belong to nothing", _BACKUP)
 
 
-def _indexes(connection: Connection, searching: Searching) -> Iterator[Finding]:
+def _indexes(connection: Connection, has_words: bool) -> Iterator[Finding]:
     """A sample of passages must find themselves by their vectors, and by their words where an index answers for them."""
     rows = connection.execute(
         "SELECT p.id, p.vector::text, p.words FROM passages p ORDER BY hashint8(p.id) LIMIT %s", (_SAMPLE,)
@@ -142,7 +141,7 @@ def _indexes(connection: Connection, searching: Searching) -> Iterator[Finding]:
     if missing:
         detail = f"does not find {len(missing)} of {len(rows)} passages by their own vectors, as {missing[0]}"
         yield Finding("vectors-index", "passages_vector", detail, _REBUILD.format("passages_vector"))
-    if not has_all_words(connection, searching):
+    if not has_words:
         return
     lost = [passage for passage, _, words in rows if words and not _found_by_words(connection, passage, words)]
     if lost:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from index.errors import DocumentNotFound, StoreError
+from index.postgres.schema import has_all_words
 from index.postgres.store import PostgresStore
 from index.types import NewDocument, NewPassage, Scope
 from tests.cluster.nodes import Cluster, Network, cluster, wait_for
@@ -149,7 +150,8 @@ def document(make_document: Make, key: str, version: int) -> Made:
 def load(nodes: Cluster, make_document: Make) -> Iterator[Load]:
     """Clients at work within the block; what they saw is judged at its end."""
     with PostgresStore.create(nodes.address, dim=16, fingerprint="fake", settings={}) as store:
-        assert store.words == "scan"
+        with store.reading() as (opened, _):
+            assert not has_all_words(opened)
         store.lock_timeout_s = 60.0
         wait_for(lambda: store.reached(0), "the tables at a standby")
         with PostgresStore.open(nodes.address + "?target_session_attrs=prefer-standby") as elsewhere:

@@ -137,7 +137,7 @@ def search_by(store: Store, *, has_words: bool) -> None:
     from index.postgres.store import PostgresStore
 
     assert isinstance(store, PostgresStore)
-    store.searching = replace(store.searching, scan_vectors=-1, scan_words=-1, has_words=has_words)
+    store.searching = replace(store.searching, scan_vectors=-1, scan_words=-1 if has_words else 1_000)
 
 
 def fill_view(store: Store) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from eval.sets.corpora import open_folder
 from eval.sets.gold import read_folder
+from index.postgres.schema import has_all_words
 from index.postgres.store import PostgresStore
 from index.stores import restore
 from rag.answer.cache import AnswerCache
@@ -55,7 +56,9 @@ def test_lists_from_the_engine_end_in_the_same_ten(
         restore(place, address)
         with Service.open(place) as local, Service.open(f"{address}?milvus={milvus.address}") as service:
             store = service.store
-            assert isinstance(store, PostgresStore) and store.words == "index"
+            assert isinstance(store, PostgresStore)
+            with store.reading() as (opened, _):
+                assert has_all_words(opened)
             view = store.searching.view
             wait_until(lambda: is_filled(view))
             different = []
