@@ -6,15 +6,16 @@ It is a store itself, into which documents go one by one: what was interrupted g
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import psycopg
 from psycopg import sql
 
 from index import backend
 from index.backend import StoredDocument
-from index.errors import StoreDamaged, StoreLocked, StoreMissing
+from index.errors import StoreDamaged, StoreLocked, StoreMissing, StoreUnreachable
 from index.local.database.notes import NOTE
 from index.postgres import documents, schema
 from index.postgres.connection import Connection
-from index.postgres.errors import translated
+from index.postgres.errors import reason, translated
 from index.postgres.reader import marks
 from index.postgres.store import PostgresStore
 from index.types import JsonScalar, NewPassage
@@ -29,13 +30,15 @@ class Rebuilding(backend.Rebuilding):
     _store: PostgresStore
     _made: PostgresStore
 
-    def __init__(self, store: PostgresStore, made: PostgresStore) -> None:
-        """Use ``begun``."""
+    def __init__(self, store: PostgresStore, made: PostgresStore, alone: Connection) -> None:
+        """Use ``begun``. alone: the connection that keeps others from this."""
+        self._alone = alone
         self._store = store
         self._made = made
         self.removal = f"drop the schema {SCHEMA}"
 
     def add(self, loaded: StoredDocument, passages: Sequence[NewPassage]) -> bool:
+        self._require_alone()
         old = loaded.document
         row = self._made.packed(old.as_new(loaded.text), passages)
         with self._store.read() as reader:
@@ -51,8 +54,10 @@ class Rebuilding(backend.Rebuilding):
 
         Who reads or writes finishes first; who comes later finds the new store, and opens it again.
         """
+        self._require_alone()
         self._remove_others()
-        with translated(self._store.place), self._store.database.connected() as connection, connection.transaction():
+        connection = self._alone
+        with translated(self._store.place), connection.transaction():
             own = sql.Identifier(self._store.database.schema)
             new, before = sql.Identifier(SCHEMA), sql.Identifier(_BEFORE)
             connection.execute("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE")
@@ -73,6 +78,16 @@ class Rebuilding(backend.Rebuilding):
             connection.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(new, own))
             connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(before))
         return True
+
+    def _require_alone(self) -> None:
+        """Raises StoreUnreachable when others could be at it, as the lock went with its connection."""
+        try:
+            self._alone.execute("SELECT 1")
+        except psycopg.Error as error:
+            raise StoreUnreachable(
+                f"the connection that kept others from making the store in {self._store.place} again was cut ({reason(error)}): "
+                "nothing was changed; the same command goes on from there"
+            ) from error
 
     def _remove_others(self) -> None:
         """Remove from the new store what the store has no longer."""
@@ -111,7 +126,7 @@ def begun(
                 address, dim=dim, fingerprint=fingerprint, settings=settings, schema_name=SCHEMA, identifier=store.id
             )
         try:
-            yield Rebuilding(store, made)
+            yield Rebuilding(store, made, connection)
         finally:
             made.close()
 

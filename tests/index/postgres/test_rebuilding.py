@@ -1,8 +1,13 @@
 """A store changed over to other vectors beside its use."""
 
+from functools import partial
+
+import psycopg
 import pytest
 
-from index.errors import StoreLocked, StoreReplaced
+from index.backend import Rebuilding
+from index.errors import StoreLocked, StoreReplaced, StoreUnreachable
+from index.postgres.schema import LOCK_SPACE
 from index.postgres.store import PostgresStore
 from index.stores import abandon_rebuilding, open_store, rebuilding
 from index.types import NewDocument, NewPassage, Scope
@@ -47,3 +52,35 @@ def test_the_new_vectors_take_over_with_what_changed_meanwhile(
         assert reader.document(kept.id).added_at == kept.added_at and reader.note("colour") == "blue"
         assert len(reader.matching(["hors"], 5, Scope())[1]) == 1 and reader.generation == 6
         assert new.verify() == [] and not abandon_rebuilding(new)
+
+
+def test_who_has_lost_the_lock_stops_and_another_goes_on(
+    store: PostgresStore, address: str, make_document: Make
+) -> None:
+    store.add(*make_document("A cat.", key="1"))
+    store.add(*make_document("A dog.", key="2"))
+
+    def take_over(making: Rebuilding) -> None:
+        loaded = making.load(making.outstanding()[0])
+        assert loaded is not None and making.add(loaded, make_document(loaded.text, dim=8)[1])
+
+    for n_left in (1, 0):
+        with rebuilding(store, dim=8, fingerprint="new", settings={}) as making:
+            take_over(making)
+            end_locks(address)
+            step = partial(take_over, making) if n_left else making.install
+            with pytest.raises(StoreUnreachable, match="nothing was changed; the same command goes on"):
+                step()
+        with store.read() as reader:
+            assert reader.counts() == (2, 2)
+    with rebuilding(store, dim=8, fingerprint="new", settings={}) as making:
+        assert making.outstanding() == [] and making.install()
+    with open_store(address) as new:
+        assert new.fingerprint == "new" and new.verify() == []
+
+
+def end_locks(address: str) -> None:
+    """End the sessions that hold locks of ours, as a network or a restart does."""
+    query = "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory' AND classid::bigint = %s"
+    with psycopg.connect(address, autocommit=True) as opened:
+        assert opened.execute(query, (LOCK_SPACE,)).fetchall() == [(True,)]
