@@ -1,6 +1,6 @@
 # Two commands matter: `make ask` answers a question about seeds/, `make test` runs the tests. Both install what they need, once.
 PYTHON ?= python3
-# Elsewhere the CPU build of torch has an index of its own; see "Install" in the README.
+# Elsewhere the CPU build of torch has an index of its own: see .github/workflows/tests.yml.
 TORCH ?= torch==2.13.0
 Q ?= why did Zelensky refuse to sign?
 BIN := .venv/bin
@@ -46,11 +46,11 @@ lint: .venv/.installed-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-# What `make ask` installs, and what `rag eval` needs as well.
 # The reference of commands, from their own help.
 docs: .venv/.installed
 	@$(BIN)/python -m rag.cli.reference docs/commands.md
 
+# What `make ask` installs, and what `rag eval` needs as well.
 install: .venv/.installed
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[eval]'
 

@@ -78,12 +78,12 @@ class Reader(Protocol):
 
     def find(self, reference: str, collection: str | None = None, key: str | None = None) -> "list[Document]":
         """Documents that may be meant: the one of that id, else those of that key, if one is given, else those of that source, else
-        those whose id begins so.
+        those whose id begins with it.
         """
         ...
 
     def below(self, collection: str, prefix: str) -> "list[Document]":
-        """Documents of a collection whose key begins so, in the order of their keys."""
+        """Documents of a collection whose key begins with the prefix, in the order of their keys."""
         ...
 
     def languages(self, collection: str) -> tuple[str, ...]:
@@ -225,7 +225,7 @@ class Store(Protocol):
         ...
 
     def write_anew(self, old: "Document", new: "NewDocument", passages: "Sequence[NewPassage]") -> bool:
-        """Put another form of a document in its place, which keeps when it was added.
+        """Replace a document by another form of it, which keeps the time at which it was added.
 
         False, and nothing is written, when ``old`` is not what is stored any more.  Raises as ``add`` does.
         """

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-Check = Callable[[], None]  # called several times a second by who waits; what it raises ends the waiting
+Check = Callable[[], None]  # called several times a second by whoever waits; what it raises ends the waiting
 _ROOT = Path(__file__).parent.parent
 _LENGTH = 8
 _PART = 1 << 20
@@ -41,7 +41,7 @@ class WorkerEnded(Exception):
 
 
 def always() -> None:
-    """The check of who waits as long as it takes."""
+    """The check of whoever waits as long as it takes."""
 
 
 class Worker:
@@ -180,7 +180,7 @@ def receive(connection: socket.socket, limit: int = sys.maxsize) -> bytes:
 
 
 def _parts(message: bytes) -> tuple[bytes, memoryview]:
-    """A message as it is sent: its length together with how it begins, for which who waits wakes up once, and what is left."""
+    """A message as it is sent: its length with its beginning, so that the receiver wakes up once for both, and then the rest."""
     return len(message).to_bytes(_LENGTH, "little") + message[:_PART], memoryview(message)[_PART:]
 
 

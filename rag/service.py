@@ -164,7 +164,7 @@ class Service:
             return replace(answer, notes=notes_on(query, reader))
 
     def embed_ahead(self, queries: "Sequence[Query]") -> None:
-        """Let the model read questions that are about to be asked all at once, which costs it less than one by one."""
+        """Embed together the questions that are about to be asked, which costs less than one by one."""
         from rag.answer.compound import split_questions
         from rag.language.followups import completed
 

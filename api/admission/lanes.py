@@ -57,8 +57,8 @@ class Lane:
         """What ``work`` gives, in a thread.  ends_at: the deadline, by ``time.monotonic``.  needs_place: it has none yet.
 
         Raises Overloaded when there is no place, ClientLeft or DeadlineExceeded when that comes first. Work that has not begun is
-        then dropped; work that has begun keeps its place until it ends: at its next look at ``given_up``, which is set then, or for
-        nobody.
+        then dropped. Work that has begun keeps its place until it ends: at its next look at ``given_up``, which is set then, or,
+        where it never looks, when it is done.
         """
         if not needs_place:
             return await self._run(work, receive, ends_at, given_up)

@@ -21,10 +21,10 @@ _LEAST_BYTES_PER_S = 1024
 
 
 class Admission:
-    """Turns a request away before its body is read when its lane is full; an upload that is not has its place from here on."""
+    """Turns a request away before its body is read when its lane is full; an upload that is let in holds its place from here."""
 
     def __init__(self, app: ASGIApp, lanes: Lanes, open_paths: Collection[str]) -> None:
-        """open_paths: those that take no place, as what tells of the load: it is told also when there is much."""
+        """open_paths: those that take no place: with ``/metrics``, they are answered under load too."""
         self.app = app
         self.free_paths = {*open_paths, "/metrics"}
         self.lanes = lanes

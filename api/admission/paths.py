@@ -1,4 +1,4 @@
-"""Which requests of which address only read, which ask, which bring files: what admission knows of them by their heads."""
+"""What kind of request it is (a question, a read, an upload), told from its method and path alone."""
 
 import re
 

@@ -34,7 +34,7 @@ class Check(NamedTuple):
 
 
 def doctor(store: StoreOption = None, json: JsonOption = False) -> None:
-    """Look at the set-up, the model, the store, the disk and the ports: a line each, with what to do. Exit code 1 if there is any.
+    """Look at the set-up, the model, the store, the disk and the ports: a line each, and what to do. Exit code 1 if one is amiss.
 
     Example: rag doctor --json
     """

@@ -74,7 +74,7 @@ def list_keys(json: JsonOption = False) -> None:
 
 @key.command("revoke")
 def revoke(name: Name, json: JsonOption = False) -> None:
-    """Make a key worthless, within a second also to services that run.
+    """Revoke a key; running services refuse it within a second.
 
     Example: rag key revoke laptop
     """

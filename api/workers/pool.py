@@ -162,7 +162,7 @@ class Answerers:
     def _keep(self, n: int, *, is_awaited: bool) -> None:
         """Let one process answer until it ends, then another one in its place, and when the first can let others be kept: n in all.
 
-        is_awaited: whether it is told to who waits, instead of tried again, that the first cannot be started.
+        is_awaited: whether whoever waits is told that the first cannot be started; else it is tried again.
         """
         while not self._closed:
             try:

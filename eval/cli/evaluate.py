@@ -45,7 +45,7 @@ def evaluate(
     ] = None,
     fail_under: Annotated[
         list[str],
-        typer.Option("--fail-under", metavar="M=X", help='Exit 1 when a measure is below, as in "nDCG@10=0.7".'),
+        typer.Option("--fail-under", metavar="M=X", help='Exit 1 when measure M is below X, as in "nDCG@10=0.7".'),
     ] = [],  # noqa: B006
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Only so many questions, drawn at random.", show_default=False)

@@ -1,4 +1,4 @@
-"""Fits the weights of ``rag/ranking.json`` on gold folders, and says what they are worth on sets that they were not fitted on.
+"""Fits the weights of ``rag/retrieval/ranking.json`` on gold folders, and measures them on sets that they were not fitted on.
 
 Sets that share a document with the one left out are left out with it.
 """

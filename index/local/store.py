@@ -50,7 +50,7 @@ _log = logging.getLogger(__name__)
 class Store(backend.Store):
     """Documents, passages and their views; used by any number of threads, beside any number of processes.
 
-    format_version: of its tables.  rebuilt: views ("vectors", "lexical"), rebuilt from SQLite by then, or meanwhile.
+    format_version: of its tables.  rebuilt: views ("vectors", "lexical") that had to be rebuilt from SQLite when it was opened.
     lock_timeout_s: how long a write waits for other writers before it raises StoreLocked; may be set.
     """
 

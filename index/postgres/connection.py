@@ -1,7 +1,7 @@
 """The connections to a store's database: one snapshot for whoever reads, one transaction for whoever writes.
 
-A connection that breaks is no answer: reading begins again on another one, and writing first looks whether the change is there,
-which its log row tells by a token of its own.
+When a connection breaks, reading begins again on another one. Writing first looks whether its change was committed: its row in the
+log has a token of its own.
 """
 
 import logging

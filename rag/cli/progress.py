@@ -8,7 +8,7 @@ from typing import Protocol
 
 from rag.cli.output import console, message
 
-EVERY_S = 10.0  # between two lines where no terminal is: few in a log, and soon enough for who waits
+EVERY_S = 10.0  # between two lines where no terminal is: few in a log, and soon enough for whoever waits
 
 
 class Show(Protocol):

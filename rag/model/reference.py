@@ -1,6 +1,6 @@
 """Models as sentence-transformers runs them: the loader of every architecture that ``encoder`` does not build, and the reference.
 
-The only module, beside ``reranker``, that imports sentence_transformers, torch and transformers (seconds to import). They come with
+The only module, beside ``cross_encoders``, that imports sentence_transformers and transformers (seconds to import). They come with
 the extra ``models``.
 """
 

@@ -25,7 +25,7 @@ class WriterLock:
     Who waits holds a second lock, on the file's directory and between threads, without which nobody can begin to wait: a writer
     that comes back at once comes after the one that has waited, and not again and again before it.
 
-    The file also names the holder, for the message of who waits in vain, and carries the number of the last acknowledged change.
+    The file also names the holder, for whoever waits in vain, and carries the number of the last acknowledged change.
     That number is written without a sync after each commit: it survives a killed process, and after a power loss it is at most too
     small, so that a database which holds less has lost its write-ahead log.
     """

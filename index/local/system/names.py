@@ -3,8 +3,8 @@
 DATABASE = "store.db"
 LOCK = "writer.lock"
 MARKER = "STORE"
-REPLACEMENT = "replacement"  # a store to be put in the place of this one, by `replacement`
-RESTORING = "restoring"  # a store that is being copied here, by `snapshot`
-REBUILDING = "rebuilding"  # this store with other vectors, half made or complete, by `rebuilding`
+REPLACEMENT = "replacement"  # a store to be put in the place of this one, by ``opening.swap``
+RESTORING = "restoring"  # a store that is being copied here, by ``upkeep.snapshot``
+REBUILDING = "rebuilding"  # this store with other vectors, half made or complete, by ``upkeep.reindex``
 ORIGINALS = "originals"  # files as they were given, by `originals`
 REBUILD_LOCK = "rebuild.lock"

@@ -39,8 +39,8 @@ class Candidate(NamedTuple):
     """A unit that may answer: the rank (0-based) of the passage it stands in, its place and text.
 
     told: what it is read with, such as the head of its table.  cells: of a row, what it has itself.
-    score: higher is better, comparable within one question; its
-    exponent is the odds that this is the unit.  late, cosine: late interaction and cosine of its best sentence.
+    score: higher is better, comparable within one question; exp(score) is the odds that this is the unit.
+    late, cosine: late interaction and cosine of its best sentence.
     holds: whether it has a thing of the kind that is asked for.
     kind: of its first unit.  document: the id of the one it stands in.
     named: whether it is in a part that the question refers to by its number.  opens: whether that begins with it.

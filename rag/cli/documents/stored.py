@@ -151,7 +151,7 @@ def show(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Print a document's stored text, or a span or page of it: what citations count in.
+    """Print a document's stored text, or a span or page of it: the text whose characters citations count.
 
     Example: rag show seeds/us-ukraine-minerals-deal.txt --span 419:707
     """

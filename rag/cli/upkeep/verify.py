@@ -25,7 +25,7 @@ def verify(
 ) -> None:
     """Check the whole store, or every citation in a saved answer. Exit code 1 when something does not hold.
 
-    What was mended when the store was opened is listed, and holds.
+    What was mended when the store was opened is listed and counts as sound.
 
     Example: rag ask "who met in Munich?" --json | rag verify -
     """
