@@ -106,7 +106,7 @@ def score_candidates(
         _, holding = reader.matching(place, POOL, scope)
         matching = np.union1d(matching, holding)
     dated = _dated(reader, question.text, scope)
-    matching = np.union1d(matching, dated)
+    matching = np.union1d(matching, dated) if len(dated) else np.sort(matching)  # the first imports numpy.ma
     read = None if is_embedded else reader.candidates(matching)
     vectors = embedded()
     _, nearest = reader.nearest(vectors.vector, POOL, scope)
