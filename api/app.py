@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from api import errors
 from api.admission.access import RequireKey
-from api.admission.door import Door
+from api.admission.early_refusal import EarlyRefusal
 from api.admission.hosts import AllowedHosts, Hosts
 from api.admission.keys import KeyRing
 from api.admission.lanes import Lanes
@@ -102,8 +102,10 @@ def create_app(service: Service, settings: Settings, answerers: Answerers | None
     app.state.batches = batches.Batches()
     app.state.staging = Staging(4 * settings.max_upload_bytes)
     # A key's rate is counted, and a span is made, further in.
-    by_the_door = settings.rate is None and not settings.tracing
-    app.state.door = Door(lanes.ask, hosts, keys, counted, settings.max_json_bytes) if by_the_door else None
+    is_refused_early = settings.rate is None and not settings.tracing
+    app.state.early_refusal = (
+        EarlyRefusal(lanes.ask, hosts, keys, counted, settings.max_json_bytes) if is_refused_early else None
+    )
     errors.install(app)
     own = (ask, documents, originals, jobs, collections, feedback, verify, health, page)
     of_others = (metadata, models, chat, responses, batches, files, vector_stores, dify)

@@ -11,7 +11,19 @@ from typing import Literal
 
 from api.admission.keys import path_from
 from rag.shared.config import usable_cores
-from rag.shared.settings import SERVE, Given, Sources, number, one_of, path, setting, settings_of, switch, text, whole
+from rag.shared.setting_sources import (
+    SERVE,
+    Given,
+    Sources,
+    number,
+    one_of,
+    path,
+    setting,
+    settings_of,
+    switch,
+    text,
+    whole,
+)
 
 MEBIBYTE = 1024 * 1024
 _MOST_WORKERS = 4  # unless more are asked for

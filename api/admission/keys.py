@@ -25,8 +25,8 @@ import platformdirs
 
 from rag.shared.errors import BadInput, RagError
 from rag.shared.files import replace_file
-from rag.shared.settings import SERVE, Sources
-from rag.shared.settings import path as settings_path
+from rag.shared.setting_sources import SERVE, Sources
+from rag.shared.setting_sources import path as settings_path
 from rag.shared.validation import checked_collection
 
 Scope = Literal["read", "write"]

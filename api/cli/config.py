@@ -14,7 +14,7 @@ from rag.cli.output import JsonOption, errors, message, print_json
 from rag.shared.errors import BadInput
 
 if TYPE_CHECKING:
-    from rag.shared.settings import Sources
+    from rag.shared.setting_sources import Sources
 
 config = typer.Typer(rich_markup_mode=None)
 
@@ -37,7 +37,7 @@ def show(context: typer.Context, json: JsonOption = False) -> None:
                 raise BadInput(f"--json: write it behind the command: rag config {named} --json")
         return
     from rag.parsing.sandbox.confinement import measures
-    from rag.shared.settings import Sources
+    from rag.shared.setting_sources import Sources
 
     with errors():
         sources = Sources.of(os.environ)
@@ -84,7 +84,7 @@ def unset(name: Name, json: JsonOption = False) -> None:
 def _rows(sources: "Sources") -> list[dict[str, object]]:
     from api.settings import Settings
     from rag.shared.config import Config, store_from, without_password
-    from rag.shared.settings import SERVE, settings_of
+    from rag.shared.setting_sources import SERVE, settings_of
 
     rows = [_row("store", "", without_password(store_from(sources.environment)), sources)]
     for table, values in (("", Config.from_environment(sources.environment)), (SERVE, Settings.read(sources))):
@@ -122,7 +122,7 @@ def _report(name: str, value: str | None, path: Path, json: bool) -> None:
 
 def _write(name: str, value: str | None) -> Path:
     """Put a setting into the settings file, or take it out.  Raises BadInput for what is no setting or cannot be used."""
-    from rag.shared.settings import Sources, file_path
+    from rag.shared.setting_sources import Sources, file_path
 
     table, short = _place(name)
     path = file_path(os.environ)
@@ -154,7 +154,7 @@ def _place(name: str) -> tuple[str, str]:
     """The table and name of a setting, written as ``serve.port`` or ``port``.  Raises BadInput for one that is none."""
     from api.settings import Settings
     from rag.shared.config import NAMES
-    from rag.shared.settings import SERVE
+    from rag.shared.setting_sources import SERVE
 
     table, _, short = name.rpartition(".")
     if not table:

@@ -105,7 +105,7 @@ def _versions() -> Check:
 
 def _settings() -> Check:
     from rag.shared.config import NAMES
-    from rag.shared.settings import Sources
+    from rag.shared.setting_sources import Sources
 
     sources = Sources.of(os.environ)
     if line := sources.unknown_variables(NAMES):

@@ -237,7 +237,7 @@ def _run(serving: _Serving, on_ready: Callable[[], None]) -> None:
     with collecting_when_idle(lambda: state.lanes.write.running > 0):
         server.run(
             serving.app,
-            state.door,
+            state.early_refusal,
             serving.bound,
             on_ready=on_ready,
             on_stop=on_stop,

@@ -16,7 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from api.admission.door import Door
+from api.admission.early_refusal import EarlyRefusal
 from api.admission.middleware import SECURITY_HEADERS
 from api.errors import HEAD_TOO_LONG, NO_REQUEST, TARGET_TOO_LONG, Kind, problem
 from api.server import stopping
@@ -80,12 +80,13 @@ class _Protocol(HttpToolsProtocol):
     """Closes a connection whose request line and headers do not come whole in time, counted from its opening or their first byte,
     and refuses those that are too long.
 
-    (What uvicorn itself times is the pause between requests.)  door: what refuses a request by its head, before the application.
+    (What uvicorn itself times is the pause between requests.)
+    early_refusal: what refuses a request by its head, before the application.
     """
 
-    def __init__(self, *args: Any, door: Door | None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, early_refusal: EarlyRefusal | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._door = door
+        self._early_refusal = early_refusal
 
     _late: asyncio.TimerHandle | None = None
     _reading = "nothing"  # or a request's "head", its "body", or the "rest" of one that was refused
@@ -170,8 +171,8 @@ class _Protocol(HttpToolsProtocol):
             self.headers[:] = [(name, value) for name, value in self.headers if name != b"host"] + [
                 (b"host", target[1])
             ]
-        if self._door is not None and self._is_free_to_refuse():
-            refusal = self._door.refusal(self.parser.get_method(), self.url, self.headers)
+        if self._early_refusal is not None and self._is_free_to_refuse():
+            refusal = self._early_refusal.refusal(self.parser.get_method(), self.url, self.headers)
             if refusal is not None:
                 self._reading = "rest"
                 return self.transport.write(refusal)
@@ -245,7 +246,7 @@ class _Server(uvicorn.Server):
 
 def run(
     app: ASGIApp,
-    door: Door | None,
+    early_refusal: EarlyRefusal | None,
     bound: socket.socket,
     on_ready: Callable[[], None],
     on_stop: Callable[[bool], None],
@@ -253,13 +254,14 @@ def run(
 ) -> None:
     """Serve until SIGTERM, SIGINT or SIGHUP, then let requests finish (30 s at most) and return. Raises CannotListen.
 
-    To be called within ``stopping.interruptible``.  door: refuses a request by its head where it can.  on_ready: called when it
-    listens.  on_stop: called from the signal's handler, at once, and told whether to wait for nothing, as a second SIGINT wants it.
+    To be called within ``stopping.interruptible``.  early_refusal: refuses a request by its head where it can.
+    on_ready: called when it listens.  on_stop: called from the signal's handler, at once, and told whether to wait for nothing, as
+    a second SIGINT wants it.
     linger_s: seconds after it in which new requests are still taken.
     """
     config = uvicorn.Config(
         app,
-        http=partial(_Protocol, door=door),  # type: ignore[arg-type]
+        http=partial(_Protocol, early_refusal=early_refusal),  # type: ignore[arg-type]
         log_config=None,
         access_log=False,
         server_header=False,

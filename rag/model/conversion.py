@@ -14,7 +14,7 @@ import numpy as np
 from index.types import Floats
 from rag.model.cache import PROBE
 from rag.model.devices.precision import quantize_weights
-from rag.model.encoder import EncoderFiles, LoadedModel, build_encoder, read_encoder
+from rag.model.encoder_graph import EncoderFiles, LoadedModel, build_encoder, read_encoder
 from rag.model.engine import load_openvino
 from rag.shared.errors import ModelUnavailable
 

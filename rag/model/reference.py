@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from index.types import Floats
-from rag.model.encoder import LoadedModel
+from rag.model.encoder_graph import LoadedModel
 from rag.model.engine import load_converter
 from rag.shared.errors import ModelUnavailable
 

@@ -13,7 +13,7 @@ from index.backend import is_database as is_database
 from index.backend import keeps_originals as keeps_originals
 from index.backend import without_password as without_password
 from index.local.system.cores import usable_cores as usable_cores
-from rag.shared.settings import Sources, one_of, path, setting, settings_of, text, whole
+from rag.shared.setting_sources import Sources, one_of, path, setting, settings_of, text, whole
 
 MEASURED_PRECISIONS = ("f32", "bf16", "int8", "int8-bf16")
 PRECISIONS = ("auto", *MEASURED_PRECISIONS)

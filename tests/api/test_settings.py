@@ -13,7 +13,7 @@ from api.settings import Settings
 from rag.parsing.sandbox.confinement import measures
 from rag.shared.config import NAMES, Config, store_from
 from rag.shared.errors import BadInput
-from rag.shared.settings import SERVICE_NAMES
+from rag.shared.setting_sources import SERVICE_NAMES
 from tests.api.conftest import ReadSettings
 
 pytestmark = pytest.mark.medium

@@ -15,7 +15,7 @@ from mcp_types import (
 from api.protocols.links import Links
 from api.protocols.mcp.arguments import MAX_LISTED
 from api.protocols.mcp.caller import Caller
-from api.protocols.mcp.calls import documents_page
+from api.protocols.mcp.tools import documents_page
 from index.errors import DocumentNotFound
 from index.types import Span
 from rag.shared.errors import BadInput

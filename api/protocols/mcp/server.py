@@ -31,9 +31,9 @@ from pydantic import ValidationError
 from api.errors import response_for
 from api.protocols.mcp.arguments import OFFERS, Offer, Structured
 from api.protocols.mcp.caller import Caller
-from api.protocols.mcp.calls import as_text
 from api.protocols.mcp.prompts import PROMPTS, get_prompt
 from api.protocols.mcp.resources import TEMPLATES, list_resources, read_resource, resource_uri
+from api.protocols.mcp.tools import as_text
 from api.settings import installed_version
 
 Context = ServerRequestContext[Any, Any]

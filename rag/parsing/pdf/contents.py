@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from rag.parsing.pdf.tables.heads import is_leading
+from rag.parsing.pdf.tables.column_names import is_leading
 from rag.parsing.pdf.words import Word, joined, rows_of
 
 _MIN_LINES = 3

@@ -12,7 +12,7 @@ from rag.parsing.pdf.contents import whole_contents
 from rag.parsing.pdf.objects.rulings import NO_RULINGS, Rulings
 from rag.parsing.pdf.tables.aligned import find_tables, is_pair
 from rag.parsing.pdf.tables.banded import take_tables
-from rag.parsing.pdf.tables.heads import is_leading, says_value
+from rag.parsing.pdf.tables.column_names import is_leading, says_value
 from rag.parsing.pdf.words import Word, rows_of, runs_of
 from rag.parsing.structure.tables import Table
 

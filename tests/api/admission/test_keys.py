@@ -19,7 +19,7 @@ from api.cli.key import key as command
 from api.settings import Settings
 from index.local.system import files
 from rag.shared.errors import BadInput
-from rag.shared.settings import Sources
+from rag.shared.setting_sources import Sources
 from tests.api.conftest import ClientOf
 
 READING = [

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from api.protocols.dify import RetrievalIn
-from api.protocols.mcp import calls
+from api.protocols.mcp import tools
 from api.protocols.mcp.arguments import OFFERS
 from api.protocols.openai.batches import BatchIn
 from api.protocols.openai.chat import ChatIn
@@ -108,7 +108,7 @@ def as_json(body: Any) -> bytes:
     return json.dumps(body).encode()
 
 
-assert calls  # which fills OFFERS
+assert tools  # which fills OFFERS
 TOOLS = st.sampled_from([*OFFERS, "x"])
 NAMES = {name for offer in OFFERS.values() for name in offer.takes.model_fields}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from rag.language.patterns import BULLETS
-from rag.parsing.pdf.tables.heads import says_value
+from rag.parsing.pdf.tables.column_names import says_value
 from rag.parsing.pdf.tables.rows import Column, lay_out_rows, nearest, parts_of
 from rag.parsing.pdf.words import Word
 from rag.parsing.structure.tables import Table

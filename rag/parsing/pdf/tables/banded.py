@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from rag.parsing.pdf.objects.rulings import Ruling, Rulings
 from rag.parsing.pdf.tables.aligned import columns_of, is_prose
-from rag.parsing.pdf.tables.heads import says_value
+from rag.parsing.pdf.tables.column_names import says_value
 from rag.parsing.pdf.tables.rows import lay_out_rows, parts_of
 from rag.parsing.pdf.tables.ruled import NARROW, Ruled, as_wide_as, lines_of, take_ruled
 from rag.parsing.pdf.words import Word, rows_of, runs_of

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from rag.parsing.pdf.tables.heads import MONEY, n_header, says_value, without_leaders
+from rag.parsing.pdf.tables.column_names import MONEY, n_header, says_value, without_leaders
 from rag.parsing.pdf.words import TYPED_LINE, Word, joined
 from rag.parsing.structure.tables import Row, Table
 

@@ -9,7 +9,7 @@ from statistics import median
 
 from rag.parsing.pdf.objects.rulings import Ruling, Rulings
 from rag.parsing.pdf.tables.aligned import columns_of
-from rag.parsing.pdf.tables.heads import is_leading, n_header, says_value, without_leaders
+from rag.parsing.pdf.tables.column_names import is_leading, n_header, says_value, without_leaders
 from rag.parsing.pdf.tables.rows import Column, lay_out_rows, names_over
 from rag.parsing.pdf.words import Word, joined, rows_of, runs_of, text_of
 from rag.parsing.structure.tables import Cell, Row, Table, lay_out

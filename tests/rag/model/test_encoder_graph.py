@@ -11,7 +11,7 @@ import pytest
 
 from rag.model.cache import converted_model, find_model
 from rag.model.embedding import Embedder
-from rag.model.encoder import read_encoder
+from rag.model.encoder_graph import read_encoder
 from rag.model.reference import load_reference
 from rag.shared.config import Config
 

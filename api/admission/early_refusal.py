@@ -26,7 +26,7 @@ _TELL_EVERY_S = 1.0
 logger = logging.getLogger(__name__)
 
 
-class Door:
+class EarlyRefusal:
     """Refuses questions while their lane is full; belongs to the event loop.
 
     hosts: None for any.  max_body_bytes: larger bodies are the application's to refuse.

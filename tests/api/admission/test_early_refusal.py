@@ -54,7 +54,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One for all tests, with few places for questions."""
     settings = {"RAG_API_KEY": KEY, "RAG_QUEUE": "1", "RAG_DEADLINE": "600"}
     with server_process(
-        tmp_path_factory.mktemp("door"), "--workers", "1", "--log-format", "json", **settings
+        tmp_path_factory.mktemp("early-refusal"), "--workers", "1", "--log-format", "json", **settings
     ) as started:
         yield started
 
@@ -106,9 +106,9 @@ def metric(connection: socket.socket, name: str, labels: str = 'lane="ask"') -> 
 
 @pytest.mark.slow
 def test_it_is_the_answer_of_the_application(connect: Any, held: "Held") -> None:
-    at_the_door, further_in = connect(), connect()
-    at_the_door.sendall(head() + QUESTION)
-    status, headers, body = reply(at_the_door)
+    early, further_in = connect(), connect()
+    early.sendall(head() + QUESTION)
+    status, headers, body = reply(early)
     further_in.sendall(head("Expect: 100-continue"))  # not plain, so it goes on to the application
     status_2, headers_2, body_2 = reply(further_in)
     assert (status, body) == (status_2, body_2)
