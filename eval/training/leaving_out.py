@@ -1,12 +1,16 @@
-"""What weights are worth on a set that they were not fitted on."""
+"""What weights are worth on a set that they were not fitted on.
 
-from collections.abc import Iterable, Sequence
+Sets that share a document with the one left out are left out with it.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from eval.scoring.measures import DEEPEST_PASSAGE, document_measures, span_measures
-from eval.training.samples import Sample, scores_of
+from eval.training.fitting import fit
+from eval.training.samples import Collection, Sample, scores_of
 from rag.retrieval.ranking import Ranker
 
 
@@ -17,6 +21,14 @@ class LeftOut(NamedTuple):
     n: int
     fitted_on: tuple[str, ...]
     ranking: float
+
+
+def left_out_in_turn(collections: Sequence[Collection], samples: Sequence[Sample], ranker: Ranker) -> Iterator[LeftOut]:
+    """The figures of each set, with weights fitted on the others; none where all sets are related.  samples: of all sets."""
+    related = {a.name: frozenset(b.name for b in collections if a.documents & b.documents) for a in collections}
+    for name in related if len(set(related.values())) > 1 else ():
+        rest = [sample for sample in samples if sample.collection not in related[name]]
+        yield left_out(name, fit(rest, ranker), samples, rest)
 
 
 def left_out(name: str, ranker: Ranker, samples: Sequence[Sample], fitted_on: Iterable[Sample]) -> LeftOut:

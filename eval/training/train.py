@@ -1,7 +1,4 @@
-"""Fits the weights of ``rag/retrieval/ranking.json`` on gold folders, and measures them on sets that they were not fitted on.
-
-Sets that share a document with the one left out are left out with it.
-"""
+"""Fits the weights of ``rag/retrieval/ranking.json`` on gold folders, and measures them on sets that they were not fitted on."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +8,7 @@ from pathlib import Path
 
 from eval.files import write_text
 from eval.training.fitting import fit, fit_first
-from eval.training.leaving_out import LeftOut, left_out
+from eval.training.leaving_out import LeftOut, left_out_in_turn
 from eval.training.samples import Examiner, collection_of, sample_of
 from rag.retrieval.ranking import Ranker
 from rag.shared.errors import BadInput
@@ -41,7 +38,6 @@ def train(
         raise BadInput("the collections are indexed with different models or passage settings: fit on one kind")
     if all(a.documents & b.documents for a, b in combinations(collections, 2)):
         raise BadInput("fit on at least two sets that share no document: each is judged by weights that never saw it")
-    names = [collection.name for collection in collections]
     ranker = Ranker(_UNFITTED, {**_UNFITTED, "late": 1.0}, SECOND_STAGE, calibrated_for)
 
     asked = [(collection, q) for collection in collections for q in collection.questions if q.answerable]
@@ -51,16 +47,13 @@ def train(
     samples = [sample_of(collection, question, ranker) for collection, question in asked]
     notify(f"examined {len(samples)} questions for the second stage")
 
-    related = {a.name: frozenset(b.name for b in collections if a.documents & b.documents) for a in collections}
     reports = []
-    for name in names if len(set(related.values())) > 1 else []:
-        rest = [sample for sample in samples if sample.collection not in related[name]]
-        fitted = fit(rest, ranker)
-        reports.append(left_out(name, fitted, samples, rest))
-        notify(str(reports[-1]))
+    for report in left_out_in_turn(collections, samples, ranker):
+        reports.append(report)
+        notify(str(report))
 
     final = fit(samples, ranker)
-    counted = {name: sum(sample.collection == name for sample in samples) for name in names}
+    counted = {each.name: sum(sample.collection == each.name for sample in samples) for each in collections}
     write_text("--out", out, _file(final, counted, reports, command))
     return reports
 
