@@ -200,7 +200,7 @@ _PATTERNS = tuple(
         (
             Kind.DEFINITION,
             r"^\W*what(?:'s| is| are| was| were) (?:an? |the )?[\w'’.+#-]+(?: [\w'’.+#-]+){0,3} ?\??\s*$|^\W*(?:define|explain)\b|"
-            r"\bwhat does .{1,60} mean\b|\bmeaning of\b|\b(?:definition|what is meant)\b|"
+            r"\bwhat do(?:es)? .{1,60} (?:mean|stand for|refer to)\b|\bmeaning of\b|\b(?:definition|what is meant)\b|"
             r"^\W*(?:was ist|was sind|qu'est-ce qu|qué (?:es|son)|che cos)|"
             r"^\W*(?:comment s['’]appel|wie (?:hei(?:ß|ss)|nennt man)|cómo se llama|come si chiama|hoe heet)",
         ),

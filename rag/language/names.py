@@ -66,6 +66,13 @@ def is_short_for_part(word: str, text: str) -> bool:
     return bool(re.search(rf"\b{_BETWEEN_INITIALS.join(word)}[^\W\d_]", text))
 
 
+def written_out(short: str, text: str) -> bool:
+    """Whether a text has words with the initials of two or more capitals: "design water level" of DWL."""
+    if len(short) < 2 or not (short.isalpha() and short.isupper()):
+        return False
+    return bool(re.search(rf"\b{_BETWEEN_INITIALS.join(short)}[^\W\d_]{{2}}", text, re.IGNORECASE))
+
+
 def _quoted(question: str) -> list[Span]:
     return [
         Span(*match.span(number)) for match in _QUOTED.finditer(question) for number in (1, 2, 3) if match.group(number)

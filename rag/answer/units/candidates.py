@@ -8,6 +8,7 @@ import numpy as np
 from index.local.views.lexical import analyze
 from index.types import Passage, Span
 from rag.answer.units.aspects import counted_terms, counts, has_qualifier, is_labelled, signs, tells_deadline
+from rag.answer.units.definitions import defines
 from rag.answer.units.leads import passed_on
 from rag.answer.units.stretches import Stretch, is_whole, span_of, stretches, texts_of
 from rag.answer.weights import load_weights
@@ -134,7 +135,7 @@ def _of_passage(
     spans = [span_of(units, stretch) for stretch in whole]
     quoted = [_text_at(passage, span) for span in spans]
     held = [
-        holds(kind, text, asked, is_row=units[stretch.first].kind == ROW)
+        (holds(kind, text, asked, is_row=units[stretch.first].kind == ROW) or defines(asked, text))
         and (units[stretch.first].kind != MAIL_HEADER or asks_about_mail(asked))
         for stretch, text in zip(whole, quoted, strict=True)
     ]
@@ -153,6 +154,7 @@ def _of_passage(
             + weights["kind" if asks_for_name(asked) else _HELD.get(kind, "kind")] * is_held
             + weights["qualifier"] * has_qualifier(asked, text)
             + weights["deadline"] * (is_held and kind in STRICT and tells_deadline(asked, text))
+            + weights["defines"] * defines(asked, text)
             + weights["dated"] * bool(told_otherwise(asked, text))
             + weights["signed"] * signs(asked, text)
             + weights["labelled"] * (is_held and is_labelled(kind, text))

@@ -7,6 +7,7 @@ from itertools import islice
 from index.local.views.lexical import analyze
 from rag.answer.units.aspects import sides_of
 from rag.answer.units.candidates import Candidate
+from rag.answer.units.definitions import defines
 from rag.language.asked import Kind
 from rag.language.held import STRICT
 from rag.retrieval.duplicates import same_statement
@@ -49,12 +50,14 @@ def choose(candidates: Sequence[Candidate], kind: Kind = Kind.OTHER, question: s
         return compared
     first = ordered[0]
     is_number = first.kind == ROW or kind in _NUMBERS and first.holds
+    is_defined = defines(question, first.text)
     worth = _WORTH_BESIDE_A_NUMBER if is_number else _WORTH
     further = [
         (100 * share / sum(odds) / (len(candidate.text) + _COST_OF_A_UNIT), candidate)
         for candidate, share in zip(ordered[1:_LIKELIEST], odds[1:_LIKELIEST], strict=True)
         if not first.holds
         or (candidate.holds or kind is not Kind.REASON)  # what gives no reason adds none
+        and (not is_defined or defines(question, candidate.text))
         and not (kind in STRICT and _stands_beside(candidate, first))
     ]
     chosen = [first]

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from rag.answer.units import aspects
+from rag.answer.units import aspects, definitions
 from rag.language import asked, days, held
 from rag.parsing.pdf import paragraphs
 
@@ -23,7 +23,7 @@ TRAPS = [
     "1/" * 1000,
     "1 May " * 330,
 ]
-MODULES = (aspects, asked, days, held, paragraphs)
+MODULES = (aspects, asked, days, definitions, held, paragraphs)
 
 
 def expressions() -> list[re.Pattern[str]]:

@@ -56,6 +56,12 @@ The plan is:
 - Wick: raise it from 10 mm to 20 mm once a day
 - Glass: turn it 3 times
 """
+HOOKS = """# Knitctl
+
+Hooks can be added with `knitctl hook add`. Hooks that fail stop the run. To list hooks, run `knitctl hook list`.
+
+Hooks are small programs that knitctl calls before and after each row, such as to count it.
+"""
 # Half a year of days, of which no two have the same number.
 VISITS = "Date,Guests in the garden\n" + "".join(
     f"2031-{month:02}-{day:02},{100 * month + 10 * day}\n" for month in range(5, 11) for day in range(1, 29)
@@ -82,6 +88,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         ("plan.md", PLAN),
         ("ferries.html", FERRIES),
         ("visits.csv", VISITS),
+        ("hooks.md", HOOKS),
     ):
         (folder / name).write_text(text)
     with Service.create(tmp_path_factory.mktemp("store") / "store", Config.from_environment()) as service:
@@ -173,3 +180,9 @@ def test_a_row_of_a_day_answers_a_question_that_writes_the_day_in_words(
     answer = service.ask(Query(f"How many guests were in the garden {asked}?")).answer
     assert answer is not None
     assert answer.sentences[0].endswith(f": {guests}")
+
+
+def test_what_a_thing_is_wins_over_what_is_told_of_it_and_stands_alone(service: Service) -> None:
+    answer = service.ask(Query("What are hooks in knitctl?")).answer
+    assert answer is not None
+    assert [sentence[:24] for sentence in answer.sentences] == ["Hooks are small programs"]
