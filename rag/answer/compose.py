@@ -119,17 +119,25 @@ def _answer_text(chosen: Sequence[Candidate], passages: Sequence[RankedPassage])
         passage = passages[sentence.passage]
         goes_on = bool(parts) and _goes_on(parts[-1].citation, sentence.span, passage)
         citation = cite_part(passage.citation, sentence.span)
-        cells, group = _read_with(sentence, passage.rows)
+        cells, group = _read_with(sentence, passage.rows, ordered)
         likeliest = sentence is chosen[0]
         parts.append(AnswerPart(sentence.text, citation, sentence.passage, goes_on, cells, group, likeliest))
     return AnswerText(tuple(s.text for s in chosen), tuple(dict.fromkeys(s.passage for s in chosen)), tuple(parts))
 
 
-def _read_with(sentence: Candidate, rows: Sequence[ListedRow]) -> tuple[tuple[NamedCell, ...], str]:
-    """The cells and the group of the row that a unit is, as far as they tell more than its text."""
+def _read_with(
+    sentence: Candidate, rows: Sequence[ListedRow], quoted: Sequence[Candidate]
+) -> tuple[tuple[NamedCell, ...], str]:
+    """What a unit does not say itself: the cells and the group of the row that it is, and what it stands below as an item.
+
+    quoted: all units of the answer, which may say what it stands below.
+    """
     row = next((row for row in rows if row.span == sentence.span), None)
     if row is None:
-        return (), ""
+        texts = [" ".join(unit.text.split()) for unit in quoted]
+        above = [line for line in sentence.above.split("\n") if not any(line in text for text in texts)]
+        label = " · ".join(above)
+        return (), label if len(label) <= _LONGEST_GROUP else ""
     cells = named_cells(row.head, row.cells)
     is_told = row.group in sentence.text or len(row.group) > _LONGEST_GROUP
     return cells if tell_more(cells, sentence.text) else (), "" if is_told else row.group

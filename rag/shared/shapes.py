@@ -81,7 +81,8 @@ class AnswerPartOut(TypedDict):
         NotRequired[list[NamedCellOut]], "Of a table row that does not name its columns itself: what stands in each."
     ]
     group: Annotated[
-        NotRequired[str], "Of a table row: what stands over the rows of its group, such as their unit and period."
+        NotRequired[str],
+        "What a table row or an item of a list stands below: unit and period of its rows, the item above it.",
     ]
 
 

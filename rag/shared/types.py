@@ -250,7 +250,7 @@ class AnswerPart:
 
     goes_on: whether it stands right behind the part before it.
     cells: of a table row that does not name its columns itself, what stands in each.
-    group: of a table row, what stands over the rows of its group, such as their unit and period.
+    group: of a table row, what stands over the rows of its group, such as their unit and period; of an item, what it stands below.
     likeliest: whether no other part is likelier to be the answer.
     """
 

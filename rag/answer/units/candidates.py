@@ -10,6 +10,7 @@ from index.types import Passage, Span
 from rag.answer.units.aspects import counted_terms, counts, has_qualifier, is_labelled, signs, tells_deadline
 from rag.answer.units.definitions import defines
 from rag.answer.units.leads import passed_on
+from rag.answer.units.nesting import stands_below
 from rag.answer.units.stretches import Stretch, is_whole, span_of, stretches, texts_of
 from rag.answer.weights import load_weights
 from rag.language.asked import Kind, asks_about_mail, asks_for_author, kind_asked, once_a_question
@@ -39,7 +40,8 @@ _HELD = {
 class Candidate(NamedTuple):
     """A unit that may answer: the rank (0-based) of the passage it stands in, its place and text.
 
-    told: what it is read with, such as the head of its table.  cells: of a row, what it has itself.
+    told: what it is read with, such as the head of its table.  above: what it stands below as an item, a line each.
+    cells: of a row, what it has itself.
     score: higher is better, comparable within one question; exp(score) is the odds that this is the unit.
     late, cosine: late interaction and cosine of its best sentence.
     holds: whether it has a thing of the kind that is asked for.
@@ -51,6 +53,7 @@ class Candidate(NamedTuple):
     span: Span
     text: str
     told: str
+    above: str
     cells: str
     score: float
     late: float
@@ -72,7 +75,32 @@ def candidates_of(retrieved: Retrieved) -> list[Candidate]:
         position = group[0]
         rows = slice(int(first[position]), int(first[position]) + len(retrieved.passages[position].sentences))
         candidates += _of_passage(retrieved, kind, rank, position, rows, late[rows].tolist())
-    return _with_rows_told_apart(candidates, retrieved)
+    return _with_items_told_apart(_with_rows_told_apart(candidates, retrieved), retrieved)
+
+
+def _with_items_told_apart(candidates: list[Candidate], retrieved: Retrieved) -> list[Candidate]:
+    """The candidates, of which those below one item lose what those below another have more of the question's words.
+
+    Only those of a passage are compared: another list may answer whatever it stands below.
+    """
+    weights = _telling(retrieved)
+    total = sum(weights.values()) or 1.0
+    branches: dict[int, dict[str, float]] = {}
+    for candidate in candidates:
+        if candidate.above:
+            terms = set(analyze(f"{candidate.above}\n{candidate.text}"))
+            share = sum(weight for term, weight in weights.items() if term in terms) / total
+            of_passage = branches.setdefault(candidate.passage, {})
+            of_passage[candidate.above] = max(share, of_passage.get(candidate.above, 0.0))
+    lost = {
+        (passage, above): load_weights().unit["below"] * (max(shares.values()) - share)
+        for passage, shares in branches.items()
+        for above, share in shares.items()
+    }
+    return [
+        candidate._replace(score=candidate.score - lost.get((candidate.passage, candidate.above), 0.0))
+        for candidate in candidates
+    ]
 
 
 def _with_rows_told_apart(candidates: list[Candidate], retrieved: Retrieved) -> list[Candidate]:
@@ -81,9 +109,7 @@ def _with_rows_told_apart(candidates: list[Candidate], retrieved: Retrieved) -> 
     A row gains what the question's words in it, its head and its group weigh, and loses what another row has of them more. One that
     is called by words of the question alone ("Total") gains as well. Its late interaction is at least what is likely for the words.
     """
-    functional = function_terms()
-    asked = zip(retrieved.question.weighted.terms, retrieved.question.weighted.weights.tolist(), strict=True)
-    weights = {term: weight for term, weight in asked if term not in functional}
+    weights = _telling(retrieved)
     total = sum(weights.values()) or 1.0
     own: dict[int, float] = {}
     told: dict[int, float] = {}
@@ -139,6 +165,7 @@ def _of_passage(
         and (units[stretch.first].kind != MAIL_HEADER or asks_about_mail(asked))
         for stretch, text in zip(whole, quoted, strict=True)
     ]
+    above = stands_below(units, texts, passage.text, passage.span.start)
     counted = counted_terms(asked)
     weights = load_weights().unit
     scores = []
@@ -175,6 +202,7 @@ def _of_passage(
             span,
             text,
             _told(units[stretch.first]),
+            above[stretch.first],
             _cells(passage, units[stretch.first]),
             score,
             max(late[stretch.first : stretch.last + 1]),
@@ -228,6 +256,13 @@ def _only_repeats(text: str, asked: str) -> bool:
 @once_a_question
 def _said(asked: str) -> frozenset[str]:
     return function_terms().union(analyze(asked))
+
+
+def _telling(retrieved: Retrieved) -> dict[str, float]:
+    """The terms of the question that tell what it is about, with their weights."""
+    weighted, functional = retrieved.question.weighted, function_terms()
+    asked = zip(weighted.terms, weighted.weights.tolist(), strict=True)
+    return {term: weight for term, weight in asked if term not in functional}
 
 
 def _told(unit: Unit) -> str:

@@ -14,7 +14,9 @@ _CLOSING = r"[\s\"'”’»“)\]*_`]*$"
 _ASKS = re.compile(r"[?？؟]" + _CLOSING)
 _ENDS = re.compile(r"[.!?…:;。！？](?:\[\d+\])*" + _CLOSING)
 _TABLE_RULE = re.compile(r"^[ \t]*\|?[ \t]*:?-{3,}:?[ \t]*(?:\||$)", re.MULTILINE)
-_ITEM = re.compile(rf"[ \t]*(?:[-*+{BULLETS}][ \t]|\(?\d{{1,3}}[.)][ \t]|\(?[A-Za-z][.)][ \t]|#{{1,6}}[ \t]|\|)")
+_ITEM = re.compile(
+    rf"[ \t]*(?:[-*+{BULLETS}][ \t]|\(?\d{{1,3}}[.)][ \t]|\(?(?:[A-Za-z]|[ivx]+)[.)][ \t]|#{{1,6}}[ \t]|\|)"
+)
 _BLANK_LINE = re.compile(r"[ \t]*\n[ \t]*\n")
 _LONGEST_HEADING = 120
 _KEPT = 0.6  # of its own score

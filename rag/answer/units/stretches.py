@@ -17,7 +17,7 @@ _CLOSING = r"[\s\"'”’»“)\]*_`]*$"
 _ANNOUNCES = re.compile(r"[:：]" + _CLOSING)
 _ENDS = re.compile(r"[.!?…:;。！？；：](?:\[\d+\])*" + _CLOSING)
 _GOES_ON = re.compile(r"[\s\"'“‘(\[]*[a-zà-öø-ÿ]")
-_LISTED = re.compile(rf"[ \t]*(?:[-*+{BULLETS}][ \t]|\(?\d{{1,3}}[.)][ \t]|\(?[A-Za-z][.)][ \t])")
+_LISTED = re.compile(rf"[ \t]*(?:[-*+{BULLETS}][ \t]|\(?\d{{1,3}}[.)][ \t]|\(?(?:[A-Za-z]|[ivx]+)[.)][ \t])")
 
 
 class Stretch(NamedTuple):
@@ -42,6 +42,11 @@ def stretches(units: Sequence[Unit], texts: Sequence[str]) -> list[Stretch]:
             put_together += [Stretch(at, at) for at in range(last + 1, announced + 1)]
         number = announced + 1
     return put_together
+
+
+def announces(text: str) -> bool:
+    """Whether a text announces what follows it."""
+    return bool(_ANNOUNCES.search(text))
 
 
 def is_whole(text: str) -> bool:
@@ -70,17 +75,18 @@ def _announced_until(units: Sequence[Unit], texts: Sequence[str], number: int) -
     if number + 1 >= len(units) or not _ANNOUNCES.search(texts[number]) or units[number].kind in (ROW, CODE):
         return number
     start, following = units[number].span.start, units[number + 1]
-    if following.kind == CODE or not _is_listed(following, texts[number + 1]):
+    if following.kind == CODE or not is_listed(following, texts[number + 1]):
         return number + 1 if following.span.end - start <= 2 * LONGEST else number
     last = number
-    while last + 1 < len(units) and _is_listed(units[last + 1], texts[last + 1]):
+    while last + 1 < len(units) and is_listed(units[last + 1], texts[last + 1]):
         if units[last + 1].span.end - start > LONGEST:
             break
         last += 1
     return last
 
 
-def _is_listed(unit: Unit, text: str) -> bool:
+def is_listed(unit: Unit, text: str) -> bool:
+    """Whether a unit is an item of a list, by its kind or by the mark it begins with."""
     return unit.kind == ITEM or unit.kind == PROSE and bool(_LISTED.match(text))
 
 

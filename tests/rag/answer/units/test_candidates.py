@@ -56,6 +56,18 @@ The plan is:
 - Wick: raise it from 10 mm to 20 mm once a day
 - Glass: turn it 3 times
 """
+ROOMS = """# Rooms of the inn
+
+- Blue room
+  - Bed: one double bed
+  - Rent: 40 a night
+- Green room
+  - Bed: two single beds
+  - Rent: 35 a night
+- Red room
+  - Bed: bunk beds
+  - Rent: 20 a night
+"""
 HOOKS = """# Knitctl
 
 Hooks can be added with `knitctl hook add`. Hooks that fail stop the run. To list hooks, run `knitctl hook list`.
@@ -89,6 +101,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         ("ferries.html", FERRIES),
         ("visits.csv", VISITS),
         ("hooks.md", HOOKS),
+        ("rooms.md", ROOMS),
     ):
         (folder / name).write_text(text)
     with Service.create(tmp_path_factory.mktemp("store") / "store", Config.from_environment()) as service:
@@ -186,3 +199,10 @@ def test_what_a_thing_is_wins_over_what_is_told_of_it_and_stands_alone(service: 
     answer = service.ask(Query("What are hooks in knitctl?")).answer
     assert answer is not None
     assert [sentence[:24] for sentence in answer.sentences] == ["Hooks are small programs"]
+
+
+def test_an_item_below_the_item_that_is_asked_about_answers_and_is_shown_with_it(service: Service) -> None:
+    answer = service.ask(Query("How much is the rent of the green room?")).answer
+    assert answer is not None
+    [part] = [part for part in answer.parts if part.likeliest]
+    assert (part.text, part.group) == ("- Rent: 35 a night", "Green room")

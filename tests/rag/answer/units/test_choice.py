@@ -20,7 +20,7 @@ def candidate(
     document: str = "d",
 ) -> Candidate:
     span = Span(at, at + len(text))
-    return Candidate(passage, span, text, told, "", score, 0.5, 0.5, holds, PROSE, named, opens, document)
+    return Candidate(passage, span, text, told, "", "", score, 0.5, 0.5, holds, PROSE, named, opens, document)
 
 
 def texts(*candidates: Candidate, kind: Kind = Kind.OTHER, question: str = "") -> list[str]:
