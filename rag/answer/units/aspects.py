@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from index.local.views.lexical import analyze, analyze_word
 from rag.language.amounts import amounts_in
-from rag.language.asked import Kind, once_a_question
+from rag.language.asked import Kind, kind_asked, once_a_question
 from rag.language.days import told_otherwise
 from rag.language.patterns import late
 from rag.retrieval.question import function_terms
@@ -50,6 +50,19 @@ _ASKS_WHO_SIGNED = late(
     re.IGNORECASE,
 )
 _SIGNS = late(r"^\W*(?:by|signed|signature|name):|/s/|\bsigned by\b", re.IGNORECASE | re.MULTILINE)
+# Leads elsewhere and says nothing, but to a question for that. Words that are a link in Markdown say what they are.
+_LEADS_ELSEWHERE = late(
+    r"\bclick (?:here|below)\b|\bno longer wish to receive\b|"
+    r"^\W*(?:(?:read|learn|see|find out) more|(?:un)?subscribe|sign up|log ?in|view (?:this|it|online|in))\b",
+    re.IGNORECASE,
+)
+_LINK = late(r"(?<!\]\()<?\b(?:https?://|www\.)[^\s>)]+[>)]*", re.IGNORECASE)
+_ASKS_FOR_LINK = late(
+    r"\b(?:links?|urls?|web\w*|sites?|pages?|online|click|(?:un)?subscri\w+|opt|sign up|log ?in|downloads?|where|more|"
+    r"mails?|e-mails?|receive)\b",
+    re.IGNORECASE,
+)
+_FEWEST_LETTERS_BESIDE_LINK = 10
 # By what a form or a list calls the thing asked for.
 _LABELS = {
     Kind.PLACE: "location|address|venue|place|where|site|ort|adresse|lieu|lugar|dirección|luogo|indirizzo",
@@ -163,6 +176,21 @@ def signs(question: str, text: str) -> bool:
 @once_a_question
 def _asks_who_signed(question: str) -> bool:
     return bool(_ASKS_WHO_SIGNED.search(question))
+
+
+def leads_elsewhere(question: str, text: str) -> bool:
+    """Whether a text is hardly more than a link, or asks its reader to click, and a question does not ask for that."""
+    if _asks_for_link(question):
+        return False
+    beside = _LINK.sub("", text)
+    if beside != text and sum(map(str.isalpha, beside)) < _FEWEST_LETTERS_BESIDE_LINK:
+        return True
+    return bool(_LEADS_ELSEWHERE.search(text))
+
+
+@once_a_question
+def _asks_for_link(question: str) -> bool:
+    return kind_asked(question) is Kind.STEPS or bool(_ASKS_FOR_LINK.search(question))
 
 
 def is_labelled(kind: Kind, text: str) -> bool:

@@ -7,7 +7,15 @@ import numpy as np
 
 from index.local.views.lexical import analyze
 from index.types import Passage, Span
-from rag.answer.units.aspects import counted_terms, counts, has_qualifier, is_labelled, signs, tells_deadline
+from rag.answer.units.aspects import (
+    counted_terms,
+    counts,
+    has_qualifier,
+    is_labelled,
+    leads_elsewhere,
+    signs,
+    tells_deadline,
+)
 from rag.answer.units.definitions import defines
 from rag.answer.units.leads import passed_on
 from rag.answer.units.nesting import stands_below
@@ -194,7 +202,10 @@ def _of_passage(
     kept = [
         is_held and kind in STRICT or stretch.first < stretch.last for stretch, is_held in zip(whole, held, strict=True)
     ]
-    scores = passed_on(list(zip(quoted, scores, strict=True)), gaps, kept)
+    scores = [
+        score - weights["elsewhere"] * leads_elsewhere(asked, text)
+        for text, score in zip(quoted, passed_on(list(zip(quoted, scores, strict=True)), gaps, kept), strict=True)
+    ]
     named = {part.sentence: part.opens for part in retrieved.named.get(position, ())}
     candidates = [
         Candidate(

@@ -8,6 +8,7 @@ from rag.answer.units.aspects import (
     has_qualifier,
     is_labelled,
     lacks_negation,
+    leads_elsewhere,
     missing_periods,
     sides_of,
     signs,
@@ -116,3 +117,30 @@ def test_a_line_is_called_by_the_kind_of_thing_asked_for() -> None:
     assert is_labelled(Kind.DURATION, "Duration: 15 weeks")
     assert not is_labelled(Kind.PLACE, "The location of the mill is told below.")
     assert not is_labelled(Kind.DATE, "Location: Old Mill")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Click here to opt out <https://mail.example.org/x?y=1>.",
+        "https://example.org/lamps/2031/fair",
+        "- Learn more about the fair.",
+        "If you no longer wish to receive news of the fair, write to us.",
+    ],
+)
+def test_a_link_and_a_call_to_click_say_nothing_but_to_a_question_for_them(text: str) -> None:
+    assert leads_elsewhere("When does the fair take place?", text)
+    assert not leads_elsewhere("Where do I unsubscribe from news of the fair?", text)
+    assert not leads_elsewhere("How do I learn of the fair?", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The fair is told of at https://example.org/fair every May.",
+        "- [Lampctl](https://example.org)",
+        "We learn more.",
+    ],
+)
+def test_what_says_something_beside_its_link_does_not_lead_elsewhere(text: str) -> None:
+    assert not leads_elsewhere("When does the fair take place?", text)
