@@ -137,11 +137,17 @@ def test_a_server_without_the_extension_is_told_so(address: str, monkeypatch: py
 
 
 def kill_a_process(address: str) -> None:
-    """Which the server takes for a fault of its memory: it starts again."""
-    with admin(address) as opened:
-        os.kill(opened.info.backend_pid, signal.SIGKILL)
+    """Which the server takes for a fault of its memory: it ends all others, lets nobody in meanwhile, and starts again."""
+    with admin(address) as killed, admin(address) as ended:
+        os.kill(killed.info.backend_pid, signal.SIGKILL)
         with pytest.raises(psycopg.OperationalError):
-            opened.execute("SELECT pg_sleep(600)")
+            ended.execute("SELECT pg_sleep(600)")
+    while True:
+        try:
+            psycopg.connect(address).close()
+            return
+        except psycopg.OperationalError:
+            time.sleep(0.05)
 
 
 def restart(address: str) -> None:
