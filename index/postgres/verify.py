@@ -5,7 +5,8 @@ sample of passages, each of which must find itself.
 """
 
 import hashlib
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from index.backend import Progress
@@ -17,6 +18,8 @@ from index.postgres.schema import WORDS_INDEX, has_all_words
 from index.types import Finding
 
 _SAMPLE = 1000
+# A vacuum takes an HNSW graph apart and joins it again, passage by passage: until it ends many are not reached.
+_VACUUM_S, _PAUSE_S = 60.0, 0.1
 _BACKUP = "bring the store back from a backup, or with `rag restore SRC --overwrite`"
 _REBUILD = "`REINDEX INDEX CONCURRENTLY {}` in the store's schema"
 
@@ -131,13 +134,7 @@ def _indexes(connection: Connection, has_words: bool) -> Iterator[Finding]:
         "SELECT p.id, p.vector::text, p.words FROM passages p ORDER BY hashint8(p.id) LIMIT %s", (_SAMPLE,)
     ).fetchall()
     connection.execute("SET LOCAL enable_seqscan = off")
-    missing: list[int] = []
-    for passage, vector, _ in rows:
-        query = "SELECT p.id, p.vector <#> %s::halfvec AS distance FROM passages p ORDER BY distance LIMIT 20"
-        hits = connection.execute(query, (vector,)).fetchall()
-        # Beside equal vectors it may be any of them.
-        if passage not in {hit for hit, _ in hits} and (not hits or hits[0][1] > -0.99):
-            missing.append(passage)
+    missing = _not_found_at_rest(connection, {passage: vector for passage, vector, _ in rows})
     if missing:
         detail = f"does not find {len(missing)} of {len(rows)} passages by their own vectors, as {missing[0]}"
         yield Finding("vectors-index", "passages_vector", detail, _REBUILD.format("passages_vector"))
@@ -147,6 +144,40 @@ def _indexes(connection: Connection, has_words: bool) -> Iterator[Finding]:
     if lost:
         detail = f"does not find {len(lost)} of {len(rows)} passages by their own words, as {lost[0]}"
         yield Finding("words-index", WORDS_INDEX, detail, _REBUILD.format(WORDS_INDEX))
+
+
+def _not_found_at_rest(connection: Connection, vectors: Mapping[int, str]) -> list[int]:
+    """As ``_not_found``, asked again until no vacuum begins or ends meanwhile, or one takes too long."""
+    missing = _not_found(connection, vectors)
+    until = time.monotonic() + _VACUUM_S
+    while missing and time.monotonic() < until:
+        before = _is_vacuumed(connection)
+        missing = _not_found(connection, {passage: vectors[passage] for passage in missing})
+        if not before and not _is_vacuumed(connection):
+            break
+        time.sleep(_PAUSE_S)
+    return missing
+
+
+def _not_found(connection: Connection, vectors: Mapping[int, str]) -> list[int]:
+    """Those of the passages that the index does not propose for their own vectors."""
+    missing: list[int] = []
+    for passage, vector in vectors.items():
+        query = "SELECT p.id, p.vector <#> %s::halfvec AS distance FROM passages p ORDER BY distance LIMIT 20"
+        hits = connection.execute(query, (vector,)).fetchall()
+        # Beside equal vectors it may be any of them.
+        if passage not in {hit for hit, _ in hits} and (not hits or hits[0][1] > -0.99):
+            missing.append(passage)
+    return missing
+
+
+def _is_vacuumed(connection: Connection) -> bool:
+    """Whether the passages are being vacuumed; of others' processes not everybody may know which table it is."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM pg_stat_progress_vacuum WHERE datname = current_database()"
+        " AND coalesce(relid = 'passages'::regclass, true))"
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def _found_by_words(connection: Connection, passage: int, words: str) -> bool:
