@@ -30,7 +30,7 @@ from eval.scoring.score import is_inside
 from eval.sets.gold import Question, read_corpus, read_folder, sample
 from rag.answer.confidence import FEATURES
 from rag.answer.weights import FILE
-from rag.inspection.inspector import Weighed
+from rag.inspection.inspector import AnswerEvidence
 from rag.language.names import names_in
 
 Values = NDArray[np.float64]
@@ -47,10 +47,10 @@ _YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
 _NEAR_YEARS = (-7, -3, -1, 1, 2, 5, 11)
 
 
-class Weigher(Protocol):
+class EvidenceSource(Protocol):
     """An indexed collection that answers however unlikely it is to be right."""
 
-    def weigh(self, question: str, hides: Callable[[str], bool] | None = None) -> Weighed | None:
+    def evidence_for(self, question: str, hides: Callable[[str], bool] | None = None) -> AnswerEvidence | None:
         """The answer and the features of its confidence; None where nothing is listed. hides: which passages are passed over."""
 
 
@@ -78,31 +78,31 @@ class LeftOutSet(NamedTuple):
 
 
 def answered_set(
-    name: str, questions: Sequence[Question], foreign: Sequence[str], documents: frozenset[str], weigher: Weigher
+    name: str, questions: Sequence[Question], foreign: Sequence[str], documents: frozenset[str], source: EvidenceSource
 ) -> AnsweredSet:
     """A set's questions asked of its collection, some again with a name of the ``foreign`` ones, and some of these."""
     generator = Random(0)
     features, right, answerable = [], [], []
     for question in questions:
-        if (weighed := weigher.weigh(question.text)) is not None:
-            features.append(_row(weighed))
-            right.append(float(question.answerable and is_inside(question.answers, weighed.text)))
+        if (evidence := source.evidence_for(question.text)) is not None:
+            features.append(_row(evidence))
+            right.append(float(question.answerable and is_inside(question.answers, evidence.text)))
             answerable.append(float(question.answerable))
     names = [text[slice(*span)] for text in foreign for span in names_in(text)]
     changed = (with_other_name(q.text, names, generator) for q in questions if q.answerable)
     exchanged = [text for text in changed if text is not None][:_EXCHANGED]
     drawn = generator.sample(foreign, min(_FOREIGN, len(foreign)))
-    asked = [weigher.weigh(text) for text in (*exchanged, *drawn)]
+    asked = [source.evidence_for(text) for text in (*exchanged, *drawn)]
     asked += [
-        weigher.weigh(question.text, partial(is_inside, question.answers))
+        source.evidence_for(question.text, partial(is_inside, question.answers))
         for question in [question for question in questions if question.answers][:_HIDDEN]
     ]
-    unanswered = np.array([_row(weighed) for weighed in asked if weighed is not None]).reshape(-1, len(FEATURES))
+    unanswered = np.array([_row(evidence) for evidence in asked if evidence is not None]).reshape(-1, len(FEATURES))
     return AnsweredSet(name, np.array(features), np.array(right), np.array(answerable), unanswered, documents)
 
 
-def _row(weighed: Weighed) -> list[float]:
-    return [weighed.features[name] for name in FEATURES]
+def _row(evidence: AnswerEvidence) -> list[float]:
+    return [evidence.features[name] for name in FEATURES]
 
 
 def with_other_name(question: str, strangers: Sequence[str], generator: Random) -> str | None:

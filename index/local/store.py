@@ -310,7 +310,7 @@ class Store(backend.Store):
         with self._database.reading() as connection:
             unfinished = has_removed(connection, self._follower.base.sequence)
             has_unused = bool(originals.unused(self.path, connection))
-        if self._follower.interrupted or unfinished:
+        if self._follower.needs_checkpoint or unfinished:
             mark(self.path)
             try:
                 with self._follower.clustered() as lists, self._writing(0):
@@ -355,7 +355,7 @@ def erase(store: Store, ids: Sequence[str], timeout_s: float) -> list[Receipt]:
     with translated_files(store.path):
         files.remove(store.path / RESTORING)
     # 4. The checkpoint, in whose place comes one without them, and all that were replaced.
-    in_force = store._follower.forget()
+    in_force = store._follower.purge()
     if left := checkpoint.remove_others(store.path, in_force):
         raise StoreUnwritable(f"{left[0]} cannot be removed and may hold what was deleted: remove it")
     # 5. The store that is being made from this one with another model.

@@ -22,7 +22,7 @@ from rag.shared.types import Answer, IndexState, Query, Timings
 from rag.shared.validation import checked_question
 
 
-class Weighed(NamedTuple):
+class AnswerEvidence(NamedTuple):
     """The text of an answer, given or not, and the features of ``rag.answer.confidence`` that its confidence is told by."""
 
     text: str
@@ -66,7 +66,7 @@ class Inspector:
             tuple(passage.sentences for passage in passages),
         )
 
-    def weigh(self, question: str, hides: Callable[[str], bool] | None = None) -> Weighed | None:
+    def evidence_for(self, question: str, hides: Callable[[str], bool] | None = None) -> AnswerEvidence | None:
         """What a question would be answered with and what speaks for it, however likely that is; None where nothing is listed.
 
         hides: whether a passage of this text is passed over, as if it were in no document.
@@ -86,7 +86,7 @@ class Inspector:
         if not chosen:
             return None
         composed = compose(retrieved, documents, chosen, k=ANSWER_PASSAGES, explain=False)
-        return Weighed(composed.answer.text if composed.answer else "", evidence(retrieved, documents, chosen))
+        return AnswerEvidence(composed.answer.text if composed.answer else "", evidence(retrieved, documents, chosen))
 
     def trace(self, question: str, wanted: Sequence[int], n_first: int) -> Trace:
         """How far the passages of these ids get, and the first ``n_first`` beside them."""

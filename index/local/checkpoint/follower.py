@@ -88,7 +88,7 @@ class Follower:
             return _n_changed(connection, base.sequence) > due
 
     @property
-    def interrupted(self) -> bool:
+    def needs_checkpoint(self) -> bool:
         """Whether the views on disk are missing, or so far behind that catching up in memory would take much of it."""
         with self._database.reading() as connection:
             self._require_seen(last_sequence(connection), self.base.sequence)
@@ -125,7 +125,7 @@ class Follower:
             self._write(connection, base, lists=lists)
         return True
 
-    def forget(self) -> str:
+    def purge(self) -> str:
         """Write a checkpoint if the one on disk holds anything that is gone; the name of the one in force then.
 
         The caller holds the writer lock. The one in force may be another process's, and not the one that the views build on here.

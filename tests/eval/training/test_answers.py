@@ -9,7 +9,7 @@ import pytest
 from eval.sets.gold import Question
 from eval.training.answers import AnsweredSet, answered_set, fit, judge_left_out, probabilities, with_other_name
 from rag.answer.confidence import FEATURES
-from rag.inspection.inspector import Weighed
+from rag.inspection.inspector import AnswerEvidence
 
 
 def drawn(name: str, seed: int, n: int = 200, documents: frozenset[str] | None = None) -> AnsweredSet:
@@ -82,8 +82,8 @@ def test_a_name_is_exchanged_for_one_of_its_sort(question: str, expected: set[st
 class Echo:
     """Answers with the question itself, and nothing to what has no name."""
 
-    def weigh(self, question: str, hides: Callable[[str], bool] | None = None) -> Weighed | None:
-        return Weighed(question, dict.fromkeys(FEATURES, float(len(question)))) if "?" in question else None
+    def evidence_for(self, question: str, hides: Callable[[str], bool] | None = None) -> AnswerEvidence | None:
+        return AnswerEvidence(question, dict.fromkeys(FEATURES, float(len(question)))) if "?" in question else None
 
 
 def test_a_set_is_asked_as_it_is_with_other_names_without_its_answers_and_beside_foreign_questions() -> None:

@@ -60,7 +60,7 @@ def test_what_was_interrupted_is_left_to_whoever_writes_without_a_word(
     create(store_path).close()
     (store_path / "manifest.json").unlink()
     with WriterLock(store_path / LOCK).held(0), Store.open(store_path) as store:
-        assert store._follower.interrupted
+        assert store._follower.needs_checkpoint
     assert caplog.text == ""
     Store.open(store_path).close()
     assert (store_path / "manifest.json").exists()
