@@ -8,6 +8,7 @@ from index.local.views.lexical import analyze
 from rag.answer.units.aspects import sides_of
 from rag.answer.units.candidates import Candidate
 from rag.answer.units.definitions import defines
+from rag.answer.units.stretches import announces
 from rag.language.asked import Kind
 from rag.language.held import STRICT
 from rag.retrieval.duplicates import same_statement
@@ -55,10 +56,13 @@ def choose(candidates: Sequence[Candidate], kind: Kind = Kind.OTHER, question: s
     further = [
         (100 * share / sum(odds) / (len(candidate.text) + _COST_OF_A_UNIT), candidate)
         for candidate, share in zip(ordered[1:_LIKELIEST], odds[1:_LIKELIEST], strict=True)
-        if not first.holds
-        or (candidate.holds or kind is not Kind.REASON)  # what gives no reason adds none
-        and (not is_defined or defines(question, candidate.text))
-        and not (kind in STRICT and _stands_beside(candidate, first))
+        if not announces(candidate.text)  # what it announces is not in it
+        and (
+            not first.holds
+            or (candidate.holds or kind is not Kind.REASON)  # what gives no reason adds none
+            and (not is_defined or defines(question, candidate.text))
+            and not (kind in STRICT and _stands_beside(candidate, first))
+        )
     ]
     chosen = [first]
     length = len(first.text)

@@ -16,7 +16,13 @@ LONGEST = 480
 _CLOSING = r"[\s\"'”’»“)\]*_`]*$"
 _ANNOUNCES = re.compile(r"[:：]" + _CLOSING)
 _ENDS = re.compile(r"[.!?…:;。！？；：](?:\[\d+\])*" + _CLOSING)
-_GOES_ON = re.compile(r"[\s\"'“‘(\[]*[a-zà-öø-ÿ]")
+_GOES_ON = re.compile(r"[\s\"'“‘(\[]*[a-zà-öø-ÿ]|[ \t]*:[ \t]")
+# Opens a letter, and announces nothing.
+_GREETS = re.compile(
+    r"\W*(?:dear|sehr geehrte[rs]?|liebe[rs]?|(?:chère?s? )?(?:madame|monsieur)|estimad[oa]s?|gentil[ei]|egregio|hi|hello)\b"
+    r"[^\n]{0,60}[:,]\s*$",
+    re.IGNORECASE,
+)
 _LISTED = re.compile(rf"[ \t]*(?:[-*+{BULLETS}][ \t]|\(?\d{{1,3}}[.)][ \t]|\(?(?:[A-Za-z]|[ivx]+)[.)][ \t])")
 
 
@@ -46,7 +52,7 @@ def stretches(units: Sequence[Unit], texts: Sequence[str]) -> list[Stretch]:
 
 def announces(text: str) -> bool:
     """Whether a text announces what follows it."""
-    return bool(_ANNOUNCES.search(text))
+    return bool(_ANNOUNCES.search(text)) and not _GREETS.match(text)
 
 
 def is_whole(text: str) -> bool:
@@ -62,7 +68,7 @@ def _torn_until(units: Sequence[Unit], texts: Sequence[str], number: int) -> int
             break
         last += 1
     while last + 1 < len(units) and units[last].kind in (PROSE, ITEM) and units[last + 1].kind == PROSE:
-        if _ENDS.search(texts[last]) or not _GOES_ON.match(texts[last + 1]):
+        if _ENDS.search(texts[last]) or _GREETS.match(texts[last]) or not _GOES_ON.match(texts[last + 1]):
             break
         if units[last + 1].span.end - units[number].span.start > LONGEST:
             break
@@ -72,7 +78,7 @@ def _torn_until(units: Sequence[Unit], texts: Sequence[str], number: int) -> int
 
 def _announced_until(units: Sequence[Unit], texts: Sequence[str], number: int) -> int:
     """The last of the units that a line announces, itself when it announces nothing."""
-    if number + 1 >= len(units) or not _ANNOUNCES.search(texts[number]) or units[number].kind in (ROW, CODE):
+    if number + 1 >= len(units) or not announces(texts[number]) or units[number].kind in (ROW, CODE):
         return number
     start, following = units[number].span.start, units[number + 1]
     if following.kind == CODE or not is_listed(following, texts[number + 1]):
@@ -82,7 +88,8 @@ def _announced_until(units: Sequence[Unit], texts: Sequence[str], number: int) -
         if units[last + 1].span.end - start > LONGEST:
             break
         last += 1
-    return last
+    # What a last item announces does not fit.
+    return last - 1 if last > number + 1 and announces(texts[last]) else last
 
 
 def is_listed(unit: Unit, text: str) -> bool:

@@ -136,3 +136,7 @@ def test_rows_of_one_table_go_before_a_sentence_that_names_both_sides() -> None:
         candidate("Pine\t1 mark", 12.0, 20, told="Wood Price"),
     )
     assert texts(both, oak, pine, question="How does oak compare with pine?") == ["Oak\t3 marks", "Pine\t1 mark"]
+
+
+def test_what_only_announces_more_is_no_second_part() -> None:
+    assert texts(candidate("Five.", 10.0), candidate("There are more:", 9.5, 20)) == ["Five."]

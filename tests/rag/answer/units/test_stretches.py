@@ -46,3 +46,24 @@ def test_the_lines_that_name_who_wrote_it_are_read_as_one() -> None:
 
 def test_a_sentence_ends_before_its_reference_marks() -> None:
     assert is_whole("It was cured.[1][3]") and not is_whole("It was cured by") and not is_whole("Cures:")
+
+
+def test_what_a_term_means_stands_with_it_on_the_next_line() -> None:
+    assert read("Slip", ": a paved slope for boats.", "Weir", ": a wall in a river.") == [
+        "Slip\n: a paved slope for boats.",
+        "Weir\n: a wall in a river.",
+    ]
+
+
+def test_the_greeting_of_a_letter_announces_nothing() -> None:
+    assert read("Dear Ms. Lee:", "The boat is sold.") == ["Dear Ms. Lee:", "The boat is sold."]
+    assert read("Sehr geehrte Frau Lee,", "das Boot ist verkauft.") == [
+        "Sehr geehrte Frau Lee,",
+        "das Boot ist verkauft.",
+    ]
+
+
+def test_a_list_that_is_too_long_does_not_end_with_what_announces_more() -> None:
+    items = [f"{number}. {'lamp ' * 20}" for number in range(1, 5)]
+    long = (ITEM, f"- {'wick ' * 20}")
+    assert read("It needs:", *((ITEM, item) for item in items), (ITEM, "5. Wicks:"), long)[0].endswith(items[-1])
