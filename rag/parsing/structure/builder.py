@@ -16,7 +16,7 @@ MAX_CHARACTERS = 50_000_000
 ROW_CHARACTERS = 600
 _MAX_FIELDS = 300
 _SHORT_FIELD = 100
-_SHORT_ITEM = 60  # characters of a numbered item that is the heading of those below it
+_SHORT_ITEM = 60  # characters of an item that is the heading of those below it
 _MAX_TITLE = 120  # characters of a line above a table that says what it is of
 _SENTENCE_END = re.compile(r"[.!?:;,。：…][\"'”’»)\]]*$")
 _MAX_OPEN = 20  # numbered items that one may stand below
@@ -76,7 +76,7 @@ def _moved(block: Block, offset: int) -> Block:
 
 
 class Item(NamedTuple):
-    """Where a numbered paragraph stands. list_id: of its list.  level: from 0.  is_heading: of what is below it, if short."""
+    """Where an item stands. list_id: of its list.  level: from 0.  is_heading: of what is below it, if short."""
 
     list_id: str
     level: int
@@ -163,7 +163,7 @@ class TextBuilder:
     ) -> None:
         """Add a paragraph or list item; with ``whole``, lines as they are and never cut into sentences (code).
 
-        listed: whether it stands in a list, by default where it is tight.  item: its place, if its list is numbered; what is
+        listed: whether it stands in a list, by default where it is tight.  item: its place, where that is known; what is
         below it has its lead-in.  number: its whole number, with which it is searched where its text has a part of that.
         kind: by default told from the other arguments, and from the heading above, which may be that of a bibliography.
         """

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rag.parsing.shared.encoding import decode
-from rag.parsing.structure.builder import TextBuilder, Values, plain
+from rag.parsing.structure.builder import Item, TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
 from rag.parsing.structure.tables import Cell, Table, lay_out, n_covered
 from rag.parsing.web.boilerplate import HEADINGS, UNSEEN, furniture, is_hidden, main_element, measure
@@ -177,7 +177,9 @@ class _Walk:
             text = f"{self._term.removesuffix(':')}: {text}" if text else self._term
             self._term = ""
         if text:
-            self._builder.add_block(text, tight=self._tight, listed=self._lists > 0)
+            # A further paragraph of an item stands below it.
+            item = Item("", self._lists if self._tight else self._lists + 1, is_heading=True) if self._lists else None
+            self._builder.add_block(text, tight=self._tight, listed=self._lists > 0, item=item)
             self._tight = False
 
     def _line_break(self) -> None:

@@ -191,3 +191,22 @@ def test_a_term_stands_with_what_it_means(read: Read) -> None:
     assert lines[2:] == [
         "Ferry: A boat that crosses the river.", "It has a bell.", "Toll, Fee: What is paid.", "Quay", "The end."
     ]  # fmt: skip
+
+
+def test_items_below_an_item_have_it_as_context() -> None:
+    body = (
+        "<ul><li>Heron trail<ul><li>5 km</li><li>Dogs allowed</li></ul><p>Closed in March.</p></li>"
+        "<li>Otter trail<ul><li>9 km</li></ul></li></ul><p>Bring water:</p><ul><li>a litre</li></ul>"
+    )
+    parsed = parse("t.html", page(f"<main><h1>Trails</h1>{body}</main>").encode())
+    texts = {parsed.text[block.start : block.end]: block.context for block in parsed.blocks}
+    assert texts == {
+        "Heron trail": "",
+        "5 km": "Heron trail",
+        "Dogs allowed": "Heron trail",
+        "Closed in March.": "Heron trail",
+        "Otter trail": "",
+        "9 km": "Otter trail",
+        "Bring water:": "",
+        "a litre": "Bring water:",
+    }
