@@ -1,6 +1,7 @@
 """Dates that two texts write in other forms: "1 October 2020", "2020-10-01" and "01.10.2020" are one day."""
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ _BEGINNINGS = (
     *("jul juil lug", "aug aoû ago", "sep set", "oct okt ott out", "nov", "dec dez déc dic des"),
 )
 _MONTH_OF = {beginning: month for month, each in enumerate(_BEGINNINGS, 1) for beginning in each.split()}
+_LONGEST = 30  # characters of a date beside its year
 _YEAR = r"(?:1[5-9]|20)\d\d"
 _MONTH = rf"(?:{by_first_letter(MONTHS)}|{SHORT_MONTHS})\b\.?"
 _DATE = late(
@@ -46,7 +48,7 @@ def told_otherwise(question: str, text: str) -> list[str]:
     wanted = _dates_of(question)
     if not wanted:
         return []
-    days = [day for _, day in _dates_in(text)]
+    days = [day for date in wanted for day in _days_near(text, date[1].year)]
     told = [written for written, date in wanted if any(_is_told(date, day) for day in days)]
     terms = set(analyze(text)) if told else set()
     return [written for written in told if not terms.issuperset(analyze(written))]
@@ -72,8 +74,16 @@ def _dates_of(question: str) -> tuple[tuple[str, Day], ...]:
     return tuple(_dates_in(question))
 
 
-def _dates_in(text: str) -> Iterator[tuple[str, Day]]:
-    for match in _DATE.finditer(text):
+def _days_near(text: str, year: int) -> Iterator[Day]:
+    """The dates of a text that may have a year, or all where it is 0: most texts do not have it, and are not looked through."""
+    if not year:
+        yield from (day for _, day in _dates_in(text))
+    for at in re.finditer(str(year), text) if year else ():
+        yield from (day for _, day in _dates_in(text, max(0, at.start() - _LONGEST), at.end() + _LONGEST))
+
+
+def _dates_in(text: str, start: int = 0, end: int = sys.maxsize) -> Iterator[tuple[str, Day]]:
+    for match in _DATE.finditer(text, start, end):
         day = _day(match.groupdict(""))
         if 1 <= day.month <= 12 and day.day <= 31:
             yield match.group(), day

@@ -26,6 +26,8 @@ POOL = 100
 # Function words in more than this share of the passages propose no candidates: their postings are most of what a search reads (at a
 # million passages 4.5 instead of 13 ms), and the scores of those that are proposed count them all the same. covidqa .6844 -> .6843.
 COMMON_SHARE = 0.25
+# Candidates for each form of a date: they are read, to see whether they tell it.
+_POOL_OF_A_DATE = 50
 # Of passages that tell a date of the question in other words: what its words add where they stand in a passage.
 _LIFT_OF_DATED = np.float32(0.15)
 _AHEAD = 0.01  # of a score: by how much what is referred to by its number comes before all else
@@ -138,7 +140,7 @@ def _dated(reader: Reader, question: str, scope: Scope) -> Ids:
     """The passages that tell a date of the question in another form than it does, ascending."""
     ids: Ids = np.zeros(0, dtype=np.int64)
     for form in other_forms(question):
-        ids = np.union1d(ids, reader.matching(analyze(form), POOL, scope)[1])
+        ids = np.union1d(ids, reader.matching(analyze(form), _POOL_OF_A_DATE, scope)[1])
     if not len(ids):
         return ids
     tell = [bool(told_otherwise(question, passage.text)) for passage in reader.passages(ids)]
