@@ -104,7 +104,7 @@ def _in_directory(store: Store) -> "LocalStore":
 def repair(store: Store, findings: "Iterable[Finding]") -> "list[Finding]":
     """Mend those of the findings that can be mended from the rest of the store, and return them."""
     if is_database(store.place):
-        return []  # what is wrong there needs the document, a backup or REINDEX: each finding says which
+        return _in_database(store).repair(findings)
     from index.local.upkeep.repair import repair as repair_local
 
     return repair_local(_in_directory(store), findings)

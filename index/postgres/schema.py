@@ -21,8 +21,16 @@ from index.types import JsonScalar
 
 # Any number that other programs on the same database do not use for their advisory locks: "Foot", and a number of ours.
 LOCK_SPACE = 0x466F6F74
-CREATE_LOCK, COMMIT_LOCK, REBUILD_LOCK, VIEW_LOCK = 1, 2, 3, 4
+CREATE_LOCK, COMMIT_LOCK, REBUILD_LOCK, VIEW_LOCK, WORDS_LOCK = 1, 2, 3, 4, 5
 WORDS_INDEX = "passages_words"
+_CREATE_WORDS = (
+    f"CREATE INDEX {WORDS_INDEX} ON passages USING bm25 (words) WITH (text_config = 'simple', k1 = 1.2, b = 0.75)"
+)
+# As ``documents.words_of``, of passages that were written while there was no index.
+_FILL_WORDS = """
+    UPDATE passages p SET words = rtrim(regexp_replace(encode(e.terms, 'hex'), '(..)(..)(..)(..)', 'x\\4\\3\\2\\1 ', 'g'))
+    FROM payload e WHERE e.passage = p.id AND p.words IS NULL
+"""
 _VECTOR = (0, 8, 0)
 # Which start of which server this is. A crash of one of its processes begins no other server, but its statistics anew.
 _STARTED = (
@@ -41,7 +49,7 @@ _WORDS = f"""
 _log = logging.getLogger(__name__)
 _FORGETFUL = (
     "%s has pg_textsearch %s, whose indexes forget words when the server is started again: since then words are answered from the "
-    "stored terms, in time that grows with the passages; docs/scale.md says how to have an index again"
+    "stored terms, in time that grows with the passages; `rag repair` makes an index again"
 )
 
 
@@ -129,9 +137,7 @@ def create_documents(connection: Connection, dim: int, words: str) -> None:
         """
     )
     if words == "index":
-        connection.execute(
-            f"CREATE INDEX {WORDS_INDEX} ON passages USING bm25 (words) WITH (text_config = 'simple', k1 = 1.2, b = 0.75)"
-        )
+        connection.execute(_CREATE_WORDS)
 
 
 def create_counts(connection: Connection, dim: int, words: str) -> None:
@@ -242,8 +248,35 @@ def has_words(connection: Connection) -> bool:
 def drop_forgotten_words(connection: Connection) -> None:
     """Remove an index of words whose server has been started again: it would refuse what is written, or have that alone."""
     if _words(connection) == (True, False):
-        connection.execute(f"DROP INDEX IF EXISTS {WORDS_INDEX}")
-        connection.execute("UPDATE meta SET value = 'scan' WHERE key = 'words'")
+        connection.execute("LOCK TABLE passages IN ACCESS EXCLUSIVE MODE")
+        if _words(connection) == (True, False):  # nobody has made it anew meanwhile
+            _drop_words(connection)
+
+
+def make_words(connection: Connection, place: str) -> bool:
+    """Make the index of words anew; False where the server has none. Changes wait, questions are answered by the stored terms."""
+    if _extensions(connection, place) != "index":
+        return False
+    connection.execute("SELECT pg_advisory_lock(%s, %s)", (LOCK_SPACE, WORDS_LOCK))
+    if _words(connection)[0]:
+        with connection.transaction():
+            connection.execute("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE")  # no reader is about to ask it
+            _drop_words(connection)
+    with connection.transaction():
+        connection.execute("LOCK TABLE passages IN SHARE ROW EXCLUSIVE MODE")
+        connection.execute(_CREATE_WORDS)
+        connection.execute(
+            _FILL_WORDS
+        )  # after it: made later, it finds no rows that were changed in their place (1.0.0)
+        connection.execute("DELETE FROM meta WHERE key IN ('words', 'words_since')")
+        connection.execute(f"INSERT INTO meta VALUES ('words', 'index'), ('words_since', {_STARTED})")
+    connection.execute("ANALYZE passages")  # without it the planner may score row by row
+    return True
+
+
+def _drop_words(connection: Connection) -> None:
+    connection.execute(f"DROP INDEX IF EXISTS {WORDS_INDEX}")
+    connection.execute("UPDATE meta SET value = 'scan' WHERE key = 'words'")
 
 
 def _words(connection: Connection) -> tuple[bool, bool]:

@@ -1,6 +1,6 @@
 """The store in a PostgreSQL database: that a commit is durable and searchable, and a reader sees one state, is the engine's own."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +14,7 @@ from index.local.database.rows import document_id as name_id
 from index.local.views.lexical import analyze
 from index.postgres import documents, schema
 from index.postgres.connection import SCHEMA, Connection, Database, storable
+from index.postgres.errors import translated
 from index.postgres.lists import SCAN_VECTORS, SCAN_WORDS, Searching
 from index.postgres.reader import Known, Reader
 from index.types import Change, Document, FailedFile, Finding, JsonScalar, NewDocument, NewPassage, Receipt
@@ -203,6 +204,13 @@ class PostgresStore(backend.Store):
 
         with self.reading() as (connection, _):
             return check_store(connection, self.dim, progress)
+
+    def repair(self, findings: "Iterable[Finding]") -> list[Finding]:
+        """As ``index.stores.repair``: its indexes; all else needs the document or a backup, as each finding says."""
+        from index.postgres.verify import repair
+
+        with translated(self.place), self.database.connected() as connection:
+            return repair(connection, self.place, findings)
 
     @property
     def replaced(self) -> bool:

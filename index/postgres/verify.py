@@ -1,4 +1,4 @@
-"""Comparing everything in a store's database with everything that must agree with it, in one snapshot.
+"""Comparing everything in a store's database with everything that must agree with it, in one snapshot; its indexes made anew.
 
 Rows are compared with one another as in a directory's store (``index.local.checks.row_checks``); both indexes are asked for a
 sample of passages, each of which must find itself.
@@ -6,22 +6,21 @@ sample of passages, each of which must find itself.
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from index.backend import Progress
-from index.local.checks.row_checks import Against, Tally, check_name, check_passages, compare_counters, listed
+from index.local.checks.row_checks import REPAIR, Against, Tally, check_name, check_passages, compare_counters, listed
 from index.local.database.rows import StoredPassage, packed_columns
 from index.postgres.connection import Connection
 from index.postgres.documents import unpacked_half, words_of
-from index.postgres.schema import WORDS_INDEX, has_all_words
+from index.postgres.schema import WORDS_INDEX, has_all_words, make_words
 from index.types import Finding
 
 _SAMPLE = 1000
 # A vacuum takes an HNSW graph apart and joins it again, passage by passage: until it ends many are not reached.
 _VACUUM_S, _PAUSE_S = 60.0, 0.1
 _BACKUP = "bring the store back from a backup, or with `rag restore SRC --overwrite`"
-_REBUILD = "`REINDEX INDEX CONCURRENTLY {}` in the store's schema"
 
 
 def check_store(connection: Connection, dim: int, progress: Progress | None) -> list[Finding]:
@@ -35,6 +34,19 @@ def check_store(connection: Connection, dim: int, progress: Progress | None) -> 
         _indexes(connection, has_words),
     )
     return listed(chain.from_iterable(checks))
+
+
+def repair(connection: Connection, place: str, findings: Iterable[Finding]) -> list[Finding]:
+    """Make indexes anew that lack passages, and one of words where there is none and could be; what was mended."""
+    found = {finding.kind: finding for finding in findings if finding.mendable}
+    if "vectors-index" in found:
+        connection.execute("REINDEX INDEX CONCURRENTLY passages_vector")
+    if not has_all_words(connection):
+        detail = "there was none that has all words: they were answered from the stored terms"
+        found["words-index"] = Finding("words-index", WORDS_INDEX, detail, REPAIR, mendable=True)
+    if "words-index" in found and not make_words(connection, place):
+        del found["words-index"]
+    return list(found.values())
 
 
 def _documents(
@@ -137,13 +149,13 @@ def _indexes(connection: Connection, has_words: bool) -> Iterator[Finding]:
     missing = _not_found_at_rest(connection, {passage: vector for passage, vector, _ in rows})
     if missing:
         detail = f"does not find {len(missing)} of {len(rows)} passages by their own vectors, as {missing[0]}"
-        yield Finding("vectors-index", "passages_vector", detail, _REBUILD.format("passages_vector"))
+        yield Finding("vectors-index", "passages_vector", detail, REPAIR, mendable=True)
     if not has_words:
         return
     lost = [passage for passage, _, words in rows if words and not _found_by_words(connection, passage, words)]
     if lost:
         detail = f"does not find {len(lost)} of {len(rows)} passages by their own words, as {lost[0]}"
-        yield Finding("words-index", WORDS_INDEX, detail, _REBUILD.format(WORDS_INDEX))
+        yield Finding("words-index", WORDS_INDEX, detail, REPAIR, mendable=True)
 
 
 def _not_found_at_rest(connection: Connection, vectors: Mapping[int, str]) -> list[int]:

@@ -29,7 +29,7 @@ from index.errors import (
 )
 from index.postgres import connection, schema
 from index.postgres.store import PostgresStore
-from index.stores import create_store, open_store
+from index.stores import create_store, open_store, repair
 from index.types import NewDocument, NewPassage, Scope
 from tests.conftest import Make, database_server
 
@@ -182,6 +182,21 @@ def test_words_are_found_when_the_server_was_started_again(
                 later.add(*make_document(f"A {word} ran."))
                 store.add(*make_document(f"A {other} ran."))
                 assert finds(later, "cat", word, other) and finds(store, "cat", word, other)
+        assert [finding.kind for finding in repair(store, [])] == ["words-index"] and repair(store, []) == []
+        store.add(*make_document("A fox ran."))
+        assert has_index(store) and finds(store, "cat", "dog", "hen", "cow", "pig", "fox")
+
+
+def test_an_index_that_lacks_a_passage_is_made_anew(store: PostgresStore, address: str, make_document: Make) -> None:
+    ready = "UPDATE pg_index SET indisready = %s WHERE indexrelid = 'footnote.passages_vector'::regclass"
+    with admin(address) as opened:
+        store.add(*make_document("A cat sat.", key="1"))
+        opened.execute(ready, (False,))
+        store.add(*make_document("A dog ran.", key="2"))
+        opened.execute(ready, (True,))
+    findings = store.verify()
+    assert [finding.kind for finding in findings] == ["vectors-index"] and repair(store, findings) == findings
+    assert store.verify() == []
 
 
 def test_another_model_or_other_settings_are_refused(store: PostgresStore, address: str) -> None:
