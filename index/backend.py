@@ -72,7 +72,7 @@ class Reader(Protocol):
         """The document of that id. Raises DocumentNotFound."""
         ...
 
-    def known(self, document_id: str) -> "Document | None":
+    def find_document(self, document_id: str) -> "Document | None":
         """The document of that id, None where there is none."""
         ...
 
@@ -314,7 +314,7 @@ class StoredDocument(NamedTuple):
     contexts: Sequence[str]
 
 
-class Rebuilding(Protocol):
+class Reindexing(Protocol):
     """A store that is being made from another one, with another model. Used by one thread.
 
     removal: how the one that is being made is removed by hand, as a message says it.
@@ -335,7 +335,7 @@ class Rebuilding(Protocol):
     def load(self, document_id: str) -> StoredDocument | None:
         """A document of the store as it is now, None when it is there no longer."""
         with self._store.read() as reader:
-            if (document := reader.known(document_id)) is None:
+            if (document := reader.find_document(document_id)) is None:
                 return None
             passages, contexts = reader.passages_of(document_id), reader.contexts_of(document_id)
             return StoredDocument(document, reader.text(document_id), passages, contexts)

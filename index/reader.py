@@ -74,11 +74,11 @@ class RowReader(CountingReader):
         return self._documents(f"{condition} ORDER BY d.number {order} LIMIT ?", [*values, limit])
 
     def document(self, document_id: str) -> Document:
-        if (document := self.known(document_id)) is None:
+        if (document := self.find_document(document_id)) is None:
             raise DocumentNotFound(f"no document has the id {document_id}")
         return document
 
-    def known(self, document_id: str) -> Document | None:
+    def find_document(self, document_id: str) -> Document | None:
         return next(iter(self._documents("d.id = ?", [document_id])), None)
 
     def find(self, reference: str, collection: str | None = None, key: str | None = None) -> list[Document]:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from index.backend import Place, Progress, Rebuilding, Snapshot, Store, is_database
+from index.backend import Place, Progress, Reindexing, Snapshot, Store, is_database
 
 if TYPE_CHECKING:
     from index.local.database.listing import Rows
@@ -118,7 +118,7 @@ def snapshot(store: Store, target: Path, progress: Progress | None = None) -> Sn
     verify: then the store itself is not whole. Nothing is left at ``target`` in each of these cases.
     """
     if is_database(store.place):
-        from index.postgres.exchange import take as take_from_database
+        from index.postgres.snapshot import take as take_from_database
 
         return take_from_database(_in_database(store), target, progress)
     from index.local.upkeep.snapshot import take
@@ -134,7 +134,7 @@ def restore(source: Path, place: Place, *, overwrite: bool = False, progress: Pr
     """
     if is_database(place):
         _postgres()
-        from index.postgres.exchange import restore as restore_database
+        from index.postgres.snapshot import restore as restore_database
 
         return restore_database(source, str(place), overwrite=overwrite, progress=progress)
     from index.local.upkeep.snapshot import restore as restore_local
@@ -142,16 +142,16 @@ def restore(source: Path, place: Place, *, overwrite: bool = False, progress: Pr
     return restore_local(source, Path(place), overwrite=overwrite, progress=progress)
 
 
-def rebuilding(
+def reindexing(
     store: Store, *, dim: int, fingerprint: str, settings: "Mapping[str, JsonScalar]"
-) -> AbstractContextManager[Rebuilding]:
-    """A rebuilding of the store with another model or other settings: the one that was interrupted, if it was for the same.
+) -> AbstractContextManager[Reindexing]:
+    """A reindexing of the store with another model or other settings: the one that was interrupted, if it was for the same.
 
     What is there at the end of the block is kept for the next time.  Raises StoreLocked while another process is at it.
     """
-    making: AbstractContextManager[Rebuilding]
+    making: AbstractContextManager[Reindexing]
     if is_database(store.place):
-        from index.postgres.rebuilding import begun as begun_in_database
+        from index.postgres.reindex import begun as begun_in_database
 
         making = begun_in_database(_in_database(store), dim=dim, fingerprint=fingerprint, settings=settings)
     else:
@@ -161,10 +161,10 @@ def rebuilding(
     return making
 
 
-def abandon_rebuilding(store: Store) -> bool:
-    """Remove what an interrupted rebuilding left; whether there was something.  Raises StoreLocked while a process is at it."""
+def abandon_reindexing(store: Store) -> bool:
+    """Remove what an interrupted reindexing left; whether there was something.  Raises StoreLocked while a process is at it."""
     if is_database(store.place):
-        from index.postgres.rebuilding import abandon as abandon_in_database
+        from index.postgres.reindex import abandon as abandon_in_database
 
         return abandon_in_database(_in_database(store))
     from index.local.upkeep.reindex import abandon

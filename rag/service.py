@@ -222,7 +222,7 @@ class Service:
 
             def stored(document_id: str) -> tuple[str, str] | None:
                 if document_id not in texts:
-                    document = reader.known(document_id)
+                    document = reader.find_document(document_id)
                     texts[document_id] = (reader.text(document_id), document.text_sha256) if document else None
                 return texts[document_id]
 

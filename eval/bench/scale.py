@@ -39,7 +39,7 @@ from index.local.database.rows import (
     pack_metadata,
 )
 from index.local.store import Store as LocalStore
-from index.local.upkeep.exchange import fill
+from index.local.upkeep.packed_documents import fill
 from index.local.views.lexical import analyze
 from index.types import Floats, Ids, NewDocument
 from rag.service import Service

@@ -13,8 +13,8 @@ from functools import partial
 
 import numpy as np
 
-from index.backend import Place, Reader, Rebuilding, Store, StoredDocument
-from index.stores import abandon_rebuilding, open_store, rebuilding
+from index.backend import Place, Reader, Reindexing, Store, StoredDocument
+from index.stores import abandon_reindexing, open_store, reindexing
 from index.types import Document, JsonScalar, NewPassage
 from rag.intake import prepare as ingest
 from rag.intake.chunking import Chunk
@@ -65,7 +65,7 @@ def reindex(place: Place, config: Config, progress: Progress | None = None) -> R
             embedder = load_embedder(config.model, None, config)
             n_embedded = change_over(store, info.dim, fingerprint, settings, embedder.embed_passages, progress)
         else:
-            abandon_rebuilding(store)
+            abandon_reindexing(store)
             store.checkpoint()
     with open_store(place) as store, store.read() as reader:
         documents, passages = reader.counts()
@@ -87,7 +87,7 @@ def change_over(
     """
     report = progress or (lambda what, done, total: None)
     n_embedded = 0
-    with rebuilding(store, dim=dim, fingerprint=fingerprint, settings=settings) as making:
+    with reindexing(store, dim=dim, fingerprint=fingerprint, settings=settings) as making:
         checked = False
         while True:
             outstanding = making.outstanding()
@@ -105,7 +105,7 @@ def change_over(
                 report("embedding", min(done, n_documents), n_documents)
 
 
-def _groups(making: Rebuilding, ids: Sequence[str]) -> Iterator[list[StoredDocument]]:
+def _groups(making: Reindexing, ids: Sequence[str]) -> Iterator[list[StoredDocument]]:
     """Documents with so many passages together, or one with more."""
     group: list[StoredDocument] = []
     n_passages = 0
@@ -122,7 +122,7 @@ def _groups(making: Rebuilding, ids: Sequence[str]) -> Iterator[list[StoredDocum
         yield group
 
 
-def _take_over(making: Rebuilding, group: Sequence[StoredDocument], embed: Embed) -> int:
+def _take_over(making: Reindexing, group: Sequence[StoredDocument], embed: Embed) -> int:
     """Embed these documents and commit them; how many were still as they had been loaded."""
     pieces = [
         [Chunk(passage.span, units_of(passage), passage.section, passage.page) for passage in document.passages]
@@ -170,7 +170,7 @@ def _untold(store: Store) -> list[Document]:
 
 def _reanalyze(store: Store, document: Document) -> bool:
     with store.read() as reader:
-        if reader.known(document.id) != document:
+        if reader.find_document(document.id) != document:
             return False
         text = reader.text(document.id)
         metadata, language = with_language(text, document.metadata, {})

@@ -28,7 +28,7 @@ from index.local.views.lexical import analyze
 from index.types import JsonScalar, NewPassage
 
 
-class Rebuilding(backend.Rebuilding):
+class Reindexing(backend.Reindexing):
     """A store in a directory, and the one below it that is being made from it."""
 
     _store: Store
@@ -51,7 +51,7 @@ class Rebuilding(backend.Rebuilding):
 
         with self._store.writers_waiting():
             with self._store.read() as reader:
-                if reader.known(old.id) != old:
+                if reader.find_document(old.id) != old:
                     return False
             self._made.mend(write, rebuild=False)
         return True
@@ -82,21 +82,21 @@ class Rebuilding(backend.Rebuilding):
 
 
 @contextmanager
-def begun(store: Store, *, dim: int, fingerprint: str, settings: Mapping[str, JsonScalar]) -> Iterator[Rebuilding]:
-    """A rebuilding of the store with another model or other settings: the one that was interrupted, if it was for the same.
+def begun(store: Store, *, dim: int, fingerprint: str, settings: Mapping[str, JsonScalar]) -> Iterator[Reindexing]:
+    """A reindexing of the store with another model or other settings: the one that was interrupted, if it was for the same.
 
     What is there at the end of the block is kept for the next time.  Raises StoreLocked while another process is at it.
     """
     with _alone(store):
         made = _opened(store, dim, fingerprint, settings)
         try:
-            yield Rebuilding(store, made)
+            yield Reindexing(store, made)
         finally:
             made.close()
 
 
 def abandon(store: Store) -> bool:
-    """Remove what an interrupted rebuilding left; whether there was something.  Raises StoreLocked while a process is at it."""
+    """Remove what an interrupted reindexing left; whether there was something.  Raises StoreLocked while a process is at it."""
     path = store.path / REBUILDING
     if not path.exists():
         return False

@@ -18,9 +18,8 @@ from index.local.database.connection import Database
 from index.local.store import Store
 from index.local.system import files
 from index.local.system.names import REBUILDING
-from index.local.upkeep import reindex as rebuilding
 from index.local.upkeep import snapshot
-from index.local.upkeep.reindex import Rebuilding
+from index.local.upkeep.reindex import Reindexing, begun
 from index.types import FailedFile, Floats, JsonScalar, Scope
 from rag.intake import reindex
 from rag.model.embedding import Embedder, PassageInput, PassageVectors
@@ -220,8 +219,8 @@ def test_a_swap_stopped_anywhere_leaves_the_old_store_or_the_new(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(store.path)
-    install = Rebuilding.install
-    monkeypatch.setattr(Rebuilding, "install", lambda self: (_ for _ in ()).throw(Stop))
+    install = Reindexing.install
+    monkeypatch.setattr(Reindexing, "install", lambda self: (_ for _ in ()).throw(Stop))
     with pytest.raises(Stop):
         change_over(store, Fake())  # all embedded, and stopped before the swap
     store.close()
@@ -230,12 +229,12 @@ def test_a_swap_stopped_anywhere_leaves_the_old_store_or_the_new(
         place = tmp_path / str(last)
         shutil.copytree(store.path, place)
 
-        def stopped(making: Rebuilding, last: int = last) -> bool:
+        def stopped(making: Reindexing, last: int = last) -> bool:
             with monkeypatch.context() as patch:
                 patch.setattr(files, "system", Stopping(last))
                 return install(making)
 
-        monkeypatch.setattr(Rebuilding, "install", stopped)
+        monkeypatch.setattr(Reindexing, "install", stopped)
         fake = Fake()
         with Store.open(place) as copy:
             try:
@@ -249,7 +248,7 @@ def test_a_swap_stopped_anywhere_leaves_the_old_store_or_the_new(
             assert (left.verify(), left.rebuilt) == ([], ())
         assert contents(place) == before
         if seen[-1] == "old":
-            monkeypatch.setattr(Rebuilding, "install", install)
+            monkeypatch.setattr(Reindexing, "install", install)
             with Store.open(place) as copy:
                 change_over(copy, fake)
         assert fake.calls == 0  # nothing was embedded again
@@ -321,8 +320,8 @@ def test_a_restore_over_the_store_removes_what_was_made_from_the_old_one(store: 
 
 
 def test_install_refuses_while_a_document_is_outstanding(store: Store) -> None:
-    with rebuilding.begun(store, dim=DIM, fingerprint="new", settings=NEW) as making:
-        assert isinstance(making, Rebuilding) and len(making.outstanding()) == N_DOCUMENTS
+    with begun(store, dim=DIM, fingerprint="new", settings=NEW) as making:
+        assert isinstance(making, Reindexing) and len(making.outstanding()) == N_DOCUMENTS
         assert not making.install()
     assert not store.replaced
 

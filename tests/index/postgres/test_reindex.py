@@ -5,11 +5,11 @@ from functools import partial
 import psycopg
 import pytest
 
-from index.backend import Rebuilding
+from index.backend import Reindexing
 from index.errors import StoreLocked, StoreReplaced, StoreUnreachable
 from index.postgres.schema import LOCK_SPACE
 from index.postgres.store import PostgresStore
-from index.stores import abandon_rebuilding, open_store, rebuilding
+from index.stores import abandon_reindexing, open_store, reindexing
 from index.types import NewDocument, NewPassage, Scope
 from tests.conftest import Make
 
@@ -22,7 +22,7 @@ def test_the_new_vectors_take_over_with_what_changed_meanwhile(
 ) -> None:
     kept, gone, changed = (store.add(*make_document(f"A {word}.", key=word)).document for word in ("cat", "dog", "cow"))
     store.set_note("colour", "blue")
-    with rebuilding(store, dim=8, fingerprint="new", settings={"model": "new"}) as making:
+    with reindexing(store, dim=8, fingerprint="new", settings={"model": "new"}) as making:
 
         def take_over(identifier: str) -> bool:
             loaded = making.load(identifier)
@@ -37,8 +37,8 @@ def test_the_new_vectors_take_over_with_what_changed_meanwhile(
         assert stale is not None and not making.add(stale, make_document(stale.text, dim=8)[1])
         assert not making.install()
         with pytest.raises(StoreLocked, match="another process"):
-            abandon_rebuilding(store)
-    with rebuilding(store, dim=8, fingerprint="new", settings={"model": "new"}) as making:  # it goes on
+            abandon_reindexing(store)
+    with reindexing(store, dim=8, fingerprint="new", settings={"model": "new"}) as making:  # it goes on
         assert making.outstanding() == [changed.id]
         loaded = making.load(changed.id)
         assert loaded is not None and making.add(loaded, make_document(loaded.text, dim=8)[1])
@@ -51,7 +51,7 @@ def test_the_new_vectors_take_over_with_what_changed_meanwhile(
         assert [document.key for document in reader.documents()] == ["cat", "cow"]
         assert reader.document(kept.id).added_at == kept.added_at and reader.note("colour") == "blue"
         assert len(reader.matching(["hors"], 5, Scope())[1]) == 1 and reader.generation == 6
-        assert new.verify() == [] and not abandon_rebuilding(new)
+        assert new.verify() == [] and not abandon_reindexing(new)
 
 
 def test_who_has_lost_the_lock_stops_and_another_goes_on(
@@ -60,12 +60,12 @@ def test_who_has_lost_the_lock_stops_and_another_goes_on(
     store.add(*make_document("A cat.", key="1"))
     store.add(*make_document("A dog.", key="2"))
 
-    def take_over(making: Rebuilding) -> None:
+    def take_over(making: Reindexing) -> None:
         loaded = making.load(making.outstanding()[0])
         assert loaded is not None and making.add(loaded, make_document(loaded.text, dim=8)[1])
 
     for n_left in (1, 0):
-        with rebuilding(store, dim=8, fingerprint="new", settings={}) as making:
+        with reindexing(store, dim=8, fingerprint="new", settings={}) as making:
             take_over(making)
             end_locks(address)
             step = partial(take_over, making) if n_left else making.install
@@ -73,7 +73,7 @@ def test_who_has_lost_the_lock_stops_and_another_goes_on(
                 step()
         with store.read() as reader:
             assert reader.counts() == (2, 2)
-    with rebuilding(store, dim=8, fingerprint="new", settings={}) as making:
+    with reindexing(store, dim=8, fingerprint="new", settings={}) as making:
         assert making.outstanding() == [] and making.install()
     with open_store(address) as new:
         assert new.fingerprint == "new" and new.verify() == []

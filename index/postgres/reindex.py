@@ -24,7 +24,7 @@ SCHEMA = "footnote_rebuilding"
 _BEFORE = "footnote_before"
 
 
-class Rebuilding(backend.Rebuilding):
+class Reindexing(backend.Reindexing):
     """A store in a database, and the one in a schema beside it that is being made from it."""
 
     _store: PostgresStore
@@ -42,7 +42,7 @@ class Rebuilding(backend.Rebuilding):
         old = loaded.document
         row = self._made.packed(old.as_new(loaded.text), passages)
         with self._store.read() as reader:
-            if reader.known(old.id) != old:
+            if reader.find_document(old.id) != old:
                 return False
         self._made.write(
             lambda connection, token: documents.write_document(connection, row, token, old.added_at, anew=True)
@@ -101,8 +101,8 @@ class Rebuilding(backend.Rebuilding):
 @contextmanager
 def begun(
     store: PostgresStore, *, dim: int, fingerprint: str, settings: Mapping[str, JsonScalar]
-) -> Iterator[Rebuilding]:
-    """A rebuilding of the store with another model or other settings: the one that was interrupted, if it was for the same.
+) -> Iterator[Reindexing]:
+    """A reindexing of the store with another model or other settings: the one that was interrupted, if it was for the same.
 
     Raises StoreLocked while another process is at it.
     """
@@ -126,13 +126,13 @@ def begun(
                 address, dim=dim, fingerprint=fingerprint, settings=settings, schema_name=SCHEMA, identifier=store.id
             )
         try:
-            yield Rebuilding(store, made, connection)
+            yield Reindexing(store, made, connection)
         finally:
             made.close()
 
 
 def abandon(store: PostgresStore) -> bool:
-    """Remove what an interrupted rebuilding left; whether there was something.  Raises StoreLocked while a process is at it."""
+    """Remove what an interrupted reindexing left; whether there was something.  Raises StoreLocked while a process is at it."""
     with _alone(store) as connection:
         row = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", (SCHEMA,)).fetchone()
         _drop(connection)

@@ -13,7 +13,7 @@ from index.local.database.rows import DocumentRow, packed_columns, stored_docume
 from index.local.opening.layout import create_files
 from index.local.system.lock import WriterLock
 from index.local.system.names import LOCK
-from index.local.upkeep import exchange
+from index.local.upkeep import packed_documents
 from index.local.upkeep.snapshot import checked_copy, made
 from index.postgres import schema
 from index.postgres.connection import Connection, Database
@@ -37,8 +37,8 @@ def take(store: PostgresStore, target: Path, progress: Progress | None = None) -
             create_files(aside, store.dim, store.fingerprint, store.settings, store.id)
         with store.read() as reader, store.reading() as (connection, generation):
             # Of the later of two snapshots all is taken: what is remembered beside documents changes none of them.
-            exchange.fill(aside, _packed_documents(connection))
-            exchange.fill_notes(aside, reader.failures(), reader.notes())
+            packed_documents.fill(aside, _packed_documents(connection))
+            packed_documents.fill_notes(aside, reader.failures(), reader.notes())
         return generation
 
     return made(store.place, target, copy, progress)
@@ -70,7 +70,7 @@ def restore(source: Path, address: str, *, overwrite: bool = False, progress: Pr
                 connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(database.schema)))
             schema.create_tables(connection, database, copied.dim, copied.fingerprint, copied.settings, copied.id)
             token = schema.new_token()
-            for row, added_at in exchange.packed_documents(copied):
+            for row, added_at in packed_documents.packed_documents(copied):
                 write_document(connection, storable_row(row), token, added_at)
             with copied.read() as reader:
                 write_failures(connection, reader.failures())
