@@ -78,6 +78,8 @@ def restore(source: Path, address: str, *, overwrite: bool = False, progress: Pr
                 documents, passages = reader.counts()
             with connection.cursor() as cursor:
                 cursor.executemany("INSERT INTO meta VALUES (%s, %s)", notes)
+            # Until the planner knows how many rows there are, it scores them one by one instead of asking the index of words.
+            connection.execute("ANALYZE documents, metadata, passages, payload, signs, terms")
             size = sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
         return Snapshot(source, database.place, generation, documents, passages, size)
     finally:

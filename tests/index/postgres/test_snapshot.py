@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 
 from index.backend import Store
@@ -68,6 +69,9 @@ def test_a_snapshot_is_a_store_in_a_directory_and_comes_back(
     restore(tmp_path / "copy", other)
     with open_store(other) as restored:
         assert everything(restored, fake_embed) == expected and restored.verify() == []
+    with psycopg.connect(other) as connection:  # the planner knows of the rows from the start
+        rows = connection.execute("SELECT reltuples FROM pg_class WHERE relname = 'passages'").fetchall()
+    assert rows == [(36.0,)]
 
 
 def test_a_directory_s_store_with_nul_comes_in_as_documents_with_nul_do(
