@@ -22,7 +22,7 @@ from rag.answer.units.candidates import Candidate
 from rag.answer.weights import FILE, load_weights
 from rag.language.asked import kind_asked
 from rag.language.days import told_otherwise
-from rag.language.held import NAMED, STRICT
+from rag.language.kinds_in_text import NAMED, STRICT
 from rag.language.names import is_near, is_short_for_part, names_in
 from rag.retrieval.references import asks_for_part
 from rag.retrieval.retrieve import Retrieved

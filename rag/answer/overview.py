@@ -12,7 +12,7 @@ from index.backend import Reader
 from index.local.views.lexical import analyze
 from index.types import Document, Passage
 from rag.answer.citations import cite, cite_part
-from rag.language.patterns import late
+from rag.language.patterns import lazy_pattern
 from rag.retrieval.question import function_terms
 from rag.shared.types import (
     Answer,
@@ -28,7 +28,7 @@ from rag.shared.types import (
 from rag.shared.units import units_of
 
 _DOCUMENTS = r"(?:documents?|files?|texts?|papers?|collection|folder|sources?|library)"
-_ALL = late(
+_ALL = lazy_pattern(
     rf"\W*(?:(?:what(?:'s| is| are)|tell me) (?:in |about )?(?:all |all of )?(?:these|this|those|the|my|your|"
     rf"our) {_DOCUMENTS}(?: about)?|"
     rf"(?:which|what) {_DOCUMENTS} (?:are there|do (?:you|i|we) have|are here)|"
@@ -36,7 +36,7 @@ _ALL = late(
     rf"(?:give me |show me )?an overview(?: of (?:all |all of )?(?:these|this|those|the|my|your|our) {_DOCUMENTS})?)\W*",
     re.IGNORECASE,
 )
-_ONE = late(
+_ONE = lazy_pattern(
     r"\W*(?:tell me (?:something |more )?about|what is|what's|summari[sz]e|describe|give me an overview of) "
     r"(?:the|this|that|my|our) (?P<name>[\w .,'’-]{3,60}?)(?P<about> about)?\W*",
     re.IGNORECASE,

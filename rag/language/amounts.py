@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from rag.language.asked import UNITS_OF_TIME, Kind, by_first_letter, kind_asked, once_a_question
+from rag.language.asked import UNITS_OF_TIME, Kind, by_first_letter, cached_by_question, kind_asked
 from rag.language.dates import CLOCK, MONTHS, SHORT_MONTHS, YEAR
-from rag.language.patterns import late
+from rag.language.patterns import lazy_pattern
 
-_DIGIT = late(r"\d")
-_NUMBER = late(r"\d[\d.,:/-]*\d|\d")
+_DIGIT = lazy_pattern(r"\d")
+_NUMBER = lazy_pattern(r"\d[\d.,:/-]*\d|\d")
 NUMBER_WORDS = by_first_letter(
     "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|"
     "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundreds?|thousands?|millions?|billions?|dozens?|twice|half|quarter|third|"
@@ -17,7 +17,7 @@ NUMBER_WORDS = by_first_letter(
     "dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|cien|mil|one|single|none|no|zero|never|once"
 )
 # Numbers that count nothing: references, places in a document, identifiers, links.
-_COUNTS_NOTHING = late(
+_COUNTS_NOTHING = lazy_pattern(
     r"\[[\d,\s–-]+\]|https?://\S+|\b(?:table|figure|fig\.|section|sec\.|chapter|pages?|pp?\.|article|art\.|clause|step|"
     r"volume|vol\.|exhibit|schedule|annex|form|"
     r"version|appendix|item|paragraph|rule|regulation|directive|ordinance|resolution|act|law|règlement|résolution|loi|décret|"
@@ -26,18 +26,18 @@ _COUNTS_NOTHING = late(
     r"^\s*\(?\d{1,3}[.)]\s|(?<=\s)\d{1,2}\.\s(?=(?-i:[A-Z]))",
     re.IGNORECASE,
 )
-_AMOUNT = late(rf"\d[\d.,]*|\b(?:{NUMBER_WORDS})\b|[二三四五六七八九十百千万亿两]", re.IGNORECASE)
+_AMOUNT = lazy_pattern(rf"\d[\d.,]*|\b(?:{NUMBER_WORDS})\b|[二三四五六七八九十百千万亿两]", re.IGNORECASE)
 # A number of things may be told by these; a price, a rate or a size is not.
-_HARDLY_AMOUNTS = late(r"\b(?:one|single|none|no|never|once)\b", re.IGNORECASE)
+_HARDLY_AMOUNTS = lazy_pattern(r"\b(?:one|single|none|no|never|once)\b", re.IGNORECASE)
 _SPAN_OF_TIME = (
     rf"\b(?i:(?:\d+(?:[.,]\d+)?|{NUMBER_WORDS})(?:-? (?:and|or|to) (?:\d+|{NUMBER_WORDS}))?[ -](?:{UNITS_OF_TIME}))\b"
 )
-_COUNTS = late(
+_COUNTS = lazy_pattern(
     r"\b(?:how (?:many|often)|wie (?:viele|oft)|combien (?:de|y a)|cuánt[oa]s|quant[ie])\b|\bcombien d['’]",
     re.IGNORECASE,
 )
 # Asks for an amount of money, and tells it: by a currency, or a number such as 12.50.
-_ASKS_FOR_MONEY = late(
+_ASKS_FOR_MONEY = lazy_pattern(
     r"^(?!.*\b(?:how (?:many|long)|percent\w*|proportion|wie viele|combien de|cuánt[oa]s)\b).*"
     r"\b(?:costs?|prices?|priced|salary|wages?|penalty|rents?|fees?|paid|pay|charged?|earns?|spen[dt]|"
     r"(?:sub|grand )total|bill(?:ed)?|invoiced|amount due|balance|VAT|revenues?|turnover|income|earnings|profits?|"
@@ -47,13 +47,13 @@ _ASKS_FOR_MONEY = late(
     re.IGNORECASE | re.DOTALL,
 )
 # Such amounts are also told as a share of something.
-_MAY_BE_SHARE = late(r"\b(?:penalty|rents?|fees?|charged?|VAT|tax)\b", re.IGNORECASE)
+_MAY_BE_SHARE = lazy_pattern(r"\b(?:penalty|rents?|fees?|charged?|VAT|tax)\b", re.IGNORECASE)
 _CURRENCY = "[$€£¥₩₹₽₺₪]"
 _CODE = (
     "USD|EUR|GBP|CHF|JPY|CNY|RMB|AUD|CAD|NZD|SEK|NOK|DKK|ISK|PLN|CZK|HUF|RON|BGN|UAH|RUB|TRY|INR|PKR|IDR|MYR|SGD|HKD|THB|PHP|VND|"
     "KRW|BRL|MXN|ARS|CLP|COP|PEN|ZAR|NGN|KES|EGP|ILS|AED|SAR|QAR|KWD"
 )
-_MONEY = late(
+_MONEY = lazy_pattern(
     rf"{_CURRENCY} ?\d|\d ?{_CURRENCY}|\d ?(?:{_CODE})\b|\b(?:{_CODE}) ?\d|"
     r"(?<![\w.,–-])\d{1,3}(?:[.,]\d{2,3})+(?![\w–-]| ?%| [a-z])|"
     r"\d (?:per|an?|each)\b|(?i:\b(?:costs?|prices?|fees?|rent|salary|wages?|paid|pays?|worth|charged?):? (?:is |of |was |at )?\d|"
@@ -62,12 +62,12 @@ _MONEY = late(
     r"koruny?|zloty|forints?|shillings?|guineas?|guilders?|florins?|ducats?|millions?|billions?|free)\b)",
 )
 # Asks for a part of a whole, and tells it.
-_ASKS_FOR_SHARE = late(
+_ASKS_FOR_SHARE = lazy_pattern(
     r"\b(?:percent\w*|per cent|proportion|(?:interest|tax|VAT|growth|inflation|unemployment|error|success|turnout) rate|prozent\w*|"
     r"pourcentage|porcentaje|percentuale)\b",
     re.IGNORECASE,
 )
-_SHARE = late(
+_SHARE = lazy_pattern(
     rf"\d ?(?:%|‰)|\b(?:percent|per cent|pct|prozent|pour cent|por ciento|per cento|half|thirds?|quarters?|fifths?|tenths?|none|"
     r"all|basis points)\b|(?<![\d.,$€£])0[.,]\d|"
     rf"\b(?:\d+|{NUMBER_WORDS}) (?:in|of|out of) (?:every |the )?(?:\d+|{NUMBER_WORDS})\b",
@@ -75,14 +75,14 @@ _SHARE = late(
 )
 _MEASURES = "lbs?|kg|g|mg|oz|ft|in|mi|m|cm|mm|km|L|l|ml|gal|mph|km/h|hp|kW|kWh|W|V|Ah|MB|GB|TB|°[CF]?"
 # What counts no things: money, shares, times of day, spans of time, measures.
-_NO_COUNT = late(
+_NO_COUNT = lazy_pattern(
     rf"\d+(?:[.,]\d+| \d{{3}})* ?(?:(?i:{UNITS_OF_TIME})|{_MEASURES})(?![\w/])|{_CURRENCY} ?\d[\d.,]*|\b(?:{_CODE}) ?\d[\d.,]*|"
     rf"\d[\d.,]* ?(?:{_CURRENCY}|%|(?i:percent|per cent)\b)|(?i:{CLOCK.pattern})|"
     f"{_SPAN_OF_TIME}",
 )
 _MONTH = by_first_letter(f"{MONTHS}|{SHORT_MONTHS}")
 # What is no amount of anything: days of a month, dates, places in an order, telephone numbers, houses of a street.
-_NO_AMOUNT = late(
+_NO_AMOUNT = lazy_pattern(
     rf"\b(?i:{_MONTH})\b\.? \d{{1,2}}(?:st|nd|rd|th)?\b|"
     rf"\b\d{{1,2}}(?:st|nd|rd|th|\.)? (?i:of )?(?i:{_MONTH})\b|"
     r"\b\d+(?:st|nd|rd|th)\b|\b(?i:first|second|third|fourth|last|this|each) (?i:quarters?|half|part(?:y|ies)|person)\b|"
@@ -109,7 +109,7 @@ def _is_of_sort(text: str, question: str, is_row: bool) -> bool:
     return True
 
 
-@once_a_question
+@cached_by_question
 def amounts_in(text: str, question: str) -> Sequence[str]:
     """What follows each number of a text that may be an amount: none of a date, a reference, or what the question says itself.
 
@@ -121,7 +121,7 @@ def amounts_in(text: str, question: str) -> Sequence[str]:
     return [told[match.end() :] for match in _AMOUNT.finditer(told)]
 
 
-@once_a_question
+@cached_by_question
 def _no_amount_to(question: str) -> re.Pattern[str] | None:
     if not _COUNTS.search(question):
         return _HARDLY_AMOUNTS
@@ -129,17 +129,17 @@ def _no_amount_to(question: str) -> re.Pattern[str] | None:
     return None if is_of_money or kind_asked(question) is Kind.DURATION else _NO_COUNT
 
 
-@once_a_question
+@cached_by_question
 def _asks_for_money(question: str) -> bool:
     return bool(_ASKS_FOR_MONEY.search(question))
 
 
-@once_a_question
+@cached_by_question
 def _asks_for_share(question: str) -> bool:
     return bool(_ASKS_FOR_SHARE.search(question))
 
 
-@once_a_question
+@cached_by_question
 def numbers_in(question: str) -> Sequence[str]:
     """The numbers of a question, the longest first."""
     return longest_first(_NUMBER.findall(question))

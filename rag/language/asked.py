@@ -8,7 +8,7 @@ import re
 from enum import Enum
 from functools import lru_cache
 
-from rag.language.patterns import late
+from rag.language.patterns import lazy_pattern
 
 _ENGLISH_UNITS_OF_TIME = (
     "(?:milli)?seconds?|minutes?|hours?|(?:business |working |calendar )?days?|nights?|weeks?|months?|quarters?|years?|"
@@ -24,7 +24,7 @@ UNITS_OF_TIME = (
 
 
 # What a question alone decides, which every unit that may answer it is held against, is found once.
-once_a_question = lru_cache(maxsize=256)
+cached_by_question = lru_cache(maxsize=256)
 
 
 def by_first_letter(words: str) -> str:
@@ -211,34 +211,34 @@ _PATTERNS = tuple(
         ),
     )
 )
-_ASKED = late("|".join(_PATTERNS), re.IGNORECASE)
+_ASKED = lazy_pattern("|".join(_PATTERNS), re.IGNORECASE)
 
 
-@once_a_question
+@cached_by_question
 def kind_asked(question: str) -> Kind:
     """What a question asks for; OTHER where its words do not say. The first question word decides."""
     match = _ASKED.search(question)
     return Kind[match.lastgroup] if match and match.lastgroup else Kind.OTHER
 
 
-_MAIL = late(
+_MAIL = lazy_pattern(
     r"\b(?:e-?mails?|mails?|sent|send(?:er)?|subject|recipients?|received|cc|addressed|wrote|message|written)\b",
     re.IGNORECASE,
 )
-_AUTHOR = late(
+_AUTHOR = lazy_pattern(
     r"\b(?:wr[io]te|written|writes|authors?|authored|co-authors?|published|affiliat\w+|universit\w+|institutions?|employ\w+|"
     r"écrit\w*|auteurs?|geschrieben|verfasst|autor\w*|escrib\w+|escrito|scritto|autore|autori)\b",
     re.IGNORECASE,
 )
 
 
-@once_a_question
+@cached_by_question
 def asks_about_mail(question: str) -> bool:
     """Whether a question may ask who sent a mail, to whom, when or about what."""
     return bool(_MAIL.search(question))
 
 
-@once_a_question
+@cached_by_question
 def asks_for_author(question: str) -> bool:
     """Whether a question may ask who wrote a text, or where they work."""
     return kind_asked(question) in (Kind.PERSON, Kind.ORGANISATION) and bool(_AUTHOR.search(question))

@@ -3,7 +3,7 @@
 import re
 
 from rag.language.asked import UNITS_OF_TIME, by_first_letter
-from rag.language.patterns import late
+from rag.language.patterns import lazy_pattern
 
 MONTHS = (
     "january|february|march|april|june|july|august|september|october|november|december|januar|februar|märz|juni|juli|oktober|"
@@ -20,8 +20,8 @@ MONTHS = (
 )
 SHORT_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec"
 WEEKDAYS = "(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
-YEAR = late(r"(?<![\d.,$€£¥])(?:1[5-9]|20)\d\d(?![\d%]|[.,]\d)")
-DATE = late(
+YEAR = lazy_pattern(r"(?<![\d.,$€£¥])(?:1[5-9]|20)\d\d(?![\d%]|[.,]\d)")
+DATE = lazy_pattern(
     rf"(?<![\w.,$€£¥/–-])(?:FY)?(?:1\d|20)\d\d(?:s\b|(?![\d%]|[.,]\d| ?[-–] ?\d+ ?[-–] ?\d))|"
     r"(?<![\d./-])\d{1,4}(?:\.\d{1,2}\.|/\d{1,2}/|-\d{1,2}-)\d{2,4}(?![\d./-]\d)|"
     rf"\b\d{{1,2}}[-./](?:{SHORT_MONTHS})[-./]\d{{2,4}}\b|\b\d{{1,4}} BCE?\b|"
@@ -31,7 +31,7 @@ DATE = late(
     r"[- ]centur(?:y|ies)\b|\b(?:dynast(?:y|ies)|middle ages|antiquity|(?:stone|bronze|iron|ice) age)\b|\d{1,4} ?年|\d{1,2} ?月",
     re.IGNORECASE,
 )
-CLOCK = late(
+CLOCK = lazy_pattern(
     r"\b\d{1,2}[:.h]\d\d(?!\d)|\b\d{1,2}(?::\d\d)? ?(?:a\.?m\b|p\.?m\b|uhr\b|o'clock|heures?\b|h\b)|"
     r"\b(?:noon|midnight|midday|dawn|dusk|sunset|sunrise)\b|"
     r"\bat (?:\d{1,2}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)(?=[.,;!?)]|$| (?:in the|on|every|each|and)\b)",

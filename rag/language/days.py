@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from index.local.views.lexical import analyze
-from rag.language.asked import by_first_letter, once_a_question
+from rag.language.asked import by_first_letter, cached_by_question
 from rag.language.dates import MONTHS, SHORT_MONTHS
-from rag.language.patterns import late
+from rag.language.patterns import lazy_pattern
 
 _NAMES = "January February March April May June July August September October November December".split()
 # What the names of months begin with in the languages of western Europe.
@@ -20,7 +20,7 @@ _MONTH_OF = {beginning: month for month, each in enumerate(_BEGINNINGS, 1) for b
 _LONGEST = 30  # characters of a date beside its year
 _YEAR = r"(?:1[5-9]|20)\d\d"
 _MONTH = rf"(?:{by_first_letter(MONTHS)}|{SHORT_MONTHS})\b\.?"
-_DATE = late(
+_DATE = lazy_pattern(
     rf"(?<![\w./-])(?:"
     rf"(?P<y1>{_YEAR})(?P<s1>[-/.])(?P<m1>\d\d?)(?P=s1)(?P<d1>\d\d?)(?!\d|[./-]\d)|"
     rf"(?P<y2>{_YEAR})-(?P<m2>\d\d)(?![\d-])|"
@@ -69,7 +69,7 @@ def _forms(date: Day) -> tuple[str, ...]:
     return f"{year}-{month:02}-{day:02}", f"{year}-{month}-{day}", f"{day} {_NAMES[month - 1]} {year}"
 
 
-@once_a_question
+@cached_by_question
 def _dates_of(question: str) -> tuple[tuple[str, Day], ...]:
     return tuple(_dates_in(question))
 

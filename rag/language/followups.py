@@ -8,31 +8,33 @@ from collections.abc import Sequence
 
 from rag.language.languages import common_words
 from rag.language.names import names_in
-from rag.language.patterns import late
+from rag.language.patterns import lazy_pattern
 from rag.shared.types import Turn
 
-_OPENING = late(
+_OPENING = lazy_pattern(
     r"^\W*(?:(?:and|but|or|so|ok(?:ay)?)\b\W*)?(?:(?:what|how) about\b|und|et|y|(?:and|but|or|"
     r"so)\b)\W*(?:was ist mit\b\W*)?",
     re.IGNORECASE,
 )
-_POINTS_BACK = late(r"\b(?:it|its|they|them|their|he|him|his|she|her|this|that|these|those|one)\b", re.IGNORECASE)
+_POINTS_BACK = lazy_pattern(
+    r"\b(?:it|its|they|them|their|he|him|his|she|her|this|that|these|those|one)\b", re.IGNORECASE
+)
 # Words that look as if they pointed back and do not.
-_POINTS_NOWHERE = late(
+_POINTS_NOWHERE = lazy_pattern(
     r"\bit (?:is |was )?(?:that|possible|true)\b|\b(?:this|that|these|those) (?!is|was|are|were|do|does|did)\w+|\b(?:say|"
     r"mean|know|said) that\b"
     r"|\bone of\b|\bis it that\b",
     re.IGNORECASE,
 )
-_ASKS = late(
+_ASKS = lazy_pattern(
     r"\b(?:who|whom|whose|what|which|when|where|why|how|wer|was|wann|wo|warum|wie|qui|quand|où|comment)\b",
     re.IGNORECASE,
 )
-_VERB = late(r"\b(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b")
-_PREPOSITION = late(
+_VERB = lazy_pattern(r"\b(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b")
+_PREPOSITION = lazy_pattern(
     r"^(in|on|at|for|of|to|from|by|with|during|since|under|over|für|bei|pour|dans|en|à)\s+", re.IGNORECASE
 )
-_DATE = late(r"\b(?:[A-Z][a-z]+ )?(?:1[5-9]|20)\d\d\b")
+_DATE = lazy_pattern(r"\b(?:[A-Z][a-z]+ )?(?:1[5-9]|20)\d\d\b")
 _LONGEST_FRAGMENT = 6  # words
 _MOST_TAKEN = 8  # words
 

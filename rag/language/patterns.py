@@ -7,7 +7,7 @@ from typing import Any, cast
 BULLETS = "•‣⁃◦▪▫●○■□◆◇❖►▸➢➤✓✔·∙–"
 
 
-class _Late:
+class _LazyPattern:
     """As the pattern, whose methods are found in it one by one."""
 
     def __init__(self, pattern: str, flags: int) -> None:
@@ -19,6 +19,6 @@ class _Late:
         return method
 
 
-def late(pattern: str, flags: int = 0) -> re.Pattern[str]:
+def lazy_pattern(pattern: str, flags: int = 0) -> re.Pattern[str]:
     """The pattern, as ``re.compile`` gives it."""
-    return cast(re.Pattern[str], _Late(pattern, flags))
+    return cast(re.Pattern[str], _LazyPattern(pattern, flags))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rag.language.patterns import late
+from rag.language.patterns import lazy_pattern
 
 _KINDS = (
     "clauses?|sections?|articles?|paragraphs?|chapters?|rules?|items?|points?|annex|appendix|schedule|cl|sec|art|para|"
@@ -17,11 +17,11 @@ _KINDS = (
 _KIND = rf"(?:\b(?:{_KINDS})\b\.?|§{{1,2}})\s*"
 _DOTTED = r"\d{1,4}(?:\.\d{1,4})"
 _SUB = r"(?:\s?\([a-z0-9]{1,5}\))"
-_DIGIT = late(r"\d")
+_DIGIT = lazy_pattern(r"\d")
 # Without a word before it only what can be no amount or year alone.
-_ASKED = late(rf"{_KIND}({_DOTTED}*{_SUB}*)(?![\w%])|(?<![\w.,$€£])({_DOTTED}+{_SUB}*)(?![\w%])", re.I)
+_ASKED = lazy_pattern(rf"{_KIND}({_DOTTED}*{_SUB}*)(?![\w%])|(?<![\w.,$€£])({_DOTTED}+{_SUB}*)(?![\w%])", re.I)
 # Of running text ("Article 34 TFEU says") a number after a word is no opening.
-_OPENING = late(
+_OPENING = lazy_pattern(
     rf"""
     (?: {_KIND}({_DOTTED}*)                             # "Clause 7.3", where what follows shows that the words open a part:
         (?= [.:)] | \s?\( | \s*$                        #   "Clause 7.3:", "Clause 7.3 (a)", "Clause 7.3" alone,
@@ -34,13 +34,13 @@ _OPENING = late(
     """,
     re.I | re.VERBOSE,
 )
-_HEADING = late(rf"(?:{_KIND})?({_DOTTED}*)(?![\w,])({_SUB}*)", re.I)
-_ITEM = late(r"\(?([a-z]{1,5}|\d{1,3})[.)]\s", re.I)
-_WHOLE_NUMBER = late(rf"(?:^|\. )({_DOTTED}*{_SUB}+)(?=\. |$)", re.I)
-_PART = late(r"\w+")
+_HEADING = lazy_pattern(rf"(?:{_KIND})?({_DOTTED}*)(?![\w,])({_SUB}*)", re.I)
+_ITEM = lazy_pattern(r"\(?([a-z]{1,5}|\d{1,3})[.)]\s", re.I)
+_WHOLE_NUMBER = lazy_pattern(rf"(?:^|\. )({_DOTTED}*{_SUB}+)(?=\. |$)", re.I)
+_PART = lazy_pattern(r"\w+")
 _ROMAN = "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split()
 # What is left of a question that asks for a part itself and for nothing in it.
-_ASKS_FOR_IT = late(
+_ASKS_FOR_IT = lazy_pattern(
     r"(?:\W|\b(?:and|or|of|in|under|by|the|this|that|my|our|please|what|which|how|does|do|did|is|are|was|were|can|could|you|me|it|be|i|"
     r"says?|said|states?|stated|read|reads|contains?|provides?|requires?|means?|about|tell|shows?|show|give|quote|cite|find|written|"
     r"text|wording|contents?|contract|agreement|document|law|act|terms)\b)*",

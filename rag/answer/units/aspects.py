@@ -5,59 +5,59 @@ from collections.abc import Iterator
 
 from index.local.views.lexical import analyze, analyze_word
 from rag.language.amounts import amounts_in
-from rag.language.asked import Kind, kind_asked, once_a_question
+from rag.language.asked import Kind, cached_by_question, kind_asked
 from rag.language.days import told_otherwise
-from rag.language.patterns import late
+from rag.language.patterns import lazy_pattern
 from rag.retrieval.question import function_terms
 
 # Words between a number and what it counts, and characters in which those are looked for.
 _WORDS_BETWEEN = 2
 _NEAR = 60
-_NUMBERED = late(r"([^\W\d_]+) ?[(:=] ?\d")
-_COUNTED = late(r"\b(?:how many|wie viele|combien de|cuánt[oa]s) ((?:[\w.'’-]+ ?){1,5})", re.IGNORECASE)
-_PERIOD = late(
+_NUMBERED = lazy_pattern(r"([^\W\d_]+) ?[(:=] ?\d")
+_COUNTED = lazy_pattern(r"\b(?:how many|wie viele|combien de|cuánt[oa]s) ((?:[\w.'’-]+ ?){1,5})", re.IGNORECASE)
+_PERIOD = lazy_pattern(
     r"(?<![\d.,$€£¥-])(?:1[5-9]|20)\d\d(?![\d%-])|\b(?:January|February|March|April|June|July|August|September|October|"
     r"November|December)\b|\b(?:first|second|third|fourth) quarter\b|\bQ[1-4]\b"
 )
-_YEAR_NAMED = late(r"(?<![\w.,$€£¥/-])(?:FY ?)?((?:1[5-9]|20)\d\d)(?![\d%]|[.,]\d)")
+_YEAR_NAMED = lazy_pattern(r"(?<![\w.,$€£¥/-])(?:FY ?)?((?:1[5-9]|20)\d\d)(?![\d%]|[.,]\d)")
 # Words that tell one of several like statements from the others, though searches pass them over.
-_QUALIFIER = late(
+_QUALIFIER = lazy_pattern(
     r"\b(?:all|only|every|each|both|(?:first|last)(?! names?\b)|latest|"
     r"oldest|newest|most|least|without|before|after|except|multiple|several)\b",
     re.IGNORECASE,
 )
-_NEGATION = late(
+_NEGATION = lazy_pattern(
     r"\b(?:no|not|never|none|nor|neither|cannot|without|except|nicht|kein\w*|ohne|pas|jamais|aucun\w*|sans|nunca|sin|senza|niet|"
     r"geen)\b|n['’]t\b",
     re.IGNORECASE,
 )
 # Sets one thing against another, or says that it is bad.
-_DENIES_NOTHING = late(r"\b(?:(?:and|or|if) not|no (?:good|use|matter))\b", re.IGNORECASE)
+_DENIES_NOTHING = lazy_pattern(r"\b(?:(?:and|or|if) not|no (?:good|use|matter))\b", re.IGNORECASE)
 # Asks for the last day of something, and tells it.
-_ASKS_FOR_DEADLINE = late(
+_ASKS_FOR_DEADLINE = lazy_pattern(
     r"\b(?:deadlines?|due|(?:by|until) when|latest|expir(?:e|es|y)|(?:bis|spätestens) wann|frist|date limite|plazo|fecha límite|"
     r"scadenza|prazo)\b",
     re.IGNORECASE,
 )
-_TELLS_DEADLINE = late(
+_TELLS_DEADLINE = lazy_pattern(
     r"\b(?:by|until|before|(?:no|not) later than|due|deadline|expires?|closes?|bis|spätestens|avant le|jusqu'au|hasta|antes del|"
     r"entro|até)\b[^.;\n]{0,25}\d",
     re.IGNORECASE,
 )
 # Asks who signed, and is a line that signs.
-_ASKS_WHO_SIGNED = late(
+_ASKS_WHO_SIGNED = lazy_pattern(
     r"\b(?:who|which|whose|wer|qui|quién|chi)\b.*\b(?:sign(?:s|ed|atur\w+)|unterschrieb\w*|unterzeichnet\w*|signée?|firmó|firmato)\b",
     re.IGNORECASE,
 )
-_SIGNS = late(r"^\W*(?:by|signed|signature|name):|/s/|\bsigned by\b", re.IGNORECASE | re.MULTILINE)
+_SIGNS = lazy_pattern(r"^\W*(?:by|signed|signature|name):|/s/|\bsigned by\b", re.IGNORECASE | re.MULTILINE)
 # Leads elsewhere and says nothing, but to a question for that. Words that are a link in Markdown say what they are.
-_LEADS_ELSEWHERE = late(
+_LEADS_ELSEWHERE = lazy_pattern(
     r"\bclick (?:here|below)\b|\bno longer wish to receive\b|"
     r"^\W*(?:(?:read|learn|see|find out) more|(?:un)?subscribe|sign up|log ?in|view (?:this|it|online|in))\b",
     re.IGNORECASE,
 )
-_LINK = late(r"(?<!\]\()<?\b(?:https?://|www\.)[^\s>)]+[>)]*", re.IGNORECASE)
-_ASKS_FOR_LINK = late(
+_LINK = lazy_pattern(r"(?<!\]\()<?\b(?:https?://|www\.)[^\s>)]+[>)]*", re.IGNORECASE)
+_ASKS_FOR_LINK = lazy_pattern(
     r"\b(?:links?|urls?|web\w*|sites?|pages?|online|click|(?:un)?subscri\w+|opt|sign up|log ?in|downloads?|where|more|"
     r"mails?|e-mails?|receive)\b",
     re.IGNORECASE,
@@ -70,7 +70,7 @@ _LABELS = {
     Kind.DURATION: "duration|length|time|runtime|term|period|dauer|durée|duración|durata",
 }
 _LABELLED = {
-    kind: late(
+    kind: lazy_pattern(
         rf"^[^\w\n]*(?:[\w-]+[ /]){{0,2}}(?:{labels})(?:[ /][\w-]+){{0,2}} ?:\s*\w", re.IGNORECASE | re.MULTILINE
     )
     for kind, labels in _LABELS.items()
@@ -80,9 +80,11 @@ _SIDE = (
     rf"(?<![\w.'’+/-])({_WORD}(?: {_WORD}){{0,3}}?)"  # begins a word: no question takes time that grows with its square
 )
 # What each of the patterns below needs, which together take 7 ms to compile.
-_MAY_COMPARE = late(r"compare|differ|versus| vs|between|, .* or | and (?:in|for|on|with) |\bfrom .* to ", re.IGNORECASE)
+_MAY_COMPARE = lazy_pattern(
+    r"compare|differ|versus| vs|between|, .* or | and (?:in|for|on|with) |\bfrom .* to ", re.IGNORECASE
+)
 _COMPARED = tuple(
-    late(pattern, re.IGNORECASE)
+    lazy_pattern(pattern, re.IGNORECASE)
     for pattern in (
         rf"\b(?:between|compare) (?:the )?{_SIDE} (?:and|with|to|against) (?:the )?{_SIDE}(?:[?,.]|$| (?:in|on|for|of)\b)",
         rf"\b(?:does|do|did|is|are|was|were) (?:the )?{_SIDE} (?:compare|differ)\w* (?:with|to|from|against) (?:the )?{_SIDE}"
@@ -153,7 +155,7 @@ def has_qualifier(question: str, text: str) -> bool:
     return bool(asked) and any(word.casefold() in asked for word in _QUALIFIER.findall(text))
 
 
-@once_a_question
+@cached_by_question
 def _qualifiers(question: str) -> frozenset[str]:
     return frozenset(word.casefold() for word in _QUALIFIER.findall(question))
 
@@ -163,17 +165,17 @@ def tells_deadline(question: str, text: str) -> bool:
     return _asks_for_deadline(question) and bool(_TELLS_DEADLINE.search(text))
 
 
-@once_a_question
+@cached_by_question
 def _asks_for_deadline(question: str) -> bool:
     return bool(_ASKS_FOR_DEADLINE.search(question))
 
 
-def signs(question: str, text: str) -> bool:
+def tells_signatory(question: str, text: str) -> bool:
     """Whether a question asks who signed, and a text signs: "By: /s/ Ann Lee"."""
     return _asks_who_signed(question) and bool(_SIGNS.search(text))
 
 
-@once_a_question
+@cached_by_question
 def _asks_who_signed(question: str) -> bool:
     return bool(_ASKS_WHO_SIGNED.search(question))
 
@@ -188,7 +190,7 @@ def leads_elsewhere(question: str, text: str) -> bool:
     return bool(_LEADS_ELSEWHERE.search(text))
 
 
-@once_a_question
+@cached_by_question
 def _asks_for_link(question: str) -> bool:
     return kind_asked(question) is Kind.STEPS or bool(_ASKS_FOR_LINK.search(question))
 
@@ -198,7 +200,7 @@ def is_labelled(kind: Kind, text: str) -> bool:
     return kind in _LABELLED and bool(_LABELLED[kind].search(text))
 
 
-def sides_of(question: str) -> tuple[frozenset[str], frozenset[str]] | None:
+def compared_terms(question: str) -> tuple[frozenset[str], frozenset[str]] | None:
     """The terms by which the two things that a question compares differ; None of one that compares nothing."""
     for pattern in _COMPARED if _MAY_COMPARE.search(question) else ():
         for match in pattern.finditer(question):

@@ -13,17 +13,17 @@ from rag.answer.units.aspects import (
     has_qualifier,
     is_labelled,
     leads_elsewhere,
-    signs,
     tells_deadline,
+    tells_signatory,
 )
 from rag.answer.units.definitions import defines
-from rag.answer.units.leads import passed_on
+from rag.answer.units.leads import hand_on_scores
 from rag.answer.units.nesting import stands_below
 from rag.answer.units.stretches import Stretch, is_whole, span_of, stretches, texts_of
 from rag.answer.weights import load_weights
-from rag.language.asked import Kind, asks_about_mail, asks_for_author, kind_asked, once_a_question
+from rag.language.asked import Kind, asks_about_mail, asks_for_author, cached_by_question, kind_asked
 from rag.language.days import told_otherwise
-from rag.language.held import NAMED, STRICT, asks_for_name, holds, points_back
+from rag.language.kinds_in_text import NAMED, STRICT, asks_for_name, holds, points_back
 from rag.retrieval.question import function_terms
 from rag.retrieval.retrieve import Retrieved
 from rag.retrieval.signals import late_without_words
@@ -191,7 +191,7 @@ def _of_passage(
             + weights["deadline"] * (is_held and kind in STRICT and tells_deadline(asked, text))
             + weights["defines"] * defines(asked, text)
             + weights["dated"] * bool(told_otherwise(asked, text))
-            + weights["signed"] * signs(asked, text)
+            + weights["signed"] * tells_signatory(asked, text)
             + weights["labelled"] * (is_held and is_labelled(kind, text))
             + weights["counted"] * counts(text, asked, counted)
             + weights["byline"] * (units[stretch.first].kind == BYLINE and asks_for_author(asked))
@@ -204,7 +204,7 @@ def _of_passage(
     ]
     scores = [
         score - weights["elsewhere"] * leads_elsewhere(asked, text)
-        for text, score in zip(quoted, passed_on(list(zip(quoted, scores, strict=True)), gaps, kept), strict=True)
+        for text, score in zip(quoted, hand_on_scores(list(zip(quoted, scores, strict=True)), gaps, kept), strict=True)
     ]
     named = {part.sentence: part.opens for part in retrieved.named.get(position, ())}
     candidates = [
@@ -264,7 +264,7 @@ def _only_repeats(text: str, asked: str) -> bool:
     return len(text) <= len(asked) + _REPEATED and _said(asked).issuperset(analyze(text))
 
 
-@once_a_question
+@cached_by_question
 def _said(asked: str) -> frozenset[str]:
     return function_terms().union(analyze(asked))
 

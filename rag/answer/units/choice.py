@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from itertools import islice
 
 from index.local.views.lexical import analyze
-from rag.answer.units.aspects import sides_of
+from rag.answer.units.aspects import compared_terms
 from rag.answer.units.candidates import Candidate
 from rag.answer.units.definitions import defines
 from rag.answer.units.stretches import announces
 from rag.language.asked import Kind
-from rag.language.held import STRICT
+from rag.language.kinds_in_text import STRICT
 from rag.retrieval.duplicates import same_statement
 from rag.shared.types import ITEM, ROW
 
@@ -104,7 +104,7 @@ def _completing(ordered: Sequence[Candidate], kind: Kind, longest: int) -> list[
 
 def _compared(ordered: Sequence[Candidate], question: str) -> list[Candidate]:
     """Two units of a kind that tell of the things a question compares, one of each; none where there are no such two."""
-    sides = sides_of(question)
+    sides = compared_terms(question)
     if sides is None:
         return []
     first_side, second_side = ([c for c in ordered if not side.isdisjoint(_terms(c))] for side in sides)

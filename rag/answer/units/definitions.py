@@ -2,14 +2,14 @@
 
 import re
 
-from rag.language.asked import Kind, kind_asked, once_a_question
+from rag.language.asked import Kind, cached_by_question, kind_asked
 from rag.language.names import written_out
-from rag.language.patterns import late
+from rag.language.patterns import lazy_pattern
 
 _ARTICLE = r"(?:an?|the|any|each|eine?n?|der|die|das|une?|les?|la|una?|el|los|las)"
 _NAMED = r"(?:the |this )?(?:term|word|phrase|acronym|abbreviation|expression)s? "
 _TERM = rf"(?:{_ARTICLE} )?(?:{_NAMED})?[\"'“‘„«]?([\w.+#/&-][\w .+#/&’'-]*?)[\"'”’“»]?"
-_ASKED = late(
+_ASKED = lazy_pattern(
     rf"\bwhat do(?:es)? {_TERM} (?:mean|stand for|refer to)\b|"
     rf"^\W*(?:what(?:['’]s| is| are| was| were)|was (?:ist|sind|bedeutet|heißt)|qu['’]est-ce qu(?:e |['’])|"
     rf"que signifie|qué (?:es|son|significa)|define|explain) ?(?:meant by |the (?:meaning|definition) of )?{_TERM}"
@@ -32,7 +32,7 @@ def defines(question: str, text: str) -> bool:
     return asked is not None and bool(asked[1].search(text) or asked[0] in text and written_out(asked[0], text))
 
 
-@once_a_question
+@cached_by_question
 def _asked(question: str) -> tuple[str, re.Pattern[str]] | None:
     """What a question asks the meaning of, and a pattern of texts that define it."""
     match = _ASKED.search(question) if kind_asked(question) is Kind.DEFINITION else None

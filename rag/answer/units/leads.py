@@ -23,7 +23,7 @@ _KEPT = 0.6  # of its own score
 _HANDED_ON = (1.0, 0.95)  # to the first and the second sentence after it
 
 
-def passed_on(
+def hand_on_scores(
     sentences: Sequence[tuple[str, float]], gaps: Sequence[str], kept: Sequence[bool] | None = None
 ) -> list[float]:
     """Scores of a passage's sentences, where what only asks or announces has handed its own on.

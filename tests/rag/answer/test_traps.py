@@ -6,7 +6,7 @@ import time
 import pytest
 
 from rag.answer.units import aspects, definitions
-from rag.language import asked, days, held
+from rag.language import asked, days, kinds_in_text
 from rag.parsing.pdf import paragraphs
 
 pytestmark = pytest.mark.medium
@@ -23,7 +23,7 @@ TRAPS = [
     "1/" * 1000,
     "1 May " * 330,
 ]
-MODULES = (aspects, asked, days, definitions, held, paragraphs)
+MODULES = (aspects, asked, days, definitions, kinds_in_text, paragraphs)
 
 
 def expressions() -> list[re.Pattern[str]]:

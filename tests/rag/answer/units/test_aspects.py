@@ -3,6 +3,7 @@
 import pytest
 
 from rag.answer.units.aspects import (
+    compared_terms,
     counted_terms,
     counts,
     has_qualifier,
@@ -10,10 +11,9 @@ from rag.answer.units.aspects import (
     lacks_negation,
     leads_elsewhere,
     missing_periods,
-    sides_of,
-    signs,
     tells_another_year,
     tells_deadline,
+    tells_signatory,
 )
 from rag.language.asked import Kind
 
@@ -57,12 +57,12 @@ def test_the_last_day_of_something_is_told_by_its_words() -> None:
 
 def test_a_line_that_signs_tells_who_signed() -> None:
     question = "Who signed the lease for the harbour?"
-    assert signs(question, "By: /s/ Ann Lee")
-    assert signs(question, "HARBOUR OF LARVIK\nName: Ann Lee")
-    assert signs("Wer hat den Vertrag unterzeichnet?", "Signed by Ann Lee")
-    assert not signs(question, "The lease was changed by the harbour.")
-    assert not signs("Who runs the harbour?", "By: /s/ Ann Lee")
-    assert not signs("How many ships signed off?", "By: /s/ Ann Lee")
+    assert tells_signatory(question, "By: /s/ Ann Lee")
+    assert tells_signatory(question, "HARBOUR OF LARVIK\nName: Ann Lee")
+    assert tells_signatory("Wer hat den Vertrag unterzeichnet?", "Signed by Ann Lee")
+    assert not tells_signatory(question, "The lease was changed by the harbour.")
+    assert not tells_signatory("Who runs the harbour?", "By: /s/ Ann Lee")
+    assert not tells_signatory("How many ships signed off?", "By: /s/ Ann Lee")
 
 
 def test_words_that_tell_like_statements_apart_are_told() -> None:
@@ -83,13 +83,13 @@ def test_words_that_tell_like_statements_apart_are_told() -> None:
     ],
 )
 def test_a_comparison_has_two_sides(question: str, first: str, second: str) -> None:
-    sides = sides_of(question)
+    sides = compared_terms(question)
     assert sides is not None
     assert first in sides[0] and second in sides[1] and sides[0].isdisjoint(sides[1])
 
 
 def test_a_question_that_compares_nothing_has_no_sides() -> None:
-    assert sides_of("How hard is oak?") is None
+    assert compared_terms("How hard is oak?") is None
 
 
 @pytest.mark.parametrize(

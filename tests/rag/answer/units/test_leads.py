@@ -2,13 +2,13 @@
 
 import pytest
 
-from rag.answer.units.leads import passed_on
+from rag.answer.units.leads import hand_on_scores
 
 
 def best(*lines: str, gap: str = "\n") -> str:
     """The best of some lines, of which the first has the highest score and each has less than the one before."""
     sentences = [(line, 1.0 - number / 10) for number, line in enumerate(lines)]
-    scores = passed_on(sentences, [gap] * (len(lines) - 1) + [""])
+    scores = hand_on_scores(sentences, [gap] * (len(lines) - 1) + [""])
     return lines[scores.index(max(scores))]
 
 
@@ -23,7 +23,7 @@ def test_the_answer_of_an_faq_is_what_stands_under_the_question(question: str) -
 
 
 def test_a_question_hands_nothing_to_the_next_question() -> None:
-    scores = passed_on([("Is it waterproof?", 1.0), ("Is it blue?", 0.3), ("It is blue.", 0.2)], ["\n", "\n", ""])
+    scores = hand_on_scores([("Is it waterproof?", 1.0), ("Is it blue?", 0.3), ("It is blue.", 0.2)], ["\n", "\n", ""])
     assert scores == [0.6, pytest.approx(0.18), 0.3]
 
 
@@ -37,17 +37,17 @@ def test_a_list_answers_and_not_the_line_above_it() -> None:
 
 @pytest.mark.parametrize("heading", ["Der Kaiserbachweg", "Opening hours of the library"])
 def test_a_heading_with_a_blank_line_below_it_answers_nothing(heading: str) -> None:
-    scores = passed_on([(heading, 1.0), ("The path is 9 km long.", 0.7)], ["\n\n", ""])
+    scores = hand_on_scores([(heading, 1.0), ("The path is 9 km long.", 0.7)], ["\n\n", ""])
     assert scores == [0.6, 0.7]
 
 
 def test_a_line_in_capitals_answers_nothing() -> None:
-    assert passed_on([("DEPOSIT", 1.0), ("Two months of rent.", 0.7)], ["\n", ""]) == [0.6, 0.7]
+    assert hand_on_scores([("DEPOSIT", 1.0), ("Two months of rent.", 0.7)], ["\n", ""]) == [0.6, 0.7]
 
 
 def test_the_head_of_a_table_answers_nothing() -> None:
     head = "| Kind | Up to 300 pages |\n|---|---|"
-    assert passed_on([(head, 1.0), ("| Hardcover | 24 euros |", 0.7)], ["\n", ""]) == [0.6, 0.7]
+    assert hand_on_scores([(head, 1.0), ("| Hardcover | 24 euros |", 0.7)], ["\n", ""]) == [0.6, 0.7]
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,6 @@ def test_the_head_of_a_table_answers_nothing() -> None:
 )
 def test_other_sentences_keep_their_scores(texts: list[str]) -> None:
     sentences = [(text, 0.9 - number / 10) for number, text in enumerate(texts)]
-    assert passed_on(sentences, ["\n\n" if "[" in text else "\n" for text in texts]) == [
+    assert hand_on_scores(sentences, ["\n\n" if "[" in text else "\n" for text in texts]) == [
         score for _, score in sentences
     ]

@@ -3,7 +3,7 @@
 import pytest
 
 from rag.language.asked import Kind, kind_asked
-from rag.language.held import holds, points_back
+from rag.language.kinds_in_text import holds, points_back
 
 
 @pytest.mark.parametrize(

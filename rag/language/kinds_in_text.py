@@ -4,28 +4,28 @@ import re
 from collections.abc import Sequence
 
 from rag.language.amounts import NUMBER_WORDS, amounts_in, holds_amount, longest_first, numbers_in, without
-from rag.language.asked import UNITS_OF_TIME, Kind, kind_asked, once_a_question
+from rag.language.asked import UNITS_OF_TIME, Kind, cached_by_question, kind_asked
 from rag.language.dates import CLOCK, DATE, MONTHS
 from rag.language.languages import common_words
 from rag.language.names import names_in
-from rag.language.patterns import BULLETS, late
+from rag.language.patterns import BULLETS, lazy_pattern
 
 # Told by their names.
 NAMED = frozenset((Kind.PERSON, Kind.ORGANISATION, Kind.PLACE))
 # A text without such a thing is not the whole answer. Reasons, steps and definitions are only likelier in some words.
 STRICT = NAMED | {Kind.NUMBER, Kind.CODE, Kind.EMAIL, Kind.DURATION, Kind.DATE, Kind.TIME}
 
-_OCCASION = late(
+_OCCASION = lazy_pattern(
     r"\b(?:after|before|until|once|as soon as|during|upon|within|when|while|since|at the (?:end|beginning|time)|annually|"
     r"daily|weekly|"
     r"monthly|every|each|today|tomorrow|yesterday|summer|winter|spring|autumn|"
     rf"\d+ (?:{UNITS_OF_TIME}) (?:later|ago))\b",
     re.IGNORECASE,
 )
-_DIGIT = late(r"\d")
-_ASKS_FOR_PHONE = late(r"phone|\bfax\b|\bmobile\b|téléphone|teléfono", re.IGNORECASE)
-_PHONE_NUMBER = late(r"\d(?:[ ()./-]{0,2}\d){5}")
-_LASTS = late(
+_DIGIT = lazy_pattern(r"\d")
+_ASKS_FOR_PHONE = lazy_pattern(r"phone|\bfax\b|\bmobile\b|téléphone|teléfono", re.IGNORECASE)
+_PHONE_NUMBER = lazy_pattern(r"\d(?:[ ()./-]{0,2}\d){5}")
+_LASTS = lazy_pattern(
     rf"(?:(?<![\d.,])\d[\d.,]*+|\b(?:{NUMBER_WORDS}|an?|few|several|many)\b)\)?[\s-]*(?:[a-z]+ )?"
     rf"(?:{UNITS_OF_TIME}|mins?|hrs?|secs?|ms|h|s)\b|"
     r"\b(?:until|indefinite\w*|permanent\w*|forever|lifetime|century|decade|from .{3,40} (?:to|until))\b|\d{4} ?[–-] ?\d{2,4}|"
@@ -35,7 +35,7 @@ _LASTS = late(
     r"[\d一二三四五六七八九十]+ ?[年月天日]",
     re.IGNORECASE,
 )
-_REASON = late(
+_REASON = lazy_pattern(
     r"\b(?:because|due to|owing to|since|so that|in order to|to (?:avoid|prevent|ensure|reduce|allow|protect|keep|make|"
     r"help|give)|"
     r"therefore|thus|hence|reasons?|caused?|causes|as a result|leads? to|result(?:s|ed)? (?:in|from)|thanks to|weil|denn|"
@@ -43,43 +43,43 @@ _REASON = late(
     r"parce que|car|porque|perché)\b",
     re.IGNORECASE,
 )
-_STEPS = late(
+_STEPS = lazy_pattern(
     r"`[^`\n]+`|^[ \t]*+(?:\$|>|#) ?\S|\s--?[a-z][\w-]+|^[ \t]*+(?:[-*•]|\(?\d{1,2}[.)])?[ \t]*+(?:to\b.{3,80},|use|run|"
     r"set|add|open|click|select|press|install|create|pass|enter|choose|go|type|call|submit|send|remove|delete|make|turn|put|take|write)\b|"
     r"\b(?:you|users?|one) (?:can|may|must|should|need|have to)\b|\bby \w+ing\b|\bcan be \w+ed\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_DEFINES = late(
+_DEFINES = lazy_pattern(
     r"\b(?:is|are|was|were|means?|refers? to|denotes?|describes?|stands for|defined as|called|known as|consists? of|ist|"
     r"sind|bedeutet|"
     r"est|sont|désigne|es|son)\b",
     re.IGNORECASE,
 )
 # Asks for the name of a thing, and tells it.
-_CALLED = late(
+_CALLED = lazy_pattern(
     r"\b(?:called|named|known as)\W*$|"
     r"^\W*(?:comment s['’]appel|wie (?:hei(?:ß|ss)|nennt man)|cómo se llama|come si chiama|hoe heet)",
     re.IGNORECASE,
 )
-_CALLS = late(
+_CALLS = lazy_pattern(
     r"\b(?:called|named|known as|termed|name (?:is|was|for|of)|appelée?s?|nommée?s?|genannt|hei(?:ß|ss)t|namens|llamad[oa]s?|"
     r"chiamat[oaie]|genaamd|heet)\b",
     re.IGNORECASE,
 )
-_WORD = late(r"[^\W_][\w'’&-]*")
+_WORD = lazy_pattern(r"[^\W_][\w'’&-]*")
 # What a line begins with that says what follows: "Date of birth: 1956".
-_COLUMN = late(r"^[^:\n]{1,40}: ", re.MULTILINE)
-_ADDRESS = late(r"<?\bhttps?://\S+")
-_UNCASED = late(r"[\u0590-\u08ff\u0900-\u1cff\u2e80-\u9fff\uac00-\ud7ff]")
+_COLUMN = lazy_pattern(r"^[^:\n]{1,40}: ", re.MULTILINE)
+_ADDRESS = lazy_pattern(r"<?\bhttps?://\S+")
+_UNCASED = lazy_pattern(r"[\u0590-\u08ff\u0900-\u1cff\u2e80-\u9fff\uac00-\ud7ff]")
 _NO_NAMES = frozenset(
     "i true false yes no monday tuesday wednesday thursday friday saturday sunday".split()
 ) | frozenset(MONTHS.split("|"))
-_POINTS_BACK = late(
+_POINTS_BACK = lazy_pattern(
     r"(?<!\W)\W*+(?:this|that|these|those|it|they|he|she|there|such|here|its|their|his|her|then|thus|however|instead|"
     r"for example)\b",
     re.I,
 )
-_SENTENCE_END = late(r"[.!?:]['\"”’)\]\d]*\s+$")
+_SENTENCE_END = lazy_pattern(r"[.!?:]['\"”’)\]\d]*\s+$")
 
 
 def holds(kind: Kind, text: str, question: str, *, is_row: bool = False) -> bool:
@@ -115,7 +115,7 @@ def holds(kind: Kind, text: str, question: str, *, is_row: bool = False) -> bool
     return True
 
 
-@once_a_question
+@cached_by_question
 def asks_for_name(question: str) -> bool:
     """Whether a question asks what something is called."""
     return kind_asked(question) is Kind.DEFINITION and bool(_CALLED.search(question))
@@ -150,7 +150,7 @@ def _capital_follows(text: str, end: int) -> bool:
     return bool(following and following[1].isupper())
 
 
-@once_a_question
+@cached_by_question
 def _happened(question: str) -> bool:
     """Whether a question asks when something was or will be, which only a date tells."""
     return bool(
@@ -162,16 +162,16 @@ def _happened(question: str) -> bool:
     )
 
 
-@once_a_question
+@cached_by_question
 def _words(question: str) -> frozenset[str]:
     return frozenset(word.casefold() for word in _WORD.findall(question))
 
 
-@once_a_question
+@cached_by_question
 def _names(question: str) -> Sequence[str]:
     return longest_first(question[slice(*span)] for span in names_in(question))
 
 
-@once_a_question
+@cached_by_question
 def _dates(question: str) -> Sequence[str]:
     return longest_first([*numbers_in(question), *(match.group() for match in DATE.finditer(question))])
