@@ -265,9 +265,8 @@ def make_words(connection: Connection, place: str) -> bool:
     with connection.transaction():
         connection.execute("LOCK TABLE passages IN SHARE ROW EXCLUSIVE MODE")
         connection.execute(_CREATE_WORDS)
-        connection.execute(
-            _FILL_WORDS
-        )  # after it: made later, it finds no rows that were changed in their place (1.0.0)
+        # After it: an index that is made later finds no rows that were changed in their place (1.0.0).
+        connection.execute(_FILL_WORDS)
         connection.execute("DELETE FROM meta WHERE key IN ('words', 'words_since')")
         connection.execute(f"INSERT INTO meta VALUES ('words', 'index'), ('words_since', {_STARTED})")
     connection.execute("ANALYZE passages")  # without it the planner may score row by row
