@@ -168,16 +168,17 @@ def _of_passage(
     whole = [_with_label(stretch, units, texts, kind, asked) for stretch in stretches(units, texts)]
     spans = [span_of(units, stretch) for stretch in whole]
     quoted = [_text_at(passage, span) for span in spans]
+    defining = [defines(asked, text) for text in quoted]
     held = [
-        (holds(kind, text, asked, is_row=units[stretch.first].kind == ROW) or defines(asked, text))
+        (is_defining or holds(kind, text, asked, is_row=units[stretch.first].kind == ROW))
         and (units[stretch.first].kind != MAIL_HEADER or asks_about_mail(asked))
-        for stretch, text in zip(whole, quoted, strict=True)
+        for stretch, text, is_defining in zip(whole, quoted, defining, strict=True)
     ]
     above = stands_below(units, texts, passage.text, passage.span.start)
     counted = counted_terms(asked)
     weights = load_weights().unit
     scores = []
-    for stretch, text, is_held in zip(whole, quoted, held, strict=True):
+    for stretch, text, is_held, is_defining in zip(whole, quoted, held, defining, strict=True):
         within = slice(stretch.first, stretch.last + 1)
         before = late[stretch.first - 1] if stretch.first and points_back(text) else 0.0
         scores.append(
@@ -189,7 +190,7 @@ def _of_passage(
             + weights["kind" if asks_for_name(asked) else _HELD.get(kind, "kind")] * is_held
             + weights["qualifier"] * has_qualifier(asked, text)
             + weights["deadline"] * (is_held and kind in STRICT and tells_deadline(asked, text))
-            + weights["defines"] * defines(asked, text)
+            + weights["defines"] * is_defining
             + weights["dated"] * bool(told_otherwise(asked, text))
             + weights["signed"] * tells_signatory(asked, text)
             + weights["labelled"] * (is_held and is_labelled(kind, text))
