@@ -73,7 +73,7 @@ def chunk(
             start = trim(text, section.start, begin.end).start if number == 0 else begin.start
             page = pages[max(bisect_right(page_starts, begin.start) - 1, 0)].number if pages else None
             own = text[start : group[-1].span.end]
-            beside = (part[:_MAX_CONTEXT] for part in (section.context, group[0].context))
+            beside = (part[:_MAX_CONTEXT] for part in (section.context, *group[0].context.split("\n")))
             context = ". ".join(part for part in beside if part and part not in own)
             path = tuple(heading[:_MAX_HEADING] for heading in section.path)
             chunks.append(Chunk(Span(start, group[-1].span.end), tuple(group), path, page, context))

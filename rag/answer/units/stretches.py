@@ -84,7 +84,10 @@ def _announced_until(units: Sequence[Unit], texts: Sequence[str], number: int) -
     if following.kind == CODE or not is_listed(following, texts[number + 1]):
         return number + 1 if following.span.end - start <= 2 * LONGEST else number
     last = number
+    are_told = texts[number] in following.context  # then an item that does not stand below it says so
     while last + 1 < len(units) and is_listed(units[last + 1], texts[last + 1]):
+        if are_told and texts[number] not in units[last + 1].context:
+            break
         if units[last + 1].span.end - start > LONGEST:
             break
         last += 1

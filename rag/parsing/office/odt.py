@@ -161,6 +161,7 @@ class Reader:
     def _paragraph(self, element: Element, item: _ListItem | None) -> None:
         aside: list[Element] = []
         text = plain("".join(_runs(element, aside)))
+        is_first = item is not None and item.counts
         label = self._counted(item) if item is not None else None
         if label and text:
             text = f"{label.text} {text}"
@@ -172,7 +173,8 @@ class Reader:
         elif "Caption" in styles:
             self.builder.add_caption(text)
         else:
-            place = Item(item.list_id, item.level) if item and label else None
+            # A further paragraph of an item stands below it.
+            place = Item(item.list_id, item.level + (not is_first)) if item else None
             self.builder.add_block(text, tight=item is not None, item=place, number=label.full if label else "")
         for inner in aside:
             self.read(inner)

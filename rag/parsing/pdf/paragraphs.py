@@ -341,7 +341,7 @@ class Paragraph:
         if text and level is not None:
             builder.add_heading(text, level)
         elif text:
-            item = Item("", self._level, is_heading=True) if self._kind == ITEM else None
+            item = Item("", self._level) if self._kind == ITEM else None
             builder.add_block(text, listed=item is not None, item=item, kind=self._kind)
         for offset, page in self._turns:
             builder.add_page_inside(builder.n_characters - len(text) + offset, page.number, page.label)

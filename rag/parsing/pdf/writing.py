@@ -57,7 +57,6 @@ class _Writer:
         self._edges: list[list[Line]] = []  # headers and footers that wait for a place where no paragraph runs on
         self._above: Table | None = None  # the last thing written, where that is a table
         self._caption = ""  # the last thing written, where that is one
-        self._list: int | None = None  # indent of the list that is open, in the size of its type
         self._n_bylines = -1  # since the title; -1 before it
 
     def write(self) -> None:
@@ -94,12 +93,6 @@ class _Writer:
                 continue
             kind = "" if runs_on else self._kind(page, group, level)
             indent = round((group[0].x0 - group[0].left) / group[0].size) if group[0].size else 0
-            if kind == ITEM:
-                if self._list is not None and indent < self._list:
-                    self._builder.end_list()
-                self._list = indent if self._list is None else min(self._list, indent)
-            elif not runs_on and kind != MARGIN:
-                self._list = None
             self._pending.add(group, kind, max(indent, 0))
             self._above = None
             self._caption = _text(group) if CAPTION.match(group[0].text) else ""

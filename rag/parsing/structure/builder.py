@@ -9,7 +9,7 @@ from rag.parsing.structure.kinds import is_entry, is_references
 from rag.parsing.structure.lists import blocks_of_lists, lead_in
 from rag.parsing.structure.tables import Table
 from rag.shared.errors import ContentTooLarge
-from rag.shared.types import CODE, ITEM, PROSE, REFERENCE, ROW, Block, PageBreak, ParsedText, Section, TableRow
+from rag.shared.types import CODE, ITEM, MARGIN, PROSE, REFERENCE, ROW, Block, PageBreak, ParsedText, Section, TableRow
 
 MAX_CHARACTERS = 50_000_000
 # A table row up to this long is one piece; a longer one is its cells, each of which has sentences.
@@ -76,18 +76,17 @@ def _moved(block: Block, offset: int) -> Block:
 
 
 class Item(NamedTuple):
-    """Where an item stands. list_id: of its list.  level: from 0.  is_heading: of what is below it, if short."""
+    """Where an item stands. list_id: of its list, "" where only its place on the page says that.  level: from 0."""
 
     list_id: str
     level: int
-    is_heading: bool = False
 
 
 class TextBuilder:
     """Takes headings, paragraphs, tables and pages in reading order; ``build`` gives the parsed text.
 
     Blocks are set apart by a blank line, or by a line break alone where a block is ``tight`` (list items, table rows).
-    What stands in a list, and code, has the lead-in above it as context.
+    What stands in a list, and code, has the lead-in above it as context, and an item the short items that it stands below.
     """
 
     def __init__(self) -> None:
@@ -103,7 +102,8 @@ class TextBuilder:
         self._first_heading = ""
         self._context = ""
         self._lead = ""
-        self._items: list[tuple[Item, str]] = []  # those that what follows may stand below, with their lead-ins
+        self._items: list[tuple[Item, str]] = []  # those that what follows may stand below, with what they say of it
+        self._is_apart = False  # whether a paragraph, of which ``_lead`` is, came after them
         self._caption = ""
 
     @property
@@ -140,10 +140,6 @@ class TextBuilder:
         self._path = [(number, name) for number, name in enumerate(path, 1)]
         self._context = context
 
-    def end_list(self) -> None:
-        """What follows is not announced by the lead-in above."""
-        self._lead = ""
-
     def end_section(self) -> None:
         """What follows, up to the next heading, stands under none."""
         self._flush_caption()
@@ -163,8 +159,8 @@ class TextBuilder:
     ) -> None:
         """Add a paragraph or list item; with ``whole``, lines as they are and never cut into sentences (code).
 
-        listed: whether it stands in a list, by default where it is tight.  item: its place, where that is known; what is
-        below it has its lead-in.  number: its whole number, with which it is searched where its text has a part of that.
+        listed: whether it stands in a list, by default where it is tight.  item: its place, where that is known.
+        number: its whole number, with which it is searched where its text has a part of that.
         kind: by default told from the other arguments, and from the heading above, which may be that of a bibliography.
         """
         text = verbatim(text) if whole else plain(text)
@@ -174,21 +170,20 @@ class TextBuilder:
             start = self._append(text, tight=tight)
             if item is not None:
                 self._leave_items(item)
-            leads = (lead for _, lead in reversed(self._items) if lead)
-            context = [next(leads, self._lead)] if listed or whole else []
+            leads = [self._lead] if self._is_apart else [lead for _, lead in self._items]
+            context = leads if listed or whole else []
             if number and not text.startswith(number):
-                context.insert(0, number)
+                context.append(number)
             if not kind or kind == ITEM:
                 in_references = any(is_references(heading) for _, heading in self._path) and is_entry(text)
                 kind = REFERENCE if in_references else CODE if whole else ITEM if listed else PROSE
-            self._blocks.append(Block(start, self._length, whole, ". ".join(filter(None, context)), kind))
+            self._blocks.append(Block(start, self._length, whole, "\n".join(filter(None, context)), kind))
             self._body = True
             if item is not None:
-                lead = lead_in(text) or (text if item.is_heading and len(text) <= _SHORT_ITEM else "")
+                lead = lead_in(text) or (text if len(text) <= _SHORT_ITEM else "")
                 self._items = [*self._items[1 - _MAX_OPEN :], (item, lead)]
-            elif not listed:
-                self._lead = "" if whole else lead_in(text)
-                self._items.clear()
+            elif not listed and kind != MARGIN:
+                self._lead, self._is_apart = "" if whole else lead_in(text), True
 
     def add_lines(self, text: str, kind: str = PROSE) -> None:
         """Add text with its own lines and blank lines, in which sentences are found as in a plain text file, or of one kind."""
@@ -325,17 +320,17 @@ class TextBuilder:
             self.add_block(caption)
 
     def _leave_items(self, item: Item) -> None:
-        """Forget the items that an item does not stand below; one of a list not met here stands below all."""
-        place = next(
-            (
-                at
-                for at, (opened, _) in enumerate(self._items)
-                if opened.list_id == item.list_id and opened.level >= item.level
-            ),
-            None,
-        )
-        if place is not None:
-            del self._items[place:]
+        """Forget the items that an item does not stand below; one of a list not met here stands below all.
+
+        After a paragraph a list goes on where it is named, and the paragraph announces what is not above its next item.
+        """
+        if self._is_apart:
+            self._items = [entry for entry in self._items if entry[0].list_id == item.list_id != ""]
+        same = (opened.list_id == item.list_id and opened.level >= item.level for opened, _ in self._items)
+        self._items = self._items[: next((at for at, is_left in enumerate(same) if is_left), None)]
+        if self._is_apart:
+            self._items.append((Item(item.list_id, item.level - 1), self._lead))
+            self._lead, self._is_apart = "", False
 
     def _append(self, text: str, *, tight: bool) -> int:
         """Add text after the separator that belongs before it; returns where it starts."""

@@ -178,7 +178,7 @@ class _Walk:
             self._term = ""
         if text:
             # A further paragraph of an item stands below it.
-            item = Item("", self._lists if self._tight else self._lists + 1, is_heading=True) if self._lists else None
+            item = Item("", self._lists if self._tight else self._lists + 1) if self._lists else None
             self._builder.add_block(text, tight=self._tight, listed=self._lists > 0, item=item)
             self._tight = False
 

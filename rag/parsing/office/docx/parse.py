@@ -87,7 +87,7 @@ class _Reader:
         self.title = ""
         self._styles = styles
         self._numbering = numbering
-        self._labels: dict[int, tuple[Label, Item]] = {}  # by the identity of the paragraph
+        self._listed: dict[int, tuple[Label | None, Item]] = {}  # by the identity of the paragraph
         self._notes = notes
 
     def number(self, body: Iterable[Element], numbering: Numbering | None = None) -> None:
@@ -120,8 +120,7 @@ class _Reader:
                 of_style = (numbering.level_of(list_id, name) for name in style.chain)
                 in_style = style.list_level if list_id == style.list_id else None
                 level = next((one for one in of_style if one is not None), in_style or 0)
-            if (label := numbering.count(list_id, level)) is not None:
-                self._labels[id(paragraph)] = label, Item(list_id, level)
+            self._listed[id(paragraph)] = numbering.count(list_id, level), Item(list_id, level)
         self.number(paragraph, numbering)  # text boxes in it
 
     def _style_of(self, paragraph_format: Element | None) -> Style:
@@ -152,7 +151,7 @@ class _Reader:
         said = self._before + "".join(self._runs(element, boxes, notes))
         self._before = said if _ends_deleted(format_) else ""
         text = plain(said)
-        label, item = self._labels.get(id(element), (None, None))
+        label, item = self._listed.get(id(element), (None, None))
         if text and label is not None:
             text = f"{label.text} {text}"
         if text and not self._before:
@@ -248,7 +247,7 @@ class _Reader:
             tag = local(inner.tag)
             if tag == "p":
                 boxes: list[Element] = []
-                label, _ = self._labels.get(id(inner), (None, None))
+                label, _ = self._listed.get(id(inner), (None, None))
                 yield (f"{label.text} " if label is not None else "") + "".join(self._runs(inner, boxes, notes))
                 for box in boxes:
                     yield from self._plain_paragraphs(box, notes)

@@ -2,16 +2,16 @@
 
 from index.types import Span
 from rag.answer.units.stretches import is_whole, span_of, stretches, texts_of
-from rag.shared.types import BYLINE, CODE, ITEM, Unit
+from rag.shared.types import BYLINE, CODE, ITEM, PROSE, Unit
 
 
-def read(*parts: str | tuple[str, str]) -> list[str]:
-    """The stretches of a passage of these units, each a text or a kind and a text."""
+def read(*parts: str | tuple[str, ...]) -> list[str]:
+    """The stretches of a passage of these units, each a text, or a kind, a text and perhaps a context."""
     text = "\n".join(part if isinstance(part, str) else part[1] for part in parts)
     units, at = [], 0
     for part in parts:
-        own = part if isinstance(part, str) else part[1]
-        units.append(Unit(Span(at, at + len(own)), *(() if isinstance(part, str) else (part[0],))))
+        kind, own, context = (PROSE, part, "") if isinstance(part, str) else (*part, "")[:3]
+        units.append(Unit(Span(at, at + len(own)), kind, context))
         at += len(own) + 1
     found = [span_of(units, stretch) for stretch in stretches(units, texts_of(units, text, 0))]
     return [text[slice(*span)] for span in found]
@@ -28,6 +28,12 @@ def test_a_lead_in_takes_its_list_and_each_item_stands_alone_too() -> None:
         "- a lock",
         "No more.",
     ]
+
+
+def test_a_lead_in_leaves_what_does_not_stand_below_it() -> None:
+    lead = "3.2 Six months, unless:"
+    clauses = ((ITEM, lead, "3. Notice"), (ITEM, "(a) it rains;", f"3. Notice\n{lead}"), (ITEM, "4. Rent"))
+    assert read(*clauses) == [f"{lead}\n(a) it rains;", "4. Rent"]
 
 
 def test_a_line_that_breaks_off_goes_on_in_the_next() -> None:

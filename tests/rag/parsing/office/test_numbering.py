@@ -232,9 +232,10 @@ def test_a_text_box_is_counted_for_itself() -> None:
     assert lines(document) == ["1. One", "Text", "1. Boxed", "2. Two"]
 
 
-def test_what_is_below_a_clause_is_searched_with_its_whole_number_and_lead_in(read: Read) -> None:
+def test_what_is_below_a_clause_is_searched_with_the_clauses_above_and_its_whole_number(read: Read) -> None:
     document = docx.Document()
     define(document, 90, LEGAL, "90")
+    define(document, 91, level(0, "bullet", "•") + level(1, "bullet", "-"), "91")
     for text, at in (
         ("Liability", 0),
         ("The seller is not liable for:", 1),
@@ -244,18 +245,34 @@ def test_what_is_below_a_clause_is_searched_with_its_whole_number_and_lead_in(re
         ("Term", 1),
     ):
         place(document, text, 90, at)
+    document.add_paragraph("It is two years. Before that it ends where:")
+    place(document, "the mill is sold;", 90, 2)
+    place(document, "Notice", 90, 1)
+    document.add_paragraph("The house has:")
+    for text, at in (("Kitchen", 0), ("Two guests at most", 1), ("Garden", 0)):
+        place(document, text, 91, at)
     parsed = read("c.docx", saved(document))
     contexts = {parsed.text[block.start : block.end]: block.context for block in parsed.blocks}
     assert contexts == {
         "1. Liability": "",
-        "1.1 The seller is not liable for:": "",
-        "(a) ice;": "1.1(a). 1.1 The seller is not liable for:",
-        "(b) delay by:": "1.1(b). 1.1 The seller is not liable for:",
-        "(i) strikes": "1.1(b)(i). (b) delay by:",
-        "1.2 Term": "",
+        "1.1 The seller is not liable for:": "1. Liability",
+        "(a) ice;": "1. Liability\n1.1 The seller is not liable for:\n1.1(a)",
+        "(b) delay by:": "1. Liability\n1.1 The seller is not liable for:\n1.1(b)",
+        "(i) strikes": "1. Liability\n1.1 The seller is not liable for:\n(b) delay by:\n1.1(b)(i)",
+        "1.2 Term": "1. Liability",
+        "It is two years. Before that it ends where:": "",
+        "(a) the mill is sold;": "1. Liability\n1.2 Term\nBefore that it ends where:\n1.2(a)",
+        "1.3 Notice": "1. Liability",
+        "The house has:": "",
+        "Kitchen": "The house has:",
+        "Two guests at most": "The house has:\nKitchen",
+        "Garden": "The house has:",
     }
-    [passage] = chunk(parsed.text, parsed.sections, size=600, overlap=1, blocks=parsed.blocks)
-    assert len(passage.sentences) == 6
+    [passage] = chunk(parsed.text, parsed.sections, size=900, overlap=1, blocks=parsed.blocks)
+    assert len(passage.sentences) == 14
+    pieces = chunk(parsed.text, parsed.sections, size=20, overlap=0, blocks=parsed.blocks)
+    searched = {parsed.text[slice(*piece.span)]: piece.context for piece in pieces}
+    assert searched["(a) ice;"] == "1. Liability. 1.1 The seller is not liable for:. 1.1(a)"
 
 
 @pytest.mark.parametrize(

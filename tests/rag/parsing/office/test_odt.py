@@ -188,7 +188,7 @@ def test_list_items_have_their_numbers_and_the_whole_ones_as_context() -> None:
     expected = ["1. Law", *duty, "2. Order", *again, "", "Between.", "3. Peace", "1. Anew"]
     assert parsed.text.replace("Between.\n\n", "Between.\n").split("\n") == expected
     contexts = {parsed.text[block.start : block.end]: block.context for block in parsed.blocks}
-    assert contexts["(c) thrift"] == "2.1(c). 2.1 duty:" and contexts["1.1 duty:"] == ""
+    assert contexts["(c) thrift"] == "2. Order\n2.1 duty:\n2.1(c)" and contexts["1.1 duty:"] == "1. Law"
 
 
 @pytest.mark.parametrize("level", ["0", "-1", "10", "99999999999999999999", "x"])

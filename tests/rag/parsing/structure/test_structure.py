@@ -9,7 +9,8 @@ import pytest
 
 from rag.intake.chunking import Chunk, chunk
 from rag.parsing.formats import parse
-from rag.shared.types import ParsedText
+from rag.parsing.structure.builder import Item, TextBuilder
+from rag.shared.types import ITEM, MARGIN, ParsedText
 from tests.rag.parsing.containers import ODT, saved, zipped
 
 LEAD = "Before the bridge opens the inspectors check these things:"
@@ -179,6 +180,19 @@ def test_a_list_without_a_lead_in_takes_none_from_above() -> None:
     body = f"<p>{LEAD}</p><p>It rains.</p><ul>{''.join(f'<li>{item}</li>' for item in ITEMS)}</ul>"
     parsed = parse(*html(body))
     assert [one.context for one in passages(parsed)][1:] == [""] * (len(passages(parsed)) - 1)
+
+
+def test_what_stands_at_the_edge_of_a_page_leaves_a_list_its_lead_in() -> None:
+    builder = TextBuilder()
+    builder.add_block("Bring:")
+    for text, level in (("- rope", 0), ("- lamps:", 0), ("- red", 1)):
+        builder.add_block(text, item=Item("", level), kind=ITEM, listed=True)
+        builder.add_block("The society", kind=MARGIN)
+    builder.add_block("It rains.")
+    builder.add_block("- wood", item=Item("", 1), kind=ITEM, listed=True)
+    parsed = builder.build(title="", metadata={})
+    contexts = [block.context for block in parsed.blocks if block.kind == ITEM]
+    assert contexts == ["Bring:", "Bring:", "Bring:\n- lamps:", ""]
 
 
 def table_in_html() -> tuple[str, bytes]:
