@@ -25,6 +25,9 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 T = TypeVar("T")
 
 SCHEMA = "footnote"
+# Any number that other programs on the same database do not use for their advisory locks: "Foot", and a number of ours.
+LOCK_SPACE = 0x466F6F74
+CREATE_LOCK, COMMIT_LOCK, REBUILD_LOCK, VIEW_LOCK, WORDS_LOCK = 1, 2, 3, 4, 5
 # Of each process. A question holds one while it is searched, which goes one at a time; uploads and lists take others.
 _CONNECTIONS = 8
 # libpq's: seconds but for the last, which is milliseconds. A network that is cut says nothing: without these a statement waits for

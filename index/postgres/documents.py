@@ -24,8 +24,8 @@ from index.local.database.rows import (
     pack_metadata,
 )
 from index.local.system.clock import now
-from index.postgres.connection import Connection, storable
-from index.postgres.schema import COMMIT_LOCK, LOCK_SPACE, has_words
+from index.postgres.connection import COMMIT_LOCK, LOCK_SPACE, Connection, storable
+from index.postgres.words import has_words
 from index.types import Document, FailedFile, Metadata, NewDocument
 
 T = TypeVar("T")

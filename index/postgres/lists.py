@@ -19,7 +19,7 @@ from index.local.views.bm25 import TermRows, Weights, best_of
 from index.local.views.vectors import best, inner_products
 from index.postgres.connection import Connection
 from index.postgres.documents import unpacked_half
-from index.postgres.schema import WORDS_INDEX, has_all_words
+from index.postgres.words import WORDS_INDEX, has_all_words
 from index.types import Floats, Ids, Range
 
 if TYPE_CHECKING:

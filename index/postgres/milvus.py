@@ -23,10 +23,9 @@ from pymilvus import DataType, Function, FunctionType, MilvusClient
 from pymilvus.exceptions import MilvusException
 
 from index.errors import StoreError, StoreUnreachable
-from index.postgres.connection import Connection, Database
+from index.postgres.connection import LOCK_SPACE, VIEW_LOCK, Connection, Database
 from index.postgres.documents import words_of
 from index.postgres.errors import translated
-from index.postgres.schema import LOCK_SPACE, VIEW_LOCK
 from index.types import Floats
 
 logger = logging.getLogger(__name__)

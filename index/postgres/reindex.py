@@ -14,7 +14,7 @@ from index.backend import StoredDocument
 from index.errors import StoreDamaged, StoreLocked, StoreMissing, StoreUnreachable
 from index.local.database.notes import NOTE
 from index.postgres import documents, schema
-from index.postgres.connection import Connection
+from index.postgres.connection import LOCK_SPACE, REBUILD_LOCK, Connection
 from index.postgres.errors import reason, translated
 from index.postgres.reader import marks
 from index.postgres.store import PostgresStore
@@ -144,7 +144,7 @@ def _alone(store: PostgresStore) -> Iterator[Connection]:
     """A connection that keeps other processes from making this store again, until the block ends."""
     with translated(store.place), store.database.connected() as connection:
         query = "SELECT pg_try_advisory_lock(%s, %s)"
-        row = connection.execute(query, (schema.LOCK_SPACE, schema.REBUILD_LOCK)).fetchone()
+        row = connection.execute(query, (LOCK_SPACE, REBUILD_LOCK)).fetchone()
         if not row or not row[0]:
             raise StoreLocked(
                 f"another process is making the store in {store.place} again: wait until it is done, or stop it"

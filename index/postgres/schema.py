@@ -1,8 +1,4 @@
-"""The tables of a store in a database, as named steps in order, and the extensions that search them.
-
-Words go in as the hashes that are stored beside the vectors, written as ``x%08x``: the analyzer stays the only one, and no index
-holds a word.
-"""
+"""The tables of a store in a database, as named steps in order."""
 
 import json
 import logging
@@ -11,46 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
-from psycopg.errors import InsufficientPrivilege
 
-from index.errors import NoPlace, StoreDamaged, StoreMissing, StoreUnwritable
+from index.errors import NoPlace, StoreDamaged, StoreMissing
 from index.local.system.clock import now
-from index.postgres.connection import Connection, Database
+from index.postgres.connection import CREATE_LOCK, LOCK_SPACE, Connection, Database
 from index.postgres.errors import too_new, translated
+from index.postgres.words import CREATE_WORDS, FORGETFUL, STARTED, make_extensions, shown, version_of, words_state
 from index.types import JsonScalar
 
-# Any number that other programs on the same database do not use for their advisory locks: "Foot", and a number of ours.
-LOCK_SPACE = 0x466F6F74
-CREATE_LOCK, COMMIT_LOCK, REBUILD_LOCK, VIEW_LOCK, WORDS_LOCK = 1, 2, 3, 4, 5
-WORDS_INDEX = "passages_words"
-_CREATE_WORDS = (
-    f"CREATE INDEX {WORDS_INDEX} ON passages USING bm25 (words) WITH (text_config = 'simple', k1 = 1.2, b = 0.75)"
-)
-# As ``documents.words_of``, of passages that were written while there was no index.
-_FILL_WORDS = """
-    UPDATE passages p SET words = rtrim(regexp_replace(encode(e.terms, 'hex'), '(..)(..)(..)(..)', 'x\\4\\3\\2\\1 ', 'g'))
-    FROM payload e WHERE e.passage = p.id AND p.words IS NULL
-"""
-_VECTOR = (0, 8, 0)
-# Which start of which server this is. A crash of one of its processes begins no other server, but its statistics anew.
-_STARTED = (
-    "extract(epoch FROM pg_postmaster_start_time()) || ' ' ||"
-    " coalesce((SELECT extract(epoch FROM stats_reset) FROM pg_stat_wal), 0)"
-)
-# Whether there is an index of words, and whether it has them all. Before 1.4 one loses what was written to it when its server is
-# started again, and does not find it on a standby, nor after that took over; no error tells (seen with 1.0.0).
-_WORDS = f"""
-    SELECT coalesce((SELECT value FROM meta WHERE key = 'words') = 'index', false), coalesce(
-        (SELECT regexp_match(extversion, '^(\\d+)\\.(\\d+)')::integer[] >= '{{1,4}}' FROM pg_extension
-            WHERE extname = 'pg_textsearch')
-        OR (SELECT value FROM meta WHERE key = 'words_since') = {_STARTED}, false)
-"""
-
 _log = logging.getLogger(__name__)
-_FORGETFUL = (
-    "%s has pg_textsearch %s, whose indexes forget words when the server is started again: since then words are answered from the "
-    "stored terms, in time that grows with the passages; `rag repair` makes an index again"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +102,7 @@ def create_documents(connection: Connection, dim: int, words: str) -> None:
         """
     )
     if words == "index":
-        connection.execute(_CREATE_WORDS)
+        connection.execute(CREATE_WORDS)
 
 
 def create_counts(connection: Connection, dim: int, words: str) -> None:
@@ -210,7 +175,7 @@ def create_tables(
     identifier: str | None = None,
 ) -> None:
     """Make the tables of a store within a transaction."""
-    words = _extensions(connection, database.place)
+    words = make_extensions(connection, database.place)
     connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(database.schema)))
     connection.execute("CREATE TABLE meta (key text PRIMARY KEY, value text NOT NULL)")
     for step in MIGRATIONS:
@@ -227,62 +192,7 @@ def create_tables(
     }
     with connection.cursor() as cursor:
         cursor.executemany("INSERT INTO meta VALUES (%s, %s)", list(meta.items()))
-    connection.execute(f"INSERT INTO meta VALUES ('words_since', {_STARTED})")
-
-
-def has_all_words(connection: Connection) -> bool:
-    """Whether there is an index of words that has all of them now."""
-    return _words(connection) == (True, True)
-
-
-def has_words(connection: Connection) -> bool:
-    """Whether there is an index of words, which is so until the transaction ends."""
-    cursor = connection.execute(
-        "LOCK TABLE passages IN ROW EXCLUSIVE MODE; SELECT value = 'index' FROM meta WHERE key = 'words'"
-    )
-    cursor.nextset()
-    row = cursor.fetchone()
-    return bool(row and row[0])
-
-
-def drop_forgotten_words(connection: Connection) -> None:
-    """Remove an index of words whose server has been started again: it would refuse what is written, or have that alone."""
-    if _words(connection) == (True, False):
-        connection.execute("LOCK TABLE passages IN ACCESS EXCLUSIVE MODE")
-        if _words(connection) == (True, False):  # nobody has made it anew meanwhile
-            _drop_words(connection)
-
-
-def make_words(connection: Connection, place: str) -> bool:
-    """Make the index of words anew; False where the server has none. Changes wait, questions are answered by the stored terms."""
-    if _extensions(connection, place) != "index":
-        return False
-    connection.execute("SELECT pg_advisory_lock(%s, %s)", (LOCK_SPACE, WORDS_LOCK))
-    if _words(connection)[0]:
-        with connection.transaction():
-            connection.execute("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE")  # no reader is about to ask it
-            _drop_words(connection)
-    with connection.transaction():
-        connection.execute("LOCK TABLE passages IN SHARE ROW EXCLUSIVE MODE")
-        connection.execute(_CREATE_WORDS)
-        # After it: an index that is made later finds no rows that were changed in their place (1.0.0).
-        connection.execute(_FILL_WORDS)
-        connection.execute("DELETE FROM meta WHERE key IN ('words', 'words_since')")
-        connection.execute(f"INSERT INTO meta VALUES ('words', 'index'), ('words_since', {_STARTED})")
-    connection.execute("ANALYZE passages")  # without it the planner may score row by row
-    return True
-
-
-def _drop_words(connection: Connection) -> None:
-    connection.execute(f"DROP INDEX IF EXISTS {WORDS_INDEX}")
-    connection.execute("UPDATE meta SET value = 'scan' WHERE key = 'words'")
-
-
-def _words(connection: Connection) -> tuple[bool, bool]:
-    """Whether there is an index of words, and whether one has forgotten none."""
-    row = connection.execute(_WORDS).fetchone()
-    assert row is not None  # it is of no table
-    return bool(row[0]), bool(row[1])
+    connection.execute(f"INSERT INTO meta VALUES ('words_since', {STARTED})")
 
 
 def read_meta(database: Database) -> Meta:
@@ -298,8 +208,8 @@ def read_meta(database: Database) -> Meta:
             raise too_new(database.place, meta.format_version, FORMAT_VERSION)
         if meta.format_version < FORMAT_VERSION:
             _migrate(connection, meta)
-        if _words(connection) == (True, False):
-            _log.warning(_FORGETFUL, database.place, _shown(_version(connection, "pg_textsearch")))
+        if words_state(connection) == (True, False):
+            _log.warning(FORGETFUL, database.place, shown(version_of(connection, "pg_textsearch")))
         return meta
 
 
@@ -343,40 +253,6 @@ def _read_meta(connection: Connection, database: Database) -> Meta | None:
         ) from error
 
 
-def _extensions(connection: Connection, place: str) -> str:
-    """Make the extensions that are to be had; what answers for words: "index" or "scan"."""
-    available: dict[str, str] = dict(
-        connection.execute("SELECT name, default_version FROM pg_available_extensions").fetchall()
-    )
-    if "vector" not in available:
-        raise StoreUnwritable(
-            f"the server of {place} has no pgvector: install the extension 'vector' 0.8 or newer there"
-        )
-    _make_extension(connection, place, "vector")
-    if (version := _version(connection, "vector")) < _VECTOR:
-        raise StoreUnwritable(
-            f"{place} has pgvector {_shown(version)}, and 0.8 or newer is needed: install it and ALTER EXTENSION vector UPDATE"
-        )
-    # The setting is shown to few; to others, what a superuser made tells that it is loaded.
-    row = connection.execute("SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries'").fetchone()
-    is_loaded = "pg_textsearch" in row[0] if row else any(_version(connection, "pg_textsearch"))
-    if "pg_textsearch" not in available or not is_loaded:
-        return "scan"
-    _make_extension(connection, place, "pg_textsearch")
-    return "index"
-
-
-def _make_extension(connection: Connection, place: str, name: str) -> None:
-    """Make an extension where it is not there yet.  Raises StoreUnwritable for a user who may not."""
-    try:
-        connection.execute(f"CREATE EXTENSION IF NOT EXISTS {name} SCHEMA public")
-    except InsufficientPrivilege as error:
-        raise StoreUnwritable(
-            f"{place} does not let this user make the extension {name}: let a superuser run CREATE EXTENSION {name} in that "
-            "database, then try again"
-        ) from error
-
-
 def exists(connection: Connection, database: Database) -> bool:
     """Whether the database holds a store, be it a damaged one.  Raises NoPlace for tables of another program."""
     try:
@@ -388,16 +264,3 @@ def exists(connection: Connection, database: Database) -> bool:
 def new_token() -> str:
     """What a change is known by in the log."""
     return str(uuid.uuid4())
-
-
-def _version(connection: Connection, extension: str) -> tuple[int, ...]:
-    row = connection.execute("SELECT extversion FROM pg_extension WHERE extname = %s", (extension,)).fetchone()
-    return _numbers(str(row[0] if row else "0"))
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("-")[0].split(".") if part.isdecimal())
-
-
-def _shown(version: tuple[int, ...]) -> str:
-    return ".".join(map(str, version))

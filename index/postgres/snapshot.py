@@ -16,7 +16,7 @@ from index.local.system.names import LOCK
 from index.local.upkeep import packed_documents
 from index.local.upkeep.snapshot import checked_copy, made
 from index.postgres import schema
-from index.postgres.connection import Connection, Database
+from index.postgres.connection import CREATE_LOCK, LOCK_SPACE, Connection, Database
 from index.postgres.documents import storable_row, write_document, write_failures
 from index.postgres.errors import translated
 from index.postgres.store import PostgresStore
@@ -60,7 +60,7 @@ def restore(source: Path, address: str, *, overwrite: bool = False, progress: Pr
             database.connected() as connection,
             connection.transaction(),
         ):
-            connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (schema.LOCK_SPACE, schema.CREATE_LOCK))
+            connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCK_SPACE, CREATE_LOCK))
             if schema.exists(connection, database):
                 if not overwrite:
                     raise StoreUnwritable(

@@ -12,7 +12,7 @@ from index.local.database.notes import NOTE
 from index.local.database.rows import DocumentRow, pack_document
 from index.local.database.rows import document_id as name_id
 from index.local.views.lexical import analyze
-from index.postgres import documents, schema
+from index.postgres import documents, schema, words
 from index.postgres.connection import SCHEMA, Connection, Database, storable
 from index.postgres.errors import translated
 from index.postgres.lists import SCAN_VECTORS, SCAN_WORDS, Searching
@@ -245,7 +245,7 @@ class PostgresStore(backend.Store):
         def checked(connection: Connection, token: str) -> T:
             row = connection.execute("SELECT value FROM meta WHERE key = 'instance'").fetchone()
             self._require_same(row[0] if row else None)
-            schema.drop_forgotten_words(connection)
+            words.drop_forgotten_words(connection)
             return work(connection, token)
 
         return self.database.write(checked, documents.DONE, self.lock_timeout_s)

@@ -14,7 +14,7 @@ from index.local.checks.row_checks import REPAIR, Against, Tally, check_name, ch
 from index.local.database.rows import StoredPassage, packed_columns
 from index.postgres.connection import Connection
 from index.postgres.documents import unpacked_half, words_of
-from index.postgres.schema import WORDS_INDEX, has_all_words, make_words
+from index.postgres.words import WORDS_INDEX, has_all_words, make_words
 from index.types import Finding
 
 _SAMPLE = 1000

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from index.errors import DocumentNotFound, StoreError
-from index.postgres.schema import has_all_words
 from index.postgres.store import PostgresStore
+from index.postgres.words import has_all_words
 from index.types import NewDocument, NewPassage, Scope
 from tests.cluster.nodes import Cluster, Network, cluster, wait_for
 from tests.conftest import Make

@@ -16,8 +16,8 @@ import pytest
 
 from eval.sets.corpora import open_folder
 from eval.sets.gold import read_folder
-from index.postgres.schema import has_all_words
 from index.postgres.store import PostgresStore
+from index.postgres.words import has_all_words
 from index.stores import restore
 from rag.answer.cache import AnswerCache
 from rag.service import Service

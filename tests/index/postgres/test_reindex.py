@@ -7,7 +7,7 @@ import pytest
 
 from index.backend import Reindexing
 from index.errors import StoreLocked, StoreReplaced, StoreUnreachable
-from index.postgres.schema import LOCK_SPACE
+from index.postgres.connection import LOCK_SPACE
 from index.postgres.store import PostgresStore
 from index.stores import abandon_reindexing, open_store, reindexing
 from index.types import NewDocument, NewPassage, Scope
