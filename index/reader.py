@@ -22,10 +22,6 @@ class RowReader(CountingReader):
 
     _text_query: str
 
-    def _select(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        """The rows of a query, whose parameters are written "?"."""
-        raise NotImplementedError
-
     def _joined(self, columns: str, tables: str, ids: "Sequence[int] | Ids") -> Iterable[Any]:
         """Columns of tables joined to ``c.value``, which is each of the ids, in the order asked."""
         raise NotImplementedError
@@ -174,13 +170,6 @@ class RowReader(CountingReader):
             [*values, collection],
         )
         return bool(rows[0][0])
-
-    def _read_names(self) -> list[str]:
-        return [name for (name,) in self._select("SELECT name FROM collections ORDER BY name")]
-
-    def _read_totals(self, collection: str) -> tuple[int, int, int] | None:
-        rows = self._select("SELECT n_passages, n_terms, n_context_terms FROM collections WHERE name = ?", [collection])
-        return tuple(rows[0]) if rows else None
 
     def _matching_documents(self, scope: Scope, columns: str) -> list[Any]:
         """Columns of the documents d whose metadata a scope allows."""

@@ -1,7 +1,8 @@
 """What readers of both stores share: counts of words kept for the next reader, the weights of BM25, checks of what is asked."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -30,17 +31,13 @@ class Known:
 
 
 class CountingReader(backend.Reader):
-    """A reader that counts words: by what is known already, else by the three queries that a store writes in its own SQL."""
+    """A reader that counts words: by what is known already, else by the rows."""
 
     _known: Known
     _dim: int
 
-    def _read_names(self) -> Iterable[str]:
-        """Names of the collections that have documents, in alphabetical order."""
-        raise NotImplementedError
-
-    def _read_totals(self, collection: str) -> tuple[int, int, int] | None:
-        """Passages, terms of their bodies, terms of their contexts; None when there is no such collection."""
+    def _select(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """The rows of a query, whose parameters are written "?"."""
         raise NotImplementedError
 
     def _read_frequencies(self, collection: str, hashes: Sequence[int]) -> Mapping[int, int]:
@@ -49,7 +46,7 @@ class CountingReader(backend.Reader):
 
     def collections(self) -> list[str]:
         if self._known.names is None:
-            self._known.names = list(self._read_names())
+            self._known.names = [name for (name,) in self._select("SELECT name FROM collections ORDER BY name")]
         return list(self._known.names)
 
     def statistics(self, collection: str, terms: Sequence[str]) -> TermStatistics:
@@ -78,13 +75,12 @@ class CountingReader(backend.Reader):
 
     def _counters(self, collection: str) -> tuple[int, int, int]:
         """Passages, terms of their bodies, terms of their contexts."""
-        totals = self._known.totals.get(collection)
-        if totals is None:
-            totals = self._read_totals(collection)
-            if totals is None:  # not kept: names of what is not there would add up
+        if collection not in self._known.totals:
+            query = "SELECT n_passages, n_terms, n_context_terms FROM collections WHERE name = ?"
+            if not (rows := self._select(query, [collection])):  # not kept: names of what is not there would add up
                 return 0, 0, 0
-            self._known.totals[collection] = totals
-        return totals
+            self._known.totals[collection] = tuple(rows[0])
+        return self._known.totals[collection]
 
     def _frequencies(self, collection: str, terms: Mapping[int, str]) -> dict[str, int]:
         """df by term, for those of the terms (by hash) that the collection has."""

@@ -27,8 +27,7 @@ ENGINES = {
     "openpyxl": {"rag/parsing/office/xlsx.py"},
     "procrastinate": {"index/postgres/queue.py"},
     "psycopg": {
-        f"index/postgres/{name}.py"
-        for name in ("connection", "errors", "queue", "reindex", "schema", "snapshot", "words")
+        f"index/postgres/{name}.py" for name in ("connection", "errors", "queue", "reindex", "schema", "snapshot")
     },
     "pymilvus": {"index/postgres/milvus.py"},
     "pypdfium2": {

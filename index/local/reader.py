@@ -15,13 +15,11 @@ from index.local.database.rows import id_array, rows_of
 from index.local.views import scan
 from index.local.views.arrays import PassageRows
 from index.local.views.bm25 import TermRows, best_matches
-from index.local.views.ids import NO_IDS, among
+from index.local.views.ids import NO_IDS, NO_SCORES, among
 from index.local.views.state import Known, Views
 from index.local.views.vectors import Bitmap, bitmap
 from index.reader import RowReader, Where
 from index.types import Floats, Ids, Range, Scope
-
-_NO_SCORES: Floats = np.empty(0, dtype=np.float32)
 
 
 class Reader(RowReader):
@@ -50,7 +48,7 @@ class Reader(RowReader):
         weights = self._weights(scope.collection, terms, k)
         documents = self._numbers(scope) if scope.where else None
         if weights is None or documents == []:
-            return _NO_SCORES, NO_IDS
+            return NO_SCORES, NO_IDS
         if "lexical" in self._views.base.missing:
             return scan.matching(self._passages_in(scope), weights, k, self._term_rows)
         parts = [self._views.base.lexical, self._views.lexical] if self._views.rows else [self._views.base.lexical]
@@ -59,13 +57,7 @@ class Reader(RowReader):
 
     def candidates(self, ids: "Sequence[int] | Ids") -> Candidates:
         rows = self._rows(np.asarray(ids, dtype=np.int64))
-        return Candidates(
-            ids=rows.ids,
-            vectors=rows.vectors,
-            sentence_counts=rows.n_rows - 1,
-            terms=rows.terms,
-            term_counts=rows.term_counts,
-        )
+        return Candidates(rows.ids, rows.vectors, rows.n_rows - 1, rows.terms, rows.term_counts)
 
     def word_signs(self, ids: "Sequence[int] | Ids") -> WordSigns:
         return self._unpacked_signs(list(self._embeddings("word_counts, word_signs", ids)))

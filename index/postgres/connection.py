@@ -242,3 +242,14 @@ unconfirmed: set[int] = set()
 def _note(connection: Connection, notice: psycopg.errors.Diagnostic) -> None:
     if _NOT_REPLICATED in (notice.message_primary or ""):
         unconfirmed.add(id(connection))
+
+
+def make_extension(connection: Connection, place: str, name: str) -> None:
+    """Make an extension where it is not there yet.  Raises StoreUnwritable for a user who may not."""
+    try:
+        connection.execute(f"CREATE EXTENSION IF NOT EXISTS {name} SCHEMA public")
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise StoreUnwritable(
+            f"{place} does not let this user make the extension {name}: let a superuser run CREATE EXTENSION {name} in that "
+            "database, then try again"
+        ) from error

@@ -7,7 +7,7 @@ numbers are drawn under that last lock, so that the state of number n holds all 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,8 @@ from index.local.database.rows import (
 )
 from index.local.system.clock import now
 from index.postgres.connection import COMMIT_LOCK, LOCK_SPACE, Connection, storable
-from index.postgres.words import has_words
-from index.types import Document, FailedFile, Metadata, NewDocument
+from index.postgres.words import has_words, words_of
+from index.types import Document, FailedFile, JsonScalar
 
 T = TypeVar("T")
 # What is done in one transaction. With the token that goes into the log, where it changes documents.
@@ -53,19 +53,16 @@ class Removed:
     lexical: int
 
 
-def storable_document(document: NewDocument) -> NewDocument:
-    """A document as ``storable``."""
-    changed = {
-        name: storable(getattr(document, name)) for name in ("key", "title", "text") if "\0" in getattr(document, name)
-    }
-    if document.source and "\0" in document.source:
-        changed["source"] = storable(document.source)
-    return replace(document, **changed, metadata=_storable_metadata(document.metadata))
-
-
 def storable_row(row: DocumentRow) -> DocumentRow:
-    """A packed document, such as one of a store in a directory, as ``storable``."""
-    new = storable_document(row.new)
+    """A packed document as ``storable``."""
+    new = replace(
+        row.new,
+        key=storable(row.new.key),
+        title=storable(row.new.title),
+        source=row.new.source and storable(row.new.source),
+        text=storable(row.new.text),
+        metadata={storable(key): _storable_value(value) for key, value in row.new.metadata.items()},
+    )
     passages = tuple(PassageRow(_storable_passage(packed), body) for packed, body in row.passages)
     if new == row.new:
         return row._replace(passages=passages)
@@ -79,8 +76,14 @@ def storable_row(row: DocumentRow) -> DocumentRow:
     )
 
 
+def _storable_value(value: JsonScalar | list[JsonScalar]) -> JsonScalar | list[JsonScalar]:
+    if isinstance(value, list):
+        return [storable(element) if isinstance(element, str) else element for element in value]
+    return storable(value) if isinstance(value, str) else value
+
+
 def _storable_passage(packed: StoredPassage) -> StoredPassage:
-    text, context, layout = storable(packed.text), storable(packed.context), storable(packed.layout or "")
+    text, context, layout = map(storable, (packed.text, packed.context, packed.layout))
     return packed._replace(text=text, context=context, layout=layout)
 
 
@@ -186,11 +189,6 @@ def remaining(connection: Connection, removed: Removed) -> int:
     return int(row[0]) if row else 0
 
 
-def words_of(terms: bytes) -> str:
-    """Hashed terms uint32, packed, as the words index reads them."""
-    return " ".join(f"x{term:08x}" for term in np.frombuffer(terms, dtype="<u4").tolist())
-
-
 def packed_half(vector: bytes) -> bytes:
     """A vector of float16, packed, as pgvector receives it: its length, nothing, then each in network order."""
     halves = np.frombuffer(vector, dtype="<f2")
@@ -262,9 +260,9 @@ def _clear(connection: Connection, numbers: Sequence[int]) -> tuple[list[Removed
         (list(numbers),),
         binary=True,
     ).fetchall()
-    own: dict[int, list[tuple[int, bool, bytes | None, bytes | None]]] = {number: [] for number, _, _ in documents}
-    for number, *rest in rows:
-        own[number].append((rest[0], rest[1], rest[2], rest[3]))
+    own: dict[int, list[Any]] = {number: [] for number, _, _ in documents}
+    for number, *passage in rows:
+        own[number].append(passage)
     removed: list[Removed] = []
     gone: dict[str, Counts] = {}
     for number, identifier, collection in documents:
@@ -331,16 +329,3 @@ def _stored(connection: Connection, identifier: str) -> Document:
     document = find_document(connection, identifier)
     assert document is not None  # written, or looked at, in this transaction
     return document
-
-
-def _storable_metadata(metadata: Metadata) -> Metadata:
-    """Metadata without U+0000. Numbers and other values stay; what is no metadata is left for whoever checks it."""
-
-    def kept(value: object) -> object:
-        if isinstance(value, list):
-            return [kept(element) for element in value]
-        return storable(value) if isinstance(value, str) else value
-
-    if "\0" not in repr(metadata) and "\\x00" not in repr(metadata):
-        return metadata
-    return {storable(key): kept(value) for key, value in metadata.items()}  # type: ignore[misc]

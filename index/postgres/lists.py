@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from index.local.database.filters import compared
+from index.local.database.filters import Comparing, within
 from index.local.views.bm25 import TermRows, Weights, best_of
+from index.local.views.ids import NO_IDS, NO_SCORES
 from index.local.views.vectors import best, inner_products
 from index.postgres.connection import Connection
 from index.postgres.documents import unpacked_half
@@ -32,14 +33,14 @@ SCAN_WORDS = 2_000
 _PROPOSED = 200
 _BEYOND = 16  # more than k, for those that rounding puts in another order
 _TOGETHER = 2_000
-_OPERATORS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
 # A dash behind a digit is a date's, not a number's; of two points in a number one is too many. What CAST takes is checked first.
-_NUMBER = r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?$"
-_DATE = r"^\d{4}($|-\d\d)"
 # CAST as SQLite does it, whatever somebody wrote: a number beyond a double's is refused by PostgreSQL, and ended every question.
-_AS_DOUBLE = "least(greatest(round(value::numeric, 300), -1e308), 1e308)::double precision"
-_NO_SCORES: Floats = np.empty(0, dtype=np.float32)
-_NO_IDS: Ids = np.empty(0, dtype=np.int64)
+_COMPARING = Comparing(
+    "least(greatest(round(value::numeric, 300), -1e308), 1e308)::double precision",
+    r"CASE WHEN length(value) < 1000 AND value ~ '^[-+]{{0,1}}(\d+(\.\d*){{0,1}}|\.\d+)([eE][-+]{{0,1}}\d{{1,3}}){{0,1}}$'"
+    " THEN {} ELSE FALSE END",
+    r"value ~ '^\d{{4}}($|-\d\d)' AND {}",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def nearest(
 ) -> tuple[Floats, Ids]:
     """Best k of a scope by inner product: float32 and int64, both (at most k,), ties by lower id."""
     if not scope.n:
-        return _NO_SCORES, _NO_IDS
+        return NO_SCORES, NO_IDS
     condition, values = scope.condition
     asked = "[" + ",".join(map(repr, vector.astype(np.float32).tolist())) + "]"
     select = f"SELECT p.id, p.vector FROM passages p WHERE {condition} ORDER BY"
@@ -101,7 +102,7 @@ def matching(
 ) -> tuple[Floats, Ids]:
     """Best k of a scope by BM25, without passages that have none of the terms: float32 and int64, both (at most k,)."""
     if not scope.n:
-        return _NO_SCORES, _NO_IDS
+        return NO_SCORES, NO_IDS
     condition, values = scope.condition
     words = " ".join(f"x{term:08x}" for term in weights.idf)
     n_proposed = max(_PROPOSED, 2 * k)
@@ -137,27 +138,10 @@ def _blocks(rows: Iterable[tuple[Any, ...]]) -> Iterator[TermRows]:
 
 
 def documents_with(key: str, allowed: Sequence[str] | Range) -> tuple[str, list[object]]:
-    """A query for the documents whose ``key`` has one of the values, or one within the range, and its parameters.
-
-    Raises ValueError for a range without bounds or with one that is neither number nor date.
-    """
-    query = "SELECT document FROM metadata WHERE left(key, 100) = left(%s, 100) AND key = %s"
-    if not isinstance(allowed, Range):
-        beginnings = [value[:200] for value in allowed]
-        return f"{query} AND left(value, 200) = ANY(%s) AND value = ANY(%s)", [key, key, beginnings, list(allowed)]
-    numbers, dates = compared(key, allowed)
-    ways: list[str] = []
-    values: list[object] = [key, key]
-    if numbers:
-        bounds = " AND ".join(f"{_AS_DOUBLE} {_OPERATORS[name]} %s" for name in numbers)
-        ways.append(f"CASE WHEN length(value) < 1000 AND value ~ %s THEN {bounds} ELSE FALSE END")
-        values += [_NUMBER, *(float(bound) for bound in numbers.values())]
-    if dates:
-        conditions = ["value ~ %s"]
-        values.append(_DATE)
-        for name, bound in dates.items():
-            whole = f"left(value, {len(bound)})" if name in ("gt", "lte") else "value"
-            conditions.append(f"{whole} {_OPERATORS[name]} %s")
-            values.append(bound)
-        ways.append(" AND ".join(conditions))
-    return f"{query} AND ({' OR '.join(f'({way})' for way in ways)})", values
+    """As ``index.local.database.filters.matching``. Indexes hold the beginnings of keys and values."""
+    query = "SELECT document FROM metadata WHERE left(key, 100) = left(?, 100) AND key = ? AND"
+    if isinstance(allowed, Range):
+        condition, values = within(key, allowed, _COMPARING)
+        return f"{query} {condition}", [key, key, *values]
+    beginnings = [value[:200] for value in allowed]
+    return f"{query} left(value, 200) = ANY(?) AND value = ANY(?)", [key, key, beginnings, list(allowed)]

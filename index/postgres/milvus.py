@@ -24,8 +24,8 @@ from pymilvus.exceptions import MilvusException
 
 from index.errors import StoreError, StoreUnreachable
 from index.postgres.connection import LOCK_SPACE, VIEW_LOCK, Connection, Database
-from index.postgres.documents import words_of
 from index.postgres.errors import translated
+from index.postgres.words import words_of
 from index.types import Floats
 
 logger = logging.getLogger(__name__)

@@ -33,7 +33,6 @@ _LOOK_S = 5.0
 _PUT_OFF_S = 5
 _PAUSE_S = 2.0
 _STOP_S = 0.2
-_Take = Callable[[str, int, Callable[[Upload], Outcome]], None]
 # Workers that die with an upload until it is given up: it may be what kills them.
 _MAX_LOST = 5
 _TABLES = f"""
@@ -124,8 +123,21 @@ class PostgresQueue:
     def work(self, take_in: Callable[[Upload], Outcome], stop: Event, on_delay: Callable[[str], None]) -> None:
         """As ``index.jobs.Queue.work``. A database that is away for a while is connected to again."""
         logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # on_delay tells
+
+        def task(job: str, position: int) -> None:
+            try:
+                self.take(job, position, take_in)
+            except Exception as error:
+                on_delay(str(error))
+                raise
+
         self._write(ensure_tables)
-        _work(self._database, self.take, take_in, stop, on_delay)
+        while not stop.is_set():
+            try:
+                asyncio.run(_work_once(_app(self._database, task), stop))
+            except (ConnectorException, psycopg.Error) as error:
+                on_delay(f"{self._database.place} cannot be reached ({type(error).__name__})")
+            stop.wait(_PAUSE_S)
 
     def take(self, job_id: str, position: int, take_in: Callable[[Upload], Outcome]) -> None:
         """Take one upload in and write down what became of it, unless that is written already.  Raises as ``take_in``."""
@@ -174,30 +186,6 @@ def ensure_tables(connection: Connection) -> None:
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
     connection.execute(SchemaManager.get_schema())
     connection.execute(_TABLES)
-
-
-def _work(
-    database: Database,
-    take: _Take,
-    take_in: Callable[[Upload], Outcome],
-    stop: Event,
-    on_delay: Callable[[str], None],
-) -> None:
-    """Work until ``stop`` is set. take: called with a job, the position of an upload in it, and ``take_in``."""
-
-    def task(job: str, position: int) -> None:
-        try:
-            take(job, position, take_in)
-        except Exception as error:
-            on_delay(str(error))
-            raise
-
-    while not stop.is_set():
-        try:
-            asyncio.run(_work_once(_app(database, task), stop))
-        except (ConnectorException, psycopg.Error) as error:
-            on_delay(f"{database.place} cannot be reached ({type(error).__name__})")
-        stop.wait(_PAUSE_S)
 
 
 def _app(database: Database, task: Callable[[str, int], None]) -> App:

@@ -1,40 +1,36 @@
 """The tables of a store in a database, as named steps in order."""
 
 import json
-import logging
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from psycopg import sql
 
-from index.errors import NoPlace, StoreDamaged, StoreMissing
+from index.errors import NoPlace, StoreDamaged, StoreMissing, StoreUnwritable
 from index.local.system.clock import now
-from index.postgres.connection import CREATE_LOCK, LOCK_SPACE, Connection, Database
+from index.postgres.connection import CREATE_LOCK, LOCK_SPACE, Connection, Database, make_extension
 from index.postgres.errors import too_new, translated
-from index.postgres.words import CREATE_WORDS, FORGETFUL, STARTED, make_extensions, shown, version_of, words_state
+from index.postgres.words import begin_words, warn_of_forgotten
 from index.types import JsonScalar
 
-_log = logging.getLogger(__name__)
+_VECTOR = (0, 8)
 
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What a store is and was made with. instance: of these tables, others when a store is restored or changed over.
-
-    words: whether there was an index of them ("index") or not ("scan").
-    """
+    """What a store is and was made with. instance: of these tables, others when a store is restored or changed over."""
 
     id: str
     instance: str
     dim: int
     fingerprint: str
     settings: dict[str, JsonScalar]
-    words: str
     format_version: int
 
 
-def create_documents(connection: Connection, dim: int, words: str) -> None:
+def create_documents(connection: Connection, dim: int) -> None:
     """Documents, passages, and what is scored of them. A key may be longer than an index row: indexes hold its beginning."""
     connection.execute(
         f"""
@@ -101,11 +97,9 @@ def create_documents(connection: Connection, dim: int, words: str) -> None:
         ALTER TABLE signs ALTER word_signs SET STORAGE EXTERNAL;
         """
     )
-    if words == "index":
-        connection.execute(CREATE_WORDS)
 
 
-def create_counts(connection: Connection, dim: int, words: str) -> None:
+def create_counts(connection: Connection, dim: int) -> None:
     """What ranking counts of each collection, the log of changes, and files that failed.
 
     token: by which a writer whose connection broke finds out whether its change is there.
@@ -175,11 +169,11 @@ def create_tables(
     identifier: str | None = None,
 ) -> None:
     """Make the tables of a store within a transaction."""
-    words = make_extensions(connection, database.place)
+    _make_vector(connection, database.place)
     connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(database.schema)))
     connection.execute("CREATE TABLE meta (key text PRIMARY KEY, value text NOT NULL)")
     for step in MIGRATIONS:
-        step(connection, dim, words)
+        step(connection, dim)
     meta = {
         "id": identifier or str(uuid.uuid4()),
         "instance": str(uuid.uuid4()),
@@ -187,12 +181,11 @@ def create_tables(
         "dim": str(dim),
         "fingerprint": fingerprint,
         "settings": json.dumps(dict(settings), sort_keys=True),
-        "words": words,
         "format": str(FORMAT_VERSION),
     }
     with connection.cursor() as cursor:
         cursor.executemany("INSERT INTO meta VALUES (%s, %s)", list(meta.items()))
-    connection.execute(f"INSERT INTO meta VALUES ('words_since', {STARTED})")
+    begin_words(connection, database.place)
 
 
 def read_meta(database: Database) -> Meta:
@@ -208,8 +201,7 @@ def read_meta(database: Database) -> Meta:
             raise too_new(database.place, meta.format_version, FORMAT_VERSION)
         if meta.format_version < FORMAT_VERSION:
             _migrate(connection, meta)
-        if words_state(connection) == (True, False):
-            _log.warning(FORGETFUL, database.place, shown(version_of(connection, "pg_textsearch")))
+        warn_of_forgotten(connection, database.place)
         return meta
 
 
@@ -219,7 +211,7 @@ def _migrate(connection: Connection, meta: Meta) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCK_SPACE, CREATE_LOCK))
         row = connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
         for step in MIGRATIONS[int(row[0]) if row else 0 :]:
-            step(connection, meta.dim, meta.words)
+            step(connection, meta.dim)
         connection.execute("UPDATE meta SET value = %s WHERE key = 'format'", (str(FORMAT_VERSION),))
 
 
@@ -244,13 +236,26 @@ def _read_meta(connection: Connection, database: Database) -> Meta | None:
             int(meta["dim"]),
             meta["fingerprint"],
             settings,
-            meta["words"],
             int(meta["format"]),
         )
     except (KeyError, ValueError) as error:
         raise StoreDamaged(
             f"{database.place} does not say what its store was made with ({error}): bring it back from a backup"
         ) from error
+
+
+def _make_vector(connection: Connection, place: str) -> None:
+    query = "SELECT FROM pg_available_extensions WHERE name = 'vector'"
+    if connection.execute(query).fetchone() is None:
+        raise StoreUnwritable(
+            f"the server of {place} has no pgvector: install the extension 'vector' 0.8 or newer there"
+        )
+    make_extension(connection, place, "vector")
+    ((version,),) = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchall()
+    if tuple(map(int, re.findall(r"\d+", version)))[:2] < _VECTOR:
+        raise StoreUnwritable(
+            f"{place} has pgvector {version}, and 0.8 or newer is needed: install it and ALTER EXTENSION vector UPDATE"
+        )
 
 
 def exists(connection: Connection, database: Database) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from index import backend
 from index.backend import Progress
@@ -51,7 +51,7 @@ class PostgresStore(backend.Store):
         self._replaced = False
 
     @classmethod
-    def open(cls, address: str, schema_name: str = SCHEMA) -> "PostgresStore":
+    def open(cls, address: str, schema_name: str = SCHEMA) -> Self:
         """The store of a database. Raises StoreUnreachable, StoreMissing, StoreDamaged, StoreTooNew or StoreUnwritable."""
         database = Database(address, schema_name)
         try:
@@ -70,7 +70,7 @@ class PostgresStore(backend.Store):
         settings: Mapping[str, JsonScalar],
         schema_name: str = SCHEMA,
         identifier: str | None = None,
-    ) -> "PostgresStore":
+    ) -> Self:
         """A new store in a database that has none; the one that is there, if it is an equal one.
 
         Raises as ``open``, NoPlace where another program has tables of that name, StoreMismatch for a store of another kind.
@@ -231,13 +231,7 @@ class PostgresStore(backend.Store):
 
     def packed(self, document: NewDocument, passages: Sequence[NewPassage]) -> DocumentRow:
         """A document's rows as this store keeps them. Raises as ``add``."""
-        contexts = [
-            replace(passage, context=storable(passage.context), layout=storable(passage.layout))
-            if "\0" in passage.context + passage.layout
-            else passage
-            for passage in passages
-        ]
-        return pack_document(documents.storable_document(document), contexts, self.dim, analyze)
+        return documents.storable_row(pack_document(document, passages, self.dim, analyze))
 
     def write(self, work: "documents.Work[T]") -> T:
         """What ``work`` gives, done in one durable transaction of the store that was opened."""

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from index.backend import Progress
-from index.local.checks.row_checks import REPAIR, Against, Tally, check_name, check_passages, compare_counters, listed
+from index.local.checks.row_checks import REPAIR, Against, Tally, check_counters, check_name, check_passages, listed
 from index.local.database.rows import StoredPassage, packed_columns
 from index.postgres.connection import Connection
-from index.postgres.documents import unpacked_half, words_of
-from index.postgres.words import WORDS_INDEX, has_all_words, make_words
+from index.postgres.documents import unpacked_half
+from index.postgres.words import WORDS_INDEX, has_all_words, make_words, words_of
 from index.types import Finding
 
 _SAMPLE = 1000
@@ -28,7 +28,7 @@ def check_store(connection: Connection, dim: int, progress: Progress | None) -> 
     tally, has_words = Tally(), has_all_words(connection)
     checks = (
         _documents(connection, dim, has_words, tally, progress),
-        _counters(connection, tally),
+        check_counters(connection.execute, tally, _BACKUP),
         _log(connection, tally),
         _orphans(connection),
         _indexes(connection, has_words),
@@ -100,14 +100,6 @@ def _passages(
             yield Finding("vector", where, detail, against.remedy)
         if has_words and words != words_of(stored.terms):
             yield Finding("words", where, "the words that are searched are not its terms", against.remedy)
-
-
-def _counters(connection: Connection, tally: Tally) -> Iterator[Finding]:
-    """The stored counts of terms, documents and passages of each collection against those of the tally."""
-    terms = connection.execute("SELECT collection, hash, term, df FROM terms").fetchall()
-    rows = connection.execute("SELECT * FROM collections")
-    collections = {name: [int(count) for count in counts] for name, *counts in rows}
-    yield from compare_counters(terms, collections, tally, _BACKUP)
 
 
 def _log(connection: Connection, tally: Tally) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
@@ -79,18 +79,17 @@ def check_documents(
         before = len(tally.passages)
         filters = connection.execute("SELECT key, value FROM metadata WHERE document = ?", (number,))
         yield from check_name(identifier, collection, key, metadata, set(filters), remedy, REPAIR)
+        whole = text is not None and hashlib.sha256(text.encode()).hexdigest() == sha256
         if text is None:
             yield Finding("text-missing", where, "has no text", remedy)
-        text = text or ""
-        whole = hashlib.sha256(text.encode()).hexdigest() == sha256
-        if text and not whole:
+        elif text and not whole:
             yield Finding("text", where, "its text is not the one that was stored", remedy)
-        if whole and len(text) != n_characters:
+        elif len(text) != n_characters:
             detail = f"has {len(text)} characters, not {n_characters}"
             yield Finding("text-length", where, detail, REPAIR, True)
         rows = connection.execute(query, (number,))
         passages = ((passage, StoredPassage(*packed)) for passage, *packed in rows)
-        against = Against(collection, text, whole, language, dim, remedy, REPAIR if whole else remedy)
+        against = Against(collection, text or "", whole, language, dim, remedy, REPAIR if whole else remedy)
         yield from check_passages(passages, against, tally)
         ids = tally.passages[before:]
         if ids != list(range(first, first + n_passages) if first else range(0)) or len(ids) != n_passages:
@@ -186,20 +185,16 @@ def check_passages(passages: Iterable[tuple[int, StoredPassage]], against: Again
         tally.count(collection, *((expected, lengths) if whole else (terms, counts)))
 
 
-def check_counters(connection: Connection, tally: Tally) -> Iterator[Finding]:
-    """The stored counts of terms, documents and passages of each collection against those of the tally."""
-    terms = connection.execute("SELECT collection, hash, term, df FROM terms")
-    collections = {name: row for name, *row in connection.execute("SELECT * FROM collections")}
-    yield from compare_counters(terms, collections, tally, REPAIR)
-
-
-def compare_counters(
-    terms: Iterable[tuple[Any, ...]], collections: Mapping[str, list[int]], tally: Tally, remedy: str
+def check_counters(
+    select: Callable[[str], Iterable[tuple[Any, ...]]], tally: Tally, remedy: str = REPAIR
 ) -> Iterator[Finding]:
-    """terms: rows of collection, hash, term, df.  collections: rows of ``Counts`` by name.  remedy: of what is found."""
+    """The stored counts of terms, documents and passages of each collection against those of the tally.
+
+    select: gives the rows of a query.  remedy: of what is found.
+    """
     mendable = remedy == REPAIR
     stored = {}
-    for collection, number, term, df in terms:
+    for collection, number, term, df in select("SELECT collection, hash, term, df FROM terms"):
         stored[collection, number] = df
         if hash_term(term) != number:
             detail = "is stored under another hash"
@@ -212,6 +207,7 @@ def compare_counters(
         if n_stored != n_counted:
             detail = f"is counted in {n_stored} passages and occurs in {n_counted}"
             yield Finding("term-frequency", f"term {number} of {collection!r}", detail, remedy, mendable)
+    collections = {name: row for name, *row in select("SELECT * FROM collections")}
     right = {name: counts.row for name, counts in tally.counts.items()}
     for name in collections.keys() | right.keys():
         if collections.get(name) != right.get(name):

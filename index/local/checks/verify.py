@@ -58,7 +58,7 @@ def check_store(
         _schema(connection),
         _numbers(connection),
         check_documents(connection, views.base.vectors.dim, tally, progress),
-        check_counters(connection, tally),
+        check_counters(connection.execute, tally),
         check_log(connection, tally),
         _files(store),
         _view_contents(connection, views, tally),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from index.local.views.ids import among
+from index.local.views.ids import NO_IDS, NO_SCORES, among
 from index.local.views.lexical import K1, B, LexicalIndex
 from index.local.views.vectors import best
 from index.types import Floats, Ids, Terms
@@ -69,8 +69,7 @@ def best_of(blocks: Iterable[TermRows], weights: Weights, k: int) -> tuple[Float
 
     Returns float32 and int64, both (at most k,).
     """
-    scores: Floats = np.empty(0, dtype=np.float32)
-    ids: Ids = np.empty(0, dtype=np.int64)
+    scores, ids = NO_SCORES, NO_IDS
     for rows in blocks:
         own = bm25(rows, weights)
         scores = np.concatenate([scores, own[own > 0].astype(np.float32)])
@@ -107,8 +106,7 @@ def best_matches(
     collection, documents: only passages of these, or None for all.  fetch: stored terms of those ids that exist in this state; a
     proposal that it does not return is no passage any more.  Returns float32 and int64, both (at most k,).
     """
-    scores = np.empty(0)
-    ids = np.empty(0, dtype=np.int64)
+    scores, ids = np.empty(0), NO_IDS
     limits = {part: k + k // 2 for part in parts}
     while limits:
         proposed: dict[LexicalIndex, tuple[Floats, Ids]] = {
@@ -125,8 +123,7 @@ def best_matches(
             for part, (bounds, hits) in proposed.items()
             if len(hits) == limits[part] and bounds[-1] * _headroom(part, weights) >= threshold
         }
-    ranked_scores, ranked_ids = best(scores.astype(np.float32), ids, k)
-    return ranked_scores, ranked_ids
+    return best(scores.astype(np.float32), ids, k)
 
 
 def _headroom(part: LexicalIndex, weights: Weights) -> float:

@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from index.types import Ids
+from index.types import Floats, Ids
 
 NO_IDS: Ids = np.empty(0, dtype=np.int64)
+NO_SCORES: Floats = np.empty(0, dtype=np.float32)
 
 
 def places(ids: Ids, wanted: Ids) -> Ids:

@@ -21,6 +21,7 @@ import numpy as np
 import tantivy
 
 from index.local.system import files
+from index.local.views.ids import NO_IDS, NO_SCORES
 from index.types import Floats, Ids
 
 # BM25's usual values. Passages are all about one length: between 0.9/0.4 and 1.2/0.75 no set moves by more than 0.003.
@@ -166,7 +167,7 @@ class LexicalIndex:
                 own_idf = float(np.log1p((self.n_passages - n + 0.5) / (n + 0.5)))
                 terms.append((tantivy.Occur.Should, tantivy.Query.boost_query(query, weight / own_idf)))
         if not terms or limit < 1:
-            return np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
+            return NO_SCORES, NO_IDS
         scope = []
         if collection is not None:
             scope.append(tantivy.Query.term_query(_SCHEMA, "collection", collection, index_option="basic"))

@@ -11,6 +11,7 @@ import numpy as np
 from index.local.database.connection import Connection
 from index.local.database.rows import id_array
 from index.local.views.bm25 import TermRows, Weights, best_of
+from index.local.views.ids import NO_IDS, NO_SCORES
 from index.local.views.vectors import best, inner_products
 from index.types import Floats, Ids
 
@@ -20,8 +21,7 @@ _READ_TOGETHER = 5000
 def nearest(connection: Connection, ids: Ids, vector: Floats, k: int) -> tuple[Floats, Ids]:
     """Best k of the passages by inner product with float32 (dim,): float32 and int64, both (at most k,)."""
     query = "SELECT passage, vector FROM carray(?) c CROSS JOIN embeddings e ON e.passage = c.value"
-    scores: Floats = np.empty(0, dtype=np.float32)
-    nearest_ids: Ids = np.empty(0, dtype=np.int64)
+    scores, nearest_ids = NO_SCORES, NO_IDS
     for block in _blocks(ids):
         rows: list[tuple[int, bytes]] = list(connection.execute(query, (id_array(block),)))
         vectors = np.frombuffer(b"".join(packed for _, packed in rows), dtype="<f2").reshape(-1, len(vector))

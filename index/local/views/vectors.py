@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.local.system.cores import usable_cores
-from index.local.views.ids import NO_IDS, among
+from index.local.views.ids import NO_IDS, NO_SCORES, among
 from index.types import Floats, Ids
 
 # One query is bound by memory: two threads took longer than one (20,000 x 384: 0.4 ms with one).
@@ -258,7 +258,7 @@ def _searched(index: Any, vector: Floats, k: int, n: int, parameters: Any) -> tu
         if wanted == n or n_hits < wanted or scores[k - 1] > scores[-1]:
             return best(scores[:n_hits], ids[:n_hits], k)
         wanted = min(2 * wanted, n)
-    return np.empty(0, dtype=np.float32), NO_IDS
+    return NO_SCORES, NO_IDS
 
 
 def inner_products(vectors: NDArray[np.float16], vector: NDArray[np.floating]) -> Floats:

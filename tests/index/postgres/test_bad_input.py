@@ -27,7 +27,7 @@ from index.errors import (
     StoreUnreachable,
     StoreUnwritable,
 )
-from index.postgres import connection, words
+from index.postgres import connection, schema, words
 from index.postgres.store import PostgresStore
 from index.stores import create_store, open_store, repair
 from index.types import NewDocument, NewPassage, Scope
@@ -129,7 +129,7 @@ def test_the_databases_owner_makes_a_store_once_a_superuser_has_made_the_extensi
 
 
 def test_a_server_without_the_extension_is_told_so(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(words, "_VECTOR", (99,))
+    monkeypatch.setattr(schema, "_VECTOR", (99,))
     with pytest.raises(StoreUnwritable, match=r"pgvector 0\.8.*0.8 or newer"):
         create(address)
     with pytest.raises(StoreMissing):
