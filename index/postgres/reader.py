@@ -1,29 +1,20 @@
 """One state of a store in a database, read in one snapshot."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from index import statistics
 from index.candidates import Candidates, WordSigns
 from index.local.database.listing import DOCUMENT_COLUMNS
 from index.local.views.arrays import PassageRows
+from index.local.views.ids import NO_IDS, NO_SCORES
 from index.postgres import lists
 from index.postgres.connection import Connection, storable
 from index.reader import LAST, RowReader, Where
+from index.statistics import Known
 from index.types import Floats, Ids, Range, Scope
 
 # Characters of keys that indexes hold: an index row has no room for long ones.
 _INDEXED = {"d.key": 200, "m.key": 100}
-
-
-@dataclass(slots=True)
-class Known(statistics.Known):
-    """With the number of the state that it is of."""
-
-    generation: int = -1
 
 
 class Reader(RowReader):
@@ -49,7 +40,7 @@ class Reader(RowReader):
         weights = self._weights(scope.collection, terms, k)
         selection = self._selection(scope)
         if weights is None:
-            return np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
+            return NO_SCORES, NO_IDS
         return lists.matching(self._connection, selection, weights, k, self._searching)
 
     def candidates(self, ids: "Sequence[int] | Ids") -> Candidates:

@@ -16,7 +16,8 @@ from index.postgres import documents, schema, words
 from index.postgres.connection import SCHEMA, Connection, Database, storable
 from index.postgres.errors import translated
 from index.postgres.lists import SCAN_VECTORS, SCAN_WORDS, Searching
-from index.postgres.reader import Known, Reader
+from index.postgres.reader import Reader
+from index.statistics import Known
 from index.types import Change, Document, FailedFile, Finding, JsonScalar, NewDocument, NewPassage, Receipt
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class PostgresStore(backend.Store):
         self.lock_timeout_s = 30.0
         self._view = _view(database)
         self.searching = Searching(meta.dim, SCAN_VECTORS, SCAN_WORDS, self._view)
-        self._known = Known()
+        self._known = -1, Known()  # of which state, and what is known of it
         self._replaced = False
 
     @classmethod
@@ -93,9 +94,10 @@ class PostgresStore(backend.Store):
     @contextmanager
     def read(self) -> Iterator[Reader]:
         with self.reading() as (connection, generation):
-            if self._known.generation != generation:
-                self._known = Known(generation=generation)
-            yield Reader(connection, generation, self._known, self.searching)
+            known = self._known
+            if known[0] != generation:
+                known = self._known = generation, Known()
+            yield Reader(connection, generation, known[1], self.searching)
 
     @contextmanager
     def reading(self) -> Iterator[tuple[Connection, int]]:
