@@ -82,7 +82,7 @@ def check_documents(
         whole = text is not None and hashlib.sha256(text.encode()).hexdigest() == sha256
         if text is None:
             yield Finding("text-missing", where, "has no text", remedy)
-        elif text and not whole:
+        elif not whole:
             yield Finding("text", where, "its text is not the one that was stored", remedy)
         elif len(text) != n_characters:
             detail = f"has {len(text)} characters, not {n_characters}"

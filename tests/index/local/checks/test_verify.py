@@ -13,6 +13,7 @@ pytestmark = pytest.mark.medium
 
 FAULTS = {
     "text": "UPDATE texts SET text = replace(text, 'mat', 'hat') WHERE document = 1",
+    "text emptied": ("text", "UPDATE texts SET text = '' WHERE document = 3"),
     "text-length": "UPDATE documents SET n_characters = n_characters + 1 WHERE number = 1",
     "text-missing": "DELETE FROM texts WHERE document = 1",
     "document-id": "UPDATE documents SET key = 'other' WHERE number = 1",
