@@ -4,13 +4,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from threading import Event, Semaphore
-from typing import Annotated, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar, cast
 
 from fastapi import Depends, Request
 from starlette.responses import JSONResponse
 
-from api.admission.lanes import Lane
+from api.admission.lanes import Lane, Lanes
 from api.errors import ClientLeft, CollectionClosed
+from api.settings import Settings
 from api.telemetry import spans
 from api.telemetry.kept_questions import Judged, Unanswered
 from api.telemetry.metrics import Metrics
@@ -23,46 +24,51 @@ from rag.service import Service
 from rag.shared.errors import UnsupportedFormat
 from rag.shared.types import Query
 
+if TYPE_CHECKING:
+    from api.protocols.openai.batches import Batches
+    from api.protocols.openai.staging import Staging
+
 T = TypeVar("T")
 
 _JSON_TYPES = re.compile(r"application/(?:json|[^\s;/]+\+json)", re.IGNORECASE)
 
 
-def service_of(request: Request) -> Service:
-    """The service that this application was created with."""
-    return cast(Service, request.app.state.service)
+class AppState(Protocol):
+    """What one application works with.  judged, unanswered: where questions are kept, None for nowhere.
+
+    generations: places for answers that a language model writes.  keeps_originals: whether uploaded files are kept.
+    """
+
+    service: Service
+    settings: Settings
+    answerers: Answerers | None
+    judged: Judged | None
+    unanswered: Unanswered | None
+    keeps_originals: bool
+    generations: Semaphore
+    metrics: Metrics
+    lanes: Lanes
+    stopping: bool
+    batches: "Batches"
+    staging: "Staging"
 
 
-def generations_of(request: Request) -> Semaphore:
-    """Places for answers that a language model writes."""
-    return cast(Semaphore, request.app.state.generations)
+def state_of(request: Request) -> AppState:
+    """That of the request's application."""
+    return cast(AppState, request.app.state)
 
 
 def answerers_of(request: Request) -> Answerers | None:
     """The processes that answer; None while the service's own process does."""
-    answerers = cast(Answerers | None, request.app.state.answerers)
+    answerers = state_of(request).answerers
     return answerers if answerers is not None and answerers.started else None
-
-
-def judged_of(request: Request) -> Judged | None:
-    """Where judged answers are kept; None for nowhere."""
-    return cast(Judged | None, request.app.state.judged)
-
-
-def unanswered_of(request: Request) -> Unanswered | None:
-    """Where questions without an answer are kept; None for nowhere."""
-    return cast(Unanswered | None, request.app.state.unanswered)
-
-
-def keeps_originals(request: Request) -> bool:
-    """Whether uploaded files are kept."""
-    return bool(request.app.state.keeps_originals)
 
 
 def language_model_of(request: Request) -> ChatModel:
     """The model that writes answers.  Raises BadInput where none is set."""
-    model = service_of(request).language_model
-    return spans.TracedModel(model) if request.app.state.settings.tracing else model
+    state = state_of(request)
+    model = state.service.language_model
+    return spans.TracedModel(model) if state.settings.tracing else model
 
 
 def media_type_of(request: Request) -> str:
@@ -116,17 +122,16 @@ def make_answer(request: Request, query: Query, check: Callable[[], None]) -> An
     check: as of ``Run``.
     """
     query = replace(query, nameable=access_of(request).collections)
-    answerers, service = answerers_of(request), service_of(request)
+    answerers, state = answerers_of(request), state_of(request)
 
     def work() -> Answered:
-        return answerers.answer(query, check) if answerers else answer(service, query)
+        return answerers.answer(query, check) if answerers else answer(state.service, query)
 
-    is_traced = request.app.state.settings.tracing
-    made = spans.retrieval(query, str(service.settings["model"]), work) if is_traced else work()
-    metrics = metrics_of(request)
+    is_traced = state.settings.tracing
+    made = spans.retrieval(query, str(state.service.settings["model"]), work) if is_traced else work()
     for stage, milliseconds in made.stages.items():
-        metrics.stage_seconds.labels(stage).observe(milliseconds / 1000)
-    metrics.answers.labels("true" if made.answered else "false").inc()
+        state.metrics.stage_seconds.labels(stage).observe(milliseconds / 1000)
+    state.metrics.answers.labels("true" if made.answered else "false").inc()
     return made
 
 
@@ -160,20 +165,16 @@ def access_of(request: Request) -> Access:
     return Access(getattr(request.state, "collections", None))
 
 
-def metrics_of(request: Request) -> Metrics:
-    """What this application counts."""
-    return cast(Metrics, request.app.state.metrics)
-
-
 class Call:
     """A request with what it may use."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.service = service_of(request)
+        self.state = state_of(request)
+        self.service = self.state.service
         self.access = access_of(request)
         self.run = Run(request)
-        self.metrics = metrics_of(request)
+        self.metrics = self.state.metrics
 
     def document(self, document_id: str) -> Document:
         """As ``Access.document``."""

@@ -16,7 +16,7 @@ from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from api.deps import Run, access_of, generations_of, language_model_of, make_answer, service_of
+from api.deps import Run, access_of, language_model_of, make_answer, state_of
 from api.errors import CollectionNotFound
 from api.schemas.requests import MAX_TOP_K, AskIn
 from index.types import Condition
@@ -105,7 +105,8 @@ def written(request: Request, extract: Made, question: str) -> Events:
 
     extract: the extractive answer.  question: as it was asked.  Closing the events gives their place back.
     """
-    model, entails, places = language_model_of(request), service_of(request).entailment, generations_of(request)
+    model, state = language_model_of(request), state_of(request)
+    entails, places = state.service.entailment, state.generations
     if not places.acquire(blocking=False):
         raise Overloaded("as many answers are being written as may be at once")
 

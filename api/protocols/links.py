@@ -1,11 +1,11 @@
 """Addresses of the page at a document or a passage of it, for whoever shows a citation elsewhere."""
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 from urllib.parse import quote
 
 from fastapi import Request
 
-from api.settings import Settings
+from api.deps import state_of
 
 
 class Links(NamedTuple):
@@ -20,8 +20,7 @@ class Links(NamedTuple):
     @classmethod
     def of(cls, request: Request) -> "Links":
         """Below RAG_PUBLIC_URL, else the address that the client has sent this request to."""
-        settings = cast(Settings, request.app.state.settings)
-        return cls(settings.public_url or str(request.base_url).rstrip("/"))
+        return cls(state_of(request).settings.public_url or str(request.base_url).rstrip("/"))
 
     def to(self, document_id: str, start: int | None = None, end: int | None = None) -> str:
         """The address of a document, opened at a span where one is given."""

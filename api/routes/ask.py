@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic_core import from_json, to_json
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import Run, access_of, language_model_of, make_answer, require_json, unanswered_of
+from api.deps import Run, access_of, language_model_of, make_answer, require_json, state_of
 from api.protocols.anthropic import search_results
 from api.protocols.asking import EVENTS, EventStream, last, written
 from api.protocols.links import Links
@@ -49,7 +49,7 @@ async def ask(
     if is_generated:
         query = await run_in_threadpool(stand_alone, query, language_model_of(request))
     extract = await run(lambda: make_answer(request, query, run.check))
-    if not extract.answered and (kept := unanswered_of(request)) is not None:
+    if not extract.answered and (kept := state_of(request).unanswered) is not None:
         reason = cast(Json, from_json(extract.body))["abstain_reason"]
         await run_in_threadpool(kept.note, body.question, body.collection, str(reason))
     is_streamed = EVENTS in request.headers.get("accept", "")

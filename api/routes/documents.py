@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator
 
-from api.deps import Call, CallDep, keeps_originals
+from api.deps import Call, CallDep
 from api.errors import ClientLeft, UploadStopped
 from api.routes.uploads import (
     UPLOAD_BODY,
@@ -128,7 +128,7 @@ def _add_files(call: Call, upload: FormUpload) -> tuple[list[Change], list[Faile
     """What went in and what did not. Raises UploadStopped when nothing did or the store stopped taking documents."""
     files, fields = read_form(upload.parts)
     call.access.require(fields.collection)
-    intake, keep = call.service.intake, keeps_originals(call.request)
+    intake, keep = call.service.intake, call.state.keeps_originals
     how: dict[str, Any] = {
         "collection": fields.collection,
         "metadata": fields.metadata,

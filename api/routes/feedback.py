@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
-from api.deps import Call, CallDep, judged_of, require_json, unanswered_of
+from api.deps import Call, CallDep, require_json
 from api.errors import WritingOnly
 from api.schemas.openapi import problems
 from api.schemas.requests import FeedbackIn
@@ -26,7 +26,7 @@ async def add_feedback(body: FeedbackIn, call: CallDep) -> JSONResponse:
 
     A later word on the same question replaces an earlier one. It needs the setting `feedback`.
     """
-    judged = judged_of(call.request)
+    judged = call.state.judged
     if judged is None:
         raise BadInput("no feedback is kept here: the operator sets RAG_FEEDBACK to a file for it")
     call.access.require(body.collection)
@@ -65,7 +65,7 @@ def _may_write(request: Request) -> None:
 )
 async def list_unanswered(call: CallDep) -> JSONResponse:
     """What was asked over `/v1/ask` and not answered, the latest first; nothing without the setting `unanswered`."""
-    kept = unanswered_of(call.request)
+    kept = call.state.unanswered
 
     def read() -> UnansweredOut:
         return {"questions": kept.listed(call.access.collections) if kept else []}
@@ -78,7 +78,7 @@ async def list_unanswered(call: CallDep) -> JSONResponse:
 )
 async def forget_unanswered(call: CallDep) -> Response:
     """Forgets those of the collections that the key opens."""
-    kept = unanswered_of(call.request)
+    kept = call.state.unanswered
 
     def forget() -> Response:
         if kept is not None:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.deps import CallDep, answerers_of, judged_of, unanswered_of
+from api.deps import CallDep, answerers_of
 from api.errors import Stopping
 from api.schemas.openapi import problems
 from api.schemas.responses import FeaturesOut, ReadyOut, StatusOut
@@ -22,7 +22,7 @@ async def livez() -> StatusOut:
 async def readyz(call: CallDep) -> ReadyOut:
     """Reads the store in a worker: 503 when the store cannot be read or was moved, and once the service is told to stop."""
     service = call.service
-    if call.request.app.state.stopping:
+    if call.state.stopping:
         raise Stopping
     answerers = answerers_of(call.request)
     if answerers is not None and not answerers.running:
@@ -37,11 +37,10 @@ async def readyz(call: CallDep) -> ReadyOut:
 @router.get("/v1/features", responses=problems(503), summary="What can it do?")
 async def list_features(call: CallDep) -> FeaturesOut:
     """What is switched on here, for the key that asks."""
-    request = call.request
-    may_write = getattr(request.state, "may_write", True)
+    may_write = getattr(call.request.state, "may_write", True)
     return {
         "generate": call.service.has_language_model,
         "ocr": engine() is not None,
-        "feedback": judged_of(request) is not None,
-        "unanswered": may_write and unanswered_of(request) is not None,
+        "feedback": call.state.judged is not None,
+        "unanswered": may_write and call.state.unanswered is not None,
     }

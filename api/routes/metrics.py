@@ -21,7 +21,7 @@ async def get_metrics(call: CallDep) -> PlainTextResponse:
         store = await call.run(lambda: _store(call.service), within_s=2)
     except (StoreError, DeadlineExceeded):
         store = [gauge("footnote_store_readable", "Whether the store could be read just now.", [({}, 0)])]
-    lanes = [({"lane": lane.name}, lane) for lane in call.request.app.state.lanes]
+    lanes = [({"lane": lane.name}, lane) for lane in call.state.lanes]
     answerers = answerers_of(call.request)
     running = answerers.running if answerers is not None else 0
     gauges = [

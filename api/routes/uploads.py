@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from api.deps import Access, is_json, media_type_of
+from api.deps import Access, is_json, media_type_of, state_of
 from api.errors import MalformedBody, UploadStopped, clean
 from api.schemas.requests import CollectionName, DocumentIn, Folder, Input, MetadataIn, Text
 from index.errors import StoreFull
@@ -69,7 +69,7 @@ async def _read_upload(request: Request) -> FormData | JsonUpload:
         if is_json(request):
             return JsonUpload(await request.body())
         if media_type_of(request) == "multipart/form-data":
-            return await _parsed_form(request, request.app.state.settings.max_files)
+            return await _parsed_form(request, state_of(request).settings.max_files)
     except ClientDisconnect as error:
         raise MalformedBody("The body ended early.") from error
     except MultiPartException as error:

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeVar
 
 import anyio.to_thread
 from fastapi import Request
 
-from api.admission.lanes import Lanes
-from api.deps import Access, Run, access_of, service_of
+from api.deps import Access, Run, access_of, state_of
 from api.errors import CollectionNotFound
 from api.protocols.asking import Made, ask
 from api.protocols.links import Links
@@ -46,8 +45,8 @@ class HttpCaller:
 
     def __init__(self, request: Request, *, with_writing: bool) -> None:
         self._request = request
-        self._lanes = cast(Lanes, request.app.state.lanes)
-        self.service = service_of(request)
+        self._lanes = state_of(request).lanes
+        self.service = state_of(request).service
         self.access = access_of(request)
         self.links = Links.of(request)
         # Without keys, all clients are the owner's own.

@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 
 from api.admission.paths import MCP_PATH, RESOURCE_METADATA_PATH
 from api.admission.tokens import READ, WRITE
+from api.deps import state_of
 from api.protocols.links import Links
 
 router = APIRouter(include_in_schema=False)
@@ -15,7 +16,7 @@ router = APIRouter(include_in_schema=False)
 @router.get(RESOURCE_METADATA_PATH + MCP_PATH)
 async def describe(request: Request) -> JSONResponse:
     """The issuer and its scopes; 404 for a service that takes no tokens."""
-    issuer = request.app.state.settings.oidc_issuer
+    issuer = state_of(request).settings.oidc_issuer
     if issuer is None:
         raise HTTPException(404)
     return JSONResponse(

@@ -8,7 +8,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import language_model_of, service_of
+from api.deps import language_model_of, state_of
 from api.protocols.asking import EventStream, Made, ask, last, query_of, written
 from api.protocols.citing import CitedSentence, cited_sentences, text_of
 from api.protocols.filters import ways_or_all
@@ -61,7 +61,7 @@ async def reply(
         for collection in collections
         for where in ways_or_all(filters)
     ]
-    if mode == "extract" or mode is None and not service_of(request).has_language_model:
+    if mode == "extract" or mode is None and not state_of(request).service.has_language_model:
 
         def shape(made: Made) -> Response:
             return EventStream(_at_once(form, made)) if is_streamed else JSONResponse(form.whole(made))

@@ -4,7 +4,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Annotated, cast
+from typing import Annotated
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Query
@@ -73,13 +73,9 @@ class Batches:
         return batch
 
 
-def _batches_of(call: Call) -> Batches:
-    return cast(Batches, call.request.app.state.batches)
-
-
 def _batch(call: Call, collection: str, batch_id: str) -> Batch:
     call.access.require(collection)
-    return _batches_of(call).get(batch_id, collection, call.owner)
+    return call.state.batches.get(batch_id, collection, call.owner)
 
 
 @router.post("", dependencies=[Depends(require_json)])
@@ -101,7 +97,7 @@ async def create_batch(collection: CollectionName, body: BatchIn, call: CallDep)
                 call.metrics.documents.labels("failed").inc()
                 shown = _failed_json(file, collection, str(error))
             batch.files.append(shown)
-        _batches_of(call).keep(batch)
+        call.state.batches.keep(batch)
         return _batch_json(batch)
 
     return await call.run.json(add)

@@ -1,12 +1,12 @@
 """A request to OpenAI's interface with what it may use: its files and collections are those that its key opens."""
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Request
 
 from api import deps
 from api.errors import CollectionNotFound
-from api.protocols.openai.staging import StagedFile, Staging
+from api.protocols.openai.staging import StagedFile
 from index.errors import DocumentNotFound
 from index.types import Document
 
@@ -24,14 +24,9 @@ class Call(deps.Call):
     def owner(self) -> str:
         return str(getattr(self.request.state, "key", ""))
 
-    @property
-    def staging(self) -> Staging:
-        """The files of all keys that wait."""
-        return cast(Staging, self.request.app.state.staging)
-
     def waiting(self, file_id: str) -> StagedFile | None:
         """A file that was sent with this key and waits."""
-        return self.staging.get(file_id, self.owner)
+        return self.state.staging.get(file_id, self.owner)
 
     def collections(self) -> dict[str, tuple[int, int]]:
         """As ``Access.counts``."""

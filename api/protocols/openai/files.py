@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 from starlette.datastructures import UploadFile
 
-from api.deps import keeps_originals, require_json
+from api.deps import require_json
 from api.protocols.openai.call import Call, CallDep, Json, Order
 from api.protocols.openai.collections import Lenient, page_of
 from api.protocols.openai.staging import StagedFile
@@ -44,7 +44,9 @@ async def create_file(upload: UploadDep, call: CallDep) -> JSONResponse:
         raise BadInput(f"purpose: use {' or '.join(_PURPOSES)}")
     name = base_name(file.filename)
     check_name(name, set())
-    return await call.run.json(lambda: _file_json(call.staging.add(name, file.file.read(), str(purpose), call.owner)))
+    return await call.run.json(
+        lambda: _file_json(call.state.staging.add(name, file.file.read(), str(purpose), call.owner))
+    )
 
 
 @router.get("/files")
@@ -57,7 +59,7 @@ async def list_files(
     """The files that wait, then the documents that the key opens, as files."""
 
     def read() -> Json:
-        waiting = call.staging.of(call.owner) if after is None else []
+        waiting = call.state.staging.of(call.owner) if after is None else []
         if order == "desc":
             waiting.reverse()
         documents, has_more = call.documents(call.access.collections, after, limit, order)
@@ -86,7 +88,7 @@ async def delete_file(file_id: str, call: CallDep) -> JSONResponse:
                     call.delete(call.document(document_id))
                 except DocumentNotFound:
                     continue  # it was deleted by its own id
-            call.staging.remove(waiting)
+            call.state.staging.remove(waiting)
         return {"id": file_id, "object": "file", "deleted": True}
 
     return await call.run.json(delete)
@@ -114,7 +116,7 @@ def put_in(call: Call, collection: str, file: FileIn) -> Json:
         content,
         collection=collection,
         metadata=file.attributes or {},
-        keep=keeps_originals(call.request),
+        keep=call.state.keeps_originals,
         check=call.run.check,
     )
     call.metrics.documents.labels(change.outcome).inc()
