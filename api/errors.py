@@ -69,6 +69,9 @@ class WritingOnly(Refused):
 class CollectionNotFound(Refused):
     """No collection has this name; told by doors whose clients expect to hear of it."""
 
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no collection {name!r}: none of its documents is here.")
+
 
 class OriginalNotFound(Refused):
     """The file of a document is not kept."""

@@ -28,13 +28,9 @@ class RequireKey:
         self.tokens = tokens
         self.challenge = "Bearer" if tokens is None else f'Bearer resource_metadata="{metadata_url}"'
 
-    @property
-    def required(self) -> bool:
-        """Whether requests need a key or a token."""
-        return self.keys.required or self.tokens is not None
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self.open_paths or not self.required:
+        is_guarded = self.keys.required or self.tokens is not None
+        if scope["type"] != "http" or scope["path"] in self.open_paths or not is_guarded:
             return await self.app(scope, receive, send)
         secrets_sent = given_keys(scope["headers"])
         grant = self.keys.find(secrets_sent)
@@ -51,13 +47,13 @@ class RequireKey:
         scope.setdefault("state", {}).update(
             key=grant.name, collections=grant.collections, may_write=grant.scope == "write"
         )
+        lacking = ""
         if grant.collections is not None and scope["path"] == "/metrics":
-            response = problem(FORBIDDEN, "This needs a key for all collections.", headers={"Connection": "close"})
-            return await response(scope, receive, send)
-        if grant.scope != "write" and not only_reads(scope["method"], scope["path"]):
-            response = problem(FORBIDDEN, "This needs a key for writing.", headers={"Connection": "close"})
-            return await response(scope, receive, send)
-        await self.app(scope, receive, send)
+            lacking = "This needs a key for all collections."
+        elif grant.scope != "write" and not only_reads(scope["method"], scope["path"]):
+            lacking = "This needs a key for writing."
+        response = problem(FORBIDDEN, lacking, headers={"Connection": "close"}) if lacking else self.app
+        await response(scope, receive, send)
 
 
 def given_keys(headers: Sequence[tuple[bytes, bytes]]) -> list[bytes]:

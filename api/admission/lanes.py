@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
 from threading import Event, Lock
 from typing import Any, TypeVar
@@ -33,7 +33,14 @@ class Lane:
     """
 
     def __init__(
-        self, name: str, *, n_running: int, n_waiting: int, holds_bodies: bool, deadline_s: float, metrics: Metrics
+        self,
+        name: str,
+        n_running: int,
+        n_waiting: int,
+        deadline_s: float,
+        *,
+        metrics: Metrics,
+        holds_bodies: bool = False,
     ) -> None:
         self._metrics = metrics
         self.name = name
@@ -43,13 +50,8 @@ class Lane:
         self.inside = 0
         self._held_by: Counter[str] = Counter()
         self._executor = ThreadPoolExecutor(n_running, thread_name_prefix=name)
-        self._running = 0
+        self.running = 0  # how much is being worked on
         self._counting = Lock()
-
-    @property
-    def running(self) -> int:
-        """How much is being worked on."""
-        return self._running
 
     async def run(
         self, work: Callable[[], T], receive: Receive, ends_at: float, given_up: Event, *, needs_place: bool
@@ -60,9 +62,7 @@ class Lane:
         then dropped. Work that has begun keeps its place until it ends: at its next look at ``given_up``, which is set then, or,
         where it never looks, when it is done.
         """
-        if not needs_place:
-            return await self._run(work, receive, ends_at, given_up)
-        with self.place():
+        with self.place() if needs_place else nullcontext():
             return await self._run(work, receive, ends_at, given_up)
 
     def is_full(self, key: str | None = None) -> bool:
@@ -102,19 +102,19 @@ class Lane:
     def close(self, until: float) -> bool:
         """Begin nothing more and wait for what has begun, until a time by ``time.monotonic``; whether all of it has ended."""
         self._executor.shutdown(wait=False, cancel_futures=True)
-        while self._running and time.monotonic() < until:
+        while self.running and time.monotonic() < until:
             time.sleep(0.02)
-        return not self._running
+        return not self.running
 
     def _counted(self, work: Callable[[], T], submitted: float) -> T:
         self._metrics.queue_seconds.labels(self.name).observe(time.monotonic() - submitted)
         with self._counting:
-            self._running += 1
+            self.running += 1
         try:
             return work()
         finally:
             with self._counting:
-                self._running -= 1
+                self.running -= 1
 
     def _abandon(self, finished: "asyncio.Future[Any]") -> None:
         self.inside += 1
@@ -136,28 +136,13 @@ class Lanes:
     """The lanes of one application.  n_asking: questions that are answered at once."""
 
     def __init__(self, settings: Settings, metrics: Metrics, *, n_asking: int) -> None:
-        def lane(name: str, n_running: int, n_waiting: int, deadline_s: float, *, holds_bodies: bool = False) -> Lane:
-            return Lane(
-                name,
-                n_running=n_running,
-                n_waiting=n_waiting,
-                holds_bodies=holds_bodies,
-                deadline_s=deadline_s,
-                metrics=metrics,
-            )
-
-        self.ask = lane("ask", n_asking, settings.queue, settings.deadline_s)
-        self.read = lane("read", settings.threads, settings.queue, settings.deadline_s)
+        deadline_s, upload_s, few = settings.deadline_s, settings.upload_deadline_s, math.ceil(settings.queue / 4)
+        self.ask = Lane("ask", n_asking, settings.queue, deadline_s, metrics=metrics)
+        self.read = Lane("read", settings.threads, settings.queue, deadline_s, metrics=metrics)
         # Few at once: the store has one writer. Few waiting: each holds a whole upload.
-        self.write = lane(
-            "write",
-            max(1, settings.threads // 2),
-            math.ceil(settings.queue / 4),
-            settings.upload_deadline_s,
-            holds_bodies=True,
-        )
+        self.write = Lane("write", max(1, settings.threads // 2), few, upload_s, metrics=metrics, holds_bodies=True)
         # Not behind uploads: whoever must have something gone need not wait for what others bring.
-        self.delete = lane("delete", 1, math.ceil(settings.queue / 4), settings.upload_deadline_s)
+        self.delete = Lane("delete", 1, few, upload_s, metrics=metrics)
 
     def __iter__(self) -> Iterator[Lane]:
         return iter((self.ask, self.read, self.write, self.delete))

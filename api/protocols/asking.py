@@ -94,7 +94,7 @@ async def ask(request: Request, queries: Sequence[Query], shape: Callable[[Made]
         answers: list[Made] = [from_json(make_answer(request, query, run.check).body) for query in queries]
         for query, made in zip(queries, answers, strict=True):
             if made["abstain_reason"] == "no_documents" and access.collections is None:
-                raise CollectionNotFound(f"There is no collection {query.collection!r}: none of its documents is here.")
+                raise CollectionNotFound(query.collection)
         return shape(merged(answers, max(query.k for query in queries)))
 
     return await run(work)

@@ -18,7 +18,7 @@ from api.routes.uploads import (
     JsonUpload,
     UploadDep,
     base_name,
-    check_name,
+    checked_name,
     described,
     failed_file,
     is_read_as_usual,
@@ -146,9 +146,7 @@ def _add_files(call: Call, upload: FormUpload) -> tuple[list[Change], list[Faile
         call.run.check()
         try:
             with _counted(call.metrics) as done:
-                check_name(name, seen)
-                seen.add(name)
-                name = f"{fields.folder}/{name}" if fields.folder else name
+                name = checked_name(name, seen, fields.folder)
                 content = file.file.read()
                 if is_archive(content):
                     changes, bad = intake.add_upload(name, content, **how)

@@ -279,14 +279,19 @@ def base_name(name: str | None) -> str:
     return composed(re.split(r"[/\\]", name or "")[-1].strip())
 
 
-def check_name(name: str, seen: set[str]) -> None:
-    """Raises BadInput for a name that cannot name a document, or that would replace another file of this upload."""
+def checked_name(name: str, seen: set[str], folder: str | None = None) -> str:
+    """The name below its folder.  seen: names of this upload so far, to which it is added.
+
+    Raises BadInput for one that cannot name a document, or that would replace another file of this upload.
+    """
     if not name or name in (".", ".."):
         raise BadInput("The file has no name.")
     if len(name) > _MAX_NAME or not name.isprintable():
         raise BadInput(f"The file's name must be at most {_MAX_NAME} printable characters.")
     if name in seen:
         raise BadInput("Another file of this upload has the same name (folders do not count).")
+    seen.add(name)
+    return f"{folder}/{name}" if folder else name
 
 
 def waiting(upload: FormUpload | JsonUpload, access: Access) -> tuple[str, list[Upload], list[FailedOut]]:
@@ -305,12 +310,10 @@ def waiting(upload: FormUpload | JsonUpload, access: Access) -> tuple[str, list[
     for file in files:
         name = base_name(file.filename)
         try:
-            check_name(name, seen)
+            name = checked_name(name, seen, fields.folder)
         except BadInput as error:
             failed.append(failed_file(name, error))
             continue
-        seen.add(name)
-        name = f"{fields.folder}/{name}" if fields.folder else name
         uploads.append(upload_of_file(name, file.file.read(), collection=fields.collection, metadata=fields.metadata))
     if not uploads:
         raise UploadStopped(BadInput("None of the files could be added."), [], failed)

@@ -1,6 +1,6 @@
 """The OpenAPI description: what the framework finds in the routes, with problem details as the one shape of every error."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -110,34 +110,36 @@ def _say_what_shapes_say(schemas: dict[str, Any]) -> None:
                     schemas[name]["properties"][field]["description"] = text
 
 
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each with its path."""
+    return ((path, operation) for path, methods in document["paths"].items() for operation in methods.values())
+
+
 def _drop_framework_errors(document: dict[str, Any]) -> None:
     """Take out the 422 that the framework writes into routes with parameters and that is never answered here."""
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            if "application/json" in operation["responses"].get("422", {}).get("content", {}):
-                del operation["responses"]["422"]
+    for _, operation in _operations(document):
+        if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+            del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
 
 
 def _drop_null_parameters(document: dict[str, Any]) -> None:
     """Take out the null that the framework writes into what may be left out of an address: nobody can send one there."""
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            for parameter in operation.get("parameters", ()):
-                kinds = [kind for kind in parameter["schema"].get("anyOf", ()) if kind != {"type": "null"}]
-                if len(kinds) == 1:
-                    del parameter["schema"]["anyOf"]
-                    parameter["schema"] |= kinds[0]
+    for _, operation in _operations(document):
+        for parameter in operation.get("parameters", ()):
+            kinds = [kind for kind in parameter["schema"].get("anyOf", ()) if kind != {"type": "null"}]
+            if len(kinds) == 1:
+                del parameter["schema"]["anyOf"]
+                parameter["schema"] |= kinds[0]
 
 
 def _add_limits(document: dict[str, Any]) -> None:
     """What every route may answer that does work: too often, too slow, too much at once."""
-    for path, operations in document["paths"].items():
-        for operation in operations.values():
-            if path.startswith("/v1/"):
-                slow = (408,) if "requestBody" in operation else ()
-                operation["responses"] |= {str(status): reply for status, reply in problems(429, 503, *slow).items()}
+    for path, operation in _operations(document):
+        if path.startswith("/v1/"):
+            slow = (408,) if "requestBody" in operation else ()
+            operation["responses"] |= {str(status): reply for status, reply in problems(429, 503, *slow).items()}
 
 
 def _require_key(document: dict[str, Any]) -> None:
@@ -145,8 +147,7 @@ def _require_key(document: dict[str, Any]) -> None:
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
-    for path, operations in document["paths"].items():
-        for operation in operations.values():
-            if path.startswith("/v1/") or path == "/metrics":
-                operation["security"] = [{"bearer": []}, {"header": []}]
-                operation["responses"] |= {str(status): response for status, response in problems(401).items()}
+    for path, operation in _operations(document):
+        if path.startswith("/v1/") or path == "/metrics":
+            operation["security"] = [{"bearer": []}, {"header": []}]
+            operation["responses"] |= {str(status): response for status, response in problems(401).items()}

@@ -19,9 +19,8 @@ from pydantic import (
 from index.types import DOCUMENT_IDS, Condition, JsonScalar, Range, Span
 from rag.shared.errors import BadInput
 from rag.shared.types import Citation, Query, Turn
-from rag.shared.validation import composed, make_range
+from rag.shared.validation import MAX_COLLECTION, MAX_QUESTION, composed, make_range
 
-MAX_QUESTION = 2000
 MAX_TOP_K = 100
 MAX_TURNS = 50
 MAX_ANSWER = 20_000
@@ -94,9 +93,10 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 Text = Annotated[str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
 _READABLE = Field(json_schema_extra={"pattern": r"^[^\u0000]*[\p{L}\p{M}\p{N}\p{P}\p{S}][^\u0000]*$"})
 Line = Annotated[Text, StringConstraints(min_length=1, max_length=1000), AfterValidator(_readable), _READABLE]
+Asked = Annotated[Text, StringConstraints(min_length=1, max_length=MAX_QUESTION), AfterValidator(_readable), _READABLE]
 CollectionName = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=100),
+    StringConstraints(min_length=1, max_length=MAX_COLLECTION),
     AfterValidator(_printable),
     Field(json_schema_extra={"pattern": r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]+( +[\p{L}\p{M}\p{N}\p{P}\p{S}]+)*$"}),
 ]
@@ -237,9 +237,7 @@ class AskIn(Input):
         }
     )
 
-    question: Annotated[
-        Text, StringConstraints(min_length=1, max_length=MAX_QUESTION), AfterValidator(_readable), _READABLE
-    ] = Field(description="The question, in any language; at least one readable character.")
+    question: Asked = Field(description="The question, in any language; at least one readable character.")
     top_k: Whole = Field(default=5, ge=1, le=MAX_TOP_K, description="Most passages to list.")
     collection: CollectionName = Field(default="default", description="The documents to search.")
     filter: FilterIn = Field(
@@ -336,7 +334,7 @@ class CitationIn(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     type: Literal["char_location"] = "char_location"
-    document_id: Annotated[Text, StringConstraints(min_length=1, max_length=200)]
+    document_id: DocumentIdIn
     document_title: Text = ""
     cited_text: Text
     start_char_index: Whole = Field(
@@ -362,9 +360,7 @@ class CitationIn(BaseModel):
 class FeedbackIn(Input):
     """What answers a question, by the word of whoever asked it."""
 
-    question: Annotated[
-        Text, StringConstraints(min_length=1, max_length=MAX_QUESTION), AfterValidator(_readable), _READABLE
-    ]
+    question: Asked
     collection: CollectionName = Field(default="default", description="The documents that it was asked of.")
     citations: list[CitationIn] = Field(
         max_length=MAX_QUOTES, description="What answers it, as answers cite; none where the documents do not say."

@@ -66,13 +66,8 @@ class Answerers:
         self._idle: list[threading.Condition] = []
         self._running: set[Worker] = set()
         self._failure: Exception | None = None
-        self._started = False
+        self.started = False  # whether one has been ready to answer
         self._closed = False
-
-    @property
-    def started(self) -> bool:
-        """Whether one has been ready to answer."""
-        return self._started
 
     @property
     def running(self) -> int:
@@ -90,7 +85,7 @@ class Answerers:
         Raises what ``Service.open`` and ``Service.warm`` raise when it could not be made ready, CannotStart when it ended.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._started or self._failure or self._closed)
+            self._changed.wait_for(lambda: self.started or self._failure or self._closed)
             if isinstance(self._failure, WorkerEnded):
                 raise CannotStart(f"the process that is to answer questions {self._failure} while it started")
             if self._failure:
@@ -180,7 +175,7 @@ class Answerers:
                 self._keep_in_background(n - 1, is_awaited=False)
             n, is_awaited = 1, False
             with self._mutex:
-                self._started = True
+                self.started = True
                 self._running.add(worker)
                 self._changed.notify_all()
             try:

@@ -41,7 +41,7 @@ class Caller(Protocol):
 
 
 class HttpCaller:
-    """Who sent a request.  with_writing: whether the service lets clients write by this protocol at all."""
+    """Who sent a request. Members as of ``Caller``.  with_writing: whether clients may write by this protocol at all."""
 
     def __init__(self, request: Request, *, with_writing: bool) -> None:
         self._request = request
@@ -53,22 +53,19 @@ class HttpCaller:
         self.may_write = with_writing and bool(getattr(request.state, "may_write", True))
 
     async def ask(self, query: Query) -> Made:
-        """As ``Caller.ask``."""
         return await ask(self._request, [query], lambda made: made)
 
     async def read(self, work: Callable[[], T]) -> T:
-        """As ``Caller.read``."""
         return await Run(self._request, self._lanes.read)(work)
 
     async def write(self, work: Callable[[Check], T], *, deletes: bool = False) -> T:
-        """As ``Caller.write``."""
         run = Run(self._request, self._lanes.delete if deletes else self._lanes.write)
         return await run(lambda: work(run.check))
 
 
 @dataclass(frozen=True, slots=True)
 class LocalCaller:
-    """Whoever started the process: it opens the store as any command does, and needs no key."""
+    """Whoever started the process: it opens the store as any command does, and needs no key. Members as of ``Caller``."""
 
     service: Service
     links: Links
@@ -76,16 +73,13 @@ class LocalCaller:
     access: Access = Access(None)
 
     async def ask(self, query: Query) -> Made:
-        """As ``Caller.ask``."""
         made: Made = await self.read(lambda: answer_json(self.service.ask(query)))
         if made["abstain_reason"] == "no_documents":
-            raise CollectionNotFound(f"There is no collection {query.collection!r}: none of its documents is here.")
+            raise CollectionNotFound(query.collection)
         return made
 
     async def read(self, work: Callable[[], T]) -> T:
-        """As ``Caller.read``."""
         return await anyio.to_thread.run_sync(work)
 
     async def write(self, work: Callable[[Check], T], *, deletes: bool = False) -> T:
-        """As ``Caller.write``."""
         return await anyio.to_thread.run_sync(lambda: work(go_on))

@@ -26,8 +26,11 @@ Text:
 {text}"""
 
 
-def _prompt(name: str, title: str, description: str, argument: str, meaning: str) -> Prompt:
-    arguments = [PromptArgument(name=argument, description=meaning, required=True)]
+_TEXTS = {"answer_with_citations": ("question", _ANSWER), "check_citations": ("text", _CHECK)}
+
+
+def _prompt(name: str, title: str, description: str, meaning: str) -> Prompt:
+    arguments = [PromptArgument(name=_TEXTS[name][0], description=meaning, required=True)]
     return Prompt(name=name, title=title, description=description, arguments=arguments)
 
 
@@ -37,19 +40,16 @@ PROMPTS = ListPromptsResult(
             "answer_with_citations",
             "Answer with citations",
             "Answer a question from the documents, each statement with a checked quotation.",
-            "question",
             "What you want to know.",
         ),
         _prompt(
             "check_citations",
             "Check citations",
             "Check every quotation of a text against the documents.",
-            "text",
             "The text whose quotations are to be checked.",
         ),
     ]
 )
-_TEXTS = {"answer_with_citations": ("question", _ANSWER), "check_citations": ("text", _CHECK)}
 
 
 def get_prompt(name: str, arguments: Mapping[str, str] | None) -> GetPromptResult:

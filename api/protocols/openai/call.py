@@ -28,16 +28,12 @@ class Call(deps.Call):
         """A file that was sent with this key and waits."""
         return self.state.staging.get(file_id, self.owner)
 
-    def collections(self) -> dict[str, tuple[int, int]]:
-        """As ``Access.counts``."""
-        return self.access.counts(self.service)
-
     def require(self, collection: str) -> tuple[int, int]:
         """Documents and passages of a collection.  Raises CollectionClosed; CollectionNotFound for one that is not there."""
         self.access.require(collection)
         counts = self.service.counts(collection)
         if not counts[0] and self.access.collections is None:
-            raise CollectionNotFound(f"There is no collection {collection!r}: none of its documents is here.")
+            raise CollectionNotFound(collection)
         return counts
 
     def document(self, file_id: str) -> Document:

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from api.protocols.openai.collections import Lenient
-from api.schemas.requests import MAX_ANSWER, MAX_QUESTION, MAX_TURNS
+from api.schemas.requests import MAX_ANSWER, MAX_TURNS
 from rag.shared.errors import BadInput
 from rag.shared.types import Turn
+from rag.shared.validation import MAX_QUESTION
 
 _TEXT_PARTS = ("text", "input_text", "output_text")
 

@@ -11,7 +11,7 @@ from api.protocols.openai.call import Call, CallDep, Json, Order
 from api.protocols.openai.collections import Lenient, page_of
 from api.protocols.openai.staging import StagedFile
 from api.protocols.openai.vector_stores import attributes_of, require_auto, seconds_of
-from api.routes.uploads import FormUpload, UploadDep, base_name, check_name
+from api.routes.uploads import FormUpload, UploadDep, base_name, checked_name
 from api.schemas.requests import CollectionName
 from index.errors import DocumentNotFound
 from index.types import Document
@@ -42,8 +42,7 @@ async def create_file(upload: UploadDep, call: CallDep) -> JSONResponse:
         raise BadInput("file: send one file")
     if purpose not in _PURPOSES:
         raise BadInput(f"purpose: use {' or '.join(_PURPOSES)}")
-    name = base_name(file.filename)
-    check_name(name, set())
+    name = checked_name(base_name(file.filename), set())
     return await call.run.json(
         lambda: _file_json(call.state.staging.add(name, file.file.read(), str(purpose), call.owner))
     )

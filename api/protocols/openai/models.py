@@ -40,7 +40,9 @@ def _embedding_model(call: Call) -> str:
 async def list_models(call: CallDep) -> JSONResponse:
     """A model for each collection, which answers from it, and the one that embeds."""
     return await call.run.json(
-        lambda: page_of([_model(name) for name in (*map(model_of, call.collections()), _embedding_model(call))])
+        lambda: page_of(
+            [_model(name) for name in (*map(model_of, call.access.counts(call.service)), _embedding_model(call))]
+        )
     )
 
 

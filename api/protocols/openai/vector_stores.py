@@ -87,7 +87,7 @@ async def list_vector_stores(
     """The collections that the key opens, by name."""
 
     def read() -> Json:
-        counts = call.collections()
+        counts = call.access.counts(call.service)
         names = sorted(counts, reverse=order == "desc")
         if after is not None:
             names = [name for name in names if (name < after if order == "desc" else name > after)]
@@ -152,9 +152,7 @@ async def delete_vector_store(collection: str, call: CallDep) -> JSONResponse:
         try:
             receipts = call.service.delete_collection(collection)
         except BadInput as error:  # which names the other collections
-            raise CollectionNotFound(
-                f"There is no collection {collection!r}: none of its documents is here."
-            ) from error
+            raise CollectionNotFound(collection) from error
         call.metrics.documents.labels("deleted").inc(len(receipts))
         return {"id": collection, "object": "vector_store.deleted", "deleted": True}
 
