@@ -103,13 +103,6 @@ def message(text: str) -> None:
         typer.echo(f"rag: {visible(text)}", err=True)
 
 
-def quieten() -> None:
-    """From now on say only what is wrong: not what takes time, such as a model that is converted."""
-    import logging
-
-    logging.getLogger("rag").setLevel(logging.WARNING)
-
-
 def fail(text: str, code: int = FAILED) -> NoReturn:
     """Say what is wrong and end with an exit code."""
     message(text)

@@ -45,7 +45,7 @@ def answer_events(extract: Json, question: str, model: ChatModel, entails: Entai
             for sentence in generate_sentences(asked, offered, model, entails):
                 sentences.append(sentence)
                 if sentence.verdict == SUPPORTED:
-                    yield "sentence", generated_sentence_json(sentence)
+                    yield "sentence", dict(generated_sentence_json(sentence))
             _put_in(whole, sentences, passages, model.name)
         except LanguageModelFailed as error:
             if any(sentence.verdict == SUPPORTED for sentence in sentences):  # what was shown is not taken back

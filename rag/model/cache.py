@@ -100,22 +100,18 @@ def converted_model(name: str | None, expected: str | None, config: Config) -> t
     expected: the fingerprint that it must have, None for a new store. When the model that is found has another one, it comes back
     as it is: whoever knows the store refuses it.  Raises ModelUnavailable or ModelDamaged.
     """
-    roots = _roots(config)
-    looked_at: list[Path] = []
-    if expected is not None:
-        for folder in (root / expected[:16] for root in roots):
-            if info := _read_converted(folder, config.precision):
-                return info, folder
-            looked_at.append(folder)
+    if expected is not None and (kept := _first_whole(expected, config, logging.WARNING)):
+        return kept
     source = find_model(name)
     fingerprint = fingerprint_of(source)
-    for folder in (root / fingerprint[:16] for root in roots):
-        told = logging.DEBUG if folder in looked_at else logging.WARNING
-        if info := _read_converted(folder, config.precision, told):
-            return info, folder
-    if len(roots) > 1:
-        _log.warning("%s cannot be written to: %s serves as cache (or set RAG_CACHE)", config.cache, roots[-1].parent)
-    with _alone(roots[-1]):
+    # What is damaged is told once.
+    if kept := _first_whole(fingerprint, config, logging.DEBUG if fingerprint == expected else logging.WARNING):
+        return kept
+    *usual, root = _roots(config)
+    if usual:
+        _log.warning("%s cannot be written to: %s serves as cache (or set RAG_CACHE)", config.cache, root.parent)
+    with _alone(root):
+        folder = root / fingerprint[:16]
         # Another process may have been at it meanwhile; what it made is used, not replaced under it.
         info = _read_converted(folder, config.precision, logging.DEBUG)
         return info or _convert(source, name or DEFAULT_MODEL, fingerprint, folder), folder
@@ -123,10 +119,16 @@ def converted_model(name: str | None, expected: str | None, config: Config) -> t
 
 def read_converted(fingerprint: str, config: Config) -> tuple[ModelInfo, Path]:
     """The model of this fingerprint and its folder, where the cache has it whole.  Raises ModelUnavailable where not."""
+    if kept := _first_whole(fingerprint, config, logging.DEBUG):  # whoever converts it tells of damage
+        return kept
+    raise ModelUnavailable(f"{config.cache / 'models' / fingerprint[:16]} holds no converted model")
+
+
+def _first_whole(fingerprint: str, config: Config, told: int) -> tuple[ModelInfo, Path] | None:
     for folder in (root / fingerprint[:16] for root in _roots(config)):
-        if info := _read_converted(folder, config.precision, told=logging.DEBUG):  # whoever converts it tells
+        if info := _read_converted(folder, config.precision, told):
             return info, folder
-    raise ModelUnavailable(f"{folder} holds no converted model")
+    return None
 
 
 def measured_precision(fingerprint: str, config: Config) -> str | None:
@@ -229,7 +231,7 @@ def _conversion_errors(name: str, root: Path) -> Iterator[None]:
         ) from error
 
 
-def _read_converted(folder: Path, precision: str, told: int = logging.WARNING) -> ModelInfo | None:
+def _read_converted(folder: Path, precision: str, told: int) -> ModelInfo | None:
     """What lies in a folder of the cache, or None when it is not there or not whole: it is then converted again.
 
     told: the level at which damage is logged.  Only files that the precision needs are read: each takes a tenth of a second at each

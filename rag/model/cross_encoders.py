@@ -5,7 +5,8 @@ They cost torch at start and one forward pass a pair, so they are used only wher
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
@@ -43,21 +44,16 @@ class Reranker:
         """Raises ModelUnavailable when there is no such model, or it does not give one score a pair."""
         import torch
         from huggingface_hub import snapshot_download
-        from sentence_transformers import CrossEncoder
 
         folder = Path(name)
         if not folder.is_dir() and (folder.is_absolute() or name.startswith(".")):
             raise ModelUnavailable(f"RAG_RERANKER={name}: there is no such folder: name a CrossEncoder's, or unset it")
-        try:
+        with _loading(
+            f"RAG_RERANKER={name}", f"give the folder of one, fetch it first with `hf download {name}`"
+        ) as load:
             # Nothing is fetched: without a network the hub's client would try for a minute.
             place = str(folder) if folder.is_dir() else snapshot_download(name, local_files_only=True)
-            self._model: Any = CrossEncoder(place, device="cpu", activation_fn=torch.nn.Identity())
-        except Exception as error:  # whatever transformers raises for files that are missing or no model
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise ModelUnavailable(
-                f"RAG_RERANKER={name}: the cross-encoder cannot be loaded ({reason[:200]}): give the folder of one, fetch it first "
-                f"with `hf download {name}`, or unset it"
-            ) from error
+            self._model = load(place, device="cpu", activation_fn=torch.nn.Identity())
         if self._model.num_labels != 1:
             raise ModelUnavailable(
                 f"RAG_RERANKER={name}: it gives {self._model.num_labels} scores a pair: use a cross-encoder that gives one"
@@ -72,6 +68,18 @@ class Reranker:
         with self._one_at_a_time:
             logits = self._model.predict([(question, text) for text in passages], show_progress_bar=False)
         return np.asarray(logits, dtype=np.float32)
+
+
+@contextmanager
+def _loading(setting: str, advice: str) -> Iterator[Any]:
+    """The class of cross-encoders; what goes wrong while one is loaded is told as ModelUnavailable."""
+    try:
+        from sentence_transformers import CrossEncoder
+
+        yield CrossEncoder
+    except Exception as error:  # whatever transformers raises for files that are missing or no model
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelUnavailable(f"{setting}: it cannot be loaded ({reason[:200]}): {advice}, or unset it") from error
 
 
 def reordered(scores: Floats, best: Sequence[int], by: Floats) -> Floats:
@@ -91,15 +99,8 @@ class EntailmentModel:
 
     def __init__(self, folder: str) -> None:
         """Raises ModelUnavailable when there is no such model, or none of its labels is entailment."""
-        try:
-            from sentence_transformers import CrossEncoder
-
-            self._model: Any = CrossEncoder(folder, device="cpu", local_files_only=True)
-        except Exception as error:  # whatever transformers raises for files that are missing or no model
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise ModelUnavailable(
-                f"RAG_VERIFIER={folder}: it cannot be loaded ({reason[:200]}): give the folder of a cross-encoder, or unset it"
-            ) from error
+        with _loading(f"RAG_VERIFIER={folder}", "give the folder of a cross-encoder") as load:
+            self._model = load(folder, device="cpu", local_files_only=True)
         labels = {int(number): str(label).lower() for number, label in self._model.config.id2label.items()}
         numbers = [number for number, label in labels.items() if label.startswith("entail")]
         if not numbers:

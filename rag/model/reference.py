@@ -38,19 +38,17 @@ def _quiet() -> Iterator[None]:
 def load_reference(folder: Path) -> "SentenceTransformer":
     """The model as sentence-transformers runs it, on the CPU in float32: the reference that the graph must agree with."""
     try:
-        import sentence_transformers  # noqa: F401
+        with _quiet():
+            from sentence_transformers import SentenceTransformer
+
+            return SentenceTransformer(str(folder), device="cpu", local_files_only=True).eval()
     except ImportError as error:
         raise ModelUnavailable(
             f"{folder.name} is of a kind that needs sentence-transformers, which cannot be imported ({error}): "
             "pip install 'footnote-rag[models]'"
         ) from error
-    with _quiet():
-        from sentence_transformers import SentenceTransformer
-
-        try:
-            return SentenceTransformer(str(folder), device="cpu", local_files_only=True).eval()
-        except Exception as error:  # whatever the loaders raise for a folder that is no model
-            raise ModelUnavailable(f"{folder} is not a model that sentence-transformers loads: {error}") from error
+    except Exception as error:  # whatever the loaders raise for a folder that is no model
+        raise ModelUnavailable(f"{folder} is not a model that sentence-transformers loads: {error}") from error
 
 
 def pooled_module(folder: Path) -> Any:

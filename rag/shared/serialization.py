@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal, cast
 
-from index.types import Change, Document, FailedFile, Finding, Job, Receipt, Span
+from index.types import Change, Document, FailedFile, Job, Receipt, Span
 from rag.shared.errors import BadInput
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
         GeneratedSentenceOut,
         GeneratedTextOut,
         JobOut,
-        OccurrenceOut,
         PassageOut,
         ReceiptOut,
         RowOut,
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
         GeneratedSentence,
         IngestReport,
         ListedRow,
-        Occurrence,
         RankedPassage,
     )
 
@@ -95,19 +93,15 @@ def generated_json(answer: "GeneratedAnswer", passages: list[int], extract: obje
         "citations": passages,
         "generated": True,
         "model": answer.model,
-        "sentences": [_sentence_json(sentence) for sentence in answer.sentences],
+        "sentences": [generated_sentence_json(sentence) for sentence in answer.sentences],
         "dropped": answer.dropped,
         "extract": cast("AnswerTextOut | None", extract),
     }
     return dict(shown)
 
 
-def generated_sentence_json(sentence: "GeneratedSentence") -> Json:
+def generated_sentence_json(sentence: "GeneratedSentence") -> "GeneratedSentenceOut":
     """A sentence that a language model wrote and that is supported, with what bears it out."""
-    return dict(_sentence_json(sentence))
-
-
-def _sentence_json(sentence: "GeneratedSentence") -> "GeneratedSentenceOut":
     return {
         "text": sentence.text,
         "support": sentence.support,
@@ -131,7 +125,10 @@ def _passage_json(passage: "RankedPassage") -> "PassageOut":
         "page": passage.page,
         "citation": _citation_json(passage.citation),
         "highlights": [_span_json(span) for span in passage.highlights],
-        "also_in": [_occurrence_json(place) for place in passage.also_in],
+        "also_in": [
+            {"id": place.id, "title": place.title, "source": place.source, **_span_json(place.span)}
+            for place in passage.also_in
+        ],
     }
     if passage.rows:
         shown["rows"] = [
@@ -145,10 +142,6 @@ def _passage_json(passage: "RankedPassage") -> "PassageOut":
 
 def _span_json(span: Span) -> "SpanOut":
     return {"start_char_index": span.start, "end_char_index": span.end}
-
-
-def _occurrence_json(place: "Occurrence") -> "OccurrenceOut":
-    return {"id": place.id, "title": place.title, "source": place.source, **_span_json(place.span)}
 
 
 def _citation_json(citation: "Citation") -> "CitationOut":
@@ -239,18 +232,7 @@ def job_json(job: Job) -> "JobOut":
 
 def receipt_json(receipt: Receipt) -> "ReceiptOut":
     """What a delete removed."""
-    return {
-        "document_id": receipt.document_id,
-        "passages": receipt.passages,
-        "vectors": receipt.vectors,
-        "lexical": receipt.lexical,
-        "remaining": receipt.remaining,
-    }
-
-
-def finding_json(finding: Finding) -> Json:
-    """One finding of a verification."""
-    return asdict(finding)
+    return cast("ReceiptOut", receipt._asdict())
 
 
 def failed_file_json(failed: FailedFile) -> Json:

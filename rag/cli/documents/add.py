@@ -1,5 +1,6 @@
 """``rag add``: files, folders, addresses of the web and what is piped in, taken into the store."""
 
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,6 @@ from rag.cli.output import (
     message,
     note_rebuilt,
     print_json,
-    quieten,
     store_path,
 )
 from rag.cli.progress import progress
@@ -95,7 +95,7 @@ def add(
     """
     with errors():
         if quiet:
-            quieten()
+            logging.getLogger("rag").setLevel(logging.WARNING)  # not what takes time, such as a model that is converted
         piped = _STDIN in paths
         if piped and (len(paths) > 1 or sync or dry_run):
             raise BadInput("- is what is piped in, and stands alone: without other paths, --sync and --dry-run")

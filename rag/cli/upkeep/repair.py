@@ -1,5 +1,7 @@
 """``rag repair``: mends what ``rag verify`` found, where what is right follows from the rest of the store."""
 
+from dataclasses import asdict
+
 import typer
 
 from index import stores
@@ -21,14 +23,7 @@ def repair(store: StoreOption = None, json: JsonOption = False) -> None:
         with open_service(store) as service, progress("checking", "passages") as show:
             left = service.store.verify(show)
     if json:
-        from rag.shared.serialization import finding_json
-
-        print_json(
-            {
-                "mended": [finding_json(finding) for finding in mended],
-                "left": [finding_json(finding) for finding in left],
-            }
-        )
+        print_json({"mended": list(map(asdict, mended)), "left": list(map(asdict, left))})
     else:
         for finding in mended:
             typer.echo(f"mended {finding.kind} in {finding.where}: {finding.detail}")

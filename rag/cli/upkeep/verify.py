@@ -3,6 +3,7 @@
 import json as jsonlib
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -78,17 +79,13 @@ def _citations(value: object) -> list[object]:
 
 
 def _verify_store(store: str | None, json: bool) -> bool:
-    from rag.shared.serialization import finding_json
-
     with open_service(store) as service:
         documents, passages = service.counts()
         with progress("checking", "passages") as show:
             findings = service.store.verify(show)
     wrong = sum(not finding.mended for finding in findings)
     if json:
-        print_json(
-            {"documents": documents, "passages": passages, "findings": [finding_json(finding) for finding in findings]}
-        )
+        print_json({"documents": documents, "passages": passages, "findings": list(map(asdict, findings))})
         return not wrong
     for finding in findings:
         typer.echo(f"{finding.kind} in {finding.where}: {finding.detail}; {finding.remedy}")
