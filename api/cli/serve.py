@@ -13,17 +13,7 @@ import typer
 
 from api.server.stopping import interruptible
 from api.telemetry import logs
-from rag.cli.output import (
-    DONE,
-    USAGE,
-    JsonOption,
-    StoreOption,
-    errors,
-    fail,
-    message,
-    print_json,
-    store_path,
-)
+from rag.cli.output import DONE, USAGE, JsonOption, StoreOption, errors, fail, message, print_json, store_path
 
 if TYPE_CHECKING:
     from socket import socket

@@ -11,12 +11,7 @@ from api.errors import MEDIA_TYPE
 
 _PROBLEM = (b"content-type", MEDIA_TYPE.encode())
 _INVALID_REQUEST = -32600  # JSON-RPC 2.0, section 5.1
-_OPENAI_TYPES = {
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    429: "rate_limit_error",
-}
+_OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 _DIFY_CODES = {401: 1002, 403: 1002, 404: 2001}
 
 
@@ -43,11 +38,7 @@ class DoorErrors:
             status, body = as_door(json.loads(message["body"]))
             content = json.dumps(body, ensure_ascii=False).encode()
             kept = [pair for pair in begun["headers"] if pair[0] not in (b"content-type", b"content-length")]
-            headers = [
-                *kept,
-                (b"content-type", b"application/json"),
-                (b"content-length", str(len(content)).encode()),
-            ]
+            headers = [*kept, (b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": content})
 

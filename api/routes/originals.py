@@ -41,10 +41,7 @@ async def get_original(document_id: DocumentId, call: CallDep) -> Response:
     def read() -> Response:
         document, content = _original(call, document_id)
         named = quote(name_of(document), safe="")
-        headers = {
-            "Content-Disposition": f"attachment; filename*=UTF-8''{named}",
-            "Content-Security-Policy": _POLICY,
-        }
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{named}", "Content-Security-Policy": _POLICY}
         return Response(content, media_type=_BYTES, headers=headers)
 
     return await call.run(read)

@@ -11,11 +11,7 @@ from fastapi.responses import Response
 router = APIRouter(include_in_schema=False)
 
 _FOLDER = Path(__file__).parent.parent / "web"
-_TYPES = {
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
+_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 # Address -> file and media type: what lies in the folder when the service starts, and nothing else.
 _FILES = {"/": (_FOLDER / "index.html", "text/html; charset=utf-8")} | {
     f"/web/{path.relative_to(_FOLDER).as_posix()}": (path, _TYPES[path.suffix])

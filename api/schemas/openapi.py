@@ -14,16 +14,7 @@ from api.schemas import responses
 from index.types import Span
 from rag.shared import shapes
 from rag.shared.serialization import answer_json
-from rag.shared.types import (
-    Answer,
-    AnswerPart,
-    AnswerText,
-    Citation,
-    DocumentRef,
-    IndexState,
-    RankedPassage,
-    Timings,
-)
+from rag.shared.types import Answer, AnswerPart, AnswerText, Citation, DocumentRef, IndexState, RankedPassage, Timings
 
 _REF = "#/components/schemas/{model}"
 

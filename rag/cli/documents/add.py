@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rag.cli.documents.options import (
-    FieldsOption,
-    MetaOption,
-    OcrOption,
-    PasswordOption,
-    metadata_of,
-    parse_options,
-)
+from rag.cli.documents.options import FieldsOption, MetaOption, OcrOption, PasswordOption, metadata_of, parse_options
 from rag.cli.output import (
     FAILED,
     CollectionOption,
@@ -56,8 +49,7 @@ def add(
     collection: CollectionOption = "default",
     meta: MetaOption = None,
     title: Annotated[
-        str | None,
-        typer.Option("--title", metavar="T", help="Name of what is piped in: the same again replaces it."),
+        str | None, typer.Option("--title", metavar="T", help="Name of what is piped in: the same again replaces it.")
     ] = None,
     sync: Annotated[
         bool, typer.Option("--sync", help="Also remove documents of these paths whose file is gone or ignored by now.")

@@ -9,15 +9,7 @@ import typer
 from rag.cli.documents.add import print_report
 from rag.cli.documents.options import FieldsOption, MetaOption, OcrOption, PasswordOption, metadata_of, parse_options
 from rag.cli.interruption import set_when_ended
-from rag.cli.output import (
-    CollectionOption,
-    JsonOption,
-    StoreOption,
-    errors,
-    message,
-    open_service,
-    print_json,
-)
+from rag.cli.output import CollectionOption, JsonOption, StoreOption, errors, message, open_service, print_json
 from rag.shared.errors import BadInput
 
 if TYPE_CHECKING:

@@ -128,9 +128,7 @@ def test_a_blank_key_is_none(read_settings: ReadSettings, value: str) -> None:
     assert read_settings(RAG_API_KEY=value).api_key is None
 
 
-def test_the_key_is_read_from_the_environment_and_kept_out_of_representations(
-    read_settings: ReadSettings,
-) -> None:
+def test_the_key_is_read_from_the_environment_and_kept_out_of_representations(read_settings: ReadSettings) -> None:
     settings = read_settings(RAG_API_KEY=" s3cret\n")
     assert settings.api_key == "s3cret"
     assert "s3cret" not in repr(settings)

@@ -55,9 +55,7 @@ def test_any_other_name_is_a_problem_and_nothing_is_done(local: TestClient, fake
     assert response.headers["x-content-type-options"] == "nosniff"
 
 
-def test_the_host_that_was_chosen_is_answered_and_no_other_address(
-    client_of: ClientOf,
-) -> None:
+def test_the_host_that_was_chosen_is_answered_and_no_other_address(client_of: ClientOf) -> None:
     client = client_of(Settings(bound=("docs.example", "192.0.2.7")))
     assert status(client, "docs.example:8000") == 200
     assert status(client, "192.0.2.7:8000") == 200

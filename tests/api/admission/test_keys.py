@@ -31,11 +31,7 @@ READING = [
     ("GET", "/openapi.json", 200),
 ]
 WRITING = [("POST", "/v1/documents", 201), ("DELETE", "/v1/documents/x", 404)]
-BODIES = {
-    "/v1/ask": {"question": "a"},
-    "/v1/verify": {"citations": []},
-    "/v1/documents": {"text": "a"},
-}
+BODIES = {"/v1/ask": {"question": "a"}, "/v1/verify": {"citations": []}, "/v1/documents": {"text": "a"}}
 
 
 @pytest.fixture

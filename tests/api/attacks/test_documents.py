@@ -17,10 +17,7 @@ from tests.api.conftest import Attacked
 from tests.rag.parsing.containers import tarred, zipped
 from tests.rag.parsing.test_hostile import CASES, LONG
 
-pytestmark = [
-    pytest.mark.model,
-    pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc"),
-]
+pytestmark = [pytest.mark.model, pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")]
 MEBIBYTE = 1024 * 1024
 ZEROS = b"\0" * MEBIBYTE
 

@@ -89,10 +89,7 @@ def structure(page: Any) -> None:
     """A text with headings, items, code and a table, its outline open, and what is cited from cell to cell."""
     text = b"# Isles\n\n- Anholt\n- Hven\n\n| Isle | Beds |\n|------|------|\n| Anholt | 40 |\n\n## Tides\n\n```\ntide --now\n```\n"
     sent = httpx.post(
-        f"{page.url}/v1/documents",
-        files={"file": ("isles.md", text)},
-        data={"collection": "looks"},
-        trust_env=False,
+        f"{page.url}/v1/documents", files={"file": ("isles.md", text)}, data={"collection": "looks"}, trust_env=False
     )
     start = text.index(b"Anholt |")
     page.js("location.hash = arguments[0]", f"#doc={sent.json()['documents'][0]['id']}&span={start}:{start + 11}")

@@ -88,8 +88,7 @@ def test_it_searches_fetches_asks_and_verifies(filled: FakeService, mode: str) -
         assert "The board met on Monday. [1]" in answer.content[0].text  # type: ignore[union-attr]
         citation = answer.structured_content["sentences"][0]["citation"]
         checked = await client.call_tool(
-            "verify",
-            {"citations": [citation, {"document_id": place["document_id"], "quote": "The board never met."}]},
+            "verify", {"citations": [citation, {"document_id": place["document_id"], "quote": "The board never met."}]}
         )
         assert [one["status"] for one in checked.structured_content["results"]] == ["valid", "changed"]
 

@@ -58,11 +58,7 @@ CONDITIONS = st.fixed_dictionaries(
     }
 )
 SEARCHES = st.fixed_dictionaries(
-    {
-        "type": st.just("file_search"),
-        "vector_store_ids": st.lists(WORDS, max_size=3),
-        "filters": FILTERS | JSON,
-    }
+    {"type": st.just("file_search"), "vector_store_ids": st.lists(WORDS, max_size=3), "filters": FILTERS | JSON}
 )
 # What is likely to get past the first look at a field of each name.
 LIKELY: dict[str, st.SearchStrategy[Any]] = {

@@ -130,10 +130,7 @@ def test_a_file_that_cannot_be_used_keeps_nobody_from_an_answer(
     reply = client.post("/v1/ask", json={"question": "Where is Perm?"})
     assert (reply.status_code, reply.json()["answered"]) == (200, False)
     assert "unanswered.jsonl" in caplog.text
-    refused = [
-        client.get("/v1/unanswered"),
-        client.post("/v1/feedback", json={"question": "When?", "citations": []}),
-    ]
+    refused = [client.get("/v1/unanswered"), client.post("/v1/feedback", json={"question": "When?", "citations": []})]
     assert [(reply.status_code, reply.json()["type"]) for reply in refused] == [(503, "/problems/not-kept")] * 2
 
 

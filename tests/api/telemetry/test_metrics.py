@@ -153,11 +153,7 @@ def restored() -> Iterator[None]:
 
 @pytest.mark.parametrize("lines", FORMATS)
 def test_no_question_no_text_and_no_name_of_a_document_is_logged(
-    client_of: ClientOf,
-    fake: Any,
-    capsys: pytest.CaptureFixture[str],
-    restored: None,
-    lines: Any,
+    client_of: ClientOf, fake: Any, capsys: pytest.CaptureFixture[str], restored: None, lines: Any
 ) -> None:
     configure(lines)
     client = client_of(Settings())
