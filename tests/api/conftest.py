@@ -1,5 +1,6 @@
 """A small working service in memory, clients for applications around it or around the real one, and real servers."""
 
+import asyncio
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ import httpx
 import pytest
 from pydantic import ConfigDict, TypeAdapter
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp, Message, Scope
 
 from api.app import create_app
 from api.settings import Settings
@@ -37,8 +39,6 @@ from rag.shared.types import (
     Signal,
     Timings,
 )
-from rag.viewing.pages import Pages
-from rag.viewing.pictures import Drawn
 from tests.conftest import tmp_path_in_memory as tmp_path
 
 __all__ = ["tmp_path"]  # many of these servers take in hundreds of documents, one after the other
@@ -82,6 +82,10 @@ class FakeService:
         """What only passes on to the store is asked of the store itself."""
         return self
 
+    @property
+    def intake(self) -> "FakeService":
+        return self
+
     def _work(self) -> None:
         if self.gate is not None and not self.gate.wait(300):
             raise TimeoutError
@@ -98,23 +102,19 @@ class FakeService:
         self.stored[document_id] = (new, text)
         return Change(new, "added" if before is None else "skipped" if before == (new, text) else "updated")
 
-    @property
-    def intake(self) -> "FakeService":
-        return self
-
     def add_text(
         self,
         *,
-        title: str | None,
         text: str,
-        source: str | None,
-        metadata: Metadata,
-        collection: str,
+        title: str | None = None,
+        source: str | None = None,
+        metadata: Metadata | None = None,
+        collection: str = "default",
         check: Callable[[], None] = lambda: None,
     ) -> Change:
         self._work()
         check()
-        return self._add(source or sha256(text), title or "untitled", text, source, collection, metadata)
+        return self._add(source or sha256(text), title or "untitled", text, source, collection, metadata or {})
 
     def add_file(
         self,
@@ -142,16 +142,6 @@ class FakeService:
         if keep:
             self.originals[change.document.id] = content
         return change
-
-    def pages(self, document: Document, start: int | None = None, sought: str | None = None) -> Pages:
-        self._work()
-        return Pages(0, None, None if sought is None else {})
-
-    def page_picture(self, document: Document, content: bytes, number: int, *, span: Any = None, **how: Any) -> Drawn:
-        self._work()
-        if span is not None and not 0 <= span[0] <= span[1] <= document.n_characters:
-            raise BadInput("outside the text")
-        return Drawn(1, 1, 1, 0, 0, 0.0, b"\x89PNG" if number == 1 else b"")
 
     def original(self, document: Document) -> bytes | None:
         self._work()
@@ -262,6 +252,55 @@ class FakeService:
         self._work()
         n = sum(collection in (None, document.collection) for document, _ in self.stored.values())
         return n, n
+
+
+class Request:
+    """One request at the border of the application, so that a client may stall or leave."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *messages: Message,
+        path: str = "/v1/ask",
+        method: str = "POST",
+        kind: str = "application/json",
+        **headers: bytes,
+    ) -> None:
+        named = [(name.replace("_", "-").encode(), value) for name, value in headers.items()]
+        self.app = app
+        self.messages = list(messages)
+        self.left = asyncio.Event()
+        self.sent: list[Message] = []
+        self.scope: Scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "root_path": "",
+            "scheme": "http",
+            "query_string": b"",
+            "headers": [(b"host", b"localhost"), (b"content-type", kind.encode()), *named],
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 80),
+        }
+
+    async def receive(self) -> Message:
+        if self.messages:
+            return self.messages.pop(0)
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+    async def run(self) -> int:
+        await self.app(self.scope, self.receive, self.send)
+        return int(self.sent[0]["status"])
+
+
+def whole(body: Any) -> Message:
+    return {"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}
 
 
 @pytest.fixture

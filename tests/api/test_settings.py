@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,9 @@ from rag.parsing.sandbox.confinement import measures
 from rag.shared.config import NAMES, Config, store_from
 from rag.shared.errors import BadInput
 from rag.shared.setting_sources import SERVICE_NAMES
-from tests.api.conftest import ReadSettings
+from tests.api.conftest import RAG, ReadSettings
 
 pytestmark = pytest.mark.medium
-
-RAG = Path(sys.executable).parent / "rag"
 
 
 def write(path: Path, text: str) -> str:

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,13 +14,13 @@ import httpx
 import psycopg
 import pytest
 
+from tests.api.conftest import RAG
 from tests.signalled import signalled
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.model]
 # How many there are, and how many each worker that is killed takes in before.
 SHORT, LONG = (40, (6, 11)), (200, (6, 24, 30, 30, 30, 30))
-RAG = Path(sys.executable).with_name("rag")
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from starlette.testclient import TestClient
@@ -12,7 +12,7 @@ from api.admission.keys import add_key
 from api.app import OPEN_PATHS, create_app
 from api.settings import Settings, is_loopback
 from rag.service import Service
-from tests.api.conftest import ClientOf, ReadSettings
+from tests.api.conftest import ClientOf, ReadSettings, Request
 
 KEY = "s3cret-ключ"
 
@@ -37,39 +37,26 @@ def test_without_a_key_no_route_does_anything_and_no_body_is_read(tmp_path: Path
     paths = [path.replace("{document_id}", "x") for path in app.openapi()["paths"]]
     paths = [path for path in paths if path not in OPEN_PATHS] + ["/openapi.json", "/nothing", "/v1", "/web/none.js"]
     assert len(paths) > 10
-    sent: list[tuple[str, str, Message]] = []
+    wrong: tuple[dict[str, Any], ...] = (
+        {},
+        {"x_api_key": b"wrong"},
+        {"authorization": b"Bearer " + secret[:-1].encode()},
+    )
 
-    async def receive() -> Message:
-        raise AssertionError("the body was read")
+    class Unread(Request):
+        async def receive(self) -> Message:
+            raise AssertionError("the body was read")
 
     async def ask_everything() -> None:
         for path in paths:
             for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
-                for headers in (
-                    [],
-                    [(b"x-api-key", b"wrong")],
-                    [(b"authorization", b"Bearer " + secret[:-1].encode())],
-                ):
-                    scope = {
-                        "type": "http",
-                        "http_version": "1.1",
-                        "method": method,
-                        "path": path,
-                        "raw_path": path.encode(),
-                        "query_string": b"",
-                        "headers": [*headers, (b"content-type", b"application/json"), (b"content-length", b"9")],
-                    }
-
-                    async def send(message: Message, place: tuple[str, str] = (method, path)) -> None:
-                        sent.append((*place, message))
-
-                    await app(scope, receive, send)
+                for headers in wrong:
+                    request = Unread(app, path=path, method=method, content_length=b"9", **headers)
+                    assert await request.run() == 401, (method, path)
+                    bodies = [message["body"] for message in request.sent if message.get("body")]
+                    assert all(b"/problems/unauthorized" in body for body in bodies)
 
     asyncio.run(ask_everything())
-    starts = [message for message in sent if message[2]["type"] == "http.response.start"]
-    assert len(starts) == len(paths) * 8 * 3
-    assert {message["status"] for _, _, message in starts} == {401}, starts
-    assert all(b"/problems/unauthorized" in message["body"] for _, _, message in sent if message.get("body"))
 
 
 def test_a_refusal_says_how_to_send_a_key(guarded: TestClient) -> None:

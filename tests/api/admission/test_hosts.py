@@ -142,8 +142,10 @@ def test_no_site_is_allowed_to_read_an_answer(local: TestClient, method: str) ->
 
 
 def test_every_response_has_the_security_headers(local: TestClient) -> None:
-    for path, host in (("/", "localhost"), ("/v1/documents", "localhost"), ("/nothing", "localhost"), ("/", "evil")):
+    places = (("/livez", "localhost"), ("/v1/documents", "localhost"), ("/nothing", "localhost"), ("/", "evil"))
+    for path, host in (("/", "localhost"), *places):
         headers = local.get(path, headers={"Host": host}).headers
+        assert headers["cache-control"] == ("no-store" if (path, host) in places else "no-cache")
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
         assert headers["referrer-policy"] == "no-referrer"

@@ -14,7 +14,7 @@ from typing import Any, cast
 import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from api.admission import limits
 from api.admission.keys import add_key
@@ -23,7 +23,7 @@ from api.app import create_app
 from api.settings import Settings
 from rag.service import Service
 from rag.shared.errors import BadInput
-from tests.api.conftest import ClientOf, ReadSettings
+from tests.api.conftest import ClientOf, ReadSettings, Request, whole
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.medium
@@ -138,46 +138,6 @@ def test_work_that_takes_too_long_is_answered_at_its_deadline_and_waiting_work_i
         fake.gate.set()
     wait_until(lambda: inside(client, "ask") == 0)
     assert len(fake.queries) == 1
-
-
-class Request:
-    """One request at the border of the application, so that a client may stall or leave."""
-
-    def __init__(self, app: ASGIApp, *messages: Message, path: str = "/v1/ask", kind: str = "application/json") -> None:
-        self.app = app
-        self.messages = list(messages)
-        self.left = asyncio.Event()
-        self.sent: list[Message] = []
-        self.scope: Scope = {
-            "type": "http",
-            "http_version": "1.1",
-            "method": "POST",
-            "path": path,
-            "raw_path": path.encode(),
-            "root_path": "",
-            "scheme": "http",
-            "query_string": b"",
-            "headers": [(b"host", b"localhost"), (b"content-type", kind.encode())],
-            "client": ("127.0.0.1", 1),
-            "server": ("127.0.0.1", 80),
-        }
-
-    async def receive(self) -> Message:
-        if self.messages:
-            return self.messages.pop(0)
-        await self.left.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(self, message: Message) -> None:
-        self.sent.append(message)
-
-    async def run(self) -> int:
-        await self.app(self.scope, self.receive, self.send)
-        return int(self.sent[0]["status"])
-
-
-def whole(body: Any) -> Message:
-    return {"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}
 
 
 def test_a_client_of_mcp_that_leaves_before_its_body_is_whole_is_no_error(client: TestClient) -> None:
@@ -295,10 +255,7 @@ def test_half_sent_uploads_keep_neither_deletions_nor_other_keys_out(
     places = app.state.lanes.write.places
 
     def request(key: bytes, *messages: Message, method: str = "POST", path: str = "/v1/documents") -> Request:
-        made = Request(app, *messages, path=path)
-        made.scope["headers"].append((b"x-api-key", key))
-        made.scope["method"] = method
-        return made
+        return Request(app, *messages, path=path, method=method, x_api_key=key)
 
     async def scenario() -> None:
         assert await request(other, whole({"text": "a"})).run() == 201

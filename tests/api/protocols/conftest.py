@@ -1,19 +1,19 @@
 """The official clients of other systems, in front of the fake service in this process or of one real server for a module."""
 
-import json
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx2
 import pytest
 from openai import OpenAI
 from starlette.testclient import TestClient
 
+from api.admission.keys import SCOPES, add_key
 from index.types import Metadata
-from tests.api.conftest import RAG, FakeService
+from tests.api.conftest import RAG, FakeService, server_process
 
 SEEDS = Path(__file__).parents[3] / "seeds"
 
@@ -75,29 +75,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     if not RAG.exists():
         pytest.skip("the console command `rag` is not installed")
     folder = tmp_path_factory.mktemp("doors")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAG_")}
-    environment |= {"RAG_KEYS": str(folder / "keys.json"), "XDG_CONFIG_HOME": str(folder)}
-    environment |= {"RAG_STORE": str(folder / "store"), "RAG_PUBLIC_URL": "https://docs.example.org"}
-    environment |= {"RAG_DEADLINE": "600"}
-
-    def rag(*arguments: str) -> dict[str, Any]:
-        done = subprocess.run(
-            [str(RAG), *arguments, "--json"], env=environment, capture_output=True, text=True, check=True
-        )
-        return dict(json.loads(done.stdout))
-
-    rag("add", str(SEEDS))
-    write, read = (rag("key", "add", scope, "--scope", scope)["key"] for scope in ("write", "read"))
-    command = [str(RAG), "serve", "--port", "0", "--workers", "0", "--json", "--mcp-write"]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        pytest.fail((folder / "log").read_text(encoding="utf-8"))
-    yield Running(json.loads(line)["url"], write, read)
-    process.terminate()
-    assert process.wait(300) == 0
-    process.stdout.close()
-    logged = (folder / "log").read_text(encoding="utf-8")
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(folder)}
+    adding = [str(RAG), "add", str(SEEDS), "--store", str(folder / "store")]
+    subprocess.run(adding, env=environment, capture_output=True, check=True)
+    write, read = (add_key(folder / "keys.json", scope, scope)[1] for scope in SCOPES[::-1])
+    options = ("--workers", "0", "--mcp-write")
+    with server_process(folder, *options, RAG_PUBLIC_URL="https://docs.example.org") as (process, told):
+        yield Running(told["url"], write, read)
+        process.terminate()
+        assert process.wait(300) == 0
+        logged = told["log"].read_text(encoding="utf-8")
     assert "Traceback" not in logged and " 500 " not in logged

@@ -11,7 +11,7 @@ from tests.api.conftest import FakeService
 
 def test_each_sentence_is_a_block_that_leads_back_to_its_characters(client: TestClient, fake: FakeService) -> None:
     text = "The board met on Monday.  It voted. Nobody left."
-    added = fake.add_text(title="Minutes", text=text, source=None, metadata={}, collection="default")
+    added = fake.add_text(title="Minutes", text=text)
     made: dict[str, Any] = client.post("/v1/ask?format=anthropic", json={"question": "the board?"}).json()
     [block] = made["content"]
     TypeAdapter(SearchResultBlockParam).validate_python(block)

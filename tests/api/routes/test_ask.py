@@ -19,9 +19,7 @@ def ask(client: TestClient, **body: Any) -> Any:
 
 
 def test_an_answer_has_exactly_the_documented_fields(client: TestClient, fake: Any) -> None:
-    fake.intake.add_text(
-        title="Fruit", text="apples fall", source="fruit", metadata={"year": 2025}, collection="default"
-    )
+    fake.add_text(title="Fruit", text="apples fall", source="fruit", metadata={"year": 2025})
     response = ask(client)
     assert response.status_code == 200
     answer = fits(AnswerOut, response.json())
@@ -36,7 +34,7 @@ def test_an_abstention_is_a_result(client: TestClient) -> None:
 
 
 def test_explain_is_there_when_asked_for(client: TestClient, fake: Any) -> None:
-    fake.intake.add_text(title="Fruit", text="apples fall", source="fruit", metadata={}, collection="default")
+    fake.add_text(text="apples fall")
     assert ask(client, explain=True).json()["passages"][0]["explain"] == {"lexical": {"rank": 1, "score": 1.0}}
 
 

@@ -20,9 +20,7 @@ def gold(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(client_of: ClientOf, gold: Path, fake: Any) -> TestClient:
-    fake.intake.add_text(
-        title="Fruit", text="Apples fall in autumn.", source="fruit", metadata={}, collection="default"
-    )
+    fake.add_text(title="Fruit", text="Apples fall in autumn.", source="fruit")
     return client_of(Settings(feedback=gold, unanswered=gold.with_name("unanswered.jsonl")))
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import anyio
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from api.app import create_app
 from api.settings import Settings
 from rag.generation.language_model import LanguageModel
 from rag.shared.errors import BadInput
 from rag.shared.shapes import AnswerOut
-from tests.api.conftest import fits
+from tests.api.conftest import Request, fits, whole
 from tests.language_model_stub import Stub, sentences_reply, serve
 
 pytestmark = pytest.mark.medium
@@ -31,9 +32,7 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture
 def asking(client: TestClient, fake: Any, stub: Stub) -> TestClient:
-    fake.intake.add_text(
-        title="Fruit", text="Apples fall in autumn.", source="fruit", metadata={}, collection="default"
-    )
+    fake.add_text(title="Fruit", text="Apples fall in autumn.", source="fruit")
     fake.language_model, fake.entailment = LanguageModel(stub.url, timeout_s=300), None
     return client
 
@@ -139,33 +138,15 @@ def test_more_at_once_than_there_are_places_is_refused(asking: TestClient) -> No
     ],
 )
 def test_clients_that_leave_make_place_for_others(asking: TestClient, path: str, body: dict[str, Any]) -> None:
-    async def leave() -> None:
-        begun = anyio.Event()
-        waiting = [{"type": "http.request", "body": json.dumps(body).encode()}]
-
-        async def receive() -> dict[str, Any]:
-            if waiting:
-                return waiting.pop()
-            await begun.wait()
-            return {"type": "http.disconnect"}
-
-        async def send(message: dict[str, Any]) -> None:
+    class Leaving(Request):
+        async def send(self, message: Message) -> None:
+            await super().send(message)
             if message.get("body"):
-                begun.set()
+                self.left.set()
                 await anyio.sleep(0)
 
-        names = {"host": "testserver", "content-type": "application/json", "accept": "text/event-stream"}
-        headers = [(name.encode(), value.encode()) for name, value in names.items()]
-        request = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": "POST",
-            "scheme": "http",
-        }
-        address = {"path": path, "raw_path": path.encode(), "query_string": b"", "root_path": ""}
-        who = {"client": ("127.0.0.1", 1), "server": ("testserver", 80), "headers": headers, "state": {}}
-        await asking.app({**request, **address, **who}, receive, send)  # type: ignore[arg-type]
+    async def leave() -> None:
+        await Leaving(asking.app, whole(body), path=path, accept=b"text/event-stream").run()
 
     assert asking.portal is not None
     gc.disable()  # what frees memory would free the place with it, some day

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.conftest import RAG
 from tests.waiting import LONGEST_S, wait_until
 
-RAG = Path(sys.executable).parent / "rag"
 pytestmark = [
     pytest.mark.model,
     pytest.mark.skipif(not RAG.exists(), reason="the console command `rag` is not installed"),

@@ -36,7 +36,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.fixture
 def traced(fake: Any) -> Iterator[TestClient]:
     """A service that makes spans of searching and writing, without the framework's own of requests."""
-    fake.intake.add_text(title="Fruit", text=TEXT, source="fruit", metadata={}, collection="default")
+    fake.add_text(title="Fruit", text=TEXT)
     app = create_app(fake, Settings())
     app.state.settings = Settings(tracing=True)
     with TestClient(app) as client:
@@ -120,6 +120,6 @@ def test_a_model_that_breaks_off_is_an_error_of_its_span(traced: TestClient, spa
 
 
 def test_without_tracing_no_span_is_made(client: TestClient, spans: Any, fake: Any) -> None:
-    fake.intake.add_text(title="Fruit", text=TEXT, source="fruit", metadata={}, collection="default")
+    fake.add_text(title="Fruit", text=TEXT)
     assert client.post("/v1/ask", json={"question": QUESTION}).status_code == 200
     assert spans() == {}

@@ -1,9 +1,10 @@
 """The Python client in front of the fake service in this process."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import httpx
 import pytest
+from footnote_client import Client
 from starlette.testclient import TestClient
 
 from api.settings import Settings
@@ -25,6 +26,7 @@ class InProcess(httpx.BaseTransport):
 
 
 @pytest.fixture
-def client_of_app(client_of: ClientOf) -> Callable[[Settings], InProcess]:
-    """Makes a transport to the fake service under the given settings."""
-    return lambda settings: InProcess(client_of(settings))
+def client(client_of: ClientOf) -> Iterator[Client]:
+    """One of the fake service."""
+    with Client("http://testserver", transport=InProcess(client_of(Settings()))) as made:
+        yield made

@@ -11,9 +11,7 @@ import httpx
 import pytest
 from footnote_client import AsyncClient, Client, Problem, Unreachable
 
-from api.settings import Settings
 from tests.api.conftest import FakeService
-from tests.clients.python.conftest import InProcess
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -35,39 +33,35 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return slept
 
 
-def test_it_adds_asks_verifies_lists_and_deletes(client_of_app: Callable[..., InProcess], fake: FakeService) -> None:
-    with Client("http://testserver", transport=client_of_app(Settings())) as client:
-        added = client.add(text="The board met on Monday.", title="Minutes", metadata={"year": 2026})["documents"]
-        answer = client.ask("the board?")
-        assert answer["answered"] and answer["answer"] is not None
-        assert answer["answer"]["text"] == "The board met on Monday."
-        citation = answer["answer"]["parts"][0]["citation"]
-        assert client.verify([citation]) == [{"status": "valid", "document_id": added[0]["id"]}]
-        assert client.search("board")[0]["text"] == "The board met on Monday."
-        assert client.text(added[0]["id"], 4, 9) == "board"
-        assert client.delete(added[0]["id"])["remaining"] == 0
-        assert list(client.documents()) == []
-        with pytest.raises(Problem) as caught:
-            client.delete("nothing")
-        assert caught.value.status == 404 and caught.value.detail
+def test_it_adds_asks_verifies_lists_and_deletes(client: Client, fake: FakeService) -> None:
+    added = client.add(text="The board met on Monday.", title="Minutes", metadata={"year": 2026})["documents"]
+    answer = client.ask("the board?")
+    assert answer["answered"] and answer["answer"] is not None
+    assert answer["answer"]["text"] == "The board met on Monday."
+    citation = answer["answer"]["parts"][0]["citation"]
+    assert client.verify([citation]) == [{"status": "valid", "document_id": added[0]["id"]}]
+    assert client.search("board")[0]["text"] == "The board met on Monday."
+    assert client.text(added[0]["id"], 4, 9) == "board"
+    assert client.delete(added[0]["id"])["remaining"] == 0
+    assert list(client.documents()) == []
+    with pytest.raises(Problem) as caught:
+        client.delete("nothing")
+    assert caught.value.status == 404 and caught.value.detail
 
 
-def test_folders_go_in_with_the_names_of_their_folders(
-    client_of_app: Callable[..., InProcess], fake: FakeService, tmp_path: Path
-) -> None:
+def test_folders_go_in_with_the_names_of_their_folders(client: Client, fake: FakeService, tmp_path: Path) -> None:
     (tmp_path / "notes" / "a").mkdir(parents=True)
     (tmp_path / "notes" / "a" / "one.txt").write_text("One.")
     (tmp_path / "notes" / "two.txt").write_text("Two.")
     (tmp_path / "notes" / "bad.bin").write_bytes(b"\0")
-    with Client("http://testserver", transport=client_of_app(Settings())) as client:
-        added = client.add(tmp_path / "notes", collection="notes")
-        assert [document["source"] for document in added["documents"]] == ["notes/a/one.txt", "notes/two.txt"]
-        assert [failed["name"] for failed in added["failed"]] == ["notes/bad.bin"]
-        assert {document["collection"] for document in client.documents("notes")} == {"notes"}
+    added = client.add(tmp_path / "notes", collection="notes")
+    assert [document["source"] for document in added["documents"]] == ["notes/a/one.txt", "notes/two.txt"]
+    assert [failed["name"] for failed in added["failed"]] == ["notes/bad.bin"]
+    assert {document["collection"] for document in client.documents("notes")} == {"notes"}
 
 
 def test_a_file_that_cannot_be_read_or_named_is_told_and_the_rest_goes_in(
-    client_of_app: Callable[..., InProcess], fake: FakeService, tmp_path: Path
+    client: Client, fake: FakeService, tmp_path: Path
 ) -> None:
     notes = tmp_path / "notes"
     notes.mkdir()
@@ -78,18 +72,16 @@ def test_a_file_that_cannot_be_read_or_named_is_told_and_the_rest_goes_in(
     except (OSError, UnicodeEncodeError):
         pytest.skip("file names are Unicode here")
     (tmp_path / "two.txt").write_text("Two.")
-    with Client("http://testserver", transport=client_of_app(Settings())) as client:
-        added = client.add(tmp_path / "gone.txt", notes, tmp_path / "two.txt")
+    added = client.add(tmp_path / "gone.txt", notes, tmp_path / "two.txt")
     assert [document["source"] for document in added["documents"]] == ["notes/one.txt", "two.txt"]
     assert [failed["name"] for failed in added["failed"]] == ["gone.txt", "notes/strange?.txt"]
     assert all(failed["reason"] for failed in added["failed"])
 
 
-def test_lists_are_read_page_after_page(client_of_app: Callable[..., InProcess], fake: FakeService) -> None:
+def test_lists_are_read_page_after_page(client: Client, fake: FakeService) -> None:
     for number in range(203):
-        fake.add_text(title=None, text=f"Text {number}.", source=None, metadata={}, collection="default")
-    with Client("http://testserver", transport=client_of_app(Settings())) as client:
-        assert len(list(client.documents())) == 203
+        fake.add_text(text=f"Text {number}.")
+    assert len(list(client.documents())) == 203
 
 
 def answers(*responses: httpx.Response | Exception) -> Handler:
@@ -218,21 +210,17 @@ def test_an_answer_is_read_as_it_is_made() -> None:
     assert list(client_of(streamed).ask_events("c", history=history, mode="generate")) == READ
 
 
-def test_the_last_event_of_a_service_is_the_whole_answer(client_of_app: Callable[..., InProcess]) -> None:
-    with Client("http://testserver", transport=client_of_app(Settings())) as client:
-        *events, last = client.ask_events("anything")
-        answer = client.ask("anything")
+def test_the_last_event_of_a_service_is_the_whole_answer(client: Client) -> None:
+    *events, last = client.ask_events("anything")
+    answer = client.ask("anything")
     assert [event["event"] for event in events] == ["search"]
     assert last["event"] == "done" and last["data"]["answered"] is answer["answered"] is False
 
 
-def test_a_text_may_hold_what_some_take_for_the_end_of_a_line(
-    client_of_app: Callable[..., InProcess], fake: FakeService
-) -> None:
+def test_a_text_may_hold_what_some_take_for_the_end_of_a_line(client: Client, fake: FakeService) -> None:
     text = "The board\u2028met\u2029on\u0085Monday."
-    fake.add_text(title=None, text=text, source=None, metadata={}, collection="default")
-    with Client("http://testserver", transport=client_of_app(Settings())) as client:
-        *_, last = client.ask_events("board")
+    fake.add_text(text=text)
+    *_, last = client.ask_events("board")
     assert last["data"]["passages"][0]["text"] == text
 
 

@@ -16,7 +16,7 @@ TEXT = "The board met on Monday."
 @pytest.fixture
 def url(fake: FakeService, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("HAYSTACK_TELEMETRY_ENABLED", "False")  # it would call its makers
-    fake.add_text(title="Minutes", text=TEXT, source="minutes.txt", metadata={"year": 2026}, collection="default")
+    fake.add_text(title="Minutes", text=TEXT, source="minutes.txt", metadata={"year": 2026})
     with serving(fake) as address:
         yield address
 

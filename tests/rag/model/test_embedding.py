@@ -41,11 +41,6 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module")
-def model() -> tuple[ModelInfo, Path]:
-    return converted_model(None, None, Config.from_environment())
-
-
-@pytest.fixture(scope="module")
 def exact(model: tuple[ModelInfo, Path]) -> Embedder:
     return Embedder(*model, precision="f32", threads=1)
 

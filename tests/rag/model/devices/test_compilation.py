@@ -23,11 +23,6 @@ pytestmark = pytest.mark.medium
 TEXTS = ["why did Zelensky refuse to sign?", "x", "Rare earth elements are a set of 17 elements. " * 9]
 
 
-@pytest.fixture(scope="module")
-def model() -> tuple[ModelInfo, Path]:
-    return converted_model(None, None, Config.from_environment())
-
-
 @pytest.fixture
 def folder(model: tuple[ModelInfo, Path], tmp_path: Path) -> Path:
     """The converted model, of which nothing compiled is kept, in a folder of its own."""

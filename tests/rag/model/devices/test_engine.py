@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from index.types import Span
-from rag.model.cache import ModelInfo, converted_model, find_model
+from rag.model.cache import ModelInfo, find_model
 from rag.model.devices import engine
 from rag.model.devices.engine import devices_here, open_engine
 from rag.model.embedding import Embedder, PassageInput
 from rag.model.reference import load_reference
-from rag.shared.config import Config
 from rag.shared.errors import BadInput, ModelUnavailable
 
 pytestmark = pytest.mark.medium
@@ -27,12 +26,8 @@ TEXTS = [
     "Rare earth elements. " * 40,
 ]
 # OpenVINO's own name for a device that is made of others: what graphics and an NPU are run through.
+INFO = ModelInfo("m", "f", 1, 1, "mean", "", "", 0, ())
 ENGINES = ("auto", "cpu", "HETERO:CPU", "torch-cpu")
-
-
-@pytest.fixture(scope="module")
-def model() -> tuple[ModelInfo, Path]:
-    return converted_model(None, None, Config.from_environment())
 
 
 @pytest.mark.model
@@ -62,18 +57,14 @@ def test_a_device_that_is_not_here_is_told_with_those_that_are(tmp_path: Path, d
     if device in devices_here():
         pytest.skip("it is here")
     with pytest.raises(BadInput, match=rf"RAG_DEVICE={device}: there is no such device here; there are: .*cpu"):
-        open_engine(
-            ModelInfo("m", "f", 1, 1, "mean", "", "", 0, ()), tmp_path, device=device, precision="auto", threads=1
-        )
+        open_engine(INFO, tmp_path, device=device, precision="auto", threads=1)
 
 
 def test_without_torch_its_devices_are_not_offered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(engine, "find_spec", lambda name: None)
     assert "torch-cpu" not in devices_here()
     with pytest.raises(BadInput, match=r"need torch: pip install 'footnote-rag\[models\]'"):
-        open_engine(
-            ModelInfo("m", "f", 1, 1, "mean", "", "", 0, ()), tmp_path, device="cuda", precision="auto", threads=1
-        )
+        open_engine(INFO, tmp_path, device="cuda", precision="auto", threads=1)
 
 
 @pytest.mark.model

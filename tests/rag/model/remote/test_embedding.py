@@ -1,6 +1,6 @@
 """A model behind a server: what it is sent, what comes of its replies, and of servers that fail in every way."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
@@ -25,12 +25,6 @@ pytestmark = [pytest.mark.medium, pytest.mark.usefixtures("short_pauses")]
 DIM = 64
 TEXT = "The bridge was opened in May. It is closed for repairs."
 PASSAGE = PassageInput("Bridges", TEXT, (Span(0, 29), Span(30, len(TEXT))), (Span(0, 3), Span(4, 10)))
-
-
-@pytest.fixture
-def stub() -> Iterator[EmbeddingStub]:
-    with serve_embeddings() as running:
-        yield running
 
 
 def config_of(stub: EmbeddingStub, **settings: Any) -> Config:

@@ -1,26 +1,16 @@
 """A reranker behind a server."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from rag.model.cross_encoders import load_reranker
-from rag.model.remote import server
 from rag.model.remote.reranking import RemoteReranker
 from rag.shared.config import Config
 from rag.shared.errors import BadInput, ModelUnavailable
-from tests.embedding_stub import EmbeddingStub, serve_embeddings
+from tests.embedding_stub import EmbeddingStub
 
 pytestmark = pytest.mark.medium
 
 PASSAGES = ["Nothing of it.", "The bridge was opened.", "A bridge."]
-
-
-@pytest.fixture
-def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddingStub]:
-    monkeypatch.setattr(server, "_FIRST_PAUSE_S", 0.01)
-    with serve_embeddings() as running:
-        yield running
 
 
 def test_passages_are_scored_in_the_order_given(stub: EmbeddingStub) -> None:
