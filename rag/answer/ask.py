@@ -85,10 +85,9 @@ def answer_question(
         documents = reader.documents_of([retrieved.passages[i].id for group in retrieved.groups for i in group])
         generation = reader.generation
         empty = not retrieved.groups and reader.counts(query.collection)[1] == 0
-    candidates = candidates_of(retrieved)
-    kind = kind_asked(asked)
-    chosen = choose(candidates, kind, asked)
-    sure = confidence_of(retrieved, documents, chosen)
+        candidates = candidates_of(retrieved)
+        chosen = choose(candidates, kind_asked(asked), asked)
+        sure = confidence_of(retrieved, documents, chosen, reader.text)
     if refit is not None:
         sure = refit.apply(sure)
     retrieved, chosen = with_quoted_first(retrieved, chosen)

@@ -9,16 +9,16 @@ import json
 import logging
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Self
 
 from index.local.views.lexical import analyze
-from index.types import Document, JsonScalar, Passage
+from index.types import Document, JsonScalar, Passage, Span
 from rag.answer.units.aspects import lacks_negation, missing_periods, tells_another_year
-from rag.answer.units.candidates import Candidate
+from rag.answer.units.candidates import ANSWER_PASSAGES, Candidate
 from rag.answer.weights import FILE, load_weights
 from rag.language.asked import kind_asked
 from rag.language.days import told_otherwise
@@ -32,8 +32,8 @@ FEATURES = (
     *("score", "late", "gap", "agreement"),
     *("names_missing", "names_unknown", "periods_missing", "negation_missing"),
 )
-# The gap is between the first and the last of these, whatever is listed: it does not move with k.
-_PASSAGES = 5
+# Characters in which a document says what it is about: a title page, a letterhead.
+_BEGINNING = 2000
 # More of it than this says no more.
 _MOST_NAMES = 2
 _WORD = re.compile(r"[^\W\d_]{4,}")
@@ -60,17 +60,22 @@ ABSTAIN_REASONS: Mapping[str, str] = {
 _MOST_CERTAIN = 50.0
 REFIT_NOTE = "confidence"  # name of the store's note
 
+# A document's id and a span of its text -> what stands there.
+TextOf = Callable[[str, Span], str]
+
 _log = logging.getLogger(__name__)
 
 
-def evidence(retrieved: Retrieved, documents: Mapping[int, Document], chosen: Sequence[Candidate]) -> dict[str, float]:
-    """The features of confidence, all of the first chosen unit; there must be one.
+def evidence(
+    retrieved: Retrieved, documents: Mapping[int, Document], chosen: Sequence[Candidate], text_of: TextOf
+) -> dict[str, float]:
+    """The features of confidence, all of the first chosen unit; there must be one. None moves with the number of passages listed.
 
     score: of the unit, late: of its best sentence (``rag.answer.units.candidates``).
     gap: how far the first passage is ahead of the last of the five best.
     agreement: how many of these put its passage first: all that it is ranked by, its vector, its best sentence's, BM25.
-    names_missing: how many names and numbers of the question are in no passage of its document that was looked at, its title,
-    the words of its file's name, its headings and the head of its table, nor short for what is.
+    names_missing: how many names and numbers of the question are in none of the five best passages of its document, the beginning
+    of that, its title, the words of its file's name, its headings and the head of its table, nor short for what is.
     names_unknown: how many have a word that no document has.
     periods_missing: how many years, months and quarters of the question are not in the passages, titles and headings of the chosen
     units.
@@ -85,8 +90,11 @@ def evidence(retrieved: Retrieved, documents: Mapping[int, Document], chosen: Se
     title = document.title
     file_name = (document.source or "").rsplit("/", 1)[-1]
     told = "\n".join((title, *_WORD.findall(file_name), unit.told))
-    missing, unknown = _doubtful_names(retrieved, passage, told, numbered=unit.named)
-    best = sorted(retrieved.scores.tolist(), reverse=True)[:_PASSAGES]
+    begins = Span(0, min(_BEGINNING, document.n_characters))
+    missing, unknown = _doubtful_names(
+        retrieved, passage, told, partial(text_of, document.id, begins), numbered=unit.named
+    )
+    best = sorted(retrieved.scores.tolist(), reverse=True)[:ANSWER_PASSAGES]
     return {
         "score": unit.score,
         "late": unit.late,
@@ -104,18 +112,23 @@ def evidence(retrieved: Retrieved, documents: Mapping[int, Document], chosen: Se
     }
 
 
-def _doubtful_names(retrieved: Retrieved, passage: Passage, told: str, *, numbered: bool) -> tuple[int, int]:
+def _doubtful_names(
+    retrieved: Retrieved, passage: Passage, told: str, beginning: Callable[[], str], *, numbered: bool
+) -> tuple[int, int]:
     """How many names of the question a passage's document may not have, and how many no document has.
 
-    told: what the passage is read with beside its headings.
+    told: what the passage is read with beside its headings.  beginning: gives that of its document.
     numbered: whether the question refers to a part by its number, and the passage is in it, if it does not say the number itself.
     """
     question = retrieved.question
     names = [question.text[slice(*span)] for span in names_in(question.text)]
     if numbered:
         names = [name for name in names if not any(character.isdigit() for character in name)]
-    of_document = (other.text for other in retrieved.passages.values() if other.document_id == passage.document_id)
+    best = (retrieved.passages[leader] for leader, *_ in retrieved.groups[:ANSWER_PASSAGES])
+    of_document = (other.text for other in best if other.document_id == passage.document_id)
     document = "\n".join((told, *passage.section, *of_document))
+    if any(name.casefold() not in document.casefold() for name in names):
+        document = f"{document}\n{beginning()}"
     dates = told_otherwise(question.text, document)
     document = "\n".join((document, *dates))
     folded = document.casefold()
@@ -144,12 +157,14 @@ def _around(retrieved: Retrieved, chosen: Sequence[Candidate], title: str) -> st
     return "\n".join((title, *about, *(unit.told for unit in chosen)))
 
 
-def confidence_of(retrieved: Retrieved, documents: Mapping[int, Document], chosen: Sequence[Candidate]) -> float:
+def confidence_of(
+    retrieved: Retrieved, documents: Mapping[int, Document], chosen: Sequence[Candidate], text_of: TextOf
+) -> float:
     """Probability that the chosen units answer; 0 without any."""
     asked = retrieved.question.text
     sure = 0.0
     if chosen:
-        weights, features = load_weights().confidence, evidence(retrieved, documents, chosen)
+        weights, features = load_weights().confidence, evidence(retrieved, documents, chosen, text_of)
         sure = _probability(weights["intercept"] + sum(weights[name] * features[name] for name in FEATURES))
         told_surely = STRICT if chosen[0].kind == ROW else STRICT - NAMED
         lacks_the_thing = kind_asked(asked) in told_surely and not any(unit.holds for unit in chosen)

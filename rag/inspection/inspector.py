@@ -82,11 +82,12 @@ class Inspector:
             if hides is not None:
                 retrieved = _without(retrieved, hides)
             documents = reader.documents_of([retrieved.passages[i].id for group in retrieved.groups for i in group])
-        chosen = choose(candidates_of(retrieved), kind_asked(asked), asked)
-        if not chosen:
-            return None
+            chosen = choose(candidates_of(retrieved), kind_asked(asked), asked)
+            if not chosen:
+                return None
+            features = evidence(retrieved, documents, chosen, reader.text)
         composed = compose(retrieved, documents, chosen, k=ANSWER_PASSAGES, explain=False)
-        return AnswerEvidence(composed.answer.text if composed.answer else "", evidence(retrieved, documents, chosen))
+        return AnswerEvidence(composed.answer.text if composed.answer else "", features)
 
     def trace(self, question: str, wanted: Sequence[int], n_first: int) -> Trace:
         """How far the passages of these ids get, and the first ``n_first`` beside them."""

@@ -8,6 +8,9 @@ import pytest
 
 from index.types import JsonScalar
 from rag.answer.confidence import Refit, answers, basis_of, kept_refit, reason_to_abstain
+from rag.service import Service
+from rag.shared.types import Query
+from tests.rag.conftest import SEED
 
 SETTINGS: Mapping[str, JsonScalar] = {
     "model": "m",
@@ -73,3 +76,14 @@ def test_what_is_answered_at_an_accepted_risk(
     assert answers(confidence, max_risk) is answered
     if reason:
         assert reason_to_abstain(confidence, max_risk) == reason
+
+
+@pytest.mark.medium
+def test_confidence_is_the_same_however_many_passages_are_listed(service: Service) -> None:
+    """The article names him only where a longer list has it."""
+    service.intake.add_paths([SEED])
+    question = "Why did Zelensky refuse to sign, according to Biden?"
+    few, many = (service.ask(Query(question, k=k, max_risk=1.0)) for k in (5, 20))
+    assert not any("Biden" in passage.text for passage in few.passages)
+    assert any("Biden" in passage.text for passage in many.passages)
+    assert few.confidence == many.confidence
