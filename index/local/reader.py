@@ -111,21 +111,17 @@ class Reader(RowReader):
         missing = ids[~among(ids, np.sort(known.ids))]
         if len(missing):
             rows = list(self._embeddings("terms, term_counts, vector, sentence_vectors", missing))
-            known = PassageRows.joined([known, PassageRows.of(rows, self._dim)])
+            known = known.joined(PassageRows.of(rows, self._dim))
         return known.taken(_places(known.ids, ids))
 
     def _term_rows(self, ids: Ids) -> TermRows:
         ids = ids[self._views.here(ids)]
-        known, lengths, terms = self._views.base.arrays.terms(ids)
-        if len(known) == len(ids):
-            return TermRows(known, lengths, terms)
-        missing = ids[~among(ids, np.sort(known))]
-        if len(missing):
-            rest = TermRows.of(list(self._embeddings("terms", missing)))
-            known = np.concatenate([known, rest.ids])
-            lengths = np.concatenate([lengths, rest.lengths])
-            terms = np.concatenate([terms, rest.terms])
-        return TermRows(known, lengths, terms)
+        known = TermRows(*self._views.base.arrays.terms(ids))
+        missing = ids[~among(ids, np.sort(known.ids))] if len(known.ids) < len(ids) else NO_IDS
+        if not len(missing):
+            return known
+        rest = TermRows.of(list(self._embeddings("terms", missing)))
+        return TermRows(*map(np.concatenate, zip(*[known, rest], strict=True)))
 
     def _allowed_passages(self, scope: Scope) -> Bitmap | None:
         """A bit per passage that the scope allows, or None when it allows all of the store."""

@@ -100,11 +100,7 @@ class Store(backend.Store):
 
     @classmethod
     def open(
-        cls,
-        path: Path | str,
-        *,
-        large: int = LARGE_PASSAGES,
-        views: Literal["first", "behind", "none"] = "first",
+        cls, path: Path | str, *, large: int = LARGE_PASSAGES, views: Literal["first", "behind", "none"] = "first"
     ) -> "Store":
         """The store in a directory. Raises StoreMissing, StoreDamaged, StoreTooNew or StoreUnwritable.
 

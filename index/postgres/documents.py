@@ -6,7 +6,7 @@ numbers are drawn under that last lock, so that the state of number n holds all 
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -94,12 +94,7 @@ def find_document(connection: Connection, identifier: str) -> Document | None:
 
 
 def write_document(
-    connection: Connection,
-    row: DocumentRow,
-    token: str,
-    added_at: str | None = None,
-    *,
-    anew: bool = False,
+    connection: Connection, row: DocumentRow, token: str, added_at: str | None = None, *, anew: bool = False
 ) -> tuple[str, Document, int]:
     """Add the document, replace it, or leave it when nothing of it differs.
 
@@ -151,24 +146,12 @@ def lock_documents(connection: Connection, ids: Iterable[str]) -> None:
 def write_failures(connection: Connection, failed: Iterable[FailedFile]) -> None:
     """Remember these, each in place of what was known of the same collection and key; those that say when keep that."""
     at = now()
-    rows = [
-        (
-            document_id(file.collection, file.key),
-            file.collection,
-            file.key,
-            file.source,
-            file.content_sha256,
-            file.reason,
-            file.at or at,
-        )
-        for file in failed
-    ]
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO failures VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET source = excluded.source,"
-            " content_sha256 = excluded.content_sha256, reason = excluded.reason, at = excluded.at",
-            sorted(rows),
-        )
+    rows = [(document_id(file.collection, file.key), *astuple(replace(file, at=file.at or at))) for file in failed]
+    connection.cursor().executemany(
+        "INSERT INTO failures VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET source = excluded.source,"
+        " content_sha256 = excluded.content_sha256, reason = excluded.reason, at = excluded.at",
+        sorted(rows),
+    )
 
 
 def forget_failures(connection: Connection, collection: str, keys: Sequence[str]) -> None:
@@ -218,10 +201,8 @@ def _write_row(connection: Connection, row: DocumentRow, added_at: str) -> int:
     ).fetchone()
     assert written is not None  # what it returns is the row that it has just written
     number = int(written[0])
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO metadata VALUES (%s, %s, %s)", [(number, *pair) for pair in sorted(row.filters)]
-        )
+    pairs = [(number, *pair) for pair in sorted(row.filters)]
+    connection.cursor().executemany("INSERT INTO metadata VALUES (%s, %s, %s)", pairs)
     return number
 
 
@@ -319,9 +300,8 @@ def log(connection: Connection, entries: Sequence[tuple[str, str, int]], token: 
     """Write log rows (operation, document, passages) and return the number of the last. COMMIT_LOCK is held."""
     row = connection.execute("SELECT coalesce(max(sequence), 0) FROM log").fetchone()
     last = int(row[0]) if row else 0
-    with connection.cursor() as cursor:
-        rows = [(last + place, *entry, token, now()) for place, entry in enumerate(entries, 1)]
-        cursor.executemany("INSERT INTO log VALUES (%s, %s, %s, %s, %s, %s)", rows)
+    rows = [(last + place, *entry, token, now()) for place, entry in enumerate(entries, 1)]
+    connection.cursor().executemany("INSERT INTO log VALUES (%s, %s, %s, %s, %s, %s)", rows)
     return last + len(entries)
 
 

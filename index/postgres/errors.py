@@ -7,35 +7,22 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import errors
 
-from index.errors import (
-    StoreDamaged,
-    StoreError,
-    StoreFull,
-    StoreLocked,
-    StoreTooNew,
-    StoreUnreachable,
-    StoreUnwritable,
-)
+from index.errors import StoreDamaged, StoreError, StoreFull, StoreLocked, StoreUnreachable, StoreUnwritable
 
 # The server is going, starting, or not the one that may be written to: another connection may do.
-LOST = (
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    errors.ReadOnlySqlTransaction,
-)
+_LOST = (psycopg.OperationalError, psycopg.InterfaceError, errors.ReadOnlySqlTransaction)
 # A statement that met others at work: the same again may do.
 AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)
+# Of the same class as those of lost connections.
+_OF_STATEMENTS = (
+    *AGAIN, errors.DiskFull, errors.OutOfMemory, errors.ConfigurationLimitExceeded, errors.QueryCanceled,
+    errors.LockNotAvailable, errors.ObjectInUse,
+)  # fmt: skip
 
 
 def is_lost(error: psycopg.Error) -> bool:
     """Whether the connection failed, not the statement: the server is going, or is not the one that may be written to."""
-    if isinstance(
-        error, errors.DiskFull | errors.OutOfMemory | errors.ConfigurationLimitExceeded | errors.QueryCanceled
-    ):
-        return False
-    if isinstance(error, errors.LockNotAvailable | errors.ObjectInUse):
-        return False
-    return isinstance(error, LOST) and not isinstance(error, AGAIN)
+    return isinstance(error, _LOST) and not isinstance(error, _OF_STATEMENTS)
 
 
 @contextmanager
@@ -79,8 +66,3 @@ def reason(error: BaseException) -> str:
     """What an error says, in one line and without a password."""
     text = " ".join(str(error).split()) or type(error).__name__
     return re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1@", text)
-
-
-def too_new(place: str, version: int, known: int) -> StoreTooNew:
-    """The error for a store of a newer format."""
-    return StoreTooNew(f"{place} has format {version}, this program knows formats up to {known}: upgrade the program")

@@ -16,6 +16,7 @@ from procrastinate import App, PsycopgConnector, RetryStrategy, SyncPsycopgConne
 from procrastinate.exceptions import ConnectorException
 from procrastinate.schema import SchemaManager
 
+from index import jobs
 from index.local.database.rows import document_id
 from index.postgres.connection import Connection, Database
 from index.types import Job, JobState, Outcome, Upload
@@ -66,14 +67,13 @@ _EXPIRED = (
 _GIVEN_UP = f"{_MAX_LOST} processes ended while they took this in: it was given up"
 
 
-class PostgresQueue:
-    """As ``index.jobs.Queue``."""
+class PostgresQueue(jobs.Queue):
+    """The uploads of a store in a database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def put(self, collection: str, uploads: Sequence[Upload], failed: Sequence[Mapping[str, object]]) -> Job:
-        """A new job of these uploads, durable when this returns. failed: what is known already not to go in."""
 
         def insert(connection: Connection, token: str) -> str:
             ensure_tables(connection)
@@ -97,7 +97,6 @@ class PostgresQueue:
         return Job(token, collection, "waiting", Outcome((), failed))
 
     def job(self, job_id: str) -> Job | None:
-        """The job of an id as it is now, None where there is none."""
         exists = f"SELECT to_regclass('{SCHEMA}.jobs') IS NOT NULL"
         with self._database.reading(exists, primary=True) as (connection, (has_tables,)):
             if not has_tables:
@@ -121,7 +120,6 @@ class PostgresQueue:
         return Job(job_id, row[0], state, Outcome(documents, failed))
 
     def work(self, take_in: Callable[[Upload], Outcome], stop: Event, on_delay: Callable[[str], None]) -> None:
-        """As ``index.jobs.Queue.work``. A database that is away for a while is connected to again."""
         logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # on_delay tells
 
         def task(job: str, position: int) -> None:

@@ -3,6 +3,7 @@
 It is a store itself, into which documents go one by one: what was interrupted goes on from there.
 """
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -13,7 +14,7 @@ from index import backend
 from index.backend import StoredDocument
 from index.errors import StoreDamaged, StoreLocked, StoreMissing, StoreUnreachable
 from index.local.database.notes import NOTE
-from index.postgres import documents, schema
+from index.postgres import documents
 from index.postgres.connection import LOCK_SPACE, REBUILD_LOCK, Connection
 from index.postgres.errors import reason, translated
 from index.postgres.reader import marks
@@ -73,7 +74,7 @@ class Reindexing(backend.Reindexing):
                 sql.SQL("INSERT INTO {}.meta SELECT * FROM {}.meta WHERE starts_with(key, %s)").format(new, own),
                 (NOTE,),
             )
-            documents.log(connection, [("reindex", "", 0)], schema.new_token())
+            documents.log(connection, [("reindex", "", 0)], str(uuid.uuid4()))
             connection.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(own, before))
             connection.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(new, own))
             connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(before))
@@ -109,19 +110,16 @@ def begun(
     address = store.database.address
     with _alone(store) as connection:
         try:
-            made = PostgresStore.open(address, SCHEMA)
-        except StoreMissing:
+            made: PostgresStore | None = PostgresStore.open(address, SCHEMA)
+        except (StoreMissing, StoreDamaged):  # it can be made again
             made = None
-        except StoreDamaged:  # it can be made again
-            made = None
-            _drop(connection)
         if made is not None and (made.id, made.dim, made.fingerprint, made.settings) != (
             store.id, dim, fingerprint, dict(settings),
         ):  # fmt: skip
             made.close()
             made = None
-            _drop(connection)
         if made is None:
+            _drop(connection)
             made = PostgresStore.create(
                 address, dim=dim, fingerprint=fingerprint, settings=settings, schema_name=SCHEMA, identifier=store.id
             )

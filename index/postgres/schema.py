@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from index.errors import NoPlace, StoreDamaged, StoreMissing, StoreUnwritable
+from index.errors import NoPlace, StoreDamaged, StoreMissing, StoreTooNew, StoreUnwritable
 from index.local.system.clock import now
 from index.postgres.connection import CREATE_LOCK, LOCK_SPACE, Connection, Database, make_extension
-from index.postgres.errors import too_new, translated
+from index.postgres.errors import translated
 from index.postgres.words import begin_words, warn_of_forgotten
 from index.types import JsonScalar
 
@@ -183,8 +183,7 @@ def create_tables(
         "settings": json.dumps(dict(settings), sort_keys=True),
         "format": str(FORMAT_VERSION),
     }
-    with connection.cursor() as cursor:
-        cursor.executemany("INSERT INTO meta VALUES (%s, %s)", list(meta.items()))
+    connection.cursor().executemany("INSERT INTO meta VALUES (%s, %s)", list(meta.items()))
     begin_words(connection, database.place)
 
 
@@ -198,7 +197,10 @@ def read_meta(database: Database) -> Meta:
         if meta is None:
             raise StoreMissing(f"no store in {database.place}: create one with `rag add PATH --store {database.place}`")
         if meta.format_version > FORMAT_VERSION:
-            raise too_new(database.place, meta.format_version, FORMAT_VERSION)
+            raise StoreTooNew(
+                f"{database.place} has format {meta.format_version}, this program knows formats up to {FORMAT_VERSION}: "
+                "upgrade the program"
+            )
         if meta.format_version < FORMAT_VERSION:
             _migrate(connection, meta)
         warn_of_forgotten(connection, database.place)
@@ -230,14 +232,7 @@ def _read_meta(connection: Connection, database: Database) -> Meta | None:
     meta = {str(key): str(value) for key, value in connection.execute("SELECT key, value FROM meta")}
     try:
         settings = json.loads(meta["settings"])
-        return Meta(
-            meta["id"],
-            meta["instance"],
-            int(meta["dim"]),
-            meta["fingerprint"],
-            settings,
-            int(meta["format"]),
-        )
+        return Meta(meta["id"], meta["instance"], int(meta["dim"]), meta["fingerprint"], settings, int(meta["format"]))
     except (KeyError, ValueError) as error:
         raise StoreDamaged(
             f"{database.place} does not say what its store was made with ({error}): bring it back from a backup"
@@ -264,8 +259,3 @@ def exists(connection: Connection, database: Database) -> bool:
         return _read_meta(connection, database) is not None
     except StoreDamaged:
         return True
-
-
-def new_token() -> str:
-    """What a change is known by in the log."""
-    return str(uuid.uuid4())

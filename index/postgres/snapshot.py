@@ -1,5 +1,6 @@
 """A database's store copied into a directory, and brought back from one: of a snapshot each way, all or nothing."""
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,15 +70,14 @@ def restore(source: Path, address: str, *, overwrite: bool = False, progress: Pr
                 connection.execute("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE")
                 connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(database.schema)))
             schema.create_tables(connection, database, copied.dim, copied.fingerprint, copied.settings, copied.id)
-            token = schema.new_token()
+            token = str(uuid.uuid4())
             for row, added_at in packed_documents.packed_documents(copied):
                 write_document(connection, storable_row(row), token, added_at)
             with copied.read() as reader:
                 write_failures(connection, reader.failures())
                 notes = [(NOTE + name, text) for name, text in reader.notes().items()]
                 documents, passages = reader.counts()
-            with connection.cursor() as cursor:
-                cursor.executemany("INSERT INTO meta VALUES (%s, %s)", notes)
+            connection.cursor().executemany("INSERT INTO meta VALUES (%s, %s)", notes)
             # Until the planner knows how many rows there are, it scores them one by one instead of asking the index of words.
             connection.execute("ANALYZE documents, metadata, passages, payload, signs, terms")
             size = sum(path.stat().st_size for path in source.rglob("*") if path.is_file())

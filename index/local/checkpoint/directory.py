@@ -92,13 +92,7 @@ def lists_undamaged(store: Path, manifest: Manifest) -> bool:
 
 
 def write(
-    store: Path,
-    base: Base,
-    connection: Connection,
-    *,
-    large: int,
-    lists: Path | None = None,
-    purge: bool = False,
+    store: Path, base: Base, connection: Connection, *, large: int, lists: Path | None = None, purge: bool = False
 ) -> Base:
     """Make the state that this transaction sees the current checkpoint, and remove every other. The caller holds the writer lock.
 

@@ -28,15 +28,8 @@ from index.local.views.state import Views
 from index.types import Finding, Ids
 
 _RESTORE = "bring the store back with `rag restore SRC`, or delete its directory and `rag add` the documents again"
-VIEW_KINDS = {
-    "manifest",
-    "view-file",
-    "vectors-view",
-    "lexical-view",
-    "view-vector",
-    "view-term",
-    "view-missing",
-}  # what a rebuild mends
+# What a rebuild mends.
+VIEW_KINDS = {"manifest", "view-file", "vectors-view", "lexical-view", "view-vector", "view-term", "view-missing"}
 
 
 def check_store(
@@ -100,13 +93,8 @@ def _schema(connection: Connection) -> Iterator[Finding]:
     present, expected = schema(connection), expected_schema()
     for name in sorted(present.keys() | expected.keys()):
         if present.get(name) != expected.get(name):
-            what = (
-                "is not part of a store"
-                if name not in expected
-                else "is missing"
-                if name not in present
-                else "is altered"
-            )
+            what = "is altered" if name in present else "is missing"
+            what = what if name in expected else "is not part of a store"
             mendable = name not in present and expected[name].startswith("CREATE INDEX")
             yield Finding("schema", name, what, REPAIR if mendable else _RESTORE, mendable)
 

@@ -37,6 +37,11 @@ _STEP_PAGES = 1000  # copied before an interrupt is noticed
 _CACHE_KIB = 16_384  # per connection
 
 
+def beside(path: Path) -> tuple[Path, Path]:
+    """SQLite's own files beside a database: its write-ahead log, and the index of that."""
+    return path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
+
+
 class Database:
     """A pool of connections that read, each used by one thread at a time, and one that writes, used under the writer lock.
 
@@ -214,7 +219,7 @@ def _at_rest(path: Path) -> _Rest | None:
 
     SQLite keeps its locks in files beside the database, which this process may not be allowed to make.
     """
-    if files.writable(path.parent) or os.path.lexists(path.with_name(path.name + "-wal")):
+    if files.writable(path.parent) or os.path.lexists(beside(path)[0]):
         return None
     try:
         status = os.stat(path)
@@ -226,7 +231,7 @@ def _at_rest(path: Path) -> _Rest | None:
 def create_database(path: Path, meta: Mapping[str, str]) -> None:
     """Make a new database with these meta rows; it appears under its name only when it is complete and on disk."""
     draft = path.with_name(path.name + ".new")
-    for leftover in (draft, draft.with_name(draft.name + "-wal"), draft.with_name(draft.name + "-shm")):
+    for leftover in (draft, *beside(draft)):
         files.remove(leftover)
     with translated(path):
         connection = _connect_new(draft)
@@ -271,7 +276,7 @@ def copy_database(connection: Connection, target: Path) -> None:
             raise StoreUnwritable(f"{target} cannot be written ({error.__cause__ or error}): check the disk") from error
         finally:
             copy.close()
-    for left in (target.with_name(target.name + "-wal"), target.with_name(target.name + "-shm")):
+    for left in beside(target):
         files.remove(left)
     files.sync(target)
 
@@ -346,9 +351,9 @@ def _check_kinds(path: Path) -> None:
     """What SQLite would open is a file, or is not there: of anything else it says only that it cannot open something."""
     if files.not_a_file(path):
         raise damaged(path, "is not a file")
-    for beside in (path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
-        if files.not_a_file(beside):
-            raise StoreUnwritable(f"{beside} is not a file: remove it and try again")
+    for own in beside(path):
+        if files.not_a_file(own):
+            raise StoreUnwritable(f"{own} is not a file: remove it and try again")
 
 
 def _check_identity(connection: apsw.Connection, path: Path, *, in_use: bool) -> None:
@@ -366,7 +371,7 @@ def _check_size(connection: apsw.Connection, path: Path) -> None:
 
     With a log beside it SQLite takes a page beyond the end of a file cut short for one of zeros, and zeros fit their checksum.
     """
-    wal = path.with_name(path.name + "-wal")
+    wal, _ = beside(path)
     connection.execute("BEGIN")
     try:
         n_pages = connection.pragma("page_count")

@@ -20,12 +20,7 @@ def write_catalogue(copy: Path, generation: int) -> int:
         with files.reading(path) as file:
             listed[path.relative_to(copy).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
             size += file.tell()
-    content = {
-        "format": _FORMAT,
-        "taken_at": now(),
-        "generation": generation,
-        "files": listed,
-    }
+    content = {"format": _FORMAT, "taken_at": now(), "generation": generation, "files": listed}
     files.write(copy / CATALOGUE, sealed.seal(content))
     files.sync_directory(copy)
     return size

@@ -11,6 +11,7 @@ from pathlib import Path
 from index.errors import StoreUnwritable
 from index.local.checkpoint.directory import remove_others
 from index.local.checkpoint.manifest import MANIFEST, VIEWS, CheckpointDamaged, read_manifest
+from index.local.database.connection import beside
 from index.local.database.errors import translated_files
 from index.local.opening.layout import mark
 from index.local.system import files
@@ -41,10 +42,11 @@ def settle(built: Path) -> None:
     """Leave of a store that was just closed only what it needs, synced.  Raises StoreUnwritable when something has it open."""
     for held in [*built.rglob("*.lock")]:  # the writer's and tantivy's
         files.remove(held)
-    for left in (built / (DATABASE + "-wal"), built / (DATABASE + "-shm")):
-        if left.suffix.endswith("wal") and left.exists() and left.stat().st_size:
-            raise StoreUnwritable(f"{left} was not emptied: something else has {built} open")
-        files.remove(left)
+    wal, shm = beside(built / DATABASE)
+    if wal.exists() and wal.stat().st_size:
+        raise StoreUnwritable(f"{wal} was not emptied: something else has {built} open")
+    files.remove(wal)
+    files.remove(shm)
     files.sync(built / DATABASE)
     files.sync_directories(built)
 
@@ -66,8 +68,8 @@ def _move(source: Path, store: Path, lock: WriterLock) -> None:
     # Nobody opens the new database while the replacement is there, so these can only be the old one's. (An empty directory is what
     # is left after all of this, and may be anybody's.)
     if any(source.iterdir()):
-        for name in (DATABASE + "-wal", DATABASE + "-shm"):
-            files.remove(store / name)
+        for left in beside(store / DATABASE):
+            files.remove(left)
     _move_views(source, store)
     if (source / ORIGINALS).is_dir():  # else those that are there are of the same documents
         files.remove(store / ORIGINALS)

@@ -60,12 +60,9 @@ class PassageRows(NamedTuple):
             np.frombuffer(b"".join(terms), dtype="<u4").astype(np.uint32, copy=False),
         )
 
-    @classmethod
-    def joined(cls, parts: Sequence["PassageRows"]) -> "PassageRows":
-        """The parts, of which there is at least one, one after another."""
-        if len(parts) == 1:
-            return parts[0]
-        return cls(*map(np.concatenate, zip(*parts, strict=True)))
+    def joined(self, others: "PassageRows") -> "PassageRows":
+        """These, then the others."""
+        return PassageRows(*map(np.concatenate, zip(*[self, others], strict=True)))
 
     def places(self, ids: Ids) -> Ids:
         """Where those of these ids stand that are here, if all here are in ascending order."""

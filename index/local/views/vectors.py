@@ -191,25 +191,25 @@ def write_clustered(path: Path, ids: Ids, vectors: NDArray[np.float16]) -> None:
     n_lists = 1 << round(math.log2(2 * max(n, 1) ** 0.5))  # the power of two nearest to twice the square root
     faiss.omp_set_num_threads(usable_cores())
     sample = np.sort(np.random.default_rng(n).choice(n, min(n, _SAMPLED_PER_LIST * n_lists), replace=False))
+
+    def write_filled(index: Any, target: Path) -> None:
+        index.train(vectors[sample].astype(np.float32))
+        for start in range(0, n, _ADDED_TOGETHER):
+            rows = slice(start, start + _ADDED_TOGETHER)
+            index.add_with_ids(vectors[rows].astype(np.float32), ids[rows])
+        faiss.write_index(index, str(target))
+
     index = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(dim), dim, n_lists, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT, False
     )
     index.cp.niter = 8
     index.cp.spherical = True
     index.cp.min_points_per_centroid = 1
-    index.train(vectors[sample].astype(np.float32))
-    for start in range(0, n, _ADDED_TOGETHER):
-        rows = slice(start, start + _ADDED_TOGETHER)
-        index.add_with_ids(vectors[rows].astype(np.float32), ids[rows])
-    faiss.write_index(index, str(path))
+    write_filled(index, path)
     if n >= _CODED_FROM:
         n_codes = dim // 2 if dim >= _PAIRED_FROM and dim % 2 == 0 else dim
         codes = faiss.IndexIVFPQFastScan(index.quantizer, dim, n_lists, n_codes, _CODE_BITS, faiss.METRIC_INNER_PRODUCT)
-        codes.train(vectors[sample].astype(np.float32))
-        for start in range(0, n, _ADDED_TOGETHER):
-            rows = slice(start, start + _ADDED_TOGETHER)
-            codes.add_with_ids(vectors[rows].astype(np.float32), ids[rows])
-        faiss.write_index(codes, str(path.with_name(CODES)))
+        write_filled(codes, path.with_name(CODES))
 
 
 def write_purged(source: Path, path: Path, gone: Ids) -> None:

@@ -9,11 +9,7 @@ import numpy as np
 import pytest
 
 from index.backend import Place, Store
-from index.errors import (
-    DimensionMismatch,
-    DocumentNotFound,
-    StoreMismatch,
-)
+from index.errors import DimensionMismatch, DocumentNotFound, StoreMismatch
 from index.stores import create_store, open_store
 from index.types import JsonScalar, Scope, Span
 from tests.conftest import Made, Make

@@ -30,11 +30,10 @@ from index.errors import (
 from index.postgres import connection, schema, words
 from index.postgres.store import PostgresStore
 from index.stores import create_store, open_store, repair
-from index.types import NewDocument, NewPassage, Scope
+from index.types import Scope
 from tests.conftest import Make, database_server
 
 pytestmark = pytest.mark.slow
-Made = tuple[NewDocument, list[NewPassage]]
 
 
 @contextmanager

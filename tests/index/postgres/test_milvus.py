@@ -14,13 +14,12 @@ from index.local.database.rows import hash_term
 from index.local.views.lexical import analyze
 from index.postgres.store import PostgresStore
 from index.stores import open_store
-from index.types import NewDocument, NewPassage, Scope
+from index.types import Scope
 from tests.conftest import Make
 from tests.index.conftest import is_filled
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
-Made = tuple[NewDocument, list[NewPassage]]
 WORDS = "harbour ship captain storm cargo light river winter engine map".split()
 
 

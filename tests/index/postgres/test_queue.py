@@ -16,6 +16,11 @@ pytestmark = pytest.mark.slow
 TakeIn = Callable[[Upload], Outcome]
 
 
+@pytest.fixture
+def queue(store: PostgresStore) -> PostgresQueue:
+    return PostgresQueue(store.database)
+
+
 def upload(key: str, content: bytes = b"text", collection: str = "default") -> Upload:
     return Upload(collection, key, {"kind": "file", "metadata": {"nul": "\0"}}, content)
 
@@ -41,8 +46,7 @@ def wait_for_end(queue: PostgresQueue, job_id: str) -> str:
     return wait_until(state) or ""
 
 
-def test_a_job_waits_runs_and_tells_what_became_of_it(store: PostgresStore) -> None:
-    queue = PostgresQueue(store.database)
+def test_a_job_waits_runs_and_tells_what_became_of_it(queue: PostgresQueue) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def take_in(one: Upload) -> Outcome:
@@ -67,15 +71,13 @@ def test_a_job_waits_runs_and_tells_what_became_of_it(store: PostgresStore) -> N
     assert [one["name"] for one in done.outcome.failed] == ["c", "b"]
 
 
-def test_a_job_of_which_nothing_went_in_has_failed(store: PostgresStore) -> None:
-    queue = PostgresQueue(store.database)
+def test_a_job_of_which_nothing_went_in_has_failed(queue: PostgresQueue) -> None:
     job = queue.put("default", [upload("a")], [])
     with working(queue, lambda one: Outcome(failed=({"name": one.key, "reason": "bad"},))):
         assert wait_for_end(queue, job.id) == "failed"
 
 
-def test_what_the_store_does_not_take_now_is_tried_again(store: PostgresStore) -> None:
-    queue = PostgresQueue(store.database)
+def test_what_the_store_does_not_take_now_is_tried_again(queue: PostgresQueue) -> None:
     attempts: list[str] = []
 
     def take_in(one: Upload) -> Outcome:
@@ -90,8 +92,7 @@ def test_what_the_store_does_not_take_now_is_tried_again(store: PostgresStore) -
     assert attempts == ["a", "a"] and delays == ["the disk is full"]
 
 
-def test_uploads_of_one_name_are_taken_in_in_the_order_in_which_they_came(store: PostgresStore) -> None:
-    queue = PostgresQueue(store.database)
+def test_uploads_of_one_name_are_taken_in_in_the_order_in_which_they_came(queue: PostgresQueue) -> None:
     seen: list[bytes] = []
 
     def take_in(one: Upload) -> Outcome:
@@ -105,9 +106,8 @@ def test_uploads_of_one_name_are_taken_in_in_the_order_in_which_they_came(store:
     assert seen == [b"%d" % number for number in range(6)]
 
 
-def test_what_a_worker_had_finished_is_not_done_again(store: PostgresStore) -> None:
+def test_what_a_worker_had_finished_is_not_done_again(queue: PostgresQueue) -> None:
     """As when it dies after it has written down what became of the upload, before the queue knows."""
-    queue = PostgresQueue(store.database)
     job = queue.put("default", [upload("a")], [])
     taken: list[str] = []
 
@@ -120,8 +120,7 @@ def test_what_a_worker_had_finished_is_not_done_again(store: PostgresStore) -> N
     assert taken == ["a"]
 
 
-def test_an_upload_that_five_workers_died_with_is_given_up(store: PostgresStore) -> None:
-    queue = PostgresQueue(store.database)
+def test_an_upload_that_five_workers_died_with_is_given_up(queue: PostgresQueue, store: PostgresStore) -> None:
     job = queue.put("default", [upload("a")], [])
     with store.database.connected() as connection:
         connection.execute("UPDATE footnote_jobs.uploads SET lost = 5")
@@ -135,20 +134,20 @@ def test_an_upload_that_five_workers_died_with_is_given_up(store: PostgresStore)
     assert [one["name"] for one in ended.outcome.failed] == ["a"]
 
 
-def test_the_content_is_removed_when_it_is_in(store: PostgresStore) -> None:
-    queue = PostgresQueue(store.database)
+def test_the_content_is_removed_when_it_is_in(queue: PostgresQueue, store: PostgresStore) -> None:
     job = queue.put("default", [upload("a")], [])
     queue.take(job.id, 0, lambda one: Outcome(({"key": one.key},)))
     with store.database.reading("SELECT count(*) FROM footnote_jobs.uploads WHERE content IS NOT NULL") as (_, row):
         assert row == (0,)
 
 
-def test_there_is_no_job_before_the_first_upload(store: PostgresStore) -> None:
-    assert PostgresQueue(store.database).job("00000000-0000-0000-0000-000000000000") is None
+def test_there_is_no_job_before_the_first_upload(queue: PostgresQueue) -> None:
+    assert queue.job("00000000-0000-0000-0000-000000000000") is None
 
 
-def test_of_two_that_find_no_tables_the_second_uses_those_of_the_first(store: PostgresStore) -> None:
-    queue = PostgresQueue(store.database)
+def test_of_two_that_find_no_tables_the_second_uses_those_of_the_first(
+    queue: PostgresQueue, store: PostgresStore
+) -> None:
     waits = (
         "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE datname = current_database()"
         " AND locktype = 'advisory' AND NOT granted)"

@@ -10,11 +10,10 @@ from index.errors import StoreLocked, StoreReplaced, StoreUnreachable
 from index.postgres.connection import LOCK_SPACE
 from index.postgres.store import PostgresStore
 from index.stores import abandon_reindexing, open_store, reindexing
-from index.types import NewDocument, NewPassage, Scope
+from index.types import Scope
 from tests.conftest import Make
 
 pytestmark = pytest.mark.slow
-Made = tuple[NewDocument, list[NewPassage]]
 
 
 def test_the_new_vectors_take_over_with_what_changed_meanwhile(

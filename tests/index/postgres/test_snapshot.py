@@ -13,11 +13,10 @@ from index.errors import StoreDamaged, StoreMissing, StoreReplaced, StoreUnwrita
 from index.local.store import Store as LocalStore
 from index.postgres.store import PostgresStore
 from index.stores import open_store, restore, snapshot
-from index.types import FailedFile, NewDocument, NewPassage, Scope
+from index.types import FailedFile, Scope
 from tests.conftest import Make
 
 pytestmark = pytest.mark.slow
-Made = tuple[NewDocument, list[NewPassage]]
 WORDS = "cat dog bird fish moon river stone light winter".split()
 
 

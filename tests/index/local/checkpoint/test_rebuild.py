@@ -228,11 +228,7 @@ def test_closing_ends_the_build_and_the_next_open_does_it(kept: Path, fake_embed
 
 @pytest.mark.slow
 def test_without_room_for_the_views_questions_are_answered_and_it_is_said(
-    tmp_path: Path,
-    make_document: Make,
-    fake_embed: Embed,
-    quick_retry: None,
-    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path, make_document: Make, fake_embed: Embed, quick_retry: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     with small_disk(tmp_path / "disk", 16_000_000) as disk:
         path = filled(disk / "store", make_document, 200)

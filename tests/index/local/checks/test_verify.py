@@ -171,8 +171,7 @@ def test_terms_of_the_lexical_view_that_are_not_the_stored_ones_are_found(store:
     )
     store.mend(lambda connection: None, True)  # rebuilds the views
     change_rows(
-        store.path,
-        "UPDATE embeddings SET terms = (SELECT terms FROM aside) WHERE passage = 1; DROP TABLE aside",
+        store.path, "UPDATE embeddings SET terms = (SELECT terms FROM aside) WHERE passage = 1; DROP TABLE aside"
     )
     findings = store.verify()
     assert {finding.kind for finding in findings} == {"view-term"}

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from index.local.database.connection import Connection, Database
+from index.local.database.connection import Database
 from index.local.database.listing import read_rows
 from index.local.store import Store
 from index.local.system.lock import WriterLock
@@ -50,17 +50,13 @@ def test_rows_of_a_store_that_must_be_opened_first_say_nothing(filled_store: Sto
     assert says_nothing(tmp_path / "nowhere")
 
 
-def test_rows_of_another_format_say_nothing(filled_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_another_format_say_nothing(filled_store: Store) -> None:
     filled_store.close()
-
-    def change(connection: Connection, version: int) -> None:
-        connection.pragma("user_version", version)
-
     database = Database(filled_store.path / DATABASE)
     version = database.format_version
     for other in (version - 1, version + 1):
         with database.writing() as connection:
-            change(connection, other)
+            connection.pragma("user_version", other)
             database.format_version = other
         assert says_nothing(filled_store.path)
     database.close()

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from index.errors import StoreLocked
 from index.local.store import Store
 from index.local.system.lock import WriterLock
-from index.types import NewDocument, NewPassage
+from tests.conftest import Make
 
 ROOT = Path(__file__).parents[4]
 HOLDER = """
@@ -27,7 +26,7 @@ with WriterLock(Path(sys.argv[2])).held(5):
 
 
 def test_a_lock_held_by_another_process_is_waited_for_and_its_holder_named(
-    empty_store: Store, make_document: Callable[..., tuple[NewDocument, list[NewPassage]]]
+    empty_store: Store, make_document: Make
 ) -> None:
     command = [sys.executable, "-c", HOLDER, "ingest", str(empty_store.path / "writer.lock")]
     empty_store.lock_timeout_s = 0.3

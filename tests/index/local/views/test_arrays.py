@@ -26,14 +26,21 @@ def rows() -> PassageRows:
     )
 
 
+@pytest.fixture
+def segment(rows: PassageRows, tmp_path: Path) -> Segment:
+    """The three passages in ``tmp_path / "segment"``."""
+    write_segment(tmp_path / "segment", [rows], 10)
+    return Segment(tmp_path / "segment", 10)
+
+
 def same(read: PassageRows, expected: PassageRows) -> bool:
     return all(np.array_equal(*both) for both in zip(*[read, expected], strict=True))
 
 
 @pytest.mark.parametrize("asked", [[0, 1, 2], [0, 2], [2], []])
-def test_rows_are_read_as_they_were_written(rows: PassageRows, tmp_path: Path, asked: list[int]) -> None:
-    write_segment(tmp_path / "segment", [rows], 10)
-    segment = Segment(tmp_path / "segment", 10)
+def test_rows_are_read_as_they_were_written(
+    rows: PassageRows, segment: Segment, tmp_path: Path, asked: list[int]
+) -> None:
     chosen = rows.taken(np.array(asked, dtype=np.int64))
     assert same(segment.rows(chosen.ids), chosen)
     (tmp_path / "segment" / "rows").unlink()  # a checkpoint that was replaced is read to the end
@@ -41,10 +48,8 @@ def test_rows_are_read_as_they_were_written(rows: PassageRows, tmp_path: Path, a
 
 
 def test_rows_of_a_file_that_is_cut_short_while_it_is_read_are_as_written_or_not_there(
-    rows: PassageRows, tmp_path: Path
+    rows: PassageRows, segment: Segment, tmp_path: Path
 ) -> None:
-    write_segment(tmp_path / "segment", [rows], 10)
-    segment = Segment(tmp_path / "segment", 10)
     path = tmp_path / "segment" / "rows"
     for size in range(path.stat().st_size, -1, -1):
         os.truncate(path, size)
@@ -55,10 +60,8 @@ def test_rows_of_a_file_that_is_cut_short_while_it_is_read_are_as_written_or_not
 
 
 def test_rows_that_the_disk_cannot_read_are_not_there(
-    rows: PassageRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rows: PassageRows, segment: Segment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_segment(tmp_path / "segment", [rows], 10)
-    segment = Segment(tmp_path / "segment", 10)
     read = os.preadv
 
     def fail(fd: int, buffers: list[memoryview], offset: int, flags: int = 0) -> int:
@@ -71,9 +74,9 @@ def test_rows_that_the_disk_cannot_read_are_not_there(
     assert same(segment.rows(rows.ids[1:]), rows.taken(np.arange(1, 3)))
 
 
-def test_rows_that_are_not_in_the_file_cache_are_read_from_the_disk(rows: PassageRows, tmp_path: Path) -> None:
-    write_segment(tmp_path / "segment", [rows], 10)
-    segment = Segment(tmp_path / "segment", 10)
+def test_rows_that_are_not_in_the_file_cache_are_read_from_the_disk(
+    rows: PassageRows, segment: Segment, tmp_path: Path
+) -> None:
     with open(tmp_path / "segment" / "rows", "rb") as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     assert same(segment.rows(rows.ids), rows)
@@ -81,10 +84,8 @@ def test_rows_that_are_not_in_the_file_cache_are_read_from_the_disk(rows: Passag
 
 @pytest.mark.parametrize("cached", [None, 0, 1, 31, 63])
 def test_rows_are_read_whole_where_only_part_can_be_had_without_waiting(
-    rows: PassageRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: int | None
+    rows: PassageRows, segment: Segment, monkeypatch: pytest.MonkeyPatch, cached: int | None
 ) -> None:
-    write_segment(tmp_path / "segment", [rows], 10)
-    segment = Segment(tmp_path / "segment", 10)
     read = os.preadv
 
     def read_part(fd: int, buffers: list[memoryview], offset: int, flags: int = 0) -> int:
