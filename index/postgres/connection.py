@@ -7,7 +7,7 @@ log has a token of its own.
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -242,6 +242,12 @@ unconfirmed: set[int] = set()
 def _note(connection: Connection, notice: psycopg.errors.Diagnostic) -> None:
     if _NOT_REPLICATED in (notice.message_primary or ""):
         unconfirmed.add(id(connection))
+
+
+def value_of(connection: Connection, query: str, parameters: "Mapping[str, object] | Sequence[object]" = ()) -> Any:
+    """The one value of the one row that a query gives."""
+    ((value,),) = connection.execute(query, parameters or None).fetchall()
+    return value
 
 
 def make_extension(connection: Connection, place: str, name: str) -> None:

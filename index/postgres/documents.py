@@ -24,7 +24,7 @@ from index.local.database.rows import (
     pack_metadata,
 )
 from index.local.system.clock import now
-from index.postgres.connection import COMMIT_LOCK, LOCK_SPACE, Connection, storable
+from index.postgres.connection import COMMIT_LOCK, LOCK_SPACE, Connection, storable, value_of
 from index.postgres.words import has_words, words_of
 from index.types import Document, FailedFile, JsonScalar
 
@@ -162,14 +162,15 @@ def forget_failures(connection: Connection, collection: str, keys: Sequence[str]
 
 def remaining(connection: Connection, removed: Removed) -> int:
     """Rows that are left of a removed document."""
-    row = connection.execute(
+    n_rows: int = value_of(
+        connection,
         "SELECT (SELECT count(*) FROM documents WHERE id = %(id)s) + (SELECT count(*) FROM metadata WHERE document = %(number)s)"
         " + (SELECT count(*) FROM passages WHERE document = %(number)s)"
         " + (SELECT count(*) FROM payload WHERE passage = ANY(%(passages)s))"
         " + (SELECT count(*) FROM signs WHERE passage = ANY(%(passages)s))",
         {"id": removed.id, "number": removed.number, "passages": list(removed.passages)},
-    ).fetchone()
-    return int(row[0]) if row else 0
+    )
+    return n_rows
 
 
 def packed_half(vector: bytes) -> bytes:
@@ -190,7 +191,8 @@ def _write_row(connection: Connection, row: DocumentRow, added_at: str) -> int:
         row.id, new.collection, new.key, new.title, new.source, row.metadata, row.text_sha256, new.content_sha256,
         len(new.text), len(row.passages), added_at, new.language, new.text,
     )  # fmt: skip
-    written = connection.execute(
+    number: int = value_of(
+        connection,
         "INSERT INTO documents (id, collection, key, title, source, metadata, text_sha256, content_sha256, n_characters,"
         " n_passages, added_at, language, text) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (id) DO UPDATE SET title = excluded.title, source = excluded.source, metadata = excluded.metadata,"
@@ -198,9 +200,7 @@ def _write_row(connection: Connection, row: DocumentRow, added_at: str) -> int:
         " n_passages = excluded.n_passages, added_at = excluded.added_at, language = excluded.language, text = excluded.text"
         " RETURNING number",
         values,
-    ).fetchone()
-    assert written is not None  # what it returns is the row that it has just written
-    number = int(written[0])
+    )
     pairs = [(number, *pair) for pair in sorted(row.filters)]
     connection.cursor().executemany("INSERT INTO metadata VALUES (%s, %s, %s)", pairs)
     return number
@@ -298,8 +298,7 @@ def _finish(
 
 def log(connection: Connection, entries: Sequence[tuple[str, str, int]], token: str) -> int:
     """Write log rows (operation, document, passages) and return the number of the last. COMMIT_LOCK is held."""
-    row = connection.execute("SELECT coalesce(max(sequence), 0) FROM log").fetchone()
-    last = int(row[0]) if row else 0
+    last: int = value_of(connection, "SELECT coalesce(max(sequence), 0) FROM log")
     rows = [(last + place, *entry, token, now()) for place, entry in enumerate(entries, 1)]
     connection.cursor().executemany("INSERT INTO log VALUES (%s, %s, %s, %s, %s, %s)", rows)
     return last + len(entries)

@@ -23,7 +23,7 @@ from pymilvus import DataType, Function, FunctionType, MilvusClient
 from pymilvus.exceptions import MilvusException
 
 from index.errors import StoreError, StoreUnreachable
-from index.postgres.connection import LOCK_SPACE, VIEW_LOCK, Connection, Database
+from index.postgres.connection import LOCK_SPACE, VIEW_LOCK, Connection, Database, value_of
 from index.postgres.errors import translated
 from index.postgres.words import words_of
 from index.types import Floats
@@ -111,8 +111,7 @@ class MilvusView:
     def follow(self) -> bool:
         """Bring the view up to date with the store; False where another process is at it.  Raises StoreError, MilvusException."""
         with translated(self._database.place), self._database.connected() as connection:
-            query = "SELECT pg_try_advisory_lock(%s, %s)"
-            if connection.execute(query, (LOCK_SPACE, VIEW_LOCK)).fetchone() != (True,):
+            if not value_of(connection, "SELECT pg_try_advisory_lock(%s, %s)", (LOCK_SPACE, VIEW_LOCK)):
                 return False
             with connection.transaction():
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -210,8 +209,8 @@ class MilvusView:
         if not state.put:
             return state.generation
         before = (datetime.now(UTC) - timedelta(seconds=_KEPT_S)).isoformat(timespec="seconds")
-        row = connection.execute("SELECT coalesce(max(sequence), 0) FROM log WHERE at <= %s", (before,)).fetchone()
-        until = max(state.dropped, int(row[0]) if row else 0)
+        query = "SELECT coalesce(max(sequence), 0) FROM log WHERE at <= %s"
+        until: int = max(state.dropped, value_of(connection, query, (before,)))
         query = (
             "SELECT l.document_id, (SELECT array_agg(p.id) FROM documents d JOIN passages p ON p.document = d.number"
             " WHERE d.id = l.document_id) FROM log l WHERE l.sequence > %s GROUP BY l.document_id HAVING max(l.sequence) <= %s"
@@ -222,11 +221,11 @@ class MilvusView:
 
     def _counted(self, connection: Connection, name: str) -> bool:
         """Whether the view has as many passages as the store."""
-        row = connection.execute("SELECT coalesce(sum(n_passages), 0) FROM collections").fetchone()
+        n_passages = value_of(connection, "SELECT coalesce(sum(n_passages), 0) FROM collections")
         counted = self._connected().query(
             name, output_fields=["count(*)"], consistency_level="Strong", timeout=_LONG_TIMEOUT_S
         )
-        return bool(row and int(row[0]) == counted[0]["count(*)"])
+        return bool(n_passages == counted[0]["count(*)"])
 
     def _create(self, name: str, dim: int) -> None:
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)

@@ -18,7 +18,7 @@ from procrastinate.schema import SchemaManager
 
 from index import jobs
 from index.local.database.rows import document_id
-from index.postgres.connection import Connection, Database
+from index.postgres.connection import Connection, Database, value_of
 from index.types import Job, JobState, Outcome, Upload
 
 T = TypeVar("T")
@@ -176,10 +176,10 @@ def ensure_tables(connection: Connection) -> None:
     connection.execute(f"SET LOCAL search_path = {SCHEMA}, public")
     # From a table: ``to_regclass`` remembers within a transaction that there is nothing.
     exists = f"SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = '{SCHEMA}' AND tablename = 'uploads')"
-    if connection.execute(exists).fetchone() == (True,):
+    if value_of(connection, exists):
         return
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (SCHEMA,))
-    if connection.execute(exists).fetchone() == (True,):
+    if value_of(connection, exists):
         return
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
     connection.execute(SchemaManager.get_schema())

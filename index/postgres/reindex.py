@@ -15,7 +15,7 @@ from index.backend import StoredDocument
 from index.errors import StoreDamaged, StoreLocked, StoreMissing, StoreUnreachable
 from index.local.database.notes import NOTE
 from index.postgres import documents
-from index.postgres.connection import LOCK_SPACE, REBUILD_LOCK, Connection
+from index.postgres.connection import LOCK_SPACE, REBUILD_LOCK, Connection, value_of
 from index.postgres.errors import reason, translated
 from index.postgres.reader import marks
 from index.postgres.store import PostgresStore
@@ -103,10 +103,7 @@ class Reindexing(backend.Reindexing):
 def begun(
     store: PostgresStore, *, dim: int, fingerprint: str, settings: Mapping[str, JsonScalar]
 ) -> Iterator[Reindexing]:
-    """A reindexing of the store with another model or other settings: the one that was interrupted, if it was for the same.
-
-    Raises StoreLocked while another process is at it.
-    """
+    """As ``index.stores.reindexing``."""
     address = store.database.address
     with _alone(store) as connection:
         try:
@@ -130,20 +127,18 @@ def begun(
 
 
 def abandon(store: PostgresStore) -> bool:
-    """Remove what an interrupted reindexing left; whether there was something.  Raises StoreLocked while a process is at it."""
+    """As ``index.stores.abandon_reindexing``."""
     with _alone(store) as connection:
-        row = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", (SCHEMA,)).fetchone()
+        was_begun: bool = value_of(connection, "SELECT to_regnamespace(%s) IS NOT NULL", (SCHEMA,))
         _drop(connection)
-        return bool(row and row[0])
+        return was_begun
 
 
 @contextmanager
 def _alone(store: PostgresStore) -> Iterator[Connection]:
     """A connection that keeps other processes from making this store again, until the block ends."""
     with translated(store.place), store.database.connected() as connection:
-        query = "SELECT pg_try_advisory_lock(%s, %s)"
-        row = connection.execute(query, (LOCK_SPACE, REBUILD_LOCK)).fetchone()
-        if not row or not row[0]:
+        if not value_of(connection, "SELECT pg_try_advisory_lock(%s, %s)", (LOCK_SPACE, REBUILD_LOCK)):
             raise StoreLocked(
                 f"another process is making the store in {store.place} again: wait until it is done, or stop it"
             )

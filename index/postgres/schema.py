@@ -10,7 +10,7 @@ from psycopg import sql
 
 from index.errors import NoPlace, StoreDamaged, StoreMissing, StoreTooNew, StoreUnwritable
 from index.local.system.clock import now
-from index.postgres.connection import CREATE_LOCK, LOCK_SPACE, Connection, Database, make_extension
+from index.postgres.connection import CREATE_LOCK, LOCK_SPACE, Connection, Database, make_extension, value_of
 from index.postgres.errors import translated
 from index.postgres.words import begin_words, warn_of_forgotten
 from index.types import JsonScalar
@@ -211,8 +211,7 @@ def _migrate(connection: Connection, meta: Meta) -> None:
     """Take the missing steps, all in one transaction."""
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCK_SPACE, CREATE_LOCK))
-        row = connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
-        for step in MIGRATIONS[int(row[0]) if row else 0 :]:
+        for step in MIGRATIONS[int(value_of(connection, "SELECT value FROM meta WHERE key = 'format'")) :]:
             step(connection, meta.dim)
         connection.execute("UPDATE meta SET value = %s WHERE key = 'format'", (str(FORMAT_VERSION),))
 
@@ -220,8 +219,7 @@ def _migrate(connection: Connection, meta: Meta) -> None:
 def _read_meta(connection: Connection, database: Database) -> Meta | None:
     """None where the schema is not there."""
     query = "SELECT to_regnamespace(%s) IS NOT NULL, to_regclass(%s) IS NOT NULL"
-    row = connection.execute(query, (database.schema, f"{database.schema}.meta")).fetchone()
-    has_schema, has_meta = row if row else (False, False)
+    ((has_schema, has_meta),) = connection.execute(query, (database.schema, f"{database.schema}.meta")).fetchall()
     if not has_schema:
         return None
     columns = "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = 'meta'"
@@ -240,13 +238,12 @@ def _read_meta(connection: Connection, database: Database) -> Meta | None:
 
 
 def _make_vector(connection: Connection, place: str) -> None:
-    query = "SELECT FROM pg_available_extensions WHERE name = 'vector'"
-    if connection.execute(query).fetchone() is None:
+    if not value_of(connection, "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector')"):
         raise StoreUnwritable(
             f"the server of {place} has no pgvector: install the extension 'vector' 0.8 or newer there"
         )
     make_extension(connection, place, "vector")
-    ((version,),) = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchall()
+    version: str = value_of(connection, "SELECT extversion FROM pg_extension WHERE extname = 'vector'")
     if tuple(map(int, re.findall(r"\d+", version)))[:2] < _VECTOR:
         raise StoreUnwritable(
             f"{place} has pgvector {version}, and 0.8 or newer is needed: install it and ALTER EXTENSION vector UPDATE"

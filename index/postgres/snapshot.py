@@ -28,10 +28,7 @@ _TOGETHER = 100  # documents read at a time
 
 
 def take(store: PostgresStore, target: Path, progress: Progress | None = None) -> Snapshot:
-    """A directory with the store as it is now, an ordinary store, checked; questions and changes go on meanwhile.
-
-    Raises as ``index.local.upkeep.snapshot.take``.
-    """
+    """As ``index.stores.snapshot``; questions and changes go on meanwhile."""
 
     def copy(aside: Path) -> int:
         with WriterLock(aside / LOCK).held(_LOCK_TIMEOUT_S):
@@ -46,12 +43,7 @@ def take(store: PostgresStore, target: Path, progress: Progress | None = None) -
 
 
 def restore(source: Path, address: str, *, overwrite: bool = False, progress: Progress | None = None) -> Snapshot:
-    """Bring a store back into a database from a snapshot, or from a directory with a store.
-
-    All is done in one transaction: until its end readers see what was there before.
-    Raises StoreMissing when ``source`` is neither, StoreDamaged when it is not as it was made, StoreUnwritable when the database
-    holds a store and ``overwrite`` is not said.
-    """
+    """As ``index.stores.restore``, in one transaction: until its end readers see what was there before."""
     database = Database(address)
     building = PassingFolder("restore")
     try:

@@ -12,7 +12,7 @@ from itertools import chain
 from index.backend import Progress
 from index.local.checks.row_checks import REPAIR, Against, Tally, check_counters, check_name, check_passages, listed
 from index.local.database.rows import StoredPassage, packed_columns
-from index.postgres.connection import Connection
+from index.postgres.connection import Connection, value_of
 from index.postgres.documents import unpacked_half
 from index.postgres.words import WORDS_INDEX, has_all_words, make_words, words_of
 from index.types import Finding
@@ -53,8 +53,7 @@ def _documents(
     connection: Connection, dim: int, has_words: bool, tally: Tally, progress: Progress | None
 ) -> Iterator[Finding]:
     """Each document with its filters and passages."""
-    row = connection.execute("SELECT count(*) FROM passages").fetchone()
-    total = int(row[0]) if row else 0
+    total: int = value_of(connection, "SELECT count(*) FROM passages")
     with connection.cursor(name="documents") as cursor:
         cursor.itersize = 200
         cursor.execute(
@@ -104,11 +103,10 @@ def _passages(
 
 def _log(connection: Connection, tally: Tally) -> Iterator[Finding]:
     """The log has no gap, and what it says of each document last is what is there."""
-    row = connection.execute(
-        "SELECT count(*), coalesce(min(sequence), 1), coalesce(max(sequence), 0) FROM log"
-    ).fetchone()
-    if row and row[0] != row[2] - row[1] + 1:
-        yield Finding("log-gap", "log", f"has {row[0]} entries from number {row[1]} to {row[2]}", _BACKUP)
+    query = "SELECT count(*), coalesce(min(sequence), 1), coalesce(max(sequence), 0) FROM log"
+    ((n, first, last),) = connection.execute(query).fetchall()
+    if n != last - first + 1:
+        yield Finding("log-gap", "log", f"has {n} entries from number {first} to {last}", _BACKUP)
     rows = connection.execute(
         "SELECT coalesce(d.id, l.document_id), d.n_passages, l.operation, l.n_passages FROM documents d FULL JOIN"
         " (SELECT DISTINCT ON (document_id) * FROM log WHERE document_id <> '' ORDER BY document_id, sequence DESC) l"
@@ -127,9 +125,8 @@ def _orphans(connection: Connection) -> Iterator[Finding]:
         "payload": "SELECT count(*) FROM payload e LEFT JOIN passages p ON p.id = e.passage WHERE p.id IS NULL",
         "signs": "SELECT count(*) FROM signs e LEFT JOIN passages p ON p.id = e.passage WHERE p.id IS NULL",
     }.items():
-        row = connection.execute(query).fetchone()
-        if row and row[0]:
-            yield Finding("orphan", table, f"has {row[0]} rows that belong to nothing", _BACKUP)
+        if n_rows := value_of(connection, query):
+            yield Finding("orphan", table, f"has {n_rows} rows that belong to nothing", _BACKUP)
 
 
 def _indexes(connection: Connection, has_words: bool) -> Iterator[Finding]:
@@ -177,11 +174,12 @@ def _not_found(connection: Connection, vectors: Mapping[int, str]) -> list[int]:
 
 def _is_vacuumed(connection: Connection) -> bool:
     """Whether the passages are being vacuumed; of others' processes not everybody may know which table it is."""
-    row = connection.execute(
+    is_vacuumed: bool = value_of(
+        connection,
         "SELECT EXISTS (SELECT FROM pg_stat_progress_vacuum WHERE datname = current_database()"
-        " AND coalesce(relid = 'passages'::regclass, true))"
-    ).fetchone()
-    return bool(row and row[0])
+        " AND coalesce(relid = 'passages'::regclass, true))",
+    )
+    return is_vacuumed
 
 
 def _found_by_words(connection: Connection, passage: int, words: str) -> bool:

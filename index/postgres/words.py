@@ -8,7 +8,7 @@ import logging
 
 import numpy as np
 
-from index.postgres.connection import LOCK_SPACE, WORDS_LOCK, Connection, make_extension
+from index.postgres.connection import LOCK_SPACE, WORDS_LOCK, Connection, make_extension, value_of
 
 WORDS_INDEX = "passages_words"
 _CREATE = f"CREATE INDEX {WORDS_INDEX} ON passages USING bm25 (words) WITH (text_config = 'simple', k1 = 1.2, b = 0.75)"
@@ -98,12 +98,12 @@ def warn_of_forgotten(connection: Connection, place: str) -> None:
     """Tell of an index of words that may lack some."""
     if _state(connection) == (True, False):
         query = "SELECT coalesce(max(extversion), '0') FROM pg_extension WHERE extname = 'pg_textsearch'"
-        _log.warning(_FORGETFUL, place, *connection.execute(query).fetchall()[0])
+        _log.warning(_FORGETFUL, place, value_of(connection, query))
 
 
 def _make_available(connection: Connection, place: str) -> bool:
     """Whether the server has an index of words, with all that making one needs."""
-    if connection.execute(_AVAILABLE).fetchone() != (True,):
+    if not value_of(connection, _AVAILABLE):
         return False
     make_extension(connection, place, "pg_textsearch")
     return True
@@ -124,6 +124,5 @@ def _drop(connection: Connection) -> None:
 
 def _state(connection: Connection) -> tuple[bool, bool]:
     """Whether there is an index of words, and whether one has forgotten none."""
-    row = connection.execute(_STATE).fetchone()
-    assert row is not None  # it is of no table
-    return bool(row[0]), bool(row[1])
+    ((is_there, is_whole),) = connection.execute(_STATE).fetchall()
+    return is_there, is_whole

@@ -91,11 +91,6 @@ def _vectors(path: Path) -> Iterator[tuple[Ids, bytes]]:
     database.close()
 
 
-def _purge(source: Path, target: Path, listed: Path) -> None:
-    write_purged(source, target, np.fromfile(listed, dtype="<i8"))
-    _sync(target)
-
-
 def _sync(lists: Path) -> None:
     files.sync(lists)
     if lists.with_name(CODES).exists():
@@ -108,7 +103,9 @@ def _work() -> None:
     if work == "cluster":
         _cluster(Path(arguments[0]), Path(arguments[1]), int(arguments[2]))
     else:
-        _purge(*map(Path, arguments))
+        source, target, gone = map(Path, arguments)
+        write_purged(source, target, np.fromfile(gone, dtype="<i8"))
+        _sync(target)
 
 
 if __name__ == "__main__":

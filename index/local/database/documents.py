@@ -65,7 +65,8 @@ def write_document(connection: Connection, row: DocumentRow, added_at: str = "")
     if known and known[1:] == (new.content_sha256, row.text_sha256, row.metadata, new.title, new.source, new.language):
         return "skipped", read_document(connection, row.id)
     removed = _clear(connection, known[0]) if known else None
-    first = _next_passage(connection) if row.passages else None
+    used = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'passages'").get
+    first = (used or 0) + 1 if row.passages else None
     values = (
         row.id, new.collection, new.key, new.title, new.source, row.metadata, row.text_sha256, new.content_sha256,
         len(new.text), first, len(row.passages), added_at or now(), new.language,
@@ -142,11 +143,6 @@ def _clear(connection: Connection, number: int) -> Removed:
     for table in ("passages", "texts", "metadata"):
         connection.execute(f"DELETE FROM {table} WHERE document = ?", (number,))
     return removed
-
-
-def _next_passage(connection: Connection) -> int:
-    used = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'passages'").get
-    return (used or 0) + 1
 
 
 def _insert_passages(connection: Connection, number: int, first: int | None, passages: tuple[PassageRow, ...]) -> None:

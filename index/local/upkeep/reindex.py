@@ -83,10 +83,7 @@ class Reindexing(backend.Reindexing):
 
 @contextmanager
 def begun(store: Store, *, dim: int, fingerprint: str, settings: Mapping[str, JsonScalar]) -> Iterator[Reindexing]:
-    """A reindexing of the store with another model or other settings: the one that was interrupted, if it was for the same.
-
-    What is there at the end of the block is kept for the next time.  Raises StoreLocked while another process is at it.
-    """
+    """As ``index.stores.reindexing``."""
     with _alone(store):
         made = _opened(store, dim, fingerprint, settings)
         try:
@@ -96,7 +93,7 @@ def begun(store: Store, *, dim: int, fingerprint: str, settings: Mapping[str, Js
 
 
 def abandon(store: Store) -> bool:
-    """Remove what an interrupted reindexing left; whether there was something.  Raises StoreLocked while a process is at it."""
+    """As ``index.stores.abandon_reindexing``."""
     path = store.path / REBUILDING
     if not path.exists():
         return False

@@ -30,7 +30,7 @@ from index.types import Finding, Span
 
 
 def repair(store: Store, findings: Iterable[Finding]) -> list[Finding]:
-    """Mend those of the findings that can be mended from the rest of the store, and return them.
+    """As ``index.stores.repair``.
 
     Rows are mended in one transaction; then the views are built anew from the rows. Raises StoreLocked, StoreFull, StoreUnwritable.
     """

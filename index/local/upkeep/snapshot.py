@@ -28,22 +28,14 @@ _COPY = "copy"
 
 
 def take(store: Store, target: Path, progress: Progress | None = None) -> Snapshot:
-    """Copy a store, which may be written to meanwhile, into a directory that is new or empty.
-
-    progress: of the check of the copy, as Store.verify calls it.
-    Raises StoreUnwritable for a place that holds something or cannot be written, StoreFull, and StoreDamaged when the copy does not
-    verify: then the store itself is not whole. Nothing is left at ``target`` in each of these cases.
-    """
+    """As ``index.stores.snapshot``."""
     if target.resolve().is_relative_to(store.path.resolve()):
         raise StoreUnwritable(f"{target} lies in the store itself: choose a place outside of {store.path}")
     return made(store.place, target, store.copy_to, progress)
 
 
 def made(place: str, target: Path, write: Callable[[Path], int], progress: Progress | None = None) -> Snapshot:
-    """A snapshot of the store at ``place``. write: writes a store into a directory, and gives the last change that it holds.
-
-    Raises as ``take``.
-    """
+    """A snapshot of the store at ``place``. write: writes a store into a directory, and gives the last change that it holds."""
     with translated_files(target):
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise StoreUnwritable(f"{target} exists and is not an empty directory: choose a new place for the snapshot")
@@ -62,11 +54,9 @@ def made(place: str, target: Path, write: Callable[[Path], int], progress: Progr
 
 
 def restore(source: Path, target: Path, *, overwrite: bool = False, progress: Progress | None = None) -> Snapshot:
-    """Bring a store back from a snapshot, or from another store; ``target`` then holds all of it, or what it held before.
+    """As ``index.stores.restore``. Nobody writes to a store that is there meanwhile, readers go on with the old one.
 
-    overwrite: whether a store that is there may be replaced; nobody writes to it meanwhile, readers go on with the old one.
-    Raises StoreMissing when ``source`` is neither, StoreDamaged when it is not as it was made, StoreUnwritable when a store or
-    other files are at ``target``, StoreLocked, StoreFull.
+    Raises StoreLocked and StoreFull too.
     """
     _require_snapshot(source)
     if target.resolve().is_relative_to(source.resolve()):

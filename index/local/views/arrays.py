@@ -113,8 +113,9 @@ class Segment:
             raise ValueError(f"{path / _TERMS} does not have the size that its totals say")
         if self.row_file.size() != 8 * self.n_rows * words:
             raise ValueError(f"{path / _ROWS} does not have the size that its totals say")
-        table = _mapped(path / _TERMS, np.dtype("<i8"), _padded(4 * self.n_terms), _COLUMNS * n)
-        self._table: Ids = table.reshape(n, _COLUMNS)
+        with files.reading(path / _TERMS) as file:
+            mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        self._table: Ids = np.ndarray((n, _COLUMNS), "<i8", mapped, _padded(4 * self.n_terms))
         self.ids: Ids = np.array(self._table[:, _ID])
 
     def lines(self, ids: Ids) -> Ids:
@@ -128,14 +129,6 @@ class Segment:
     def rows(self, ids: Ids) -> PassageRows:
         """Passages of these that are here and whole."""
         return _rows([(self, ids)], self.dim)
-
-    def blocks(self, keep: NDArray[np.bool_], size: int) -> Iterator[PassageRows]:
-        """The passages to keep, ``size`` at a time; keep: bool (n,), of ``ids``. Raises ValueError for one that is not whole."""
-        for chosen in np.array_split(self.ids[keep], max(1, -(-int(keep.sum()) // size))):
-            whole = self.rows(chosen)
-            if len(whole.ids) != len(chosen):
-                raise ValueError(f"{self.path} is damaged")
-            yield whole
 
 
 _Shares = Sequence[tuple[Segment, Ids]]
@@ -300,15 +293,6 @@ def _row_words(dim: int) -> int:
 
 def _padded(n_bytes: int) -> int:
     return -(-n_bytes // 8) * 8
-
-
-def _mapped(path: Path, dtype: np.dtype[Any], offset: int, n: int) -> NDArray[Any]:
-    """n values of a mapped file from an offset on."""
-    if not n:
-        return np.empty(0, dtype=dtype)
-    with files.reading(path) as file:
-        view = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-    return np.ndarray(n, dtype=dtype, buffer=view, offset=offset)
 
 
 def _sums(lines: Ids, sizes: Ids, data: NDArray[Any]) -> Ids:
