@@ -7,8 +7,8 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from eval.sets.corpora import open_folder
-from eval.sets.gold import read_corpus, read_folder
+from eval.sets.corpora import incoming_of, open_folder
+from eval.sets.gold import read_folder
 from rag.cli.output import message
 from rag.intake.prepare import Cut, passage_inputs, prepare_incoming
 from rag.language.sentences import split_sentences
@@ -19,7 +19,7 @@ from rag.shared.errors import BadInput
 from rag.shared.types import Incoming
 
 _SEEDS = Path(__file__).parent.parent.parent / "seeds"
-_SENTENCES = 40  # of a made document
+_DOCUMENTS, _SENTENCES = 250, 40  # that are made, and of each
 QUESTIONS = (
     "why did Zelensky refuse to sign?",
     "Who met the Ukrainian leader in Munich?",
@@ -35,31 +35,23 @@ class Corpus:
     documents: Sequence[Incoming]
     questions: Sequence[str]
 
-    @property
-    def n_bytes(self) -> int:
-        """Size of the texts as UTF-8."""
-        return sum(len(document.text.encode()) for document in self.documents)
-
 
 def read(gold: Path | None) -> Corpus:
     """The corpus of a BEIR folder; without one, documents of sentences drawn from ``seeds/``."""
     if gold is None:
-        return _made(250)
+        return _made()
     if not (gold / "corpus.jsonl").is_file():
         raise BadInput(f"--gold {gold}: give a folder in the BEIR layout, with corpus.jsonl and queries.jsonl")
-    documents = [
-        Incoming(key=document.id, title=document.title, text=document.text, source=document.id)
-        for document in read_corpus(gold / "corpus.jsonl")
-    ]
+    documents = list(incoming_of(gold / "corpus.jsonl"))
     return Corpus(gold.name, documents, [question.text for question in read_folder(gold).questions])
 
 
-def _made(n_documents: int) -> Corpus:
+def _made() -> Corpus:
     text = "\n".join(path.read_text(encoding="utf-8") for path in seed_files())
     sentences = [text[start:end] for start, end in split_sentences(text)]
     random = Random(0)
     documents = []
-    for number in range(n_documents):
+    for number in range(_DOCUMENTS):
         drawn = " ".join(random.choice(sentences) for _ in range(_SENTENCES))
         documents.append(Incoming(key=f"made-{number}", title=f"Made document {number}", text=drawn))
     return Corpus("seeds, sentences drawn at random", documents, QUESTIONS)

@@ -49,21 +49,13 @@ def _chat(question: str, **more: Any) -> Body:
 
 
 def _dify(question: str) -> Body:
-    return {
-        "knowledge_id": "default",
-        "query": question,
-        "retrieval_setting": {"top_k": _K, "score_threshold": 0.0},
-    }
+    return {"knowledge_id": "default", "query": question, "retrieval_setting": {"top_k": _K, "score_threshold": 0.0}}
 
 
 # Door -> address, body, and what stands in a reply that was an answer.
 DOORS: dict[str, tuple[str, Callable[[str], Body], bytes]] = {
     "/v1/ask": ("/v1/ask", lambda question: {"question": question, "top_k": _K}, b'"answered"'),
-    "anthropic": (
-        "/v1/ask?format=anthropic",
-        lambda question: {"question": question, "top_k": _K},
-        b'"search_result"',
-    ),
+    "anthropic": ("/v1/ask?format=anthropic", lambda question: {"question": question, "top_k": _K}, b'"search_result"'),
     "mcp ask": ("/mcp", _mcp, b'"structuredContent"'),
     "openai search": (
         "/openai/v1/vector_stores/default/search",

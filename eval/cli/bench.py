@@ -220,8 +220,7 @@ def start() -> "Iterator[Row]":
 
 @_benchmark
 def overload(
-    gold: GoldOption = None,
-    seconds: Annotated[float, typer.Option(min=1, help="How long each case takes.")] = 10,
+    gold: GoldOption = None, seconds: Annotated[float, typer.Option(min=1, help="How long each case takes.")] = 10
 ) -> "Iterator[Row]":
     """What a service does under ten times the load it can serve, and while files are uploaded that mean it harm.
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -138,36 +139,39 @@ class Scoring:
 
     def _results(self, thresholds: Mapping[str, float], earlier: "Run | None") -> "_Results":
         from eval.cli.opening import asked, opened
-        from eval.scoring.calibration import digest_of
+        from eval.scoring.calibration import calibrate, digest_of
         from eval.scoring.comparison import compare
+        from eval.scoring.lost_evidence import explain
         from eval.scoring.robustness import kinds_of, perturbed
         from eval.sets.gold import GoldSet
 
         gold = self.gold[0]
         apart = self.calibrate and (self.corpus is not None or gold.is_dir())
         store = None if apart else self.store
-
-        def check(questions: "GoldSet") -> None:
-            _check(thresholds, questions)
-
+        check = partial(_check, thresholds)
         with opened(gold, self.corpus, store, self.limit, self.seed, check, self.foreign) as (questions, service):
-
-            def run_of(questions: "GoldSet", digest: str) -> "Run":
-                return asked(service, questions, gold, digest, self.k)
-
-            if self.calibrate:
-                with _to_calibrate(service, self.store, apart=apart) as target:
-                    run = run_of(questions, digest_of(gold))
-                    fitted, place = _calibrated(run, service, target, digest_of(gold)), target.place
-            else:
-                run, fitted, place = run_of(questions, digest_of(gold)), None, ""
+            digest = digest_of(gold)
+            with _to_calibrate(service, self.store, apart=apart) as target:
+                run = asked(service, questions, gold, digest, self.k)
+                fitted = None
+                if self.calibrate:
+                    fitted = calibrate(run.results, service.refit, service.confidence_basis, digest)
+                    target.set_refit(fitted.refit)
+                place = target.place
 
             def ask_changed(changed: "Sequence[Question]") -> "Run":
-                return run_of(GoldSet(tuple(changed)), "")
+                return asked(service, GoldSet(tuple(changed)), gold, "", self.k)
 
             changed = perturbed(run, questions.questions, kinds_of(self.perturb), self.seed, ask_changed)
             compared = compare(run, earlier) if earlier is not None else None
-            page = "" if self.html is None else _page(run, questions, service, self.k, earlier, compared, changed)
+            page = ""
+            if self.html is not None:  # while the service is open, of which it asks where evidence was lost
+                from eval.reporting.page import render_page
+
+                follow = partial(explain, service.ask, service.inspector, k=self.k)
+                page = render_page(
+                    run, questions.questions, follow, earlier=earlier, compared=compared, perturbed=changed
+                )
         return _Results(run, compared, changed, fitted, place, page)
 
 
@@ -209,30 +213,6 @@ class _Results:
             print_calibration(console(), self.fitted, self.place)
 
 
-def _page(
-    run: "Run",
-    questions: "GoldSet",
-    service: "Service",
-    k: int,
-    earlier: "Run | None",
-    compared: "Mapping[str, Comparison] | None",
-    changed: "Sequence[Perturbed]",
-) -> str:
-    """The report as a page; made while the service is open, of which it asks where evidence was lost."""
-    from eval.reporting.page import render_page
-    from eval.scoring.lost_evidence import explain
-
-    inspector = service.inspector
-    return render_page(
-        run,
-        questions.questions,
-        lambda question: explain(service.ask, inspector, question, k),
-        earlier=earlier,
-        compared=compared,
-        perturbed=changed,
-    )
-
-
 @contextmanager
 def _to_calibrate(service: "Service", store: str | None, *, apart: bool) -> "Iterator[Service]":
     """The store whose confidence is to be fitted, which is the one asked or another one made the same way."""
@@ -248,14 +228,6 @@ def _to_calibrate(service: "Service", store: str | None, *, apart: bool) -> "Ite
                 "ask questions of that store instead (a JSONL file without --corpus)"
             )
         yield target
-
-
-def _calibrated(run: "Run", service: "Service", target: "Service", gold_sha256: str) -> "CalibrationReport":
-    from eval.scoring.calibration import calibrate
-
-    report = calibrate(run.results, service.refit, service.confidence_basis, gold_sha256)
-    target.set_refit(report.refit)
-    return report
 
 
 def _thresholds(options: Sequence[str]) -> dict[str, float]:

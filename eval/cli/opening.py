@@ -10,7 +10,7 @@ from eval.scoring.baselines import Standing, stand
 from eval.scoring.runs import CalibrationState, Run, StoreState
 from eval.scoring.score import run
 from eval.sets import corpora
-from eval.sets.gold import GoldSet, Question, read_corpus, read_folder, sample
+from eval.sets.gold import GoldSet, Question, read_folder, sample, titles_of
 from eval.sets.gold_rows import GoldError
 from eval.sets.quotes import QuotedQuestion, locate, read_jsonl
 from rag.cli.output import message, open_service
@@ -124,8 +124,7 @@ def _with_foreign(questions: GoldSet, gold: Path, foreign: Path, seed: int) -> G
     The others' ids begin with their set's name.  Raises GoldError when both sets bring a document of the same title.
     """
     if gold.is_dir() and foreign.is_dir():
-        titles = [{doc.title or doc.id for doc in read_corpus(folder / "corpus.jsonl")} for folder in (gold, foreign)]
-        if shared := titles[0] & titles[1]:
+        if shared := titles_of(gold) & titles_of(foreign):
             raise GoldError(
                 f"{foreign} shares {len(shared)} documents with {gold} (one is {min(shared)!r}): its questions may be answered here"
             )

@@ -1,7 +1,6 @@
 """The report of a run as one page that needs nothing else: measures, plots, the worst questions, what differs from another run."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,11 +10,11 @@ import jinja2
 import numpy as np
 
 from eval.reporting.charts import Labelled, reliability_chart, risk_coverage_chart
-from eval.scoring.comparison import Comparison
+from eval.scoring.comparison import Comparison, of_both
 from eval.scoring.lost_evidence import STAGES, Explanation
 from eval.scoring.robustness import Perturbed
 from eval.scoring.runs import Result, Run
-from eval.scoring.score import HEADLINES, LOWER_IS_BETTER
+from eval.scoring.score import HEADLINES, LOWER_IS_BETTER, confidence_columns
 from eval.sets.gold import Place, Question
 from eval.sets.perturbation import KINDS
 from index.types import Span
@@ -76,11 +75,10 @@ def render_page(
         (result for result in run.results if result.answered and not result.answerable),
         key=lambda result: -result.confidence,
     )
-    charted = {"this run": _labelled(run)}
+    charted = {"this run": Labelled(*confidence_columns("ECE", run.results))}
     if earlier is not None:
-        both = {(result.id, result.question) for result in run.results}
-        again = tuple(result for result in earlier.results if (result.id, result.question) in both)
-        charted["the run before"] = _labelled(replace(earlier, results=again))
+        again = [result for _, result in of_both(run, earlier)]
+        charted["the run before"] = Labelled(*confidence_columns("ECE", again))
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("eval.reporting", ""),
         autoescape=True,
@@ -123,21 +121,12 @@ def _short(results: Iterable[Result], headline: str | None) -> list[Result]:
     return sorted(short, key=lambda result: (result.measures[headline], -result.confidence))
 
 
-def _labelled(run: Run) -> Labelled:
-    return Labelled(
-        np.array([result.confidence for result in run.results]),
-        np.array([float(result.right) for result in run.results]),
-    )
-
-
 def _differences(run: Run, earlier: Run, headline: str) -> list[tuple[str, list[Difference], int]]:
     """Title, questions and their number of those with a higher and a lower value than before, largest difference first."""
-    before = {(result.id, result.question): result for result in earlier.results}
-    pairs = [(before[case.id, case.question], case) for case in run.results if (case.id, case.question) in before]
     differences = [
-        Difference(case, other, other.measures[headline] - case.measures[headline])
-        for case, other in pairs
-        if headline in case.measures and headline in other.measures
+        Difference(before, now, now.measures[headline] - before.measures[headline])
+        for now, before in of_both(run, earlier)
+        if headline in now.measures and headline in before.measures
     ]
     better = sorted((case for case in differences if case.difference > 0), key=lambda case: -case.difference)
     worse = sorted((case for case in differences if case.difference < 0), key=lambda case: case.difference)

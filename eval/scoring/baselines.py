@@ -1,28 +1,16 @@
 """This system beside dense, BM25 and their fusion by ranks, on the same passages with the same model, set by set."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from eval.scoring.comparison import Comparison, compare
+from eval.scoring.measures import DOCUMENT_MEASURES, SPAN_MEASURES
 from eval.scoring.runs import Run, StoreState
-from eval.scoring.score import HEADLINES, run
+from eval.scoring.score import DOCUMENT_RR, HEADLINES, run
 from eval.sets.gold import Question
 from rag.inspection.baselines import BASELINES
 from rag.shared.types import Answer, Query
-
-# Of answers and confidence, which baselines do not have.
-_RETRIEVAL = (
-    "Success@1",
-    "Success@3",
-    "Success@5",
-    "Success@10",
-    "RR@10",
-    "document RR@10",
-    "nDCG@10",
-    "R@10",
-    "R@100",
-    "AP",
-)
 
 
 class Standing(NamedTuple):
@@ -48,35 +36,25 @@ def stand(
     *,
     gold: str,
     store: StoreState,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None],
 ) -> Standing:
     """Ask a set's answerable questions of this system and of each baseline. progress: called with how many are asked."""
     answerable = [question for question in questions if question.answerable]
-    done = 0
 
-    def asked(ask: Callable[[Query], Answer]) -> Run:
-        nonlocal done
-        before = done
-        answered = run(
-            ask,
-            answerable,
-            gold=gold,
-            k=10,
-            store=store,
-            progress=(lambda n: progress(before + n)) if progress else None,
-        )
-        done += len(answerable)
-        return answered
+    def asked(before: int, ask: Callable[[Query], Answer]) -> Run:
+        n_asked = before * len(answerable)
+        return run(ask, answerable, gold=gold, k=10, store=store, progress=lambda done: progress(n_asked + done))
 
-    ours = asked(ask)
-    others = {name: asked(lambda query, name=name: ask_baseline(name, query)) for name in BASELINES}  # type: ignore[misc]
+    ours = asked(0, ask)
+    others = {name: asked(before, partial(ask_baseline, name)) for before, name in enumerate(BASELINES, 1)}
     return Standing(ours, others, {name: compare(ours, other) for name, other in others.items()})
 
 
 def standing_json(standing: Standing) -> dict[str, object]:
     """A set's figures ready for json.dumps; only measures of retrieval, which all systems have."""
     ours = standing.ours
-    names = [name for name in _RETRIEVAL if name in ours.measures]
+    # Baselines have no answers and no confidence.
+    names = [name for name in ours.measures if name in (*SPAN_MEASURES, *DOCUMENT_MEASURES, DOCUMENT_RR)]
     runs = {**standing.others, "this": ours}
     return {
         "gold": ours.gold,

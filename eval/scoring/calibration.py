@@ -73,14 +73,7 @@ def calibrate(
         after[left_out] = _probabilities(slope * (odds[left_out] - centre) + centre + shift)
     slope, centre, shift = fit(odds, positive)
     refit = Refit(
-        slope,
-        centre,
-        shift,
-        basis,
-        gold,
-        n_positive,
-        n_negative,
-        datetime.now(UTC).isoformat(timespec="seconds"),
+        slope, centre, shift, basis, gold, n_positive, n_negative, datetime.now(UTC).isoformat(timespec="seconds")
     )
     changes = {name: _change(statistic, answered_with, after, positive) for name, statistic in MEASURES.items()}
     return CalibrationReport(refit, _FOLDS, changes)

@@ -29,12 +29,16 @@ class Comparison(NamedTuple):
     lower: int | None = None
 
 
-def compare(run: Run, other: Run) -> Mapping[str, Comparison]:
-    """Every measure of both runs, over the questions (same id, same words) of both.  Raises BadInput when there are none."""
+def of_both(run: Run, other: Run) -> list[tuple[Result, Result]]:
+    """The results of the questions (same id, same words) that both runs have, in the order of the first."""
     before = {(result.id, result.question): result for result in other.results}
-    pairs = [
-        (result, before[result.id, result.question]) for result in run.results if (result.id, result.question) in before
-    ]
+    asked = [((result.id, result.question), result) for result in run.results]
+    return [(result, before[question]) for question, result in asked if question in before]
+
+
+def compare(run: Run, other: Run) -> Mapping[str, Comparison]:
+    """Every measure of both runs, over the questions of both.  Raises BadInput when there are none."""
+    pairs = of_both(run, other)
     if not pairs:
         raise BadInput(f"the two runs have no question in common: one is of {run.gold}, the other of {other.gold}")
     return {

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +33,7 @@ _ASKED_AT_ONCE = 2
 # Whether a gold answer is inside the first sentences of the answer; "Answer" is of all of them.
 _FIRST_SENTENCES: Mapping[str, int] = {"Answer@1": 1, "Answer@2": 2}
 # Where a set has spans, RR@10 is over passages; the one over documents is then named so.
-_DOCUMENT_RR = "document RR@10"
+DOCUMENT_RR = "document RR@10"
 
 
 class ConfidenceMeasure(NamedTuple):
@@ -42,10 +43,7 @@ class ConfidenceMeasure(NamedTuple):
     label: Callable[[Result], bool]
 
 
-def _is_right(result: Result) -> bool:
-    return result.right
-
-
+_is_right: Callable[[Result], bool] = attrgetter("right")
 # Figures of confidence, for sets with unanswerable questions. All but the second ask whether the answer is right, given or not.
 CONFIDENCE_MEASURES: Mapping[str, ConfidenceMeasure] = {
     "AUROC": ConfidenceMeasure(auroc, _is_right),
@@ -67,7 +65,7 @@ def measure_names(questions: Sequence[Question]) -> tuple[str, ...]:
     if any(question.places for question in answerable):
         names += SPAN_MEASURES
     if any(question.relevant for question in answerable):
-        names += [_DOCUMENT_RR if name in names else name for name in DOCUMENT_MEASURES]
+        names += [DOCUMENT_RR if name in names else name for name in DOCUMENT_MEASURES]
     if any(question.answers for question in answerable):
         names += [*_FIRST_SENTENCES, "Answer"]
     if answerable:
@@ -76,12 +74,6 @@ def measure_names(questions: Sequence[Question]) -> tuple[str, ...]:
         names.append("Answered unanswerable")
         names += CONFIDENCE_MEASURES
     return tuple(names)
-
-
-def passages_to_ask(questions: Iterable[Question], k: int) -> int:
-    """How many passages to ask for: enough for every measure of most questions; the ranking does not depend on it."""
-    judged = any(question.relevant for question in questions)
-    return max(k, _DEPTH_FOR_DOCUMENTS if judged else DEEPEST_PASSAGE)
 
 
 class Outcome(NamedTuple):
@@ -110,7 +102,9 @@ def run(
 
     ask: must be safe to call from two threads.  Raises BadInput naming the question when one cannot be asked.
     """
-    depth = passages_to_ask(questions, k)
+    # Enough for every measure of most questions; the ranking does not depend on it.
+    is_deep = any(question.relevant for question in questions)
+    depth = max(k, _DEPTH_FOR_DOCUMENTS if is_deep else DEEPEST_PASSAGE)
 
     def judged(question: Question) -> Outcome:
         try:
@@ -158,7 +152,8 @@ def judge(question: Question, answer: Answer, k: int, held_back: Answer | None =
     held_back: what would have been answered at any risk, where nothing was. An answer is right that has a gold answer in it; where
     the set gives no answers, when one of the k listed passages is a hit.
     """
-    hits = tuple(rank for rank, passage in enumerate(answer.passages, 1) if _is_hit(question, passage))
+    ranked = enumerate(answer.passages, 1) if question.answerable else ()
+    hits = tuple(rank for rank, passage in ranked if any(question.is_held(*place) for place in _places(passage)))
     listed = tuple(Listed(*_places(passage)[0], score=passage.score) for passage in answer.passages[:k])
     text = answer.answer.text if answer.answer else None
     result = Result(
@@ -192,10 +187,6 @@ def _places(passage: RankedPassage) -> list[Place]:
     return [listed, *(Place(other.source or other.id, *other.span) for other in passage.also_in)]
 
 
-def _is_hit(question: Question, passage: RankedPassage) -> bool:
-    return question.answerable and any(question.is_held(*place) for place in _places(passage))
-
-
 def _scored(outcomes: Sequence[Outcome]) -> tuple[Result, ...]:
     """The results with their measures filled in."""
     answerable = [outcome for outcome in outcomes if outcome.question.answerable]
@@ -207,7 +198,7 @@ def _scored(outcomes: Sequence[Outcome]) -> tuple[Result, ...]:
     )
     if spans:
         documents = {
-            question: {_DOCUMENT_RR if name in SPAN_MEASURES else name: value for name, value in values.items()}
+            question: {DOCUMENT_RR if name in SPAN_MEASURES else name: value for name, value in values.items()}
             for question, values in documents.items()
         }
     return tuple(_with_measures(outcome, spans, documents) for outcome in outcomes)
@@ -237,10 +228,7 @@ def _plain(text: str) -> str:
 def confidence_columns(name: str, results: Sequence[Result]) -> tuple[Values, Values]:
     """Confidence and label (1 or 0) per question, as a measure of confidence takes them."""
     label = CONFIDENCE_MEASURES[name].label
-    return (
-        np.array([result.confidence for result in results]),
-        np.array([float(label(result)) for result in results]),
-    )
+    return (np.array([result.confidence for result in results]), np.array([float(label(result)) for result in results]))
 
 
 def _estimate(name: str, results: Sequence[Result]) -> Estimate:

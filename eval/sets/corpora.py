@@ -33,18 +33,18 @@ _INGESTION = ("rag/intake/pipeline.py", "rag/intake/reading.py", "index/stores.p
 _SHOWN = 3  # files that were left out, by name; the rest is counted
 
 
+def incoming_of(corpus: Path) -> Iterator[Incoming]:
+    """The documents of a ``corpus.jsonl`` to be taken in: their ids there are their sources."""
+    for name, title, text in read_corpus(corpus):
+        yield Incoming(key=name, title=title, text=text, source=name)
+
+
 def open_folder(folder: Path, config: Config, notify: Notify, progress: Progress | None = None) -> Service:
     """The service of a BEIR folder's corpus; each document's source is its id there."""
     corpus = folder / "corpus.jsonl"
 
     def fill(service: Service) -> IngestReport:
-        return service.intake.add_documents(
-            (
-                Incoming(key=document.id, title=document.title, text=document.text, source=document.id)
-                for document in read_corpus(corpus)
-            ),
-            progress,
-        )
+        return service.intake.add_documents(incoming_of(corpus), progress)
 
     return _cached(["corpus", _sha256(corpus)], config, fill, notify)
 

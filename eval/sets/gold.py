@@ -111,6 +111,11 @@ def read_corpus(path: Path) -> Iterator[CorpusDocument]:
         raise GoldError(f"{path}: no documents: one JSON object a line with _id, title and text")
 
 
+def titles_of(folder: Path) -> frozenset[str]:
+    """What tells the documents of a folder from others: sets may hold extracts of one under ids of their own."""
+    return frozenset(document.title or document.id for document in read_corpus(folder / "corpus.jsonl"))
+
+
 def _read_qrels(folder: Path) -> dict[str, dict[str, int]]:
     """Relevance per question: ``qrels.tsv`` or ``qrels/test.tsv``, with or without a header; none when there is no file."""
     path = next((path for path in (folder / "qrels.tsv", folder / "qrels" / "test.tsv") if path.is_file()), None)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from eval.files import check_writable, write_text
 from eval.scoring.confidence import auroc, calibration_error
 from eval.scoring.score import is_inside
-from eval.sets.gold import Question, read_corpus, read_folder, sample
+from eval.sets.gold import Question, read_folder, sample, titles_of
 from rag.answer.confidence import FEATURES
 from rag.answer.weights import FILE
 from rag.inspection.inspector import AnswerEvidence
@@ -205,10 +205,7 @@ def asked_of_folders(folders: Sequence[Path], limit: int | None) -> list[Answere
     from rag.shared.config import Config
 
     questions = [sample(read_folder(folder).questions, limit, 0) for folder in folders]
-    documents = [
-        frozenset(document.title or document.id for document in read_corpus(folder / "corpus.jsonl"))
-        for folder in folders
-    ]
+    documents = list(map(titles_of, folders))
     sets = []
     with ExitStack() as services:
         for number, folder in enumerate(folders):

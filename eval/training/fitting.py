@@ -9,14 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from eval.training.samples import (
-    FIRST,
-    SECOND,
-    Hits,
-    Sample,
-    Values,
-    second_values,
-)
+from eval.training.samples import FIRST, SECOND, Hits, Sample, Values, second_values
 from rag.retrieval.ranking import Ranker
 from rag.shared.errors import BadInput
 

@@ -8,12 +8,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.sets.gold import Question, read_corpus, read_folder
-from rag.retrieval.ranking import (
-    Examined,
-    Ranker,
-    best_per_passage,
-)
+from eval.sets.gold import Question, read_folder, titles_of
+from rag.retrieval.ranking import Examined, Ranker, best_per_passage
 from rag.retrieval.signals import Signals
 
 Values = NDArray[np.float64]
@@ -64,9 +60,7 @@ def collection_of(
 ) -> Collection:
     """A gold folder, and its corpus as ``open_collection`` opens it."""
     examiner, calibrated_for = open_collection(folder)
-    # Sets may hold extracts of one document under ids of their own: the title tells.
-    documents = frozenset(document.title or document.id for document in read_corpus(folder / "corpus.jsonl"))
-    return Collection(folder.name, read_folder(folder).questions, documents, examiner, calibrated_for)
+    return Collection(folder.name, read_folder(folder).questions, titles_of(folder), examiner, calibrated_for)
 
 
 def sample_of(collection: Collection, question: Question, ranker: Ranker) -> Sample:

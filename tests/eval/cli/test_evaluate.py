@@ -42,30 +42,7 @@ def folder(tmp_path: Path, write_lines: WriteLines) -> Path:
     return tmp_path / "gold"
 
 
-# --- wrong usage, told before any work
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["nowhere"], "no gold set at nowhere"),
-        ([SEED_QUESTIONS, "-k", "0"], "-k 0: list 1 to 1000 passages"),
-        ([SEED_QUESTIONS, "--corpus", "a", "--store", "b"], "--corpus and --store are two places"),
-        ([SEED_QUESTIONS, SEED_QUESTIONS], "with --baselines"),
-        ([SEED_QUESTIONS, "--html", "no/r.html"], "--html no/r.html: name a file in a folder that exists"),
-        ([SEED_QUESTIONS, "--perturb", "tyop"], "use one of typo, two-typos, lower"),
-        ([SEED_QUESTIONS, "--fail-under", "RR@10"], "write it as MEASURE=NUMBER"),
-        ([SEED_QUESTIONS, "--fail-under", "=0.5"], "write it as MEASURE=NUMBER"),
-        ([SEED_QUESTIONS, "--fail-under", "R@100=nan"], "'R@100=nan': write it as MEASURE=NUMBER"),
-        ([SEED_QUESTIONS, "--fail-under", "RR@10=-inf"], "write it as MEASURE=NUMBER"),
-        ([SEED_QUESTIONS, "--compare", "before.json"], "before.json cannot be read"),
-        ([SEED_QUESTIONS, "--limit", "0"], "limit"),
-    ],
-)
-def test_wrong_usage_ends_with_2_and_a_message(evaluate: Evaluate, arguments: list[object], message: str) -> None:
-    result = evaluate(*arguments)
-    assert result.code == 2 and message in result.err and result.out == ""
-    assert "Traceback" not in result.err and result.err.count("\n") <= 3
+# --- sets that cannot be used
 
 
 def test_a_folder_brings_its_own_corpus(evaluate: Evaluate, folder: Path) -> None:

@@ -33,17 +33,30 @@ def test_an_option_that_a_mode_would_ignore_ends_with_2_and_both_names(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--why", "1", "--baselines"], "--baselines would ignore --why"),
-        (["--why", "1", "--out", "run.json"], "--why would ignore --out"),
-        (["--why", "1", "--limit", "5"], "--why would ignore --limit"),
-        (["--baselines", "-k", "10"], "--baselines would ignore --top-k"),
+        (["nowhere"], "no gold set at nowhere"),
+        ([SEED_QUESTIONS, "-k", "0"], "-k 0: list 1 to 1000 passages"),
+        ([SEED_QUESTIONS, "--corpus", "a", "--store", "b"], "--corpus and --store are two places"),
+        ([SEED_QUESTIONS, SEED_QUESTIONS], "with --baselines"),
+        ([SEED_QUESTIONS, "--html", "no/r.html"], "--html no/r.html: name a file in a folder that exists"),
+        ([SEED_QUESTIONS, "--perturb", "tyop"], "use one of typo, two-typos, lower"),
+        ([SEED_QUESTIONS, "--fail-under", "RR@10"], "write it as MEASURE=NUMBER"),
+        ([SEED_QUESTIONS, "--fail-under", "=0.5"], "write it as MEASURE=NUMBER"),
+        ([SEED_QUESTIONS, "--fail-under", "R@100=nan"], "'R@100=nan': write it as MEASURE=NUMBER"),
+        ([SEED_QUESTIONS, "--fail-under", "RR@10=-inf"], "write it as MEASURE=NUMBER"),
+        ([SEED_QUESTIONS, "--compare", "before.json"], "before.json cannot be read"),
+        ([SEED_QUESTIONS, "--limit", "0"], "limit"),
+        ([SEED_QUESTIONS, "--why", "1", "--baselines"], "--baselines would ignore --why"),
+        ([SEED_QUESTIONS, "--why", "1", "--out", "run.json"], "--why would ignore --out"),
+        ([SEED_QUESTIONS, "--why", "1", "--limit", "5"], "--why would ignore --limit"),
+        ([SEED_QUESTIONS, "--baselines", "-k", "10"], "--baselines would ignore --top-k"),
     ],
 )
-def test_what_one_mode_alone_would_ignore_is_told_too(
+def test_wrong_usage_ends_with_2_and_a_message_before_any_work(
     evaluate: Evaluate, arguments: list[object], message: str, tmp_path: Path
 ) -> None:
-    result = evaluate(SEED_QUESTIONS, *arguments)
-    assert result.code == 2 and message in result.err and not list(tmp_path.iterdir())
+    result = evaluate(*arguments)
+    assert result.code == 2 and message in result.err and result.out == ""
+    assert result.err.count("\n") <= 3 and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("mode", [[], ["--baselines"]])

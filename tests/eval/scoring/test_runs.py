@@ -24,10 +24,14 @@ RUN = Run(
 )
 
 
-def test_a_saved_run_is_read_as_it_was(tmp_path: Path) -> None:
+CALIBRATION = CalibrationState("sha", 20, 30, "2026-01-01T00:00:00+00:00")
+
+
+@pytest.mark.parametrize("run", [RUN, replace(RUN, store=replace(RUN.store, calibration=CALIBRATION))])
+def test_a_saved_run_is_read_as_it_was(tmp_path: Path, run: Run) -> None:
     path = tmp_path / "run.json"
-    path.write_text(json.dumps(run_json(RUN)), encoding="utf-8")
-    assert load_run(path) == RUN
+    path.write_text(json.dumps(run_json(run)), encoding="utf-8")
+    assert load_run(path) == run
 
 
 def test_a_run_of_version_0_1_is_read_with_what_it_says_of_its_answers(tmp_path: Path) -> None:
@@ -38,14 +42,6 @@ def test_a_run_of_version_0_1_is_read_with_what_it_says_of_its_answers(tmp_path:
     path = tmp_path / "run.json"
     path.write_text(json.dumps(saved), encoding="utf-8")
     assert load_run(path) == RUN
-
-
-def test_a_run_of_a_calibrated_store_is_read_as_it_was(tmp_path: Path) -> None:
-    state = CalibrationState("sha", 20, 30, "2026-01-01T00:00:00+00:00")
-    run = replace(RUN, store=replace(RUN.store, calibration=state))
-    path = tmp_path / "run.json"
-    path.write_text(json.dumps(run_json(run)), encoding="utf-8")
-    assert load_run(path) == run
 
 
 def test_the_json_has_the_fields_of_the_contract() -> None:
