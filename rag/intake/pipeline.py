@@ -157,18 +157,14 @@ class _Tally:
                 last = outcome.path, "failed"
             else:
                 self.outcomes[outcome.outcome] += 1
-                self._count_change(outcome)
+                if outcome.outcome != "skipped":
+                    self.passages += outcome.document.n_passages
+                    self.languages.update(languages_of([outcome]))
+                    self.noted += [outcome] if has_note(outcome) else []
                 last = outcome.document.source or outcome.document.title, outcome.outcome
             if self._progress is not None:
                 done = self.outcomes.total() + len(self.failed)
                 self._progress(IngestProgress(done, self._n_documents, self.passages, *last))
-
-    def _count_change(self, change: Change) -> None:
-        if change.outcome != "skipped":
-            self.passages += change.document.n_passages
-            self.languages.update(languages_of([change]))
-            if has_note(change):
-                self.noted.append(change)
 
 
 class _Stopped(Exception):

@@ -154,18 +154,14 @@ def reanalyze(store: Store, progress: Callable[[int, int], None] | None = None) 
     Each is changed by itself, so that what was interrupted goes on where it was; one that changes meanwhile is left alone, as
     its language is told by then.  progress: called with documents looked at and documents in all.
     """
-    untold = _untold(store)
+    with store.read() as reader:
+        untold = [document for document in reader.every_document() if may_be_untold(document)]
     n_changed = 0
     for done, document in enumerate(untold, 1):
         n_changed += _reanalyze(store, document)
         if progress is not None:
             progress(done, len(untold))
     return n_changed
-
-
-def _untold(store: Store) -> list[Document]:
-    with store.read() as reader:
-        return [document for document in reader.every_document() if may_be_untold(document)]
 
 
 def _reanalyze(store: Store, document: Document) -> bool:

@@ -23,7 +23,7 @@ from rag.parsing.office.rtf.parse import parse_rtf
 from rag.parsing.office.xlsx import parse_xlsx
 from rag.parsing.pdf.parse import parse_pdf, parse_picture
 from rag.parsing.pdf.recognition.ocr import HINT
-from rag.parsing.shared.encoding import KNOWN, decode, n_damaged
+from rag.parsing.shared.encoding import KNOWN, as_text, decode, n_damaged
 from rag.parsing.shared.passwords import ENCRYPTED, PROTECTED, decrypted
 from rag.parsing.structure.metadata import PLACES_NOT_READ
 from rag.parsing.text import notebook, subtitles
@@ -126,12 +126,8 @@ def is_plain_text(name: str, content: bytes) -> bool:
         or b"\x00" in content
     ):
         return False
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
     beginning = _beginning(content)
-    return not (
+    return as_text(content) is not None and not (
         beginning.lstrip()[:1] in ("{", "[")
         or _is_html(suffix, content)
         or _is_mail(beginning)

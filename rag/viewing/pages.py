@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from index.backend import Reader
 from index.types import Document, Passage, Span
@@ -38,9 +39,10 @@ def pages_of(reader: Reader, document: Document, start: int | None, sought: str 
     found = None
     if sought is not None:
         text = reader.text(document.id)
-        places = [match.start() for match, _ in zip(_pattern(sought).finditer(text), range(_MOST_FOUND), strict=False)]
-        on = Counter(_page_at(passages, place) for place in places)
-        found = {number: count for number, count in sorted(on.items(), key=lambda item: item[0] or 0) if number}
+        pattern = re.compile(r"\s+".join(map(re.escape, sought.split())) or r"(?!)", re.IGNORECASE)
+        places = (match.start() for match in islice(pattern.finditer(text), _MOST_FOUND))
+        on = Counter(page for place in places if (page := _page_at(passages, place)))
+        found = dict(sorted(on.items()))
     return Pages(n_pages, page, found)
 
 
@@ -70,7 +72,3 @@ def _page_at(passages: Sequence[Passage], place: int) -> int | None:
     """The page of the last passage that begins at or before a place."""
     at = bisect_right(passages, place, key=lambda passage: passage.span.start) - 1
     return passages[at].page if at >= 0 else None
-
-
-def _pattern(sought: str) -> "re.Pattern[str]":
-    return re.compile(r"\s+".join(map(re.escape, sought.split())) or r"(?!)", re.IGNORECASE)

@@ -4,10 +4,13 @@ It runs where files are parsed (``rag.parsing.sandbox.worker``), never in the se
 The words are found on the page when it is drawn, by the letters that its text layer shows, so that nothing is kept of their places.
 """
 
+import re
 import struct
 import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import islice
+from os.path import commonprefix
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -141,8 +144,9 @@ def quoted_places(page: Letters, quote: str, before: str) -> list[int]:
     whole, lead = folded(quote).text, folded(before).text
     if not whole:
         return []
-    if found := list(_occurrences(page.text, whole, _MOST_PLACES)):
-        start = max(found, key=lambda at: (_common_end(page.text[:at], lead), -at))
+    if found := _occurrences(page.text, whole, _MOST_PLACES):
+        ends = {at: page.text[max(at - len(lead), 0) : at] for at in found}  # up to each, as long as the lead
+        start = max(found, key=lambda at: (len(commonprefix((ends[at][::-1], lead[::-1]))), -at))
         return page.places[start : start + len(whole)]
     places: list[int] = []
     last = 0
@@ -164,22 +168,8 @@ def sought_places(page: Letters, sought: str) -> list[int]:
     return [place for at in found for place in page.places[at : at + len(letters)]]
 
 
-def _occurrences(text: str, part: str, most: int) -> Iterator[int]:
-    at = text.find(part)
-    while at >= 0 and most:
-        yield at
-        most -= 1
-        at = text.find(part, at + len(part))
-
-
-def _common_end(text: str, lead: str) -> int:
-    """How many last letters two texts have in common."""
-    common = 0
-    for one, other in zip(reversed(text[-len(lead) :] if lead else ""), reversed(lead), strict=False):
-        if one != other:
-            break
-        common += 1
-    return common
+def _occurrences(text: str, part: str, most: int) -> list[int]:
+    return [match.start() for match in islice(re.finditer(re.escape(part), text), most)]
 
 
 def _pieces(quote: str) -> Iterator[str]:
@@ -208,9 +198,8 @@ def _rectangles(page: "PdfPage", layer: "PdfTextPage", places: Sequence[int], pi
             continue
         corners = []
         for across, up in ((left.value, top.value), (right.value, bottom.value)):
-            raw.FPDF_PageToDevice(
-                page, 0, 0, width, height, 0, across, up, x, y
-            )  # knows how the page is turned and cut
+            # It knows how the page is turned and cut.
+            raw.FPDF_PageToDevice(page, 0, 0, width, height, 0, across, up, x, y)
             corners.append((x.value, y.value))
         (x0, x1), (y0, y1) = sorted((corners[0][0], corners[1][0])), sorted((corners[0][1], corners[1][1]))
         box = (x0, y0, x1, y1)
@@ -223,23 +212,17 @@ def _rectangles(page: "PdfPage", layer: "PdfTextPage", places: Sequence[int], pi
         before, last = place, box
     inside = []
     for x0, y0, x1, y1 in lines:
-        left_edge, top_edge, right_edge, bottom_edge = (
-            max(0, x0 - 1),
-            max(0, y0 - 2),
-            min(width, x1 + 2),
-            min(height, y1 + 2),
-        )
-        if left_edge < right_edge and top_edge < bottom_edge:
-            inside.append((left_edge, top_edge, right_edge, bottom_edge))
+        x0, y0, x1, y1 = max(0, x0 - 1), max(0, y0 - 2), min(width, x1 + 2), min(height, y1 + 2)
+        if x0 < x1 and y0 < y1:
+            inside.append((x0, y0, x1, y1))
     return inside
 
 
 def _go_on(one: Rectangle, other: Rectangle) -> bool:
     """Whether two letters are of one line, which may run in any direction."""
     size = max(one[2] - one[0], one[3] - one[1], other[2] - other[0], other[3] - other[1], 1)
-    across, down = (
-        max(one[at], other[at]) - min(one[at + 2], other[at + 2]) for at in (0, 1)
-    )  # negative: they overlap
+    # Negative: they overlap.
+    across, down = (max(one[at], other[at]) - min(one[at + 2], other[at + 2]) for at in (0, 1))
     return (down < 0 and across < _MOST_BETWEEN * size) or (across < 0 and down < _MOST_BETWEEN // 2 * size // 2)
 
 

@@ -9,11 +9,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from index.types import Passage, Span
-from rag.language.sentences import trim
 from rag.parsing.structure.lists import ITEM_START
 from rag.shared.types import CODE, ITEM, PROSE, ROW, TableRow
 from rag.shared.units import units_of
-from rag.viewing.tables import MOST_COLUMNS, Row, Table
+from rag.viewing.tables import MOST_COLUMNS, Row, Table, trimmed
 
 HEADING, TABLE = "heading", "table"  # kinds of blocks, beside those of units
 _MOST_HEADINGS = 2_000
@@ -126,9 +125,9 @@ def _pieces(text: str, start: int, passages: Sequence[Passage]) -> Iterator[_Pie
         if heading is not None and at <= heading.span.start < end:
             yield from _rest(text, start, at, heading.span.start)
             at = min(heading.span.end, end)
-            yield heading._replace(span=_trimmed(text, start, heading.span.start, at))
+            yield heading._replace(span=trimmed(text, start, heading.span.start, at))
         for unit in units_of(passage):
-            span = _trimmed(text, start, max(unit.span.start, at), min(unit.span.end, end))
+            span = trimmed(text, start, max(unit.span.start, at), min(unit.span.end, end))
             if span.start < span.end:  # else it stands in the passage before, too
                 is_row = unit.row is not None and len(unit.row.head) <= MOST_COLUMNS
                 yield from _rest(text, start, at, span.start, above_rows=is_row)
@@ -142,16 +141,10 @@ def _rest(text: str, base: int, start: int, end: int, *, above_rows: bool = Fals
     """What is of no unit, such as front matter, by paragraphs; the last of them is the head of the rows below it."""
     gaps = _BLANK_LINE.finditer(text, start - base, max(end - base, 0))
     edges = [start, *(at + base for gap in gaps for at in gap.span()), end]
-    spans = [_trimmed(text, base, *edge) for edge in zip(edges[::2], edges[1::2], strict=True)]
+    spans = [trimmed(text, base, *edge) for edge in zip(edges[::2], edges[1::2], strict=True)]
     spans = [span for span in spans if span.start < span.end]
     for span in spans:
         yield _Piece(ROW if above_rows and span is spans[-1] else PROSE, span)
-
-
-def _trimmed(text: str, base: int, start: int, end: int) -> Span:
-    """A stretch of the document without white space at its ends.  base: where the text begins in the document."""
-    span = trim(text, start - base, max(end, start) - base)
-    return Span(span.start + base, span.end + base)
 
 
 def _headings(passages: Sequence[Passage]) -> Iterator[_Piece | None]:

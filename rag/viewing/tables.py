@@ -44,6 +44,12 @@ class _Held(NamedTuple):
     value: Span
 
 
+def trimmed(text: str, base: int, start: int, end: int) -> Span:
+    """A stretch of a document without white space at its ends.  base: where the text begins in the document."""
+    span = trim(text, start - base, max(end, start) - base)
+    return Span(span.start + base, span.end + base)
+
+
 class Table:
     """A table of a stretch of text, which begins at ``start`` in its document."""
 
@@ -94,21 +100,17 @@ class Table:
         """What was added, from left to right and top to bottom."""
         numbers: dict[_Column | None, int] = {column: number for number, column in enumerate(self._columns)}
         width = max(1, len(numbers))
-        rows = [
-            Row(
-                tuple(Cell(numbers.get(at, 0), width if at is None else 1, own, value) for at, own, value in held),
-                False,
-            )
+        rows = (
+            tuple(Cell(numbers.get(at, 0), width if at is None else 1, own, value) for at, own, value in held)
             for held in self._rows
-        ]
-        return (*(Row(cells, True) for cells in self._heads(width)), *rows)
+        )
+        return (*(Row(cells, True) for cells in self._heads(width)), *(Row(cells, False) for cells in rows))
 
     def _of(self, span: Span) -> str:
         return self._text[span.start - self._start : span.end - self._start]
 
     def _trimmed(self, start: int, end: int) -> Span:
-        span = trim(self._text, start - self._start, end - self._start)
-        return Span(span.start + self._start, span.end + self._start)
+        return trimmed(self._text, self._start, start, end)
 
     def _cells(self, span: Span, row: TableRow) -> list[tuple[int, Span, Span]]:
         """Of each cell of a row that is not empty its number, its span up to that of the next, and its value."""
@@ -132,9 +134,7 @@ class Table:
 
     def _placed(self, names: Sequence[str], after: int) -> list[_Column] | None:
         """The columns of these names from a number on, with new ones between; None where the table has them in another order."""
-        if len(names) == len(self._columns) and all(
-            name == one.name for name, one in zip(names, self._columns, strict=True)
-        ):
+        if [*names] == [column.name for column in self._columns]:
             return self._columns
         old = {*self._columns}
         columns, places = list(self._columns), []

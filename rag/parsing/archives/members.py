@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from rag.parsing.archives.container import Archive, is_document
+from rag.parsing.shared.encoding import as_text
 from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent
 from rag.shared.types import SEPARATOR
 
@@ -213,10 +214,7 @@ def _mails(content: bytes, budget: _Budget) -> Iterator[Member]:
 def _text_of(name: str) -> str:
     """A member's name; one that is not UTF-8 is of the time before it, when it was Western if it was anything."""
     content = name.encode("utf-8", "surrogateescape")
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
+    return as_text(content) or content.decode("cp1252", "replace")
 
 
 def _is_hidden(path: str) -> bool:

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from itertools import starmap
+from itertools import islice, starmap
 
 from rag.parsing.data.rows import SheetRow, add_rows
 from rag.parsing.shared.encoding import decode
@@ -57,15 +57,9 @@ def find_delimiter(text: str, *, named: bool) -> str | None:
         if delimiter not in sample:
             continue
         try:
-            rows = [
-                row
-                for row, _ in zip(
-                    csv.reader(io.StringIO(sample), delimiter=delimiter), range(_SAMPLE_ROWS), strict=False
-                )
-            ]
+            rows = [*filter(None, islice(csv.reader(io.StringIO(sample), delimiter=delimiter), _SAMPLE_ROWS))]
         except csv.Error:
             continue
-        rows = [row for row in rows if row]
         counts = Counter(len(row) for row in rows)
         columns, agreeing = counts.most_common(1)[0] if counts else (0, 0)
         if columns < 2:

@@ -5,7 +5,7 @@ without names goes on with those above it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from typing import NamedTuple
 
 from rag.parsing.structure.builder import TextBuilder, plain
@@ -121,7 +121,8 @@ def _add_data(builder: TextBuilder, rows: Iterable[SheetRow], head: _Head) -> No
             builder.add_record([("", text)], (*head.where, f"row {row.number}"), head.about)
         else:
             context = ". ".join(filter(None, (head.about, group)))
-            builder.add_record(_fields(head.names, row.cells), (*head.where, f"row {row.number}"), context)
+            fields = zip(chain(head.names, repeat("")), row.cells, strict=False)
+            builder.add_record(fields, (*head.where, f"row {row.number}"), context)
         row = after
 
 
@@ -279,10 +280,6 @@ def _names(rows: Sequence[Sequence[str]]) -> list[str]:
         over = own or (over if under else "")
         names.append(" ".join(dict.fromkeys(filter(None, (over, under)))))
     return names
-
-
-def _fields(names: Sequence[str], cells: Sequence[str]) -> list[tuple[str, str]]:
-    return [(names[at] if at < len(names) else "", cell) for at, cell in enumerate(cells)]
 
 
 def _add_plain(builder: TextBuilder, row: SheetRow, path: Sequence[str]) -> None:

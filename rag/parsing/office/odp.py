@@ -3,7 +3,7 @@
 from xml.etree.ElementTree import Element
 
 from rag.parsing.office.odt import open_document
-from rag.parsing.shared.xml import attribute, local
+from rag.parsing.shared.xml import attribute, below, local
 from rag.parsing.structure.builder import plain
 from rag.shared.types import ParsedText
 
@@ -11,7 +11,6 @@ MIMETYPES = (
     "application/vnd.oasis.opendocument.presentation",
     "application/vnd.oasis.opendocument.presentation-template",
 )
-_TITLES = ("title", "subtitle")
 # What stands on every slide, and pictures of slides.
 _LEFT_OUT = ("date-time", "footer", "page-number", "header", "page", "handout")
 
@@ -29,8 +28,9 @@ def parse_odp(content: bytes, name: str) -> ParsedText:
         else:
             reader.builder.open_section((f"slide {number}",))
         for frame in slide:
-            if _kind(frame) not in _LEFT_OUT and not (_kind(frame) == "title" and _text(frame) == heading):
-                reader.read([*_without(frame)] if local(frame.tag) == "notes" else [frame])
+            if not (_kind(frame) == "title" and _text(frame) == heading):
+                parts = frame if local(frame.tag) == "notes" else [frame]
+                reader.read(part for part in parts if _kind(part) not in _LEFT_OUT)
     title = document.title or reader.builder.first_heading or name
     return reader.builder.build(title=title, metadata=document.metadata)
 
@@ -40,9 +40,5 @@ def _kind(frame: Element) -> str:
     return attribute(frame, "class") or ""
 
 
-def _without(notes: Element) -> list[Element]:
-    return [frame for frame in notes if _kind(frame) not in _LEFT_OUT]
-
-
 def _text(frame: Element) -> str:
-    return plain(" ".join("".join(p.itertext()) for p in frame.iter() if local(p.tag) in ("p", "h")))
+    return plain(" ".join("".join(p.itertext()) for p in below(frame, "p", "h")))

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from rag.parsing.data.rows import SheetRow, add_rows
-from rag.parsing.office.lists.odt import whole_number
 from rag.parsing.office.odt import open_document
-from rag.parsing.shared.xml import attribute, local
+from rag.parsing.shared.xml import attribute, local, whole_number
 from rag.parsing.structure.builder import plain
 from rag.shared.types import ParsedText
 

@@ -10,8 +10,8 @@ from xml.etree.ElementTree import Element
 
 from rag.parsing.archives.container import Archive
 from rag.parsing.office.lists.numbering import Label, Numbering
-from rag.parsing.office.lists.odt import OUTLINE, read_lists, whole_number
-from rag.parsing.shared.xml import attribute, child, local, parse_xml
+from rag.parsing.office.lists.odt import OUTLINE, read_lists
+from rag.parsing.shared.xml import attribute, below, child, local, parse_xml, whole_number
 from rag.parsing.structure.builder import Item, TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
 from rag.parsing.structure.tables import Cell, lay_out, n_covered
@@ -68,16 +68,10 @@ def open_document(content: bytes, kind: str) -> OpenDocument:
 
 def _ancestry(parts: Iterable[Element]) -> dict[str, set[str]]:
     """Each paragraph style with those it is derived from: programs derive one of their own for every variation of a style."""
-    parents = {
-        "Table": "Caption",
-        "Illustration": "Caption",
-        "Figure": "Caption",
-        "Drawing": "Caption",
-    }  # as OpenOffice has them
+    parents = dict.fromkeys(("Table", "Illustration", "Figure", "Drawing"), "Caption")  # as OpenOffice has them
     for root in parts:
-        for element in root.iter():
-            parent = attribute(element, "parent-style-name") if local(element.tag) == "style" else None
-            if parent:
+        for element in below(root, "style"):
+            if parent := attribute(element, "parent-style-name"):
                 parents[attribute(element, "name") or ""] = parent
     found = {}
     for name in (*parents, *parents.values()):
@@ -186,8 +180,7 @@ class Reader:
             n_headed += is_header and n_headed == len(rows)
             rows.append([cell for cell in row if local(cell.tag) == "table-cell"])
         texts = [
-            [plain(" ".join("".join(_runs(p, [])) for p in cell.iter() if local(p.tag) in ("p", "h"))) for cell in row]
-            for row in rows
+            [plain(" ".join("".join(_runs(p, [])) for p in below(cell, "p", "h"))) for cell in row] for row in rows
         ]
         nested = any(local(inner.tag) == "table" for row in rows for cell in row for inner in cell.iter())
         if nested or max(map(len, texts), default=0) < 2 or any(len(text) > _MAX_CELL for row in texts for text in row):

@@ -5,15 +5,15 @@ from collections.abc import Iterable
 from xml.etree.ElementTree import Element
 
 from rag.parsing.archives.container import Archive
-from rag.parsing.shared.xml import attribute, child, local, parse_xml
+from rag.parsing.shared.xml import attribute, child, local, parse_xml, whole_number
 from rag.parsing.structure.builder import Values
 from rag.parsing.structure.metadata import collect
 from rag.shared.errors import UnreadableContent
 
-_MAX_DIGITS = 9
+Related = dict[str, tuple[str, str]]
 
 
-def relations(archive: Archive, part: str) -> dict[str, tuple[str, str]]:
+def relations(archive: Archive, part: str) -> Related:
     """What a part refers to inside the container: id -> (kind of relation, name of the part). The whole package: ``part`` empty."""
     folder, name = posixpath.split(part)
     rels = posixpath.join(folder, "_rels", name + ".rels")
@@ -26,6 +26,12 @@ def relations(archive: Archive, part: str) -> dict[str, tuple[str, str]]:
             place = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
             found[element.get("Id", "")] = (element.get("Type", "").rpartition("/")[2], place)
     return found
+
+
+def related_part(element: Element, related: Related, name: str = "id") -> str:
+    """The part that an element refers to by an attribute with the id of a relation; "" for none."""
+    ids = (value for key, value in element.attrib.items() if local(key) == name and key.startswith("{"))
+    return related.get(next(ids, ""), ("", ""))[1]
 
 
 def main_part(archive: Archive) -> str:
@@ -63,9 +69,8 @@ def is_on(element: Element | None) -> bool:
 
 
 def number_of(element: Element | None) -> int | None:
-    """The whole number that an element has as its value; None where there is none, or one too long to be meant."""
-    value = attribute(element, "val")
-    return int(value) if value and value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS else None
+    """The whole number that an element has as its value."""
+    return whole_number(element, "val")
 
 
 def value_of(parent: Element | None, name: str) -> str | None:

@@ -6,8 +6,8 @@ from xml.etree.ElementTree import Element
 
 from rag.parsing.archives.container import Archive
 from rag.parsing.office.charts import add_figures
-from rag.parsing.office.ooxml import chosen, main_part, properties, relations
-from rag.parsing.shared.xml import attribute, child, local, parse_xml
+from rag.parsing.office.ooxml import chosen, main_part, properties, related_part, relations
+from rag.parsing.shared.xml import attribute, below, child, local, parse_xml
 from rag.parsing.structure.builder import TextBuilder, plain
 from rag.parsing.structure.tables import Cell, lay_out, n_covered
 from rag.shared.types import ParsedText
@@ -23,16 +23,8 @@ def parse_pptx(content: bytes, name: str) -> ParsedText:
     part = main_part(archive)
     related = relations(archive, part)
     builder = TextBuilder()
-    number = 0
-    for element in parse_xml(archive.read(part)).iter():
-        if local(element.tag) != "sldId":
-            continue
-        number += 1
-        relation = next(
-            (value for key, value in element.attrib.items() if local(key) == "id" and key.startswith("{")), ""
-        )
-        _, place = related.get(relation, ("", ""))
-        if place in archive:
+    for number, element in enumerate(below(parse_xml(archive.read(part)), "sldId"), 1):
+        if (place := related_part(element, related)) in archive:
             slide = parse_xml(archive.read(place))
             if slide.get("show") not in ("0", "false"):
                 builder.add_page(number)
@@ -60,9 +52,8 @@ def _add_slide(builder: TextBuilder, slide: Element, number: int, add_figures_of
     for shape in shapes:
         if local(shape.tag) == "graphicFrame":
             add_figures_of(shape)
-            for table in shape.iter():
-                if local(table.tag) == "tbl":
-                    builder.add_table(lay_out([_cells(row) for row in table if local(row.tag) == "tr"]))
+            for table in below(shape, "tbl"):
+                builder.add_table(lay_out([_cells(row) for row in table if local(row.tag) == "tr"]))
         elif _placeholder(shape) not in (*_TITLES, *_FURNITURE):
             for count, text in enumerate(_texts(shape)):
                 builder.add_block(text, tight=count > 0)
@@ -88,8 +79,7 @@ def _add_notes(builder: TextBuilder, notes: Element) -> None:
 
 def _shapes(slide: Element) -> Iterator[Element]:
     """Shapes with text, groups taken apart, in the order of the file, which is that in which a reader is led through them."""
-    tree = next((element for element in slide.iter() if local(element.tag) == "spTree"), None)
-    stack = list(reversed(list(tree))) if tree is not None else []
+    stack = list(reversed(next(below(slide, "spTree"), [])))
     while stack:
         shape = stack.pop()
         tag = local(shape.tag)
@@ -103,12 +93,8 @@ def _shapes(slide: Element) -> Iterator[Element]:
 
 def _placeholder(shape: Element) -> str:
     """What part of the slide's layout a shape fills: "title", "body", "ftr", ...; nothing where it is free."""
-    for element in shape.iter():
-        if local(element.tag) == "ph":
-            return attribute(element, "type") or "body"
-        if local(element.tag) == "txBody":
-            break
-    return ""
+    first = next(below(shape, "ph", "txBody"), None)
+    return (attribute(first, "type") or "body") if first is not None and local(first.tag) == "ph" else ""
 
 
 def _texts(shape: Element) -> Iterator[str]:
@@ -116,12 +102,6 @@ def _texts(shape: Element) -> Iterator[str]:
     body = child(shape, "txBody")
     for paragraph in body if body is not None else ():
         if local(paragraph.tag) == "p":
-            parts = []
-            for element in paragraph.iter():
-                tag = local(element.tag)
-                if tag == "t":
-                    parts.append(element.text or "")
-                elif tag in ("br", "tab"):
-                    parts.append("\n")
-            if text := plain("".join(parts)):
+            runs = below(paragraph, "t", "br", "tab")
+            if text := plain("".join(run.text or "" if local(run.tag) == "t" else "\n" for run in runs)):
                 yield text

@@ -15,8 +15,8 @@ from itertools import islice
 from rag.parsing.archives.container import Archive
 from rag.parsing.data.rows import SheetRow, add_rows
 from rag.parsing.office import number_format
-from rag.parsing.office.ooxml import main_part, properties, relations
-from rag.parsing.shared.xml import local, parse_xml
+from rag.parsing.office.ooxml import main_part, properties, related_part, relations
+from rag.parsing.shared.xml import below, parse_xml
 from rag.parsing.structure.builder import TextBuilder, plain
 from rag.shared.types import ParsedText
 
@@ -68,12 +68,8 @@ def _parts(archive: Archive) -> dict[str, str]:
     """The part of the container that each sheet is in, by its name."""
     part = main_part(archive)
     related = relations(archive, part)
-    places = {}
-    for element in parse_xml(archive.read(part)).iter():
-        if local(element.tag) == "sheet":
-            relation = next((value for key, value in element.attrib.items() if local(key) == "id"), "")
-            places[element.get("name", "")] = related.get(relation, ("", ""))[1]
-    return places
+    sheets = below(parse_xml(archive.read(part)), "sheet")
+    return {sheet.get("name", ""): related_part(sheet, related) for sheet in sheets}
 
 
 def _merged(content: bytes, part: str) -> dict[int, list[tuple[int, int]]]:

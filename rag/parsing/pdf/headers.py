@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 
 from rag.parsing.pdf.layout import EDGE, Line, Page
 from rag.parsing.pdf.paragraphs import Paragraph, Vocabulary
@@ -114,5 +115,5 @@ def _recurs(key: _Key, numbers: list[int], n_pages: int) -> bool:
         return len(numbers) >= 2 or n_pages == 1
     if len(numbers) == 2 and numbers[1] - numbers[0] == 2 and n_pages <= _FEW_PAGES:
         return True  # on left or right pages alone
-    close = sum(after - before <= 2 for before, after in zip(numbers, numbers[1:], strict=False))
+    close = sum(after - before <= 2 for before, after in pairwise(numbers))
     return len(numbers) >= max(min(n_pages, 3), 2) and close * 2 >= len(numbers) - 1

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from rag.parsing.pdf.contents import whole_contents
 from rag.parsing.pdf.objects.rulings import NO_RULINGS, Rulings
@@ -132,10 +133,8 @@ def _read_text(rows: Sequence[list[Word]], first: int, end: int, left: float, ri
     while at < end:
         if at + 1 < end and is_pair(rows, at):
             pairs = zip(rows[at], rows[at + 1], strict=True)
-            lines += [
-                _line([label._replace(text=label.text.rstrip(":") + ":"), said], left, right, number)
-                for label, said in pairs
-            ]
+            labelled = ([label._replace(text=label.text.rstrip(":") + ":"), said] for label, said in pairs)
+            lines += [_line(row, left, right, number) for row in labelled]
             at += 2
         else:
             lines.append(_line(rows[at], left, right, number))
@@ -309,7 +308,7 @@ def _line(row: list[Word], left: float, right: float, column: int) -> Line:
     if sum(_is_rtl(run.text) for run in row) * 2 > len(row):
         row = row[::-1]
     parts = [row[0].text]
-    for before, run in zip(row, row[1:], strict=False):
+    for before, run in pairwise(row):
         gap = max(run.x0 - before.x1, before.x0 - run.x1)
         attached = gap < 0.08 * run.size and min(before.size, run.size) < 0.85 * max(before.size, run.size)
         parts.append("" if attached else " ")  # a superscript has no blank before it

@@ -4,24 +4,25 @@ Left out: page numbers, and lines at the top or bottom of the pages where they a
 else from type that is larger than the body's.
 """
 
-import ctypes
 import re
 import threading
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from rag.parsing.pdf.headers import drop_repeated
 from rag.parsing.pdf.layout import Gutters, Page
 from rag.parsing.pdf.letters import mend_letters
+from rag.parsing.pdf.objects.entries import text_given_by
 from rag.parsing.pdf.objects.page import UNMAPPED, Spoiled, draw_page, page_alone, read_page
 from rag.parsing.pdf.objects.streams import is_damaged, suspect
 from rag.parsing.pdf.recognition.ocr import HINT, PicturesOnly, engine, recognise
 from rag.parsing.pdf.writing import heading_key, printed_title, write_pages
 from rag.parsing.shared.passwords import PROTECTED, PROTECTED_BY_OTHER
-from rag.parsing.structure.builder import MAX_CHARACTERS, TextBuilder, Values, plain
+from rag.parsing.structure.builder import TextBuilder, Values, plain, require_length
 from rag.parsing.structure.metadata import PAGES_NOT_READ, collect
 from rag.shared.errors import ContentTooLarge, UnreadableContent
 from rag.shared.types import ParsedText
@@ -46,6 +47,7 @@ _SIGNS = re.compile(r"[!\"#$%&'*+/<=>?@\[\\\]^`{|}~]")  # of which a text withou
 _MAX_SIGNS = 0.3
 _SAMPLE = 50  # pages by which a file is told to be full of them
 _MAX_RECOGNISED = 2000  # pages of one file
+_MAX_LANGUAGE = 50  # characters of what is said of it
 
 
 def parse_pdf(content: bytes, name: str, *, ocr: bool = False, passwords: Sequence[str] = ()) -> ParsedText:
@@ -232,8 +234,7 @@ def _read(content: bytes, ocr: bool, passwords: Sequence[str], *, pictures: Coll
                 if page.lines:
                     layer.recognised.append(page.number)
             n_characters += sum(len(line.text) for line in page.lines)
-            if n_characters > MAX_CHARACTERS:
-                raise ContentTooLarge(f"more than {MAX_CHARACTERS // 10**6} million characters of text: split the file")
+            require_length(n_characters)
             layer.pages.append(page)
         return layer
     finally:
@@ -250,12 +251,7 @@ def _is_cut(content: bytes) -> bool:
 def _language(document: "PdfDocument") -> str:
     from pypdfium2 import raw
 
-    size = raw.FPDFCatalog_GetLanguage(document, None, 0)
-    if not 2 < size <= 100:
-        return ""
-    buffer = ctypes.create_string_buffer(size)
-    raw.FPDFCatalog_GetLanguage(document, ctypes.cast(buffer, ctypes.POINTER(raw.FPDF_WCHAR)), size)
-    return buffer.raw.decode("utf-16-le", "replace").rstrip("\x00")
+    return text_given_by(partial(raw.FPDFCatalog_GetLanguage, document), _MAX_LANGUAGE)
 
 
 def _bookmarks(document: "PdfDocument") -> dict[int, dict[str, int]]:

@@ -93,16 +93,13 @@ def _send_members(connection: socket.socket, job: dict[str, Any], content: bytes
     """
     from rag.parsing.archives.members import inner_name, members
 
-    end: dict[str, Any] = {"end": True}
+    end = json.dumps({"end": True}).encode()
     try:
         for number, (path, inner) in enumerate(members(job["name"], content)):
             if number < job["after"]:
                 continue
             if isinstance(inner, RagError):
-                send(
-                    connection,
-                    json.dumps({"path": path, "error": type(inner).__name__, "message": str(inner)}).encode(),
-                )
+                send(connection, _failure(inner, path=path))
                 continue
             offer = {"path": path, "sha256": hashlib.sha256(inner).hexdigest()}
             send(connection, json.dumps(offer).encode())
@@ -111,11 +108,9 @@ def _send_members(connection: socket.socket, job: dict[str, Any], content: bytes
                 inner_path = path.rpartition("/")[2] or inner_name(job["name"])
                 send(connection, _parsed(inner_path, inner, job["options"]))
             _allow_seconds(job["seconds"])
-    except MemoryError:
-        end |= {"error": "MemoryError", "message": ""}
-    except RagError as error:
-        end |= {"error": type(error).__name__, "message": str(error)}
-    send(connection, json.dumps(end).encode())
+    except (MemoryError, RagError) as error:
+        end = _failure(error, end=True)
+    send(connection, end)
 
 
 def _parsed(name: str, content: bytes, options: dict[str, Any]) -> bytes:
@@ -126,11 +121,8 @@ def _parsed(name: str, content: bytes, options: dict[str, Any]) -> bytes:
     try:
         # A lone surrogate, which no text may hold, becomes a question mark.
         return json.dumps(to_json(parse(name, content, chosen)), ensure_ascii=False).encode("utf-8", "replace")
-    except MemoryError:
-        return b'{"error": "MemoryError", "message": ""}'
-    except RagError as error:
-        kind = "MemoryError" if isinstance(error.__cause__, MemoryError) else type(error).__name__
-        return _failure(error, kind)
+    except (MemoryError, RagError) as error:
+        return _failure(error.__cause__ if isinstance(error.__cause__, MemoryError) else error)
 
 
 def _drawn(content: bytes, wanted: list[Any]) -> list[bytes]:
@@ -140,14 +132,12 @@ def _drawn(content: bytes, wanted: list[Any]) -> list[bytes]:
     try:
         drawn = draw(content, Wanted(*wanted))
         return [json.dumps(drawn[:-1]).encode(), drawn.png]
-    except MemoryError:
-        return [b'{"error": "MemoryError", "message": ""}']
-    except RagError as error:
+    except (MemoryError, RagError) as error:
         return [_failure(error)]
 
 
-def _failure(error: RagError, kind: str | None = None) -> bytes:
-    return json.dumps({"error": kind or type(error).__name__, "message": str(error)}).encode()
+def _failure(error: Exception, **more: Any) -> bytes:
+    return json.dumps({"error": type(error).__name__, "message": str(error), **more}).encode()
 
 
 def _limit(memory_bytes: int) -> None:

@@ -77,6 +77,14 @@ KNOWN = (
 _NOT_TEXT = f"this is binary data, not text; {KNOWN}"
 
 
+def as_text(content: bytes, encoding: str = "utf-8") -> str | None:
+    """The text in an encoding; None where it is none."""
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
 def decode(content: bytes) -> str:
     """The text of a file, with line ends as ``\\n`` and without byte order mark, otherwise as it is; U+FFFD for what is damaged.
 
@@ -91,12 +99,8 @@ def decode(content: bytes) -> str:
 
 def n_damaged(content: bytes) -> int:
     """At how many places ``decode`` gives U+FFFD for what is no text; runs of invalid bytes count once."""
-    if b"\x00" not in content:
-        try:
-            content.decode("utf-8")
-            return 0
-        except UnicodeDecodeError:
-            pass
+    if b"\x00" not in content and as_text(content) is not None:
+        return 0
     mended = _mended(content)
     return mended[1] if mended else 0
 
@@ -111,12 +115,9 @@ def _decode(content: bytes) -> str:
                     return mended[0]
                 raise UnreadableContent(f"the file is marked as {encoding} but is not: {error.reason}") from error
     has_nul = b"\x00" in content
-    try:
-        text = content.decode("utf-8")
-        if not has_nul:
-            return text
-    except UnicodeDecodeError:
-        text = None
+    text = as_text(content)
+    if text is not None and not has_nul:
+        return text
     if (mended := _mended(content)) is not None:
         return mended[0]
     if text is not None:
@@ -161,9 +162,7 @@ def _western(content: bytes) -> str | None:
 
     Statistics of letters, which tell the other code pages, go wrong for the few accents of a short text.
     """
-    try:
-        text = content.decode("cp1252")
-    except UnicodeDecodeError:
+    if (text := as_text(content, "cp1252")) is None:
         return None
     letters = Counter(_ACCENTED.findall(text))
     n_foreign = sum(letters.values())
@@ -177,9 +176,7 @@ def _western(content: bytes) -> str | None:
 
 def _turkish(content: bytes) -> str | None:
     """Text in Windows' Turkish code page, which differs in six letters from the Western one, if these are among its letters."""
-    try:
-        text = content.decode("cp1254")
-    except UnicodeDecodeError:
+    if (text := as_text(content, "cp1254")) is None:
         return None
     letters = Counter(_NOT_ASCII.findall(text))
     n_foreign = sum(letters.values())
@@ -191,10 +188,7 @@ def _turkish(content: bytes) -> str | None:
 def _unmarked_utf16(content: bytes) -> str:
     """UTF-16 without a mark has its zero bytes nearly all at even or nearly all at odd places."""
     odd, even = content[1::2].count(0), content[0::2].count(0)
-    encoding = "utf-16-le" if odd > even else "utf-16-be"
-    if min(odd, even) * 20 > max(odd, even) or len(content) % 2:
+    text = as_text(content, "utf-16-le" if odd > even else "utf-16-be")
+    if min(odd, even) * 20 > max(odd, even) or text is None:
         raise UnsupportedFormat(_NOT_TEXT)
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise UnsupportedFormat(_NOT_TEXT) from error
+    return text

@@ -1,11 +1,13 @@
 """XML of office documents: parsed without document types, so that no entity is ever defined or fetched."""
 
+from collections.abc import Iterator
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from rag.shared.errors import UnreadableContent
 
 _MAX_DEPTH = 400
+_MAX_DIGITS = 9
 
 
 def parse_xml(content: bytes) -> Element:
@@ -55,6 +57,17 @@ def attribute(element: Element | None, name: str) -> str | None:
     """The value of the attribute with this local name, whatever its namespace; None of no element."""
     attributes = element.attrib.items() if element is not None else ()
     return next((value for key, value in attributes if local(key) == name), None)
+
+
+def whole_number(element: Element | None, name: str) -> int | None:
+    """The whole number that an attribute has; None where it has none, or one too long to be meant."""
+    value = attribute(element, name) or ""
+    return int(value) if value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS else None
+
+
+def below(element: Element | None, *names: str) -> Iterator[Element]:
+    """An element and all below it that have one of these local names, in order; nothing of no element."""
+    return (inner for inner in (element.iter() if element is not None else ()) if local(inner.tag) in names)
 
 
 def child(element: Element | None, name: str) -> Element | None:

@@ -28,6 +28,12 @@ _BLANKS = re.compile(r"\s+")
 Values = dict[str, JsonScalar | list[JsonScalar]]
 
 
+def require_length(n_characters: int) -> None:
+    """Raises ContentTooLarge for a text that is too long to be taken in."""
+    if n_characters > MAX_CHARACTERS:
+        raise ContentTooLarge(f"more than {MAX_CHARACTERS // 10**6} million characters of text: split the file")
+
+
 def plain(text: str) -> str:
     """The text on one line: runs of white space as one blank; without soft hyphens, zero-width spaces and control characters."""
     return _BLANKS.sub(" ", _LEFT_OUT.sub("", text)).strip()
@@ -91,7 +97,7 @@ class TextBuilder:
 
     def __init__(self) -> None:
         self._parts: list[str] = []
-        self._length = 0
+        self.n_characters = 0  # of the text so far
         self._blocks: list[Block] = []
         self._pages: list[PageBreak] = []
         self._sections: list[Section] = []
@@ -99,17 +105,12 @@ class TextBuilder:
         self._opened = 0
         self._heading_end = 0
         self._body = False  # whether the open section has text below its heading
-        self._first_heading = ""
+        self.first_heading = ""  # none so far
         self._context = ""
         self._lead = ""
         self._items: list[tuple[Item, str]] = []  # those that what follows may stand below, with what they say of it
         self._is_apart = False  # whether a paragraph, of which ``_lead`` is, came after them
         self._caption = ""
-
-    @property
-    def n_characters(self) -> int:
-        """Length of the text so far."""
-        return self._length
 
     def add_caption(self, text: str) -> None:
         """Add a caption: of the table that follows at once, else a paragraph, which stands where its figure does."""
@@ -130,20 +131,20 @@ class TextBuilder:
         self._close(start)
         self._path = [entry for entry in self._path if entry[0] < level]
         self._path.append((level, text))
-        self._first_heading = self._first_heading or text
-        self._heading_end = self._length
+        self.first_heading = self.first_heading or text
+        self._heading_end = self.n_characters
 
     def open_section(self, path: Sequence[str], context: str = "") -> None:
         """Open a section that has no heading line of its own in the text, under the given path from the top."""
         self._flush_caption()
-        self._close(self._length)
+        self._close(self.n_characters)
         self._path = [(number, name) for number, name in enumerate(path, 1)]
         self._context = context
 
     def end_section(self) -> None:
         """What follows, up to the next heading, stands under none."""
         self._flush_caption()
-        self._close(self._length)
+        self._close(self.n_characters)
         self._path = []
 
     def add_block(
@@ -177,7 +178,7 @@ class TextBuilder:
             if not kind or kind == ITEM:
                 in_references = any(is_references(heading) for _, heading in self._path) and is_entry(text)
                 kind = REFERENCE if in_references else CODE if whole else ITEM if listed else PROSE
-            self._blocks.append(Block(start, self._length, whole, "\n".join(filter(None, context)), kind))
+            self._blocks.append(Block(start, self.n_characters, whole, "\n".join(filter(None, context)), kind))
             self._body = True
             if item is not None:
                 lead = lead_in(text) or (text if len(text) <= _SHORT_ITEM else "")
@@ -208,32 +209,32 @@ class TextBuilder:
             self._close(self._blocks[-1].start)
             if not stays:
                 self._blocks.pop()
-                self._heading_end = self._length
+                self._heading_end = self.n_characters
         elif self._body:
-            self._close(self._length)
+            self._close(self.n_characters)
         for line in (caption, *(_line(cells) for cells in table.header)):
             if line:
                 self._append(line, tight=stays or self._heading_end > self._opened)
-                self._heading_end = self._opened if stays else self._length
+                self._heading_end = self._opened if stays else self.n_characters
         self._context = context
         for number, (cells, group) in enumerate(table.rows):
             line = _line(cells)
             if len(cells) == 1 and all(len(row.cells) == 1 for row in table.rows[number + 1 : number + 2]):
                 if line:  # text between rows, which names none of them
-                    self._blocks.append(Block(self._append(line, tight=True), self._length, False, "", PROSE))
+                    self._blocks.append(Block(self._append(line, tight=True), self.n_characters, False, "", PROSE))
                 continue
             heads = names if len(cells) > 1 else ()  # a cell over the whole width is no column's
             if len(line) <= ROW_CHARACTERS:
                 if line:
                     start = self._append(line, tight=True)
-                    self._blocks.append(Block(start, self._length, True, group, ROW, _row(cells, start, heads)))
+                    self._blocks.append(Block(start, self.n_characters, True, group, ROW, _row(cells, start, heads)))
             else:
                 for at, cell in enumerate(cells):
                     if plain(cell):
                         start = self._append(plain(cell), tight=True)
                         row = _row([cell], start, heads[at : at + 1])
-                        self._blocks.append(Block(start, self._length, False, group, ROW, row))
-        self._close(self._length)
+                        self._blocks.append(Block(start, self.n_characters, False, group, ROW, row))
+        self._close(self.n_characters)
 
     def add_record(self, fields: Iterable[tuple[str, str]], path: Sequence[str], context: str = "") -> None:
         """Add a row of a table or a record as a passage of its own: a line a field that has a value, ``name: value``.
@@ -247,7 +248,7 @@ class TextBuilder:
             return
         self.open_section(path)
         if len(lines) == 1 and not named[0][0]:
-            self._blocks.append(Block(self._append(lines[0], tight=False), self._length, True, context))
+            self._blocks.append(Block(self._append(lines[0], tight=False), self.n_characters, True, context))
         elif sum(map(len, lines)) + len(lines) <= ROW_CHARACTERS:
             end = start = self._append("\n".join(lines), tight=False)
             cells = []
@@ -256,13 +257,13 @@ class TextBuilder:
                 cells.append(Span(end - len(value), end))
                 end += 1
             row = TableRow(tuple(name for name, _ in named), tuple(cells))
-            self._blocks.append(Block(start, self._length, True, context, ROW, row))
+            self._blocks.append(Block(start, self.n_characters, True, context, ROW, row))
         else:
             self._context = _short_fields(lines)
             for line, (name, value) in zip(lines, named, strict=True):
                 start = self._append(line, tight=line is not lines[0])
-                row = TableRow((name,), (Span(self._length - len(value), self._length),))
-                self._blocks.append(Block(start, self._length, False, context, ROW, row))
+                row = TableRow((name,), (Span(self.n_characters - len(value), self.n_characters),))
+                self._blocks.append(Block(start, self.n_characters, False, context, ROW, row))
         self._body = True
 
     def add_document(self, parsed: ParsedText, path: Sequence[str]) -> None:
@@ -278,12 +279,12 @@ class TextBuilder:
             start, heading_end, end = section.start + offset, section.heading_end + offset, section.end + offset
             start = opened if start == offset else start  # with the blank line before it
             self._sections.append(Section(start, heading_end, end, (*path, *section.path), section.context))
-        self._opened = self._heading_end = self._length
+        self._opened = self._heading_end = self.n_characters
         self._body = False
 
     def add_page(self, number: int, label: str = "") -> None:
         """The text that follows stands on this page."""
-        start = self._length  # before the blank line, so that whatever separates the next block does not matter
+        start = self.n_characters  # before the blank line, so that whatever separates the next block does not matter
         if self._pages and self._pages[-1].start == start:
             self._pages.pop()  # a page without text
         self._pages.append(PageBreak(start, number, label))
@@ -295,20 +296,15 @@ class TextBuilder:
     def build(self, *, title: str, metadata: Values) -> ParsedText:
         """The parsed text. title: the document's own, or else its first heading, or else what the caller falls back to."""
         self._flush_caption()
-        self._close(self._length)
+        self._close(self.n_characters)
         text = "".join(self._parts)
         sections = tuple(self._sections) or (Section(0, 0, 0, ()),)
         pages = tuple(page for page in self._pages if page.start < len(text) or page.number == 1)
         return ParsedText(text, title, sections, tuple(self._blocks), pages, metadata)
 
-    @property
-    def first_heading(self) -> str:
-        """The first heading, or nothing."""
-        return self._first_heading
-
     def _title_above(self) -> str:
         """The short line that was added last, which is no sentence and so says what the table below it is of."""
-        if not self._blocks or not self._body or self._blocks[-1].end != self._length:
+        if not self._blocks or not self._body or self._blocks[-1].end != self.n_characters:
             return ""
         last, text = self._blocks[-1], self._parts[-1]
         is_line = last.kind == PROSE and not last.whole and len(text) == last.end - last.start <= _MAX_TITLE
@@ -337,12 +333,11 @@ class TextBuilder:
         if self._parts:
             separator = "\n" if tight else "\n\n"
             self._parts.append(separator)
-            self._length += len(separator)
-        start = self._length
+            self.n_characters += len(separator)
+        start = self.n_characters
         self._parts.append(text)
-        self._length += len(text)
-        if self._length > MAX_CHARACTERS:
-            raise ContentTooLarge(f"more than {MAX_CHARACTERS // 10**6} million characters of text: split the file")
+        self.n_characters += len(text)
+        require_length(self.n_characters)
         return start
 
     def _close(self, end: int) -> None:

@@ -2,6 +2,7 @@
 
 import re
 
+from index.types import Span
 from rag.language.patterns import BULLETS
 from rag.language.sentences import split_sentences, trim
 from rag.shared.types import ITEM, PROSE, Block
@@ -55,8 +56,12 @@ def blocks_of_lists(text: str) -> list[Block]:
     blocks = []
     for (_, before, _), (start, end, context) in zip(edges, edges[1:], strict=False):
         for left, right, lead in ((before, start, ""), (start, end, context)):
-            span = trim(text, left, right)
-            if span.start < span.end:
-                first = max(text.rfind("\n", left, span.start) + 1, left)  # indentation stays with the first line
-                blocks.append(Block(first, span.end, False, lead, ITEM if lead else PROSE))
+            if span := without_blank_lines(text, left, right):
+                blocks.append(Block(*span, False, lead, ITEM if lead else PROSE))
     return blocks
+
+
+def without_blank_lines(text: str, start: int, end: int) -> Span | None:
+    """A stretch without blank lines around it, None where there is no other; indentation stays with the first line."""
+    span = trim(text, start, end)
+    return Span(max(text.rfind("\n", start, span.start) + 1, start), span.end) if span.start < span.end else None

@@ -10,20 +10,8 @@ from rag.parsing.structure.builder import Values, plain
 PAGES_NOT_READ = "pages_not_read"  # numbers of the pages of a PDF that are damaged
 PLACES_NOT_READ = "places_not_read"  # how many places of a text are damaged
 # Names under which files of formats with fields of their own say something of themselves; a text's front matter may say anything.
-STATED = frozenset(
-    (
-        "author",
-        "date",
-        "description",
-        "keywords",
-        "language",
-        "url",
-        "to",
-        "attachments",
-        "attachments_not_read",
-        "pages",
-    )
-    + (PAGES_NOT_READ, PLACES_NOT_READ)
+STATED = {PAGES_NOT_READ, PLACES_NOT_READ}.union(
+    "author date description keywords language url to attachments attachments_not_read pages".split()
 )
 _MAX_CHARACTERS = 500
 _ISO = re.compile(r"(?:D:)?\s*(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})(?!\d{3,5}(?:\D|$))")
@@ -46,7 +34,7 @@ def collect(**values: JsonScalar | list[str]) -> Values:
         elif isinstance(value, list):
             value = [text for text in (plain(item)[:_MAX_CHARACTERS].rstrip() for item in value) if text]
         if value not in (None, "", []):
-            kept[name] = value if not isinstance(value, list) else list(value)
+            kept[name] = [*value] if isinstance(value, list) else value
     return kept
 
 

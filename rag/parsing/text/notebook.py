@@ -10,7 +10,7 @@ _FENCE = "```"
 
 def is_notebook(text: str) -> bool:
     """Whether a text is a notebook: a JSON object of cells that says which format of notebooks it has."""
-    return text.lstrip()[:1] == "{" and '"nbformat"' in text and '"cells"' in text and _cells(text) is not None
+    return '"nbformat"' in text and '"cells"' in text and _cells(text) is not None
 
 
 def parse_notebook(text: str, name: str) -> ParsedText:

@@ -5,12 +5,12 @@ each entry with its further lines.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
-from rag.language.sentences import trim
 from rag.parsing.shared.encoding import decode
-from rag.parsing.structure.builder import MAX_CHARACTERS
-from rag.parsing.structure.lists import blocks_of_lists
+from rag.parsing.structure.builder import require_length
+from rag.parsing.structure.lists import blocks_of_lists, without_blank_lines
 from rag.shared.errors import ContentTooLarge
 from rag.shared.types import CODE, Block, ParsedText, Section
 
@@ -43,15 +43,15 @@ def parse_text(content: bytes, name: str, suffix: str) -> ParsedText:
     if max(content.count(b"\n"), content.count(b"\r")) > MAX_LINES:
         raise ContentTooLarge(f"more than {MAX_LINES // 10**6} million lines of text: split the file")
     text = decode(content)
-    if len(text) > MAX_CHARACTERS:
-        raise ContentTooLarge(f"more than {MAX_CHARACTERS // 10**6} million characters of text: split the file")
+    require_length(len(text))
     sections = (Section(0, 0, len(text), ()),)
     sample = text[:_SAMPLE_CHARACTERS]
     if _is_log(sample):
-        return ParsedText(text, name, sections, tuple(_entries(text)))
+        return ParsedText(text, name, sections, _wholes(text, _entries(text)))
     if suffix in CODE_NAMES or text.startswith("#!") or _is_code(sample):
         # The file's whole name, as people name a piece of code.
-        return ParsedText(text, name + suffix, sections, tuple(_pieces(text)))
+        pieces = [0, *(edge for gap in _BLANK_LINES.finditer(text) for edge in gap.span()), len(text)]
+        return ParsedText(text, name + suffix, sections, _wholes(text, zip(pieces[::2], pieces[1::2], strict=True)))
     return ParsedText(text, name, sections, tuple(blocks_of_lists(text)))
 
 
@@ -65,36 +65,12 @@ def _is_log(sample: str) -> bool:
     return len(lines) >= _FEWEST_LINES and sum(map(bool, map(_LOG_LINE.match, lines))) >= _LOG_SHARE * len(lines)
 
 
-def _pieces(text: str) -> Iterator[Block]:
-    """What stands between blank lines, each whole."""
-    position = 0
-    for blank in (*_BLANK_LINES.finditer(text), None):
-        end = blank.start() if blank else len(text)
-        place = _lines(text, position, end)
-        if place:
-            yield place
-        position = blank.end() if blank else end
+def _entries(text: str) -> Iterator[tuple[int, int]]:
+    """Where the entries of a log stand, each with the lines below it that begin no other (a traceback)."""
+    lines = (line.end() for line in re.finditer("\n", text))
+    return pairwise([0, *(line for line in lines if _LOG_LINE.match(text, line)), len(text)])
 
 
-def _entries(text: str) -> Iterator[Block]:
-    """Entries of a log, each with the lines below it that begin no other (a traceback)."""
-    opened = position = 0
-    while position < len(text):
-        end = text.find("\n", position)
-        end = len(text) if end < 0 else end
-        if position > opened and _LOG_LINE.match(text, position):
-            if place := _lines(text, opened, position):
-                yield place
-            opened = position
-        position = end + 1
-    if place := _lines(text, opened, len(text)):
-        yield place
-
-
-def _lines(text: str, start: int, end: int) -> Block | None:
-    """The stretch without blank lines around it; indentation stays with the first line."""
-    span = trim(text, start, end)
-    if span.start == span.end:
-        return None
-    first = max(text.rfind("\n", start, span.start) + 1, start)
-    return Block(first, span.end, whole=True, kind=CODE)
+def _wholes(text: str, stretches: Iterable[tuple[int, int]]) -> tuple[Block, ...]:
+    spans = (without_blank_lines(text, *stretch) for stretch in stretches)
+    return tuple(Block(*span, whole=True, kind=CODE) for span in spans if span)

@@ -37,7 +37,7 @@ def parse_subtitles(text: str, name: str) -> ParsedText:
     builder = TextBuilder()
     said: list[_Cue] = []
     for cue in _cues(text):
-        if said and (_is_apart(said, cue)):
+        if said and _is_apart(said, cue):
             _add(builder, said)
             said = []
         said.append(cue)
@@ -84,7 +84,7 @@ def _cues(text: str) -> Iterator[_Cue]:
         speaker = _SPEAKER.search(source)
         said = plain(_TAG.sub("", source))
         # Captions made by machine say each line again while the next comes.
-        said, last = (said.removeprefix(last).lstrip() if last and said != last else "" if said == last else said), said
+        said, last = said.removeprefix(last).lstrip(), said
         if said:
             yield _Cue(_seconds(found, 1), _seconds(found, 5), plain(speaker[1]) if speaker else "", said)
 

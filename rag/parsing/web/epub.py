@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
 from rag.parsing.archives.container import Archive
-from rag.parsing.shared.xml import attribute, local, parse_xml
+from rag.parsing.shared.xml import attribute, below, local, parse_xml
 from rag.parsing.structure.builder import TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
 from rag.parsing.web.html import add_html, decode_html
@@ -28,12 +28,10 @@ def parse_epub(content: bytes, name: str) -> ParsedText:
     package = _package(archive)
     folder = posixpath.dirname(package)
     root = parse_xml(_DOCTYPE.sub(b"", archive.read(package), count=1))
-    items = {element.get("id"): element for element in root.iter() if local(element.tag) == "item"}
+    items = {element.get("id"): element for element in below(root, "item")}
     labels = _labels(archive, folder, items.values())
     builder = TextBuilder()
-    for reference in root.iter():
-        if local(reference.tag) != "itemref":
-            continue
+    for reference in below(root, "itemref"):
         item = items.get(reference.get("idref"))
         if item is None or item.get("media-type") not in _PAGES or "nav" in (item.get("properties") or "").split():
             continue
@@ -63,15 +61,13 @@ def _labels(archive: Archive, folder: str, items: Iterable[Element]) -> dict[str
         except UnreadableContent:
             continue  # the book has its text all the same
         above = posixpath.dirname(place)
-        for element in root.iter():
-            if is_nav and local(element.tag) == "a":
+        for element in below(root, "a" if is_nav else "navPoint"):
+            if is_nav:
                 target, label = element.get("href", ""), "".join(element.itertext())
-            elif local(element.tag) == "navPoint":
+            else:
                 said = {local(inner.tag): inner for inner in element}
                 target = said["content"].get("src", "") if "content" in said else ""
                 label = "".join(said["navLabel"].itertext()) if "navLabel" in said else ""
-            else:
-                continue
             if plain(label):
                 found.setdefault(_inside(above, target), plain(label))
     return found
@@ -83,8 +79,8 @@ def _inside(folder: str, target: str) -> str:
 
 
 def _package(archive: Archive) -> str:
-    for element in parse_xml(archive.read(_CONTAINER)).iter():
-        if local(element.tag) == "rootfile" and (place := element.get("full-path")):
+    for element in below(parse_xml(archive.read(_CONTAINER)), "rootfile"):
+        if place := element.get("full-path"):
             return place if place in archive else unquote(place)
     raise UnreadableContent("the book does not say where its content is: download it again")
 
@@ -93,15 +89,14 @@ def _protected(archive: Archive) -> set[str]:
     """Names of the parts that are encrypted; fonts usually are, in books without copy protection too."""
     if _RIGHTS not in archive:
         return set()
-    elements = parse_xml(archive.read(_RIGHTS)).iter()
-    return {unquote(attribute(element, "URI") or "") for element in elements if local(element.tag) == "CipherReference"}
+    references = below(parse_xml(archive.read(_RIGHTS)), "CipherReference")
+    return {unquote(attribute(reference, "URI") or "") for reference in references}
 
 
 def _about(root: Element) -> tuple[str, Values]:
     said: dict[str, list[str]] = {}
-    for element in root.iter():
-        if local(element.tag) in ("title", "creator", "date", "language", "description", "subject", "source"):
-            said.setdefault(local(element.tag), []).append("".join(element.itertext()))
+    for element in below(root, "title", "creator", "date", "language", "description", "subject"):
+        said.setdefault(local(element.tag), []).append("".join(element.itertext()))
     metadata = collect(
         author=", ".join(plain(author) for author in said.get("creator", [])),
         date=next(iter(said.get("date", [])), ""),

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rag.parsing.shared.encoding import decode
+from rag.parsing.shared.encoding import as_text, decode
 from rag.parsing.structure.builder import Item, TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
 from rag.parsing.structure.tables import Cell, Table, lay_out, n_covered
@@ -28,6 +28,9 @@ _BLOCKS = frozenset(
     "html li legend main ol p section summary table tbody td tfoot th thead tr ul".split()
 )
 _LISTS = frozenset(("ul", "ol", "dl"))
+_DATES = (
+    "article:published_time date datepublished dc.date dcterms.created dcterms.date citation_publication_date".split()
+)
 _MAX_CELL = 1000
 _MAX_TERM = 100
 _CELLS = ("td", "th")
@@ -73,12 +76,8 @@ def decode_html(content: bytes) -> str:
         label = (declared.group(1) or declared.group(2)).decode("ascii").lower()
         if label in ("iso-8859-1", "latin1", "latin-1", "us-ascii", "ascii"):
             label = "cp1252"  # as browsers do
-        try:
-            content.decode("utf-8")
-            if not label.startswith(("iso-2022", "hz")):
-                label = "utf-8"
-        except UnicodeDecodeError:
-            pass
+        if not label.startswith(("iso-2022", "hz")) and as_text(content) is not None:
+            label = "utf-8"
         try:
             if codecs.lookup(label)._is_text_encoding:
                 return content.decode(label, "replace").replace("\r\n", "\n").replace("\r", "\n")
@@ -300,16 +299,7 @@ def _about(tree: "LexborHTMLParser") -> tuple[str, Values]:
 
     metadata = collect(
         author=first("author", "article:author", "dc.creator", "dcterms.creator", "citation_author"),
-        date=first(
-            "article:published_time",
-            "date",
-            "datepublished",
-            "dc.date",
-            "dcterms.created",
-            "dcterms.date",
-            "citation_publication_date",
-        )
-        or stated("time[datetime]", "datetime"),
+        date=first(*_DATES) or stated("time[datetime]", "datetime"),
         language=stated("html", "lang") or stated("html", "xml:lang") or first("language", "og:locale"),
         url=stated("link[rel=canonical]", "href") or first("og:url"),
         description=first("description", "og:description"),

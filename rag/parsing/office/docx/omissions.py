@@ -1,13 +1,13 @@
 """What stands in a Word document and is none of its text: prompts of controls that nothing was filled into, tables of contents."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from xml.etree.ElementTree import Element
 
 from rag.parsing.archives.container import Archive
 from rag.parsing.office.docx.styles import Style
 from rag.parsing.office.ooxml import is_on, value_of
-from rag.parsing.shared.xml import attribute, child, local, parse_xml
+from rag.parsing.shared.xml import attribute, below, child, local, parse_xml
 
 _CONTENTS = "Table of Contents"
 _CONTENTS_FIELD = re.compile(r"\s*TOC\b", re.I)
@@ -18,36 +18,27 @@ _PROMPT = re.compile(r"\[.*\]|(?:click|tap|choose|select|enter|type) (?:or|here|
 
 def read_prompts(archive: Archive, glossary: str | None) -> dict[str, str]:
     """Name -> text of the parts of a glossary, among which are the prompts of controls."""
-    parts = parse_xml(archive.read(glossary)).iter() if glossary is not None else ()
-    return {
-        value_of(child(part, "docPartPr"), "name") or "": _text(_texts(part))
-        for part in parts
-        if local(part.tag) == "docPart"
-    }
+    parts = below(parse_xml(archive.read(glossary)) if glossary is not None else None, "docPart")
+    return {value_of(child(part, "docPartPr"), "name") or "": _text(part) for part in parts}
 
 
 def empty_omissions(root: Element, prompts: Mapping[str, str], styles: Mapping[str, Style]) -> None:
     """Take the letters out of what is none of the text. The paragraphs stay, as they count in lists."""
-    for control in root.iter():
-        if local(control.tag) == "sdt":
-            about = child(control, "sdtPr")
-            prompt = prompts.get(value_of(child(about, "placeholder"), "docPart") or "")
-            if _is_contents(about) or (is_on(child(about, "showingPlcHdr")) and _is_unfilled(control, prompt, styles)):
-                _empty(_texts(control))
+    for control in below(root, "sdt"):
+        about = child(control, "sdtPr")
+        prompt = prompts.get(value_of(child(about, "placeholder"), "docPart") or "")
+        is_contents = any(attribute(inner, "val") == _CONTENTS for inner in below(about, "docPartGallery"))
+        if is_contents or is_on(child(about, "showingPlcHdr")) and _is_unfilled(control, prompt, styles):
+            _empty(below(control, "t"))
     _empty_contents(root)
-
-
-def _is_contents(about: Element | None) -> bool:
-    galleries = about.iter() if about is not None else ()
-    return any(local(inner.tag) == "docPartGallery" and attribute(inner, "val") == _CONTENTS for inner in galleries)
 
 
 def _is_unfilled(control: Element, prompt: str | None, styles: Mapping[str, Style]) -> bool:
     """Whether a control that is marked as not filled in shows its prompt: programs fill controls in and leave the mark."""
-    text = _text(_texts(control))
+    text = _text(control)
     if prompt is not None:
         return text == prompt
-    runs = [run for run in control.iter() if local(run.tag) == "r" and _text(_texts(run))]
+    runs = filter(_text, below(control, "r"))
     names = (value_of(child(run, "rPr"), "rStyle") or "" for run in runs)
     return _PROMPT.fullmatch(text) is not None or all(
         name == _PROMPT_ID or name in styles and styles[name].name == _PROMPT_STYLE for name in names
@@ -67,21 +58,17 @@ def _empty_contents(root: Element) -> None:
                 _empty(shown)
                 shown = []
         elif tag == "fldSimple" and _CONTENTS_FIELD.match(attribute(element, "instr") or ""):
-            _empty(_texts(element))
+            _empty(below(element, "t"))
         elif tag == "instrText" and fields:
             fields[-1] += element.text or ""
         elif tag == "t" and any(map(_CONTENTS_FIELD.match, fields)):
             shown.append(element)
 
 
-def _texts(element: Element) -> list[Element]:
-    return [inner for inner in element.iter() if local(inner.tag) == "t"]
+def _text(element: Element) -> str:
+    return " ".join("".join(text.text or "" for text in below(element, "t")).split())
 
 
-def _text(texts: list[Element]) -> str:
-    return " ".join("".join(text.text or "" for text in texts).split())
-
-
-def _empty(texts: list[Element]) -> None:
+def _empty(texts: Iterable[Element]) -> None:
     for text in texts:
         text.text = ""

@@ -16,7 +16,7 @@ from rag.parsing.office.docx.styles import Style, is_bold, read_styles
 from rag.parsing.office.lists.docx import read_lists
 from rag.parsing.office.lists.numbering import Label, Numbering
 from rag.parsing.office.ooxml import chosen, is_on, main_part, number_of, properties, relations, value_of
-from rag.parsing.shared.xml import attribute, child, local, parse_xml
+from rag.parsing.shared.xml import attribute, below, child, local, parse_xml
 from rag.parsing.structure.builder import Item, TextBuilder, plain
 from rag.parsing.structure.tables import joined_down, lay_out, n_covered
 from rag.shared.types import ParsedText
@@ -181,8 +181,8 @@ class _Reader:
 
     def _is_set_bold(self, paragraph: Element, style: Style) -> bool:
         """Whether all that a paragraph shows is set in bold type."""
-        for run in paragraph.iter():
-            if local(run.tag) == "r" and any(local(inner.tag) == "t" and (inner.text or "").strip() for inner in run):
+        for run in below(paragraph, "r"):
+            if any(local(inner.tag) == "t" and (inner.text or "").strip() for inner in run):
                 own = is_bold(run)
                 named = self._styles.get(value_of(child(run, "rPr"), "rStyle") or "", style)
                 if not (style.bold or named.bold if own is None else own):

@@ -4,31 +4,22 @@ from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element
 
 from rag.parsing.office.lists.numbering import N_LEVELS, Level, NumberedList
-from rag.parsing.shared.xml import attribute, local
+from rag.parsing.shared.xml import attribute, below, local, whole_number
 
 OUTLINE = "\0outline"  # id of the list that the headings are in; no style has such a name
 _FORMATS = {"1": "decimal", "a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
 _NUMBERED = ("list-level-style-number", "outline-level-style")
 _MAX_TEXT = 60  # characters before or after a number
-_MAX_DIGITS = 9
 
 
 def read_lists(parts: Iterable[Element]) -> dict[str, NumberedList]:
     """The lists that the parts of a document define, by the names of their styles; that of the headings as ``OUTLINE``."""
     found = {}
     for root in parts:
-        for element in root.iter():
-            tag = local(element.tag)
-            if tag in ("list-style", "outline-style"):
-                name = OUTLINE if tag == "outline-style" else attribute(element, "name") or ""
-                found[name] = NumberedList(name, dict(_levels(element)), {})
+        for element in below(root, "list-style", "outline-style"):
+            name = OUTLINE if local(element.tag) == "outline-style" else attribute(element, "name") or ""
+            found[name] = NumberedList(name, dict(_levels(element)), {})
     return found
-
-
-def whole_number(element: Element, name: str) -> int | None:
-    """The whole number that an attribute has."""
-    value = attribute(element, name) or ""
-    return int(value) if value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS else None
 
 
 def _levels(style: Element) -> Iterator[tuple[int, Level]]:

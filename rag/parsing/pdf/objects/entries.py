@@ -2,7 +2,8 @@
 
 import ctypes
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rag.parsing.pdf.orientation import Box, TurnedWord
@@ -69,12 +70,19 @@ def _value(field: Any, key: bytes) -> str:
     """The text or name under a key of an annotation."""
     from pypdfium2 import raw
 
-    size = raw.FPDFAnnot_GetStringValue(field, key, None, 0)
-    if not 2 < size <= 2 * _MAX_VALUE:
+    return text_given_by(partial(raw.FPDFAnnot_GetStringValue, field, key), _MAX_VALUE).strip()
+
+
+def text_given_by(call: Callable[[Any, int], int], longest: int) -> str:
+    """The text that a call of PDFium writes into a buffer, whose size it says when it is given none; "" for a longer one."""
+    from pypdfium2 import raw
+
+    size = call(None, 0)
+    if not 2 < size <= 2 * longest:
         return ""
     buffer = ctypes.create_string_buffer(size)
-    raw.FPDFAnnot_GetStringValue(field, key, ctypes.cast(buffer, ctypes.POINTER(raw.FPDF_WCHAR)), size)
-    return buffer.raw.decode("utf-16-le", "replace").rstrip("\x00").strip()
+    call(ctypes.cast(buffer, ctypes.POINTER(raw.FPDF_WCHAR)), size)
+    return buffer.raw.decode("utf-16-le", "replace").rstrip("\x00")
 
 
 def with_entries(words: Sequence[TurnedWord], fields: Sequence[Entry]) -> list[TurnedWord]:

@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def rulings_of(figures: Sequence[Sequence[Point]]) -> Rulings:
             else:
                 down.append(Ruling((x0 + x1) / 2, y0, y1))
             continue
-        for (ax, ay), (bx, by) in zip(figure, figure[1:], strict=False):
+        for (ax, ay), (bx, by) in pairwise(figure):
             if abs(ay - by) <= _STRAIGHT:
                 across.append(Ruling((ay + by) / 2, min(ax, bx), max(ax, bx)))
             elif abs(ax - bx) <= _STRAIGHT:

@@ -81,17 +81,12 @@ def _mean_share(lines: Sequence[_Line]) -> float:
 
 def _words(lines: Sequence[tuple[str, list[tuple[float, float]]]]) -> list[Word]:
     """Each line as a word, with the usual height where its own is only that of its letters."""
-    heights = [max(y for _, y in box) - min(y for _, y in box) for _, box in lines]
-    usual = median(heights) if heights else 0.0
+    boxes = [[*map(min, zip(*box, strict=True)), *map(max, zip(*box, strict=True))] for _, box in lines]
+    usual = median([high - low for _, low, _, high in boxes]) if boxes else 0.0
     words = []
-    for (text, box), own in zip(lines, heights, strict=True):
-        size = own if own > _LARGER * usual else usual
-        low, high = min(y for _, y in box), max(y for _, y in box)
-        words.append(
-            Word(
-                text.strip(), min(x for x, _ in box), low, max(x for x, _ in box), high, round(2 * _LEADING * size) / 2
-            )
-        )
+    for (text, _), (x0, low, x1, high) in zip(lines, boxes, strict=True):
+        size = high - low if high - low > _LARGER * usual else usual
+        words.append(Word(text, x0, low, x1, high, round(2 * _LEADING * size) / 2))
     return words
 
 

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from rag.language.patterns import BULLETS
@@ -119,7 +120,7 @@ def _grids(rows: Sequence[Sequence[Word]], first: int, last: int, depth: int) ->
     """The table of a stretch, or those of its parts where it is none as a whole."""
     if last - first + 1 < 2 or depth > _MAX_SPLITS:
         return []
-    pitches = [_pitch(above, below) for above, below in zip(rows[first:last], rows[first + 1 : last + 1], strict=True)]
+    pitches = [_pitch(above, below) for above, below in pairwise(rows[first : last + 1])]
     widest = max(range(len(pitches)), key=pitches.__getitem__)
     columns = columns_of(rows[first : last + 1]) if pitches[widest] <= _MAX_PITCH * median(pitches) else None
     if columns is not None:
@@ -134,7 +135,7 @@ def _grids(rows: Sequence[Sequence[Word]], first: int, last: int, depth: int) ->
     cut = first + widest + 1
     if pitches[widest] < 1.15 * median(pitches):
         counts = [len(row) for row in rows[first : last + 1]]
-        steps = [abs(before - after) for before, after in zip(counts, counts[1:], strict=False)]
+        steps = [abs(before - after) for before, after in pairwise(counts)]
         cut = first + max(range(len(steps)), key=steps.__getitem__) + 1
     return _trimmed(rows, first, cut - 1, depth) + _trimmed(rows, cut, last, depth)
 
@@ -259,6 +260,4 @@ def _are_aligned(rows: Sequence[Sequence[Word]], columns: Sequence[Column]) -> b
 
 def _counts(texts: Sequence[str]) -> bool:
     """Whether these are the numbers of lines."""
-    return all(text.isdecimal() for text in texts) and all(
-        int(below) - int(above) == 1 for above, below in zip(texts, texts[1:], strict=False)
-    )
+    return all(map(str.isdecimal, texts)) and all(b - a == 1 for a, b in pairwise(map(int, texts)))

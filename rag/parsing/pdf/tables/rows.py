@@ -57,8 +57,8 @@ def _parted(run: Word, columns: Sequence[Column]) -> list[Word]:
         before = at
     if len(pieces) >= _MANY_PIECES and all(_is_aligned(piece, columns) for piece in pieces):
         return [joined(piece) for piece in pieces]
-    gaps = [after[0].x0 - piece[-1].x1 for piece, after in zip(pieces, pieces[1:], strict=False)]
-    within = [b.x0 - a.x1 for piece in pieces for a, b in zip(piece, piece[1:], strict=False)]
+    gaps = [after[0].x0 - piece[-1].x1 for piece, after in pairwise(pieces)]
+    within = [b.x0 - a.x1 for piece in pieces for a, b in pairwise(piece)]
     if gaps and min(gaps) < (1.5 * max(within) if within else _GAP * run.size):
         return [run]
     return [joined(piece) for piece in pieces]
