@@ -8,6 +8,7 @@ from index.types import Span
 from rag.intake.chunking import Chunk, chunk
 from rag.language.sentences import split_sentences
 from rag.shared.types import Block, PageBreak, Section
+from tests.counted import Counted
 
 pytestmark = pytest.mark.medium
 
@@ -136,41 +137,22 @@ def test_what_a_section_adds_goes_with_its_passages() -> None:
     ]
 
 
-class GivenUp(Exception):
-    """What a check raises when nobody waits any more."""
-
-
 @pytest.mark.parametrize(
     "text",
     ["a" * 450_000, "ab," * 150_000, "." * 450_000, "One is here. " * 35_000, "a line\n" * 65_000, "漢字" * 225_000],
     ids=["letters", "commas", "full stops", "sentences", "lines", "no blanks"],
 )
 def test_long_texts_are_cut_no_further_than_the_check_allows(text: str) -> None:
-    n_checks = 0
-
-    def check() -> None:
-        nonlocal n_checks
-        n_checks += 1
-        if n_checks == 4:
-            raise GivenUp
-
-    with pytest.raises(GivenUp):
-        chunk(text, [Section(0, 0, len(text), ())], size=600, overlap=1, check=check)
+    with pytest.raises(InterruptedError):
+        chunk(text, [Section(0, 0, len(text), ())], size=600, overlap=1, check=Counted(4))
 
 
 @pytest.mark.parametrize("text", ["a" * 450_000, "One is here. " * 35_000], ids=["letters", "sentences"])
 def test_the_check_is_asked_while_pieces_and_sentences_are_still_looked_for(text: str) -> None:
     """Each ask is within 100,000 characters of the one before, in either pass over the text."""
-    n_checks = 0
-
-    def check() -> None:
-        nonlocal n_checks
-        n_checks += 1
-
+    check = Counted()
     split_sentences(text, check=check)
-    assert n_checks >= 4, "while sentences are looked for"
-    n_checks = 0
-    chunk(
-        text, [Section(0, 0, len(text), ())], size=600, overlap=1, blocks=[Block(0, len(text), whole=True)], check=check
-    )
-    assert n_checks >= 4, "while a long piece is cut"
+    assert check.n >= 4, "while sentences are looked for"
+    check, blocks = Counted(), [Block(0, len(text), whole=True)]
+    chunk(text, [Section(0, 0, len(text), ())], size=600, overlap=1, blocks=blocks, check=check)
+    assert check.n >= 4, "while a long piece is cut"

@@ -7,15 +7,12 @@ import pytest
 from index.types import Change
 from rag.service import Service
 from rag.shared.types import Check
+from tests.counted import Counted
 from tests.rag.parsing.containers import zipped
 
 pytestmark = pytest.mark.medium
 
 SENTENCES = "".join(f"Ship number {number} has left the harbour. " for number in range(100))
-
-
-class ClientLeft(Exception):
-    """What the check of these tests raises."""
 
 
 @pytest.mark.slow
@@ -31,16 +28,8 @@ class ClientLeft(Exception):
 def test_an_upload_is_dropped_while_it_is_cut_when_its_client_has_left(
     service: Service, add: Callable[[Service, Check], object]
 ) -> None:
-    n_checks = 0
-
-    def check() -> None:
-        nonlocal n_checks
-        n_checks += 1
-        if n_checks == 50:  # there is but one group of passages: embedding asks two or three times
-            raise ClientLeft
-
-    with pytest.raises(ClientLeft):
-        add(service, check)
+    with pytest.raises(InterruptedError):
+        add(service, Counted(50))  # there is but one group of passages: embedding asks two or three times
     assert service.counts() == (0, 0)
     add(service, lambda: None)
     assert service.counts()[0] == 1

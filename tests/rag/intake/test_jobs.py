@@ -1,13 +1,11 @@
 """What a worker makes of an upload: documents, or the reason why not."""
 
-import io
-import zipfile
-
 import pytest
 
 from index.errors import StoreFull
 from rag.intake.jobs import take_in, upload_of_file, upload_of_text
 from rag.service import Service
+from tests.rag.parsing.containers import zipped
 
 pytestmark = pytest.mark.model
 
@@ -30,11 +28,8 @@ def test_a_text_goes_in(service: Service) -> None:
 
 
 def test_each_file_of_an_archive_goes_in(service: Service) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("a.txt", "Apples are red.")
-        archive.writestr("b.bin", b"\0\1\2")
-    outcome = take_in(service.intake, upload_of_file("x.zip", packed.getvalue(), collection="default", metadata={}))
+    packed = zipped({"a.txt": "Apples are red.", "b.bin": b"\0\1\2"})
+    outcome = take_in(service.intake, upload_of_file("x.zip", packed, collection="default", metadata={}))
     assert (len(outcome.documents), len(outcome.failed)) == (1, 1)
 
 

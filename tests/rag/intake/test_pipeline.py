@@ -18,6 +18,7 @@ from rag.intake.prepare import Cut, Prepared, passage_input, prepare_incoming
 from rag.model.embedding import TOGETHER, VECTORS_TOGETHER, PassageInput, PassageVectors
 from rag.shared.types import Check, Failure, Incoming, IngestProgress, go_on
 from tests.conftest import Embed
+from tests.counted import Counted
 from tests.signalled import signalled
 
 pytestmark = pytest.mark.medium
@@ -93,16 +94,8 @@ def test_documents_without_passages_need_no_model(empty_store: Store) -> None:
 def test_a_check_that_raises_ends_the_embedding_of_a_large_document(embedder: FakeEmbedder) -> None:
     document = prepared("large", 6 * TOGETHER)
     assert len(document.chunks) > 5 * TOGETHER
-    n_checks = 0
-
-    def check() -> None:
-        nonlocal n_checks
-        n_checks += 1
-        if n_checks == 2:
-            raise TimeoutError
-
-    with pytest.raises(TimeoutError):
-        list(pipeline.embedded(lambda: embedder, [document], check))  # type: ignore[arg-type, return-value]
+    with pytest.raises(InterruptedError):
+        list(pipeline.embedded(lambda: embedder, [document], Counted(2)))  # type: ignore[arg-type, return-value]
     assert embedder.groups == [8, 32]
 
 

@@ -31,9 +31,7 @@ def counts(report: IngestReport) -> tuple[int, int, int, int, int]:
     return report.added, report.updated, report.skipped, report.deleted, len(report.failed)
 
 
-def test_a_folder_is_kept_in_step(service: Service) -> None:
-    folder = Path("docs")
-    folder.mkdir()
+def test_a_folder_is_kept_in_step(service: Service, folder: Path) -> None:
     (folder / "a.txt").write_text(BRIDGE)
     (folder / "b.txt").write_text(SHIP)
     assert counts(service.intake.add_paths([folder], sync=True)) == (2, 0, 0, 0, 0)
@@ -47,9 +45,7 @@ def test_a_folder_is_kept_in_step(service: Service) -> None:
     assert not service.store.verify()
 
 
-def test_a_file_that_becomes_a_folder_is_gone(service: Service) -> None:
-    folder = Path("docs")
-    folder.mkdir()
+def test_a_file_that_becomes_a_folder_is_gone(service: Service, folder: Path) -> None:
     (folder / "ship").write_text(SHIP)
     service.intake.add_paths([folder])
     (folder / "ship").unlink()
@@ -67,9 +63,7 @@ def test_without_sync_nothing_is_removed(service: Service) -> None:
     assert sources(service) == ["a.txt", "b.txt"]
 
 
-def test_what_an_ignore_rule_names_by_now_is_removed_but_not_what_is_named(service: Service) -> None:
-    folder = Path("docs")
-    folder.mkdir()
+def test_what_an_ignore_rule_names_by_now_is_removed_but_not_what_is_named(service: Service, folder: Path) -> None:
     for name in ("a.txt", "b.txt", "c.txt"):
         (folder / name).write_text(f"{name}: {BRIDGE}")
     service.intake.add_paths([folder])
@@ -141,9 +135,8 @@ def test_a_damaged_archive_removes_nothing(service: Service) -> None:
 
 def test_sync_keeps_the_files_of_an_archive_that_is_there_and_removes_those_of_one_that_is_gone(
     service: Service,
+    folder: Path,
 ) -> None:
-    folder = Path("docs")
-    folder.mkdir()
     (folder / "a.zip").write_bytes(zipped({"one.txt": SHIP}))
     (folder / "b.zip").write_bytes(zipped({"two.txt": MILL}))
     service.intake.add_paths([folder])
@@ -162,9 +155,7 @@ def test_an_archive_that_becomes_a_file_and_a_file_that_becomes_an_archive(servi
     assert sources(service) == ["a!/two.txt", "b"]
 
 
-def test_failures_are_remembered_until_the_file_is_taken_in(service: Service) -> None:
-    folder = Path("docs")
-    folder.mkdir()
+def test_failures_are_remembered_until_the_file_is_taken_in(service: Service, folder: Path) -> None:
     (folder / "a.pdf").write_bytes(b"%PDF-1.4 obj")
     (folder / "b.txt").write_text(SHIP)
     service.intake.add_paths([folder])
@@ -176,9 +167,7 @@ def test_failures_are_remembered_until_the_file_is_taken_in(service: Service) ->
     assert service.failures() == []
 
 
-def test_a_failure_is_forgotten_when_its_file_is_gone(service: Service) -> None:
-    folder = Path("docs")
-    folder.mkdir()
+def test_a_failure_is_forgotten_when_its_file_is_gone(service: Service, folder: Path) -> None:
     (folder / "a.pdf").write_bytes(b"%PDF-1.4 obj")
     (folder / "b.zip").write_bytes(zipped({"c.png": IMAGE, "d.png": IMAGE, "e.txt": SHIP}))
     service.intake.add_paths([folder])
@@ -199,7 +188,9 @@ def test_a_damaged_archive_is_no_failure_once_it_can_be_read(service: Service) -
     assert service.failures() == []
 
 
-def test_what_failed_elsewhere_is_not_read_for_each_file(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_failed_elsewhere_is_not_read_for_each_file(
+    service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service.store.note_failures(
         [FailedFile("default", os.path.abspath(f"docs/{n}.png"), f"docs/{n}.png", None, "bad") for n in range(100)]
     )
@@ -212,8 +203,6 @@ def test_what_failed_elsewhere_is_not_read_for_each_file(service: Service, monke
         return found
 
     monkeypatch.setattr(Reader, "failures", counted)
-    folder = Path("docs")
-    folder.mkdir()
     for n in range(3):
         (folder / f"{n}.txt").write_text(SHIP)
     for n_added, n_unchanged in ((3, 0), (0, 3)):
@@ -244,10 +233,8 @@ def read_plan(reader: Reader, asked: dict[str, str]) -> str:
 
 @pytest.mark.slow
 def test_an_unchanged_failure_is_reported_again_without_parsing_and_tried_when_it_is_named(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = Path("docs")
-    folder.mkdir()
     (folder / "a.pdf").write_bytes(b"%PDF-1.4 obj")
     first = service.intake.add_paths([folder])
     read: list[str] = []

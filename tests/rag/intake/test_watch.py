@@ -53,23 +53,11 @@ class Watching:
 
 
 @pytest.fixture
-def folder() -> Path:
-    made = Path("docs")
-    made.mkdir()
-    return made
-
-
-@pytest.fixture
 def watching(service: Service, folder: Path) -> Iterator[Watching]:
     (folder / "a.txt").write_text(SHIP)
     made = Watching(service, folder)
     yield made
     made.close()
-
-
-@pytest.fixture(autouse=True)
-def _here(service: Service) -> None:
-    """The service's folder is the current one before anything is made in it."""
 
 
 def test_what_is_there_is_taken_in_first(service: Service, watching: Watching) -> None:

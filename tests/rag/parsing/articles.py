@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
-from tests.rag.parsing.containers import saved, unzipped, zipped
+from tests.rag.parsing.containers import open_document, saved, unzipped, zipped
 
 _UNSEEN = re.compile(r"[\s\u00ad\u200b\x02\ufffe-]+")
 
@@ -125,17 +125,11 @@ def as_jsonl(article: Article) -> bytes:
 
 
 def as_odt(article: Article) -> bytes:
-    names = "urn:oasis:names:tc:opendocument:xmlns:"
     parts = "".join(
         f'<text:h text:outline-level="2">{escape(p.heading)}</text:h><text:p>{escape(p.text)}</text:p>'
         for p in article.parts
     )
-    content = (
-        f'<office:document-content xmlns:office="{names}office:1.0" xmlns:text="{names}text:1.0"><office:body><office:text>'
-        f'<text:h text:outline-level="1">{escape(article.title)}</text:h>{parts}</office:text></office:body>'
-        "</office:document-content>"
-    )
-    return zipped({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": content})
+    return open_document(f'<text:h text:outline-level="1">{escape(article.title)}</text:h>{parts}')
 
 
 def as_rtf(article: Article) -> bytes:

@@ -11,6 +11,8 @@ from rag.parsing.formats import parse
 from rag.shared.types import ParsedText
 
 Read = Callable[..., ParsedText]
+PathOf = Callable[[ParsedText, str], tuple[str, ...]]
+PageOf = Callable[[ParsedText, str], int]
 # What a reader does not see: white space, soft hyphens, zero-width spaces.
 _UNSEEN = re.compile("[\\s\u00ad\u200b\ufeff]+")
 
@@ -42,6 +44,15 @@ def _check(parsed: ParsedText) -> None:
     assert [page.number for page in parsed.pages] == sorted({page.number for page in parsed.pages})
 
 
+def rows_of(parsed: ParsedText) -> list[tuple[str, dict[str, str]]]:
+    """Of each row of a table what stands over it, and its cells by the names of their columns."""
+    return [
+        (block.context, {name: parsed.text[slice(*cell)] for name, cell in zip(*block.row, strict=True)})
+        for block in parsed.blocks
+        if block.row is not None
+    ]
+
+
 @pytest.fixture
 def read() -> Read:
     """Parses a file and checks what holds for all formats; with ``original``, that every passage stands in it, blanks apart."""
@@ -62,7 +73,7 @@ def read() -> Read:
 
 
 @pytest.fixture
-def path_of() -> Callable[[ParsedText, str], tuple[str, ...]]:
+def path_of() -> PathOf:
     """The heading path under which a quote stands."""
 
     def find(parsed: ParsedText, quote: str) -> tuple[str, ...]:
@@ -73,7 +84,7 @@ def path_of() -> Callable[[ParsedText, str], tuple[str, ...]]:
 
 
 @pytest.fixture
-def page_of() -> Callable[[ParsedText, str], int]:
+def page_of() -> PageOf:
     """The number of the page on which a quote starts."""
 
     def find(parsed: ParsedText, quote: str) -> int:

@@ -3,10 +3,16 @@
 import io
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-ODT = "application/vnd.oasis.opendocument.text"
+NAMES = " ".join(
+    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{place}:1.0"'
+    for name, place in (
+        *((name, name) for name in ("office", "text", "table", "style", "meta", "presentation")),
+        *(("draw", "drawing"), ("svg", "svg-compatible")),
+    )
+)
 
 
 def saved(document: Any) -> bytes:
@@ -14,6 +20,24 @@ def saved(document: Any) -> bytes:
     file = io.BytesIO()
     document.save(file)
     return file.getvalue()
+
+
+def add_table(document: Any, rows: Sequence[Sequence[str]]) -> Any:
+    """Add a table to a Word document."""
+    table = document.add_table(rows=0, cols=len(rows[0]))
+    for row in rows:
+        for cell, text in zip(table.add_row().cells, row, strict=True):
+            cell.text = text
+    return table
+
+
+def open_document(body: str, kind: str = "text", styles: str = "", **more: str) -> bytes:
+    """An OpenDocument file. styles: of its body.  more: other parts by their names."""
+    content = (
+        f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {NAMES}>{styles}'
+        f"<office:body><office:{kind}>{body}</office:{kind}></office:body></office:document-content>"
+    )
+    return zipped({"mimetype": f"application/vnd.oasis.opendocument.{kind}", "content.xml": content, **more})
 
 
 def zipped(parts: Mapping[str, str | bytes], *, as_links: bool = False) -> bytes:

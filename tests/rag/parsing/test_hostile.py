@@ -3,8 +3,6 @@
 The short forms take a few seconds; ``--long`` has the sizes at which a mistake would show as minutes or gigabytes.
 """
 
-import io
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +12,8 @@ import pytest
 from rag.parsing.sandbox.pool import Limits, Sandbox
 from rag.service import Service
 from rag.shared.errors import ContentTooLarge, RagError
-from tests.rag.parsing.containers import zipped
+from tests.rag.parsing.containers import rewritten, saved, zipped
+from tests.rag.parsing.pdf.drawing import of_objects as pdf
 
 pytestmark = pytest.mark.medium
 
@@ -45,11 +44,8 @@ def body(xml: str) -> str:
 def xlsx(rows: str) -> bytes:
     import openpyxl
 
-    book, file = openpyxl.Workbook(), io.BytesIO()
-    book.save(file)
     sheet = f'<worksheet xmlns="{OFFICE}/spreadsheetml/2006/main"><sheetData>{rows}</sheetData></worksheet>'
-    with zipfile.ZipFile(file) as made:
-        return zipped({name: sheet if name.endswith("sheet1.xml") else made.read(name) for name in made.namelist()})
+    return rewritten(saved(openpyxl.Workbook()), "xl/worksheets/sheet1.xml", lambda _: sheet.encode())
 
 
 def epub(manifest: str, spine: str) -> bytes:
@@ -61,18 +57,6 @@ def epub(manifest: str, spine: str) -> bytes:
             "a.opf": f'<package xmlns="http://www.idpf.org/2007/opf"><manifest>{manifest}</manifest><spine>{spine}</spine></package>',
             "c.xhtml": "<html><body><h1>Title</h1><p>Hello there</p></body></html>",
         }
-    )
-
-
-def pdf(*objects: str | bytes) -> bytes:
-    out, places = b"%PDF-1.7\n", []
-    for number, one in enumerate(objects, 1):
-        places.append(len(out))
-        out += b"%d 0 obj\n" % number + (one if isinstance(one, bytes) else one.encode()) + b"\nendobj\n"
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    size = len(objects) + 1
-    return out + b"xref\n0 %d\n0000000000 65535 f \n%strailer\n<< /Root 1 0 R /Size %d >>\nstartxref\n%d\n%%%%EOF" % (
-        *(size, table, size, len(out)),
     )
 
 

@@ -17,17 +17,16 @@ from rag.intake.chunking import chunk
 from rag.parsing.formats import parse
 from rag.parsing.sandbox.pool import Limits, Sandbox
 from rag.shared.errors import RagError
-from tests.rag.parsing.containers import saved, unzipped, zipped
+from tests.rag.parsing.containers import add_table, open_document, saved, unzipped, zipped
 
 TEXT = "The crane at the north quay lifts forty tons. It was built by Ole Dahl in 1901. "
 ROWS = [["Ship", "Tons", "Line"], ["Oscar", "1200", "North"], ["Ida", "90", "West"]]
 _ODT = (
-    '<office:document-content xmlns:office="o" xmlns:text="t" xmlns:table="b"><office:body><office:text>'
     f"<text:h text:outline-level='1'>Cranes</text:h><text:p>{TEXT}<text:s text:c='4'/></text:p>"
     "<table:table><table:table-row><table:table-cell "
     "table:number-rows-spanned='2'><text:p>a</text:p></table:table-cell><table:table-cell><text:p>b</text:p></table:table-cell>"
     "</table:table-row><table:table-row><table:covered-table-cell/><table:table-cell><text:p>c</text:p></table:table-cell>"
-    "</table:table-row></table:table></office:text></office:body></office:document-content>"
+    "</table:table-row></table:table>"
 )
 _OPF = (
     '<package xmlns="http://www.idpf.org/2007/opf"><metadata/><manifest>'
@@ -44,10 +43,7 @@ def as_docx() -> bytes:
     document = docx.Document()
     document.add_heading("Cranes", 1)
     document.add_paragraph(TEXT)
-    table = document.add_table(rows=0, cols=3)
-    for row in ROWS:
-        for cell, text in zip(table.add_row().cells, row, strict=True):
-            cell.text = text
+    table = add_table(document, ROWS)
     table.cell(1, 0).merge(table.cell(2, 0))
     return saved(document)
 
@@ -96,7 +92,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "a.xlsx": as_xlsx,
     "a.pdf": as_pdf,
     "a.eml": as_eml,
-    "a.odt": lambda: zipped({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": _ODT}),
+    "a.odt": lambda: open_document(_ODT),
     "a.epub": lambda: zipped({"META-INF/container.xml": _CONTAINER, "a.opf": _OPF, "a.xhtml": _HTML}),
     "a.zip": lambda: zipped({"a.html": _HTML, "b.txt": TEXT, "c.csv": "a,b\n1,2\n"}),
     "a.html": _HTML.encode,

@@ -7,22 +7,19 @@ import openpyxl
 import pytest
 from msoffcrypto.format.ooxml import OOXMLFile
 from reportlab.lib.pdfencrypt import StandardEncryption
-from reportlab.pdfgen.canvas import Canvas
 
 from rag.parsing.formats import parse
 from rag.parsing.sandbox.pool import Sandbox
 from rag.shared.errors import UnreadableContent
 from rag.shared.types import ParseOptions
+from tests.rag.parsing.pdf.drawing import pdf
 
 PASSWORD = "höst 7"
 
 
 def protected_pdf() -> bytes:
-    file = io.BytesIO()
-    canvas = Canvas(file, encrypt=StandardEncryption("winter", ownerPassword="owner", strength=128))
-    canvas.drawString(72, 700, "The ferry leaves at nine in the morning.")
-    canvas.save()
-    return file.getvalue()
+    lock = StandardEncryption("winter", ownerPassword="owner", strength=128)
+    return pdf(lambda canvas: canvas.drawString(72, 700, "The ferry leaves at nine in the morning."), encrypt=lock)
 
 
 def protected_xlsx() -> bytes:

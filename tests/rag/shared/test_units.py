@@ -5,15 +5,15 @@ from rag.shared.types import CODE, ITEM, PROSE, ROW, ParsedText, TableRow, Unit
 from rag.shared.units import pack, units_of
 
 
-def stored(parsed: ParsedText, size: int = 600) -> list[Passage]:
+def stored(parsed: ParsedText, size: int = 600, overlap: int = 0) -> list[Passage]:
     """The passages of a text as the store gives them back."""
     return [
         Passage(
-            number, "d", number, made.span, parsed.text[slice(*made.span)], made.section, None, made.sentences,
+            number, "d", number, made.span, parsed.text[slice(*made.span)], made.section, made.page, made.sentences,
             pack(made.units),
         )
         for number, made in enumerate(
-            chunk(parsed.text, parsed.sections, size=size, overlap=0, blocks=parsed.blocks, pages=parsed.pages)
+            chunk(parsed.text, parsed.sections, size=size, overlap=overlap, blocks=parsed.blocks, pages=parsed.pages)
         )
     ]  # fmt: skip
 

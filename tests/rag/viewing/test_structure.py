@@ -8,11 +8,10 @@ from itertools import pairwise
 import pytest
 
 from index.types import Passage, Span
-from rag.intake.chunking import chunk
 from rag.parsing.formats import parse
-from rag.shared.units import pack
 from rag.viewing.structure import Block, blocks_of, outline_of
 from rag.viewing.tables import Cell
+from tests.rag.shared import test_units
 
 MARKDOWN = """---
 author: Ann
@@ -57,13 +56,7 @@ ROWS = [["Isle", "Beds"], ["Anholt", "40"], ["Hven", "12"], ["Fur", "7"]]
 def stored(name: str, content: bytes, size: int = 700) -> tuple[str, list[Passage]]:
     """The text and the passages of a file as a store gives them."""
     parsed = parse(name, content)
-    chunks = chunk(parsed.text, parsed.sections, size=size, overlap=1, blocks=parsed.blocks, pages=parsed.pages)
-    return parsed.text, [
-        Passage(
-            at, "d", at, one.span, parsed.text[slice(*one.span)], one.section, one.page, one.sentences, pack(one.units)
-        )
-        for at, one in enumerate(chunks)
-    ]
+    return parsed.text, test_units.stored(parsed, size, overlap=1)
 
 
 def shown(name: str, content: bytes, size: int = 700) -> tuple[str, list[Block]]:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import Callable
 
 import pytest
 
@@ -10,9 +9,7 @@ from rag.intake.chunking import chunk
 from rag.parsing.formats import parse
 from rag.shared.errors import ContentTooLarge
 from rag.shared.types import ParsedText
-
-Read = Callable[..., ParsedText]
-PathOf = Callable[[ParsedText, str], tuple[str, ...]]
+from tests.rag.parsing.conftest import PathOf, Read, rows_of
 
 ROWS = [
     ("Name", "Built", "Length (m)", "Remark"),
@@ -149,13 +146,8 @@ def test_a_field_without_end_is_refused() -> None:
         parse("b.csv", b'Name,Built\nArnes,"' + b"x" * (5 << 20))
 
 
-def rows_of(parsed: ParsedText) -> list[tuple[str, dict[str, str]]]:
-    """What stands over each row, and its values by name."""
-    return [
-        (block.context, {name: parsed.text[slice(*cell)] for name, cell in zip(*block.row, strict=True)})
-        for block in parsed.blocks
-        if block.row is not None and any(block.row.head)
-    ]
+def named_rows(parsed: ParsedText) -> list[tuple[str, dict[str, str]]]:
+    return [(context, row) for context, row in rows_of(parsed) if any(row)]
 
 
 def test_unit_and_period_above_the_names_belong_to_each_row_below_a_gap(read: Read) -> None:
@@ -166,7 +158,7 @@ def test_unit_and_period_above_the_names_belong_to_each_row_below_a_gap(read: Re
     ]
     lines[8] = "In thousand crowns,,Spring 1785"
     spring = [{"": "Arnes", "Ships": "311", "Carts": "27"}, {"": "Vik", "Ships": "19", "Carts": "8"}]
-    assert rows_of(read("t.csv", "\n".join(lines).encode())) == [
+    assert named_rows(read("t.csv", "\n".join(lines).encode())) == [
         (f"In thousand crowns. Spring {year}", row) for year in (1784, 1785) for row in spring
     ]
 
@@ -179,7 +171,7 @@ def test_periods_over_several_columns_name_each_of_them(read: Read) -> None:
         "Arnes,311,—,19,—",
         "Vik,27,—,8,5",
     ]
-    [(about, first), _] = rows_of(read("t.csv", "\n".join(lines).encode()))
+    [(about, first), _] = named_rows(read("t.csv", "\n".join(lines).encode()))
     assert about == "In crowns"
     assert first == {
         "": "Arnes", "Spring 1784 Ships": "311", "Spring 1784 Carts": "—", "Spring 1785 Ships": "19", "Spring 1785 Carts": "—"
@@ -188,7 +180,7 @@ def test_periods_over_several_columns_name_each_of_them(read: Read) -> None:
 
 def test_a_row_of_one_cell_names_the_group_of_the_rows_below_it(read: Read) -> None:
     lines = ["Ware,Price,Stock", "Fruit,,", "Pear,2.50,3", "Fig,9.00,4", "Fish,,", "Cod,7.25,1"]
-    assert [(group, row["Ware"]) for group, row in rows_of(read("t.csv", "\n".join(lines).encode()))] == [
+    assert [(group, row["Ware"]) for group, row in named_rows(read("t.csv", "\n".join(lines).encode()))] == [
         ("Fruit", "Pear"),
         ("Fruit", "Fig"),
         ("Fish", "Cod"),

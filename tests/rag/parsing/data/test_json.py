@@ -1,16 +1,13 @@
 """JSON and JSON Lines."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 
 from rag.parsing.formats import parse
 from rag.shared.errors import UnreadableContent
-from rag.shared.types import ParsedText
+from tests.rag.parsing.conftest import PathOf, Read
 
-Read = Callable[..., ParsedText]
-PathOf = Callable[[ParsedText, str], tuple[str, ...]]
 RECORDS = [
     {"name": "Arnes", "built": 1784, "open": True, "tags": ["stone", "arch"], "place": {"river": "Vorma", "km": 12.50}},
     {"name": "Sør-Elv", "built": None, "history": "Built in a hurry.\nClosed twice."},

@@ -1,6 +1,5 @@
 """Mails."""
 
-from collections.abc import Callable
 from email import policy
 from email.message import EmailMessage
 
@@ -8,11 +7,9 @@ import docx
 import pytest
 
 from rag.parsing.formats import parse
-from rag.shared.types import ParsedText
+from tests.rag.parsing.conftest import PathOf, Read
 from tests.rag.parsing.containers import saved
 
-Read = Callable[..., ParsedText]
-PathOf = Callable[[ParsedText, str], tuple[str, ...]]
 TEXT = "Dear Ole,\n\nthe bridge at Arnes is closed until Friday.\nPlease tell the drivers.\n\nKari\n"
 
 
@@ -132,13 +129,8 @@ def test_malformed_mails_are_read_as_far_as_they_go(source: bytes, read: Read) -
 
 @pytest.mark.parametrize("stub", ["", " \n", "Your program cannot show this mail."])
 def test_a_plain_text_that_says_nothing_gives_way_to_what_is_shown(stub: str) -> None:
-    mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = "a@example.org", "b@example.org", "Ferries"
-    mail.set_content(stub)
-    mail.add_alternative(
-        f"<html><body><p>{'The ferry to the island pays half. ' * 8}</p></body></html>", subtype="html"
-    )
-    text = parse("a.eml", mail.as_bytes()).text
+    shown = f"<html><body><p>{'The ferry to the island pays half. ' * 8}</p></body></html>"
+    text = parse("a.eml", bytes(mail(stub, shown))).text
     assert "pays half." in text and "cannot show" not in text
 
 

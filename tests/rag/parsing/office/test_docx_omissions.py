@@ -1,16 +1,13 @@
 """Word documents: what stands in them and is none of their text."""
 
-from collections.abc import Callable
-
 import docx
 import pytest
 from docx.oxml import parse_xml as element
 from docx.oxml.ns import nsdecls
 
-from rag.shared.types import ParsedText
+from tests.rag.parsing.conftest import Read
 from tests.rag.parsing.containers import rewritten, saved, unzipped, zipped
 
-Read = Callable[..., ParsedText]
 W = nsdecls("w")
 STYLED = "<w:rPr><w:rStyle w:val='PlaceholderText'/></w:rPr>"
 PROMPT = "Click or tap here to enter text."
@@ -52,6 +49,7 @@ def document_with(*parts: str, prompts: dict[str, str] | None = None) -> bytes:
         (PROMPT, STYLED, {"P": PROMPT}, ""),
         (PROMPT, STYLED, None, ""),
         (PROMPT, "", None, ""),
+        ("Click here to enter text.", "", None, ""),
         ("[Name of the builder]", "", None, ""),
         ("Baumeister", STYLED, None, ""),
         ("Name of the builder", "", {"P": "Name of the builder"}, ""),

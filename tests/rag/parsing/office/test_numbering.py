@@ -1,7 +1,7 @@
 """Numbers of headings, clauses and list items in Word documents, which Word computes when it shows them."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import docx
 import pytest
@@ -12,13 +12,11 @@ from docx.oxml.ns import nsdecls
 from rag.intake.chunking import chunk
 from rag.parsing.formats import parse
 from rag.parsing.office.lists.numbering import formatted
-from rag.shared.types import ParsedText
+from tests.rag.parsing.conftest import PathOf, Read
 from tests.rag.parsing.containers import saved
 
 pytestmark = pytest.mark.medium
 
-Read = Callable[..., ParsedText]
-PathOf = Callable[[ParsedText, str], tuple[str, ...]]
 W = nsdecls("w")
 
 

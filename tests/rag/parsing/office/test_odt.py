@@ -1,28 +1,12 @@
 """OpenDocument texts."""
 
-from collections.abc import Callable
-
 import pytest
 
 from rag.parsing.formats import parse
 from rag.shared.errors import UnreadableContent
-from rag.shared.types import ParsedText
-from tests.rag.parsing.containers import ODT, rewritten, zipped
+from tests.rag.parsing.conftest import PathOf, Read
+from tests.rag.parsing.containers import NAMES, open_document, rewritten
 
-Read = Callable[..., ParsedText]
-PathOf = Callable[[ParsedText, str], tuple[str, ...]]
-NAMES = " ".join(
-    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{place}"'
-    for name, place in {
-        "office": "office:1.0",
-        "text": "text:1.0",
-        "table": "table:1.0",
-        "style": "style:1.0",
-        "meta": "meta:1.0",
-        "draw": "drawing:1.0",
-        "svg": "svg-compatible:1.0",
-    }.items()
-)
 BODY = (
     '<text:p text:style-name="P1">The bridge at Arnes</text:p><text:p>It was finished in <text:span>1784</text:span>.</text:p>'
     '<text:h text:outline-level="1">Damage</text:h><text:p>A flood took the second arch.</text:p>'
@@ -44,11 +28,7 @@ META = (
 
 
 def odt(body: str = BODY, **more: str) -> bytes:
-    content = (
-        f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {NAMES}>{STYLES}'
-        f"<office:body><office:text>{body}</office:text></office:body></office:document-content>"
-    )
-    return zipped({"mimetype": ODT, "content.xml": content, "meta.xml": META, **more})
+    return open_document(body, styles=STYLES, **{"meta.xml": META, **more})
 
 
 @pytest.mark.parametrize("name", ["r.odt", "r.zip", "r"])

@@ -2,17 +2,12 @@
 
 from rag.parsing.formats import parse
 from rag.shared.types import ParsedText
-from tests.rag.parsing.containers import zipped
-from tests.rag.parsing.office.test_odt import META, NAMES
-
-MORE_NAMES = NAMES + ' xmlns:presentation="urn:oasis:names:tc:opendocument:xmlns:presentation:1.0"'
+from tests.rag.parsing.containers import open_document
+from tests.rag.parsing.office.test_odt import META
 
 
 def opened(kind: str, body: str, suffix: str) -> ParsedText:
-    content = f"<office:body><office:{kind}>{body}</office:{kind}></office:body>"
-    content = f"<office:document-content {MORE_NAMES}>{content}</office:document-content>"
-    mimetype = f"application/vnd.oasis.opendocument.{kind}"
-    return parse(f"ferry.{suffix}", zipped({"mimetype": mimetype, "content.xml": content, "meta.xml": META}))
+    return parse(f"ferry.{suffix}", open_document(body, kind, **{"meta.xml": META}))
 
 
 def row(*cells: str, more: str = "") -> str:

@@ -1,7 +1,5 @@
 """Presentations."""
 
-from collections.abc import Callable
-
 import pptx
 import pytest
 from pptx.oxml import parse_xml
@@ -10,12 +8,8 @@ from pptx.util import Inches
 
 from rag.parsing.formats import parse
 from rag.shared.errors import UnreadableContent
-from rag.shared.types import ParsedText
+from tests.rag.parsing.conftest import PageOf, PathOf, Read
 from tests.rag.parsing.containers import rewritten, saved, unzipped, zipped
-
-Read = Callable[..., ParsedText]
-PathOf = Callable[[ParsedText, str], tuple[str, ...]]
-PageOf = Callable[[ParsedText, str], int]
 
 
 def slide(presentation: Presentation, title: str, *points: str) -> object:

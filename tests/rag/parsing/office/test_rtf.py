@@ -1,15 +1,10 @@
 """Rich text files, as Word, LibreOffice, TextEdit and WordPad write them."""
 
-from collections.abc import Callable
-
 import pytest
 
 from rag.parsing.formats import parse
 from rag.shared.errors import ContentTooLarge, UnreadableContent
-from rag.shared.types import ParsedText
-
-Read = Callable[..., ParsedText]
-PathOf = Callable[[ParsedText, str], tuple[str, ...]]
+from tests.rag.parsing.conftest import PathOf, Read
 
 HEAD = (
     r"{\rtf1\ansi\ansicpg1252\deff0{\fonttbl{\f0\froman\fcharset0 Times New Roman;}{\f1\fnil\fcharset204 Arial Cyr;}}"

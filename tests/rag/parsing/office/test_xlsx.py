@@ -2,20 +2,17 @@
 
 import datetime
 import re
-from collections.abc import Callable
 
 import openpyxl
 import pytest
 
 from rag.parsing.formats import parse
 from rag.shared.errors import ContentTooLarge, UnreadableContent
-from rag.shared.types import ParsedText
+from tests.rag.parsing.conftest import PathOf, Read
 from tests.rag.parsing.containers import rewritten, saved, unzipped, zipped
 
 pytestmark = pytest.mark.medium
 
-Read = Callable[..., ParsedText]
-PathOf = Callable[[ParsedText, str], tuple[str, ...]]
 ROWS: list[tuple[object, ...]] = [
     ("Name", "Built", "Length"),
     ("Arnes", 1784, 48.5),

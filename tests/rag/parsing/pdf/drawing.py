@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
-from rag.shared.types import ROW, ParsedText
+from rag.shared.types import ParsedText
+from tests.rag.parsing import conftest
 
 Draw = Callable[[Canvas], object]
 
@@ -25,6 +26,17 @@ def pdf(draw: Draw, **options: object) -> bytes:
     draw(canvas)
     canvas.save()
     return file.getvalue()
+
+
+def of_objects(*objects: str | bytes) -> bytes:
+    """A file of these objects, of which the first is the catalog."""
+    content, places = b"%PDF-1.7\n", []
+    for number, written in enumerate(objects, 1):
+        places.append(len(content))
+        content += b"%d 0 obj\n%s\nendobj\n" % (number, written if isinstance(written, bytes) else written.encode())
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    end = b"xref\n0 %d\n0000000000 65535 f \n%strailer\n<< /Root 1 0 R /Size %d >>\nstartxref\n%d\n%%%%EOF"
+    return content + end % (len(objects) + 1, table, len(objects) + 1, len(content))
 
 
 def prose(seed: int, n_sentences: int) -> str:
@@ -90,8 +102,7 @@ def form_with_shared_fonts(text: str, value: str) -> bytes:
         f"<< /Length {len(cmap)} >>\nstream\n{cmap}\nendstream",
         "<< /Type /XObject /Subtype /Form /BBox [0 0 150 18] /Resources << >> /Length 0 >>\nstream\n\nendstream",
     )
-    parts = (f"{number} 0 obj\n{part}\nendobj\n" for number, part in enumerate(objects, 1))
-    return f"%PDF-1.4\n{''.join(parts)}trailer\n<< /Size 9 /Root 1 0 R >>\n%%EOF\n".encode()
+    return of_objects(*objects)
 
 
 def cell(canvas: Canvas, column: float, y: float, text: str, *, bold: bool = False) -> None:
@@ -120,8 +131,4 @@ def grid(canvas: Canvas, rows: Sequence[Sequence[str]], widths: Sequence[float],
 
 
 def rows_of(parsed: ParsedText) -> list[dict[str, str]]:
-    return [
-        {name: parsed.text[slice(*span)] for name, span in zip(*block.row, strict=True)}
-        for block in parsed.blocks
-        if block.kind == ROW and block.row is not None
-    ]
+    return [row for _, row in conftest.rows_of(parsed)]

@@ -1,14 +1,12 @@
 """Tables with lines around their cells: what names their columns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from rag.shared.types import ParsedText
+from tests.rag.parsing.conftest import Read
 from tests.rag.parsing.pdf.drawing import LEFT, SIZE, TOP, cell, grid, pdf, rows_of
-
-Read = Callable[[str, bytes], ParsedText]
 
 
 def test_a_name_over_columns_and_a_label_over_rows_belong_to_each_of_them(read: Read) -> None:

@@ -13,28 +13,28 @@ from reportlab.pdfgen.canvas import Canvas
 from rag.parsing.formats import parse
 from rag.service import Service
 from rag.shared.errors import UnreadableContent
-from rag.shared.types import ParsedText, Query
+from rag.shared.types import Query
+from tests.rag.parsing.conftest import PageOf, Read
+from tests.rag.parsing.pdf import drawing
 
 pytestmark = pytest.mark.medium
 
-PageOf = Callable[[ParsedText, str], int]
-Read = Callable[..., ParsedText]
 KIDS = b"/Kids [ 3 0 R 4 0 R 5 0 R 6 0 R ]"
 FACTS = ["Bridges", "Canals", "Tunnels", "Harbours"]
 
 
 def pdf(*kids: str, scans: bool = False) -> bytes:
     """Four pages, of which some are replaced in the page tree."""
-    file = io.BytesIO()
-    canvas = Canvas(file, invariant=1, pageCompression=0)
-    for fact in FACTS:
-        if scans:
-            canvas.drawImage(ImageReader(Image.new("RGB", (40, 40), "grey")), 72, 400, 300, 300)
-        else:
-            canvas.drawString(72, 700, f"{fact} were built by the parish of Norwell.")
-        canvas.showPage()
-    canvas.save()
-    content = file.getvalue()
+
+    def draw(canvas: Canvas) -> None:
+        for fact in FACTS:
+            if scans:
+                canvas.drawImage(ImageReader(Image.new("RGB", (40, 40), "grey")), 72, 400, 300, 300)
+            else:
+                canvas.drawString(72, 700, f"{fact} were built by the parish of Norwell.")
+            canvas.showPage()
+
+    content = drawing.pdf(draw, pageCompression=0)
     if not scans:
         assert KIDS in content
     start = content.index(b"/Kids [")
@@ -47,14 +47,14 @@ def pdf(*kids: str, scans: bool = False) -> bytes:
 
 def drawn(pack: str, spoil: Callable[[bytes], bytes], spoiled: tuple[int, ...] = (1,)) -> bytes:
     """Four pages of twenty lines. pack: how their contents are packed.  spoil: what happens to those of some pages."""
-    file = io.BytesIO()
-    canvas = Canvas(file, invariant=1, pageCompression=pack != "plain")
-    for fact in FACTS:
-        for line in range(20):
-            canvas.drawString(72, 700 - 20 * line, f"{fact} were built by parish {line} of Norwell.")
-        canvas.showPage()
-    canvas.save()
-    content = file.getvalue()
+
+    def draw(canvas: Canvas) -> None:
+        for fact in FACTS:
+            for line in range(20):
+                canvas.drawString(72, 700 - 20 * line, f"{fact} were built by parish {line} of Norwell.")
+            canvas.showPage()
+
+    content = drawing.pdf(draw, pageCompression=pack != "plain")
     found = list(re.finditer(rb"stream\n(.*?)\n?endstream", content, re.S))
     assert len(found) == 4
     for number in sorted(spoiled, reverse=True):
@@ -111,13 +111,12 @@ def test_checksums_that_are_wrong_throughout_are_the_habit_of_a_program(monkeypa
 
 
 def test_a_page_that_is_left_blank_is_not_damaged() -> None:
-    file = io.BytesIO()
-    canvas = Canvas(file, invariant=1)
-    canvas.drawString(72, 700, "Bridges were built by the parish of Norwell.")
-    canvas.showPage()
-    canvas.showPage()
-    canvas.save()
-    metadata = parse("a.pdf", file.getvalue()).metadata
+    def draw(canvas: Canvas) -> None:
+        canvas.drawString(72, 700, "Bridges were built by the parish of Norwell.")
+        canvas.showPage()
+        canvas.showPage()
+
+    metadata = parse("a.pdf", drawing.pdf(draw)).metadata
     assert (metadata["pages_without_text"], metadata.get("pages_not_read")) == ([2], None)
 
 

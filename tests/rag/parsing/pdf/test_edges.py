@@ -7,10 +7,9 @@ from reportlab.lib.utils import simpleSplit
 from reportlab.pdfgen.canvas import Canvas
 
 from rag.shared.types import ParsedText
+from tests.rag.parsing.conftest import PageOf, Read
 from tests.rag.parsing.pdf.drawing import WIDTH, lines_at, pdf, prose
 
-Read = Callable[..., ParsedText]
-PageOf = Callable[[ParsedText, str], int]
 Edge = Callable[[Canvas, int], None]
 
 ADDRESS = "Harbour Supplies Ltd., 4 Quay Street, IBAN GB29 NWBK 6016 1331 9268 19"

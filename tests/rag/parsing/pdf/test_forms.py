@@ -1,13 +1,10 @@
 """Forms that are filled in, and receipts."""
 
-from collections.abc import Callable
-
 from reportlab.pdfgen.canvas import Canvas
 
 from rag.shared.types import BYLINE, MARGIN, ROW, ParsedText
+from tests.rag.parsing.conftest import Read
 from tests.rag.parsing.pdf.drawing import form_with_shared_fonts, pdf
-
-Read = Callable[[str, bytes], ParsedText]
 
 
 def lines_of(parsed: ParsedText) -> list[str]:
@@ -28,6 +25,7 @@ def test_what_is_filled_in_and_ticked_is_read_with_its_label(read: Read) -> None
             form.radio(name="quay", value=label, selected=selected, x=x - 22, y=618, size=12)
         canvas.drawString(72, 590, "Goods:")
         form.choice(name="goods", value="Tar", options=["Tar", "Rope"], x=180, y=582, width=150, height=18)
+        canvas.textAnnotation("A note by the reviewer", Rect=[72, 540, 90, 560])
 
     assert lines_of(read("a.pdf", pdf(draw))) == [
         "Name of the ship: Otter", "☒ Carries salt", "☐ Carries fish", "☒ North quay ☐ South quay", "Goods: Tar"

@@ -2,7 +2,6 @@
 
 import random
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,10 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from rag.shared.types import ParsedText
+from tests.rag.parsing.conftest import PageOf, PathOf, Read
 from tests.rag.parsing.pdf.drawing import HEIGHT, WIDTH, book, lines_at, pdf, prose
 
 pytestmark = pytest.mark.medium
-
-Read = Callable[..., ParsedText]
-PathOf = Callable[[ParsedText, str], tuple[str, ...]]
-PageOf = Callable[[ParsedText, str], int]
 
 
 def test_lines_become_paragraphs(read: Read) -> None:
@@ -116,20 +111,6 @@ def test_a_page_with_few_lines_is_read_in_the_columns_of_the_others(read: Read) 
 
     text = read("a.pdf", pdf(draw)).text.replace("\n\n", " ")
     assert all(piece in text for piece in short)
-
-
-def test_a_table_is_read_by_rows(read: Read) -> None:
-    rows = [("Name", "Length", "Year")] + [(f"Bridge {n}", f"{n * 7} m", f"{1800 + n}") for n in range(12)]
-
-    def draw(canvas: Canvas) -> None:
-        y = lines_at(canvas, 72, 780, textwrap.wrap(prose(1, 5), 80)) - 12
-        for row in rows:
-            for x, cell in zip((72, 220, 380), row, strict=True):
-                canvas.drawString(x, y, cell)
-            y -= 14
-
-    text = read("a.pdf", pdf(draw)).text
-    assert "Bridge 4\t28 m\t1804" in text and "Bridge 11\t77 m\t1811" in text
 
 
 def test_words_broken_at_line_ends_are_joined_and_compounds_keep_their_hyphen(read: Read) -> None:

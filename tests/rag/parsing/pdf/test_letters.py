@@ -1,5 +1,4 @@
 import textwrap
-from collections.abc import Callable
 
 import pytest
 from reportlab.pdfgen.canvas import Canvas
@@ -7,10 +6,8 @@ from reportlab.pdfgen.canvas import Canvas
 from rag.parsing.pdf.layout import Line, Page
 from rag.parsing.pdf.letters import mend_letters
 from rag.shared.errors import UnreadableContent
-from rag.shared.types import ParsedText
+from tests.rag.parsing.conftest import Read
 from tests.rag.parsing.pdf.drawing import lines_at, pdf, prose
-
-Read = Callable[[str, bytes], ParsedText]
 
 
 def mended(*texts: str) -> list[str]:
@@ -56,23 +53,21 @@ def test_an_alphabet_that_was_moved_is_moved_back() -> None:
     assert mended(*map(moved, lines)) == lines
 
 
-def test_a_text_of_signs_is_refused(read: Read) -> None:
+def draw_signs(canvas: Canvas) -> None:
     signs = "!\"#$%&'*+/<=>?@"
+    lines_at(canvas, 72, 780, [" ".join(signs[n : n + 5] for n in range(k % 5, 9, 2)) for k in range(20)])
 
-    def draw(canvas: Canvas) -> None:
-        lines_at(canvas, 72, 780, [" ".join(signs[n : n + 5] for n in range(k % 5, 9, 2)) for k in range(20)])
 
+def test_a_text_of_signs_is_refused(read: Read) -> None:
     with pytest.raises(UnreadableContent, match="fonts do not say"):
-        read("a.pdf", pdf(draw))
+        read("a.pdf", pdf(draw_signs))
 
 
 def test_pages_of_signs_are_left_out_and_the_others_are_read(read: Read) -> None:
-    signs = "!\"#$%&'*+/<=>?@"
-
     def draw(canvas: Canvas) -> None:
         lines_at(canvas, 72, 780, ["The ferry sails from Arnes at noon."])
         canvas.showPage()
-        lines_at(canvas, 72, 780, [" ".join(signs[n : n + 5] for n in range(k % 5, 9, 2)) for k in range(20)])
+        draw_signs(canvas)
 
     parsed = read("a.pdf", pdf(draw))
     assert parsed.text == "The ferry sails from Arnes at noon."
@@ -98,7 +93,11 @@ def test_the_mark_of_a_footnote_is_no_part_of_its_word(read: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    "title", ["10811.exe", "Slide 1", "905_Precinct_NoOU", "Document2", "index.html", "PowerPoint Presentation"]
+    "title",
+    [
+        *("10811.exe", "Slide 1", "905_Precinct_NoOU", "Document2", "index.html", "PowerPoint Presentation"),
+        *("untitled", "Microsoft Word - draft 3.doc", "paper.dvi"),
+    ],
 )
 def test_a_title_that_says_nothing_gives_way_to_the_printed_one(read: Read, title: str) -> None:
     def draw(canvas: Canvas) -> None:

@@ -1,13 +1,11 @@
 import textwrap
-from collections.abc import Callable
 
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
 from rag.shared.types import BYLINE, ITEM, MARGIN, MENU, PROSE, REFERENCE, ParsedText
+from tests.rag.parsing.conftest import Read
 from tests.rag.parsing.pdf.drawing import WIDTH, lines_at, pdf, prose
-
-Read = Callable[[str, bytes], ParsedText]
 
 
 def kinds(parsed: ParsedText) -> list[tuple[str, str]]:

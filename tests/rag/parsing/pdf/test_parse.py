@@ -34,15 +34,6 @@ def test_metadata_and_title_are_read() -> None:
     }.items() <= dict(parsed.metadata).items()
 
 
-@pytest.mark.parametrize("title", ["untitled", "Microsoft Word - draft 3.doc", "paper.dvi"])
-def test_a_title_that_only_a_program_gave_is_not_used(title: str) -> None:
-    def draw(canvas: Canvas) -> None:
-        canvas.setTitle(title)
-        canvas.drawString(72, 700, "Text.")
-
-    assert parse("the-name.pdf", pdf(draw)).title == "the-name"
-
-
 def test_page_labels_are_kept() -> None:
     def draw(canvas: Canvas) -> None:
         canvas.addPageLabel(0, "ROMAN_LOWER", 1)
@@ -85,14 +76,6 @@ def test_pages_without_text_are_named() -> None:
     parsed = parse("x.pdf", pdf(draw))
     assert parsed.metadata["pages_without_text"] == [2]
     assert [page.number for page in parsed.pages] == [1, 3]
-
-
-def test_an_encrypted_file_says_what_to_do() -> None:
-    content = pdf(
-        lambda canvas: canvas.drawString(72, 700, "Secret."), encrypt=StandardEncryption("open", strength=128)
-    )
-    with pytest.raises(UnreadableContent, match="password"):
-        parse("x.pdf", content)
 
 
 def test_a_file_that_only_forbids_changes_is_read() -> None:

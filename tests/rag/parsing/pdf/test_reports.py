@@ -1,7 +1,6 @@
 """PDF files as report programs make them: marks of reference, numbered lists, turned text, forms, left and right headers."""
 
 import io
-from collections.abc import Callable
 
 import pytest
 from reportlab.lib.styles import getSampleStyleSheet
@@ -9,10 +8,9 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import ListFlowable, PageBreak, Paragraph, SimpleDocTemplate
 
 from rag.parsing.formats import parse
-from rag.shared.types import ParsedText
+from tests.rag.parsing.conftest import PathOf, Read
+from tests.rag.parsing.pdf.drawing import pdf
 
-Read = Callable[..., ParsedText]
-PathOf = Callable[[ParsedText, str], tuple[str, ...]]
 STYLES = getSampleStyleSheet()
 FEE = (
     "The harbour board decided in spring that every ferry which calls at the north quay shall pay a fee of one hundred and "
@@ -64,39 +62,26 @@ def test_what_is_said_by_nobody_is_no_metadata() -> None:
 @pytest.mark.parametrize("page_turn", [0, 90, 180, 270])
 @pytest.mark.parametrize("text_turn", [0, 90, 180, 270])
 def test_turned_text_is_read_along_its_lines(page_turn: int, text_turn: int, read: Read) -> None:
-    file = io.BytesIO()
-    canvas = Canvas(file)
-    canvas.setPageRotation(page_turn)
-    canvas.translate(300, 400)
-    canvas.rotate(text_turn)
-    for line in range(4):
-        canvas.drawString(0, -14 * line, f"Line {line} of a page that lies on its side")
-    canvas.save()
-    [paragraph] = read("a.pdf", file.getvalue()).text.split("\n\n")
+    def draw(canvas: Canvas) -> None:
+        canvas.setPageRotation(page_turn)
+        canvas.translate(300, 400)
+        canvas.rotate(text_turn)
+        for line in range(4):
+            canvas.drawString(0, -14 * line, f"Line {line} of a page that lies on its side")
+
+    [paragraph] = read("a.pdf", pdf(draw)).text.split("\n\n")
     assert paragraph == " ".join(f"Line {line} of a page that lies on its side" for line in range(4))
 
 
 def test_a_stamp_along_the_margin_stands_by_itself(read: Read) -> None:
-    file = io.BytesIO()
-    canvas = Canvas(file)
-    for line in range(30):
-        canvas.drawString(72, 700 - 14 * line, f"Line {line} says that the ferry to the island pays half of the fee,")
-    canvas.rotate(90)
-    canvas.drawString(300, -40, "Lent by the library of Norwell")
-    canvas.save()
-    parsed = read("a.pdf", file.getvalue())
+    def draw(canvas: Canvas) -> None:
+        for line in range(30):
+            canvas.drawString(
+                72, 700 - 14 * line, f"Line {line} says that the ferry to the island pays half of the fee,"
+            )
+        canvas.rotate(90)
+        canvas.drawString(300, -40, "Lent by the library of Norwell")
+
+    parsed = read("a.pdf", pdf(draw))
     assert parsed.text.endswith("\n\nLent by the library of Norwell")
     assert parsed.text.count("of the fee, Line") == 29
-
-
-def test_what_was_filled_into_a_form_is_read_where_it_stands(read: Read) -> None:
-    file = io.BytesIO()
-    canvas = Canvas(file)
-    canvas.drawString(72, 700, "Name of the ship:")
-    canvas.acroForm.textfield(name="ship", x=180, y=692, value="Oscar of Arnes", width=200, height=20)
-    canvas.drawString(72, 660, "Tons:")
-    canvas.acroForm.textfield(name="tons", x=180, y=652, value="1200", width=200, height=20)
-    canvas.textAnnotation("A note by the reviewer", Rect=[72, 600, 90, 620])
-    canvas.save()
-    parsed = read("a.pdf", file.getvalue())
-    assert parsed.text.replace("\n\n", " ") == "Name of the ship: Oscar of Arnes Tons: 1200"

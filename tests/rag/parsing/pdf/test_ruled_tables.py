@@ -1,15 +1,12 @@
 """Tables with lines around their cells: what their rows are."""
 
 import textwrap
-from collections.abc import Callable
 
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from rag.shared.types import ParsedText
+from tests.rag.parsing.conftest import Read
 from tests.rag.parsing.pdf.drawing import LEFT, SIZE, TOP, cell, grid, lines_at, pdf, prose, rows_of
-
-Read = Callable[[str, bytes], ParsedText]
 
 
 def test_lines_of_a_cell_are_one_text(read: Read) -> None:

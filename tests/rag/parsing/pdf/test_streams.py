@@ -9,6 +9,7 @@ from rag.parsing.formats import parse
 from rag.parsing.sandbox import pool
 from rag.parsing.sandbox.pool import Sandbox
 from rag.shared.errors import ContentTooLarge, UnreadableContent
+from tests.rag.parsing.pdf.drawing import of_objects
 
 TEXT = b"BT /T 12 Tf 72 700 Td (The quay is 200 metres long.) Tj ET "
 
@@ -34,13 +35,7 @@ def drawn(*forms: tuple[bytes, Sequence[int]], packed: bool = False) -> bytes:
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
         *(form(*each) for each in forms),
     ]
-    content, places = b"%PDF-1.4\n", []
-    for number, written in enumerate(objects, 1):
-        places.append(len(content))
-        content += b"%d 0 obj%s\nendobj\n" % (number, written)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    end = b"xref\n0 %d\n0000000000 65535 f \n%strailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF"
-    return content + end % (len(objects) + 1, table, len(objects) + 1, len(content))
+    return of_objects(*objects)
 
 
 CHAIN = [(b"/F0 Do /F0 Do", [number + 1]) for number in range(30)]

@@ -1,13 +1,13 @@
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
 from rag.shared.types import ROW, ParsedText
+from tests.rag.parsing.conftest import Read, rows_of
 from tests.rag.parsing.pdf.drawing import lines_at, pdf, prose
 
-Read = Callable[[str, bytes], ParsedText]
 Cell = tuple[float, str]  # its left edge; from the right edge where that is negative
 
 
@@ -22,15 +22,6 @@ def draw_rows(canvas: Canvas, y: float, rows: Sequence[Sequence[Cell]], pitch: f
                 canvas.drawString(x, y, text)
         y -= pitch
     return y
-
-
-def rows_of(parsed: ParsedText) -> list[tuple[str, dict[str, str]]]:
-    """Group and cells by name of each row."""
-    return [
-        (block.context, {name: parsed.text[slice(*cell)] for name, cell in zip(*block.row, strict=True)})
-        for block in parsed.blocks
-        if block.kind == ROW and block.row is not None
-    ]
 
 
 def test_a_table_without_lines_has_rows_with_the_names_of_their_columns(read: Read) -> None:

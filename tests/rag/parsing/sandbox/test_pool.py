@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,6 +20,8 @@ from rag.parsing.sandbox import pool as pool_module
 from rag.parsing.sandbox.pool import Limits, Sandbox
 from rag.shared.errors import ContentTooLarge, RagError, UnreadableContent, UnsupportedFormat
 from rag.shared.types import ParseOptions
+from tests.counted import Counted
+from tests.rag.parsing.sandbox.test_confinement import run_instead
 from tests.waiting import is_running, wait_until
 
 pytestmark = pytest.mark.medium
@@ -132,16 +133,10 @@ def test_a_file_that_takes_too_long_is_refused_and_the_next_one_read() -> None:
 
 def test_a_file_that_nobody_waits_for_any_more_is_given_up_and_the_next_one_read(sandbox: Sandbox) -> None:
     before = children()
-    n_checks = 0
-
-    def check() -> None:
-        nonlocal n_checks
-        n_checks += 1
-        raise InterruptedError
-
+    check = Counted(1)
     with pytest.raises(InterruptedError):
         sandbox.parse("a.html", HUGE_PAGE, check=check)
-    assert n_checks == 1 and children() <= before
+    assert check.n == 1 and children() <= before
     assert sandbox.parse("b.html", PAGE).title == "Tea"
 
 
@@ -152,20 +147,15 @@ def test_a_file_that_waits_for_a_parser_is_given_up_too() -> None:
 
         def check() -> None:
             if let_go.is_set():
-                stop()
+                raise InterruptedError
 
         slow = pool.submit(sandbox.parse, "a.html", HUGE_PAGE, check=check)
         wait_until(lambda: children() - before)
         with pytest.raises(InterruptedError):
-            sandbox.parse("b.html", PAGE, check=stop)
+            sandbox.parse("b.html", PAGE, check=Counted(1))
         let_go.set()
         with pytest.raises(InterruptedError):
             slow.result()
-
-
-def stop() -> None:
-    """A check that ends the work."""
-    raise InterruptedError
 
 
 def test_a_file_that_takes_too_much_memory_is_refused_and_the_next_one_read() -> None:
@@ -266,20 +256,8 @@ TAKEN: dict[str, object] = {
 
 def answering(answer: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a socket answer in the worker's place, again and again, as a parser that was taken over might."""
-    plain_popen = subprocess.Popen
-    code = (
-        "import sys\nfrom index.process import parents_socket, receive, send\nc = parents_socket()\n"
-        "receive(c), receive(c)\nwhile True: send(c, sys.argv[2].encode())"
-    )
-
-    def impostor(command: list[str], **options: Any) -> "subprocess.Popen[bytes]":
-        module = command.index("-m")
-        return plain_popen(
-            [*command[:module], "-c", code, command[module + 2], json.dumps(answer)],
-            **options,
-        )
-
-    monkeypatch.setattr(subprocess, "Popen", impostor)
+    code = "from index.process import parents_socket, receive, send\nc = parents_socket()\nreceive(c), receive(c)\n"
+    run_instead(f"{code}while True: send(c, {json.dumps(answer).encode()!r})", monkeypatch)
 
 
 def test_an_answer_as_parsers_give_them_is_taken(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

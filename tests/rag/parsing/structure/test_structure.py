@@ -11,7 +11,7 @@ from rag.intake.chunking import Chunk, chunk
 from rag.parsing.formats import parse
 from rag.parsing.structure.builder import Item, TextBuilder
 from rag.shared.types import ITEM, MARGIN, ParsedText
-from tests.rag.parsing.containers import ODT, saved, zipped
+from tests.rag.parsing.containers import NAMES, add_table, open_document, saved
 
 LEAD = "Before the bridge opens the inspectors check these things:"
 ITEMS = [
@@ -40,19 +40,14 @@ def without_mark(item: str) -> str:
 
 
 def odt(body: str) -> tuple[str, bytes]:
-    names = " ".join(
-        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
-        for name in ("office", "text", "table", "style")
-    )
     styles = '<style:style style:name="P7" style:family="paragraph" style:parent-style-name="Tabelle"/>'
     named = '<style:style style:name="Tabelle" style:family="paragraph" style:parent-style-name="Caption"/>'
-    content = (
-        f"<office:document-content {names}><office:automatic-styles>{styles}</office:automatic-styles><office:body>"
-        f'<office:text><text:h text:outline-level="1">Bridges</text:h>{body}</office:text></office:body>'
-        "</office:document-content>"
+    named = f"<office:document-styles {NAMES}><office:styles>{named}</office:styles></office:document-styles>"
+    return "a.odt", open_document(
+        f'<text:h text:outline-level="1">Bridges</text:h>{body}',
+        styles=f"<office:automatic-styles>{styles}</office:automatic-styles>",
+        **{"styles.xml": named},
     )
-    named = f"<office:document-styles {names}><office:styles>{named}</office:styles></office:document-styles>"
-    return "a.odt", zipped({"mimetype": ODT, "content.xml": content, "styles.xml": named})
 
 
 def rtf(body: str) -> tuple[str, bytes]:
@@ -205,10 +200,7 @@ def table_in_html() -> tuple[str, bytes]:
 def table_in_docx() -> tuple[str, bytes]:
     def fill(document: object) -> None:
         document.add_paragraph("Table 2. Spans of the north", style="Caption")  # type: ignore[attr-defined]
-        table = document.add_table(rows=0, cols=3)  # type: ignore[attr-defined]
-        for row in (HEADER, *ROWS):
-            for cell, text in zip(table.add_row().cells, row, strict=True):
-                cell.text = text
+        add_table(document, (HEADER, *ROWS))
 
     return docx(fill)
 

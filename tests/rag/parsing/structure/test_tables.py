@@ -1,16 +1,15 @@
 """Merged cells and headers of several rows, alike in each format that has tables inside a text."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from rag.intake.chunking import chunk
 from rag.parsing.formats import parse
 from rag.parsing.structure.tables import Cell, is_header, lay_out
-from rag.shared.types import ParsedText
-from tests.rag.parsing.containers import ODT, saved, zipped
+from tests.rag.parsing.conftest import Read
+from tests.rag.parsing.containers import open_document, saved
 
-Read = Callable[..., ParsedText]
 Place = tuple[str, int, int]  # text, columns and rows covered
 File = tuple[str, bytes]
 # A header of two rows, a quay that stands for two rows, a row over all columns.
@@ -92,9 +91,6 @@ def docx(rows: Sequence[Sequence[Place]], n_head: int) -> File:
 
 
 def odt(rows: Sequence[Sequence[Place]]) -> File:
-    names = " ".join(
-        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "text", "table")
-    )
     lines = []
     for row in _squares(rows):
         line = ""
@@ -104,11 +100,7 @@ def odt(rows: Sequence[Sequence[Place]]) -> File:
             line += cell if down else "<table:covered-table-cell/>"
             line += "<table:covered-table-cell/>" * (across - 1)
         lines.append(f"<table:table-row>{line}</table:table-row>")
-    content = (
-        f"<office:document-content {names}><office:body><office:text><table:table>{''.join(lines)}</table:table>"
-        "</office:text></office:body></office:document-content>"
-    )
-    return "t.odt", zipped({"mimetype": ODT, "content.xml": content})
+    return "t.odt", open_document(f"<table:table>{''.join(lines)}</table:table>")
 
 
 def pptx(rows: Sequence[Sequence[Place]]) -> File:

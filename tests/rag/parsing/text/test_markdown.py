@@ -1,13 +1,10 @@
 """Front matter and code in Markdown; headings are tested beside the other texts."""
 
-from collections.abc import Callable
-
 import pytest
 
 from rag.parsing.formats import parse
-from rag.shared.types import ParsedText
+from tests.rag.parsing.conftest import PathOf
 
-Path = Callable[[ParsedText, str], tuple[str, ...]]
 BODY = "\n# The bridge\n\nIt is old.\n\n```\n# no heading\n\nx = 1\n```\n\nThe end.\n"
 YAML = """---
 title: "Bridges: a survey"
@@ -35,7 +32,7 @@ lang = "en"
 
 
 @pytest.mark.parametrize("front", [YAML, TOML], ids=["YAML", "TOML"])
-def test_front_matter_becomes_metadata_and_the_text_stays_the_source(front: str, path_of: Path) -> None:
+def test_front_matter_becomes_metadata_and_the_text_stays_the_source(front: str, path_of: PathOf) -> None:
     parsed = parse("b.md", (front + BODY).encode())
     assert parsed.text == front + BODY
     assert parsed.title == "Bridges: a survey"

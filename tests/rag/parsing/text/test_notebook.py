@@ -1,15 +1,13 @@
 """Jupyter notebooks."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 
 from rag.parsing.formats import parse
 from rag.shared.errors import UnreadableContent
-from rag.shared.types import ParsedText
+from tests.rag.parsing.conftest import Read
 
-Read = Callable[..., ParsedText]
 CELLS = [
     {"cell_type": "markdown", "source": ["# Bridges\n", "\n", "How many ships pass below them."], "metadata": {}},
     {

@@ -1,14 +1,10 @@
 """Subtitles and transcripts."""
 
-from collections.abc import Callable
-
 import pytest
 
 from rag.parsing.formats import is_plain_text, parse
-from rag.shared.types import ParsedText
+from tests.rag.parsing.conftest import PathOf, Read
 
-Read = Callable[..., ParsedText]
-PathOf = Callable[[ParsedText, str], tuple[str, ...]]
 SRT = """1
 00:00:01,000 --> 00:00:04,000
 Welcome to the tour

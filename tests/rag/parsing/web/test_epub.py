@@ -1,16 +1,12 @@
 """Books."""
 
-from collections.abc import Callable
-
 import pytest
 
 from rag.parsing.formats import parse
 from rag.shared.errors import UnreadableContent
-from rag.shared.types import ParsedText
+from tests.rag.parsing.conftest import PathOf, Read
 from tests.rag.parsing.containers import rewritten, unzipped, zipped
 
-Read = Callable[..., ParsedText]
-PathOf = Callable[[ParsedText, str], tuple[str, ...]]
 CONTAINER = (
     '<?xml version="1.0"?><container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
     '<rootfile full-path="{}" media-type="application/oebps-package+xml"/></rootfiles></container>'

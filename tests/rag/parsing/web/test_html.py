@@ -1,16 +1,12 @@
 """Web pages: what they say, without their furniture."""
 
 import re
-from collections.abc import Callable
 
 import pytest
 
 from rag.parsing.formats import parse
 from rag.shared.errors import ContentTooLarge
-from rag.shared.types import ParsedText
-
-Read = Callable[..., ParsedText]
-PathOf = Callable[[ParsedText, str], tuple[str, ...]]
+from tests.rag.parsing.conftest import PathOf, Read
 
 ARTICLE = """<h1>The bridge at Arnes</h1>
 <p>The stone bridge was finished in <b>1784</b> after eleven years of work. Its builder was <a href="/o">Ole Dahl</a>.</p>
