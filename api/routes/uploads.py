@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import StringConstraints, TypeAdapter, ValidationError
+from pydantic import Field, Json, StringConstraints, ValidationError, WithJsonSchema
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
@@ -19,7 +19,7 @@ from api.deps import Access, is_json, media_type_of, state_of
 from api.errors import MalformedBody, UploadStopped, clean
 from api.schemas.requests import CollectionName, DocumentIn, Folder, Input, MetadataIn, Text
 from index.errors import StoreFull
-from index.types import Metadata, Upload
+from index.types import Upload
 from rag.intake.jobs import upload_of_file, upload_of_text
 from rag.shared.errors import BadInput, ContentTooLarge, UnsupportedFormat
 from rag.shared.shapes import FailedOut
@@ -155,10 +155,20 @@ class FormFields(Input):
     """The fields beside the files."""
 
     collection: CollectionName = "default"
-    folder: Folder | None = None
-    metadata: MetadataIn = {}
-    ocr: Literal["true", "false"] = "false"
-    password: Annotated[Text, StringConstraints(min_length=1, max_length=200)] | None = None
+    folder: Folder | None = Field(
+        default=None,
+        description="Where the files are from: goes before their names, no place on a disk.",
+        examples=["notes/2025"],
+    )
+    metadata: Annotated[Json[MetadataIn], WithJsonSchema({"type": "string"})] = Field(
+        default_factory=dict, description="A JSON object, for every file.", examples=['{"year": 2025}']
+    )
+    ocr: Literal["true", "false"] = Field(
+        default="false", description="Whether the text of pictures, and of pages that are pictures, is recognised."
+    )
+    password: Annotated[Text, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        default=None, description="Of protected files; it is not kept."
+    )
 
     @property
     def options(self) -> ParseOptions:
@@ -166,43 +176,17 @@ class FormFields(Input):
         return ParseOptions(ocr=self.ocr == "true", passwords=(self.password,) if self.password else ())
 
 
+def _form_schema() -> dict[str, Any]:
+    file = {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
+    properties = {"file": file, **FormFields.model_json_schema()["properties"]}
+    return {"type": "object", "required": ["file"], "additionalProperties": False, "properties": properties}
+
+
 UPLOAD_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "file": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}},
-                        "collection": TypeAdapter(CollectionName).json_schema() | {"default": "default"},
-                        "folder": TypeAdapter(Folder).json_schema()
-                        | {
-                            "description": "Where the files are from: goes before their names, no place on a disk.",
-                            "examples": ["notes/2025"],
-                        },
-                        "ocr": {
-                            "type": "string",
-                            "enum": ["true", "false"],
-                            "description": "Whether the text of pictures, and of pages that are pictures, is recognised.",
-                        },
-                        "password": {
-                            "type": "string",
-                            "minLength": 1,
-                            "maxLength": 200,
-                            "pattern": r"^[^\u0000]*$",
-                            "description": "Of protected files; it is not kept.",
-                        },
-                        "metadata": {
-                            "type": "string",
-                            "description": "A JSON object, for every file.",
-                            "examples": ['{"year": 2025}'],
-                        },
-                    },
-                },
-            },
+            "multipart/form-data": {"schema": _form_schema()},
             "application/json": {"schema": DocumentIn.model_json_schema()},
         },
     }
@@ -249,23 +233,14 @@ def read_form(parts: Iterable[tuple[str, str | UploadFile]]) -> tuple[list[Uploa
     if not files:
         raise BadInput("No file was sent: put one or more into the field `file`.")
     try:
-        if "metadata" in fields:
-            fields["metadata"] = _METADATA.validate_json(fields["metadata"])
-    except ValidationError as error:
-        raise _invalid(error, "form", "metadata") from error
-    try:
-        known = FormFields.model_validate(fields)
+        return files, FormFields.model_validate(fields)
     except ValidationError as error:
         raise _invalid(error, "form") from error
-    return files, known
 
 
-_METADATA: TypeAdapter[Metadata] = TypeAdapter(MetadataIn)
-
-
-def _invalid(error: ValidationError, *place: str) -> RequestValidationError:
+def _invalid(error: ValidationError, place: str) -> RequestValidationError:
     return RequestValidationError(
-        [{**violation, "loc": (*place, *violation["loc"])} for violation in error.errors(include_url=False)]
+        [{**violation, "loc": (place, *violation["loc"])} for violation in error.errors(include_url=False)]
     )
 
 

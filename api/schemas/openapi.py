@@ -80,7 +80,7 @@ def describe(app: FastAPI, *, with_key: bool) -> Callable[[], dict[str, Any]]:
             schemas["Problem"] = problem
             _say_what_shapes_say(schemas)
             _drop_framework_errors(document)
-            _drop_null_parameters(document)
+            _drop_nulls(document)
             _add_limits(document)
             if with_key:
                 _require_key(document)
@@ -115,14 +115,17 @@ def _drop_framework_errors(document: dict[str, Any]) -> None:
         document["components"]["schemas"].pop(name, None)
 
 
-def _drop_null_parameters(document: dict[str, Any]) -> None:
-    """Take out the null that the framework writes into what may be left out of an address: nobody can send one there."""
+def _drop_nulls(document: dict[str, Any]) -> None:
+    """Take out the null that is written into what may be left out of an address or a form: nobody can send one there."""
     for _, operation in _operations(document):
-        for parameter in operation.get("parameters", ()):
-            kinds = [kind for kind in parameter["schema"].get("anyOf", ()) if kind != {"type": "null"}]
+        form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data", {"schema": {}})["schema"]
+        schemas = [parameter["schema"] for parameter in operation.get("parameters", ())]
+        for schema in (*schemas, *form.get("properties", {}).values()):
+            kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
             if len(kinds) == 1:
-                del parameter["schema"]["anyOf"]
-                parameter["schema"] |= kinds[0]
+                del schema["anyOf"]
+                schema |= kinds[0]
+                schema.pop("default", None)
 
 
 def _add_limits(document: dict[str, Any]) -> None:

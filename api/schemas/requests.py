@@ -94,11 +94,9 @@ Text = Annotated[str, AfterValidator(_storable), Field(json_schema_extra={"patte
 _READABLE = Field(json_schema_extra={"pattern": r"^[^\u0000]*[\p{L}\p{M}\p{N}\p{P}\p{S}][^\u0000]*$"})
 Line = Annotated[Text, StringConstraints(min_length=1, max_length=1000), AfterValidator(_readable), _READABLE]
 Asked = Annotated[Text, StringConstraints(min_length=1, max_length=MAX_QUESTION), AfterValidator(_readable), _READABLE]
+_PRINTABLE = Field(json_schema_extra={"pattern": r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]+( +[\p{L}\p{M}\p{N}\p{P}\p{S}]+)*$"})
 CollectionName = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=MAX_COLLECTION),
-    AfterValidator(_printable),
-    Field(json_schema_extra={"pattern": r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]+( +[\p{L}\p{M}\p{N}\p{P}\p{S}]+)*$"}),
+    str, StringConstraints(min_length=1, max_length=MAX_COLLECTION), AfterValidator(_printable), _PRINTABLE
 ]
 
 
@@ -114,7 +112,7 @@ Folder = Annotated[
     StringConstraints(min_length=1, max_length=MAX_FOLDER),
     AfterValidator(_printable),
     AfterValidator(_relative),
-    Field(json_schema_extra={"pattern": r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]+( +[\p{L}\p{M}\p{N}\p{P}\p{S}]+)*$"}),
+    _PRINTABLE,
 ]
 MetadataKey = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
 MetadataText = Annotated[Text, StringConstraints(max_length=10_000)]
