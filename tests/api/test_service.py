@@ -44,30 +44,6 @@ def test_an_uploaded_file_answers_with_citations_that_hold(real_client: TestClie
     assert {result["status"] for result in fits(VerifyOut, checks.json())["results"]} == {"valid"}
 
 
-def test_passages_come_best_first_at_most_k_and_the_answer_is_what_they_highlight(
-    real_client: TestClient, document_id: str
-) -> None:
-    for number, thing in enumerate(("soup", "coffee", "blankets")):
-        body = {
-            "text": f"On ferry {number} the passengers were given {thing}. The sea was calm.",
-            "collection": "ferries",
-        }
-        assert real_client.post("/v1/documents", json=body).status_code == 201
-    answer = ask(real_client, "What were the passengers given?", collection="ferries", top_k=2)
-    passages = answer["passages"]
-    assert [passage["rank"] for passage in passages] == [1, 2]
-    assert passages[0]["score"] >= passages[1]["score"]
-    assert answer["answered"] and set(answer["answer"]["citations"]) <= {0, 1}
-    rest = answer["answer"]["text"].replace("…", "")
-    for passage in passages:
-        base = passage["citation"]["start_char_index"]
-        for span in passage["highlights"]:
-            sentence = passage["text"][span["start_char_index"] - base : span["end_char_index"] - base]
-            assert sentence in rest
-            rest = rest.replace(sentence, "")
-    assert rest.strip() == ""
-
-
 @pytest.mark.parametrize(
     ("where", "matches"),
     [({"year": 2025}, True), ({"year": [1999, 2025]}, True), ({"draft": False}, True), ({"year": 1999}, False)],
@@ -97,14 +73,6 @@ def test_a_text_of_blanks_is_called_something(real_client: TestClient, named: di
 def test_as_many_values_as_a_filter_may_hold_can_be_asked_for(real_client: TestClient, document_id: str) -> None:
     where = {str(key): [-0.0] * 1000 for key in range(10)} | {str(key): {"gte": 2024} for key in range(10, 100)}
     assert real_client.post("/v1/ask", json={"question": "Who?", "filter": where}).status_code == 200
-
-
-@pytest.mark.parametrize(("stored", "asked"), [(2, 2.0), (2.0, 2)])
-def test_a_filter_finds_a_number_however_it_is_written(real_client: TestClient, stored: float, asked: float) -> None:
-    body = {"text": "The ferry waited.", "collection": f"number {stored}", "metadata": {"n": stored}}
-    real_client.post("/v1/documents", json=body)
-    answer = ask(real_client, "What waited?", collection=f"number {stored}", filter={"n": asked})
-    assert len(answer["passages"]) == 1
 
 
 @pytest.mark.parametrize(

@@ -49,15 +49,12 @@ def exchange(address: str, *parts: bytes) -> bytes:
 HEAD = b"POST /v1/documents HTTP/1.1\r\nHost: localhost\r\n"
 REQUESTS = {
     "no request": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\xff" * 200,
-    "endless header": HEAD + b"X-A: " + b"a" * 200_000,
     "many headers": HEAD + b"X-A: a\r\n" * 20_000,
     "two lengths": HEAD + b"Content-Length: 5\r\nContent-Length: 500\r\n\r\nhello",
     "length and chunks": HEAD
     + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
-    "negative length": HEAD + b"Content-Length: -1\r\n\r\n",
     "huge length": HEAD + b"Content-Type: application/json\r\nContent-Length: 99999999999999999999\r\n\r\n{",
     "huge chunk": HEAD + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n",
-    "bad chunk": HEAD + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n{}\r\n",
     "null in the path": b"GET /v1/documents/\0 HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "header injection": b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: a\rb\n c\r\n\r\n",
     "no boundary": HEAD + b"Content-Type: multipart/form-data\r\nContent-Length: 4\r\n\r\n--X\n",

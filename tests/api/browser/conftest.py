@@ -91,6 +91,11 @@ class Page:
         box.send_keys(question + "\n")
         self.wait(lambda: self.all("#results .answer, #ask-error .notice"))
 
+    def filter(self, written: str) -> None:
+        """Ask from now on only documents with this metadata."""
+        self.find(".options summary").click()
+        self.find("#where").send_keys(written)
+
     def choose_collection(self, name: str) -> None:
         """Through the picker's last entry, as for a collection that the page does not know."""
         self.js(
@@ -191,15 +196,15 @@ def page(driver: webdriver.Chrome, url: str) -> Page:
 
 
 @pytest.fixture
-def page_with(driver: webdriver.Chrome, tmp_path: Path) -> Iterator[Callable[..., tuple[Page, str]]]:
-    """The page of a server of its own with these settings, and the server's address."""
+def page_with(driver: webdriver.Chrome, tmp_path: Path) -> Iterator[Callable[..., tuple[Page, httpx.Client]]]:
+    """The page of a server of its own with these settings, and a client of it."""
     with ExitStack() as stack:
 
-        def make(**variables: str) -> tuple[Page, str]:
+        def make(**variables: str) -> tuple[Page, httpx.Client]:
             _, told = stack.enter_context(server_process(tmp_path, **variables))
             page = Page(driver, told["url"])
             page.emulate()
             page.open()
-            return page, page.url
+            return page, stack.enter_context(httpx.Client(base_url=page.url, timeout=300, trust_env=False))
 
         yield make

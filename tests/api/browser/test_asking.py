@@ -184,8 +184,7 @@ def test_an_older_answer_never_overwrites_a_newer_one(page: Any, article: Any) -
 
 
 def test_an_error_of_the_service_is_shown_in_its_words(page: Any, article: Any) -> None:
-    page.find(".options summary").click()
-    page.find("#where").send_keys("year")
+    page.filter("year")
     page.ask(QUESTION)
     assert "key=value" in page.text("#ask-error")
     page.find("#where").clear()
@@ -261,8 +260,7 @@ def test_a_filter_limits_the_documents_that_are_asked(page: Any, client: httpx.C
             },
         )
     page.choose_collection("reports")
-    page.find(".options summary").click()
-    page.find("#where").send_keys("year=2025")
+    page.filter("year=2025")
     page.ask("Who repaired the bridge?")
     assert page.texts(".passage h3") == ["Report 2025"]
 
@@ -335,22 +333,19 @@ def test_the_views_are_reached_and_left_by_keyboard(page: Any, article: Any) -> 
 
 
 def test_a_filter_that_no_document_fits_is_told_as_the_reason(page: Any, article: Any) -> None:
-    page.find(".options summary").click()
-    page.find("#where").send_keys("year=1066")
+    page.filter("year=1066")
     page.ask(QUESTION)
     assert "No document fits the filter." in page.text(".answer") and not page.all(".passage")
 
 
 @pytest.mark.parametrize("written", ["date>=2025-01-01", "year=2020..2024"])
 def test_a_range_is_told_to_be_no_filter_of_the_page(page: Any, article: Any, written: str) -> None:
-    page.find(".options summary").click()
-    page.find("#where").send_keys(written)
+    page.filter(written)
     page.ask(QUESTION)
     assert "ranges are for" in page.text("#ask-error") and not page.all(".passage")
 
 
 def test_dots_in_a_value_are_no_range(page: Any, article: Any) -> None:
-    page.find(".options summary").click()
-    page.find("#where").send_keys("name=wait..")
+    page.filter("name=wait..")
     page.ask(QUESTION)
     assert "No document fits the filter." in page.text(".answer")

@@ -169,9 +169,8 @@ def stub() -> Iterator[Stub]:
 
 
 def test_a_model_s_sentences_come_one_by_one_each_with_its_support(page_with: Any, stub: Stub) -> None:
-    page, url = page_with(RAG_LLM_URL=stub.url)
-    with httpx.Client(base_url=url, timeout=300, trust_env=False) as client:
-        add_ferries(client, "default")
+    page, client = page_with(RAG_LLM_URL=stub.url)
+    add_ferries(client, "default")
     page.wait(lambda: page.find("#generate").is_displayed())
     page.find("#generate").click()
     pieces = Semaphore(0)  # that may be sent
@@ -198,9 +197,8 @@ def test_a_model_s_sentences_come_one_by_one_each_with_its_support(page_with: An
 
 
 def test_a_model_that_breaks_off_leaves_the_quoted_answer_with_a_note(page_with: Any, stub: Stub) -> None:
-    page, url = page_with(RAG_LLM_URL=stub.url)
-    with httpx.Client(base_url=url, timeout=300, trust_env=False) as client:
-        add_ferries(client, "default")
+    page, client = page_with(RAG_LLM_URL=stub.url)
+    add_ferries(client, "default")
     page.wait(lambda: page.find("#generate").is_displayed())
     page.find("#generate").click()
     stub.status, stub.formats = 500, ()

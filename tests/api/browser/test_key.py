@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from api.admission.keys import add_key
@@ -15,11 +14,9 @@ KEY = "s3cret-ключ"
 
 @pytest.mark.slow
 def test_the_page_asks_for_the_key_and_keeps_it_for_the_tab(page_with: Any) -> None:
-    page, url = page_with(RAG_API_KEY=KEY)
-    with httpx.Client(base_url=url, headers=[(b"X-API-Key", KEY.encode())], timeout=300, trust_env=False) as client:
-        assert (
-            client.post("/v1/documents", json={"text": "The gate opens at seven.", "title": "Gate"}).status_code == 201
-        )
+    page, client = page_with(RAG_API_KEY=KEY)
+    gate = {"text": "The gate opens at seven.", "title": "Gate"}
+    assert client.post("/v1/documents", json=gate, headers=[(b"X-API-Key", KEY.encode())]).status_code == 201
     page.wait(lambda: page.find("#key").is_displayed())
     page.find("#key").send_keys("wrong\n")
     page.wait_for_text("#key-error", "not valid")
@@ -49,10 +46,10 @@ def test_the_page_asks_for_the_key_and_keeps_it_for_the_tab(page_with: Any) -> N
 @pytest.mark.slow
 def test_a_link_to_a_collection_that_the_key_does_not_open_says_so(page_with: Any, tmp_path: Path) -> None:
     _, secret = add_key(tmp_path / "keys.json", "reader", "read", ["minutes"])
-    page, url = page_with()
+    page, _ = page_with()
     page.js("sessionStorage.setItem('footnote.key', JSON.stringify(arguments[0]))", secret)
-    page.driver.get(f"{url}/web/icon.svg")
-    page.driver.get(f"{url}/#q=When+does+it+open%3F&in=letters")
+    page.driver.get(f"{page.url}/web/icon.svg")
+    page.driver.get(f"{page.url}/#q=When+does+it+open%3F&in=letters")
     page.wait(lambda: "minutes" in page.texts("#collection option"))
     page.wait_for_text("#ask-error", "This key opens")
     assert page.find("#collection").get_attribute("value") == "letters"

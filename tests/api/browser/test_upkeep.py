@@ -13,16 +13,15 @@ from tests.rag.parsing.pdf.drawing import pdf
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
 
-def add(url: str, **fields: object) -> None:
-    with httpx.Client(base_url=url, timeout=300, trust_env=False) as client:
-        assert client.post("/v1/documents", json=fields).status_code == 201
+def add(client: httpx.Client, **fields: object) -> None:
+    assert client.post("/v1/documents", json=fields).status_code == 201
 
 
 def test_thumbs_write_what_evaluation_reads(page_with: Any, tmp_path: Path) -> None:
     gold = tmp_path / "gold.jsonl"
-    page, url = page_with(RAG_FEEDBACK=str(gold))
-    add(url, title="Ferry", source="ferry", text="The ferry to Anholt leaves at nine.")
-    add(url, title="Train", source="train", text="The train to Aarhus leaves at noon.")
+    page, client = page_with(RAG_FEEDBACK=str(gold))
+    add(client, title="Ferry", source="ferry", text="The ferry to Anholt leaves at nine.")
+    add(client, title="Train", source="train", text="The train to Aarhus leaves at noon.")
     page.ask("When does the ferry to Anholt leave?")
     page.wait(lambda: page.all("#judge-right"))
     assert not page.find(".this-answers").is_displayed()
@@ -47,8 +46,8 @@ def test_thumbs_write_what_evaluation_reads(page_with: Any, tmp_path: Path) -> N
 def test_questions_without_an_answer_are_listed_for_whoever_adds_what_is_missing(
     page_with: Any, tmp_path: Path
 ) -> None:
-    page, url = page_with(RAG_UNANSWERED=str(tmp_path / "unanswered.jsonl"))
-    add(url, title="Ferry", text="The ferry to Anholt leaves at nine.")
+    page, client = page_with(RAG_UNANSWERED=str(tmp_path / "unanswered.jsonl"))
+    add(client, title="Ferry", text="The ferry to Anholt leaves at nine.")
     page.ask("What is the boiling point of tungsten?")
     page.find("#nav-documents").click()
     page.wait(lambda: page.find("#unanswered").is_displayed())

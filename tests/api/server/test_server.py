@@ -19,11 +19,13 @@ from tests.api.conftest import RAG, Server
 installed = pytest.mark.skipif(not RAG.exists(), reason="the console command `rag` is not installed")
 
 
-def start(*arguments: str, key: str | None = None) -> "subprocess.Popen[str]":
+def refused(store: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """A start that ends, having said why and made nothing."""
     environment = {name: value for name, value in os.environ.items() if name not in ("RAG_API_KEY", "RAG_STORE")}
-    environment |= {"RAG_API_KEY": key} if key else {}
-    command = [str(RAG), "serve", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    command = [str(RAG), "serve", "--store", str(store), *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert "Traceback" not in ended.stderr and not store.exists()
+    return ended
 
 
 @pytest.mark.slow
@@ -75,11 +77,8 @@ def test_an_interruption_told_twice_waits_for_nothing_but_closes_what_the_applic
 @installed
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
 def test_no_start_on_an_open_address_without_a_key(tmp_path: Path, host: str) -> None:
-    process = start("--host", host, "--port", "0", "--store", str(tmp_path / "store"))
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 2
-    assert "RAG_API_KEY" in errors and "Traceback" not in errors
-    assert not (tmp_path / "store").exists()
+    ended = refused(tmp_path / "store", "--host", host, "--port", "0")
+    assert ended.returncode == 2 and "RAG_API_KEY" in ended.stderr
 
 
 @pytest.mark.slow
@@ -87,11 +86,8 @@ def test_no_start_on_an_open_address_without_a_key(tmp_path: Path, host: str) ->
 def test_a_port_in_use_is_told_with_exit_code_1(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        process = start("--port", str(port), "--store", str(tmp_path / "store"))
-        _, errors = process.communicate(timeout=300)
-    assert process.returncode == 1
-    assert f"port {port}" in errors and "--port" in errors and "Traceback" not in errors
-    assert not (tmp_path / "store").exists()
+        ended = refused(tmp_path / "store", "--port", str(port))
+    assert ended.returncode == 1 and f"port {port}" in ended.stderr and "--port" in ended.stderr
 
 
 def test_a_free_port_is_taken_for_port_0() -> None:

@@ -1,8 +1,6 @@
 """A cross-encoder, tiny and random but real: its scores decide the order of the best passages."""
 
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -87,13 +85,3 @@ def test_a_cross_encoder_that_would_have_to_be_fetched_is_told_without_asking_th
     with pytest.raises(ModelUnavailable, match="hf download nobody/no-such-model"):
         Reranker("nobody/no-such-model")
     assert asked == []
-
-
-def test_without_a_cross_encoder_torch_is_not_imported() -> None:
-    code = "import sys, rag.service, rag.model.cross_encoders; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_the_cross_encoder_is_named_by_the_environment() -> None:
-    assert Config.from_environment({"RAG_RERANKER": "some/model"}).reranker == "some/model"
-    assert Config.from_environment({"RAG_RERANKER": ""}).reranker is None

@@ -50,12 +50,6 @@ def reference() -> Iterator[object]:
     yield load_reference(find_model(None))
 
 
-@pytest.mark.slow
-def test_float32_agrees_with_sentence_transformers_within_1e_4(exact: Embedder, reference: object) -> None:
-    expected = reference.encode(TEXTS, show_progress_bar=False)  # type: ignore[attr-defined]
-    assert np.abs(exact.embed_texts(TEXTS) - expected).max() < 1e-4
-
-
 # The least cosine to float32 of texts of all sorts, of questions, of whole sentences, and of single words and letters, which have
 # nothing to average over.
 INT8 = (0.995, 0.998, 0.997, 0.99)
