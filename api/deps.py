@@ -137,9 +137,13 @@ def make_answer(request: Request, query: Query, check: Callable[[], None]) -> An
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Which collections the request's key opens; None for all. What it does not open is as if it were not there."""
+    """Which collections the request's key opens; None for all. What it does not open is as if it were not there.
+
+    may_write: whether it may add and delete; without keys, all clients are the owner's own.
+    """
 
     collections: frozenset[str] | None
+    may_write: bool = True
 
     def require(self, collection: str) -> None:
         """Raises CollectionClosed for a collection that the key does not open, whether there is one or not."""
@@ -162,7 +166,7 @@ class Access:
 
 def access_of(request: Request) -> Access:
     """What the request's key opens."""
-    return Access(getattr(request.state, "collections", None))
+    return Access(getattr(request.state, "collections", None), getattr(request.state, "may_write", True))
 
 
 class Call:

@@ -198,7 +198,6 @@ def _store(config: "Config", place: "Place") -> Check:
 
 
 def _disk(name: str, place: "Place") -> Check | None:
-
     from rag.shared.config import is_database
 
     if is_database(place):

@@ -61,19 +61,11 @@ def query_of(
     try:
         query = _ASKED.validate_python(body).query()
     except ValidationError as error:
-        raise RequestValidationError(
-            [
-                {
-                    **problem,
-                    "loc": (
-                        "body",
-                        place if problem["loc"][0] == "question" else problem["loc"][0],
-                        *problem["loc"][1:],
-                    ),
-                }
-                for problem in error.errors(include_url=False)
-            ]
-        ) from error
+        violations = error.errors(include_url=False)
+        for violation in violations:
+            field, *within = violation["loc"]
+            violation["loc"] = ("body", place if field == "question" else field, *within)
+        raise RequestValidationError(violations) from error
     return query if where is None else replace(query, where=dict(where))
 
 

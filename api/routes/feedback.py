@@ -1,6 +1,6 @@
 """What people say of answers, and the questions that had none."""
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, Response
 
 from api.deps import Call, CallDep, require_json
@@ -51,20 +51,13 @@ def _checked(call: Call, body: FeedbackIn) -> str | None:
     return sources.pop() if len(sources) == 1 else None
 
 
-def _may_write(request: Request) -> None:
-    if not getattr(request.state, "may_write", True):
-        raise WritingOnly("Questions of others are shown to keys for writing.")
-
-
 @router.get(
-    "/v1/unanswered",
-    response_model=UnansweredOut,
-    responses=problems(403, 503),
-    dependencies=[Depends(_may_write)],
-    summary="Questions without an answer",
+    "/v1/unanswered", response_model=UnansweredOut, responses=problems(503), summary="Questions without an answer"
 )
 async def list_unanswered(call: CallDep) -> JSONResponse:
     """What was asked over `/v1/ask` and not answered, the latest first; nothing without the setting `unanswered`."""
+    if not call.access.may_write:
+        raise WritingOnly("Questions of others are shown to keys for writing.")
     kept = call.state.unanswered
 
     def read() -> UnansweredOut:

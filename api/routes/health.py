@@ -37,10 +37,9 @@ async def readyz(call: CallDep) -> ReadyOut:
 @router.get("/v1/features", responses=problems(503), summary="What can it do?")
 async def list_features(call: CallDep) -> FeaturesOut:
     """What is switched on here, for the key that asks."""
-    may_write = getattr(call.request.state, "may_write", True)
     return {
         "generate": call.service.has_language_model,
         "ocr": engine() is not None,
         "feedback": call.state.judged is not None,
-        "unanswered": may_write and call.state.unanswered is not None,
+        "unanswered": call.access.may_write and call.state.unanswered is not None,
     }

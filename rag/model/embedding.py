@@ -225,7 +225,6 @@ class Embedder:
 
     def _begin(self, passages: Sequence[PassageInput]) -> Begun[list[PassageVectors]]:
         windows = self._windows(passages, self.info.passage_prompt)
-        windows.sort(key=lambda window: len(window.tokens))
         sums, adding = self._no_sums(passages), Lock()
 
         def add(batch: list[_Window]) -> None:
@@ -243,7 +242,6 @@ class Embedder:
     def _sums(self, passages: Sequence[PassageInput], prompt: str) -> list[Floats]:
         """Per passage the sums of token vectors: float32 (1 + n_sentences + n_words, dim). In the calling thread."""
         windows = self._windows(passages, prompt)
-        windows.sort(key=lambda window: len(window.tokens))
         sums = self._no_sums(passages)
         step = _TOKENS_STEP if self.precision == "f32" else _TOKENS_STEP_OF_QUESTIONS
         for batch in _batches(windows, self._engine.batch_tokens):
@@ -254,7 +252,7 @@ class Embedder:
         return [np.zeros((passage.n_vectors, self.dim), np.float32) for passage in passages]
 
     def _windows(self, passages: Sequence[PassageInput], prompt: str) -> list[_Window]:
-        """Cut tokenized passages into rows that fit the model, each with its context in front."""
+        """Cut tokenized passages into rows that fit the model, each with its context in front; the shortest first."""
         contexts = {passage.context: self._context_tokens(prompt, passage.context) for passage in passages}
         encodings = self._tokenizer.encode_batch([passage.text for passage in passages], add_special_tokens=False)
         windows = []
@@ -267,7 +265,7 @@ class Embedder:
             for begin, end in pairwise(bounds):
                 tokens = [*before, *ids[begin:end], *self._suffix]
                 windows.append(_Window(number, tokens, *_targets(passage, starts[begin:end], len(before))))
-        return windows
+        return sorted(windows, key=lambda window: len(window.tokens))
 
     def _context_tokens(self, prompt: str, context: str) -> list[int]:
         ids = self._tokenizer.encode(prompt + context, add_special_tokens=False).ids if prompt or context else []

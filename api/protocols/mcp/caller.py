@@ -49,8 +49,7 @@ class HttpCaller:
         self.service = state_of(request).service
         self.access = access_of(request)
         self.links = Links.of(request)
-        # Without keys, all clients are the owner's own.
-        self.may_write = with_writing and bool(getattr(request.state, "may_write", True))
+        self.may_write = with_writing and self.access.may_write
 
     async def ask(self, query: Query) -> Made:
         return await ask(self._request, [query], lambda made: made)

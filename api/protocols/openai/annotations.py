@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from api.protocols.asking import Made
-from api.protocols.citing import CitedSentence, link_of, name_of
+from api.protocols.citing import CitedSentence, link_of, name_of, source_of
 from api.protocols.links import Links
 
 
@@ -42,18 +42,9 @@ def sources(made: Made, links: Links) -> list[dict[str, Any]]:
     """Passages as Open WebUI shows sources: one for each document, with its passages."""
     grouped: dict[str, dict[str, Any]] = {}
     for passage in made["passages"]:
-        document, place = passage["document"], passage["citation"]
-        url = links.to(document["id"], place["start_char_index"], place["end_char_index"])
-        name = name_of(passage)
-        source = grouped.setdefault(
-            document["id"],
-            {
-                "source": {"id": document["id"], "name": name, "url": url},
-                "document": [],
-                "metadata": [],
-                "distances": [],
-            },
-        )
+        document_id, url, name = passage["document"]["id"], link_of(source_of(passage), links), name_of(passage)
+        about = {"id": document_id, "name": name, "url": url}
+        source = grouped.setdefault(document_id, {"source": about, "document": [], "metadata": [], "distances": []})
         source["document"].append(passage["text"])
         source["metadata"].append({"source": url, "name": name, "url": url, "page": passage["page"]})
         source["distances"].append(passage["score"])

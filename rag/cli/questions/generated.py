@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from rag.cli.output import message
 from rag.cli.questions.printing import print_answer, print_passages
-from rag.generation.answering import answer_events
+from rag.generation.answering import answer_events, passage_of
 from rag.shared.printable import visible
-from rag.shared.serialization import Json, answer_json
+from rag.shared.serialization import Json, answer_json, citation_from_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,9 +27,12 @@ def print_generated(service: "Service", question: str, answer: "Answer", out: "C
     from rich.text import Text
 
     whole: Mapping[str, Any] = {}
+    passages = [passage.citation for passage in answer.passages]
     for event, value in answer_events(answer_json(answer), question, service.language_model, service.entailment):
         if event == "sentence":
-            numbers = "".join(f"[{number}]" for number in _cited(value, answer))
+            citations: Any = value["citations"]
+            cited = dict.fromkeys(passage_of(citation_from_json(citation), passages) for citation in citations)
+            numbers = "".join(f"[{number + 1}]" for number in cited)
             out.print(Text.assemble((visible(str(value["text"])), "bold"), f" {numbers}"))
         whole = value
     for note in whole["notes"]:
@@ -45,15 +48,3 @@ def print_generated(service: "Service", question: str, answer: "Answer", out: "C
     dropped = f", {text['dropped']} left out as not borne out" if text["dropped"] else ""
     out.print(Text(f"(written by {text['model']} from these passages{dropped})", style="dim"))
     print_passages(answer, out)
-
-
-def _cited(sentence: Mapping[str, Any], answer: "Answer") -> list[int]:
-    """Ranks of the passages that hold what a sentence cites."""
-    ranks: dict[int, None] = {}
-    for citation in sentence["citations"]:
-        for passage in answer.passages:
-            span = passage.citation.span
-            if passage.document.id == citation["document_id"] and span.start <= citation["start_char_index"] < span.end:
-                ranks[passage.rank] = None
-                break
-    return list(ranks)

@@ -12,7 +12,6 @@ from rag.shared.errors import BadInput
 
 # Devices that torch runs. On the processor it serves for comparison alone: OpenVINO is twice as fast there.
 _BY_TORCH = re.compile(r"cuda(?::\d+)?|mps|torch-cpu")
-_OPENVINO_NAMES = {"gpu": "GPU", "npu": "NPU"}
 
 
 class Engine(Protocol):
@@ -54,10 +53,11 @@ def open_engine(info: ModelInfo, folder: Path, *, device: str, precision: str, t
         from rag.model.devices.torch_engine import TorchEngine
 
         return TorchEngine(info, device.removeprefix("torch-"), precision, threads)
-    name = _OPENVINO_NAMES.get(device, device)
-    available = load_openvino().Core().available_devices
+    name = device.upper() if device in ("gpu", "npu") else device
+    available = {known.partition(".")[0] for known in load_openvino().Core().available_devices}
     # Its compound devices, as HETERO:GPU,CPU, name the ones that they are made of.
-    if any(part.partition(".")[0] not in {name.partition(".")[0] for name in available} for part in _parts(name)):
+    parts = (name.partition(":")[2] or name).split(",")
+    if any(part.partition(".")[0] not in available for part in parts):
         raise _not_here(device)
     from rag.model.devices.openvino_engine import DeviceEngine
 
@@ -70,10 +70,6 @@ def devices_here() -> list[str]:
         name.lower() if name in ("CPU", "GPU", "NPU") else name for name in load_openvino().Core().available_devices
     ]
     return [*openvino, *_torch_devices()]
-
-
-def _parts(name: str) -> list[str]:
-    return (name.partition(":")[2] or name).split(",")
 
 
 def _torch_devices() -> list[str]:
