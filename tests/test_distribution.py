@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PIP = (sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "--no-deps")
+PIP = (sys.executable, "-m", "pip", "-q", "--disable-pip-version-check")
 NAMES = ("rag", "index", "api", "eval")
 pytestmark = pytest.mark.slow
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    built = subprocess.run([*PIP, "wheel", "-w", str(folder), str(ROOT)], capture_output=True, text=True)
+    built = subprocess.run([*PIP, "wheel", "--no-deps", "-w", str(folder), str(ROOT)], capture_output=True, text=True)
     if "cannot be fetched" in built.stderr:
         pytest.skip("the default model cannot be fetched here")
     assert built.returncode == 0, built.stderr
@@ -29,7 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def elsewhere(wheel: Path, tmp_path: Path) -> Any:
     """Runs the installed commands in a folder that holds other packages of our names."""
     site = tmp_path / "site"
-    subprocess.run([*PIP, "install", "--target", str(site), str(wheel)], check=True, capture_output=True)
+    subprocess.run([*PIP, "install", "--no-deps", "--target", str(site), str(wheel)], check=True, capture_output=True)
     for name in NAMES:
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise SystemExit('a decoy was imported')")

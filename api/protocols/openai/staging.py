@@ -2,7 +2,6 @@
 
 import errno
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -34,11 +33,10 @@ class StagedFile:
 
 
 class Staging:
-    """Thread-safe.  max_bytes: of all files together.  clock: seconds since 1970."""
+    """Thread-safe.  max_bytes: of all files together."""
 
-    def __init__(self, max_bytes: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._clock = clock
         self._lock = Lock()
         self._files: dict[str, StagedFile] = {}
         self._folder: PassingFolder | None = None
@@ -53,7 +51,7 @@ class Staging:
                 raise StoreFull("too many files wait to be put into a vector store")
             file_id = f"file-{uuid4().hex}"
             path = self._written(file_id, content)
-            file = StagedFile(file_id, name, purpose, len(content), self._clock(), owner, path)
+            file = StagedFile(file_id, name, purpose, len(content), time.time(), owner, path)
             self._files[file_id] = file
             return file
 
@@ -101,7 +99,7 @@ class Staging:
                 self._folder = None
 
     def _forget_old(self) -> None:
-        before = self._clock() - KEPT_S
+        before = time.time() - KEPT_S
         for file in [file for file in self._files.values() if file.created_at < before]:
             del self._files[file.id]
             file.path.unlink(missing_ok=True)
