@@ -78,9 +78,20 @@ function pieceOf({ text, support, citations }, passages) {
   return { before: " ", text, support, places: citations.map((citation) => placeOf(citation, passages)) };
 }
 
-function placeOf({ document_id: id, document_title: title, start_char_index: start, end_char_index: end }, passages) {
-  const holds = ({ citation }) => citation.document_id === id && citation.start_char_index <= start && start < citation.end_char_index;
-  return { rank: passages.find(holds)?.rank ?? "•", id, title, start, end };
+function placeOf(citation, passages) {
+  const { document_id: id, document_title: title, start_char_index: start, end_char_index: end } = citation;
+  return { rank: passageOf(citation, passages)?.rank ?? "•", id, title, start, end };
+}
+
+/** The passage that a citation stands in. */
+function passageOf({ document_id: id, start_char_index: start }, passages) {
+  return passages.find(({ citation }) => citation.document_id === id && citation.start_char_index <= start && start < citation.end_char_index);
+}
+
+/** What an answer cites, in its order. */
+export function citationsOf({ answer, passages }) {
+  const cited = answer.generated ? answer.sentences.flatMap(({ citations }) => citations) : (answer.parts ?? []).map(({ citation }) => citation);
+  return cited.length ? cited : answer.citations.map((number) => passages[number].citation);
 }
 
 /** Pieces as they are shown. */
@@ -117,12 +128,9 @@ function inTheirWords(extract, passages) {
   );
 }
 
-function quotationsOf({ answer, passages }) {
-  const from = (citation) => passages.find((passage) => passage.citation.document_id === citation.document_id && passage.citation.start_char_index <= citation.start_char_index && citation.start_char_index < passage.citation.end_char_index) ?? passages[0];
-  const cited = answer.generated ? answer.sentences.flatMap(({ citations }) => citations) : (answer.parts ?? []).map(({ citation }) => citation);
-  const all = cited.length ? cited : answer.citations.map((number) => passages[number].citation);
-  return all.map((citation) => {
-    const { document: source, page, section } = from(citation);
+function quotationsOf(answer) {
+  return citationsOf(answer).map((citation) => {
+    const { document: source, page, section } = passageOf(citation, answer.passages) ?? answer.passages[0];
     return quotation(citation.cited_text, source, citation, page, section);
   });
 }

@@ -2,6 +2,9 @@
 
 import { request } from "../base/api.js";
 import { element } from "../base/text.js";
+import { citationsOf } from "./answer.js";
+
+const MOST = 20; // citations that the service takes
 
 let enabled = false;
 
@@ -17,7 +20,7 @@ export function enable(on) {
 export function judging(answer, json, fail) {
   if (!enabled) return null;
   const said = element("span", { role: "status", class: "hint" });
-  const cited = answer.answered ? citationsOf(answer) : [];
+  const cited = answer.answered ? citationsOf(answer).slice(0, MOST) : [];
   const choice = element(
     "span",
     { class: "choice", hidden: true },
@@ -53,11 +56,6 @@ export function judging(answer, json, fail) {
     said,
     choice,
   );
-}
-
-function citationsOf({ answer, passages }) {
-  const cited = answer.generated ? answer.sentences.flatMap(({ citations }) => citations) : (answer.parts ?? []).map(({ citation }) => citation);
-  return (cited.length ? cited : answer.citations.map((number) => passages[number].citation)).slice(0, 20);
 }
 
 function thumb(down) {

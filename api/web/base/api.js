@@ -2,6 +2,7 @@
 
 import { passing } from "./storage.js";
 
+const JSON_TYPE = { "Content-Type": "application/json" };
 const UNREACHABLE = "The service cannot be reached. Is it running?";
 
 /** What the service refused or could not do. status: 0 when it did not answer at all. */
@@ -74,56 +75,38 @@ function secondsOf(header) {
   return /^\d+$/.test(header ?? "") ? Number(header) : null;
 }
 
-/** The JSON that a path answers. path: relative, so that the page also works below another address. */
-export function request(path, { method = "GET", json, signal } = {}) {
+/** Where a document is. */
+export const pathOf = (id) => `v1/documents/${encodeURIComponent(id)}`;
+
+/** What `read` takes of a path's reply where that is good; of any other its JSON becomes a Problem. */
+function fetched(path, { headers: own = {}, ...options }, read) {
   return sendWithKey(async (headers) => {
     try {
-      const reply = await fetch(path, {
-        method,
-        signal,
-        headers: json === undefined ? headers : { ...headers, "Content-Type": "application/json" },
-        body: json === undefined ? undefined : JSON.stringify(json),
-      });
-      const body = parsed(await reply.text());
+      const reply = await fetch(path, { ...options, headers: { ...headers, ...own } });
+      const body = reply.ok ? await read(reply) : parsed(await reply.text());
       return { status: reply.status, body, retryAfter: secondsOf(reply.headers.get("Retry-After")) };
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new Problem(0, UNREACHABLE);
     }
   });
+}
+
+/** The JSON that a path answers. path: relative, so that the page also works below another address. */
+export function request(path, { method = "GET", json, signal } = {}) {
+  const content = json === undefined ? {} : { headers: JSON_TYPE, body: JSON.stringify(json) };
+  return fetched(path, { method, signal, ...content }, async (reply) => parsed(await reply.text()));
 }
 
 /** A file that a path answers, as `{ blob, headers }`. */
 export function file(path, { signal } = {}) {
-  return sendWithKey(async (headers) => {
-    try {
-      const reply = await fetch(path, { signal, headers });
-      const body = reply.ok ? { blob: await reply.blob(), headers: reply.headers } : parsed(await reply.text());
-      return { status: reply.status, body, retryAfter: secondsOf(reply.headers.get("Retry-After")) };
-    } catch (error) {
-      if (error.name === "AbortError") throw error;
-      throw new Problem(0, UNREACHABLE);
-    }
-  });
+  return fetched(path, { signal }, async (reply) => ({ blob: await reply.blob(), headers: reply.headers }));
 }
 
 /** Reads a stream of events; `take` gets the name and the JSON of each as it comes. */
 export async function events(path, { json, signal, take }) {
-  const stream = await sendWithKey(async (headers) => {
-    try {
-      const reply = await fetch(path, {
-        method: "POST",
-        signal,
-        headers: { ...headers, "Content-Type": "application/json", Accept: "text/event-stream" },
-        body: JSON.stringify(json),
-      });
-      const body = reply.ok ? reply.body : parsed(await reply.text());
-      return { status: reply.status, body, retryAfter: secondsOf(reply.headers.get("Retry-After")) };
-    } catch (error) {
-      if (error.name === "AbortError") throw error;
-      throw new Problem(0, UNREACHABLE);
-    }
-  });
+  const asked = { method: "POST", signal, headers: { ...JSON_TYPE, Accept: "text/event-stream" }, body: JSON.stringify(json) };
+  const stream = await fetched(path, asked, (reply) => reply.body);
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   let waiting = "";
   for (;;) {

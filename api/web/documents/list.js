@@ -1,6 +1,6 @@
 /** The list of documents: a page at a time, filtered, deleted from. */
 
-import { Problem, request } from "../base/api.js";
+import { Problem, pathOf, request } from "../base/api.js";
 import { collection, learn, onCollection } from "../base/collections.js";
 import { confirmed } from "../base/dialogs.js";
 import { count, element, failure, hashOf } from "../base/text.js";
@@ -188,7 +188,7 @@ async function removeSelected() {
   for (const one of some) {
     byId("documents-status").textContent = `Deleting: ${done} of ${some.length}`;
     try {
-      await request(`v1/documents/${encodeURIComponent(one.id)}`, { method: "DELETE" });
+      await request(pathOf(one.id), { method: "DELETE" });
     } catch (error) {
       if (error.status !== 404) {
         await reload();
@@ -208,7 +208,7 @@ async function remove(one, title) {
   const text = `Its ${count(one.passages, "passage")} can then no longer be found here. The file it came from stays where it is.`;
   if (!(await confirmed(`Delete “${title}”?`, text))) return;
   try {
-    await request(`v1/documents/${encodeURIComponent(one.id)}`, { method: "DELETE" });
+    await request(pathOf(one.id), { method: "DELETE" });
   } catch (error) {
     // Someone else deleted it first: it is gone all the same.
     if (error.status !== 404) return fail(error);

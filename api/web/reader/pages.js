@@ -1,6 +1,6 @@
 /** The pages of a document as pictures, with what is cited marked on them; turned over, enlarged, searched and saved. */
 
-import { file, request } from "../base/api.js";
+import { file, pathOf, request } from "../base/api.js";
 import { count } from "../base/text.js";
 
 const WIDEST = 2400; // pixels that the service draws
@@ -39,8 +39,6 @@ export function end() {
   view = null;
   put(null);
 }
-
-const pathOf = (id) => `v1/documents/${encodeURIComponent(id)}`;
 
 /** How many stretches of the span are marked on the page; null where it was not shown. */
 async function turnTo(page) {

@@ -1,6 +1,6 @@
 /** The document view: its pages or its text with one span marked. What is open is in the address, so that it can be shared. */
 
-import { Problem, file, request } from "../base/api.js";
+import { Problem, file, pathOf, request } from "../base/api.js";
 import { restoreCaret } from "../base/dialogs.js";
 import { count, element, hashOf, slice } from "../base/text.js";
 import * as finding from "./finding.js";
@@ -81,8 +81,6 @@ export function close() {
   opened = null;
   if (dialog.open) dialog.close();
 }
-
-const pathOf = (id) => `v1/documents/${encodeURIComponent(id)}`;
 
 function textOf(id, start, end, signal) {
   return request(`${pathOf(id)}/structure?start=${start}&end=${end}`, { signal });
