@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from starlette.responses import JSONResponse
 
 from api.admission.lanes import Lane, Lanes
-from api.errors import ClientLeft, CollectionClosed
+from api.errors import COLLECTION_CLOSED, ClientLeft, Refused
 from api.settings import Settings
 from api.telemetry import spans
 from api.telemetry.kept_questions import Judged, Unanswered
@@ -146,9 +146,10 @@ class Access:
     may_write: bool = True
 
     def require(self, collection: str) -> None:
-        """Raises CollectionClosed for a collection that the key does not open, whether there is one or not."""
+        """Raises Refused for a collection that the key does not open, whether there is one or not."""
         if self.collections is not None and collection not in self.collections:
-            raise CollectionClosed(f"This key opens {', '.join(map(repr, sorted(self.collections)))} only.")
+            names = ", ".join(map(repr, sorted(self.collections)))
+            raise Refused(COLLECTION_CLOSED, f"This key opens {names} only.")
 
     def document(self, service: Service, document_id: str) -> Document:
         """The document.  Raises DocumentNotFound also for one of a collection that the key does not open."""

@@ -50,57 +50,6 @@ _LENGTH = re.compile(r"^Value should have (at (?:least|most) \d+) item(s?) after
 _SHOWN_CHARACTERS = 300
 
 
-class Refused(Exception):
-    """Base of what this service itself answers with a problem."""
-
-
-class MalformedBody(Refused):
-    """A body that cannot be parsed as what it says it is."""
-
-
-class CollectionClosed(Refused):
-    """The key does not open this collection."""
-
-
-class WritingOnly(Refused):
-    """This takes a key for writing."""
-
-
-class CollectionNotFound(Refused):
-    """No collection has this name; told by doors whose clients expect to hear of it."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"There is no collection {name!r}: none of its documents is here.")
-
-
-class OriginalNotFound(Refused):
-    """The file of a document is not kept."""
-
-
-class PageNotFound(Refused):
-    """A document has no such page, or none that can be shown."""
-
-
-class JobNotFound(Refused):
-    """No job has this id."""
-
-
-class NotKept(Refused):
-    """The file that keeps questions cannot be used."""
-
-
-class DeadlineExceeded(Refused):
-    """A request took longer than it may."""
-
-
-class Stopping(Refused):
-    """The process is about to end."""
-
-
-class ClientLeft(Refused):
-    """Nobody waits for the answer any more."""
-
-
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of problem. ``detail`` stands in for the exception's own words where those tell of paths and processes."""
@@ -137,22 +86,60 @@ TOO_SLOW = Kind(408, "body-too-slow", "The body came too slowly")
 TOO_MANY = Kind(429, "too-many-requests", "This key asks too often")
 TOO_LARGE = Kind(413, "content-too-large", "The content is too large")
 UNSUPPORTED = Kind(415, "unsupported-format", "This format is not read")
+COLLECTION_CLOSED = Kind(403, "collection-closed", "This key does not open that collection")
+COLLECTION_NOT_FOUND = Kind(404, "collection-not-found", "No collection has this name")
+ORIGINAL_NOT_FOUND = Kind(404, "original-not-found", "The file of this document is not here")
+PAGE_NOT_FOUND = Kind(404, "page-not-found", "This page is not there")
+JOB_NOT_FOUND = Kind(404, "job-not-found", "No job has this id")
+STOPPING = Kind(503, "stopping", "The service is stopping", "Another one may take its place shortly.", 5)
 INTERNAL = Kind(500, "internal-error", "Something went wrong here", "The error was logged.")
+
+
+class Refused(Exception):
+    """What this service itself answers with a problem of some kind."""
+
+    def __init__(self, kind: Kind, detail: str = "") -> None:
+        super().__init__(detail)
+        self.kind = kind
+
+
+class NotKept(Exception):
+    """The file that keeps questions cannot be used."""
+
+
+class DeadlineExceeded(Exception):
+    """A request took longer than it may."""
+
+
+class ClientLeft(Exception):
+    """Nobody waits for the answer any more."""
+
+
+class UploadStopped(Exception):
+    """An upload that did not go through: why, and per file what did and did not go in.
+
+    documents: as in a 201, already durable.  failed: ``{"name", "reason"}`` of each file that did not go in.
+    """
+
+    def __init__(self, cause: Exception, documents: Sequence[object], failed: Sequence[object]) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+        self.documents = documents
+        self.failed = failed
+
+
+def no_collection(name: str) -> Refused:
+    """Told by doors whose clients expect to hear of it."""
+    return Refused(COLLECTION_NOT_FOUND, f"There is no collection {name!r}: none of its documents is here.")
+
 
 _STORE_UNUSABLE = "The operator has to look at the store: `rag verify` says what is wrong."
 KINDS: Mapping[type[Exception], Kind] = {
-    MalformedBody: MALFORMED,
-    CollectionClosed: Kind(403, "collection-closed", "This key does not open that collection"),
-    WritingOnly: FORBIDDEN,
     BadInput: Kind(422, "bad-input", "What was asked cannot be done as asked"),
     UnreadableContent: Kind(422, "unreadable-content", "The content cannot be read"),
     UnsupportedFormat: UNSUPPORTED,
     ContentTooLarge: TOO_LARGE,
     DocumentNotFound: Kind(404, "document-not-found", "No document has this id"),
-    CollectionNotFound: Kind(404, "collection-not-found", "No collection has this name"),
-    OriginalNotFound: Kind(404, "original-not-found", "The file of this document is not here"),
-    PageNotFound: Kind(404, "page-not-found", "This page is not there"),
-    JobNotFound: Kind(404, "job-not-found", "No job has this id"),
     NotKept: Kind(
         503, "not-kept", "The file that keeps this cannot be used", "The operator finds the reason in the log."
     ),
@@ -163,7 +150,6 @@ KINDS: Mapping[type[Exception], Kind] = {
         "Try again shortly. What was to be written may still be; sending it again is safe.",
         1,
     ),
-    Stopping: Kind(503, "stopping", "The service is stopping", "Another one may take its place shortly.", 5),
     Overloaded: Kind(503, "overloaded", "More work is waiting than may wait", "Try again shortly.", 1),
     StoreReplaced: Kind(
         503, "store-replaced", "The store was replaced while it was used", "Try again: it is opened anew.", 1
@@ -187,35 +173,8 @@ KINDS: Mapping[type[Exception], Kind] = {
     ),
     ModelDamaged: Kind(503, "model-damaged", "The model is damaged", "The operator finds the reason in the log."),
 }
-ALL_KINDS = (
-    NO_REQUEST,
-    TARGET_TOO_LONG,
-    HEAD_TOO_LONG,
-    UNAUTHORIZED,
-    FORBIDDEN,
-    FOREIGN_HOST,
-    FOREIGN_ORIGIN,
-    NOT_FOUND,
-    NOT_ALLOWED,
-    TOO_SLOW,
-    TOO_MANY,
-    INVALID,
-    *KINDS.values(),
-    INTERNAL,
-)
-
-
-class UploadStopped(Refused):
-    """An upload that did not go through: why, and per file what did and did not go in.
-
-    documents: as in a 201, already durable.  failed: ``{"name", "reason"}`` of each file that did not go in.
-    """
-
-    def __init__(self, cause: Exception, documents: Sequence[object], failed: Sequence[object]) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
-        self.documents = documents
-        self.failed = failed
+_NAMED = [value for value in tuple(globals().values()) if isinstance(value, Kind)]
+ALL_KINDS = tuple(dict.fromkeys([*_NAMED, *KINDS.values()]))
 
 
 def problem(
@@ -261,11 +220,14 @@ def response_for(error: Exception) -> Response:
 
 
 def _kind_of(error: Exception) -> Kind:
-    kind = next((KINDS[step] for step in type(error).__mro__ if step in KINDS), INTERNAL)
+    if isinstance(error, Refused):
+        kind = error.kind
+    else:
+        kind = next((KINDS[step] for step in type(error).__mro__ if step in KINDS), INTERNAL)
     if kind is INTERNAL:
         logger.error("unexpected error", exc_info=error)
     elif kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.warning("%s: %s", type(error).__name__, error)
+        logger.warning("%s: %s", kind.slug, error)
     return kind
 
 
@@ -316,5 +278,6 @@ def _methods_at(request: Request) -> list[str]:
 
 def install(app: FastAPI) -> None:
     """Answer every expected exception of ``app`` with problem details; the unexpected ones are the middleware's."""
-    for kind in (RagError, StoreError, Refused, RequestValidationError, HTTPException):
+    own = (ClientLeft, DeadlineExceeded, NotKept, UploadStopped)
+    for kind in (RagError, StoreError, Refused, *own, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _handle)

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from api.deps import Run, access_of, language_model_of, make_answer, state_of
-from api.errors import CollectionNotFound
+from api.errors import no_collection
 from api.schemas.requests import MAX_TOP_K, AskIn
 from index.types import Condition
 from rag.generation.answering import Event, answer_events
@@ -72,7 +72,7 @@ def query_of(
 async def ask(request: Request, queries: Sequence[Query], shape: Callable[[Made], T]) -> T:
     """What ``shape`` makes of the answer to several forms of one question, in the thread that answers them.
 
-    Raises BadInput for too many forms; CollectionClosed; CollectionNotFound for a collection that holds nothing, unless the key is
+    Raises BadInput for too many forms; Refused for a collection that the key does not open, or that holds nothing unless the key is
     made for it.
     """
     if len(queries) > MAX_FORMS:
@@ -86,7 +86,7 @@ async def ask(request: Request, queries: Sequence[Query], shape: Callable[[Made]
         answers: list[Made] = [from_json(make_answer(request, query, run.check).body) for query in queries]
         for query, made in zip(queries, answers, strict=True):
             if made["abstain_reason"] == "no_documents" and access.collections is None:
-                raise CollectionNotFound(query.collection)
+                raise no_collection(query.collection)
         return shape(merged(answers, max(query.k for query in queries)))
 
     return await run(work)

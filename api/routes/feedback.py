@@ -4,7 +4,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, Response
 
 from api.deps import Call, CallDep, require_json
-from api.errors import WritingOnly
+from api.errors import FORBIDDEN, Refused
 from api.schemas.openapi import problems
 from api.schemas.requests import FeedbackIn
 from api.schemas.responses import FeedbackOut, UnansweredOut
@@ -57,7 +57,7 @@ def _checked(call: Call, body: FeedbackIn) -> str | None:
 async def list_unanswered(call: CallDep) -> JSONResponse:
     """What was asked over `/v1/ask` and not answered, the latest first; nothing without the setting `unanswered`."""
     if not call.access.may_write:
-        raise WritingOnly("Questions of others are shown to keys for writing.")
+        raise Refused(FORBIDDEN, "Questions of others are shown to keys for writing.")
     kept = call.state.unanswered
 
     def read() -> UnansweredOut:

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from api.deps import CallDep, answerers_of
-from api.errors import Stopping
+from api.errors import STOPPING, Refused
 from api.schemas.openapi import problems
 from api.schemas.responses import FeaturesOut, ReadyOut, StatusOut
 from rag.parsing.pdf.recognition.ocr import engine
@@ -23,7 +23,7 @@ async def readyz(call: CallDep) -> ReadyOut:
     """Reads the store in a worker: 503 when the store cannot be read or was moved, and once the service is told to stop."""
     service = call.service
     if call.state.stopping:
-        raise Stopping
+        raise Refused(STOPPING)
     answerers = answerers_of(call.request)
     if answerers is not None and not answerers.running:
         raise Overloaded("All processes that answer questions have ended; they are being started again.")

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path
 from fastapi.responses import JSONResponse
 
 from api.deps import CallDep
-from api.errors import JobNotFound, clean
+from api.errors import JOB_NOT_FOUND, Refused, clean
 from api.schemas.openapi import problems
 from index.types import Job
 from rag.service import Service
@@ -26,7 +26,7 @@ async def get_job(job_id: JobId, call: CallDep) -> JSONResponse:
     def read() -> JobOut:
         job, opened = _find(call.service, job_id), call.access.collections
         if job is None or opened is not None and job.collection not in opened:
-            raise JobNotFound(f"no job has the id {clean(job_id)}")
+            raise Refused(JOB_NOT_FOUND, f"no job has the id {clean(job_id)}")
         shown = job_json(job)
         shown["failed"] = [
             {"name": clean(failed["name"]), "reason": clean(failed["reason"])} for failed in shown["failed"]

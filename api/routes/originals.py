@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse, Response
 
 from api.deps import Call, CallDep
-from api.errors import OriginalNotFound, PageNotFound
+from api.errors import ORIGINAL_NOT_FOUND, PAGE_NOT_FOUND, Refused
 from api.routes.documents import DocumentId, Position
 from api.schemas.openapi import problems
 from api.schemas.requests import Text
@@ -101,13 +101,13 @@ async def get_page(
     def draw() -> Response:
         document, content = _original(call, document_id)
         if not is_pdf(content):
-            raise PageNotFound("Only pages of PDF files are shown.")
+            raise Refused(PAGE_NOT_FOUND, "Only pages of PDF files are shown.")
         span = None if start is None or end is None else (start, end)
         with call.service.store.read() as reader:
             wanted = wanted_page(reader, document, number, width, span, find or "")
         drawn = call.service.intake.draw(content, wanted, call.run.check)
         if not drawn.png:
-            raise PageNotFound(f"It has the pages 1 to {drawn.n_pages}.")
+            raise Refused(PAGE_NOT_FOUND, f"It has the pages 1 to {drawn.n_pages}.")
         return Response(
             drawn.png, media_type=_PNG, headers={MARKS: str(drawn.quoted), MARKED_AT: f"{drawn.quoted_at:.4f}"}
         )
@@ -119,5 +119,5 @@ def _original(call: Call, document_id: str) -> tuple[Document, bytes]:
     document = call.document(document_id)
     content = call.service.original(document)
     if content is None:
-        raise OriginalNotFound("Its file is not kept here, or was changed since it was added.")
+        raise Refused(ORIGINAL_NOT_FOUND, "Its file is not kept here, or was changed since it was added.")
     return document, content

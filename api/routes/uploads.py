@@ -16,7 +16,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from api.deps import Access, is_json, media_type_of, state_of
-from api.errors import MalformedBody, UploadStopped, clean
+from api.errors import MALFORMED, Refused, UploadStopped, clean
 from api.schemas.requests import CollectionName, DocumentIn, Folder, Input, MetadataIn, Text
 from index.errors import StoreFull
 from index.types import Upload
@@ -51,7 +51,7 @@ class JsonUpload:
 async def read_upload(request: Request) -> AsyncIterator[FormUpload | JsonUpload]:
     """The body of an upload, as one of the two kinds.
 
-    Raises UnsupportedFormat for any other, MalformedBody for a broken one, StoreFull when there is no room to keep its files while
+    Raises UnsupportedFormat for any other, Refused for a broken one, StoreFull when there is no room to keep its files while
     they are read.
     """
     upload = await _read_upload(request)
@@ -71,11 +71,11 @@ async def _read_upload(request: Request) -> FormData | JsonUpload:
         if media_type_of(request) == "multipart/form-data":
             return await _parsed_form(request, state_of(request).settings.max_files)
     except ClientDisconnect as error:
-        raise MalformedBody("The body ended early.") from error
+        raise Refused(MALFORMED, "The body ended early.") from error
     except MultiPartException as error:
-        raise MalformedBody(error.message) from error
+        raise Refused(MALFORMED, error.message) from error
     except ValueError as error:  # a part's charset or header that the form parser cannot decode
-        raise MalformedBody("The multipart body cannot be parsed.") from error
+        raise Refused(MALFORMED, "The multipart body cannot be parsed.") from error
     except OSError as error:  # files above 1 MB wait in the directory for temporary files
         if error.errno not in _NO_ROOM:
             raise
@@ -194,7 +194,7 @@ UPLOAD_BODY: dict[str, Any] = {
 
 
 def read_text(body: bytes, access: Access) -> DocumentIn:
-    """The text of a JSON body. Raises RequestValidationError, CollectionClosed."""
+    """The text of a JSON body. Raises RequestValidationError, Refused."""
     try:
         document = DocumentIn.model_validate_json(body)
     except ValidationError as error:

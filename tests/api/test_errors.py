@@ -91,8 +91,7 @@ def test_every_error_of_the_folders_below_has_a_kind(module: Any) -> None:
 
 
 def test_kinds_of_problem_have_a_name_each() -> None:
-    kinds = {kind.slug: kind for kind in ALL_KINDS}
-    assert all(kinds[kind.slug] == kind for kind in ALL_KINDS)
+    assert len({kind.slug for kind in ALL_KINDS}) == len(ALL_KINDS)
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/v1", "/v1/ask/", "/v1/documents/", "//", "/%00", "/v2/ask"])

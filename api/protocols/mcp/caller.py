@@ -8,7 +8,7 @@ import anyio.to_thread
 from fastapi import Request
 
 from api.deps import Access, Run, access_of, state_of
-from api.errors import CollectionNotFound
+from api.errors import no_collection
 from api.protocols.asking import Made, ask
 from api.protocols.links import Links
 from rag.service import Service
@@ -31,7 +31,7 @@ class Caller(Protocol):
     def may_write(self) -> bool: ...
 
     async def ask(self, query: Query) -> Made:
-        """The answer.  Raises CollectionClosed; CollectionNotFound for a collection that holds nothing."""
+        """The answer.  Raises Refused for a collection that is closed or holds nothing."""
 
     async def read(self, work: Callable[[], T]) -> T:
         """What ``work``, which blocks, gives."""
@@ -74,7 +74,7 @@ class LocalCaller:
     async def ask(self, query: Query) -> Made:
         made: Made = await self.read(lambda: answer_json(self.service.ask(query)))
         if made["abstain_reason"] == "no_documents":
-            raise CollectionNotFound(query.collection)
+            raise no_collection(query.collection)
         return made
 
     async def read(self, work: Callable[[], T]) -> T:

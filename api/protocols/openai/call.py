@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Request
 
 from api import deps
-from api.errors import CollectionNotFound
+from api.errors import no_collection
 from api.protocols.openai.staging import StagedFile
 from index.errors import DocumentNotFound
 from index.types import Document
@@ -29,11 +29,11 @@ class Call(deps.Call):
         return self.state.staging.get(file_id, self.owner)
 
     def require(self, collection: str) -> tuple[int, int]:
-        """Documents and passages of a collection.  Raises CollectionClosed; CollectionNotFound for one that is not there."""
+        """Documents and passages of a collection.  Raises Refused for one that is closed or not there."""
         self.access.require(collection)
         counts = self.service.counts(collection)
         if not counts[0] and self.access.collections is None:
-            raise CollectionNotFound(collection)
+            raise no_collection(collection)
         return counts
 
     def document(self, file_id: str) -> Document:
@@ -45,7 +45,7 @@ class Call(deps.Call):
     def document_in(self, collection: str, file_id: str) -> Document:
         """The document that a file is in a collection: a file that was sent has one in each, and a document is its own.
 
-        Raises CollectionClosed; DocumentNotFound also for a document of another collection.
+        Raises Refused; DocumentNotFound also for a document of another collection.
         """
         self.access.require(collection)
         waiting = self.waiting(file_id)

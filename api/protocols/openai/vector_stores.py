@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from api.deps import require_json
-from api.errors import CollectionNotFound
+from api.errors import no_collection
 from api.protocols.asking import Made, ask, query_of
 from api.protocols.citing import columns_of, link_of, name_of, relevance, source_of
 from api.protocols.filters import ways_or_all
@@ -152,7 +152,7 @@ async def delete_vector_store(collection: str, call: CallDep) -> JSONResponse:
         try:
             receipts = call.service.delete_collection(collection)
         except BadInput as error:  # which names the other collections
-            raise CollectionNotFound(collection) from error
+            raise no_collection(collection) from error
         call.metrics.documents.labels("deleted").inc(len(receipts))
         return {"id": collection, "object": "vector_store.deleted", "deleted": True}
 
