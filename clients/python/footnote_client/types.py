@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 Scalar = str | int | float | bool | None
 Metadata = dict[str, Scalar | list[Scalar]]
@@ -61,20 +61,17 @@ class NamedCell(TypedDict):
     text: str
 
 
-class _Part(TypedDict):
-    text: str
-    citation: Citation
-    passage: int
-    likeliest: bool
-
-
-class Part(_Part, total=False):
+class Part(TypedDict):
     """A unit that answers, verbatim; ``passage`` is an index into the passages.  Of a table row: what stands in each cell, and
     over the rows of its group.
     """
 
-    cells: list[NamedCell]
-    group: str
+    text: str
+    citation: Citation
+    passage: int
+    likeliest: bool
+    cells: NotRequired[list[NamedCell]]
+    group: NotRequired[str]
 
 
 class Sentence(TypedDict):
@@ -86,19 +83,16 @@ class Sentence(TypedDict):
     citations: list[Citation]
 
 
-class _AnswerText(TypedDict):
+class AnswerText(TypedDict):
+    """What answers; ``citations`` are indexes into the passages.  Some fields are there where a language model wrote it."""
+
     text: str
     citations: list[int]
     parts: list[Part]
-
-
-class AnswerText(_AnswerText, total=False):
-    """What answers; ``citations`` are indexes into the passages.  The others are there where a language model wrote it."""
-
-    generated: bool
-    model: str
-    sentences: list[Sentence]
-    dropped: int
+    generated: NotRequired[bool]
+    model: NotRequired[str]
+    sentences: NotRequired[list[Sentence]]
+    dropped: NotRequired[int]
 
 
 class Answer(TypedDict):
