@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import numpy as np
 
-from tests.stub_server import serving
+from tests.stub_server import Handler, serving
 
 Reply = tuple[int, dict[str, str], bytes]
 
@@ -67,23 +66,16 @@ def serve_embeddings(**behaviour: Any) -> Iterator[EmbeddingStub]:
     """The stub, listening on a free port until the end of the block."""
     stub = EmbeddingStub(**behaviour)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Embedding(Handler):
         protocol_version = "HTTP/1.1"
 
-        def log_message(self, *_: object) -> None:
-            pass
-
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            body = self.read()
             stub.requests.append(body)
             stub.keys.append(self.headers["authorization"])
             time.sleep(stub.wait_s)
             status, headers, content = stub.replies.pop(0) if stub.replies else (200, {}, self._usual(body))
-            self.send_response(status)
-            for name, value in {"content-length": str(len(content)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
+            self.reply(content, status, **headers)
 
         def _usual(self, body: dict[str, Any]) -> bytes:
             return json.dumps(self._rerank(body) if self.path.endswith("/rerank") else self._embed(body)).encode()
@@ -104,5 +96,5 @@ def serve_embeddings(**behaviour: Any) -> Iterator[EmbeddingStub]:
             reply["data"].reverse()  # the index says which is which, not the order
             return reply
 
-    with serving(Handler) as stub.url:
+    with serving(Embedding) as stub.url:
         yield stub

@@ -4,10 +4,9 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from tests.stub_server import serving
+from tests.stub_server import Handler, serving
 
 PIECE = 12  # characters that are sent at once
 Reply = Callable[[dict[str, Any]], str]
@@ -53,22 +52,19 @@ def serve(reply: Reply, **behaviour: Any) -> Iterator[Stub]:
     """The stub, listening on a free port until the end of the block."""
     stub = Stub(reply, **behaviour)
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
+    class Chat(Handler):
         def do_GET(self) -> None:
-            self._send(json.dumps({"data": [{"id": "stub-model"}]}).encode(), "application/json")
+            self.reply(json.dumps({"data": [{"id": "stub-model"}]}).encode())
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            body = self.read()
             stub.requests.append(body)
             wanted = (body.get("response_format") or {}).get("type")
             if wanted is not None and wanted not in stub.formats:
                 stub.before_refusal()
-                return self._send(b'{"error": "unknown response_format"}', "application/json", 400)
+                return self.reply(b'{"error": "unknown response_format"}', 400)
             if stub.status != 200:
-                return self._send(b"{}", "application/json", stub.status)
+                return self.reply(b"{}", stub.status)
             text = stub.reply(body)
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
@@ -89,12 +85,5 @@ def serve(reply: Reply, **behaviour: Any) -> Iterator[Stub]:
             self.wfile.write(f"data: {stub.instead or data}\n\n".encode())
             self.wfile.flush()
 
-        def _send(self, content: bytes, kind: str, status: int = 200) -> None:
-            self.send_response(status)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-    with serving(Handler) as stub.url:
+    with serving(Chat) as stub.url:
         yield stub

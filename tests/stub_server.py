@@ -1,5 +1,6 @@
 """A server on this machine whose replies are a handler's, for stand-ins of models' servers."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,26 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         pass  # a client that has left
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Reads and writes JSON, and logs nothing."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def read(self) -> Any:
+        """The body of the request."""
+        return json.loads(self.rfile.read(int(self.headers["content-length"])))
+
+    def reply(self, content: bytes, status: int = 200, **headers: str) -> None:
+        """Answer with JSON, or what the headers say that it is."""
+        usual = {"content-type": "application/json", "content-length": str(len(content))}
+        self.send_response(status)
+        for name, value in {**usual, **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
 
 
 @contextmanager

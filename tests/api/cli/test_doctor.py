@@ -6,9 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -18,6 +16,7 @@ from rag.shared.errors import BadInput
 from tests.api.conftest import RAG
 from tests.embedding_stub import serve_embeddings, words_vector
 from tests.ports import free_port
+from tests.stub_server import Handler, serving
 
 pytestmark = pytest.mark.medium
 
@@ -101,20 +100,12 @@ def test_a_setting_that_cannot_be_read_hides_nothing_else(rag: Rag, monkeypatch:
 def server() -> Iterator[str]:
     """Where a server answers GET /v1/models and GET /livez with 200, everything else with 404."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Answering(Handler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path in ("/v1/models", "/livez") else 404)
-            self.end_headers()
+            self.reply(b"", 200 if self.path in ("/v1/models", "/livez") else 404)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as served:
-        thread = Thread(target=served.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{served.server_port}"
-        served.shutdown()
-        thread.join()
+    with serving(Answering) as url:
+        yield url.removesuffix("/v1")
 
 
 def test_servers_that_answer_are_told_from_those_that_do_not(
