@@ -22,6 +22,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A setting, as rag con
 
 
 @config.callback(invoke_without_command=True)
+@errors()
 def show(context: typer.Context, json: JsonOption = False) -> None:
     """Show every setting, its value and where it comes from; keys and passwords are not shown.
 
@@ -32,16 +33,14 @@ def show(context: typer.Context, json: JsonOption = False) -> None:
     """
     named = context.invoked_subcommand
     if named is not None:
-        with errors():
-            if json:
-                raise BadInput(f"--json: write it behind the command: rag config {named} --json")
+        if json:
+            raise BadInput(f"--json: write it behind the command: rag config {named} --json")
         return
     from rag.parsing.sandbox.confinement import measures
     from rag.shared.setting_sources import Sources
 
-    with errors():
-        sources = Sources.of(os.environ)
-        rows = _rows(sources)
+    sources = Sources.of(os.environ)
+    rows = _rows(sources)
     if json:
         path = None if sources.path is None else str(sources.path)
         print_json({"file": path, "parsers_confined_by": list(measures()), "settings": rows})
@@ -56,6 +55,7 @@ def show(context: typer.Context, json: JsonOption = False) -> None:
 
 
 @config.command("set")
+@errors()
 def set_value(
     name: Name,
     value: Annotated[str, typer.Argument(metavar="VALUE", help="As in the variable RAG_NAME.", show_default=False)],
@@ -65,19 +65,18 @@ def set_value(
 
     Example: rag config set serve.port 8080
     """
-    with errors():
-        path = _write(name, value)
+    path = _write(name, value)
     _report(name, value, path, json)
 
 
 @config.command("unset")
+@errors()
 def unset(name: Name, json: JsonOption = False) -> None:
     """Take a setting out of the settings file, so that its default holds again.
 
     Example: rag config unset serve.port
     """
-    with errors():
-        path = _write(name, None)
+    path = _write(name, None)
     _report(name, None, path, json)
 
 

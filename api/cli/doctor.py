@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from rag.cli.output import FAILED, JsonOption, StoreOption, errors, print_json, store_path
+from rag.cli.output import FAILED, JsonOption, StoreOption, print_json, store_path
 from rag.cli.upkeep.snapshot import size_in_words
 from rag.shared.errors import RagError
 
@@ -38,8 +38,7 @@ def doctor(store: StoreOption = None, json: JsonOption = False) -> None:
 
     Example: rag doctor --json
     """
-    with errors():
-        checks = list(_checks(store))
+    checks = list(_checks(store))
     sound = all(check.ok for check in checks)
     if json:
         print_json({"ok": sound, "checks": [check._asdict() for check in checks]})

@@ -23,6 +23,7 @@ def keys() -> None:
 
 
 @key.command("add")
+@errors()
 def add(
     name: Name,
     scope: Annotated[
@@ -42,9 +43,8 @@ def add(
 
     if scope not in keyring.SCOPES:
         raise typer.BadParameter(f"{scope!r}: use read or write", param_hint="--scope")
-    with errors():
-        path = keyring.path_from()
-        made, secret = keyring.add_key(path, name, scope, collection or ())
+    path = keyring.path_from()
+    made, secret = keyring.add_key(path, name, scope, collection or ())
     if json:
         print_json({**_public(made), "key": secret})
     else:
@@ -53,6 +53,7 @@ def add(
 
 
 @key.command("list")
+@errors()
 def list_keys(json: JsonOption = False) -> None:
     """List the keys, never their secrets.
 
@@ -60,9 +61,8 @@ def list_keys(json: JsonOption = False) -> None:
     """
     from api.admission import keys as keyring
 
-    with errors():
-        path = keyring.path_from()
-        keys = keyring.read_keys(path)
+    path = keyring.path_from()
+    keys = keyring.read_keys(path)
     if json:
         print_json([_public(each) for each in keys])
         return
@@ -73,6 +73,7 @@ def list_keys(json: JsonOption = False) -> None:
 
 
 @key.command("revoke")
+@errors()
 def revoke(name: Name, json: JsonOption = False) -> None:
     """Revoke a key; running services refuse it within a second.
 
@@ -80,9 +81,8 @@ def revoke(name: Name, json: JsonOption = False) -> None:
     """
     from api.admission import keys as keyring
 
-    with errors():
-        path = keyring.path_from()
-        gone = keyring.revoke_key(path, name)
+    path = keyring.path_from()
+    gone = keyring.revoke_key(path, name)
     if json:
         print_json({"name": gone.name, "scope": gone.scope, "revoked": True})
     else:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from rag.cli.output import StoreOption, errors, store_path
+from rag.cli.output import StoreOption, store_path
 
 
 def mcp(
@@ -19,16 +19,15 @@ def mcp(
 
     Example: rag mcp --store .rag
     """
-    with errors():
-        import anyio
+    import anyio
 
-        from api.protocols.links import Links
-        from api.protocols.mcp.caller import LocalCaller
-        from api.protocols.mcp.stdio import serve
-        from api.settings import Settings
-        from rag.service import Service
-        from rag.shared.config import Config
+    from api.protocols.links import Links
+    from api.protocols.mcp.caller import LocalCaller
+    from api.protocols.mcp.stdio import serve
+    from api.settings import Settings
+    from rag.service import Service
+    from rag.shared.config import Config
 
-        links = Links(Settings.read().public_url or "")
-        with Service.open(store_path(store), Config.from_environment()) as service:
-            anyio.run(serve, LocalCaller(service, links, may_write=mcp_write))
+    links = Links(Settings.read().public_url or "")
+    with Service.open(store_path(store), Config.from_environment()) as service:
+        anyio.run(serve, LocalCaller(service, links, may_write=mcp_write))

@@ -13,7 +13,7 @@ import typer
 
 from api.server.stopping import interruptible
 from api.telemetry import logs
-from rag.cli.output import DONE, USAGE, JsonOption, StoreOption, errors, fail, message, print_json, store_path
+from rag.cli.output import DONE, USAGE, JsonOption, StoreOption, fail, message, print_json, store_path
 
 if TYPE_CHECKING:
     from socket import socket
@@ -79,7 +79,7 @@ def serve(
     """
     if log_format not in (None, *logs.FORMATS):
         raise typer.BadParameter(f"{log_format!r}: use text or json", param_hint="--log-format")
-    with errors(), _stoppable() as ready:
+    with _stoppable() as ready:
         options = {"host": host, "port": port, "workers": workers, "log_format": log_format, "mcp_write": mcp_write}
         _serve(store, {name: value for name, value in options.items() if value is not None}, json, ready)
 

@@ -18,7 +18,7 @@ import typer
 import typer.exceptions
 
 from rag.cli.interruption import INTERRUPTED, interruptible
-from rag.cli.output import FAILED, USAGE, JsonOption, drop_output, message, print_json, writes_utf8
+from rag.cli.output import FAILED, USAGE, JsonOption, drop_output, errors, message, print_json, writes_utf8
 from rag.shared.printable import as_utf8, is_utf8
 
 _DISTRIBUTION, _GROUP = "footnote-rag", "footnote.commands"
@@ -114,7 +114,7 @@ def build(wanted: str = "") -> typer.Typer:
     app.callback()(_root)
     for name in [wanted] if wanted in _COMMANDS else _COMMANDS:
         module, function = _COMMANDS[name].split(":")
-        app.command(name)(getattr(import_module(module), function))
+        app.command(name)(errors()(getattr(import_module(module), function)))
     if wanted not in _COMMANDS:
         _add_plugged_in(app)
         app.command(_HELP)(show_help)
@@ -129,7 +129,7 @@ def _add_plugged_in(app: typer.Typer) -> None:
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:
-            app.command(name)(command)
+            app.command(name)(errors()(command))
 
 
 def plugged_in() -> dict[str, str]:

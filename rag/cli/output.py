@@ -44,10 +44,9 @@ def store_path(option: str | None) -> "Place":
     if option is not None:
         path: Place = option if is_database(option) else Path(option)
     else:
-        with errors():
-            from rag.shared.config import store_from
+        from rag.shared.config import store_from
 
-            path = store_from(os.environ)
+        path = store_from(os.environ)
     if is_database(path):
         return path
     if not is_utf8(full := os.path.abspath(path)):
@@ -111,7 +110,7 @@ def fail(text: str, code: int = FAILED) -> NoReturn:
 
 @contextmanager
 def errors() -> Iterator[None]:
-    """Turn the errors that a user can meet into one message and the exit code of the contract."""
+    """Turns the errors that a user can meet into one message and the exit code of the contract: around every command."""
     try:
         yield
     except BadInput as error:

@@ -16,7 +16,6 @@ from rag.cli.output import (
     CollectionOption,
     JsonOption,
     StoreOption,
-    errors,
     message,
     note_rebuilt,
     print_json,
@@ -85,48 +84,45 @@ def add(
 
     Example: rag add notes/ report.md --meta year=2025
     """
-    with errors():
-        if quiet:
-            logging.getLogger("rag").setLevel(logging.WARNING)  # not what takes time, such as a model that is converted
-        piped = _STDIN in paths
-        if piped and (len(paths) > 1 or sync or dry_run):
-            raise BadInput("- is what is piped in, and stands alone: without other paths, --sync and --dry-run")
-        if title is not None and not piped:
-            raise BadInput("--title names what is piped in: rag add - --title T; files have titles of their own")
-        from dataclasses import replace
+    if quiet:
+        logging.getLogger("rag").setLevel(logging.WARNING)  # not what takes time, such as a model that is converted
+    piped = _STDIN in paths
+    if piped and (len(paths) > 1 or sync or dry_run):
+        raise BadInput("- is what is piped in, and stands alone: without other paths, --sync and --dry-run")
+    if title is not None and not piped:
+        raise BadInput("--title names what is piped in: rag add - --title T; files have titles of their own")
+    from dataclasses import replace
 
-        from rag.intake.web import is_address
-        from rag.model.engine import load_numpy
-        from rag.shared.config import Config
+    from rag.intake.web import is_address
+    from rag.model.engine import load_numpy
+    from rag.shared.config import Config
 
-        load_numpy()
-        files = _expanded([path for path in paths if path != _STDIN and not is_address(path)])
-        urls = [path for path in paths if is_address(path)]
-        options = parse_options(fields, ocr, password_file)
-        how: dict[str, Any] = {"collection": collection, "metadata": metadata_of(meta), "options": options}
-        more: dict[str, Any] = {**how, "sync": sync, "urls": urls}
-        config = Config.from_environment()
-        config = config if model is None else replace(config, model=model)
-        service = _opened(
-            store_path(store), config, create=not dry_run and (piped or bool(urls) or any(map(os.path.exists, files)))
-        )
-        try:
-            if dry_run:
-                from rag.intake.reading import plan_anew
+    load_numpy()
+    files = _expanded([path for path in paths if path != _STDIN and not is_address(path)])
+    urls = [path for path in paths if is_address(path)]
+    options = parse_options(fields, ocr, password_file)
+    how: dict[str, Any] = {"collection": collection, "metadata": metadata_of(meta), "options": options}
+    more: dict[str, Any] = {**how, "sync": sync, "urls": urls}
+    config = Config.from_environment()
+    config = config if model is None else replace(config, model=model)
+    service = _opened(
+        store_path(store), config, create=not dry_run and (piped or bool(urls) or any(map(os.path.exists, files)))
+    )
+    try:
+        if dry_run:
+            from rag.intake.reading import plan_anew
 
-                _show_plan(
-                    plan_anew(files, urls, options) if service is None else service.intake.plan(files, **more), json
-                )
-                return
-            if piped:
-                assert service is not None  # as it was created
-                report = _add_piped(service, title, how, config.max_file_bytes)
-            else:
-                more["allow_private"] = allow_private
-                report = _add_all(service, files, more, quiet=quiet, verbose=verbose)
-        finally:
-            if service is not None:
-                service.close()
+            _show_plan(plan_anew(files, urls, options) if service is None else service.intake.plan(files, **more), json)
+            return
+        if piped:
+            assert service is not None  # as it was created
+            report = _add_piped(service, title, how, config.max_file_bytes)
+        else:
+            more["allow_private"] = allow_private
+            report = _add_all(service, files, more, quiet=quiet, verbose=verbose)
+    finally:
+        if service is not None:
+            service.close()
     if json:
         from rag.shared.serialization import report_json
 

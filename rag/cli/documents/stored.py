@@ -13,7 +13,6 @@ from rag.cli.output import (
     JsonOption,
     StoreOption,
     console,
-    errors,
     message,
     open_service,
     print_json,
@@ -54,7 +53,7 @@ def list_documents(
     if failed:
         _list_failed(collection, store, json)
         return
-    with errors(), _rows(store) as rows:
+    with _rows(store) as rows:
         documents = list(rows.every_document(collection))
         if note := unknown_collection(rows.collections(), collection):
             message(note)
@@ -117,7 +116,7 @@ def _print_table(documents: "Sequence[Document]") -> None:
 
 
 def _list_failed(collection: str | None, store: str | None, json: bool) -> None:
-    with errors(), _rows(store) as rows:
+    with _rows(store) as rows:
         failures = rows.failures(collection)
     if json:
         from rag.shared.serialization import failed_file_json
@@ -155,7 +154,7 @@ def show(
 
     Example: rag show seeds/us-ukraine-minerals-deal.txt --span 419:707
     """
-    with errors(), open_service(store) as service:
+    with open_service(store) as service:
         if span is not None and page is not None:
             raise BadInput("--span and --page are two parts of a document: give one")
         part = _parse_span(span) if span is not None else None
@@ -189,7 +188,7 @@ def remove(
 
     Example: rag rm seeds/us-ukraine-minerals-deal.txt
     """
-    with errors(), open_service(store) as service:
+    with open_service(store) as service:
         if docs:
             # All are looked up before the first is removed, so that a mistyped name changes nothing.
             documents = {document.id: document for document in documents_meant(service, docs, collection)}

@@ -9,7 +9,7 @@ import typer
 from rag.cli.documents.add import print_report
 from rag.cli.documents.options import FieldsOption, MetaOption, OcrOption, PasswordOption, metadata_of, parse_options
 from rag.cli.interruption import set_when_ended
-from rag.cli.output import CollectionOption, JsonOption, StoreOption, errors, message, open_service, print_json
+from rag.cli.output import CollectionOption, JsonOption, StoreOption, message, open_service, print_json
 from rag.shared.errors import BadInput
 
 if TYPE_CHECKING:
@@ -35,35 +35,34 @@ def watch(
 
     Example: rag watch notes/
     """
-    with errors():
-        from rag.model.engine import load_numpy
+    from rag.model.engine import load_numpy
 
-        load_numpy()
-        for folder in folders:
-            if not folder.is_dir():
-                raise BadInput(f"{folder} is not a folder: rag watch takes folders, rag add also files")
-        metadata, options = metadata_of(meta), parse_options(fields, ocr, password_file)
-        stop = set_when_ended()
+    load_numpy()
+    for folder in folders:
+        if not folder.is_dir():
+            raise BadInput(f"{folder} is not a folder: rag watch takes folders, rag add also files")
+    metadata, options = metadata_of(meta), parse_options(fields, ocr, password_file)
+    stop = set_when_ended()
 
-        def report(done: "IngestReport") -> None:
-            if json:
-                from rag.shared.serialization import report_json
+    def report(done: "IngestReport") -> None:
+        if json:
+            from rag.shared.serialization import report_json
 
-                print_json(report_json(done))
-            else:
-                print_report(done)
-            sys.stdout.flush()
+            print_json(report_json(done))
+        else:
+            print_report(done)
+        sys.stdout.flush()
 
-        with open_service(store, create=True) as service:
-            from rag.intake import watch as watching
+    with open_service(store, create=True) as service:
+        from rag.intake import watch as watching
 
-            watching.watch(
-                service.intake,
-                folders,
-                collection=collection,
-                metadata=metadata,
-                options=options,
-                on_report=report,
-                on_delay=lambda error: message(f"{error}; trying again"),
-                stop=stop,
-            )
+        watching.watch(
+            service.intake,
+            folders,
+            collection=collection,
+            metadata=metadata,
+            options=options,
+            on_report=report,
+            on_delay=lambda error: message(f"{error}; trying again"),
+            stop=stop,
+        )

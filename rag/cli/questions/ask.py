@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.cli.output import CollectionOption, JsonOption, StoreOption, console, errors, open_service, print_json
+from rag.cli.output import CollectionOption, JsonOption, StoreOption, console, open_service, print_json
 from rag.shared.errors import BadInput
 
 if TYPE_CHECKING:
@@ -60,52 +60,51 @@ def ask(
 
     Example: rag ask "why did Zelensky refuse to sign?"
     """
-    with errors():
-        if not 1 <= k <= _MAX_K:
-            raise BadInput(f"-k {k}: list 1 to {_MAX_K} passages")
-        if max_risk is not None and not 0 <= max_risk <= 1:
-            raise BadInput(f"--max-risk {max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
-        talks = not question and not json and sys.stdin.isatty() and sys.stdout.isatty()
-        text = "" if talks else _question(question or [])
-        with open_service(store, to_ask=True) as service:
-            from rag.cli.questions.printing import print_answer
-            from rag.shared.types import Query
-            from rag.shared.validation import parse_filters
+    if not 1 <= k <= _MAX_K:
+        raise BadInput(f"-k {k}: list 1 to {_MAX_K} passages")
+    if max_risk is not None and not 0 <= max_risk <= 1:
+        raise BadInput(f"--max-risk {max_risk:g}: give a probability from 0 to 1, as 0.1 for one in ten")
+    talks = not question and not json and sys.stdin.isatty() and sys.stdout.isatty()
+    text = "" if talks else _question(question or [])
+    with open_service(store, to_ask=True) as service:
+        from rag.cli.questions.printing import print_answer
+        from rag.shared.types import Query
+        from rag.shared.validation import parse_filters
 
+        if generate:
+            from rag.cli.questions.generated import generated_json, print_generated
+
+            service.language_model  # noqa: B018  # says now that there is none, not after the search
+        where = parse_filters(filters or [])
+
+        def answer_to(text: str, turns: "Sequence[Turn]" = ()) -> "Answer":
+            query = Query(text, k, collection, where, explain, max_risk, history=tuple(turns))
             if generate:
-                from rag.cli.questions.generated import generated_json, print_generated
+                from rag.generation.answering import stand_alone
 
-                service.language_model  # noqa: B018  # says now that there is none, not after the search
-            where = parse_filters(filters or [])
+                query = stand_alone(query, service.language_model)
+            return service.ask(query)
 
-            def answer_to(text: str, turns: "Sequence[Turn]" = ()) -> "Answer":
-                query = Query(text, k, collection, where, explain, max_risk, history=tuple(turns))
-                if generate:
-                    from rag.generation.answering import stand_alone
-
-                    query = stand_alone(query, service.language_model)
-                return service.ask(query)
-
-            def show(asked: str, answer: "Answer") -> None:
-                if generate:
-                    print_generated(service, asked, answer, out)
-                else:
-                    print_answer(answer, out)
-
-            if json:
-                from rag.shared.serialization import answer_json
-
-                answer = answer_to(text)
-                print_json(generated_json(service, text, answer) if generate else answer_json(answer))
-                return
-            out = console()  # imported here, while the model is loaded
-            if talks:
-                from rag.cli.questions.conversation import converse
-
-                documents, _ = service.counts(collection)
-                converse(answer_to, show, f"{documents} documents to ask.")
+        def show(asked: str, answer: "Answer") -> None:
+            if generate:
+                print_generated(service, asked, answer, out)
             else:
-                show(text, answer_to(text))
+                print_answer(answer, out)
+
+        if json:
+            from rag.shared.serialization import answer_json
+
+            answer = answer_to(text)
+            print_json(generated_json(service, text, answer) if generate else answer_json(answer))
+            return
+        out = console()  # imported here, while the model is loaded
+        if talks:
+            from rag.cli.questions.conversation import converse
+
+            documents, _ = service.counts(collection)
+            converse(answer_to, show, f"{documents} documents to ask.")
+        else:
+            show(text, answer_to(text))
 
 
 def _question(words: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from rag.cli.output import JsonOption, StoreOption, errors, print_json, store_path
+from rag.cli.output import JsonOption, StoreOption, print_json, store_path
 from rag.cli.progress import progress
 
 
@@ -32,14 +32,13 @@ def reindex(
     """
     from dataclasses import asdict, replace
 
-    with errors():
-        from rag.intake.reindex import reindex as reindex_store
-        from rag.shared.config import Config
+    from rag.intake.reindex import reindex as reindex_store
+    from rag.shared.config import Config
 
-        config = Config.from_environment(os.environ)
-        config = config if model is None else replace(config, model=model)
-        with progress("reindexing", "documents") as show:
-            done = reindex_store(store_path(store), config, lambda what, n_done, total: show(n_done, total, what))
+    config = Config.from_environment(os.environ)
+    config = config if model is None else replace(config, model=model)
+    with progress("reindexing", "documents") as show:
+        done = reindex_store(store_path(store), config, lambda what, n_done, total: show(n_done, total, what))
     if json:
         print_json({**asdict(done), "seconds": round(done.seconds, 3)})
         return

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import typer
 
 from index import stores
-from rag.cli.output import FAILED, JsonOption, StoreOption, errors, open_service, print_json
+from rag.cli.output import FAILED, JsonOption, StoreOption, open_service, print_json
 from rag.cli.progress import progress
 
 
@@ -16,12 +16,11 @@ def repair(store: StoreOption = None, json: JsonOption = False) -> None:
 
     Example: rag repair
     """
-    with errors():
-        with open_service(store) as service, progress("checking", "passages") as show:
-            mended = stores.repair(service.store, service.store.verify(show))
-        # Opened anew, so that what had to be made at the start is no finding any more.
-        with open_service(store) as service, progress("checking", "passages") as show:
-            left = service.store.verify(show)
+    with open_service(store) as service, progress("checking", "passages") as show:
+        mended = stores.repair(service.store, service.store.verify(show))
+    # Opened anew, so that what had to be made at the start is no finding any more.
+    with open_service(store) as service, progress("checking", "passages") as show:
+        left = service.store.verify(show)
     if json:
         print_json({"mended": list(map(asdict, mended)), "left": list(map(asdict, left))})
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rag.cli.output import JsonOption, StoreOption, errors, open_service, print_json, store_path
+from rag.cli.output import JsonOption, StoreOption, open_service, print_json, store_path
 from rag.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def snapshot(
     Example: rag snapshot backups/monday
     """
     started = time.perf_counter()
-    with errors(), open_service(store) as service, progress("checking", "passages") as show:
+    with open_service(store) as service, progress("checking", "passages") as show:
         from index.stores import snapshot as take
 
         taken = take(service.store, dest, show)
@@ -53,11 +53,10 @@ def restore(
     Example: rag restore backups/monday --store .rag
     """
     started = time.perf_counter()
-    with errors():
-        from index.stores import restore as restore_store
+    from index.stores import restore as restore_store
 
-        with progress("checking", "passages") as show:
-            restored = restore_store(src, store_path(store), overwrite=overwrite, progress=show)
+    with progress("checking", "passages") as show:
+        restored = restore_store(src, store_path(store), overwrite=overwrite, progress=show)
     if json:
         print_json(_snapshot_json(restored, started))
     else:

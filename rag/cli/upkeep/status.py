@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from rag.cli.output import JsonOption, StoreOption, errors, open_service, print_json
+from rag.cli.output import JsonOption, StoreOption, open_service, print_json
 from rag.cli.upkeep.snapshot import size_in_words
 from rag.shared.printable import visible_line
 
@@ -18,7 +18,7 @@ def status(store: StoreOption = None, json: JsonOption = False) -> None:
 
     Example: rag status --json
     """
-    with errors(), open_service(store) as service:
+    with open_service(store) as service:
         state = _state(service)
     if json:
         print_json(state)

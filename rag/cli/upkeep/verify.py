@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rag.cli.output import FAILED, JsonOption, StoreOption, errors, open_service, print_json
+from rag.cli.output import FAILED, JsonOption, StoreOption, open_service, print_json
 from rag.cli.progress import progress
 from rag.shared.errors import BadInput
 
@@ -30,8 +30,7 @@ def verify(
 
     Example: rag ask "who met in Munich?" --json | rag verify -
     """
-    with errors():
-        holds = _verify_answer(answer, store, json) if answer is not None else _verify_store(store, json)
+    holds = _verify_answer(answer, store, json) if answer is not None else _verify_store(store, json)
     if not holds:
         raise typer.Exit(FAILED)
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from rag.cli.interruption import set_when_ended
-from rag.cli.output import JsonOption, StoreOption, errors, message, open_service, print_json, store_path
+from rag.cli.output import JsonOption, StoreOption, message, open_service, print_json, store_path
 from rag.shared.errors import BadInput
 
 if TYPE_CHECKING:
@@ -18,27 +18,26 @@ def work(store: StoreOption = None, json: JsonOption = False) -> None:
 
     Example: rag work --store postgresql://localhost/footnote
     """
-    with errors():
-        from index.backend import is_database
+    from index.backend import is_database
 
-        place = store_path(store)
-        if not is_database(place):
-            raise BadInput(f"{place} is a directory: rag work takes a store in PostgreSQL (--store postgresql://...)")
-        with open_service(store, create=True) as service:
-            from rag.intake.jobs import take_in
+    place = store_path(store)
+    if not is_database(place):
+        raise BadInput(f"{place} is a directory: rag work takes a store in PostgreSQL (--store postgresql://...)")
+    with open_service(store, create=True) as service:
+        from rag.intake.jobs import take_in
 
-            if (queue := service.queue) is None:
-                raise BadInput("rag work needs the extra [postgres]: pip install 'footnote-rag[postgres]'")
-            service.warm()
-            stop = set_when_ended()
-            message(f"working for {service.place} - stop with Ctrl-C")
+        if (queue := service.queue) is None:
+            raise BadInput("rag work needs the extra [postgres]: pip install 'footnote-rag[postgres]'")
+        service.warm()
+        stop = set_when_ended()
+        message(f"working for {service.place} - stop with Ctrl-C")
 
-            def handle(upload: "Upload") -> "Outcome":
-                outcome = take_in(service.intake, upload)
-                _report(outcome, json)
-                return outcome
+        def handle(upload: "Upload") -> "Outcome":
+            outcome = take_in(service.intake, upload)
+            _report(outcome, json)
+            return outcome
 
-            queue.work(handle, stop, lambda reason: message(f"{reason}; trying again"))
+        queue.work(handle, stop, lambda reason: message(f"{reason}; trying again"))
 
 
 def _report(outcome: "Outcome", json: bool) -> None:
