@@ -100,10 +100,8 @@ def _units(
 
 def _row_within(row: TableRow, span: Span) -> TableRow:
     """What a part of a row has of its cells."""
-    places = [(max(start, span.start), min(end, span.end)) for start, end in row.cells]
-    return TableRow(
-        row.head, tuple(Span(start, end) if start < end else Span(span.start, span.start) for start, end in places)
-    )
+    parts = (Span(max(start, span.start), min(end, span.end)) for start, end in row.cells)
+    return TableRow(row.head, tuple(part if part.start < part.end else Span(span.start, span.start) for part in parts))
 
 
 def _pieces(text: str, block: Span, limit: int, check: Check) -> Iterator[Span]:

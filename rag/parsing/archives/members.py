@@ -30,6 +30,7 @@ _COMPRESSED = (b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\x00")  # gzip, bzip2, xz
 _TAR_MAGIC = slice(257, 262)
 _MBOX_START = re.compile(rb"From \S+ +\w{3} \w{3} [ \d]\d \d\d:\d\d")
 _MBOX_NEXT = re.compile(rb"(?:\r?\n)(?:\r?\n)(?=From \S+ +\w{3} \w{3} [ \d]\d \d\d:\d\d)")
+_DAMAGED_TAR = "the archive (TAR) is damaged or cut off: save or download it again"
 _UNPACK_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, ValueError, OverflowError)
 
 
@@ -159,16 +160,15 @@ def _tar_members(content: bytes, budget: _Budget) -> Iterator[Member]:
                 file = archive.extractfile(entry)
                 inner = file.read(MAX_MEMBER_BYTES + 1) if file is not None else b""
                 if len(inner) != entry.size:
-                    raise UnreadableContent("the archive (TAR) is cut off: save or download it again")
+                    raise UnreadableContent(_DAMAGED_TAR)
                 budget.take(len(inner))
                 yield Member(path, inner)
             # tarfile takes a file that was cut between two members, or is no archive from somewhere on, for a whole one.
-            if content[archive.offset : archive.offset + tarfile.BLOCKSIZE].strip(b"\x00") or archive.offset >= len(
-                content
-            ):
-                raise UnreadableContent("the archive (TAR) is damaged or cut off: save or download it again")
+            following = content[archive.offset : archive.offset + tarfile.BLOCKSIZE]
+            if not following or following.strip(b"\x00"):
+                raise UnreadableContent(_DAMAGED_TAR)
     except _UNPACK_ERRORS as error:
-        raise UnreadableContent("the archive (TAR) is damaged or cut off: save or download it again") from error
+        raise UnreadableContent(_DAMAGED_TAR) from error
 
 
 def _decompressed(content: bytes, budget: _Budget) -> bytes:

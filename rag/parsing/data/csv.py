@@ -52,7 +52,7 @@ def find_delimiter(text: str, *, named: bool) -> str | None:
         sample = sample[: sample.rfind("\n") + 1] or sample
     if sample[:4].lower() == "sep=" and sample[5:6] == "\n":
         return sample[4]
-    best: tuple[float, int, str] | None = None
+    fitting: list[tuple[float, int, str]] = []
     for delimiter in _DELIMITERS:
         if delimiter not in sample:
             continue
@@ -66,9 +66,8 @@ def find_delimiter(text: str, *, named: bool) -> str | None:
             continue
         share = agreeing / len(rows)
         if named and share >= _SHARE_NAMED or not named and _is_surely_table(rows, columns, share, sample):
-            found = (share, columns, delimiter)
-            best = max(best, found) if best else found
-    return best[2] if best else None
+            fitting.append((share, columns, delimiter))
+    return max(fitting)[2] if fitting else None
 
 
 def _is_surely_table(rows: list[list[str]], columns: int, share: float, sample: str) -> bool:

@@ -90,7 +90,7 @@ def is_json(text: str) -> bool:
     if not (stripped[:1] == "{" and stripped[-1:] == "}" or stripped[:1] == "[" and stripped[-1:] == "]"):
         return False
     try:
-        _load(stripped)
+        _DECODER.decode(stripped)
     except (json.JSONDecodeError, RecursionError):
         return False
     return True
@@ -101,11 +101,6 @@ def is_lines(text: str) -> bool:
     lines = [line.strip() for line in text[:200_000].split("\n", 4)[:3]]
     lines = [line for line in lines if line]
     return bool(lines) and all(is_json(line) for line in lines)
-
-
-def _load(text: str) -> Json:
-    value: Json = _DECODER.decode(text)
-    return value
 
 
 def _values(text: str) -> Iterator[tuple[str, Json]]:

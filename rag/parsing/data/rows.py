@@ -71,9 +71,7 @@ class _Sheet:
     def add_below(self, naming: Sequence[SheetRow], rows: Iterable[SheetRow]) -> None:
         """Add the rows of a table below the run that names its columns."""
         self._add_plain(naming[:-1])
-        names, about = _combined(naming)
-        self._head = _Head(names, self._where(self._title), about)
-        self._title = ""
+        self._begin(*_combined(naming))
         _add_data(self._builder, rows, self._head)
 
     def add_run(self, ahead: Sequence[SheetRow], rest: Iterable[SheetRow]) -> None:
@@ -83,9 +81,7 @@ class _Sheet:
             first, height = place
             self._add_plain(ahead[:first])
             about = _about(ahead[first - 1]) if first and not self._title else ""
-            names = _names([row.cells for row in ahead[first : first + height]])
-            self._head = _Head(names, self._where(self._title), about)
-            self._title = ""
+            self._begin(_names([row.cells for row in ahead[first : first + height]]), about)
             _add_data(self._builder, chain(ahead[first + height :], rest), self._head)
         elif self._head.names and not (len(ahead) == 1 and _n_filled(ahead[0].cells) == 1 < len(self._head.names)):
             _add_data(self._builder, chain(ahead, rest), self._head)
@@ -93,12 +89,25 @@ class _Sheet:
             self._add_plain(chain(ahead, rest))
 
     def _add_plain(self, rows: Iterable[SheetRow]) -> None:
+        """Add rows that stand in no table; a cell that ends with a colon names the next one."""
         for row in rows:
-            _add_plain(self._builder, row, self._path)
+            fields: list[tuple[str, str]] = []
+            label = ""
+            for cell in filter(None, map(plain, row.cells)):
+                if label or not cell.endswith(":"):
+                    fields.append((label, cell))
+                    label = ""
+                else:
+                    label = cell.rstrip(": ")
+            if label:
+                fields.append(("", f"{label}:"))
+            self._builder.add_record(fields, (*self._path, f"row {row.number}"))
             self._title = _title(row)
 
-    def _where(self, title: str) -> tuple[str, ...]:
-        return (*self._path, title) if title else self._path
+    def _begin(self, names: Sequence[str], about: str) -> None:
+        """Begin a table, under the title above it."""
+        self._head = _Head(names, (*self._path, *filter(None, (self._title,))), about)
+        self._title = ""
 
 
 def _add_data(builder: TextBuilder, rows: Iterable[SheetRow], head: _Head) -> None:
@@ -280,21 +289,6 @@ def _names(rows: Sequence[Sequence[str]]) -> list[str]:
         over = own or (over if under else "")
         names.append(" ".join(dict.fromkeys(filter(None, (over, under)))))
     return names
-
-
-def _add_plain(builder: TextBuilder, row: SheetRow, path: Sequence[str]) -> None:
-    """Add a row that stands in no table; a cell that ends with a colon names the next one."""
-    fields: list[tuple[str, str]] = []
-    label = ""
-    for cell in filter(None, map(plain, row.cells)):
-        if label or not cell.endswith(":"):
-            fields.append((label, cell))
-            label = ""
-        else:
-            label = cell.rstrip(": ")
-    if label:
-        fields.append(("", f"{label}:"))
-    builder.add_record(fields, (*path, f"row {row.number}"))
 
 
 def _title(row: SheetRow) -> str:

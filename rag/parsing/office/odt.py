@@ -14,7 +14,7 @@ from rag.parsing.office.lists.odt import OUTLINE, read_lists
 from rag.parsing.shared.xml import attribute, below, child, local, parse_xml, whole_number
 from rag.parsing.structure.builder import Item, TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
-from rag.parsing.structure.tables import Cell, lay_out, n_covered
+from rag.parsing.structure.tables import Cell, lay_out, lays_out_page, n_covered
 from rag.shared.errors import UnreadableContent
 from rag.shared.types import ParsedText
 
@@ -30,7 +30,6 @@ _ASIDE = frozenset(
     "note-body text-box rect custom-shape ellipse circle polygon regular-polygon path connector caption".split()
 )
 _OF_PICTURES = "{urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0}"
-_MAX_CELL = 1000
 _MAX_BLANKS = 1000
 
 
@@ -183,7 +182,7 @@ class Reader:
             [plain(" ".join("".join(_runs(p, [])) for p in below(cell, "p", "h"))) for cell in row] for row in rows
         ]
         nested = any(local(inner.tag) == "table" for row in rows for cell in row for inner in cell.iter())
-        if nested or max(map(len, texts), default=0) < 2 or any(len(text) > _MAX_CELL for row in texts for text in row):
+        if nested or lays_out_page(texts):
             for cells in rows:
                 for cell in cells:
                     self.read(cell)

@@ -46,6 +46,7 @@ _FAR_SHORT = 0.5  # of a column's width that a line ends before its right edge, 
 # Parts of words that keep their hyphen, where the document does not say: "ci-dessus", "well-known", "dit-il".
 _HYPHENED_FIRST = frozenset("ci là au demi vice ex self well quasi half anglo franco".split())
 _HYPHENED_SECOND = frozenset("il ils elle elles moi toi ci là même mêmes".split())
+_AROUND_WORDS = ".,;:!?()[]\"'“”‘’"
 _LARGER = 1.12
 _HEADING_PITCH = 1.4  # lines of one heading stand closer than this, in their size
 _SENTENCE_END = re.compile(r"[.!?:;…。]['\"’”»)\]]*\d{0,3}$")
@@ -233,17 +234,10 @@ class Vocabulary:
     """The words of a document, which tell whether a word broken at a line end is written with its hyphen."""
 
     def __init__(self, pages: list[Page]) -> None:
+        texts = [line.text for page in pages for line in page.lines]
         self._words: set[str] = set()
-        for page in pages:
-            for line in page.lines:
-                if line.text.endswith(_HYPHENS):
-                    self._words = {
-                        word.strip(".,;:!?()[]\"'“”‘’").casefold()
-                        for page in pages
-                        for line in page.lines
-                        for word in line.text.split()
-                    }
-                    return
+        if any(text.endswith(_HYPHENS) for text in texts):
+            self._words = {word.strip(_AROUND_WORDS).casefold() for text in texts for word in text.split()}
 
     def join(self, before: str, line: str) -> tuple[str, str]:
         """What stays of a line when another is joined to it, without the hyphen that only broke a word, and what stands between."""
@@ -258,7 +252,7 @@ class Vocabulary:
         if not self._hyphenated(text) or not line[:1].isalpha():
             return False
         first = text.split()[-1].strip("(\"'“‘[").casefold()[:-1]
-        second = line.split()[0].strip(".,;:!?()[]\"'“”‘’").casefold()
+        second = line.split()[0].strip(_AROUND_WORDS).casefold()
         if first + second in self._words:
             return True
         if f"{first}-{second}" in self._words:

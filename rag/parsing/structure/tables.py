@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 _MAX_NAME = 300  # characters of what names a column, as the questions of a survey do
 _MAX_GROUP = 120
+MAX_CELL = 1000  # characters of a cell of data
 _MAX_HEADER = 4
 # Merged cells beyond these are layout or hostile.
 _MAX_COLUMNS, _MAX_ROWS, _MAX_FILLED = 300, 1000, 100_000
@@ -120,6 +121,11 @@ def lay_out(rows: Sequence[Sequence[Cell]], n_header: int | None = None) -> Tabl
     about = ". ".join(filter(None, (_over_all(row, width) for row in above)))
     names = _names([row for row in above if not _over_all(row, width)])
     return Table(lines, names, body, about)
+
+
+def lays_out_page(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the texts of a table are those of a page that it lays out: in one column, or longer than data are."""
+    return max(map(len, rows), default=0) < 2 or any(len(text) > MAX_CELL for row in rows for text in row)
 
 
 def joined_down(rows: Sequence[Sequence[tuple[Cell, bool | None]]]) -> list[list[Cell]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rag.parsing.shared.encoding import as_text, decode
 from rag.parsing.structure.builder import Item, TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
-from rag.parsing.structure.tables import Cell, Table, lay_out, n_covered
+from rag.parsing.structure.tables import MAX_CELL, Cell, Table, lay_out, n_covered
 from rag.parsing.web.boilerplate import HEADINGS, UNSEEN, furniture, is_hidden, main_element, measure
 from rag.shared.errors import ContentTooLarge
 from rag.shared.types import ParsedText
@@ -31,7 +31,6 @@ _LISTS = frozenset(("ul", "ol", "dl"))
 _DATES = (
     "article:published_time date datepublished dc.date dcterms.created dcterms.date citation_publication_date".split()
 )
-_MAX_CELL = 1000
 _MAX_TERM = 100
 _CELLS = ("td", "th")
 _HEAD, _NAMES, _VALUES = "head", "names", "values"  # kinds of rows
@@ -261,7 +260,7 @@ def _cells(row: "LexborNode", left_out: set[int]) -> list[Cell] | None:
         if node.tag not in _CELLS:
             continue
         text = plain(_text_of(node, left_out))
-        if len(text) > _MAX_CELL or node.css_first("table, h1, h2, h3, h4, pre, ul ul") is not None:
+        if len(text) > MAX_CELL or node.css_first("table, h1, h2, h3, h4, pre, ul ul") is not None:
             return None
         cells.append(Cell(text, n_covered((node.attributes.get("colspan") or "").strip()), _n_rows(node)))
     return cells

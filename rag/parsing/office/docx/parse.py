@@ -18,7 +18,7 @@ from rag.parsing.office.lists.numbering import Label, Numbering
 from rag.parsing.office.ooxml import chosen, is_on, main_part, number_of, properties, relations, value_of
 from rag.parsing.shared.xml import attribute, below, child, local, parse_xml
 from rag.parsing.structure.builder import Item, TextBuilder, plain
-from rag.parsing.structure.tables import joined_down, lay_out, n_covered
+from rag.parsing.structure.tables import joined_down, lay_out, lays_out_page, n_covered
 from rag.shared.types import ParsedText
 
 _SKIPPED = frozenset(
@@ -29,7 +29,6 @@ _NO_HEADING = 9  # outline level of body text
 _BOLD_LEVEL = 10  # of a paragraph that is a heading by its bold type: below those that say that they are
 _MAX_BOLD = 100  # characters of one
 _SENTENCE_END = re.compile(r"[.!:;,。：]['\"’”)]*$")
-_MAX_CELL = 1000
 _NO_LIST = "0"  # the id that takes a paragraph out of the list that its style is in
 
 
@@ -270,8 +269,7 @@ class _Reader:
         notes: list[Element] = []
         texts = [[plain("\n".join(self._plain_paragraphs(cell, notes))) for cell in cells] for cells in rows]
         nested = any(local(found.tag) == "tbl" for cells in rows for cell in cells for found in cell)
-        long = any(len(text) > _MAX_CELL for cells in texts for text in cells)
-        if nested or long or max(map(len, texts), default=0) < 2:  # a table that lays out the page
+        if nested or lays_out_page(texts):
             for cells in rows:
                 for cell in cells:
                     self.read(cell)

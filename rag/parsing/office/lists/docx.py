@@ -1,7 +1,6 @@
 """The numbered lists of a Word document as its numbering part defines them: instances of abstract lists, and their overrides."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from xml.etree.ElementTree import Element
 
 from rag.parsing.office.lists.numbering import Level, NumberedList
@@ -66,15 +65,13 @@ def _place(element: Element) -> int | None:
 
 def _level(element: Element) -> Level:
     start = number_of(child(element, "start"))
+    text = value_of(element, "lvlText") or ""
     # A format inside mc:AlternateContent is one of those that are not known.
-    level = Level(
+    return Level(
         0 if start is None else start,
         value_of(element, "numFmt") or "decimal",
-        value_of(element, "lvlText") or "",
+        "" if is_on(child(child(element, "rPr"), "vanish")) or len(text) > _MAX_TEXT else text,
         number_of(child(element, "lvlRestart")),
         is_on(child(element, "isLgl")),
         value_of(element, "pStyle"),
     )
-    properties = child(element, "rPr")
-    is_hidden = properties is not None and is_on(child(properties, "vanish"))
-    return replace(level, text="") if is_hidden or len(level.text) > _MAX_TEXT else level

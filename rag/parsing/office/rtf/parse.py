@@ -27,6 +27,10 @@ _LEFT_OUT = frozenset(
     "mmathPr wgrffmtfilter template operator company xe tc txe sp shprslt".split()
 )
 _INFO = ("title", "author", "subject", "keywords")
+# Where the text goes of groups that begin with these words.
+_TARGETS = {word: word for word in ("fonttbl", "info", "footnote", "creatim", "listtext")} | {
+    "stylesheet": "style", "revtim": None, "shptxt": "footnote", "pntext": "listtext"
+}  # fmt: skip
 _CHARACTERS = {
     "tab": "\t",
     "line": "\n",
@@ -174,17 +178,8 @@ class _Reader:
             action(self, value)
         elif word in _LEFT_OUT or starred and word != "shpinst":
             self._state = replace(self._state, target=None)
-        elif (
-            word in _INFO
-            and self._state.target == "info"
-            or word
-            in ("fonttbl", "stylesheet", "info", "footnote", "shptxt", "creatim", "revtim", "listtext", "pntext")
-        ):
-            if self._state.target is not None:
-                target = {"stylesheet": "style", "revtim": None, "shptxt": "footnote", "pntext": "listtext"}.get(
-                    word, word
-                )
-                self._state = replace(self._state, target=target)
+        elif self._state.target is not None and (word in _TARGETS or word in _INFO and self._state.target == "info"):
+            self._state = replace(self._state, target=_TARGETS.get(word, word))
 
     def _symbol(self, symbol: str) -> None:
         if symbol in "\\{}":

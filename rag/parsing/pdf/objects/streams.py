@@ -137,7 +137,7 @@ def _drawings(page: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
         number = re.search(rb"(\d+) \d+$", page[max(head - 30, 0) : head])
         length = re.search(rb"/Length (\d+)", dictionary)
         end = position + int(length[1]) if length else page.find(b"endstream", position)
-        if number and int(number[1]) in own or re.search(rb"/Subtype\s*/Form\b", dictionary):
+        if number and int(number[1]) in own or _FORM.search(dictionary):
             yield page[position:end], _filters(dictionary)
         position = end
 

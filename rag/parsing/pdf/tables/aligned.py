@@ -13,7 +13,7 @@ from statistics import median
 
 from rag.language.patterns import BULLETS
 from rag.parsing.pdf.tables.column_names import says_value
-from rag.parsing.pdf.tables.rows import Column, lay_out_rows, nearest, parts_of
+from rag.parsing.pdf.tables.rows import Column, lay_out_rows, nearest, overlap, parts_of
 from rag.parsing.pdf.words import Word
 from rag.parsing.structure.tables import Table
 
@@ -150,8 +150,7 @@ def _after(rows: Sequence[Sequence[Word]], columns: Sequence[Column]) -> int:
 
 
 def _is_across(run: Word, columns: Sequence[Column]) -> bool:
-    n_columns = sum(min(run.x1, column.x1) - max(run.x0, column.x0) > 0 for column in columns)
-    return n_columns >= _ACROSS and len(run.text) > _LONG_CELL
+    return len(run.text) > _LONG_CELL and sum(overlap(run, column) > 0 for column in columns) >= _ACROSS
 
 
 def _trimmed(rows: Sequence[Sequence[Word]], first: int, last: int, depth: int) -> list[Grid]:

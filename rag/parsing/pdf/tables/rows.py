@@ -25,9 +25,14 @@ class Column(NamedTuple):
     x1: float
 
 
+def overlap(run: Word, column: Column) -> float:
+    """How much of a run stands in a column, in points; less than nothing is how far it is from it."""
+    return min(run.x1, column.x1) - max(run.x0, column.x0)
+
+
 def nearest(run: Word, columns: Sequence[Column]) -> int:
     """The column in which most of a run stands, or to which it is nearest."""
-    return max(range(len(columns)), key=lambda at: min(run.x1, columns[at].x1) - max(run.x0, columns[at].x0))
+    return max(range(len(columns)), key=lambda at: overlap(run, columns[at]))
 
 
 def cells_of(row: Sequence[Word], columns: Sequence[Column]) -> dict[int, list[Word]]:
@@ -35,7 +40,7 @@ def cells_of(row: Sequence[Word], columns: Sequence[Column]) -> dict[int, list[W
     cells: dict[int, list[Word]] = {}
     for run in row:
         parts = [run]
-        if sum(min(run.x1, column.x1) - max(run.x0, column.x0) > 0 for column in columns) > 1:
+        if sum(overlap(run, column) > 0 for column in columns) > 1:
             parts = _parted(run, columns)
         for part in parts:
             cells.setdefault(nearest(part, columns), []).append(part)
@@ -47,7 +52,7 @@ def _parted(run: Word, columns: Sequence[Column]) -> list[Word]:
     pieces: list[list[Word]] = []
     before = -1
     for word in run.words:
-        if sum(min(word.x1, column.x1) - max(word.x0, column.x0) > 0.3 * word.size for column in columns) > 1:
+        if sum(overlap(word, column) > 0.3 * word.size for column in columns) > 1:
             return [run]
         at = nearest(word, columns)
         if at == before:
@@ -251,7 +256,7 @@ def _spans(runs: Sequence[Word], columns: Sequence[Column]) -> list[tuple[int, i
     """The first and last column that each of the names on one line stands over: those that have their middle below it."""
     spans = []
     for run in runs:
-        inside = [at for at, column in enumerate(columns) if min(run.x1, column.x1) - max(run.x0, column.x0) > 0]
+        inside = [at for at, column in enumerate(columns) if overlap(run, column) > 0]
         spans.append((inside[0], inside[-1]) if inside else (nearest(run, columns),) * 2)
     least = 0 if len(runs) > 1 else 1  # the only name on its line is not that of the labels too
     grows = len(columns) > 2

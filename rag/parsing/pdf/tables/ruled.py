@@ -104,7 +104,7 @@ def _labels(words: Sequence[Word], left: float, ys: Sequence[float]) -> list[Wor
     if not lines or any(len(line) > 1 or len(line[0].text) > _MAX_LABEL or left - line[0].x1 > _FAR for line in lines):
         return []
     depths = [-y for y in ys]
-    rows = {bisect_right(depths, -(line[0].y0 + line[0].y1) / 2) for line in lines}
+    rows = {bisect_right(depths, -_level(line)) for line in lines}
     return beside if len(rows) >= _LEVEL * (len(ys) - 1) and len(lines) <= len(ys) else []
 
 
@@ -338,7 +338,7 @@ def _parts(row: dict[int, _Lines]) -> list[dict[int, _Lines]]:
         led: list[dict[int, _Lines]] = [{} for _ in range(len(begins) + 1)]
         for number, cell in row.items():
             for line in cell:
-                at = sum((line[0].y0 + line[0].y1) / 2 < begin for begin in begins)
+                at = sum(_level(line) < begin for begin in begins)
                 led[at].setdefault(number, []).append(line)
         return led
     ordered = sorted(
@@ -356,7 +356,7 @@ def _parts(row: dict[int, _Lines]) -> list[dict[int, _Lines]]:
             parts.append({})
         parts[-1].setdefault(number, []).append(line)
         low = min(low, bottom)
-    if len(parts[-1]) < 2 < len(parts) + 1:
+    if len(parts) > 1 and len(parts[-1]) < 2:
         for number, cell in parts.pop().items():
             parts[-1].setdefault(number, []).extend(cell)
     return parts
