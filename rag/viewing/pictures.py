@@ -9,6 +9,7 @@ import struct
 import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from os.path import commonprefix
 from typing import TYPE_CHECKING, NamedTuple
@@ -79,17 +80,14 @@ def draw(content: bytes, wanted: Wanted) -> Drawn:
         document = pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as error:
         raise UnreadableContent("its pages cannot be drawn: the PDF is protected or damaged") from error
-    try:
+    with closing(document):
         n_pages = len(document)
         if not 1 <= wanted.number <= n_pages:
             return Drawn(n_pages, 0, 0, 0, 0, 0.0, b"")
         try:
-            page = document[wanted.number - 1]
-            return _drawn(page, n_pages, wanted)
+            return _drawn(document[wanted.number - 1], n_pages, wanted)
         except pypdfium2.PdfiumError as error:
             raise UnreadableContent(f"page {wanted.number} is damaged and cannot be drawn") from error
-    finally:
-        document.close()
 
 
 def _drawn(page: "PdfPage", n_pages: int, wanted: Wanted) -> Drawn:
@@ -102,13 +100,10 @@ def _drawn(page: "PdfPage", n_pages: int, wanted: Wanted) -> Drawn:
     bitmap = page.render(scale=scale, rev_byteorder=True)
     pixels: Pixels = np.array(bitmap.to_numpy()[:, :, :3])
     bitmap.close()
-    layer = page.get_textpage()
-    try:
+    with closing(page.get_textpage()) as layer:
         letters = folded(_characters(layer))
         quoted = _rectangles(page, layer, quoted_places(letters, wanted.quote, wanted.before), pixels)
         sought = _rectangles(page, layer, sought_places(letters, wanted.sought), pixels)
-    finally:
-        layer.close()
     _mark(pixels, sought, _SOUGHT)
     _mark(pixels, quoted, _QUOTED)
     shown_height, shown_width = pixels.shape[:2]

@@ -303,8 +303,7 @@ class _Parser:
             "name": name,
             "options": asdict(options),
             "seconds": self._seconds,
-            "members": after is not None,
-            "after": after or 0,
+            "after": after,
             "picture": picture,
         }
         with self._blamed():

@@ -66,7 +66,7 @@ def main(memory_bytes: int, recogniser: str = "") -> None:
             if job["picture"] is not None:
                 for message in _drawn(content, job["picture"]):
                     send(connection, message)
-            elif job["members"] and is_archive(content):
+            elif job["after"] is not None and is_archive(content):
                 _send_members(connection, job, content)
             else:
                 send(connection, _parsed(job["name"], content, job["options"]))

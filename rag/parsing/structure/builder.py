@@ -218,16 +218,15 @@ class TextBuilder:
                 self._heading_end = self._opened if stays else self.n_characters
         self._context = context
         for number, (cells, group) in enumerate(table.rows):
-            line = _line(cells)
-            if len(cells) == 1 and all(len(row.cells) == 1 for row in table.rows[number + 1 : number + 2]):
-                if line:  # text between rows, which names none of them
-                    self._blocks.append(Block(self._append(line, tight=True), self.n_characters, False, "", PROSE))
+            if not (line := _line(cells)):
                 continue
             heads = names if len(cells) > 1 else ()  # a cell over the whole width is no column's
-            if len(line) <= ROW_CHARACTERS:
-                if line:
-                    start = self._append(line, tight=True)
-                    self._blocks.append(Block(start, self.n_characters, True, group, ROW, _row(cells, start, heads)))
+            if len(cells) == 1 and all(len(row.cells) == 1 for row in table.rows[number + 1 : number + 2]):
+                # Text between rows, which names none of them.
+                self._blocks.append(Block(self._append(line, tight=True), self.n_characters, False, "", PROSE))
+            elif len(line) <= ROW_CHARACTERS:
+                start = self._append(line, tight=True)
+                self._blocks.append(Block(start, self.n_characters, True, group, ROW, _row(cells, start, heads)))
             else:
                 for at, cell in enumerate(cells):
                     if plain(cell):

@@ -113,7 +113,7 @@ class _Reader:
             list_id not in (None, _NO_LIST)
             and not style.name.startswith("toc ")
             and not _ends_deleted(format_)
-            and not (_ends_hidden(format_) and not "".join(self._runs(paragraph, [], [])))
+            and not (_is_hidden(format_) and not "".join(self._runs(paragraph, [], [])))
         ):
             if level is None:
                 of_style = (numbering.level_of(list_id, name) for name in style.chain)
@@ -228,16 +228,15 @@ class _Reader:
                 note = self._notes[tag.removesuffix("Reference")].get(attribute(inner, "id") or "")
                 if note is not None:
                     notes.append(note)
-            elif tag == "txbxContent":
-                boxes.append(inner)
-            elif tag == "graphicData" and (attribute(inner, "uri") or "").endswith(("/chart", "/diagram")):
+            elif (
+                tag == "txbxContent"
+                or tag == "graphicData"
+                and (attribute(inner, "uri") or "").endswith(("/chart", "/diagram"))
+            ):
                 boxes.append(inner)
             elif tag == "AlternateContent":
                 yield from self._runs(chosen(inner), boxes, notes)
-            elif tag == "r":
-                if not is_on(child(child(inner, "rPr"), "vanish")):
-                    yield from self._runs(inner, boxes, notes)
-            elif tag not in _SKIPPED:
+            elif tag not in _SKIPPED and not _is_hidden(inner):
                 yield from self._runs(inner, boxes, notes)
 
     def _plain_paragraphs(self, element: Iterable[Element], notes: list[Element]) -> Iterator[str]:
@@ -289,6 +288,6 @@ def _ends_deleted(paragraph_format: Element | None) -> bool:
     return mark is not None and any(local(change.tag) in ("del", "moveFrom") for change in mark)
 
 
-def _ends_hidden(paragraph_format: Element | None) -> bool:
-    """Whether the mark that ends a paragraph is hidden."""
-    return is_on(child(child(paragraph_format, "rPr"), "vanish"))
+def _is_hidden(formatted: Element | None) -> bool:
+    """Whether a run, or by its format the mark that ends a paragraph, is hidden."""
+    return is_on(child(child(formatted, "rPr"), "vanish"))

@@ -44,6 +44,7 @@ _CHARACTERS = {
     "enspace": " ",
     "emspace": " ",
 }
+_SYMBOLS = {"\\": "\\", "{": "{", "}": "}", "~": " ", "_": "\u2011"}
 _CHARSETS = {
     0: 1252,
     77: 10000,
@@ -182,14 +183,10 @@ class _Reader:
             self._state = replace(self._state, target=_TARGETS.get(word, word))
 
     def _symbol(self, symbol: str) -> None:
-        if symbol in "\\{}":
-            self._add(symbol)
-        elif symbol == "~":
-            self._add(" ")
-        elif symbol == "_":
-            self._add("\u2011")
-        elif symbol in "\r\n":
+        if symbol in "\r\n":
             self._paragraph()
+        else:
+            self._add(_SYMBOLS.get(symbol, ""))
 
     def _unicode(self, code: int) -> None:
         letter = chr(code)

@@ -8,6 +8,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from rag.parsing.pdf.layout import Gutters, Page
@@ -57,8 +58,7 @@ def read_page(document: "PdfDocument", index: int, gutters: Gutters, *, is_drawn
                     raise Spoiled
         width, height = page.get_size()
         turn = page.get_rotation()
-        layer = page.get_textpage()
-        try:
+        with closing(page.get_textpage()) as layer:
             left, bottom, _, _ = page.get_cropbox()
             box = raw.FS_RECTF()
 
@@ -94,51 +94,36 @@ def read_page(document: "PdfDocument", index: int, gutters: Gutters, *, is_drawn
             ]
             lines, height = read_directions(words, width, height, gutters, figures)
             return Page(index + 1, document.get_page_label(index), height, lines), is_empty
-        finally:
-            layer.close()
     finally:
         page.close()
 
 
 def _n_unmapped(page: "PdfPage") -> int:
-    layer = page.get_textpage()
-    try:
+    with closing(page.get_textpage()) as layer:
         return len(UNMAPPED.findall("".join(text for _, _, text in _spans(layer))))
-    finally:
-        layer.close()
 
 
 def page_alone(document: "PdfDocument", index: int) -> bytes:
     """A page as a file of its own."""
     import pypdfium2
 
-    alone = pypdfium2.PdfDocument.new()
-    try:
+    with closing(pypdfium2.PdfDocument.new()) as alone:
         alone.import_pages(document, [index])
         written = io.BytesIO()
         alone.save(written)
         return written.getvalue()
-    finally:
-        alone.close()
 
 
 def draw_page(document: "PdfDocument", index: int) -> tuple[bytes, float]:
     """A page drawn in grey as PNM, and its pixels to a point."""
-    page = document[index]
-    try:
+    with closing(document[index]) as page:
         width, height = page.get_size()
         scale = min(_RECOGNISED_DPI / 72, (_MAX_PIXELS / max(width * height, 1.0)) ** 0.5)
-        bitmap = page.render(scale=scale, grayscale=True)
-        try:
+        with closing(page.render(scale=scale, grayscale=True)) as bitmap:
             rows = bytes(bitmap.buffer)
-            grey = b"".join(
-                rows[at : at + bitmap.width] for at in range(0, bitmap.height * bitmap.stride, bitmap.stride)
-            )
+            starts = range(0, bitmap.height * bitmap.stride, bitmap.stride)
+            grey = b"".join(rows[at : at + bitmap.width] for at in starts)
             return b"P5 %d %d 255\n" % (bitmap.width, bitmap.height) + grey, scale
-        finally:
-            bitmap.close()
-    finally:
-        page.close()
 
 
 def _spans(layer: "PdfTextPage") -> Iterator[tuple[int, int, str]]:
