@@ -3,13 +3,14 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from rag.intake.web import Page, fetch, is_public
 from rag.service import Service
 from rag.shared.errors import BadInput, ContentTooLarge, RagError, UnreadableContent
+from tests.stub_server import serving
 
 pytestmark = pytest.mark.medium
 
@@ -40,23 +41,20 @@ class Server:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
+        self.handler = Handler
+        self.url = ""
 
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
     made = Server()
-    yield made
-    made.close()
+    with serving(made.handler) as url:
+        made.url = url.removesuffix("/v1")
+        yield made
 
 
 def get(url: str, *, max_bytes: int = 10**6, seconds: float = 300.0) -> Page:

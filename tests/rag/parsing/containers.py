@@ -69,6 +69,14 @@ def unzipped(content: bytes) -> dict[str, bytes]:
         return {name: container.read(name) for name in container.namelist()}
 
 
+def with_part(content: bytes, related_to: str, kind: str, name: str, part: str) -> bytes:
+    """A container with a part more, to which another is related: as "rIdX", in a part of relations."""
+    kind = f"http://schemas.openxmlformats.org/officeDocument/2006/relationships/{kind}"
+    link = f'<Relationship Id="rIdX" Type="{kind}" Target="/{name}"/></Relationships>'.encode()
+    parts = unzipped(content)
+    return zipped(parts | {related_to: parts[related_to].replace(b"</Relationships>", link), name: part.encode()})
+
+
 def rewritten(content: bytes, name: str, change: Callable[[bytes], bytes]) -> bytes:
     """A container with one of its parts changed."""
     parts = unzipped(content)

@@ -11,7 +11,7 @@ from docx.oxml.ns import nsdecls
 from rag.parsing.formats import parse
 from rag.shared.errors import RagError, UnsupportedFormat
 from tests.rag.parsing.conftest import PathOf, Read
-from tests.rag.parsing.containers import add_table, rewritten, saved, unzipped, zipped
+from tests.rag.parsing.containers import add_table, saved, unzipped, with_part, zipped
 
 W = nsdecls("w")
 
@@ -181,12 +181,7 @@ def test_the_note_of_a_table_cell_follows_the_table(read: Read) -> None:
     table = add_table(document, (("Name", "Metres"), ("Arnes", "48")))
     table.cell(1, 1).paragraphs[0]._p.append(element(f'<w:r {W}><w:footnoteReference w:id="3"/></w:r>'))
     notes = f'<w:footnotes {W}><w:footnote w:id="3"><w:p><w:r><w:t>Without ramps.</w:t></w:r></w:p></w:footnote></w:footnotes>'
-    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/footnotes"
-    related = f'<Relationship Id="rIdN" Type="{kind}" Target="footnotes.xml"/></Relationships>'.encode()
-    content = rewritten(
-        saved(document), "word/_rels/document.xml.rels", lambda data: data.replace(b"</Relationships>", related)
-    )
-    content = zipped(unzipped(content) | {"word/footnotes.xml": notes.encode()})
+    content = with_part(saved(document), "word/_rels/document.xml.rels", "footnotes", "word/footnotes.xml", notes)
     assert read("x.docx", content).text == "Name\tMetres\nArnes\t48\n\nWithout ramps."
 
 

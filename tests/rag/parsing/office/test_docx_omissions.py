@@ -6,7 +6,7 @@ from docx.oxml import parse_xml as element
 from docx.oxml.ns import nsdecls
 
 from tests.rag.parsing.conftest import Read
-from tests.rag.parsing.containers import rewritten, saved, unzipped, zipped
+from tests.rag.parsing.containers import saved, with_part
 
 W = nsdecls("w")
 STYLED = "<w:rPr><w:rStyle w:val='PlaceholderText'/></w:rPr>"
@@ -34,13 +34,9 @@ def document_with(*parts: str, prompts: dict[str, str] | None = None) -> bytes:
         "</w:p></w:docPartBody></w:docPart>"
         for name, text in prompts.items()
     )
-    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/glossaryDocument"
-    related = f'<Relationship Id="rIdG" Type="{kind}" Target="glossary/document.xml"/></Relationships>'.encode()
-    content = rewritten(
-        content, "word/_rels/document.xml.rels", lambda data: data.replace(b"</Relationships>", related)
-    )
     glossary = f"<w:glossaryDocument {W}><w:docParts>{known}</w:docParts></w:glossaryDocument>"
-    return zipped(unzipped(content) | {"word/glossary/document.xml": glossary.encode()})
+    relations, place = "word/_rels/document.xml.rels", "word/glossary/document.xml"
+    return with_part(content, relations, "glossaryDocument", place, glossary)
 
 
 @pytest.mark.parametrize(

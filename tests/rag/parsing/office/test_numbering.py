@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import docx
 import pytest
@@ -43,11 +44,15 @@ def define(document: Document, name: int, levels: str, *lists: str) -> None:
         numbering.append(element(f'<w:num {W} w:numId="{list_id}">{inner}{overrides}</w:num>'))
 
 
-def place(document: Document, text: str, list_id: object, at: int | None = 0, style: str | None = None) -> None:
-    paragraph = document.add_paragraph(text, style)
+def enlist(formatted: Any, list_id: object, at: int | None = None) -> None:
+    """Put the element of a paragraph or style into a list, of which either may be left out."""
     said = f'<w:ilvl w:val="{at}"/>' if at is not None else ""
     said += f'<w:numId w:val="{list_id}"/>' if list_id is not None else ""
-    paragraph._p.get_or_add_pPr().append(element(f"<w:numPr {W}>{said}</w:numPr>"))
+    formatted.get_or_add_pPr().append(element(f"<w:numPr {W}>{said}</w:numPr>"))
+
+
+def place(document: Document, text: str, list_id: object, at: int | None = 0, style: str | None = None) -> None:
+    enlist(document.add_paragraph(text, style)._p, list_id, at)
 
 
 def lines(document: Document) -> list[str]:
@@ -141,11 +146,10 @@ def test_the_numbers_of_styles_head_the_sections(path_of: PathOf) -> None:
     )
     define(document, 90, levels, "90")
     for number in (1, 2):
-        properties = document.styles[f"Heading {number}"].element.get_or_add_pPr()
-        properties.append(element(f'<w:numPr {W}><w:numId w:val="90"/></w:numPr>'))
+        enlist(document.styles[f"Heading {number}"].element, 90)
     plain = document.styles.add_style("Unnumbered", 1)
     plain.base_style = document.styles["Heading 1"]
-    plain.element.get_or_add_pPr().append(element(f'<w:numPr {W}><w:numId w:val="0"/></w:numPr>'))
+    enlist(plain.element, 0)
     document.add_paragraph("Preface", "Unnumbered")
     for text, number in (("Scope", 1), ("Price", 1), ("Planks", 2), ("Nails", 2)):
         document.add_heading(text, number)
@@ -177,7 +181,7 @@ def test_a_paragraph_takes_what_it_does_not_say_from_its_style() -> None:
     properties = document.styles["List Number"].element.get_or_add_pPr()
     for old in properties.findall("{*}numPr"):
         properties.remove(old)
-    properties.append(element(f'<w:numPr {W}><w:numId w:val="90"/></w:numPr>'))
+    enlist(document.styles["List Number"].element, 90)
     document.add_paragraph("One", "List Number")
     place(document, "Below", None, 1, "List Number")
     place(document, "Out", 0, None, "List Number")
@@ -212,8 +216,7 @@ def test_numbers_in_a_table_are_counted_once(long: bool) -> None:
         cells = table.add_row().cells
         cells[1].text = said * (200 if long else 1)
         cells[0].text = said
-        properties = cells[0].paragraphs[0]._p.get_or_add_pPr()
-        properties.append(element(f'<w:numPr {W}><w:ilvl w:val="0"/><w:numId w:val="90"/></w:numPr>'))
+        enlist(cells[0].paragraphs[0]._p, 90, 0)
     place(document, "After", 90)
     text = "\n".join(lines(document))
     assert "1. Before" in text and "2. Oak planks" in text and "3. Nails" in text and "4. After" in text

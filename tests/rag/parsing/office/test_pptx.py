@@ -9,7 +9,7 @@ from pptx.util import Inches
 from rag.parsing.formats import parse
 from rag.shared.errors import UnreadableContent
 from tests.rag.parsing.conftest import PageOf, PathOf, Read
-from tests.rag.parsing.containers import rewritten, saved, unzipped, zipped
+from tests.rag.parsing.containers import rewritten, saved, with_part
 
 
 def slide(presentation: Presentation, title: str, *points: str) -> object:
@@ -127,16 +127,13 @@ def test_a_diagram_is_read_as_its_texts() -> None:
     related = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     for inner in list(data):
         data.remove(inner)
-    data.append(parse_xml(f'<d:relIds xmlns:d="{names}" xmlns:r="{related}" r:dm="rIdD"/>'))
+    data.append(parse_xml(f'<d:relIds xmlns:d="{names}" xmlns:r="{related}" r:dm="rIdX"/>'))
     points = "".join(
         f'<d:pt type="{kind}"><d:t><a:p><a:r><a:t>{text}</a:t></a:r></a:p></d:t></d:pt>'
         for kind, text in (("node", "Announce the ship"), ("pres", "unseen"), ("node", "Pay the fee"))
     )
     drawing = "http://schemas.openxmlformats.org/drawingml/2006/main"
     diagram = f'<d:dataModel xmlns:d="{names}" xmlns:a="{drawing}">{points}</d:dataModel>'
-    link = f'<Relationship Id="rIdD" Type="{related}/diagramData" Target="../diagrams/data1.xml"/></Relationships>'
-    parts = unzipped(saved(show)) | {"ppt/diagrams/data1.xml": diagram.encode()}
-    parts["ppt/slides/_rels/slide1.xml.rels"] = parts["ppt/slides/_rels/slide1.xml.rels"].replace(
-        b"</Relationships>", link.encode()
-    )
-    assert parse("a.pptx", zipped(parts)).text == "Announce the ship\nPay the fee"
+    place = "ppt/diagrams/data1.xml"
+    content = with_part(saved(show), "ppt/slides/_rels/slide1.xml.rels", "diagramData", place, diagram)
+    assert parse("a.pptx", content).text == "Announce the ship\nPay the fee"

@@ -12,6 +12,7 @@ from rag.shared.types import ParsedText
 from tests.rag.parsing import conftest
 
 Draw = Callable[[Canvas], object]
+Cell = tuple[float, str]  # its left edge; from the right edge where that is negative
 
 WIDTH, HEIGHT = A4
 NOUNS = "bridge river arch builder flood winter timber stone village carriage toll lantern railing parish ferry".split()
@@ -55,6 +56,19 @@ def lines_at(canvas: Canvas, x: float, y: float, lines: list[str], size: float =
     canvas.setFont("Times-Roman", size)
     for line in lines:
         canvas.drawString(x, y, line)
+        y -= pitch
+    return y
+
+
+def draw_rows(canvas: Canvas, y: float, rows: Sequence[Sequence[Cell]], pitch: float = 14, size: float = 10) -> float:
+    """Draw rows of cells one under the other; where the next one would stand."""
+    canvas.setFont("Helvetica", size)
+    for row in rows:
+        for x, text in row:
+            if x < 0:
+                canvas.drawRightString(-x, y, text)
+            else:
+                canvas.drawString(x, y, text)
         y -= pitch
     return y
 

@@ -4,7 +4,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from rag.shared.types import BYLINE, MARGIN, ROW, ParsedText
 from tests.rag.parsing.conftest import Read
-from tests.rag.parsing.pdf.drawing import form_with_shared_fonts, pdf
+from tests.rag.parsing.pdf.drawing import draw_rows, form_with_shared_fonts, pdf
 
 
 def lines_of(parsed: ParsedText) -> list[str]:
@@ -87,13 +87,7 @@ def test_lines_in_columns_that_go_on_in_small_letters_are_one_row(read: Read) ->
         ["northern islands", "came from an island", "made by hand in"],
         ["in this year", "in the north sea", "the village"],
     ]
-
-    def draw(canvas: Canvas) -> None:
-        canvas.setFont("Helvetica", 10)
-        for number, row in enumerate(rows):
-            for column, text in enumerate(row):
-                canvas.drawString(72 + 150 * column, 700 - 14 * number, text)
-
-    text = read("a.pdf", pdf(draw)).text
+    cells = [[*zip((72, 222, 372), row, strict=True)] for row in rows]
+    text = read("a.pdf", pdf(lambda canvas: draw_rows(canvas, 700, cells))).text
     assert "of tar from the northern islands in this year" in text
     assert "of the harbour who came from an island in the north sea" in text

@@ -6,7 +6,7 @@ import pytest
 from reportlab.pdfgen.canvas import Canvas
 
 from tests.rag.parsing.conftest import Read
-from tests.rag.parsing.pdf.drawing import LEFT, SIZE, TOP, cell, grid, lines_at, pdf, prose, rows_of
+from tests.rag.parsing.pdf.drawing import LEFT, SIZE, TOP, cell, draw_rows, grid, lines_at, pdf, prose, rows_of
 
 
 def test_lines_of_a_cell_are_one_text(read: Read) -> None:
@@ -78,11 +78,8 @@ def test_rows_end_where_a_blank_band_goes_through_all_cells(read: Read) -> None:
 
 def test_columns_of_which_only_some_are_parted_by_lines_are_told_by_their_gaps(read: Read) -> None:
     def draw(canvas: Canvas) -> None:
-        canvas.setFont("Helvetica", SIZE)
         names = [(72, "Age"), (150, "Men"), (200, "Women"), (260, "Girls"), (310, "Boys")]
-        for number, row in enumerate([names, *[[(x, f"{x}{n}") for x, _ in names] for n in range(6)]]):
-            for x, text in row:
-                canvas.drawString(x, 700 - 14 * number, text)
+        draw_rows(canvas, 700, [names, *[[(x, f"{x}{n}") for x, _ in names] for n in range(6)]])
         for y in (712, 696, 612):
             canvas.line(68, y, 350, y)
         for x in (68, 140, 250, 350):
@@ -141,10 +138,7 @@ def test_lines_above_and_below_a_table_and_under_its_names_tell_it(read: Read) -
 
     def draw(canvas: Canvas) -> None:
         lines_at(canvas, 72, 730, ["Ships of  the year,  all quays"])
-        canvas.setFont("Helvetica", SIZE)
-        for number, row in enumerate(rows):
-            for x, text in row:
-                canvas.drawString(x, 700 - 14 * number, text)
+        draw_rows(canvas, 700, rows)
         for y in (714, 682, 654):
             canvas.line(72, y, 460, y)
         canvas.line(180, 696, 270, 696)
@@ -206,20 +200,14 @@ def test_labels_left_of_the_lines_are_in_the_rows(read: Read) -> None:
 
 def test_a_label_of_two_lines_around_its_values_is_theirs(read: Read) -> None:
     def draw(canvas: Canvas) -> None:
-        canvas.setFont("Helvetica", SIZE)
-        for x, text in ((72, "Matter"), (250, "2009"), (320, "2010")):
-            canvas.drawString(x, 700, text)
+        draw_rows(canvas, 700, [[(72, "Matter"), (250, "2009"), (320, "2010")]])
         for number, (first, second) in enumerate(
             (("Ships that landed", "Before noon"), ("Ships that sailed", "After dusk"))
         ):
             y = 680 - 40 * number
-            canvas.drawString(72, y, first)
-            canvas.drawString(72, y - 12, second)
-            for x in (250, 320):
-                canvas.drawString(x, y - 6, f"{x + number}")
-            canvas.drawString(72, y - 26, "Tolls")
-            for x in (250, 320):
-                canvas.drawString(x, y - 26, f"{x - number}")
+            draw_rows(canvas, y, [[(72, first)], [(72, second)]], pitch=12)
+            draw_rows(canvas, y - 6, [[(x, f"{x + number}") for x in (250, 320)]])
+            draw_rows(canvas, y - 26, [[(72, "Tolls"), *((x, f"{x - number}") for x in (250, 320))]])
 
     assert [row["Matter"] for row in rows_of(read("a.pdf", pdf(draw)))] == [
         "Ships that landed Before noon", "Tolls", "Ships that sailed After dusk", "Tolls"

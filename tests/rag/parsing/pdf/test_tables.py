@@ -6,22 +6,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from rag.shared.types import ROW, ParsedText
 from tests.rag.parsing.conftest import Read, rows_of
-from tests.rag.parsing.pdf.drawing import lines_at, pdf, prose
-
-Cell = tuple[float, str]  # its left edge; from the right edge where that is negative
-
-
-def draw_rows(canvas: Canvas, y: float, rows: Sequence[Sequence[Cell]], pitch: float = 14, size: float = 10) -> float:
-    """Draw rows of cells one under the other; where the next one would stand."""
-    canvas.setFont("Helvetica", size)
-    for row in rows:
-        for x, text in row:
-            if x < 0:
-                canvas.drawRightString(-x, y, text)
-            else:
-                canvas.drawString(x, y, text)
-        y -= pitch
-    return y
+from tests.rag.parsing.pdf.drawing import Cell, draw_rows, lines_at, pdf, prose
 
 
 def test_a_table_without_lines_has_rows_with_the_names_of_their_columns(read: Read) -> None:
