@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from eval.scoring.baselines import Standing, stand
 from eval.scoring.runs import CalibrationState, Run, StoreState
@@ -14,14 +14,11 @@ from eval.sets.gold import GoldSet, Question, read_folder, sample, titles_of
 from eval.sets.gold_rows import GoldError
 from eval.sets.quotes import QuotedQuestion, locate, read_jsonl
 from rag.cli.output import message, open_service
-from rag.cli.progress import Show, progress
+from rag.cli.progress import progress
 from rag.inspection.baselines import BASELINES
 from rag.service import Service
 from rag.shared.config import Config
 from rag.shared.errors import BadInput
-
-if TYPE_CHECKING:
-    from rag.shared.types import IngestProgress
 
 Asked = TypeVar("Asked", bound=Question | QuotedQuestion)
 
@@ -55,20 +52,21 @@ def opened(
             raise BadInput(f"{gold} brings its own corpus: leave out --corpus and --store")
         read = read_folder(gold)
         questions = chosen(GoldSet(sample(_only(read.questions, only, gold), limit, seed), read.notes))
-        with progress("indexing", "documents") as show:
-            service = corpora.open_folder(gold, Config.from_environment(), message, _counted(show))
-        with service:
+        with _indexed(corpora.open_folder, gold) as service:
             yield _noted(questions, gold), service
         return
     quoted = sample(_only(read_jsonl(gold), only, gold), limit, seed)
-    if corpus is None:
-        service = open_service(store)
-    else:
-        with progress("indexing", "documents") as show:
-            service = corpora.open_path(corpus, Config.from_environment(), message, _counted(show))
-    with service:
+    with open_service(store) if corpus is None else _indexed(corpora.open_path, corpus) as service:
         questions = chosen(locate(gold, quoted, _texts(service), required=only is None))
         yield _noted(questions, gold), service
+
+
+def _indexed(open_corpus: Callable[..., Service], path: Path) -> Service:
+    """The service of a corpus, which is indexed now where it is not yet, with a progress bar."""
+    with progress("indexing", "documents") as show:
+        return open_corpus(
+            path, Config.from_environment(), message, lambda state: show(state.documents, state.n_documents)
+        )
 
 
 def standing(service: Service, questions: GoldSet, gold: Path) -> Standing:
@@ -148,7 +146,3 @@ def _texts(service: Service) -> Iterator[tuple[str, str]]:
     with service.store.read() as reader:
         for document in reader.every_document("default"):
             yield document.source or document.id, reader.text(document.id)
-
-
-def _counted(show: Show) -> Callable[["IngestProgress"], None]:
-    return lambda state: show(state.documents, state.n_documents)

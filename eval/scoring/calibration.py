@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from eval.scoring.confidence import brier_score, calibration_error, log_loss
 from eval.scoring.runs import Result
@@ -70,7 +72,7 @@ def calibrate(
     for fold in range(_FOLDS):
         rest, left_out = folds != fold, folds == fold
         slope, centre, shift = fit(odds[rest], positive[rest])
-        after[left_out] = _probabilities(slope * (odds[left_out] - centre) + centre + shift)
+        after[left_out] = expit(slope * (odds[left_out] - centre) + centre + shift)
     slope, centre, shift = fit(odds, positive)
     refit = Refit(
         slope, centre, shift, basis, gold, n_positive, n_negative, datetime.now(UTC).isoformat(timespec="seconds")
@@ -81,15 +83,13 @@ def calibrate(
 
 def fit(odds: Values, positive: Values) -> tuple[float, float, float]:
     """Slope, centre and shift of ``rag.answer.confidence.Refit`` for log-odds (n,) and whether each is positive (1 or 0)."""
-    from scipy.optimize import minimize
-
     centre = float(odds.mean())
     away = odds - centre
 
     def loss(parameters: Values) -> tuple[float, Values]:
         log_slope, shift = parameters
         scores = np.exp(log_slope) * away + centre + shift
-        misses = _probabilities(scores) - positive
+        misses = expit(scores) - positive
         value = float(np.logaddexp(0.0, scores).sum() - positive @ scores)
         value += 0.5 * (log_slope / _SLOPE_DEVIATION) ** 2 + 0.5 * (shift / _SHIFT_DEVIATION) ** 2
         slope = [
@@ -144,9 +144,3 @@ def _change(statistic: Statistic, before: Values, after: Values, positive: Value
         estimate(statistic, after, positive),
         estimate(difference, before, after, positive),
     )
-
-
-def _probabilities(odds: Values) -> Values:
-    from scipy.special import expit
-
-    return np.asarray(expit(odds), dtype=np.float64)

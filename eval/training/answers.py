@@ -23,6 +23,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from eval.files import check_writable, write_text
 from eval.scoring.confidence import auroc, calibration_error
@@ -130,8 +132,6 @@ def _has_digit(name: str) -> bool:
 
 def fit(sets: Sequence[AnsweredSet]) -> dict[str, float]:
     """Intercept and weights of a logistic model in which no feature counts against what it stands for."""
-    from scipy.optimize import minimize
-
     asked = np.concatenate([each.features for each in sets])
     right = np.concatenate([each.right for each in sets])
     share = np.concatenate([np.full(len(each.right), _OWN / len(each.right)) for each in sets])
@@ -144,7 +144,7 @@ def fit(sets: Sequence[AnsweredSet]) -> dict[str, float]:
 
     def loss(weights: Values) -> tuple[float, Values]:
         odds = weights[0] + scaled @ weights[1:]
-        misses = shares * (_sigmoid(odds) - labels)
+        misses = shares * (expit(odds) - labels)
         value = float(shares @ (np.logaddexp(0.0, odds) - labels * odds) + _RIDGE * weights[1:] @ weights[1:])
         return value, np.concatenate([[misses.sum()], scaled.T @ misses + 2 * _RIDGE * weights[1:]])
 
@@ -157,7 +157,7 @@ def fit(sets: Sequence[AnsweredSet]) -> dict[str, float]:
 
     def rescaled(line: Values) -> tuple[float, Values]:
         moved = line[0] + line[1] * odds
-        misses = usual * (_sigmoid(moved) - right)
+        misses = usual * (expit(moved) - right)
         return float(usual @ (np.logaddexp(0.0, moved) - right * moved)), np.array([misses.sum(), misses @ odds])
 
     shift, scale = minimize(
@@ -181,11 +181,8 @@ def _usual_shares(answerable: Values) -> Values:
 
 def probabilities(weights: Mapping[str, float], features: Values) -> Values:
     """The confidence of each question: float64 (n,)."""
-    return _sigmoid(weights["intercept"] + features @ np.array([weights[name] for name in FEATURES]))
-
-
-def _sigmoid(odds: Values) -> Values:
-    return np.asarray(1.0 / (1.0 + np.exp(-odds)), dtype=np.float64)
+    sure: Values = expit(weights["intercept"] + features @ np.array([weights[name] for name in FEATURES]))
+    return sure
 
 
 def judge_left_out(sets: Sequence[AnsweredSet]) -> list[LeftOutSet]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy.optimize import minimize
 
 from eval.training.samples import FIRST, SECOND, Hits, Sample, Values, second_values
 from rag.retrieval.ranking import Ranker
@@ -34,8 +35,6 @@ def _fit_softmax(names: Sequence[str], rows: Sequence[tuple[str, Values, Hits]])
     the square root of its questions: a set ten times larger knows more, but not ten times more.
     Raises BadInput when no question has a hit.
     """
-    from scipy.optimize import minimize
-
     rows = [(asked, values, hits) for asked, values, hits in rows if hits.any()]
     if not rows:
         raise BadInput(

@@ -3,7 +3,7 @@
 Sets that share a document with the one left out are left out with it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from rag.retrieval.ranking import Ranker
 
 
 class LeftOut(NamedTuple):
-    """What weights fitted on the other sets reach on one. n: questions.  ranking: the measure of ``left_out``."""
+    """What weights fitted on the other sets reach on one. n: questions.  ranking: the mean of ``_ranking_measure``."""
 
     name: str
     n: int
@@ -28,14 +28,10 @@ def left_out_in_turn(collections: Sequence[Collection], samples: Sequence[Sample
     related = {a.name: frozenset(b.name for b in collections if a.documents & b.documents) for a in collections}
     for name in related if len(set(related.values())) > 1 else ():
         rest = [sample for sample in samples if sample.collection not in related[name]]
-        yield left_out(name, fit(rest, ranker), samples, rest)
-
-
-def left_out(name: str, ranker: Ranker, samples: Sequence[Sample], fitted_on: Iterable[Sample]) -> LeftOut:
-    """A ranker's figures on the set that it was not fitted on."""
-    own = [sample for sample in samples if sample.collection == name]
-    measure = float(np.mean([_ranking_measure(sample, ranker) for sample in own]))
-    return LeftOut(name, len(own), tuple(sorted({sample.collection for sample in fitted_on})), measure)
+        fitted = fit(rest, ranker)
+        measures = [_ranking_measure(sample, fitted) for sample in samples if sample.collection == name]
+        fitted_on = tuple(sorted({sample.collection for sample in rest}))
+        yield LeftOut(name, len(measures), fitted_on, float(np.mean(measures)))
 
 
 def _ranking_measure(sample: Sample, ranker: Ranker) -> float:

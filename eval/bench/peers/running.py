@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from eval.bench.commands import reason_of, run
 from eval.bench.results import Figure, Row, percentiles
 from eval.sets.gold import Question, read_corpus, read_folder, sample
 from rag.model.cache import find_model
@@ -100,8 +101,7 @@ def _run(command: list[str], job: dict[str, Any]) -> Any:
     try:
         return json.loads(done.stdout)
     except ValueError as error:
-        reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise RagError(f"ended with {done.returncode}: {reason[:200]}") from error
+        raise RagError(f"ended with {done.returncode}: {reason_of(done.stderr)[:200]}") from error
 
 
 def _environment(folder: Path, notify: Callable[[str], None]) -> Path:
@@ -120,9 +120,6 @@ def _environment(folder: Path, notify: Callable[[str], None]) -> Path:
         [str(python), "-m", "pip", "install", "-q", "-r", str(_HERE / "requirements.txt")],
     ]
     for step in steps:
-        done = subprocess.run(step, capture_output=True, text=True)
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise RagError(f"the peers cannot be installed: {reason[:300]}")
+        run("installing the peers", step)
     made.write_text(wanted, encoding="utf-8")
     return python
