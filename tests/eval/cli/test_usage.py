@@ -66,7 +66,7 @@ def test_wrong_usage_ends_with_2_and_a_message_before_any_work(
         ("no/such/run.json", "name a file in a folder that exists"),
         ("/dev/null", "name a file in a folder that exists"),
         ("r" * 300, "File name too long"),
-        ("r" * 250, "File name too long"),  # not of the file itself, but of what is written beside it
+        ("r" * 254, "File name too long"),  # not of the file itself, but of what is written beside it
     ],
 )
 def test_an_out_that_cannot_be_written_is_told_before_any_work(
