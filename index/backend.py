@@ -195,7 +195,7 @@ class Store(Protocol):
     @property
     def rebuilding(self) -> tuple[str, ...]:
         """Views that are missing now: what they would answer is answered from the rows, as exactly, and slower."""
-        ...
+        return ()
 
     @property
     def replaced(self) -> bool:
@@ -234,13 +234,13 @@ class Store(Protocol):
     def keep_original(self, document_id: str, content: bytes) -> None:
         """Keep the file that a document is made of, which it was added without. It goes with the document.
 
-        Raises DocumentNotFound, StoreFull, StoreLocked, StoreUnwritable.
+        Does nothing where none are kept.  Raises DocumentNotFound, StoreFull, StoreLocked, StoreUnwritable.
         """
-        ...
+        return None
 
     def original(self, document: "Document") -> bytes | None:
         """The file that a document is made of; None where it is not kept, or is not what was kept."""
-        ...
+        return None
 
     def delete(self, document_id: str) -> "Receipt":
         """Remove a document; the receipt comes when nothing of it can be found any more. Raises DocumentNotFound."""
@@ -272,11 +272,11 @@ class Store(Protocol):
     @property
     def checkpoint_due(self) -> bool:
         """Whether so much has changed that ``checkpoint`` pays."""
-        ...
+        return False
 
     def checkpoint(self) -> bool:
         """Leave what the next start would otherwise have to make up for; False when there is nothing of that kind."""
-        ...
+        return False
 
     def stop_background_work(self) -> None:
         """End what goes on in other threads and can be done without."""
@@ -326,11 +326,13 @@ class Reindexing(Protocol):
 
     def outstanding(self) -> list[str]:
         """Ids of the documents that it has not, or not as they are now, in the order of the store."""
-        with self._store.read() as reader:
-            stored = reader.document_marks()
-        with self._made.read() as reader:
-            done = reader.document_marks()
+        stored, done = self._marks()
         return [identifier for identifier, mark in stored.items() if done.get(identifier) != mark]
+
+    def _marks(self) -> "tuple[Mapping[str, str | bytes], Mapping[str, str | bytes]]":
+        """The marks of the store's documents, and of those that are taken over."""
+        with self._store.read() as stored, self._made.read() as made:
+            return stored.document_marks(), made.document_marks()
 
     def load(self, document_id: str) -> StoredDocument | None:
         """A document of the store as it is now, None when it is there no longer."""

@@ -140,7 +140,7 @@ class Store(backend.Store):
 
     def add(self, document: NewDocument, passages: Sequence[NewPassage], original: bytes | None = None) -> Change:
         row = pack_document(document, passages, self.dim, analyze)
-        with self._writing():
+        with self.writers_waiting():
             try:
                 if original is not None:
                     originals.keep(self.path, document.content_sha256, original)
@@ -156,7 +156,7 @@ class Store(backend.Store):
         return Change(stored, outcome)
 
     def keep_original(self, document_id: str, content: bytes) -> None:
-        with self._writing():
+        with self.writers_waiting():
             with self._database.reading() as connection:
                 document = read_document(connection, document_id)
             originals.keep(self.path, document.content_sha256, content)
@@ -166,7 +166,7 @@ class Store(backend.Store):
 
     def write_anew(self, old: Document, new: NewDocument, passages: Sequence[NewPassage]) -> bool:
         row = pack_document(new, passages, self.dim, analyze)
-        with self._writing(), self._changing() as connection:
+        with self.writers_waiting(), self._changing() as connection:
             is_stored = find_document(connection, old.id) == old
             if is_stored:
                 write_document(connection, row, old.added_at)
@@ -183,21 +183,21 @@ class Store(backend.Store):
         wanted = list(dict.fromkeys(document_ids))
         if not wanted:
             return []
-        with self._writing():
+        with self.writers_waiting():
             return erase(self, wanted, self.lock_timeout_s)
 
     def note_failures(self, failed: Sequence[FailedFile]) -> None:
         if failed:
-            with self._writing(), self._database.writing() as connection:
+            with self.writers_waiting(), self._database.writing() as connection:
                 write_failures(connection, failed)
 
     def forget_failures(self, collection: str, keys: Sequence[str]) -> None:
         if keys:
-            with self._writing(), self._database.writing() as connection:
+            with self.writers_waiting(), self._database.writing() as connection:
                 forget_failures(connection, collection, keys)
 
     def set_note(self, name: str, text: str | None) -> None:
-        with self._writing(), self._database.writing() as connection:
+        with self.writers_waiting(), self._database.writing() as connection:
             write_notes(connection, {name: text})
 
     @property
@@ -209,7 +209,7 @@ class Store(backend.Store):
 
         Raises StoreLocked, StoreFull or StoreUnwritable; the last checkpoint is in force then.
         """
-        with self._follower.clustered() as lists, self._writing():
+        with self._follower.clustered() as lists, self.writers_waiting():
             return self._follower.checkpoint(lists)
 
     @property
@@ -219,7 +219,7 @@ class Store(backend.Store):
     def write_views(self) -> None:
         """Write views that are missing, and leave nothing of those that were damaged. Raises as ``checkpoint``."""
         mark(self.path)
-        with self._follower.clustered() as lists, self._writing():
+        with self._follower.clustered() as lists, self.writers_waiting():
             self._follower.checkpoint(lists)
             erase(self, [], self.lock_timeout_s)
 
@@ -261,7 +261,7 @@ class Store(backend.Store):
 
     def mend(self, rows: Callable[[Connection], None], rebuild: bool) -> None:
         """Change rows in one transaction, build the views from them if asked, and remove what interrupted work left."""
-        with self._follower.clustered(anew=True) if rebuild else nullcontext() as lists, self._writing():
+        with self._follower.clustered(anew=True) if rebuild else nullcontext() as lists, self.writers_waiting():
             with self._changing() as connection:
                 rows(connection)
             if rebuild:
@@ -269,27 +269,21 @@ class Store(backend.Store):
             remove_leftovers(self.path)
             self._remove_unused_originals()
 
-    @contextmanager
-    def writers_waiting(self) -> Iterator[WriterLock]:
-        """Keep all writers of this store out within the block; ``read`` sees what no one changes meanwhile.
-
-        Raises StoreLocked, and StoreReplaced when another store has the place of this one by now.
-        """
-        with self._writing():
-            yield self._lock
-
     def close(self) -> None:
         if self._view_rebuild is not None:
             self._view_rebuild.stop()
         self._database.close()
 
     @contextmanager
-    def _writing(self, timeout_s: float | None = None) -> Iterator[None]:
-        """Hold the writer lock over the store that was opened. Raises StoreReplaced when another has its place by now."""
+    def writers_waiting(self, timeout_s: float | None = None) -> Iterator[WriterLock]:
+        """Keep all writers of this store out within the block; ``read`` sees what no one else changes meanwhile.
+
+        Raises StoreLocked, and StoreReplaced when another store has the place of this one by now.
+        """
         with self._lock.held(self.lock_timeout_s if timeout_s is None else timeout_s):
             replacement.finish(self.path, self._lock)
             self._database.require_current()
-            yield
+            yield self._lock
 
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
@@ -309,7 +303,7 @@ class Store(backend.Store):
         if self._follower.needs_checkpoint or unfinished:
             mark(self.path)
             try:
-                with self._follower.clustered() as lists, self._writing(0):
+                with self._follower.clustered() as lists, self.writers_waiting(0):
                     self._follower.checkpoint(lists)
                     if unfinished:
                         erase(self, [], 0)
@@ -320,7 +314,7 @@ class Store(backend.Store):
 
         if has_unused or leftovers(self.path):
             # Not those of someone who is at work: then the lock is not free.
-            with suppress(StoreError), self._writing(0):
+            with suppress(StoreError), self.writers_waiting(0):
                 remove_leftovers(self.path)
                 self._remove_unused_originals()
 

@@ -200,7 +200,12 @@ class Database:
 
     def _configure(self, connection: Connection) -> None:
         connection.adapters.register_dumper(str, _Text)
-        connection.add_notice_handler(lambda notice: _note(connection, notice))
+
+        def note(notice: psycopg.errors.Diagnostic) -> None:
+            if _NOT_REPLICATED in (notice.message_primary or ""):
+                unconfirmed.add(id(connection))
+
+        connection.add_notice_handler(note)
         path = sql.SQL("SET search_path = {}, public").format(sql.Identifier(self.schema))
         connection.execute(path)
         # Engine settings of an extension that is not loaded yet are kept for it.
@@ -237,11 +242,6 @@ class Database:
 
 # Connections whose last commit no standby has confirmed, by identity.
 unconfirmed: set[int] = set()
-
-
-def _note(connection: Connection, notice: psycopg.errors.Diagnostic) -> None:
-    if _NOT_REPLICATED in (notice.message_primary or ""):
-        unconfirmed.add(id(connection))
 
 
 def value_of(connection: Connection, query: str, parameters: "Mapping[str, object] | Sequence[object]" = ()) -> Any:

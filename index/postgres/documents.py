@@ -31,7 +31,6 @@ from index.types import Document, FailedFile, JsonScalar
 T = TypeVar("T")
 # What is done in one transaction. With the token that goes into the log, where it changes documents.
 Work = Callable[[Connection, str], T]
-Rows = Callable[[Connection], None]
 DONE = "SELECT token FROM log WHERE token = ANY(%(tokens)s::uuid[])"
 _PASSAGES = (
     'COPY passages (id, document, collection, ordinal, "start", "end", text, context, section, page, sentences, layout, words,'

@@ -56,15 +56,16 @@ class Reindexing(backend.Reindexing):
         Who reads or writes finishes first; who comes later finds the new store, and opens it again.
         """
         self._require_alone()
-        self._remove_others()
+        stored, done = self._marks()
+        self._made.delete_many([identifier for identifier in done if identifier not in stored])
         connection = self._alone
         with translated(self._store.place), connection.transaction():
             own = sql.Identifier(self._store.database.schema)
             new, before = sql.Identifier(SCHEMA), sql.Identifier(_BEFORE)
             connection.execute("LOCK TABLE meta IN ACCESS EXCLUSIVE MODE")
-            stored = marks(connection)
+            marks_now = marks(connection)
             connection.execute(sql.SQL("SET LOCAL search_path = {}, public").format(new))
-            if stored != marks(connection):
+            if marks_now != marks(connection):
                 return False
             connection.execute(sql.SQL("TRUNCATE {}.log, {}.failures").format(new, new))
             for table in ("log", "failures"):
@@ -89,14 +90,6 @@ class Reindexing(backend.Reindexing):
                 f"the connection that kept others from making the store in {self._store.place} again was cut ({reason(error)}): "
                 "nothing was changed; the same command goes on from there"
             ) from error
-
-    def _remove_others(self) -> None:
-        """Remove from the new store what the store has no longer."""
-        with self._store.read() as reader:
-            stored = reader.document_marks()
-        with self._made.read() as reader:
-            done = reader.document_marks()
-        self._made.delete_many([identifier for identifier in done if identifier not in stored])
 
 
 @contextmanager

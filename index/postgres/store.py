@@ -34,8 +34,6 @@ class PostgresStore(backend.Store):
     """
 
     rebuilt: tuple[str, ...] = ()
-    rebuilding: tuple[str, ...] = ()
-    checkpoint_due = False
 
     def __init__(self, database: Database, meta: schema.Meta) -> None:
         """Use ``open`` or ``create``."""
@@ -149,13 +147,6 @@ class PostgresStore(backend.Store):
         self._wrote(sequence or 0)
         return sequence is not None
 
-    def keep_original(self, document_id: str, content: bytes) -> None:
-        """Does nothing: see ``index.backend.keeps_originals``."""
-
-    def original(self, document: Document) -> bytes | None:
-        """None: see ``index.backend.keeps_originals``."""
-        return None
-
     def delete_many(self, document_ids: Sequence[str]) -> list[Receipt]:
         """Remove several documents, all or none; nothing finds them from the receipts on.
 
@@ -181,25 +172,22 @@ class PostgresStore(backend.Store):
 
     def note_failures(self, failed: Sequence[FailedFile]) -> None:
         if failed:
-            self._rows(
-                lambda connection: documents.write_failures(
-                    connection, [replace(file, key=storable(file.key)) for file in failed]
-                )
-            )
+            stored = [replace(file, key=storable(file.key)) for file in failed]
+            self.write(lambda connection, token: documents.write_failures(connection, stored))
 
     def forget_failures(self, collection: str, keys: Sequence[str]) -> None:
         if keys:
             stored = [storable(key) for key in keys]
-            self._rows(lambda connection: documents.forget_failures(connection, collection, stored))
+            self.write(lambda connection, token: documents.forget_failures(connection, collection, stored))
 
     def set_note(self, name: str, text: str | None) -> None:
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection, token: str) -> None:
             connection.execute("DELETE FROM meta WHERE key = %s", (NOTE + name,))
             if text is not None:
                 connection.execute("INSERT INTO meta VALUES (%s, %s)", (NOTE + name, text))
 
-        self._rows(work)
+        self.write(work)
 
     def verify(self, progress: Progress | None = None) -> list[Finding]:
         from index.postgres.verify import check_store
@@ -219,10 +207,6 @@ class PostgresStore(backend.Store):
         """Whether a reader has found another store here than was opened."""
         return self._replaced
 
-    def checkpoint(self) -> bool:
-        """False: a commit leaves nothing to make up for."""
-        return False
-
     def stop_background_work(self) -> None:
         if self._view is not None:
             self._view.close()
@@ -236,7 +220,10 @@ class PostgresStore(backend.Store):
         return documents.storable_row(pack_document(document, passages, self.dim, analyze))
 
     def write(self, work: "documents.Work[T]") -> T:
-        """What ``work`` gives, done in one durable transaction of the store that was opened."""
+        """What ``work`` gives, done in one durable transaction of the store that was opened.
+
+        What does not log its token may be done twice, and is then as done once.
+        """
 
         def checked(connection: Connection, token: str) -> T:
             row = connection.execute("SELECT value FROM meta WHERE key = 'instance'").fetchone()
@@ -245,10 +232,6 @@ class PostgresStore(backend.Store):
             return work(connection, token)
 
         return self.database.write(checked, documents.DONE, self.lock_timeout_s)
-
-    def _rows(self, work: "documents.Rows") -> None:
-        """Write rows that are no change of a document: done twice they are as done once."""
-        self.write(lambda connection, token: work(connection))
 
     def _wrote(self, sequence: int) -> None:
         self.database.written = max(self.database.written, sequence)

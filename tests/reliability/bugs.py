@@ -121,7 +121,7 @@ def commit_with_the_next() -> None:
         with one_at_a_time:
             store_waiting(self)
             try:
-                with self._writing(), self._database.writing() as connection:
+                with self.writers_waiting(), self._database.writing() as connection:
                     outcome, stored = changes.write_document(
                         connection, pack_document(document, passages, self.dim, analyze)
                     )

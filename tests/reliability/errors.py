@@ -75,7 +75,11 @@ def main(place: Path, action: str, lasting: bool, step: int, first: int, bug: st
         work.mkdir()
         shutil.copytree(template, work / "store")
         if name == "repair":
-            with Store.open(work / "store") as planted, planted._writing(), planted._database.writing() as connection:
+            with (
+                Store.open(work / "store") as planted,
+                planted.writers_waiting(),
+                planted._database.writing() as connection,
+            ):
                 connection.execute("UPDATE collections SET n_terms = 1")
         operation, after = operations.get(name, (None, {}))
         control.count, control.hit, control.at = 0, [], 0

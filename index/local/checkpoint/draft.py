@@ -172,8 +172,7 @@ class CheckpointDraft:
 
     def _link(self, name: str) -> None:
         """Give the new checkpoint a file of the old one."""
-        if self.old is None:
-            raise ValueError("there is no checkpoint to take files from")
+        assert self.old is not None  # it is what the base is of
         disk.link_or_copy(self.store / self.old.checkpoint / name, self.directory / name)
         self.files[name] = self.old.files[name]
 

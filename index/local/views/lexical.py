@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -95,8 +95,11 @@ class LexicalIndex:
 
     def __init__(self, index: tantivy.Index, n_passages: int, n_terms: int) -> None:
         self._index = index
-        self._searcher = index.searcher()
-        self._df: dict[int, int] = {}  # by term, as far as it was asked for: asking takes 30 us
+        self._searcher = searcher = index.searcher()
+        # In how many passages a term's hash is, as far as it was asked for: asking takes 30 us.
+        self._frequency: Callable[[int], int] = functools.lru_cache(_MOST_KNOWN)(
+            lambda term: searcher.doc_freq("terms", str(term))
+        )
         self.n_passages = n_passages
         self.n_terms = n_terms
 
@@ -184,15 +187,6 @@ class LexicalIndex:
     def doc_freq(self, terms: Sequence[int]) -> Ids:
         """In how many passages each of these term hashes is: int64 (n,)."""
         return np.array([self._frequency(term) for term in terms], dtype=np.int64)
-
-    def _frequency(self, term: int) -> int:
-        n = self._df.get(term)
-        if n is None:
-            n = self._searcher.doc_freq("terms", str(term))
-            if len(self._df) >= _MOST_KNOWN:
-                self._df.clear()
-            self._df[term] = n
-        return n
 
     def ids(self, among: Sequence[int] | None = None) -> Ids:
         """Passage ids that are really in the postings, ascending, as often as they are there: int64 (n,)."""

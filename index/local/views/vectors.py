@@ -106,7 +106,8 @@ class ClusteredIndex:
     @property
     def n_probed(self) -> int:
         """How many lists a search reads."""
-        return probed_lists(len(self.ids), self._index.nlist)
+        n_lists: int = self._index.nlist
+        return min(n_lists, math.ceil(n_lists * _READ_PER_ROOT / math.sqrt(max(len(self.ids), 1))))
 
     def search(
         self, vector: Floats, k: int, allowed: Bitmap | None, gone: Ids, *, exact: bool = False
@@ -175,11 +176,6 @@ _READ_PER_ROOT = 90
 # Sample from which the centres are found, vectors for each.
 _SAMPLED_PER_LIST = 40
 _ADDED_TOGETHER = 20_000
-
-
-def probed_lists(n: int, n_lists: int) -> int:
-    """Lists that a search reads of ``n_lists`` with ``n`` vectors in all."""
-    return min(n_lists, math.ceil(n_lists * _READ_PER_ROOT / math.sqrt(max(n, 1))))
 
 
 def write_clustered(path: Path, ids: Ids, vectors: NDArray[np.float16]) -> None:

@@ -239,7 +239,7 @@ def test_creating_again_opens_an_equal_store_and_refuses_another(place: Place, m
         assert reader.counts() == (1, 1)
     others: list[dict[str, Any]] = [{"dim": 8}, {"fingerprint": "g"}, {"settings": {}}]
     for changed in others:
-        with pytest.raises(StoreMismatch):
+        with pytest.raises(StoreMismatch, match=r"another model .*choose another (directory|database)"):
             create_store(place, **{"dim": 16, "fingerprint": "f", "settings": {"a": 1}, **changed})
 
 

@@ -20,6 +20,7 @@ from tests.conftest import Embed, Make
 pytestmark = pytest.mark.medium
 
 LARGE = 150
+Clustered = tuple[ClusteredIndex, Ids, Floats]
 NOTHING: Ids = np.empty(0, dtype=np.int64)
 
 
@@ -33,7 +34,7 @@ def unit(rng: np.random.Generator, n: int, dim: int) -> Floats:
 
 
 @pytest.fixture(scope="module")
-def clustered(tmp_path_factory: pytest.TempPathFactory) -> tuple[ClusteredIndex, Ids, Floats]:
+def clustered(tmp_path_factory: pytest.TempPathFactory) -> Clustered:
     rng = np.random.default_rng(1)
     ids = np.sort(rng.choice(40_000, 20_000, replace=False)).astype(np.int64)
     vectors = unit(rng, len(ids), 16)
@@ -49,9 +50,7 @@ def reference(vector: Floats, k: int, ids: Ids, vectors: Floats) -> tuple[Floats
 
 
 @pytest.mark.slow
-def test_all_lists_together_hold_every_vector_and_rank_as_the_product_does(
-    clustered: tuple[ClusteredIndex, Ids, Floats],
-) -> None:
+def test_all_lists_together_hold_every_vector_and_rank_as_the_product_does(clustered: Clustered) -> None:
     index, ids, vectors = clustered
     assert np.array_equal(index.ids, ids)
     for vector in vectors[[0, 7, -1, -60]]:
@@ -64,7 +63,7 @@ def test_all_lists_together_hold_every_vector_and_rank_as_the_product_does(
 
 @pytest.mark.parametrize("files", [["lists.faiss"], ["lists.faiss", "codes.faiss"]], ids=["lists", "codes"])
 def test_the_nearest_lists_hold_almost_all_of_the_nearest_vectors_with_the_same_scores(
-    clustered: tuple[ClusteredIndex, Ids, Floats], files: list[str], tmp_path: Path
+    clustered: Clustered, files: list[str], tmp_path: Path
 ) -> None:
     """Also where codes propose, which an older checkpoint does not have."""
     for name in files:
@@ -84,9 +83,7 @@ def test_the_nearest_lists_hold_almost_all_of_the_nearest_vectors_with_the_same_
     assert shared / 10_000 >= 0.99
 
 
-def test_what_is_gone_is_not_proposed_and_lists_are_read_where_too_little_is_left(
-    clustered: tuple[ClusteredIndex, Ids, Floats],
-) -> None:
+def test_what_is_gone_is_not_proposed_and_lists_are_read_where_too_little_is_left(clustered: Clustered) -> None:
     index, _, _ = clustered
     vector = unit(np.random.default_rng(3), 100, 16)[0]
     gone = np.sort(index.search(vector, 550, None, NOTHING, exact=True)[1])
@@ -97,7 +94,7 @@ def test_what_is_gone_is_not_proposed_and_lists_are_read_where_too_little_is_lef
     assert len(others) == 100 and not np.isin(others, gone[:20]).any()
 
 
-def test_no_code_of_a_purged_passage_is_left(clustered: tuple[ClusteredIndex, Ids, Floats], tmp_path: Path) -> None:
+def test_no_code_of_a_purged_passage_is_left(clustered: Clustered, tmp_path: Path) -> None:
     index, ids, vectors = clustered
     gone = ids[::3]
     write_purged(index.path, tmp_path / "lists.faiss", gone)
@@ -119,9 +116,7 @@ def test_no_code_of_a_purged_passage_is_left(clustered: tuple[ClusteredIndex, Id
         assert not any(lists.packer.unpack_1(blocks, place).any() for place in behind)
 
 
-def test_a_narrow_filter_is_searched_exactly_and_what_is_gone_is_not_found(
-    clustered: tuple[ClusteredIndex, Ids, Floats],
-) -> None:
+def test_a_narrow_filter_is_searched_exactly_and_what_is_gone_is_not_found(clustered: Clustered) -> None:
     index, ids, vectors = clustered
     allowed = ids[::40]
     vector = vectors[3]
@@ -251,7 +246,7 @@ def test_an_index_is_built_without_a_larger_copy_of_its_vectors(fake_embed: Embe
 @pytest.mark.slow
 def test_repair_sorts_vectors_into_lists(large: Store) -> None:
     before = len(ClusteredIndex(next(large.path.glob("views/*/lists.faiss"))).ids)
-    with large._writing(), large._database.writing() as connection:
+    with large.writers_waiting(), large._database.writing() as connection:
         connection.execute("UPDATE collections SET n_terms = n_terms + 1")
     findings = large.verify()
     assert repair(large, findings) == findings != []

@@ -170,7 +170,6 @@ def test_a_snapshot_has_the_files_and_a_restore_brings_them_back_and_no_others(
                 assert held(place) in (expected, {b"second", b"third"})
             shutil.rmtree(place)
             if done:
-                assert held(place) == set()
                 break
         assert done and documents == ([document] if expected else [])
 

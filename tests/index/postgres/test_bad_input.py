@@ -21,7 +21,6 @@ from index.errors import (
     NoPlace,
     StoreDamaged,
     StoreLocked,
-    StoreMismatch,
     StoreMissing,
     StoreTooNew,
     StoreUnreachable,
@@ -29,7 +28,7 @@ from index.errors import (
 )
 from index.postgres import connection, schema, words
 from index.postgres.store import PostgresStore
-from index.stores import create_store, open_store, repair
+from index.stores import open_store, repair
 from index.types import Scope
 from tests.conftest import Make, database_server
 
@@ -196,12 +195,6 @@ def test_an_index_that_lacks_a_passage_is_made_anew(store: PostgresStore, addres
     findings = store.verify()
     assert [finding.kind for finding in findings] == ["vectors-index"] and repair(store, findings) == findings
     assert store.verify() == []
-
-
-def test_another_model_or_other_settings_are_refused(store: PostgresStore, address: str) -> None:
-    for changed in ({"dim": 8}, {"fingerprint": "other"}, {"settings": {"a": 1}}):
-        with pytest.raises(StoreMismatch, match="another database"):
-            create_store(address, **{"dim": 16, "fingerprint": "fake", "settings": {"model": "fake"}, **changed})  # type: ignore[arg-type]
 
 
 def test_a_newer_format_and_a_lost_part_are_refused(store: PostgresStore, address: str) -> None:

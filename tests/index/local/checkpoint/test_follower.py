@@ -3,8 +3,7 @@
 import random
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,7 +110,6 @@ def test_threads_that_write_and_read_at_once_never_see_half_a_change(
     empty_store: Store, make_document: Make, fake_embed: Embed
 ) -> None:
     """Each version of a document has its own word in each of its passages: whoever sees one must see exactly all."""
-    problems: list[BaseException] = []
     reads = [0] * WORKERS
 
     def write(worker: int) -> None:
@@ -128,9 +126,7 @@ def test_threads_that_write_and_read_at_once_never_see_half_a_change(
 
     def read(worker: int) -> None:
         generation = 0
-        while any(writer.is_alive() for writer in writers) or reads[worker] < READS:
-            if problems:
-                return
+        while not all(writer.done() for writer in writers) or reads[worker] < READS:
             with empty_store.read() as reader:
                 assert reader.generation >= generation
                 generation = reader.generation
@@ -146,32 +142,20 @@ def test_threads_that_write_and_read_at_once_never_see_half_a_change(
                 assert np.array_equal(np.sort(nearest), np.sort(matching))
             reads[worker] += 1
 
-    def run(work: Callable[[int], None], worker: int) -> None:
-        try:
-            work(worker)
-        except BaseException as problem:
-            problems.append(problem)
-
-    writers = [threading.Thread(target=run, args=(write, n)) for n in range(WORKERS)]
-    readers = [threading.Thread(target=run, args=(read, n)) for n in range(WORKERS)]
-    for thread in (*writers, *readers):
-        thread.start()
-    for thread in (*writers, *readers):
-        thread.join()
-    assert not problems, problems[0]
+    with ThreadPoolExecutor(2 * WORKERS) as pool:
+        writers = [pool.submit(write, worker) for worker in range(WORKERS)]
+        readers = [pool.submit(read, worker) for worker in range(WORKERS)]
+    for work in (*writers, *readers):
+        work.result()
     with empty_store.read() as reader:
         assert reader.generation >= WORKERS * CHANGES and min(reads) >= READS
     assert empty_store.verify() == []
 
 
 def test_parallel_repeats_are_as_if_done_once(empty_store: Store, make_document: Make) -> None:
-    outcomes: list[str] = []
     made = make_document("The same. For all.", key="k")
-    threads = [threading.Thread(target=lambda: outcomes.append(empty_store.add(*made).outcome)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(lambda _: empty_store.add(*made).outcome, range(8)))
     assert sorted(outcomes) == ["added"] + ["skipped"] * 7
     with empty_store.read() as reader:
         assert reader.counts() == (1, 1) and reader.generation == 1

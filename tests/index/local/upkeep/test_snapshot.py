@@ -95,7 +95,7 @@ def test_a_place_that_holds_something_is_refused(store: Store, tmp_path: Path) -
 
 
 def test_an_inconsistent_store_gives_no_snapshot(store: Store, tmp_path: Path) -> None:
-    with store._writing(), store._database.writing() as connection:
+    with store.writers_waiting(), store._database.writing() as connection:
         connection.execute("UPDATE collections SET n_passages = 1")
     with pytest.raises(StoreDamaged, match="counters"):
         snapshot.take(store, tmp_path / "copy")
