@@ -89,7 +89,7 @@ _NO_AMOUNT = lazy_pattern(
     r"(?<![\w.])\d{1,4}(?:\.\d{1,2}\.|/\d{1,2}/|-\d{1,2}-)\d{2,4}\b|\(\d{2,4}\)[ -]?\d[\d -]{4,}|\+\d[\d ()-]{6,}|"
     r"\b(?:\d+/)?\d{1,5} (?:[A-Z][\w.'’-]* ){1,4}(?:St|Street|Ave|Avenue|Road|Rd|Blvd|Boulevard|Lane|Ln|Drive|Dr|Court|"
     r"Ct|Square|Sq)\b|\b\d{1,5}, ?(?:rue|avenue|boulevard|chemin|place|allée|route|impasse|quai)\b|"
-    r"\b[A-Z]{2} \d{5}\b"
+    r"\b[A-Z]{2} \d{5}\b|^\W*\d{1,3} (?=[A-Z][a-z])"
 )
 
 

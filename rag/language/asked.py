@@ -92,7 +92,8 @@ _COUNTED = (
     "concentration|level|count|strength|density|pressure|voltage|premium|discount|deposit|"
     "frequency|distance|area|budget|limit|threshold|speedup|tax|turnover|average|maximum|minimum|rent|penalty|charge|"
     "value|yield|income|money|debt|deficit|tuition|prevalence|incidence|wavelength|thickness|diameter|volume|altitude|elevation|"
-    "humidity|temperatures|ages|wages|salaries|premiums|speeds|sizes|weights|heights|lengths|distances"
+    "humidity|attendance|turnout|enrol?lment|yardage|mileage|quantity|probability|likelihood|efficiency|temperatures|ages|wages|"
+    "salaries|premiums|speeds|sizes|weights|heights|lengths|distances"
 )
 _ORGANISATIONS = (
     "company|companies|organi[sz]ations?|university|universities|agency|agencies|institutions?|institutes?|banks?|"
@@ -103,10 +104,26 @@ _PEOPLE = (
     "person|man|woman|boy|girl|child|son|daughter|wife|husband|mother|father|brother|sister|boyfriend|girlfriend|friend|president|"
     "director|manager|author|king|queen|leader|founder|singer|actor|actress|doctor|teacher|officer|minister|owner|captain|coach|"
     "judge|lawyer|attorney|witness|journalist|reporter|scientist|engineer|accountant|secretary|professor|governor|senator|pilot|"
-    "chef|nurse|mayor|editor|player|driver|artist|writer|poet|painter|composer|philosopher|general|emperor|pope"
+    "chef|nurse|mayor|editor|referee|umpire|chair|chairman|chairwoman|superintendent|principal|ceo|cfo|cto|boss|signatory|"
+    "player|driver|artist|writer|poet|painter|composer|philosopher|general|emperor|pope"
 )
-_PLACES = "city|cities|country|countries|towns?|villages?|continents?|county|counties|islands?|continent"
+_PLACES = "city|cities|country|countries|towns?|villages?|continents?|county|counties|islands?"
+_SITES = "location|address|venue|birthplace|whereabouts"
 _INSTRUCTIONS = "commands?|flags?|options?|settings?|arguments?|environment variables?|parameters?|switch(?:es)?"
+# What a question may be opened with that says nothing of what it asks for.
+_COURTESY = lazy_pattern(
+    r"^\W*(?:(?:please|kindly|bitte|hi|hello|hey)\b\W*)*(?:"
+    r"(?:can|could|would|will) (?:you|someone|anyone|anybody) (?:please |kindly )?(?:tell|show|give|let|remind) (?:me|us)"
+    r"(?: know)?|"
+    r"(?:tell|give|show|remind) (?:me|us)|(?:do|does) (?:you|anyone|anybody|we) know|any idea|"
+    r"i(?: (?:want|need|wish|would like)|['’]d like) to know|i need|i(?:['’]m| am) looking for|i(?:['’]m| am) wondering|i wonder|"
+    r"(?:können|könnten) sie (?:mir|uns) (?:bitte )?sagen|(?:kannst|könntest) du (?:mir|uns) (?:bitte )?sagen|"
+    r"sag(?:en sie|t)? (?:mir|uns)(?: bitte)?|weißt du|wissen sie|ich (?:möchte|will) wissen|"
+    r"(?:pou(?:vez|rriez)-vous|peux-tu|pourrais-tu) (?:me|nous) dire|di(?:s|tes)-(?:moi|nous)|savez-vous|sais-tu|"
+    r"je (?:veux|voudrais) savoir|(?:puede|podría)s? decir(?:me|nos)|d(?:i|íga)(?:me|nos)|sabes?|quiero saber"
+    r")\b[\s,:]+(?:please\b\W*)?(?=\w)",
+    re.IGNORECASE,
+)
 # Of those that begin at the same word the first counts.
 _PATTERNS = tuple(
     f"(?P<{kind.name}>{pattern}|{_IN_OTHER_LANGUAGES[kind]})"
@@ -123,7 +140,8 @@ _PATTERNS = tuple(
             Kind.DURATION,
             rf"\bhow (?:long|old)\b|\bhow (?:many|much) (?:[\w-]+ )?(?:{_ENGLISH_UNITS_OF_TIME})\b|\bhow much (?:time|notice)\b|"
             rf"\bwie (?:lange|alt)\b|\b(?:wie viele|combien de|cuánt[oa]s?) (?:{UNITS_OF_TIME})\b|"
-            rf"\bcombien de temps\b|\bcuánt[oa]s? tiempo\b|\bwhat (?:is|was) the (?:[\w-]+ ){{0,3}}?(?:{_DURATIONS})\b|"
+            r"\bcombien de temps\b|\bcuánt[oa]s? tiempo\b|"
+            rf"\b(?:what|which) (?:(?:is|was) the (?:[\w-]+ ){{0,3}}?)?(?:{_DURATIONS})\b|"
             r"多久|多长时间",
         ),
         (
@@ -133,8 +151,9 @@ _PATTERNS = tuple(
             r"are|has|have)\b|\b(?:in |on |by |from )?(?:what|which) (?:dates?|days?|years?|months?|week|"
             r"weekend|century|centuries|decades?|season|time (?:frame|period))\b|\b(?:until|since|by|from) when\b|"
             r"^(?!.*\b(?:what|which|who|whom|whose|where|why|how)\b).*\bwhen\W*$|"
-            r"\bwhat (?:is|was|are|were) the (?:[\w-]+ ){0,3}(?:date|deadline|(?:year|day)"
+            r"\bwhat(?:['’]s| is| was| are| were) (?:the |[\w.-]+['’]s? )(?:[\w'’-]+ ){0,3}(?:date|deadline|(?:year|day)"
             rf"(?! (?:[\w-]+ ){{0,4}}(?:{_COUNTED})))\b|"
+            r"\b(?:letzte[rn]?|erste[rn]?) (?:tag|termin)\b|"
             r"\bwann\b|\bquand\b|\bcuándo\b|"
             r"\bquando\b|"
             r"\bwanneer\b|\bwelche[nms]? (?:jahr|datum|tag)\b|\bquelle (?:date|année)\b|\bqué (?:año|fecha)\b|"
@@ -142,7 +161,9 @@ _PATTERNS = tuple(
         ),
         (
             Kind.REASON,
-            r"\bwhy\b|\bwhat (?:caused?|causes|(?:is|was) the (?:cause|reason))\b|\bwarum\b|\bweshalb\b|\bpourquoi\b|"
+            r"\bwhy\b|\bhow come\b|\bwhat (?:caused?|causes|made|makes|led to|reasons?|"
+            r"(?:is|was|are|were) (?:the )?(?:[\w-]+ )?(?:cause|reason)s?)\b|"
+            r"\bwarum\b|\bweshalb\b|\bpourquoi\b|"
             r"\bpor qué\b|"
             r"\bperch[eé]\b|\bwaarom\b|为什么",
         ),
@@ -157,34 +178,42 @@ _PATTERNS = tuple(
         (
             Kind.NUMBER,
             r"\bhow (?:many|much|far|fast|tall|high|big|large|heavy|deep|wide|thick|steep|strong|loud|"
-            r"dense|hot|warm|cold|expensive)\b|"
+            r"dense|hot|warm|cold|expensive|accurate)\b|"
             r"\bwhat (?:percent(?:age)?|proportion|number|amount|price)\b|"
-            rf"\b(?:what(?:['’]s| is| was| are| were) (?:the |[\w'’-]+ |[\w-]+['’]s? )(?:[\w'’-]+ ){{0,3}}|"
+            rf"\b(?:what(?:['’]s| is| was| are| were) (?:the |[\w.'’-]+ |[\w-]+['’]s? )(?:[\w'’-]+ ){{0,3}}|"
             rf"(?:at |to |by )?what (?:(?!\w+[^\Ws]s )[\w-]+ )?)(?:{_COUNTED})\b|"
             rf"\bwie ?viele?\b|\bwie (?:hoch|groß|schnell|weit|schwer|"
             rf"teuer)\b|"
             r"\bwhat (?:did|does|do|would|will|is|was) .{1,80}\b(?:costs?|weigh|priced|earn)\b|\bcombien\b|"
             r"\bcuánt[oa]s?\b|\bquant[oaie]s?\b|\bhoeveel\b|"
             r"\b(?:welche[rnms]?|wie lautet (?:der|die|das)) (?:\w*betrag|preis|anzahl|summe|temperatur)\b|"
-            r"\bquel(?:le)? (?:somme|(?:est |était )?(?:le |la )?(?:montant|prix|nombre|taux|pourcentage))\b|"
+            r"\bquel(?:le)? (?:somme|(?:est |était )?(?:le |la )?"
+            r"(?:montant|prix|nombre|taux|pourcentage|solde|total|coût|loyer|salaire))\b|"
             r"\b(?:qué|cuál es (?:el|la)) (?:cantidad|precio|importe|porcentaje|suma)\b|"
             r"\bqual (?:è|era) (?:il |l['’])(?:prezzo|importo|totale|numero)\b|多少|几[个天年次名]|いくつ|いくら",
         ),
         (
             Kind.ORGANISATION,
             rf"\b(?:at |for |by |from |to )?(?:which|what) (?:[\w-]+ ){{0,2}}?(?:{_ORGANISATIONS})\b|"
+            rf"\bnames? of (?:[\w'’-]+ ){{0,4}}(?:{_ORGANISATIONS})\b(?! (?:[\w'’-]+ ){{0,2}}(?:{_PEOPLE})\b)|"
             r"\bwelche[srmn]? (?:firma|unternehmen|universität)\b|\bquelle (?:entreprise|université)\b|\bqué (?:empresa|"
             r"universidad)\b",
         ),
         (
             Kind.PLACE,
             rf"^\W*(?:where|wo|où|dónde|dove|waar|onde)\b|\b(?:in |to |from |on )?(?:which|what) (?:[\w-]+ )?(?:{_PLACES})\b|"
+            rf"\bwhat(?:['’]s| is| was) the (?:[\w-]+ )?(?:{_SITES}) (?:of|for|where)\b|"
             r"\bwelche[rmn] (?:stadt|land)\b|\b(?:quelle ville|quel pays|quel continent)\b|\bqué (?:ciudad|país)\b",
         ),
         (
             Kind.PERSON,
-            rf"\bname of (?:[\w'’-]+ ){{0,4}}(?:{_PEOPLE})\b|"
+            rf"\bnames? of (?:[\w'’-]+ ){{0,4}}(?:{_PEOPLE})s?\b|"
+            rf"\bwhat(?:['’]s| is| are| was| were) the (?:[\w-]+ )?(?:{_PEOPLE})s?['’]?s? names?\b|"
             rf"\b(?:which|what) (?:[\w-]+ )?(?:{_PEOPLE})s?\b|"
+            r"\bquel(?:le)?s? (?:est|sont|était|étaient) (?:l['’]|la |le |les )(?:nom (?:de |du |des ))?"
+            r"(?:auteur|direct(?:eur|rice)|président|ministre|maire|chef|fondat|respons)\w*|"
+            r"\bwie hei(?:ß|ss)(?:t|en) (?:der|die) (?:autor|direktor|präsident|minister|bürgermeister|chef|gründer|leiter)\w*|"
+            r"\bcómo se llaman? (?:el|la|los|las) (?:autor|direct|presiden|ministr|alcald|fundador)\w*|"
             r"^(?:\W|\b(?:and|but|so|then|or)\b)*(?:who|whom|whose)\b|\b(?:by|to|with|from|for) whom\b|"
             r"\bwho (?:is|was|are|were|did|does|has|had)\b|^\W*(?:von )?(?:wer|wen|wem|wessen)\b|"
             r"^\W*(?:par |à |de |avec )?qui\b|\bqui[eé]n(?:es)?\b|^\W*(?:di |da )?chi\b|^\W*(?:por )?quem\b|谁|誰|だれ",
@@ -192,7 +221,8 @@ _PATTERNS = tuple(
         (
             Kind.STEPS,
             r"\bhow (?:do|can|could|should|would|must) (?:i|you|we|one|users?|someone|people)\b|\bhow to\b|"
-            rf"\b(?:with |by )?(?:what|which) (?:[\w-]+ )?(?:{_INSTRUCTIONS})\b|"
+            rf"\b(?:with |by )?(?:what|which) (?:(?:is|are) the )?(?:[\w-]+ )?(?:{_INSTRUCTIONS})\b|"
+            rf"\bwhat(?:['’]s| is| are) the (?:[\w-]+ )?(?:way|procedure|process|steps|syntax) (?:to|for|of)\b|"
             r"\bwie (?:kann|muss|soll|macht|geht|installiere|entferne) (?:ich|man|wir)\b|"
             r"\b(?:mit )?welche[mnrs]? befehl\b|^\W*comment (?!s['’]appel)|"
             r"\bquelle commande\b|^\W*cómo\b(?! se llama)|^\W*come (?:si|posso)\b|如何|怎么",
@@ -200,7 +230,8 @@ _PATTERNS = tuple(
         (
             Kind.DEFINITION,
             r"^\W*what(?:'s| is| are| was| were) (?:an? |the )?[\w'’.+#-]+(?: [\w'’.+#-]+){0,3} ?\??\s*$|^\W*(?:define|explain)\b|"
-            r"\bwhat do(?:es)? .{1,60} (?:mean|stand for|refer to)\b|\bmeaning of\b|\b(?:definition|what is meant)\b|"
+            r"\bwhat do(?:es)? .{1,60} (?:mean|stand for|refer to)\b|"
+            r"\bhow (?:is|are|was|were) .{1,60} defined\b|\bmeaning of\b|\b(?:definition|what is meant)\b|"
             r"^\W*(?:was ist|was sind|qu'est-ce qu|qué (?:es|son)|che cos)|"
             r"^\W*(?:comment s['’]appel|wie (?:hei(?:ß|ss)|nennt man)|cómo se llama|come si chiama|hoe heet)",
         ),
@@ -217,7 +248,7 @@ _ASKED = lazy_pattern("|".join(_PATTERNS), re.IGNORECASE)
 @cached_by_question
 def kind_asked(question: str) -> Kind:
     """What a question asks for; OTHER where its words do not say. The first question word decides."""
-    match = _ASKED.search(question)
+    match = _ASKED.search(_COURTESY.sub("", question))
     return Kind[match.lastgroup] if match and match.lastgroup else Kind.OTHER
 
 
@@ -241,4 +272,4 @@ def asks_about_mail(question: str) -> bool:
 @cached_by_question
 def asks_for_author(question: str) -> bool:
     """Whether a question may ask who wrote a text, or where they work."""
-    return kind_asked(question) in (Kind.PERSON, Kind.ORGANISATION) and bool(_AUTHOR.search(question))
+    return kind_asked(question) in (Kind.PERSON, Kind.ORGANISATION, Kind.PLACE) and bool(_AUTHOR.search(question))

@@ -22,6 +22,13 @@ _OCCASION = lazy_pattern(
     rf"\d+ (?:{UNITS_OF_TIME}) (?:later|ago))\b",
     re.IGNORECASE,
 )
+# A deadline may be a time from an event on.
+_ASKS_FOR_LIMIT = lazy_pattern(r"\bdeadline\b|\blast day\b|\bletzte[rn]? tag\b|\bfrist\b", re.IGNORECASE)
+_LIMIT = lazy_pattern(
+    r"\b(?:within|no later than|not later than|at least|innerhalb|binnen|dans les)\b[^.;\n]{0,25}\d[^.;\n]{0,12}"
+    rf"(?:{UNITS_OF_TIME})\b",
+    re.IGNORECASE,
+)
 _DIGIT = lazy_pattern(r"\d")
 _ASKS_FOR_PHONE = lazy_pattern(r"phone|\bfax\b|\bmobile\b|téléphone|teléfono", re.IGNORECASE)
 _PHONE_NUMBER = lazy_pattern(r"\d(?:[ ()./-]{0,2}\d){5}")
@@ -99,6 +106,7 @@ def holds(kind: Kind, text: str, question: str, *, is_row: bool = False) -> bool
     if kind is Kind.DATE:
         return (
             bool(DATE.search(without(_dates(question), text)))
+            or bool(_ASKS_FOR_LIMIT.search(question) and _LIMIT.search(text))
             or not _happened(question)
             and bool(_OCCASION.search(without(_names(question), text)) or CLOCK.search(text))
         )

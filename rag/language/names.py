@@ -10,6 +10,10 @@ from rag.language.languages import common_words
 _TOKEN = re.compile(r"[^\s\"“”«»„()?!,;]+")
 _QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{2,80})[\"”“»]|`([^`]{1,80})`|(?<!\w)['‘]([^'’‘]{2,80})['’](?!\w)")
 _CODE = re.compile(r"\w[_./\\@:-]{1,2}\w*[_./\\@]|[a-z][A-Z]|_|^--?\w|\w\.\w|\(\)$")
+# In German the noun behind one of these has a capital as all nouns have: it is what is asked for.
+_ASKED_NOUN = re.compile(
+    r"\b(?:welche[rnms]?|was für(?: eine?[nrms]?)?|(?:letzt|erst|nächst)e[rnms]?)\s+$", re.IGNORECASE
+)
 # Shorter words have too many neighbours. Of the letters of two spellings this share is the same, in the same order.
 _SHORTEST_MISSPELLED, _MOST_LETTERS_APART, _ALIKE = 5, 2, 0.8
 # Of two capitals there are initials everywhere.
@@ -91,7 +95,7 @@ def _is_name(question: str, span: Span, shouted: bool) -> bool:
     word = question[slice(*span)]
     if _is_code(word):
         return True
-    if shouted or not word[0].isupper() or word == "I":
+    if shouted or not word[0].isupper() or word in ("I", "OK") or _ASKED_NOUN.search(question[: span.start]):
         return False
     opens = not question[: span.start].strip(" \"'“‘«(¿¡")
     if word.casefold() in _OPENING:

@@ -32,7 +32,10 @@ _NEGATION = lazy_pattern(
     re.IGNORECASE,
 )
 # Sets one thing against another, or says that it is bad.
-_DENIES_NOTHING = lazy_pattern(r"\b(?:(?:and|or|if) not|no (?:good|use|matter))\b", re.IGNORECASE)
+_DENIES_NOTHING = lazy_pattern(
+    r"\b(?:(?:and|or|if) not|no (?:good|use|matter))\b|\bthat .*\b(?:does|do|did|is|are|has|have|can)(?: not|n['’]t)\W*$",
+    re.IGNORECASE,
+)
 # Asks for the last day of something, and tells it.
 _ASKS_FOR_DEADLINE = lazy_pattern(
     r"\b(?:deadlines?|due|(?:by|until) when|latest|expir(?:e|es|y)|(?:bis|spätestens) wann|frist|date limite|plazo|fecha límite|"
@@ -81,7 +84,7 @@ _SIDE = (
 )
 # What each of the patterns below needs, which together take 7 ms to compile.
 _MAY_COMPARE = lazy_pattern(
-    r"compare|differ|versus| vs|between|, .* or | and (?:in|for|on|with) |\bfrom .* to ", re.IGNORECASE
+    r"compare|differ|versus| vs|between| or | and (?:in|for|on|with) |\bfrom .* to ", re.IGNORECASE
 )
 _COMPARED = tuple(
     lazy_pattern(pattern, re.IGNORECASE)
@@ -94,6 +97,8 @@ _COMPARED = tuple(
         rf", {_SIDE} or {_SIDE}\?",
         rf"\b(?:in|for|on|with) {_SIDE} and (?:in|for|on|with) {_SIDE}(?:[?,.]|$| (?:in|on|for)\b)",
         r"\bfrom (.{1,40}?) to (.{1,40}?)\?",
+        rf"^\W*(?:is|are|was|were|did|does|do|has|have|had) (?:the )?{_SIDE} or (?:the )?{_SIDE} "
+        r"(?:\w+er|more|less|better|worse|first|ahead)\b",
     )
 )
 
@@ -152,12 +157,17 @@ def lacks_negation(question: str, text: str) -> bool:
 def has_qualifier(question: str, text: str) -> bool:
     """Whether a text has a word of the question such as "all", "only" or "without"."""
     asked = _qualifiers(question)
-    return bool(asked) and any(word.casefold() in asked for word in _QUALIFIER.findall(text))
+    return bool(asked) and not asked.isdisjoint(map(_qualifier, _QUALIFIER.findall(text)))
 
 
 @cached_by_question
 def _qualifiers(question: str) -> frozenset[str]:
-    return frozenset(word.casefold() for word in _QUALIFIER.findall(question))
+    return frozenset(map(_qualifier, _QUALIFIER.findall(question)))
+
+
+def _qualifier(word: str) -> str:
+    """What a qualifier says; with a capital it may be a part of a name."""
+    return "all" if word in ("every", "each") else word.casefold()
 
 
 def tells_deadline(question: str, text: str) -> bool:

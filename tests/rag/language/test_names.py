@@ -14,6 +14,8 @@ from rag.language.names import is_short_for_part, names_in
         ("How fast is the ZX-81 with read_all?", ["ZX-81", "read_all"]),
         ("which lamps are there", []),
         ("When did it begin?", []),
+        ("Is a beer OK with Aspirol?", ["Aspirol"]),
+        ("Welches Datum trägt der Brief von Lampen Meier?", ["Brief", "Lampen", "Meier"]),
         ('Who sang "blue moon"?', ["blue moon"]),
     ],
 )

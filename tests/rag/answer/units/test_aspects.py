@@ -44,6 +44,7 @@ def test_what_is_so_tells_nothing_of_what_is_denied() -> None:
     assert not lacks_negation("Which tax did the town raise?", "The town raised the tax on dogs.")
     assert lacks_negation("Why didn't the pump start?", "The pump started.")
     assert not lacks_negation("Why rent from the town and not from a bank?", "The town asks for less.")
+    assert not lacks_negation("What does lampctl prune do that lampctl clean doesn't?", "It removes what is old.")
     assert not lacks_negation("Why is it no good for long lists?", "It takes time that grows with the square.")
 
 
@@ -67,6 +68,8 @@ def test_a_line_that_signs_tells_who_signed() -> None:
 
 def test_words_that_tell_like_statements_apart_are_told() -> None:
     assert has_qualifier("How do I renew all lamps?", "To renew all lamps: lampctl renew --all")
+    assert has_qualifier("Which command renews every lamp?", "To renew all lamps: lampctl renew --all")
+    assert not has_qualifier("When is Every Lamp Day?", "It is for all lamps.")
     assert not has_qualifier("What is the last name of the maker?", "The last lamp was red.")
     assert not has_qualifier("How do I renew all lamps?", "To renew a lamp: lampctl renew red")
 
@@ -79,6 +82,7 @@ def test_words_that_tell_like_statements_apart_are_told() -> None:
         ("How does oak compare with pine?", "oak", "pine"),
         ("How does rain affect oak versus pine?", "oak", "pine"),
         ("Which wood is harder, oak or pine?", "oak", "pine"),
+        ("Was oak or pine dearer in 2022?", "oak", "pine"),
         ("Did sales grow from 2021 to 2022?", "2021", "2022"),
     ],
 )
