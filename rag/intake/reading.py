@@ -152,12 +152,9 @@ class FileReader:
         self, key: str, source: str, digest: str, part: Part, stated: Metadata | None
     ) -> Prepared | Change | Failure:
         if part.text is None:  # it was not wanted
-            known = self.store.unchanged(self.collection, key, digest)
-            return (
-                Change(known, "skipped")
-                if known
-                else Failure(source, self._failed_before(key, digest) or "was removed meanwhile: add it again")
-            )
+            if known := self.store.unchanged(self.collection, key, digest):
+                return Change(known, "skipped")
+            return Failure(source, self._failed_before(key, digest) or "was removed meanwhile: add it again")
         if isinstance(part.text, RagError):
             return self._note(key, source, digest, str(part.text))
         return self.prepared(key, source, digest, part.text, stated)

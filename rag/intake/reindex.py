@@ -15,7 +15,7 @@ import numpy as np
 
 from index.backend import Place, Reader, Reindexing, Store, StoredDocument
 from index.stores import abandon_reindexing, open_store, reindexing
-from index.types import Document, JsonScalar, NewPassage
+from index.types import Document, JsonScalar, NewPassage, Passage
 from rag.intake import prepare as ingest
 from rag.intake.chunking import Chunk
 from rag.language.languages import may_be_untold, with_language
@@ -124,28 +124,21 @@ def _groups(making: Reindexing, ids: Sequence[str]) -> Iterator[list[StoredDocum
 
 def _take_over(making: Reindexing, group: Sequence[StoredDocument], embed: Embed) -> int:
     """Embed these documents and commit them; how many were still as they had been loaded."""
-    pieces = [
-        [Chunk(passage.span, units_of(passage), passage.section, passage.page) for passage in document.passages]
-        for document in group
-    ]
-    inputs = [
-        [
-            ingest.input_of(passage.text, piece, context)
-            for passage, piece, context in zip(document.passages, cut, document.contexts, strict=True)
-        ]
-        for document, cut in zip(group, pieces, strict=True)
-    ]
-    flat = [model_input for of_document in inputs for model_input in of_document]
-    vectors = iter(embed(flat) if flat else [])
+    cut = [[_as_cut(*pair) for pair in zip(document.passages, document.contexts, strict=True)] for document in group]
+    inputs = [model_input for of_document in cut for _, model_input in of_document]
+    vectors = iter(embed(inputs) if inputs else [])
     taken = 0
-    for document, cut, model_inputs in zip(group, pieces, inputs, strict=True):
+    for document, of_document in zip(group, cut, strict=True):
         # All of a document's vectors are drawn, whether or not it is still there.
-        passages = [
-            ingest.new_passage(piece, model_input, next(vectors))
-            for piece, model_input in zip(cut, model_inputs, strict=True)
-        ]
+        passages = [ingest.new_passage(piece, model_input, next(vectors)) for piece, model_input in of_document]
         taken += making.add(document, passages)
     return taken
+
+
+def _as_cut(passage: Passage, context: str) -> tuple[Chunk, PassageInput]:
+    """A stored passage as it was when it was cut, and as the embedder takes it."""
+    piece = Chunk(passage.span, units_of(passage), passage.section, passage.page)
+    return piece, ingest.input_of(passage.text, piece, context)
 
 
 def reanalyze(store: Store, progress: Callable[[int, int], None] | None = None) -> int:

@@ -156,8 +156,7 @@ def _decoded(part: MIMEPart) -> str:
 
 def _attachments(mail: EmailMessage) -> list[EmailMessage]:
     """Parts that are neither the text nor pictures shown in it, at any depth but not inside forwarded mails."""
-    body = mail.get_body(preferencelist=("plain", "html"))
-    alternatives = {id(body), id(mail.get_body(preferencelist=("html",))), id(mail.get_body(preferencelist=("plain",)))}
+    alternatives = {id(mail.get_body(preferencelist=(kind,))) for kind in ("plain", "html")}
     found = []
     stack = [mail]
     seen = 0

@@ -279,32 +279,23 @@ class Paragraph:
 
     def goes_on(self, group: list[Line]) -> bool:
         """Whether the lines continue this paragraph from another column or page."""
-        if (
-            self._last is None
-            or group[0].table
-            or group[0].column == self._last.column
-            and self._turning is None
-            and not self._above(group[0])
-        ):
-            return False
         first, last = group[0], self._last
+        if last is None or first.table:
+            return False
+        is_above = first.y0 > last.y1  # then it is on the next page
         if (
-            abs(first.size - last.size) > 0.12 * max(first.size, last.size)
+            (first.column == last.column and self._turning is None and not is_above)
+            or abs(first.size - last.size) > 0.12 * max(first.size, last.size)
             or is_item(group)
             or _LABEL.match(first.text)
+            or first.quarters != last.quarters
         ):
-            return False
-        if first.quarters != last.quarters:
             return False
         if self._parts[-1].endswith(_HYPHENS):
             return True
         return _SENTENCE_END.search(self._parts[-1]) is None and (
             first.text[:1].islower() or self._length > 80 and last.right - last.x1 < 0.1 * (last.right - last.left)
         )
-
-    def _above(self, line: Line) -> bool:
-        """Whether a line stands higher than the last one: then it is on the next page."""
-        return self._last is not None and line.y0 > self._last.y1
 
     def turn_page(self, page: Page) -> None:
         """What is added next stands on this page."""

@@ -138,14 +138,8 @@ class TextBuilder:
         """Open a section that has no heading line of its own in the text, under the given path from the top."""
         self._flush_caption()
         self._close(self.n_characters)
-        self._path = [(number, name) for number, name in enumerate(path, 1)]
+        self._path = [*enumerate(path, 1)]
         self._context = context
-
-    def end_section(self) -> None:
-        """What follows, up to the next heading, stands under none."""
-        self._flush_caption()
-        self._close(self.n_characters)
-        self._path = []
 
     def add_block(
         self,

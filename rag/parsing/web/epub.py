@@ -43,7 +43,7 @@ def parse_epub(content: bytes, name: str) -> ParsedText:
             if (label := labels.get(place)) and not _HEADING.search(source):
                 builder.open_section((label,))
             add_html(builder, source)
-            builder.end_section()
+            builder.open_section(())
     title, metadata = _about(root)
     return builder.build(title=title or builder.first_heading or name, metadata=metadata)
 

@@ -4,6 +4,7 @@ import pytest
 
 from rag.parsing.formats import parse
 from rag.shared.errors import UnreadableContent, UnsupportedFormat
+from tests.rag.parsing.test_mutations import FILES
 
 PROSE = "Ein schöner Tag für Zürich, sagte Müller. Später kamen Gäste aus Österreich und blieben über Nacht. " * 5
 
@@ -83,3 +84,15 @@ def test_markdown_headings_become_sections_and_the_first_the_title() -> None:
 def test_markdown_without_headings_is_one_section_named_after_the_file() -> None:
     parsed = parse("plan.md", b"just text")
     assert (parsed.title, len(parsed.sections)) == ("plan", 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        *((kind, "report.docx") for kind in ("pptx", "xlsx", "odt", "epub", "pdf", "rtf", "eml")),
+        *((kind, f"report{end}") for kind in ("docx", "pptx", "xlsx", "epub", "html") for end in ("", ".txt", ".csv")),
+    ],
+)
+def test_a_file_is_told_by_its_content_whatever_its_name(kind: str, name: str) -> None:
+    content = FILES[f"a.{kind}"]()
+    assert parse(name, content).text == parse(f"a.{kind}", content).text != ""

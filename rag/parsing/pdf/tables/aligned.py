@@ -83,22 +83,26 @@ def is_pair(rows: Sequence[Sequence[Word]], at: int) -> bool:
 
 def _stretches(rows: Sequence[Sequence[Word]]) -> Iterator[tuple[int, int]]:
     """First and last of the rows that follow each other closely and have several cells, but for one here and there."""
-    first = last = None
+    stretch: tuple[int, int] | None = None
     for number, row in enumerate(rows):
-        if last is not None and _CAPTION.match(row[0].text):
-            yield first or 0, last
-            first = last = None
-            continue
-        if last is not None and (_is_apart(rows[number - 1], row) or _is_beyond(row, rows[last], number - last)):
-            yield first or 0, last
-            first = last = None
-        if len(row) > 1:
-            first, last = number if first is None else first, number
-        elif last is not None and len(row[0].text) > (_LONG_LABEL if row[0].text.endswith(":") else _LONG_LINE):
-            yield first or 0, last
-            first = last = None
-    if last is not None:
-        yield first or 0, last
+        is_caption = stretch is not None and _CAPTION.match(row[0].text) is not None
+        if stretch is not None and (
+            is_caption
+            or _is_apart(rows[number - 1], row)
+            or _is_beyond(row, rows[stretch[1]], number - stretch[1])
+            or _is_text(row)
+        ):
+            yield stretch
+            stretch = None
+        if len(row) > 1 and not is_caption:
+            stretch = stretch[0] if stretch else number, number
+    if stretch is not None:
+        yield stretch
+
+
+def _is_text(row: Sequence[Word]) -> bool:
+    text = row[0].text
+    return len(row) < 2 and len(text) > (_LONG_LABEL if text.endswith(":") else _LONG_LINE)
 
 
 def _is_beyond(row: Sequence[Word], cells: Sequence[Word], distance: int) -> bool:

@@ -95,11 +95,6 @@ def test_a_short_bold_paragraph_above_text_is_a_heading(read: Read, path_of: Pat
     assert path_of(parsed, "Seen from") == ("Lights",)
 
 
-@pytest.mark.parametrize("name", ["report.txt", "report.pdf", "report"])
-def test_a_word_document_is_told_by_its_content(name: str) -> None:
-    assert parse(name, saved(report())).title == "The bridge at Arnes"
-
-
 def test_a_table_has_its_header_as_context(read: Read, path_of: PathOf) -> None:
     document = docx.Document()
     document.add_heading("Bridges", 1)

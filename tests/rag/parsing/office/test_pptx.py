@@ -45,11 +45,6 @@ def test_each_slide_is_a_page_under_its_title(read: Read, path_of: PathOf, page_
     assert parsed.title == "The bridge at Arnes" and parsed.metadata["author"] == "Kari Vik"
 
 
-@pytest.mark.parametrize("name", ["talk.pptx", "talk.docx", "talk"])
-def test_a_presentation_is_told_by_its_content(name: str) -> None:
-    assert parse(name, saved(talk())).title == "The bridge at Arnes"
-
-
 def test_free_texts_tables_and_groups_are_read(read: Read, path_of: PathOf) -> None:
     presentation = pptx.Presentation()
     made = slide(presentation, "")

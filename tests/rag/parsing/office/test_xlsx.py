@@ -41,11 +41,6 @@ def test_a_row_is_a_passage_under_its_sheet_and_number(read: Read, path_of: Path
     assert path_of(parsed, "Oscar") == ("Ferries", "row 2")
 
 
-@pytest.mark.parametrize("name", ["b.xlsx", "b.csv", "b"])
-def test_a_workbook_is_told_by_its_content(name: str) -> None:
-    assert parse(name, saved(book({"A": ROWS}))).text.startswith("Name: Arnes")
-
-
 def test_the_strict_variant_of_the_format_is_read() -> None:
     """What "Strict Open XML Spreadsheet" writes: the same parts with other namespaces."""
     common = saved(book({"Bridges": ROWS}))

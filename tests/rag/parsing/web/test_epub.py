@@ -75,11 +75,6 @@ def test_the_spine_gives_the_order(read: Read) -> None:
     assert text.index("without a heading") < text.index("Damage") < text.index("The bridge")
 
 
-@pytest.mark.parametrize("name", ["b.epub", "b.zip", "b"])
-def test_a_book_is_told_by_its_content(name: str) -> None:
-    assert parse(name, epub()).title == "Bridges of the North"
-
-
 def test_metadata_are_those_of_the_package() -> None:
     assert parse("b.epub", epub()).metadata == {
         "author": "Kari Vik, Ole Dahl",

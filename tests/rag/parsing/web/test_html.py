@@ -68,11 +68,6 @@ def test_the_main_content_is_kept_and_the_furniture_is_not(kind: str, read: Read
     assert "New railings, 1951\nTwo lamps, 1960\nOne of them was stolen" in parsed.text
 
 
-@pytest.mark.parametrize("name", ["page.html", "page.txt", "page"])
-def test_a_page_is_told_by_its_content(name: str) -> None:
-    assert parse(name, PAGES["semantic"].encode()).text.startswith("The bridge at Arnes\n\nThe stone bridge")
-
-
 @pytest.mark.parametrize("inside", ["section", "div"])
 @pytest.mark.parametrize("title", ["Pagination", "Related", "Social sharing", "Menu"])
 def test_a_chapter_that_is_called_like_furniture_is_content(inside: str, title: str) -> None:
