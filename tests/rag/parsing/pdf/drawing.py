@@ -51,9 +51,11 @@ def prose(seed: int, n_sentences: int) -> str:
     )
 
 
-def lines_at(canvas: Canvas, x: float, y: float, lines: list[str], size: float = 10, pitch: float = 13) -> float:
+def lines_at(
+    canvas: Canvas, x: float, y: float, lines: list[str], size: float = 10, pitch: float = 13, font: str = "Times-Roman"
+) -> float:
     """Draw lines one under the other from a place on; where the next one would stand."""
-    canvas.setFont("Times-Roman", size)
+    canvas.setFont(font, size)
     for line in lines:
         canvas.drawString(x, y, line)
         y -= pitch

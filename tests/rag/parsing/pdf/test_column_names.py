@@ -6,7 +6,7 @@ import pytest
 from reportlab.pdfgen.canvas import Canvas
 
 from tests.rag.parsing.conftest import Read
-from tests.rag.parsing.pdf.drawing import LEFT, SIZE, TOP, cell, grid, pdf, rows_of
+from tests.rag.parsing.pdf.drawing import LEFT, SIZE, TOP, cell, grid, lines_at, pdf, rows_of
 
 
 def test_a_name_over_columns_and_a_label_over_rows_belong_to_each_of_them(read: Read) -> None:
@@ -56,13 +56,8 @@ def test_years_and_numbers_of_columns_name_them(read: Read) -> None:
 def test_a_line_of_hyphens_parts_the_names_from_the_rows(read: Read) -> None:
     lines = ["Proportion        1.0    1.1    1.2", "-" * 36]
     lines += [f"0.{n}5 .........   {n}80    {n}76    {n}92" for n in range(1, 6)]
-
-    def draw(canvas: Canvas) -> None:
-        canvas.setFont("Courier", SIZE)
-        for number, line in enumerate(lines):
-            canvas.drawString(72, 700 - 12 * number, line)
-
-    assert rows_of(read("a.pdf", pdf(draw)))[0] == {"Proportion": "0.15", "1.0": "180", "1.1": "176", "1.2": "192"}
+    parsed = read("a.pdf", pdf(lambda canvas: lines_at(canvas, 72, 700, lines, pitch=12, font="Courier")))
+    assert rows_of(parsed)[0] == {"Proportion": "0.15", "1.0": "180", "1.1": "176", "1.2": "192"}
 
 
 def test_a_table_with_lines_goes_on_over_pages_with_the_names_of_its_columns(read: Read) -> None:

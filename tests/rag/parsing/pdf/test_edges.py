@@ -169,8 +169,7 @@ def test_a_header_in_both_margins_is_kept_once(read: Read) -> None:
 
 def test_a_large_letterhead_is_no_title_and_no_heading(read: Read) -> None:
     def edge(canvas: Canvas, _: int) -> None:
-        canvas.setFont("Times-Bold", 22)
-        canvas.drawString(72, 800, "Harbour Supplies 24/7")
+        lines_at(canvas, 72, 800, ["Harbour Supplies 24/7"], 22, font="Times-Bold")
 
     parsed = read("the-name.pdf", pages_of(edge))
     assert parsed.title == "the-name"

@@ -4,7 +4,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from rag.shared.types import BYLINE, MARGIN, ROW, ParsedText
 from tests.rag.parsing.conftest import Read
-from tests.rag.parsing.pdf.drawing import draw_rows, form_with_shared_fonts, pdf
+from tests.rag.parsing.pdf.drawing import draw_rows, form_with_shared_fonts, lines_at, pdf
 
 
 def lines_of(parsed: ParsedText) -> list[str]:
@@ -67,13 +67,7 @@ def test_boxes_to_fill_in_are_no_table(read: Read) -> None:
 def test_lines_of_a_receipt_are_apart_and_by_nobody(read: Read) -> None:
     lines = ["THE OTTER'S STORE", "=" * 36, "Rope 2 @ $4.50", "Member discount (15%) -$1.35", "Sales tax (8.5%)       $0.65",
              "-" * 36, "TOTAL                  $8.30"]  # fmt: skip
-
-    def draw(canvas: Canvas) -> None:
-        canvas.setFont("Courier", 10)
-        for number, line in enumerate(lines):
-            canvas.drawString(72, 700 - 12 * number, line)
-
-    parsed = read("a.pdf", pdf(draw))
+    parsed = read("a.pdf", pdf(lambda canvas: lines_at(canvas, 72, 700, lines, pitch=12, font="Courier")))
     texts = {parsed.text[block.start : block.end]: block.kind for block in parsed.blocks}
     assert {"Member discount (15%) -$1.35", "Sales tax (8.5%) $0.65", "TOTAL $8.30"} <= texts.keys()
     assert texts["=" * 36] == MARGIN

@@ -205,8 +205,7 @@ def test_a_heading_repeated_by_chapters_is_kept(read: Read, path_of: PathOf) -> 
     def draw(canvas: Canvas) -> None:
         for page in range(12):
             if page % 4 == 0:
-                canvas.setFont("Times-Bold", 18)
-                canvas.drawString(72, 790, f"Chapter {page // 4 + 1}")
+                lines_at(canvas, 72, 790, [f"Chapter {page // 4 + 1}"], 18, font="Times-Bold")
             lines_at(canvas, 72, 750, textwrap.wrap(prose(page, 10) + f" Fact {page} is here.", 80))
             canvas.showPage()
 

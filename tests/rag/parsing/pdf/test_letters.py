@@ -102,8 +102,7 @@ def test_the_mark_of_a_footnote_is_no_part_of_its_word(read: Read) -> None:
 def test_a_title_that_says_nothing_gives_way_to_the_printed_one(read: Read, title: str) -> None:
     def draw(canvas: Canvas) -> None:
         canvas.setTitle(title)
-        canvas.setFont("Times-Bold", 18)
-        canvas.drawString(72, 790, "Tolls of the Northern Ferries")
+        lines_at(canvas, 72, 790, ["Tolls of the Northern Ferries"], 18, font="Times-Bold")
         lines_at(canvas, 72, 750, textwrap.wrap(prose(1, 12), 80))
 
     assert read("a.pdf", pdf(draw)).title == "Tolls of the Northern Ferries"

@@ -89,9 +89,7 @@ def test_entries_that_hang_are_one_paragraph_each(read: Read) -> None:
     entries = [f"Arnes, {'ABCDEF'[n]}. and {prose(n, 2)} {1990 + n}." for n in range(6)]
 
     def draw(canvas: Canvas) -> None:
-        canvas.setFont("Times-Bold", 14)
-        canvas.drawString(72, 780, "References")
-        y = 760.0
+        y = lines_at(canvas, 72, 780, ["References"], size=14, pitch=20, font="Times-Bold")
         for entry in entries:
             first, *rest = textwrap.wrap(entry, 80)
             y = lines_at(canvas, 72, y, [first])
