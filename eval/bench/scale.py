@@ -194,17 +194,17 @@ def noisy(vectors: NDArray[np.float16], which: Ids, rng: np.random.Generator) ->
     return unit
 
 
-def make_store(path: Path, real: RealPassages, n: int, like: Store, seed: int = 0) -> None:
+def make_store(path: Path, real: RealPassages, n: int, like: Store) -> None:
     """A new store of ``n`` made passages for questions of the same model as ``like``, without views: the next start makes them.
 
     The first passages have the real vectors as they are.
     """
     LocalStore.create(path, dim=like.dim, fingerprint=like.fingerprint, settings=like.settings).close()
-    fill(path, ((row, "") for row in _documents(real, n, seed)))
+    fill(path, ((row, "") for row in _documents(real, n)))
 
 
-def _documents(real: RealPassages, n: int, seed: int) -> Iterator[DocumentRow]:
-    rng = np.random.default_rng(seed)
+def _documents(real: RealPassages, n: int) -> Iterator[DocumentRow]:
+    rng = np.random.default_rng(0)
     n_real = len(real.vectors)
     order = rng.permutation(n_real)
     for start in range(0, n, PASSAGES_PER_DOCUMENT):

@@ -168,8 +168,8 @@ def print_explanation(console: Console, explanation: Explanation, k: int) -> Non
     table.add_row("rank by meaning", *(str(passage.dense or "-") for _, passage in traced))
     table.add_row("rank by words", *(str(passage.lexical or "-") for _, passage in traced))
     for name in dict.fromkeys(name for _, passage in traced for name in passage.signals):
-        table.add_row(name, *(_signal(passage.signals.get(name)) for _, passage in traced))
-    table.add_row("score", *(_signal(passage.score) for _, passage in traced))
+        table.add_row(name, *(_figure(passage.signals.get(name)) for _, passage in traced))
+    table.add_row("score", *(_figure(passage.score) for _, passage in traced))
     console.print(table)
     console.print(Text(f"{explanation.n_candidates} candidates; {k} passages listed", style="dim"))
 
@@ -186,12 +186,8 @@ def _p(change: Comparison) -> str:
     return "-" if change.p is None else f"{change.p:.4f}"
 
 
-def _signal(value: float | None) -> str:
-    return "-" if value is None or math.isnan(value) else f"{value:.3f}"
-
-
 def _figure(value: float | None, *, signed: bool = False) -> str:
-    if value is None:
+    if value is None or math.isnan(value):
         return "-"
     return f"{value:+.3f}" if signed else f"{value:.3f}"
 

@@ -146,7 +146,7 @@ def _asked(ask: Callable[[Query], Answer], question: Question, depth: int) -> An
     return answer
 
 
-def judge(question: Question, answer: Answer, k: int, held_back: Answer | None = None) -> Outcome:
+def judge(question: Question, answer: Answer, k: int, held_back: Answer | None) -> Outcome:
     """Which passages are hits and which documents were found; only what a run keeps of an answer.
 
     held_back: what would have been answered at any risk, where nothing was. An answer is right that has a gold answer in it; where

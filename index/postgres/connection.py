@@ -103,15 +103,13 @@ class Database:
         return connection
 
     @contextmanager
-    def reading(
-        self, first: str, *, primary: bool = False, timeout_s: float = _READ_TIMEOUT_S
-    ) -> Iterator[tuple[Connection, Any]]:
+    def reading(self, first: str, *, primary: bool = False) -> Iterator[tuple[Connection, Any]]:
         """A connection in one snapshot, and the row that ``first``, a query, gives there.
 
         primary: of the server that is written to.  Raises StoreUnreachable when none can be had in time.
         """
         pool = self._writers if primary else self._readers
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + _READ_TIMEOUT_S
         while True:
             connection = self._taken(pool, deadline)
             try:

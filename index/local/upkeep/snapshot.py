@@ -95,7 +95,7 @@ def _occupied(target: Path) -> bool:
 
 
 @contextmanager
-def checked_copy(source: Path, building: Path, progress: Progress | None = None) -> Iterator[tuple[Store, int]]:
+def checked_copy(source: Path, building: Path, progress: Progress | None) -> Iterator[tuple[Store, int]]:
     """The store of a snapshot, or of another directory, copied into a new directory and checked there, and its last change.
 
     Raises StoreMissing when ``source`` is neither, StoreDamaged when it is not as it was made.

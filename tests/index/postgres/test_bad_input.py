@@ -249,7 +249,6 @@ def test_a_pool_that_runs_dry_is_told_and_recovers(
     address: str, monkeypatch: pytest.MonkeyPatch, make_document: Make
 ) -> None:
     monkeypatch.setattr(connection, "_CONNECTIONS", 1)
-    monkeypatch.setattr(PostgresStore, "lock_timeout_s", 0.5, raising=False)
     with create(address) as store:
         store.lock_timeout_s = 0.5
         with store.read(), pytest.raises(StoreUnreachable, match="all 1 connections"):
