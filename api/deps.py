@@ -1,13 +1,14 @@
 """What routes are given: a request with the service, what its key opens and how its work is run; and that a body is JSON."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
+from functools import wraps
 from threading import Event, Semaphore
-from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, Protocol, TypeVar, cast
 
 from fastapi import Depends, Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from api.admission.lanes import Lane, Lanes
 from api.errors import COLLECTION_CLOSED, ClientLeft, Refused
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from api.protocols.openai.staging import Staging
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 _JSON_TYPES = re.compile(r"application/(?:json|[^\s;/]+\+json)", re.IGNORECASE)
 
@@ -111,10 +113,6 @@ class Run:
             work, self._request.receive, state.started + seconds, self._given_up, needs_place=needs_place
         )
 
-    async def json(self, work: Callable[[], Mapping[str, object]], status: int = 200) -> JSONResponse:
-        """What ``work`` gives, as JSON that is written in the same thread."""
-        return await self(lambda: JSONResponse(work(), status))
-
 
 def make_answer(request: Request, query: Query, check: Callable[[], None]) -> Answered:
     """The answer to a question, by whichever process answers, counted.  It blocks.  Raises as ``Service.ask``.
@@ -191,3 +189,17 @@ async def _call(request: Request) -> Call:  # the framework runs what is not asy
 
 
 CallDep = Annotated[Call, Depends(_call)]
+
+
+def blocking(does: Callable[P, Response | Mapping[str, object]]) -> Callable[P, Coroutine[Any, Any, Response]]:
+    """A route whose work, which blocks, is done in a thread of the lane of its ``call``; what is no response is sent as JSON."""
+
+    @wraps(does)
+    async def route(*args: P.args, **given: P.kwargs) -> Response:
+        def work() -> Response:
+            made = does(*args, **given)
+            return made if isinstance(made, Response) else JSONResponse(made)
+
+        return await cast(Call, given["call"]).run(work)
+
+    return route

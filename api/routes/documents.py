@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator
 
-from api.deps import Call, CallDep
+from api.deps import Call, CallDep, blocking
 from api.errors import ClientLeft, UploadStopped
 from api.routes.uploads import (
     UPLOAD_BODY,
@@ -63,7 +63,8 @@ DocumentId = Annotated[str, Path(description="As in citations and lists."), Afte
     openapi_extra=UPLOAD_BODY,
     summary="Add documents",
 )
-async def add_documents(upload: UploadDep, call: CallDep) -> JSONResponse:
+@blocking
+def add_documents(upload: UploadDep, call: CallDep) -> JSONResponse:
     """Adds files (multipart) or one text (JSON); answers once they are durable and searchable.
 
     A file is known by the field `folder`, where it is given, and its name without folders: the same again in the same
@@ -79,16 +80,12 @@ async def add_documents(upload: UploadDep, call: CallDep) -> JSONResponse:
         part.split(";")[0].strip().lower() == _ASYNC
         for part in ",".join(call.request.headers.getlist("prefer")).split(",")
     )
-
-    def add() -> JSONResponse:
-        queue = call.service.queue if wants_job and is_read_as_usual(upload) else None
-        if queue is None:
-            return _add(call, upload)
-        job = queue.put(*waiting(upload, call.access))
-        headers = {"Location": f"/v1/jobs/{job.id}", "Preference-Applied": _ASYNC}
-        return JSONResponse(job_json(job), status_code=202, headers=headers)
-
-    return await call.run(add)
+    queue = call.service.queue if wants_job and is_read_as_usual(upload) else None
+    if queue is None:
+        return _add(call, upload)
+    job = queue.put(*waiting(upload, call.access))
+    headers = {"Location": f"/v1/jobs/{job.id}", "Preference-Applied": _ASYNC}
+    return JSONResponse(job_json(job), status_code=202, headers=headers)
 
 
 def _add(call: Call, upload: FormUpload | JsonUpload) -> JSONResponse:
@@ -170,30 +167,27 @@ def _add_files(call: Call, upload: FormUpload) -> tuple[list[Change], list[Faile
     return added, failed
 
 
-@router.get("", response_model=DocumentsOut, responses=problems(422, 503), summary="List documents")
-async def list_documents(
+@router.get("", responses=problems(422, 503), summary="List documents")
+@blocking
+def list_documents(
     call: CallDep,
     cursor: Annotated[Text | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="Documents per page.")] = 100,
     collection: Annotated[
         CollectionName | None, Query(description="Only this collection; all that the key opens when left out.")
     ] = None,
-) -> JSONResponse:
+) -> DocumentsOut:
     """Documents in the order they were first added, a page at a time."""
     if collection is not None:
         call.access.require(collection)
-
-    def read() -> DocumentsOut:
-        wanted = call.access.collections if collection is None else frozenset({collection})
-        if cursor:  # an empty one begins the list, as none does
-            documents = _documents_from(cursor, call, wanted, limit + 1)
-        else:
-            documents = call.service.documents(collection=wanted, limit=limit + 1)
-        page, rest = documents[:limit], documents[limit:]
-        next_cursor = f"{page[-1].id}.{rest[0].id}" if rest else None
-        return {"documents": [document_json(document) for document in page], "next_cursor": next_cursor}
-
-    return await call.run.json(read)
+    wanted = call.access.collections if collection is None else frozenset({collection})
+    if cursor:  # an empty one begins the list, as none does
+        documents = _documents_from(cursor, call, wanted, limit + 1)
+    else:
+        documents = call.service.documents(collection=wanted, limit=limit + 1)
+    page, rest = documents[:limit], documents[limit:]
+    next_cursor = f"{page[-1].id}.{rest[0].id}" if rest else None
+    return {"documents": [document_json(document) for document in page], "next_cursor": next_cursor}
 
 
 def _documents_from(cursor: str, call: Call, wanted: frozenset[str] | None, limit: int) -> list[Document]:
@@ -215,55 +209,45 @@ def _documents_from(cursor: str, call: Call, wanted: frozenset[str] | None, limi
     return [first, *behind][:limit] if wanted is None or first.collection in wanted else behind
 
 
-@router.get("/{document_id}", response_model=DocumentOut, responses=problems(404, 503), summary="One document")
-async def get_document(document_id: DocumentId, call: CallDep) -> JSONResponse:
+@router.get("/{document_id}", responses=problems(404, 503), summary="One document")
+@blocking
+def get_document(document_id: DocumentId, call: CallDep) -> DocumentOut:
     """A document without its text."""
-    return await call.run.json(lambda: document_json(call.document(document_id)))
+    return document_json(call.document(document_id))
 
 
 Position = Annotated[int | None, Query(ge=0, description="In code points; half-open.")]
 
 
-@router.get("/{document_id}/text", response_model=TextOut, responses=problems(404, 422, 503), summary="Its stored text")
-async def get_text(
-    document_id: DocumentId, call: CallDep, start: Position = None, end: Position = None
-) -> JSONResponse:
+@router.get("/{document_id}/text", responses=problems(404, 422, 503), summary="Its stored text")
+@blocking
+def get_text(document_id: DocumentId, call: CallDep, start: Position = None, end: Position = None) -> TextOut:
     """The stored text from `start` (else its beginning) to `end` (else its end), with the hash of the whole."""
-
-    def read() -> TextOut:
-        call.document(document_id)
-        return _text(document_id, call.service.text(document_id), start, end)
-
-    return await call.run.json(read)
+    call.document(document_id)
+    return _text(document_id, call.service.text(document_id), start, end)
 
 
 @router.get(
     "/{document_id}/structure",
-    response_model=StructureOut,
     responses=problems(404, 422, 503),
     summary="Its text as headings, lists and tables",
 )
-async def get_structure(
-    document_id: DocumentId, call: CallDep, start: Position = None, end: Position = None
-) -> JSONResponse:
+@blocking
+def get_structure(document_id: DocumentId, call: CallDep, start: Position = None, end: Position = None) -> StructureOut:
     """The stored text from `start` to `end`, as `/text` gives it, with what each stretch of it is, and the headings of the whole.
 
     Blocks are told from the passages: nothing is added to the text, and every character that is no white space is in one block.
     """
-
-    def read() -> StructureOut:
-        call.document(document_id)
-        with call.service.store.read() as reader:
-            text, passages = reader.text(document_id), reader.passages_of(document_id)
-        part = _text(document_id, text, start, end)
-        blocks = [_block_json(block) for block in blocks_of(part["text"], part["start"], passages)]
-        outline: list[HeadingOut] = [
-            {"title": entry.title, "level": entry.level, "start": entry.start, "page": entry.page}
-            for entry in outline_of(passages)
-        ]
-        return {**part, "blocks": blocks, "outline": outline}
-
-    return await call.run.json(read)
+    call.document(document_id)
+    with call.service.store.read() as reader:
+        text, passages = reader.text(document_id), reader.passages_of(document_id)
+    part = _text(document_id, text, start, end)
+    blocks = [_block_json(block) for block in blocks_of(part["text"], part["start"], passages)]
+    outline: list[HeadingOut] = [
+        {"title": entry.title, "level": entry.level, "start": entry.start, "page": entry.page}
+        for entry in outline_of(passages)
+    ]
+    return {**part, "blocks": blocks, "outline": outline}
 
 
 def _block_json(block: Block) -> BlockOut:
@@ -297,16 +281,11 @@ def _text(document_id: str, text: str, start: int | None, end: int | None) -> Te
     return {"document_id": document_id, "start": start, "end": end, "text": text[start:end], "sha256": sha256}
 
 
-@router.delete(
-    "/{document_id}", response_model=ReceiptOut, responses=problems(404, 503, 507), summary="Delete a document"
-)
-async def delete_document(document_id: DocumentId, call: CallDep) -> JSONResponse:
+@router.delete("/{document_id}", responses=problems(404, 503, 507), summary="Delete a document")
+@blocking
+def delete_document(document_id: DocumentId, call: CallDep) -> ReceiptOut:
     """Deletes, and answers once nothing of the document can be found any more."""
-
-    def delete() -> ReceiptOut:
-        call.document(document_id)
-        receipt = call.service.store.delete(document_id)
-        call.metrics.documents.labels("deleted").inc()
-        return receipt_json(receipt)
-
-    return await call.run.json(delete)
+    call.document(document_id)
+    receipt = call.service.store.delete(document_id)
+    call.metrics.documents.labels("deleted").inc()
+    return receipt_json(receipt)

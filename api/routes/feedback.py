@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, Response
 
-from api.deps import Call, CallDep, require_json
+from api.deps import Call, CallDep, blocking, require_json
 from api.errors import FORBIDDEN, Refused
 from api.schemas.openapi import problems
 from api.schemas.requests import FeedbackIn
@@ -21,7 +21,8 @@ router = APIRouter(tags=["ask"])
     dependencies=[Depends(require_json)],
     summary="Say what answers a question",
 )
-async def add_feedback(body: FeedbackIn, call: CallDep) -> JSONResponse:
+@blocking
+def add_feedback(body: FeedbackIn, call: CallDep) -> JSONResponse:
     """Keeps the question with the quotes that answer it, or as one that the documents do not answer, as a line of a gold set.
 
     A later word on the same question replaces an earlier one. It needs the setting `feedback`.
@@ -30,13 +31,9 @@ async def add_feedback(body: FeedbackIn, call: CallDep) -> JSONResponse:
     if judged is None:
         raise BadInput("no feedback is kept here: the operator sets RAG_FEEDBACK to a file for it")
     call.access.require(body.collection)
-
-    def keep() -> FeedbackOut:
-        document = _checked(call, body)
-        quotes = [citation.cited_text for citation in body.citations]
-        return judged.add(body.question, body.collection, quotes, document)
-
-    return await call.run.json(keep, 201)
+    document = _checked(call, body)
+    quotes = [citation.cited_text for citation in body.citations]
+    return JSONResponse(judged.add(body.question, body.collection, quotes, document), 201)
 
 
 def _checked(call: Call, body: FeedbackIn) -> str | None:
@@ -51,31 +48,23 @@ def _checked(call: Call, body: FeedbackIn) -> str | None:
     return sources.pop() if len(sources) == 1 else None
 
 
-@router.get(
-    "/v1/unanswered", response_model=UnansweredOut, responses=problems(503), summary="Questions without an answer"
-)
-async def list_unanswered(call: CallDep) -> JSONResponse:
+@router.get("/v1/unanswered", responses=problems(503), summary="Questions without an answer")
+@blocking
+def list_unanswered(call: CallDep) -> UnansweredOut:
     """What was asked over `/v1/ask` and not answered, the latest first; nothing without the setting `unanswered`."""
     if not call.access.may_write:
         raise Refused(FORBIDDEN, "Questions of others are shown to keys for writing.")
     kept = call.state.unanswered
-
-    def read() -> UnansweredOut:
-        return {"questions": kept.listed(call.access.collections) if kept else []}
-
-    return await call.run.json(read)
+    return {"questions": kept.listed(call.access.collections) if kept else []}
 
 
 @router.delete(
     "/v1/unanswered", status_code=204, responses=problems(503, 507), summary="Forget questions without an answer"
 )
-async def forget_unanswered(call: CallDep) -> Response:
+@blocking
+def forget_unanswered(call: CallDep) -> Response:
     """Forgets those of the collections that the key opens."""
     kept = call.state.unanswered
-
-    def forget() -> Response:
-        if kept is not None:
-            kept.forget(call.access.collections)
-        return Response(status_code=204)
-
-    return await call.run(forget)
+    if kept is not None:
+        kept.forget(call.access.collections)
+    return Response(status_code=204)

@@ -4,9 +4,8 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path
-from fastapi.responses import JSONResponse
 
-from api.deps import CallDep
+from api.deps import CallDep, blocking
 from api.errors import JOB_NOT_FOUND, Refused, clean
 from api.schemas.openapi import problems
 from index.types import Job
@@ -19,21 +18,16 @@ router = APIRouter(prefix="/v1/jobs", tags=["documents"])
 JobId = Annotated[str, Path(description="As in the `Location` of an upload that prefers `respond-async`.")]
 
 
-@router.get("/{job_id}", response_model=JobOut, responses=problems(404, 503), summary="What becomes of an upload")
-async def get_job(job_id: JobId, call: CallDep) -> JSONResponse:
+@router.get("/{job_id}", responses=problems(404, 503), summary="What becomes of an upload")
+@blocking
+def get_job(job_id: JobId, call: CallDep) -> JobOut:
     """A job as it is now; it is kept for seven days. A store in a directory has none."""
-
-    def read() -> JobOut:
-        job, opened = _find(call.service, job_id), call.access.collections
-        if job is None or opened is not None and job.collection not in opened:
-            raise Refused(JOB_NOT_FOUND, f"no job has the id {clean(job_id)}")
-        shown = job_json(job)
-        shown["failed"] = [
-            {"name": clean(failed["name"]), "reason": clean(failed["reason"])} for failed in shown["failed"]
-        ]
-        return shown
-
-    return await call.run.json(read)
+    job, opened = _find(call.service, job_id), call.access.collections
+    if job is None or opened is not None and job.collection not in opened:
+        raise Refused(JOB_NOT_FOUND, f"no job has the id {clean(job_id)}")
+    shown = job_json(job)
+    shown["failed"] = [{"name": clean(failed["name"]), "reason": clean(failed["reason"])} for failed in shown["failed"]]
+    return shown
 
 
 def _find(service: Service, job_id: str) -> Job | None:

@@ -4,9 +4,9 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
-from api.deps import Call, CallDep
+from api.deps import Call, CallDep, blocking
 from api.errors import ORIGINAL_NOT_FOUND, PAGE_NOT_FOUND, Refused
 from api.routes.documents import DocumentId, Position
 from api.schemas.openapi import problems
@@ -35,39 +35,31 @@ Sought = Annotated[Text | None, Query(min_length=1, max_length=200, description=
     responses={200: {"description": "The file", "content": {_BYTES: _BINARY}}, **problems(404, 503)},
     summary="The file it is made of",
 )
-async def get_original(document_id: DocumentId, call: CallDep) -> Response:
+@blocking
+def get_original(document_id: DocumentId, call: CallDep) -> Response:
     """The file as it was given, byte for byte, to be saved: one that was uploaded, or that still lies where it was added from."""
-
-    def read() -> Response:
-        document, content = _original(call, document_id)
-        named = quote(name_of(document), safe="")
-        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{named}", "Content-Security-Policy": _POLICY}
-        return Response(content, media_type=_BYTES, headers=headers)
-
-    return await call.run(read)
+    document, content = _original(call, document_id)
+    named = quote(name_of(document), safe="")
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{named}", "Content-Security-Policy": _POLICY}
+    return Response(content, media_type=_BYTES, headers=headers)
 
 
-@router.get("/{document_id}/pages", response_model=PagesOut, responses=problems(404, 422, 503), summary="Its pages")
-async def list_pages(
-    document_id: DocumentId, call: CallDep, start: Position = None, find: Sought = None
-) -> JSONResponse:
+@router.get("/{document_id}/pages", responses=problems(404, 422, 503), summary="Its pages")
+@blocking
+def list_pages(document_id: DocumentId, call: CallDep, start: Position = None, find: Sought = None) -> PagesOut:
     """How many pages it has, whether they can be shown, on which `start` stands, and on which words are found."""
-
-    def read() -> PagesOut:
-        document = call.document(document_id)
-        content = call.service.original(document)
-        with call.service.store.read() as reader:
-            pages = pages_of(reader, document, start, find)
-        return {
-            "document_id": document.id,
-            "original": content is not None,
-            "pictures": content is not None and is_pdf(content),
-            "pages": pages.n_pages,
-            "page": pages.page,
-            "found": None if pages.found is None else [{"page": page, "count": n} for page, n in pages.found.items()],
-        }
-
-    return await call.run.json(read)
+    document = call.document(document_id)
+    content = call.service.original(document)
+    with call.service.store.read() as reader:
+        pages = pages_of(reader, document, start, find)
+    return {
+        "document_id": document.id,
+        "original": content is not None,
+        "pictures": content is not None and is_pdf(content),
+        "pages": pages.n_pages,
+        "page": pages.page,
+        "found": None if pages.found is None else [{"page": page, "count": n} for page, n in pages.found.items()],
+    }
 
 
 @router.get(
@@ -85,7 +77,8 @@ async def list_pages(
     },
     summary="A page as a picture",
 )
-async def get_page(
+@blocking
+def get_page(
     document_id: DocumentId,
     number: Annotated[int, Path(description="From 1.")],
     call: CallDep,
@@ -97,22 +90,16 @@ async def get_page(
     """A page of a PDF whose file is here, with the text from `start` to `end` and the words of `find` marked where they stand."""
     if (start is None) != (end is None):
         raise BadInput("start and end go together: they say what is marked")
-
-    def draw() -> Response:
-        document, content = _original(call, document_id)
-        if not is_pdf(content):
-            raise Refused(PAGE_NOT_FOUND, "Only pages of PDF files are shown.")
-        span = None if start is None or end is None else (start, end)
-        with call.service.store.read() as reader:
-            wanted = wanted_page(reader, document, number, width, span, find or "")
-        drawn = call.service.intake.draw(content, wanted, call.run.check)
-        if not drawn.png:
-            raise Refused(PAGE_NOT_FOUND, f"It has the pages 1 to {drawn.n_pages}.")
-        return Response(
-            drawn.png, media_type=_PNG, headers={MARKS: str(drawn.quoted), MARKED_AT: f"{drawn.quoted_at:.4f}"}
-        )
-
-    return await call.run(draw)
+    document, content = _original(call, document_id)
+    if not is_pdf(content):
+        raise Refused(PAGE_NOT_FOUND, "Only pages of PDF files are shown.")
+    span = None if start is None or end is None else (start, end)
+    with call.service.store.read() as reader:
+        wanted = wanted_page(reader, document, number, width, span, find or "")
+    drawn = call.service.intake.draw(content, wanted, call.run.check)
+    if not drawn.png:
+        raise Refused(PAGE_NOT_FOUND, f"It has the pages 1 to {drawn.n_pages}.")
+    return Response(drawn.png, media_type=_PNG, headers={MARKS: str(drawn.quoted), MARKED_AT: f"{drawn.quoted_at:.4f}"})
 
 
 def _original(call: Call, document_id: str) -> tuple[Document, bytes]:

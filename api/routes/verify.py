@@ -1,9 +1,8 @@
 """Citations of saved answers."""
 
 from fastapi import APIRouter, Depends
-from fastapi.responses import JSONResponse
 
-from api.deps import Call, CallDep, require_json
+from api.deps import Call, CallDep, blocking, require_json
 from api.schemas.openapi import problems
 from api.schemas.requests import VerifyIn
 from api.schemas.responses import VerifyOut
@@ -15,28 +14,22 @@ router = APIRouter(tags=["verify"])
 
 @router.post(
     "/v1/verify",
-    response_model=VerifyOut,
     responses=problems(400, 413, 415, 422, 503),
     dependencies=[Depends(require_json)],
     summary="Check citations",
 )
-async def verify(body: VerifyIn, call: CallDep) -> JSONResponse:
+@blocking
+def verify(body: VerifyIn, call: CallDep) -> VerifyOut:
     """For each citation whether its quote still stands: `valid`, `changed`, `moved` (with the new position) or `gone`."""
-
-    def check() -> VerifyOut:
-        cited = [citation.citation() for citation in body.citations]
-        closed = _closed(call, {citation.document_id for citation in cited})
-        checks = call.service.check_citations(cited)
-        return {
-            "results": [
-                {"status": "gone", "document_id": check.document_id}
-                if check.document_id in closed
-                else check_json(check)
-                for check in checks
-            ]
-        }
-
-    return await call.run.json(check)
+    cited = [citation.citation() for citation in body.citations]
+    closed = _closed(call, {citation.document_id for citation in cited})
+    checks = call.service.check_citations(cited)
+    return {
+        "results": [
+            {"status": "gone", "document_id": check.document_id} if check.document_id in closed else check_json(check)
+            for check in checks
+        ]
+    }
 
 
 def _closed(call: Call, document_ids: set[str]) -> set[str]:

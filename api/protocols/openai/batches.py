@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from api.deps import require_json
+from api.deps import blocking, require_json
 from api.protocols.openai.call import Call, CallDep, Json, Order
 from api.protocols.openai.collections import Lenient, page_of
 from api.protocols.openai.files import FileIn, put_in
@@ -79,7 +79,8 @@ def _batch(call: Call, collection: str, batch_id: str) -> Batch:
 
 
 @router.post("", dependencies=[Depends(require_json)])
-async def create_batch(collection: CollectionName, body: BatchIn, call: CallDep) -> JSONResponse:
+@blocking
+def create_batch(collection: CollectionName, body: BatchIn, call: CallDep) -> Json:
     """Puts files into a collection; answers once all are durable and searchable, or have failed."""
     call.access.require(collection)
     files = body.files or [FileIn(file_id=file_id, attributes=body.attributes) for file_id in body.file_ids]
@@ -88,19 +89,15 @@ async def create_batch(collection: CollectionName, body: BatchIn, call: CallDep)
     for strategy in (body.chunking_strategy, *(file.chunking_strategy for file in files)):
         require_auto(strategy)
     batch = Batch(f"vsfb_{uuid4().hex}", collection, call.owner, time.time())
-
-    def add() -> Json:
-        for file in files:
-            try:
-                shown = put_in(call, collection, file)
-            except _OF_THE_FILE as error:
-                call.metrics.documents.labels("failed").inc()
-                shown = _failed_json(file, collection, str(error))
-            batch.files.append(shown)
-        call.state.batches.keep(batch)
-        return _batch_json(batch)
-
-    return await call.run.json(add)
+    for file in files:
+        try:
+            shown = put_in(call, collection, file)
+        except _OF_THE_FILE as error:
+            call.metrics.documents.labels("failed").inc()
+            shown = _failed_json(file, collection, str(error))
+        batch.files.append(shown)
+    call.state.batches.keep(batch)
+    return _batch_json(batch)
 
 
 @router.get("/{batch_id}")

@@ -3,10 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from fastapi.responses import JSONResponse
 from starlette.datastructures import UploadFile
 
-from api.deps import require_json
+from api.deps import blocking, require_json
 from api.protocols.openai.call import Call, CallDep, Json, Order
 from api.protocols.openai.collections import Lenient, page_of
 from api.protocols.openai.staging import StagedFile
@@ -32,7 +31,8 @@ class FileIn(Lenient):
 
 
 @router.post("/files")
-async def create_file(upload: UploadDep, call: CallDep) -> JSONResponse:
+@blocking
+def create_file(upload: UploadDep, call: CallDep) -> Json:
     """Keeps a file for an hour, until it is put into a vector store."""
     if not isinstance(upload, FormUpload):
         raise UnsupportedFormat("Send the file as multipart/form-data (field `file`), with the field `purpose`.")
@@ -43,62 +43,56 @@ async def create_file(upload: UploadDep, call: CallDep) -> JSONResponse:
     if purpose not in _PURPOSES:
         raise BadInput(f"purpose: use {' or '.join(_PURPOSES)}")
     name = checked_name(base_name(file.filename), set())
-    return await call.run.json(
-        lambda: _file_json(call.state.staging.add(name, file.file.read(), str(purpose), call.owner))
-    )
+    return _file_json(call.state.staging.add(name, file.file.read(), str(purpose), call.owner))
 
 
 @router.get("/files")
-async def list_files(
+@blocking
+def list_files(
     call: CallDep,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
     after: str | None = None,
     order: Order = "asc",
-) -> JSONResponse:
+) -> Json:
     """The files that wait, then the documents that the key opens, as files."""
-
-    def read() -> Json:
-        waiting = call.state.staging.of(call.owner) if after is None else []
-        if order == "desc":
-            waiting.reverse()
-        documents, has_more = call.documents(call.access.collections, after, limit, order)
-        return page_of([*map(_file_json, waiting), *map(_file_json, documents)], has_more=has_more)
-
-    return await call.run.json(read)
+    waiting = call.state.staging.of(call.owner) if after is None else []
+    if order == "desc":
+        waiting.reverse()
+    documents, has_more = call.documents(call.access.collections, after, limit, order)
+    return page_of([*map(_file_json, waiting), *map(_file_json, documents)], has_more=has_more)
 
 
 @router.get("/files/{file_id}")
-async def get_file(file_id: str, call: CallDep) -> JSONResponse:
+@blocking
+def get_file(file_id: str, call: CallDep) -> Json:
     """One file."""
-    return await call.run.json(lambda: _file_json(call.waiting(file_id) or call.document(file_id)))
+    return _file_json(call.waiting(file_id) or call.document(file_id))
 
 
 @router.delete("/files/{file_id}")
-async def delete_file(file_id: str, call: CallDep) -> JSONResponse:
+@blocking
+def delete_file(file_id: str, call: CallDep) -> Json:
     """Deletes a file and every document that it became; answers once nothing of them can be found."""
-
-    def delete() -> Json:
-        waiting = call.waiting(file_id)
-        if waiting is None:
-            call.delete(call.document(file_id))
-        else:
-            for document_id in waiting.documents.values():
-                try:
-                    call.delete(call.document(document_id))
-                except DocumentNotFound:
-                    continue  # it was deleted by its own id
-            call.state.staging.remove(waiting)
-        return {"id": file_id, "object": "file", "deleted": True}
-
-    return await call.run.json(delete)
+    waiting = call.waiting(file_id)
+    if waiting is None:
+        call.delete(call.document(file_id))
+    else:
+        for document_id in waiting.documents.values():
+            try:
+                call.delete(call.document(document_id))
+            except DocumentNotFound:
+                continue  # it was deleted by its own id
+        call.state.staging.remove(waiting)
+    return {"id": file_id, "object": "file", "deleted": True}
 
 
 @router.post(_IN_STORE, dependencies=[Depends(require_json)])
-async def add_file(collection: CollectionName, body: FileIn, call: CallDep) -> JSONResponse:
+@blocking
+def add_file(collection: CollectionName, body: FileIn, call: CallDep) -> Json:
     """Puts a file into a collection; answers once it is durable and searchable."""
     call.access.require(collection)
     require_auto(body.chunking_strategy)
-    return await call.run.json(lambda: put_in(call, collection, body))
+    return put_in(call, collection, body)
 
 
 def put_in(call: Call, collection: str, file: FileIn) -> Json:
@@ -124,53 +118,45 @@ def put_in(call: Call, collection: str, file: FileIn) -> Json:
 
 
 @router.get(_IN_STORE)
-async def list_files_of(
+@blocking
+def list_files_of(
     collection: str,
     call: CallDep,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     after: str | None = None,
     status: Annotated[str | None, Query(alias="filter")] = None,
     order: Order = "asc",
-) -> JSONResponse:
+) -> Json:
     """The documents of a collection, as its files; what failed is none of them."""
-
-    def read() -> Json:
-        call.require(collection)
-        if status not in (None, "completed"):
-            return page_of([])
-        documents, has_more = call.documents(collection, after, limit, order)
-        return page_of([_stored_json(document, document.id) for document in documents], has_more=has_more)
-
-    return await call.run.json(read)
+    call.require(collection)
+    if status not in (None, "completed"):
+        return page_of([])
+    documents, has_more = call.documents(collection, after, limit, order)
+    return page_of([_stored_json(document, document.id) for document in documents], has_more=has_more)
 
 
 @router.get(_IN_STORE + "/{file_id}/content")
-async def get_content(collection: str, file_id: str, call: CallDep) -> JSONResponse:
+@blocking
+def get_content(collection: str, file_id: str, call: CallDep) -> Json:
     """The text of a file as it is stored and cited."""
-
-    def read() -> Json:
-        text = call.service.text(call.document_in(collection, file_id).id)
-        page = {"object": "vector_store.file_content.page", "has_more": False, "next_page": None}
-        return {**page, "data": [{"type": "text", "text": text}]}
-
-    return await call.run.json(read)
+    text = call.service.text(call.document_in(collection, file_id).id)
+    page = {"object": "vector_store.file_content.page", "has_more": False, "next_page": None}
+    return {**page, "data": [{"type": "text", "text": text}]}
 
 
 @router.get(_IN_STORE + "/{file_id}")
-async def get_file_of(collection: str, file_id: str, call: CallDep) -> JSONResponse:
+@blocking
+def get_file_of(collection: str, file_id: str, call: CallDep) -> Json:
     """One file of a collection."""
-    return await call.run.json(lambda: _stored_json(call.document_in(collection, file_id), file_id))
+    return _stored_json(call.document_in(collection, file_id), file_id)
 
 
 @router.delete(_IN_STORE + "/{file_id}")
-async def remove_file(collection: str, file_id: str, call: CallDep) -> JSONResponse:
+@blocking
+def remove_file(collection: str, file_id: str, call: CallDep) -> Json:
     """Takes a file out of a collection: its document is deleted."""
-
-    def delete() -> Json:
-        call.delete(call.document_in(collection, file_id))
-        return {"id": file_id, "object": "vector_store.file.deleted", "deleted": True}
-
-    return await call.run.json(delete)
+    call.delete(call.document_in(collection, file_id))
+    return {"id": file_id, "object": "vector_store.file.deleted", "deleted": True}
 
 
 def _file_json(file: StagedFile | Document) -> Json:

@@ -4,10 +4,9 @@ import base64
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
-from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from api.deps import require_json
+from api.deps import blocking, require_json
 from api.protocols.openai.call import Call, CallDep, Json
 from api.protocols.openai.collections import Lenient, collection_of, model_of, page_of
 from api.schemas.requests import has_surrogates
@@ -37,29 +36,25 @@ def _embedding_model(call: Call) -> str:
 
 
 @router.get("/models")
-async def list_models(call: CallDep) -> JSONResponse:
+@blocking
+def list_models(call: CallDep) -> Json:
     """A model for each collection, which answers from it, and the one that embeds."""
-    return await call.run.json(
-        lambda: page_of(
-            [_model(name) for name in (*map(model_of, call.access.counts(call.service)), _embedding_model(call))]
-        )
-    )
+    names = [*map(model_of, call.access.counts(call.service)), _embedding_model(call)]
+    return page_of([_model(name) for name in names])
 
 
 @router.get("/models/{model:path}")
-async def get_model(model: str, call: CallDep) -> JSONResponse:
+@blocking
+def get_model(model: str, call: CallDep) -> Json:
     """One of them."""
-
-    def read() -> Json:
-        if model != _embedding_model(call):
-            call.require(collection_of(model))
-        return _model(model)
-
-    return await call.run.json(read)
+    if model != _embedding_model(call):
+        call.require(collection_of(model))
+    return _model(model)
 
 
 @router.post("/embeddings", dependencies=[Depends(require_json)])
-async def embed(body: EmbeddingsIn, call: CallDep) -> JSONResponse:
+@blocking
+def embed(body: EmbeddingsIn, call: CallDep) -> Json:
     """Vectors of texts by the store's own model, of unit length."""
     texts = [body.input] if isinstance(body.input, str) else body.input
     known = _embedding_model(call)
@@ -69,19 +64,15 @@ async def embed(body: EmbeddingsIn, call: CallDep) -> JSONResponse:
         raise BadInput(f"input: send 1 to {MAX_TEXTS} texts of {MAX_CHARACTERS} characters in all")
     if any(map(has_surrogates, texts)):
         raise BadInput("input: texts must be Unicode without lone surrogates")
-
-    def work() -> Json:
-        vectors = call.service.embedder.embed_texts(texts)
-        if body.dimensions not in (None, vectors.shape[1]):
-            raise BadInput(f"dimensions: the model's vectors have {vectors.shape[1]}, and are not cut")
-        as_sent = [
-            base64.b64encode(vector.astype("<f4").tobytes()).decode()
-            if body.encoding_format == "base64"
-            else vector.tolist()
-            for vector in vectors
-        ]
-        data = [{"object": "embedding", "index": index, "embedding": sent} for index, sent in enumerate(as_sent)]
-        usage = {"prompt_tokens": 0, "total_tokens": 0}
-        return {"object": "list", "data": data, "model": known, "usage": usage}
-
-    return await call.run.json(work)
+    vectors = call.service.embedder.embed_texts(texts)
+    if body.dimensions not in (None, vectors.shape[1]):
+        raise BadInput(f"dimensions: the model's vectors have {vectors.shape[1]}, and are not cut")
+    as_sent = [
+        base64.b64encode(vector.astype("<f4").tobytes()).decode()
+        if body.encoding_format == "base64"
+        else vector.tolist()
+        for vector in vectors
+    ]
+    data = [{"object": "embedding", "index": index, "embedding": sent} for index, sent in enumerate(as_sent)]
+    usage = {"prompt_tokens": 0, "total_tokens": 0}
+    return {"object": "list", "data": data, "model": known, "usage": usage}

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from api.deps import require_json
+from api.deps import blocking, require_json
 from api.errors import no_collection
 from api.protocols.asking import Made, ask, query_of
 from api.protocols.citing import columns_of, link_of, name_of, relevance, source_of
@@ -78,35 +78,31 @@ def results_of(made: Made, links: Links, threshold: float) -> list[Json]:
 
 
 @router.get("")
-async def list_vector_stores(
+@blocking
+def list_vector_stores(
     call: CallDep,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     after: str | None = None,
     order: Order = "asc",
-) -> JSONResponse:
+) -> Json:
     """The collections that the key opens, by name."""
-
-    def read() -> Json:
-        counts = call.access.counts(call.service)
-        names = sorted(counts, reverse=order == "desc")
-        if after is not None:
-            names = [name for name in names if (name < after if order == "desc" else name > after)]
-        return page_of(
-            [_store_json(call, name, counts[name][0]) for name in names[:limit]], has_more=len(names) > limit
-        )
-
-    return await call.run.json(read)
+    counts = call.access.counts(call.service)
+    names = sorted(counts, reverse=order == "desc")
+    if after is not None:
+        names = [name for name in names if (name < after if order == "desc" else name > after)]
+    return page_of([_store_json(call, name, counts[name][0]) for name in names[:limit]], has_more=len(names) > limit)
 
 
 @router.post("", dependencies=[Depends(require_json)])
-async def create_vector_store(body: VectorStoreIn, call: CallDep) -> JSONResponse:
+@blocking
+def create_vector_store(body: VectorStoreIn, call: CallDep) -> Json:
     """A name for a collection that files can be added to: it is there as long as documents are in it."""
     name = body.name or f"vs_{uuid4().hex[:24]}"
     call.access.require(name)
     if body.file_ids:
         raise BadInput("file_ids: add files to a vector store with POST /vector_stores/{id}/files")
     require_auto(body.chunking_strategy)
-    return await call.run.json(lambda: _store_json(call, name, call.service.counts(name)[0]))
+    return _store_json(call, name, call.service.counts(name)[0])
 
 
 def require_auto(strategy: Json | None) -> None:
@@ -138,25 +134,23 @@ store_router = APIRouter(prefix="/openai/v1/vector_stores", include_in_schema=Fa
 
 
 @store_router.get("/{collection:path}")
-async def get_vector_store(collection: str, call: CallDep) -> JSONResponse:
+@blocking
+def get_vector_store(collection: str, call: CallDep) -> Json:
     """One collection."""
-    return await call.run.json(lambda: _store_json(call, collection, call.require(collection)[0]))
+    return _store_json(call, collection, call.require(collection)[0])
 
 
 @store_router.delete("/{collection:path}")
-async def delete_vector_store(collection: str, call: CallDep) -> JSONResponse:
+@blocking
+def delete_vector_store(collection: str, call: CallDep) -> Json:
     """Deletes a collection with all of its documents; answers once nothing of them can be found."""
-
-    def delete() -> Json:
-        call.require(collection)
-        try:
-            receipts = call.service.delete_collection(collection)
-        except BadInput as error:  # which names the other collections
-            raise no_collection(collection) from error
-        call.metrics.documents.labels("deleted").inc(len(receipts))
-        return {"id": collection, "object": "vector_store.deleted", "deleted": True}
-
-    return await call.run.json(delete)
+    call.require(collection)
+    try:
+        receipts = call.service.delete_collection(collection)
+    except BadInput as error:  # which names the other collections
+        raise no_collection(collection) from error
+    call.metrics.documents.labels("deleted").inc(len(receipts))
+    return {"id": collection, "object": "vector_store.deleted", "deleted": True}
 
 
 def _store_json(call: Call, name: str, n_documents: int) -> Json:
