@@ -11,7 +11,7 @@ from api.schemas.requests import MAX_CITATIONS, MAX_TOP_K, CollectionName, Line,
 
 MAX_LISTED = 100
 Structured = dict[str, Any]
-Does = TypeVar("Does", bound=Callable[..., Awaitable[dict[str, Any]]])
+Does = TypeVar("Does", bound=Callable[..., dict[str, Any] | Awaitable[dict[str, Any]]])
 
 Id = Annotated[Text, StringConstraints(min_length=1, max_length=250)]
 Words = Annotated[str, Field(description="In words, in any language.")]
@@ -57,11 +57,14 @@ Quotations = Annotated[
 
 
 class Offer(NamedTuple):
-    """A tool as it is listed.  takes: what its arguments are checked by.  does: awaited with a caller and the arguments by name."""
+    """A tool as it is listed.  takes: what its arguments are checked by.
+
+    does: takes a caller and the arguments by name; it is awaited, or blocks.
+    """
 
     tool: Tool
     takes: type[BaseModel]
-    does: Callable[..., Awaitable[Structured]]
+    does: Callable[..., Any]
     writes: bool
 
 

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from inspect import iscoroutinefunction
 from typing import Any
 
 from mcp.server.context import ServerRequestContext
@@ -104,7 +106,8 @@ async def _call(caller: Caller, params: CallToolRequestParams, *, with_links: bo
         raise MCPError(code=INVALID_PARAMS, message=f"There is no tool {name[:40]!r} here: use {', '.join(known)}.")
     offer = known[name]
     try:
-        made = await offer.does(caller, **dict(offer.takes.model_validate(params.arguments or {})))
+        does = partial(offer.does, caller, **dict(offer.takes.model_validate(params.arguments or {})))
+        made = await does() if iscoroutinefunction(offer.does) else await caller.read(does)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))

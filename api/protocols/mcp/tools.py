@@ -75,42 +75,36 @@ def _result(passage: Structured, links: Links) -> Structured:
 
 
 @tool("Read a passage or a document")
-async def fetch(
+def fetch(
     caller: Caller,
     *,
     id: Annotated[Id, Field(description="The id of a search result, or of a document.")],  # noqa: A002
 ) -> Structured:
     """Read the text around a search result, or a whole document, by id."""
     document_id, wanted = _place_of(id)
-
-    def read() -> Structured:
-        document = caller.access.document(caller.service, document_id)
-        span = _window(document, wanted)
-        text = caller.service.text(document.id, span)
-        rest = (
-            None if span.end == document.n_characters else f"{document.id}:{span.end}-{span.end + FETCHED_CHARACTERS}"
-        )
-        metadata = {
-            **document.metadata,
-            "source": document.source,
-            "collection": document.collection,
-            "document_id": document.id,
-            "document_sha256": document.text_sha256,
-            "start_char_index": span.start,
-            "end_char_index": span.end,
-            "characters": document.n_characters,
-            "next_id": rest,
-        }
-        place = (wanted.start, min(wanted.end, document.n_characters)) if wanted else ()
-        return {
-            "id": id,
-            "title": document.title or document.source or document.id,
-            "text": text,
-            "url": caller.links.within(document.collection).to(document.id, *place),
-            "metadata": metadata,
-        }
-
-    return await caller.read(read)
+    document = caller.access.document(caller.service, document_id)
+    span = _window(document, wanted)
+    text = caller.service.text(document.id, span)
+    rest = None if span.end == document.n_characters else f"{document.id}:{span.end}-{span.end + FETCHED_CHARACTERS}"
+    metadata = {
+        **document.metadata,
+        "source": document.source,
+        "collection": document.collection,
+        "document_id": document.id,
+        "document_sha256": document.text_sha256,
+        "start_char_index": span.start,
+        "end_char_index": span.end,
+        "characters": document.n_characters,
+        "next_id": rest,
+    }
+    place = (wanted.start, min(wanted.end, document.n_characters)) if wanted else ()
+    return {
+        "id": id,
+        "title": document.title or document.source or document.id,
+        "text": text,
+        "url": caller.links.within(document.collection).to(document.id, *place),
+        "metadata": metadata,
+    }
 
 
 def _place_of(identifier: str) -> tuple[str, Span | None]:
@@ -179,7 +173,7 @@ def as_text(answer: Structured) -> str:
 
 
 @tool("Check quotations")
-async def verify(
+def verify(
     caller: Caller,
     *,
     citations: Quotations,
@@ -198,18 +192,14 @@ async def verify(
         quotations.append(Quotation(document_id=document_id, quote=quote))
     if not quotations:
         raise BadInput("citations: give one or more, or `quote` with `document_id`")
-
-    def check() -> Structured:
-        results = []
-        for quotation in quotations:
-            check, collection = _check(caller.service, caller.access, quotation)
-            links = caller.links.within(collection)
-            url = links.to(check.document_id, *(check.span or ())) if check.status != "gone" else None
-            place = {"start_char_index": check.span.start, "end_char_index": check.span.end} if check.span else {}
-            results.append({"status": check.status, "document_id": check.document_id, **place, "url": url})
-        return {"results": results}
-
-    return await caller.read(check)
+    results = []
+    for quotation in quotations:
+        check, collection = _check(caller.service, caller.access, quotation)
+        links = caller.links.within(collection)
+        url = links.to(check.document_id, *(check.span or ())) if check.status != "gone" else None
+        place = {"start_char_index": check.span.start, "end_char_index": check.span.end} if check.span else {}
+        results.append({"status": check.status, "document_id": check.document_id, **place, "url": url})
+    return {"results": results}
 
 
 def _check(service: Service, access: Access, quotation: Quotation) -> tuple[CitationCheck, str]:
@@ -231,7 +221,7 @@ def _check(service: Service, access: Access, quotation: Quotation) -> tuple[Cita
 
 
 @tool("List documents")
-async def list_documents(
+def list_documents(
     caller: Caller,
     *,
     collection: Annotated[CollectionName | None, Field(description="Only this one; all when left out.")] = None,
@@ -241,16 +231,12 @@ async def list_documents(
     """The documents with their titles, sources and metadata."""
     if collection is not None:
         caller.access.require(collection)
-
-    def read() -> Structured:
-        documents, following = documents_page(caller, collection, cursor, limit)
-        listed = [
-            {**document_json(document), "url": caller.links.within(document.collection).to(document.id)}
-            for document in documents
-        ]
-        return {"documents": listed, "next_cursor": following}
-
-    return await caller.read(read)
+    documents, following = documents_page(caller, collection, cursor, limit)
+    listed = [
+        {**document_json(document), "url": caller.links.within(document.collection).to(document.id)}
+        for document in documents
+    ]
+    return {"documents": listed, "next_cursor": following}
 
 
 def documents_page(
@@ -267,15 +253,11 @@ def documents_page(
 
 
 @tool("List collections")
-async def list_collections(caller: Caller) -> Structured:
+def list_collections(caller: Caller) -> Structured:
     """The collections that can be searched, with how many documents each holds."""
-
-    def read() -> Structured:
-        counts = caller.access.counts(caller.service)
-        listed = [{"name": name, "documents": n, "passages": m} for name, (n, m) in counts.items()]
-        return {"collections": listed}
-
-    return await caller.read(read)
+    counts = caller.access.counts(caller.service)
+    listed = [{"name": name, "documents": n, "passages": m} for name, (n, m) in counts.items()]
+    return {"collections": listed}
 
 
 @tool("Add a text", writes=True)
