@@ -81,14 +81,10 @@ def add_documents(upload: UploadDep, call: CallDep) -> JSONResponse:
         for part in ",".join(call.request.headers.getlist("prefer")).split(",")
     )
     queue = call.service.queue if wants_job and is_read_as_usual(upload) else None
-    if queue is None:
-        return _add(call, upload)
-    job = queue.put(*waiting(upload, call.access))
-    headers = {"Location": f"/v1/jobs/{job.id}", "Preference-Applied": _ASYNC}
-    return JSONResponse(job_json(job), status_code=202, headers=headers)
-
-
-def _add(call: Call, upload: FormUpload | JsonUpload) -> JSONResponse:
+    if queue is not None:
+        job = queue.put(*waiting(upload, call.access))
+        headers = {"Location": f"/v1/jobs/{job.id}", "Preference-Applied": _ASYNC}
+        return JSONResponse(job_json(job), status_code=202, headers=headers)
     changes, failed = _add_text(call, upload) if isinstance(upload, JsonUpload) else _add_files(call, upload)
     notes = list(call.service.intake.notes(changes))
     shown: UploadOut = {"documents": [change_json(change) for change in changes], "failed": failed, "notes": notes}

@@ -22,6 +22,7 @@ from api.app import create_app
 from api.settings import Settings
 from index.errors import DocumentNotFound
 from index.types import Change, Document, Metadata, Receipt, Span
+from rag.answer.citations import check
 from rag.language.languages import languages_of
 from rag.service import Service
 from rag.shared.errors import BadInput, UnreadableContent, UnsupportedFormat
@@ -227,18 +228,8 @@ class FakeService:
 
     def check_citations(self, citations: Sequence[Citation]) -> list[CitationCheck]:
         self._work()
-        return [self._check(citation) for citation in citations]
-
-    def _check(self, citation: Citation) -> CitationCheck:
-        if citation.document_id not in self.stored:
-            return CitationCheck("gone", citation.document_id)
-        text = self.stored[citation.document_id][1]
-        if text[citation.span.start : citation.span.end] == citation.cited_text:
-            return CitationCheck("valid", citation.document_id)
-        place = text.find(citation.cited_text)
-        if place < 0:
-            return CitationCheck("changed", citation.document_id)
-        return CitationCheck("moved", citation.document_id, Span(place, place + len(citation.cited_text)))
+        texts = {document.id: (text, document.text_sha256) for document, text in self.stored.values()}
+        return [check(citation, texts.get) for citation in citations]
 
     def collections(self) -> dict[str, tuple[int, int]]:
         self._work()
