@@ -29,6 +29,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.medium
 
 ASK = {"question": "a"}
+BEGUN: Message = {"type": "http.request", "body": b"--XX\r\n", "more_body": True}
 
 
 def inside(client: TestClient, lane: str) -> int:
@@ -197,16 +198,12 @@ def test_a_document_that_nobody_waits_for_any_more_does_not_go_in(client_of: Cli
 )
 def test_a_body_that_stalls_is_cut_off(fake: Any, path: str, kind: str) -> None:
     app = create_app(cast(Service, fake), Settings(deadline_s=0.2, upload_deadline_s=0.2))
-    begun: Message = {"type": "http.request", "body": b"--XX\r\n", "more_body": True}
-    request = Request(app, begun, path=path, kind=kind)
+    request = Request(app, BEGUN, path=path, kind=kind)
     assert asyncio.run(asyncio.wait_for(request.run(), 300)) == 408
     problem = json.loads(request.sent[1]["body"])
     assert (problem["type"], problem["status"]) == ("/problems/body-too-slow", 408)
     assert (b"connection", b"close") in request.sent[0]["headers"]
     assert app.state.lanes.ask.inside == app.state.lanes.write.inside == 0
-
-
-BEGUN: Message = {"type": "http.request", "body": b"--XX\r\n", "more_body": True}
 
 
 class Dripping(Request):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from api.admission.keys import add_key
 from api.app import create_app
 from api.schemas.responses import StructureOut
 from api.settings import Settings
@@ -43,8 +44,6 @@ def test_a_text_has_no_file_and_no_document_has_none(client: TestClient) -> None
 
 
 def test_a_key_opens_files_of_its_collections_only(client_of: ClientOf, tmp_path: Path, fake: Any) -> None:
-    from api.admission.keys import add_key
-
     path = tmp_path / "keys.json"
     _, inside = add_key(path, "inside", "read", ("mine",))
     _, outside = add_key(path, "outside", "read", ("other",))
