@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from rag.parsing.office.lists.numbering import written_label
 from rag.parsing.office.rtf.tables import Rows
-from rag.parsing.structure.builder import TextBuilder, Values, plain
+from rag.parsing.structure.builder import Item, TextBuilder, Values, plain
 from rag.parsing.structure.metadata import collect
 from rag.parsing.structure.tables import joined_down, lay_out
 from rag.shared.errors import ContentTooLarge, UnreadableContent
@@ -92,7 +92,7 @@ class _Reader:
         self._skipping = 0
         self._high = ""
         self._level: int | None = None
-        self._listed = False
+        self._list, self._list_level = "", 0  # that the paragraph is in, "" for none
         self._in_table = False
         self._rows = Rows()
         self._styles: dict[int, int] = {}  # number of a style -> heading level
@@ -241,7 +241,8 @@ class _Reader:
         elif text and self._style in self._captions:
             self._builder.add_caption(text)
         else:
-            self._builder.add_block(text, tight=self._listed)
+            item = Item(self._list, self._list_level) if self._list else None
+            self._builder.add_block(text, tight=item is not None, item=item)
         self._notes()
 
     def _cell(self, _: int | None = None) -> None:
@@ -266,7 +267,7 @@ class _Reader:
 
     def _plain_paragraph(self, _: int | None) -> None:
         if self._state.target == "":
-            self._level, self._listed, self._in_table, self._style = None, False, False, 0
+            self._level, self._list, self._list_level, self._in_table, self._style = None, "", 0, False, 0
 
     def _set_style(self, value: int | None) -> None:
         self._style = value or 0
@@ -298,8 +299,11 @@ class _Reader:
     def _set_hidden(self, value: int | None) -> None:
         self._state = replace(self._state, hidden=value != 0)
 
-    def _set_listed(self, _: int | None) -> None:
-        self._listed = True
+    def _set_list(self, value: int | None) -> None:
+        self._list = str(value or 0)
+
+    def _set_list_level(self, value: int | None) -> None:
+        self._list_level = value or 0
 
     def _set_table(self, _: int | None) -> None:
         if self._state.target == "":
@@ -346,7 +350,8 @@ _ACTIONS: dict[str, Callable[[_Reader, int | None], None]] = {
     "uc": _Reader._set_skip,
     "v": _Reader._set_hidden,
     "deleted": _Reader._set_hidden,
-    "ls": _Reader._set_listed,
+    "ls": _Reader._set_list,
+    "ilvl": _Reader._set_list_level,
     "yr": _Reader._set_date,
     "mo": _Reader._set_date,
     "dy": _Reader._set_date,

@@ -112,3 +112,16 @@ def test_the_numbers_that_the_file_holds_stand_before_their_paragraphs() -> None
     )
     lines = [line for line in parse("x.rtf", source.encode()).text.split("\n") if line]
     assert lines == ["7. Liability", "7.3 The seller pays.", "Article 4 Scope", "(b) ice;", "dot", "ring"]
+
+
+def test_items_have_the_short_items_above_them_as_context() -> None:
+    clauses = (
+        (r"\ls1\ilvl0", "1.", "Notice"),
+        (r"\ls1\ilvl1", "1.1", "Tenant"),
+        (r"\ilvl2\ls1", "(a)", "Three months."),
+        (r"\ls1", "2.", "Rent"),
+        (r"\ls2", r"\'b7", "in spring"),
+    )
+    body = "".join(rf"\pard{place}{{\listtext {label}\tab}}{text}\par" for place, label, text in clauses)
+    parsed = parse("lease.rtf", rtf(body))
+    assert [block.context for block in parsed.blocks] == ["", "1. Notice", "1. Notice\n1.1 Tenant", "", "2. Rent"]
