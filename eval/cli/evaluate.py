@@ -8,7 +8,7 @@ import typer
 
 from eval.cli.modes import Baselines, Scoring, Why
 from eval.files import check_writable
-from rag.cli.output import JsonOption, StoreOption, errors
+from rag.cli.output import JsonOption, StoreOption
 from rag.shared.errors import BadInput
 
 _MAX_K = 1000
@@ -101,37 +101,34 @@ def evaluate(
 
     Example: rag eval eval/data/seeds.jsonl --corpus seeds --out before.json
     """
-    with errors():
-        if baselines:
-            _refuse_ignored(context, "--baselines", Baselines)
-        if why is not None:
-            _refuse_ignored(context, "--why", Why)
-        if not 1 <= k <= _MAX_K:
-            raise BadInput(f"-k {k}: list 1 to {_MAX_K} passages")
-        for path in gold:
-            if not path.exists():
-                raise BadInput(f"no gold set at {path}: give a folder in the BEIR layout or a JSONL file")
-        if foreign is not None and not foreign.exists():
-            raise BadInput(f"--foreign {foreign}: there is no gold set")
-        if len(gold) > 1 and not baselines:
-            raise BadInput(f"{len(gold)} gold sets: give one, or several with --baselines")
-        if calibrate and (corpus is not None or gold[0].is_dir()) and store is None:
-            raise BadInput(
-                "--calibrate with documents that are not the store's: say by --store which store to calibrate"
-            )
-        if corpus is not None and store is not None and not calibrate:
-            raise BadInput("--corpus and --store are two places for documents: give one")
-        for option, written in (("--out", out), ("--html", html)):
-            if written is not None:
-                check_writable(option, written)
-        if baselines:
-            Baselines(gold, corpus, store, limit, seed, out, json).run()
-        elif why is not None:
-            Why(gold, corpus, store, why, k, json).run()
-        else:
-            Scoring(
-                gold, corpus, store, k, out, html, compare, fail_under, limit, seed, calibrate, foreign, perturb, json
-            ).run()
+    if baselines:
+        _refuse_ignored(context, "--baselines", Baselines)
+    if why is not None:
+        _refuse_ignored(context, "--why", Why)
+    if not 1 <= k <= _MAX_K:
+        raise BadInput(f"-k {k}: list 1 to {_MAX_K} passages")
+    for path in gold:
+        if not path.exists():
+            raise BadInput(f"no gold set at {path}: give a folder in the BEIR layout or a JSONL file")
+    if foreign is not None and not foreign.exists():
+        raise BadInput(f"--foreign {foreign}: there is no gold set")
+    if len(gold) > 1 and not baselines:
+        raise BadInput(f"{len(gold)} gold sets: give one, or several with --baselines")
+    if calibrate and (corpus is not None or gold[0].is_dir()) and store is None:
+        raise BadInput("--calibrate with documents that are not the store's: say by --store which store to calibrate")
+    if corpus is not None and store is not None and not calibrate:
+        raise BadInput("--corpus and --store are two places for documents: give one")
+    for option, written in (("--out", out), ("--html", html)):
+        if written is not None:
+            check_writable(option, written)
+    if baselines:
+        Baselines(gold, corpus, store, limit, seed, out, json).run()
+    elif why is not None:
+        Why(gold, corpus, store, why, k, json).run()
+    else:
+        Scoring(
+            gold, corpus, store, k, out, html, compare, fail_under, limit, seed, calibrate, foreign, perturb, json
+        ).run()
 
 
 def _refuse_ignored(context: typer.Context, mode: str, kind: type[Baselines] | type[Why]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eval.files import check_writable
-from rag.cli.output import JsonOption, errors, message, print_json
+from rag.cli.output import JsonOption, message, print_json
 from rag.shared.errors import BadInput
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def train(
 
     Example: rag train gold/squad2 gold/covidqa gold/scifact --out ranking.json
     """
-    with errors(), ExitStack() as services:
+    with ExitStack() as services:
         if len(gold) < 2:
             raise BadInput("give two or more gold sets: each is judged by weights fitted on the others")
         for folder in gold:
