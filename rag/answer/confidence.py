@@ -11,12 +11,12 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Self
 
 from index.local.views.lexical import analyze
-from index.types import Document, JsonScalar, Passage, Span
+from index.types import Document, JsonScalar, Passage
 from rag.answer.units.aspects import lacks_negation, missing_periods, tells_another_year
 from rag.answer.units.candidates import ANSWER_PASSAGES, Candidate
 from rag.answer.weights import FILE, load_weights
@@ -60,8 +60,8 @@ ABSTAIN_REASONS: Mapping[str, str] = {
 _MOST_CERTAIN = 50.0
 REFIT_NOTE = "confidence"  # name of the store's note
 
-# A document's id and a span of its text -> what stands there.
-TextOf = Callable[[str, Span], str]
+# A document's id -> its text.
+TextOf = Callable[[str], str]
 
 _log = logging.getLogger(__name__)
 
@@ -90,10 +90,7 @@ def evidence(
     title = document.title
     file_name = (document.source or "").rsplit("/", 1)[-1]
     told = "\n".join((title, *_WORD.findall(file_name), unit.told))
-    begins = Span(0, min(_BEGINNING, document.n_characters))
-    missing, unknown = _doubtful_names(
-        retrieved, passage, told, partial(text_of, document.id, begins), numbered=unit.named
-    )
+    missing, unknown = _doubtful_names(retrieved, passage, told, text_of, numbered=unit.named)
     best = sorted(retrieved.scores.tolist(), reverse=True)[:ANSWER_PASSAGES]
     return {
         "score": unit.score,
@@ -113,11 +110,11 @@ def evidence(
 
 
 def _doubtful_names(
-    retrieved: Retrieved, passage: Passage, told: str, beginning: Callable[[], str], *, numbered: bool
+    retrieved: Retrieved, passage: Passage, told: str, text_of: TextOf, *, numbered: bool
 ) -> tuple[int, int]:
     """How many names of the question a passage's document may not have, and how many no document has.
 
-    told: what the passage is read with beside its headings.  beginning: gives that of its document.
+    told: what the passage is read with beside its headings.
     numbered: whether the question refers to a part by its number, and the passage is in it, if it does not say the number itself.
     """
     question = retrieved.question
@@ -128,7 +125,7 @@ def _doubtful_names(
     of_document = (other.text for other in best if other.document_id == passage.document_id)
     document = "\n".join((told, *passage.section, *of_document))
     if any(name.casefold() not in document.casefold() for name in names):
-        document = f"{document}\n{beginning()}"
+        document = f"{document}\n{text_of(passage.document_id)[:_BEGINNING]}"
     dates = told_otherwise(question.text, document)
     document = "\n".join((document, *dates))
     folded = document.casefold()
