@@ -118,7 +118,7 @@ def snapshot(store: Store, target: Path, progress: Progress | None = None) -> Sn
     verify: then the store itself is not whole. Nothing is left at ``target`` in each of these cases.
     """
     if is_database(store.place):
-        from index.postgres.snapshot import take as take_from_database
+        from index.postgres.upkeep.snapshot import take as take_from_database
 
         return take_from_database(_in_database(store), target, progress)
     from index.local.upkeep.snapshot import take
@@ -134,7 +134,7 @@ def restore(source: Path, place: Place, *, overwrite: bool = False, progress: Pr
     """
     if is_database(place):
         _postgres()
-        from index.postgres.snapshot import restore as restore_database
+        from index.postgres.upkeep.snapshot import restore as restore_database
 
         return restore_database(source, str(place), overwrite=overwrite, progress=progress)
     from index.local.upkeep.snapshot import restore as restore_local
@@ -151,7 +151,7 @@ def reindexing(
     """
     making: AbstractContextManager[Reindexing]
     if is_database(store.place):
-        from index.postgres.reindex import begun as begun_in_database
+        from index.postgres.upkeep.reindex import begun as begun_in_database
 
         making = begun_in_database(_in_database(store), dim=dim, fingerprint=fingerprint, settings=settings)
     else:
@@ -164,7 +164,7 @@ def reindexing(
 def abandon_reindexing(store: Store) -> bool:
     """Remove what an interrupted reindexing left; whether there was something.  Raises StoreLocked while a process is at it."""
     if is_database(store.place):
-        from index.postgres.reindex import abandon as abandon_in_database
+        from index.postgres.upkeep.reindex import abandon as abandon_in_database
 
         return abandon_in_database(_in_database(store))
     from index.local.upkeep.reindex import abandon

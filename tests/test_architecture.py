@@ -27,7 +27,8 @@ ENGINES = {
     "openpyxl": {"rag/parsing/office/xlsx.py"},
     "procrastinate": {"index/postgres/queue.py"},
     "psycopg": {
-        f"index/postgres/{name}.py" for name in ("connection", "errors", "queue", "reindex", "schema", "snapshot")
+        f"index/postgres/{name}.py"
+        for name in ("connection", "errors", "queue", "schema", "upkeep/reindex", "upkeep/snapshot")
     },
     "pymilvus": {"index/postgres/milvus.py"},
     "pypdfium2": {

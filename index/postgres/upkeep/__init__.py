@@ -1,0 +1,1 @@
+"""How is a store in a database copied and given another model?"""
