@@ -10,7 +10,7 @@ import uvicorn
 from api.app import create_app
 from api.settings import Settings
 from rag.service import Service
-from tests.api.conftest import FakeService
+from tests.api.fake_service import FakeService
 
 
 @contextmanager

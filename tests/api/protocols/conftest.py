@@ -13,7 +13,8 @@ from starlette.testclient import TestClient
 
 from api.admission.keys import SCOPES, add_key
 from index.types import Metadata
-from tests.api.conftest import RAG, FakeService, server_process
+from tests.api.conftest import RAG, server_process
+from tests.api.fake_service import FakeService
 
 SEEDS = Path(__file__).parents[3] / "seeds"
 

@@ -6,7 +6,7 @@ from anthropic.types import SearchResultBlockParam, ToolResultBlockParam
 from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
-from tests.api.conftest import FakeService
+from tests.api.fake_service import FakeService
 
 
 def test_each_sentence_is_a_block_that_leads_back_to_its_characters(client: TestClient, fake: FakeService) -> None:

@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.settings import Settings
-from tests.api.conftest import FakeService
+from tests.api.fake_service import FakeService
 
 
 def retrieve(client: TestClient, condition: Any = None, **changes: Any) -> Any:

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from api.admission.keys import add_key
 from api.settings import Settings
-from tests.api.conftest import FakeService
+from tests.api.fake_service import FakeService
 
 QUESTIONS: dict[str, dict[str, Any]] = {
     "/v1/ask?format=anthropic": {"question": "the board?", "collection": "default"},

@@ -25,7 +25,7 @@ from api.protocols.mcp.server import make_server
 from api.settings import Settings
 from rag.service import Service
 from rag.shared.types import Answer, NamedCell, Query
-from tests.api.conftest import FakeService
+from tests.api.fake_service import FakeService
 
 MODES = ["legacy", "auto", *MODERN_PROTOCOL_VERSIONS]
 Use = Callable[[Client], Awaitable[None]]

@@ -18,7 +18,7 @@ from api.protocols.openai.files import FileIn
 from api.protocols.openai.models import EmbeddingsIn
 from api.protocols.openai.responses import ResponseIn
 from api.protocols.openai.vector_stores import SearchIn, VectorStoreIn
-from tests.api.conftest import FakeService
+from tests.api.fake_service import FakeService
 
 pytestmark = pytest.mark.slow
 

@@ -163,7 +163,7 @@ def test_no_question_no_text_and_no_name_of_a_document_is_logged(
     logged = capsys.readouterr().err
     assert SECRET not in logged and SECRET.replace(" ", "%20") not in logged
     assert logged.count("POST /v1/ask") == 2
-    assert "RuntimeError" in logged and "ValueError" in logged and "conftest.py" in logged
+    assert "RuntimeError" in logged and "ValueError" in logged and "fake_service.py" in logged
     if lines == "json":
         assert all(json.loads(line)["message"] for line in logged.splitlines())
 

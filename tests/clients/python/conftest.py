@@ -8,7 +8,8 @@ from footnote_client import Client
 from starlette.testclient import TestClient
 
 from api.settings import Settings
-from tests.api.conftest import ClientOf, FakeService, client_of, fake
+from tests.api.conftest import ClientOf, client_of, fake
+from tests.api.fake_service import FakeService
 
 __all__ = ["FakeService", "client_of", "fake"]
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from footnote_client import AsyncClient, Client, Problem, Unreachable
 
-from tests.api.conftest import FakeService
+from tests.api.fake_service import FakeService
 
 Handler = Callable[[httpx.Request], httpx.Response]
 

@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.api.conftest import FakeService
+from tests.api.fake_service import FakeService
 from tests.clients.conftest import serving
 
 pytestmark = pytest.mark.slow

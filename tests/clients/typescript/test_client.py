@@ -12,7 +12,7 @@ import pytest
 from api.app import create_app
 from api.settings import Settings
 from rag.service import Service
-from tests.api.conftest import FakeService
+from tests.api.fake_service import FakeService
 from tests.clients.conftest import serving
 
 CLIENT = Path(__file__).parents[3] / "clients" / "typescript"
